@@ -1,0 +1,1 @@
+"""vsearch: a Slack bot that finds pictures by picture."""

@@ -1,0 +1,1 @@
+"""Back ends behind the visual-search port."""

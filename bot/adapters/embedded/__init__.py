@@ -1,0 +1,1 @@
+"""The embedded engine: model, index and the seven operations on this machine."""

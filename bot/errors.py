@@ -1,0 +1,103 @@
+"""Everything that this project raises on purpose.
+
+::
+
+    BotError
+    ├── UserError              one friendly sentence, shown as it is
+    │   ├── InvalidInput       a name, a number or a form that does not fit
+    │   ├── UnknownDatabase
+    │   ├── DatabaseExists
+    │   ├── UnknownEntity
+    │   ├── AlreadyAdded       the picture is in the database already
+    │   ├── PictureRefused     not a picture, damaged, or beyond a limit
+    │   └── FetchRefused       the address can't be reached or isn't allowed
+    ├── BackendError           the search back end failed; the text is for the log
+    │   ├── BackendTimeout
+    │   ├── BackendRefused
+    │   ├── BackendThrottled
+    │   └── BackendDown
+    └── SettingsError          start-up: every problem, a line each
+"""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """Root of the tree: catch this at the edges."""
+
+
+class UserError(BotError):
+    """A mistake that the person can mend; the text is shown to them word for word."""
+
+
+class InvalidInput(UserError):
+    """A name, a number or a form that does not fit."""
+
+
+class UnknownDatabase(UserError):
+    """No such database in this workspace."""
+
+    def __init__(self, name: str, did_you_mean: str | None = None) -> None:
+        hint = f" Did you mean “{did_you_mean}”?" if did_you_mean else ""
+        super().__init__(f"There is no database “{name}” here.{hint}")
+        self.name = name
+
+
+class DatabaseExists(UserError):
+    """The name is taken in this workspace."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a database “{name}” already.")
+        self.name = name
+
+
+class UnknownEntity(UserError):
+    """No image of that entity in the database."""
+
+    def __init__(self, entity: str, database: str) -> None:
+        super().__init__(f"“{database}” has no image of entity “{entity}”.")
+        self.entity = entity
+
+
+class AlreadyAdded(UserError):
+    """The same picture is in the database; nothing was changed."""
+
+    def __init__(self, database: str, entity: str) -> None:
+        super().__init__(f"This picture is in “{database}” already, as entity “{entity}”.")
+        self.entity = entity
+
+
+class PictureRefused(UserError):
+    """Not a picture that can be read, or one beyond a limit."""
+
+
+class FetchRefused(UserError):
+    """An address that can't be reached, or that this bot may not reach."""
+
+
+class BackendError(BotError):
+    """The search back end failed. The text is for operators and may name internals."""
+
+
+class BackendTimeout(BackendError):
+    """No answer in time; the work may have been done."""
+
+
+class BackendRefused(BackendError):
+    """The back end understood and said no."""
+
+
+class BackendThrottled(BackendError):
+    """Too many requests; try again later."""
+
+
+class BackendDown(BackendError):
+    """The back end can't be reached or is broken."""
+
+
+class SettingsError(BotError):
+    """Settings that don't fit; ``problems`` holds one sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

@@ -1,0 +1,1 @@
+"""Pictures in: fetching, verifying, and what can be measured of them."""

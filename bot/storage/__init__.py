@@ -1,0 +1,1 @@
+"""Durable data: the catalogue and the pictures."""
