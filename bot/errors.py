@@ -9,6 +9,7 @@
     │   ├── DatabaseExists
     │   ├── UnknownEntity
     │   ├── AlreadyAdded       the picture is in the database already
+    │   ├── ModelMismatch      the database was filled with another model
     │   ├── PictureRefused     not a picture, damaged, or beyond a limit
     │   └── FetchRefused       the address can't be reached or isn't allowed
     ├── BackendError           the search back end failed; the text is for the log
@@ -65,6 +66,13 @@ class AlreadyAdded(UserError):
     def __init__(self, database: str, entity: str) -> None:
         super().__init__(f"This picture is in “{database}” already, as entity “{entity}”.")
         self.entity = entity
+
+
+class ModelMismatch(UserError):
+    """The database was filled with another model, and vectors of two models can't be compared."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(f"“{database}” was filled with another model; run `vsearch reindex {database}` to go on.")
 
 
 class PictureRefused(UserError):
