@@ -1,0 +1,110 @@
+"""Any mode that a decoder gives, as 8-bit sRGB that looks right."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+_LARGEST_PROFILE = 4_000_000
+"""Bytes; the profiles of printing presses have up to about 3 MB."""
+
+_NOTHING_TO_SEE = 2
+"""Steps of 255 by which a profile may differ from sRGB before its picture is converted."""
+
+_FULL_16_BIT = 65535
+_FULL_8_BIT = 255
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """The image as L, LA, RGB, RGBA or CMYK, 8 bits a channel; mostly the image itself."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_eight_bit(np.asarray(image)))
+    if image.mode in {"P", "PA"} or "transparency" in image.info:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "LAB":
+        return _lab_to_rgb(image)
+    return image.convert("RGB")
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """What has transparency, laid on white: RGBA gives RGB, LA gives L."""
+    if image.mode not in {"RGBA", "LA"}:
+        return image
+    mode = image.mode[:-1]
+    paper = Image.new(mode, image.size, "white")
+    paper.paste(image.convert(mode), mask=image.getchannel("A"))
+    return paper
+
+
+def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> npt.NDArray[np.uint8]:
+    """Pixels of mode L, RGB or CMYK as sRGB; a profile that is broken or does not fit the mode is ignored."""
+    transform = _transform(profile, mode) if profile and len(profile) <= _LARGEST_PROFILE else None
+    if transform is None and mode == "RGB":
+        return pixels
+    image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
+    if transform is not None:
+        converted = ImageCms.applyTransform(image, transform)
+        if converted is not None:
+            return np.asarray(converted, np.uint8)
+    return np.asarray(image.convert("RGB"), np.uint8)
+
+
+def _to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Grey of 16 bits, 32 bits or floating point on the scale that its values suggest, never clipped."""
+    if values.dtype.kind == "u":  # 16 bits, in either order of bytes
+        return (values >> 8).astype(np.uint8)
+    real = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(real.min()), float(real.max())
+    floating = np.issubdtype(values.dtype, np.floating)
+    if low >= 0 and high <= 1 and floating:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= _FULL_8_BIT:
+        low, high = 0.0, float(_FULL_8_BIT)
+    elif low >= 0 and high <= _FULL_16_BIT:
+        low, high = 0.0, float(_FULL_16_BIT)
+    scaled: npt.NDArray[np.float32] = (real - low) * (_FULL_8_BIT / ((high - low) or 1.0))
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _lab_to_rgb(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
+    assert converted is not None
+    return converted
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From the profile to sRGB; None where the profile is unusable, or so near sRGB that nobody could see it."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    if mode == "CMYK":
+        return transform
+    # Asked of the profile itself: its name says little, and most pictures carry some sRGB.
+    probe = _probe(mode)
+    plain = np.asarray(probe.convert("RGB")).astype(np.int16)
+    converted = ImageCms.applyTransform(probe, transform)
+    if converted is not None and np.abs(np.asarray(converted) - plain).max() <= _NOTHING_TO_SEE:
+        return None
+    return transform
+
+
+def _probe(mode: str) -> Image.Image:
+    """Colours from all over the cube, or all the greys."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None, :])
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
+    return Image.fromarray(cube.reshape(27, 27, 3))
