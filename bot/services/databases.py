@@ -1,0 +1,62 @@
+"""Create, list and delete image databases."""
+
+from __future__ import annotations
+
+import difflib
+
+from bot.adapters.base import VisualSearch
+from bot.errors import UnknownDatabase
+from bot.models import MAX_PAGE, DatabaseInfo, DatabaseKey, PageRequest, WorkspaceId
+from bot.storage.base import Catalogue, Storage
+
+
+async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
+    """The database, or UnknownDatabase with a near name, if there is one."""
+    try:
+        return await catalogue.database(key)
+    except UnknownDatabase:
+        names = [info.key.name for info in await catalogue.databases(key.workspace)]
+        near = difflib.get_close_matches(key.name, names, n=1)
+        raise UnknownDatabase(key.name, near[0] if near else None) from None
+
+
+class DatabaseService:
+    """Databases as a whole; a change is made in catalogue and back end together."""
+
+    def __init__(self, visual: VisualSearch, storage: Storage) -> None:
+        self._visual = visual
+        self._storage = storage
+
+    async def create(self, key: DatabaseKey, created_by: str = "") -> DatabaseInfo:
+        """Make an empty database. Raises DatabaseExists."""
+        async with self._storage.unit():
+            await self._storage.catalogue.create_database(key, created_by)
+            await self._visual.create_database(key)
+        return await self._storage.catalogue.database(key)
+
+    async def all(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
+        """The workspace's databases with their sizes, by name."""
+        return await self._storage.catalogue.databases(workspace)
+
+    async def find(self, key: DatabaseKey) -> DatabaseInfo:
+        """One database. Raises UnknownDatabase, with a near name if there is one."""
+        return await find_database(self._storage.catalogue, key)
+
+    async def delete(self, key: DatabaseKey) -> DatabaseInfo:
+        """Forget a database with all its images; what it was. Can't be undone. Raises UnknownDatabase."""
+        info = await self.find(key)
+        digests = await self._digests(key)
+        async with self._storage.unit():
+            await self._visual.delete_database(key)
+            await self._storage.catalogue.delete_database(key)
+        await self._storage.pictures.discard_unused(digests)
+        return info
+
+    async def _digests(self, key: DatabaseKey) -> set[str]:
+        digests: set[str] = set()
+        request: PageRequest | None = PageRequest(limit=MAX_PAGE)
+        while request:
+            page = await self._storage.catalogue.page(key, request)
+            digests.update(record.digest for record in page.items)
+            request = PageRequest(limit=MAX_PAGE, token=page.token) if page.token else None
+        return digests
