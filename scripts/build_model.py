@@ -171,17 +171,17 @@ class _Graph:
         """Generalised-mean pooling (Radenović et al. 2018), then L2 normalisation."""
         cubed = self.node("Mul", self.node("Mul", x, x), x)
         mean = self.node("ReduceMean", cubed, axes=[2, 3], keepdims=0)
-        pooled = self.node("Pow", mean, self.constant("gem_root", np.float32(1 / GEM_POWER)))
+        pooled = self.node("Pow", mean, self.constant("gem_root", np.array(1 / GEM_POWER, np.float32)))
         return self.node("LpNormalization", pooled, axis=1, p=2)
 
 
 def build_graph(weights: dict[str, Array]) -> onnx.ModelProto:
     """The float network: uint8 pictures in, embeddings out."""
     graph = _Graph(weights)
-    graph.constant("zero", np.float32(0.0))
-    graph.constant("six", np.float32(6.0))
-    scale = graph.constant("pixel_scale", np.float32(PIXEL_SCALE))
-    zero = graph.constant("pixel_zero", np.uint8(PIXEL_ZERO))
+    graph.constant("zero", np.array(0, np.float32))
+    graph.constant("six", np.array(6, np.float32))
+    scale = graph.constant("pixel_scale", np.array(PIXEL_SCALE, np.float32))
+    zero = graph.constant("pixel_zero", np.array(PIXEL_ZERO, np.uint8))
     x = graph.node("DequantizeLinear", graph.node("Transpose", "pixels", perm=[0, 3, 1, 2]), scale, zero)
     x = graph.convolution(x, "_conv_stem", "_bn0", stride=2)
     index = 0
@@ -207,7 +207,7 @@ def build_graph(weights: dict[str, Array]) -> onnx.ModelProto:
 # -- quantisation ---------------------------------------------------------------------------------------------------
 
 
-class _Pictures(CalibrationDataReader):
+class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the library has no types
     def __init__(self, paths: list[Path], side: int) -> None:
         self._batches = self._read(paths, side)
 
@@ -223,7 +223,8 @@ class _Pictures(CalibrationDataReader):
 
 def quantise(model: onnx.ModelProto, pictures: list[Path], target: Path, side: int = SIDE) -> None:
     """8-bit weights and activations. Clip must be among the types: without it each ReLU6 is computed in float."""
-    pooling = [node.name for node in model.graph.node if node.op_type in {"Mul", "ReduceMean", "Pow", "LpNormalization"}]
+    kinds = {"Mul", "ReduceMean", "Pow", "LpNormalization"}
+    pooling = [node.name for node in model.graph.node if node.op_type in kinds]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float.onnx"
         onnx.save(model, source)

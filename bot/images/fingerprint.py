@@ -66,8 +66,17 @@ def orientations(gray: Pixels) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(_bits(view) for view in turned), np.uint8).reshape(-1, BYTES)
 
 
-MIRRORED_ROWS = frozenset({1, 2, 4, 7})
-"""Rows of ``orientations`` that are mirror images; the others are turns."""
+TURNS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
+    ((1, 0), (0, 1)),
+    ((-1, 0), (0, 1)),
+    ((1, 0), (0, -1)),
+    ((-1, 0), (0, -1)),
+    ((0, 1), (1, 0)),
+    ((0, 1), (-1, 0)),
+    ((0, -1), (1, 0)),
+    ((0, -1), (-1, 0)),
+)
+"""What each row of ``orientations`` did to the picture, as a turn of (x, y) about its centre."""
 
 
 def _spectrum(gray: Pixels) -> tuple[Spectrum, int]:

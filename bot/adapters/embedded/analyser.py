@@ -1,0 +1,95 @@
+"""Pictures to what is kept and compared: embedding, fingerprint and sketch."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.embedded.batching import BatchRunner
+from bot.adapters.embedded.embedding import EmbeddingModel
+from bot.adapters.embedded.ports import Features, Probe
+from bot.images import content, fingerprint, sketch
+from bot.models import Picture
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class PictureAnalyser:
+    """The Analyser of the embedded engine: ``threads`` threads for pictures, and as many for the model."""
+
+    def __init__(self, model: EmbeddingModel, threads: int) -> None:
+        # OpenCV's own threads would fight with ours for the same cores.
+        cv2.setNumThreads(1)
+        self._model = model
+        self._runner = BatchRunner(model, threads)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="analysis")
+
+    @property
+    def model_id(self) -> str:
+        """Names the model and its preparation."""
+        return self._model.model_id
+
+    @property
+    def dimensions(self) -> int:
+        """Length of an embedding."""
+        return self._model.dimensions
+
+    async def features(self, picture: Picture) -> Features:
+        """For an add: the model works on the picture while its fingerprint and sketch are made."""
+        loop = asyncio.get_running_loop()
+        prepared = await loop.run_in_executor(self._pool, self._model.prepare, picture.pixels)
+        embedding, (mark, drawn) = await asyncio.gather(
+            self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture.pixels)
+        )
+        return Features(embedding, mark, drawn)
+
+    async def probe(self, picture: Picture) -> Probe:
+        """For a search: the picture, and its content box where it has one."""
+        loop = asyncio.get_running_loop()
+        views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
+        vectors = [self._runner.embed(prepared) for _, prepared in views]
+        embeddings, (rows, looks) = await asyncio.gather(
+            asyncio.gather(*vectors),
+            loop.run_in_executor(self._pool, _looks, [pixels for pixels, _ in views]),
+        )
+        return Probe(np.stack(embeddings), rows, looks)
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of threads."""
+        await self._runner.close()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    def _views(self, pixels: Pixels) -> list[tuple[Pixels, npt.NDArray[Any]]]:
+        views = [pixels]
+        box = content.content_box(pixels)
+        if box is not None:
+            left, top, right, bottom = box
+            views.append(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        return [(view, self._model.prepare(view)) for view in views]
+
+
+def _marks(pixels: Pixels) -> tuple[bytes, bytes]:
+    gray = fingerprint.luminance(pixels)
+    mark, _ = fingerprint.pdq_of_luminance(gray)
+    return mark, sketch.sketch(pixels, gray).pack()
+
+
+def _looks(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
+    """Fingerprints in eight orientations of each view, and what the judge lays on the stored sketches.
+
+    A view without enough detail for a fingerprint has no rows, so each look remembers which rows are its own.
+    """
+    rows: list[npt.NDArray[np.uint8]] = []
+    looks: list[object] = []
+    for pixels in views:
+        gray = fingerprint.luminance(pixels)
+        turned = fingerprint.orientations(gray)
+        first = sum(len(part) for part in rows)
+        rows.append(turned)
+        looks.append(sketch.Look(pixels, gray, range(first, first + len(turned))))
+    return np.concatenate(rows), tuple(looks)

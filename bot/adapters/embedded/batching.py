@@ -1,0 +1,94 @@
+"""Runs the model off the event loop, in batches when work queues up."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from bot.adapters.embedded.embedding import EmbeddingModel, Vectors
+
+MAX_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    prepared: npt.NDArray[Any]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Vectors]
+
+
+class BatchRunner:
+    """Worker threads that share one model. A worker takes what waits, up to MAX_BATCH, as one run.
+
+    A lone picture is never held back to wait for company.
+    """
+
+    def __init__(self, model: EmbeddingModel, threads: int) -> None:
+        self._model = model
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"embedding-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def embed(self, prepared: npt.NDArray[Any]) -> Vectors:
+        """The vector of one prepared picture."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Vectors] = loop.create_future()
+        self._queue.put(_Job(prepared, loop, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the threads."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def _work(self) -> None:
+        while (jobs := self._take()) is not None:
+            try:
+                vectors = self._model.run([job.prepared for job in jobs])
+            except Exception as exc:  # noqa: BLE001 - it belongs to those who wait
+                for job in jobs:
+                    _deliver(job, exc)
+            else:
+                for job, vector in zip(jobs, vectors, strict=True):
+                    _deliver(job, vector)
+
+    def _take(self) -> list[_Job] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        jobs = [first]
+        while len(jobs) < MAX_BATCH:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._queue.put(None)  # an end was asked for: finish this batch first
+                break
+            jobs.append(job)
+        return jobs
+
+
+def _deliver(job: _Job, result: Vectors | Exception) -> None:
+    def settle() -> None:
+        if job.answer.done():  # whoever asked has gone
+            return
+        if isinstance(result, Exception):
+            job.answer.set_exception(result)
+        else:
+            job.answer.set_result(result)
+
+    try:
+        job.loop.call_soon_threadsafe(settle)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        return

@@ -1,0 +1,139 @@
+"""The embedding model: an ONNX network that turns a picture into a vector."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from bot.errors import SettingsError
+
+Pixels = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float32]
+
+BUILT_IN = "efficientnet_lite2_gem.int8.onnx"
+BUILT_IN_SHA256 = "25b7ec93b60897aef147f1f99f6072cc63dca5cea8125c7212dbc8b5dcbb68d4"
+BUILT_IN_SIDE = 224
+
+_CROP = 224 / 256
+"""Share of the short side that is looked at, the way that the network was trained."""
+
+
+class EmbeddingModel(Protocol):
+    """Prepared pictures to vectors; safe to call from several threads."""
+
+    model_id: str
+    dimensions: int
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """One picture as the network wants it."""
+        ...
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        ...
+
+
+def centre_square(pixels: Pixels, side: int) -> Pixels:
+    """The middle of the picture, its aspect kept, as a square of ``side`` pixels."""
+    height, width = pixels.shape[:2]
+    length = max(1, round(min(height, width) * _CROP))
+    top, left = (height - length) // 2, (width - length) // 2
+    square = pixels[top : top + length, left : left + length]
+    how = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
+
+
+def _session(model: bytes | str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    # Parallel pictures beat parallel layers at this size, and the threads stay ours to bound.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class BuiltInModel:
+    """EfficientNet-Lite2 with GeM pooling, 8 bit, 1280 numbers; needs no network and no settings."""
+
+    def __init__(self) -> None:
+        """Load the network. Raises SettingsError if the file is not the one that was shipped."""
+        data = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN).read_bytes()
+        if hashlib.sha256(data).hexdigest() != BUILT_IN_SHA256:
+            raise SettingsError((f"The built-in model {BUILT_IN} is damaged: install vsearch again.",))
+        self._session = _session(data)
+        self.model_id = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
+        self.dimensions = int(self._session.get_outputs()[0].shape[1])
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """Middle square, 224 × 224 × 3, uint8: the network does the rest."""
+        return centre_square(pixels, BUILT_IN_SIDE)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        return np.asarray(self._session.run(None, {"pixels": np.stack(prepared)})[0], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomModelOptions:
+    """A model that the operator brings: where it is and how it wants its pictures."""
+
+    path: Path
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class CustomModel:
+    """Any ONNX network with one input, batch × 3 × size × size float32, whose first output is an embedding.
+
+    An output of batch × tokens × dimensions, as vision transformers have it, gives its first token.
+    """
+
+    def __init__(self, options: CustomModelOptions) -> None:
+        """Load the network and try it once. Raises SettingsError."""
+        self._size = options.size
+        # (x / 255 − mean) / std as one multiplication and one addition.
+        std = np.array(options.std, np.float32)
+        self._scale = (1 / 255 / std).astype(np.float32)
+        self._offset = (np.array(options.mean, np.float32) / std).astype(np.float32)
+        try:
+            data = options.path.read_bytes()
+            self._session = _session(str(options.path))  # by path: large models keep weights in files beside them
+            self._input = self._session.get_inputs()[0]
+            self.dimensions = int(self.run([self.prepare(np.zeros((8, 8, 3), np.uint8))]).shape[1])
+        except Exception as exc:
+            raise SettingsError(
+                (f"VSEARCH_MODEL_PATH: {options.path.name} can't be used as an embedding model with these settings.",)
+            ) from exc
+        settings = f"{options.size}/{options.mean}/{options.std}".encode()
+        self.model_id = f"custom-{hashlib.sha256(data + settings).hexdigest()[:16]}"
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """Middle square, 3 × size × size, float32, normalised."""
+        square = centre_square(pixels, self._size).astype(np.float32) * self._scale - self._offset
+        return np.ascontiguousarray(square.transpose(2, 0, 1))
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        if self._input.shape[0] == 1:
+            outputs = np.concatenate([self._run(picture[None]) for picture in prepared])
+        else:
+            outputs = self._run(np.stack(prepared))
+        return np.asarray(outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12), np.float32)
+
+    def _run(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        output = np.asarray(self._session.run(None, {self._input.name: batch})[0])
+        if output.ndim == 3:  # noqa: PLR2004 - tokens of a vision transformer
+            output = output[:, 0]
+        if output.ndim != 2 or not np.isfinite(output).all():  # noqa: PLR2004
+            raise ValueError("not an embedding")
+        return output

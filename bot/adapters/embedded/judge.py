@@ -1,0 +1,128 @@
+"""Looks at candidates closely: which are copies, what was done to them, and what they score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.adapters.embedded import scoring
+from bot.adapters.embedded.ports import Candidate, Judgement, Knots, Probe
+from bot.images import geometry
+from bot.images.fingerprint import TURNS
+from bot.images.geometry import Alignment
+from bot.images.sketch import Look, Sketch, unpack
+from bot.models import Edit, Verdict
+
+MIN_COSINE = 0.3
+"""Below this nothing but a fingerprint makes a candidate worth a close look: 0.1 % of true copies are."""
+
+# From which a difference is an edit. Recompression at quality 10 stays below each of them: bench/fit.py.
+_CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
+_TURN_DEGREES = 1.5
+_RECOLOURED = 14.0
+_SAME_DISTANCE, _SAME_CORRELATION, _SAME_PATCH = 20, 0.95, 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Proof:
+    """A way in which the query lies on the stored picture, and what it is worth."""
+
+    score: float
+    alignment: Alignment
+    mirrored: bool
+    distance: int | None
+
+    @property
+    def degrees(self) -> float:
+        matrix = self.alignment.matrix
+        sign = -1.0 if self.mirrored and self.distance is not None else 1.0
+        return abs(math.degrees(math.atan2(matrix[1, 0], sign * matrix[0, 0])))
+
+
+class EvidenceJudge:
+    """The Judge of the embedded engine."""
+
+    def judge(self, probe: Probe, candidates: Sequence[Candidate], knots: Knots | None) -> list[Judgement]:
+        """One judgement a candidate, in their order."""
+        looks = [look for look in probe.sketches if isinstance(look, Look)]
+        curve = knots or scoring.DEFAULT_KNOTS
+        return [_judged(looks, candidate, scoring.likeness(candidate.cosine, curve)) for candidate in candidates]
+
+
+def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Judgement:
+    near = candidate.fingerprint_distance is not None
+    if not candidate.sketch or (candidate.cosine < MIN_COSINE and not near):
+        return Judgement(likeness, Verdict.SIMILAR)
+    stored = unpack(candidate.sketch)
+    proof = _by_fingerprint(looks, candidate, stored)
+    best = likeness
+    if proof is None:
+        for probability, found in _by_geometry(looks, stored):
+            best = max(best, scoring.geometry_score(probability, likeness))
+            if probability >= scoring.PROOF:
+                proof = found
+                break
+    if proof is None:
+        return Judgement(best, Verdict.SIMILAR)
+    return _verdict(proof)
+
+
+def _by_fingerprint(looks: Sequence[Look], candidate: Candidate, stored: Sketch) -> _Proof | None:
+    distance, row = candidate.fingerprint_distance, candidate.fingerprint_row
+    if distance is None or row is None:
+        return None
+    for number, look in enumerate(looks):
+        if row not in look.rows:
+            continue
+        turn = np.array(TURNS[row - look.rows.start], np.float64)
+        alignment = geometry.overlay(look.view, stored, turn)
+        if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
+            return None
+        if number:  # the content box lies on the stored picture, so the rest of the query is its frame
+            alignment = geometry.framed(alignment)
+        return _Proof(scoring.fingerprint_score(distance), alignment, bool(np.linalg.det(turn) < 0), distance)
+    return None
+
+
+def _by_geometry(looks: Sequence[Look], stored: Sketch) -> Iterator[tuple[float, _Proof]]:
+    """Each way that the query may lie on the stored picture, the likeliest way first."""
+    for number, look in enumerate(looks):
+        for mirrored in (False, True):
+            alignment = geometry.align(look.view.mirrored if mirrored else look.view, stored)
+            if alignment is None:
+                continue
+            probability = scoring.copy_probability(alignment.correlation, alignment.inliers, alignment.matched)
+            framed = geometry.framed(alignment) if number else alignment
+            yield probability, _Proof(scoring.geometry_score(probability, 0.0), framed, mirrored, None)
+
+
+def _verdict(proof: _Proof) -> Judgement:
+    edits = tuple(_edits(proof))
+    alignment = proof.alignment
+    same = (
+        not edits
+        and (proof.distance is None or proof.distance <= _SAME_DISTANCE)
+        and alignment.correlation >= _SAME_CORRELATION
+        and alignment.patch <= _SAME_PATCH
+    )
+    return Judgement(proof.score, Verdict.SAME if same else Verdict.EDITED, edits)
+
+
+def _edits(proof: _Proof) -> Iterator[Edit]:
+    alignment = proof.alignment
+    turned = proof.degrees > _TURN_DEGREES
+    # A turned picture loses its corners, or shows new ones: that alone is neither a crop nor a frame.
+    askew = turned and abs(proof.degrees % 90 - 45) < 45 - _TURN_DEGREES
+    if 1 - alignment.covered > (_TURNED_CORNERS if askew else _CROPPED):
+        yield Edit.CROPPED
+    if proof.mirrored:
+        yield Edit.MIRRORED
+    if turned:
+        yield Edit.ROTATED
+    if alignment.outside > (_TURNED_CORNERS if askew else _FRAMED):
+        yield Edit.FRAMED
+    if alignment.shift > _RECOLOURED:
+        yield Edit.RECOLOURED

@@ -1,0 +1,1 @@
+"""The built-in model's file; NOTICE says where its weights come from."""

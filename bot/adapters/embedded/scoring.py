@@ -1,0 +1,78 @@
+"""Evidence to a score from 0 to 10. Every number here is fitted by ``bench/fit.py``; docs/scores.md says how.
+
+* Likeness alone (the cosine of two embeddings) never reaches 9: it says *related*.
+* A fingerprint or a transform under which the two pictures agree proves a copy: 9 and more.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.embedded.ports import Knots
+
+LIKENESS_TOP = 8.9
+"""The most that likeness alone can give."""
+
+DEFAULT_KNOTS: Knots = ((0.36, 0.0), (0.57, 4.0), (0.67, 6.0), (0.785, 8.0), (1.0, LIKENESS_TOP))
+"""Cosines at which unrelated pictures stand: the median, then 1 %, 0.1 % and 0.005 % of pairs beyond."""
+
+KNOT_SCORES = (0.0, 4.0, 6.0, 8.0)
+KNOT_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
+
+# Logistic regression of "is a copy" on the correlation of luminances and the share of matched points that agree.
+GEOMETRY_BIAS, GEOMETRY_CORRELATION, GEOMETRY_RATIO = -27.0, 27.5, 7.5
+
+PROOF = 0.5
+"""Probability from which geometry counts as proof."""
+
+FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
+"""Bits of 256: unrelated pictures are rarely this near; the hint needs more agreement of the luminances."""
+
+CORRELATION_PROOF, CORRELATION_HINT = 0.75, 0.9
+
+
+def likeness(cosine: float, knots: Knots = DEFAULT_KNOTS) -> float:
+    """Score of a cosine on the curve, 0 to LIKENESS_TOP."""
+    return float(np.interp(cosine, [knot[0] for knot in knots], [knot[1] for knot in knots]))
+
+
+def copy_probability(correlation: float, inliers: int, matched: int) -> float:
+    """How likely it is that the query is a copy, from what geometry saw."""
+    ratio = inliers / matched if matched else 0.0
+    return 1 / (1 + math.exp(-(GEOMETRY_BIAS + GEOMETRY_CORRELATION * correlation + GEOMETRY_RATIO * ratio)))
+
+
+def fingerprint_proves(distance: int, correlation: float) -> bool:
+    """Whether a fingerprint this near, with luminances this alike, proves a copy."""
+    if distance <= FINGERPRINT_PROOF:
+        return correlation >= CORRELATION_PROOF
+    return distance <= FINGERPRINT_HINT and correlation >= CORRELATION_HINT
+
+
+def fingerprint_score(distance: int) -> float:
+    """10 for the same fingerprint, 9.5 at the proof's end, 9 at the hint's."""
+    return float(np.interp(distance, (0, FINGERPRINT_PROOF, FINGERPRINT_HINT), (10.0, 9.5, 9.0)))
+
+
+def geometry_score(probability: float, likeness_score: float) -> float:
+    """9 to 9.7 where geometry is proof; below, it lifts the likeness towards its top."""
+    if probability >= PROOF:
+        return 9.0 + 0.7 * (probability - PROOF) / (1 - PROOF)
+    return likeness_score + (LIKENESS_TOP - likeness_score) * probability
+
+
+def fit_knots(cosines: npt.NDArray[np.float32]) -> Knots:
+    """The likeness curve for pictures whose unrelated pairs have these cosines.
+
+    Knots keep a distance of at least 0.01, so that the curve rises however alike the pictures are.
+    """
+    at = np.quantile(cosines, KNOT_QUANTILES)
+    rising: list[tuple[float, float]] = []
+    floor = -1.0
+    for cosine, score in zip(at.tolist(), KNOT_SCORES, strict=True):
+        floor = min(max(cosine, floor + 0.01), 0.99 - 0.01 * (len(KNOT_SCORES) - len(rising)))
+        rising.append((round(floor, 4), score))
+    return (*rising, (1.0, LIKENESS_TOP))

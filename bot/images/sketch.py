@@ -1,0 +1,164 @@
+"""Sketches: what is kept of a picture so that another can be laid on it.
+
+ORB points (Rublee et al. 2011) with descriptors, a small luminance image, and colours; ``geometry`` compares them.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+STORED_POINTS = 310
+QUERY_POINTS = 500
+LONGEST = 400
+"""Long side, in pixels, of the picture that points are looked for in."""
+COLOURS = 16
+
+_THUMB = 64
+_LEVELS = (64, 128, 256)
+_DESCRIPTOR = 32
+_DETECTED = 1200
+_CELLS = 8
+_HEADER = struct.Struct("<HHBBH")
+_COORDINATE = 65535.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """What is kept of a picture.
+
+    ``points``: n × 2, float32, in units of the long side. ``descriptors``: n × 32. ``thumb``: luminance, long side 64.
+    ``colours``: 16 × 16 × 3, the whole picture squeezed into a square.
+    """
+
+    points: npt.NDArray[np.float32]
+    descriptors: Pixels
+    thumb: Pixels
+    colours: Pixels
+    width: int
+    height: int
+
+    def pack(self) -> bytes:
+        """At most 16 KB: 8 + 64 × 64 + 16 × 16 × 3 + 310 × (4 + 32)."""
+        height, width = self.thumb.shape
+        coordinates = np.round(self.points * _COORDINATE).clip(0, _COORDINATE).astype("<u2")
+        header = _HEADER.pack(self.width, self.height, width, height, len(self.points))
+        parts = (self.thumb, self.colours, coordinates, self.descriptors)
+        return header + b"".join(part.tobytes() for part in parts)
+
+
+def unpack(data: bytes) -> Sketch:
+    """What ``Sketch.pack`` wrote. Raises ValueError when it is not that."""
+    if len(data) < _HEADER.size:
+        raise ValueError("not a sketch")
+    width, height, across, down, count = _HEADER.unpack_from(data)
+    sizes = (across * down, COLOURS * COLOURS * 3, 4 * count, _DESCRIPTOR * count)
+    if len(data) != _HEADER.size + sum(sizes):
+        raise ValueError("not a sketch")
+    ends = np.cumsum((_HEADER.size, *sizes))
+    thumb, colours, points, descriptors = np.split(np.frombuffer(data, np.uint8), ends)[1:5]
+    return Sketch(
+        points=points.view("<u2").reshape(-1, 2).astype(np.float32) / np.float32(_COORDINATE),
+        descriptors=descriptors.reshape(-1, _DESCRIPTOR),
+        thumb=thumb.reshape(down, across),
+        colours=colours.reshape(COLOURS, COLOURS, 3),
+        width=width,
+        height=height,
+    )
+
+
+_local = threading.local()
+
+
+def _detector() -> cv2.ORB:
+    """One a thread: a detector keeps buffers and must not be shared."""
+    detector: cv2.ORB | None = getattr(_local, "detector", None)
+    if detector is None:
+        detector = cv2.ORB.create(
+            nfeatures=_DETECTED, scaleFactor=1.2, nlevels=8, edgeThreshold=16, patchSize=31, fastThreshold=10
+        )
+        _local.detector = detector
+    return detector
+
+
+def sketch(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> Sketch:
+    """The sketch of an RGB picture and its ``fingerprint.luminance``."""
+    height, width = gray.shape
+    work = _resized(gray, LONGEST)
+    size = (work.shape[1], work.shape[0])
+    detector = _detector()
+    kept = _spread_out(detector.detect(work, None), size, points)
+    found, descriptors = detector.compute(work, kept) if kept else ((), None)
+    if descriptors is None:
+        found, descriptors = (), np.empty((0, _DESCRIPTOR), np.uint8)
+    return Sketch(
+        points=(np.array([point.pt for point in found], np.float32).reshape(-1, 2) + 0.5) / np.float32(max(size)),
+        descriptors=descriptors,
+        thumb=_resized(work, _THUMB),
+        colours=np.asarray(cv2.resize(pixels, (COLOURS, COLOURS), interpolation=cv2.INTER_AREA), np.uint8),
+        width=width,
+        height=height,
+    )
+
+
+def _resized(gray: Pixels, longest: int) -> Pixels:
+    height, width = gray.shape
+    scale = longest / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+
+
+class View:
+    """A query picture as one way of looking at it: its sketch, its mirror image's, and luminance at several sizes."""
+
+    def __init__(self, pixels: Pixels, gray: Pixels) -> None:
+        self._pixels = pixels
+        self._gray = gray
+        self.sketch = sketch(pixels, gray, QUERY_POINTS)
+        self.levels = tuple(_resized(gray, side) for side in _LEVELS)
+
+    @cached_property
+    def mirrored(self) -> View:
+        """The same, left and right exchanged; made when it is first wanted, since most queries never need it."""
+        return View(np.ascontiguousarray(self._pixels[:, ::-1]), np.ascontiguousarray(self._gray[:, ::-1]))
+
+
+def _spread_out(found: Sequence[cv2.KeyPoint], size: tuple[int, int], count: int) -> list[cv2.KeyPoint]:
+    """The strongest points of every part of the picture, so that a caption's hard corners don't take them all."""
+    if len(found) <= count:
+        return list(found)
+    place = np.array([point.pt for point in found], np.float32)
+    strength = np.array([point.response for point in found], np.float32)
+    cell = (place / np.array(size, np.float32) * _CELLS).astype(np.intp).clip(0, _CELLS - 1)
+    order = np.lexsort((-strength, cell[:, 1] * _CELLS + cell[:, 0]))
+    cells = (cell[:, 1] * _CELLS + cell[:, 0])[order]
+    starts = np.concatenate(([True], cells[1:] != cells[:-1]))
+    rank_in_cell = np.arange(len(order)) - np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+    chosen = order[np.lexsort((-strength[order], rank_in_cell))[:count]]
+    return [found[index] for index in chosen]
+
+
+class Look:
+    """One part of a query picture that is laid on stored ones; its view is made when it is first wanted.
+
+    ``rows`` are its fingerprints' rows among all of the query's, in the order of ``fingerprint.orientations``.
+    """
+
+    def __init__(self, pixels: Pixels, gray: Pixels, rows: range) -> None:
+        self.rows = rows
+        self._pixels = pixels
+        self._gray = gray
+
+    @cached_property
+    def view(self) -> View:
+        """What is compared."""
+        return View(self._pixels, self._gray)
