@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from dataclasses import dataclass
 
 from bot.adapters.base import VisualSearch
-from bot.errors import InvalidInput, UnknownDatabase
+from bot.errors import InvalidInput
 from bot.models import DatabaseInfo, DatabaseKey, ImageRecord, Match, Picture, checked_limit
+from bot.services.databases import find_database
 from bot.storage.base import Catalogue
 
 DEFAULT_LIMIT = 10
@@ -60,7 +60,7 @@ class SearchService:
         if not 0 <= minimum <= TOP_SCORE:
             raise InvalidInput("A least score is a number from 0 to 10.")
         started = time.perf_counter()
-        info = await self._database(key)
+        info = await find_database(self._catalogue, key)
         found = await self._visual.search(key, picture, limit)
         shown = [match for match in found if match.score >= minimum]
         records = await self._catalogue.records(key, [match.data_id for match in shown]) if shown else {}
@@ -68,11 +68,3 @@ class SearchService:
             RankedMatch(rank, match, records.get(match.data_id)) for rank, match in enumerate(shown, start=1)
         )
         return SearchResult(info, ranked, len(found) - len(shown), time.perf_counter() - started)
-
-    async def _database(self, key: DatabaseKey) -> DatabaseInfo:
-        try:
-            return await self._catalogue.database(key)
-        except UnknownDatabase:
-            names = [info.key.name for info in await self._catalogue.databases(key.workspace)]
-            near = difflib.get_close_matches(key.name, names, n=1)
-            raise UnknownDatabase(key.name, near[0] if near else None) from None

@@ -1,0 +1,84 @@
+"""Files of a message to pictures: resolve what Slack only hinted at, choose the copy, fetch and verify it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import FetchRefused, PictureRefused
+from bot.models import Picture
+from handlers.payloads import FileState, SharedFile, parse_file
+
+STUB_DELAYS_S = (0.5, 1.0, 2.0)
+"""Slack needs a moment to look at an upload; after these it is told to the person."""
+
+GONE = "That file was deleted, or is hidden by the plan's limit, before I could look at it."
+STILL_PROCESSING = "Slack is still working on that file; share it again in a minute and I'll look it up."
+NO_ACCESS = "I can't open that file: Slack doesn't let me see it here."
+
+
+Download = Callable[[str, str], Awaitable[bytes]]
+"""Address and token to the file's bytes. Raises FetchRefused."""
+
+Normalise = Callable[[bytes], Awaitable[Picture]]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class SharedFiles:
+    """Pictures of files that people shared."""
+
+    def __init__(
+        self, download: Download, normalise: Normalise, *, most_bytes: int, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._download = download
+        self._normalise = normalise
+        self._most_bytes = most_bytes
+        self._sleep = sleep
+
+    async def picture(self, file: SharedFile, token: str) -> Picture:
+        """Fetch and verify a file that was resolved. Raises FetchRefused, PictureRefused."""
+        refusal: PictureRefused | None = None
+        for url in self._copies(file):
+            try:
+                return await self._normalise(await self._download(url, token))
+            except PictureRefused as error:
+                # What we can't decode or is too large, Slack may have made a rendition of. The reason that
+                # is told is the first: it is about what the person shared.
+                refusal = refusal or error
+        raise refusal or PictureRefused(f"That file is larger than the {self._most_bytes // 1024**2} MB that I take.")
+
+    def _copies(self, file: SharedFile) -> tuple[str, ...]:
+        """Addresses in the order in which they are tried: the original, then the largest rendition.
+
+        Renditions are smaller to fetch, but recompressed: from the original, the same file gives the same
+        digest, a copy is told from an edit, and the fingerprint is exact. So the original comes first while
+        it is within our limits.
+        """
+        original = () if file.size > self._most_bytes else (file.url,)
+        return (*original, *file.renditions[:1])
+
+    async def resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile:
+        """The file with all that is needed to fetch it. Raises FetchRefused."""
+        for delay in (*STUB_DELAYS_S, None):
+            if file.state is FileState.GONE:
+                raise FetchRefused(GONE)
+            if file.state is FileState.READY:
+                return file
+            if delay is None:
+                break
+            file = await _ask(file, client)
+            if file.state is FileState.STUB:
+                await self._sleep(delay)
+        raise FetchRefused(STILL_PROCESSING)
+
+
+async def _ask(file: SharedFile, client: AsyncWebClient) -> SharedFile:
+    try:
+        answer = await client.files_info(file=file.id)
+    except SlackApiError as error:
+        code = error.response.get("error")
+        raise FetchRefused(GONE if code in {"file_not_found", "file_deleted"} else NO_ACCESS) from error
+    return parse_file(answer.get("file")) or file

@@ -1,0 +1,59 @@
+"""File objects as Slack describes them."""
+
+from __future__ import annotations
+
+import io
+import time
+
+from PIL import Image, UnidentifiedImageError
+
+from tests.fakes.slack.state import Json, State
+
+RENDITIONS = (360, 480, 720, 960, 1024)
+
+
+def file_info(state: State, identifier: str, name: str, mimetype: str, content: bytes) -> Json:
+    """What files.info says of a file; an image has renditions up to its own size."""
+    place = f"{state.team}-{identifier}"
+    info: Json = {
+        "id": identifier,
+        "created": int(time.time()),
+        "name": name,
+        "title": name,
+        "mimetype": mimetype,
+        "filetype": name.rpartition(".")[2],
+        "user": "U0SOMEONE",
+        "size": len(content),
+        "mode": "hosted",
+        "is_external": False,
+        "is_public": True,
+        "url_private": f"{state.base_url}files-pri/{place}/{name}",
+        "url_private_download": f"{state.base_url}files-pri/{place}/{name}?download=1",
+        "permalink": f"{state.base_url}files/U0SOMEONE/{identifier}/{name}",
+    }
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError):
+        return info
+    info |= {"original_w": width, "original_h": height}
+    for side in RENDITIONS:
+        if side <= max(width, height):
+            info[f"thumb_{side}"] = f"{state.base_url}files-tmb/{place}/{side}/{name}"
+    return info
+
+
+def connect_stub(identifier: str) -> Json:
+    """What a Slack Connect channel sends in place of a file object."""
+    return {"id": identifier, "mode": "file_access", "file_access": "check_file_info", "created": 0}
+
+
+def processing_stub(info: Json) -> Json:
+    """A file that Slack is still looking at: no type, no renditions, no address."""
+    kept = {key: info[key] for key in ("id", "created", "name", "title", "user", "size")}
+    return kept | {"mimetype": "", "filetype": "", "mode": "hosted", "url_private": ""}
+
+
+def tombstone(identifier: str) -> Json:
+    """A file that was deleted."""
+    return {"id": identifier, "mode": "tombstone", "name": "", "mimetype": "", "filetype": ""}

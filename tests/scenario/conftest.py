@@ -1,0 +1,93 @@
+"""The real app, connected by a real WebSocket to the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bot.app import App, build
+from bot.config import Settings
+from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from handlers.connection import socket_mode
+from tests.fakes.slack import FakeSlack
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[FakeSlack]:
+    """Fails the test for whatever real Slack would not have taken."""
+    async with FakeSlack() as fake:
+        yield fake
+        assert fake.failures == []
+
+
+@pytest.fixture
+async def pictures() -> AsyncIterator[PictureServer]:
+    """Serves pictures on 127.0.0.1."""
+    server = PictureServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+class PictureServer:
+    """Somebody's web server."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.address = ""
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/{name}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.address = f"127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def url(self, name: str, content: bytes) -> str:
+        self.files[name] = content
+        return f"http://{self.address}/{name}"
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        self.requests.append(request.path)
+        return web.Response(body=self.files[request.match_info["name"]], content_type="image/png")
+
+
+Start = Callable[..., Awaitable[App]]
+
+
+@pytest.fixture
+async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts the bot, with further settings if need be."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(**environment: str) -> App:
+            values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), **environment}
+            settings = Settings.from_mapping(values)
+            app = await stack.enter_async_context(build(settings))
+            token = settings.slack_app_token or ""
+            await stack.enter_async_context(socket_mode(app.bolt, app.guard, token, settings.slack_api_url))
+            return app
+
+        yield begin
+
+
+async def fill(app: App, name: str, **pictures: bytes) -> None:
+    """Make a database of these pictures, by entity."""
+    services = app.services
+    key = DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(name))
+    await services.databases.create(key)
+    for entity, content in pictures.items():
+        picture = await services.normaliser.picture(content)
+        jpeg = await services.normaliser.jpeg(picture)
+        await services.adding.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
