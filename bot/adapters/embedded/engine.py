@@ -1,0 +1,201 @@
+"""The embedded back end: the seven operations on this machine, over rows that a store keeps."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from bot.adapters.base import Capabilities
+from bot.adapters.embedded.index import Floats, Found
+from bot.adapters.embedded.ports import Analyser, Candidate, Features, Judge, Judgement, Knots, Probe
+from bot.adapters.embedded.residents import Residents
+from bot.adapters.embedded.store import DatabaseState, KeptFeatures, Rows, Store
+from bot.errors import ModelMismatch
+from bot.models import (
+    MAX_RESULTS,
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    ListedImage,
+    Match,
+    Note,
+    Page,
+    PageRequest,
+    Picture,
+    WorkspaceId,
+    checked_limit,
+)
+
+CANDIDATES = 32
+"""How many a search considers, even for fewer results: the judge may know better than the cosine."""
+
+LOOKED_AT_CLOSELY = 20
+LOOKED_AT_AT_MOST = 32
+
+
+class EmbeddedSearch:
+    """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them."""
+
+    def __init__(
+        self,
+        store: Store,
+        analyser: Analyser,
+        judge: Judge,
+        *,
+        index_memory_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._analyser = analyser
+        self._judge = judge
+        self._clock = clock
+        self._residents = Residents(analyser.model_id, analyser.dimensions, index_memory_bytes)
+        self._capabilities = Capabilities("embedded", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this back end can do."""
+        return self._capabilities
+
+    @property
+    def index_memory(self) -> int:
+        """Bytes of all indexes in memory."""
+        return self._residents.memory
+
+    async def create_database(self, database: DatabaseKey) -> None:
+        """Make an empty database. Raises DatabaseExists."""
+        await self._store.write(lambda rows: rows.create(database))
+
+    async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+        """The workspace's databases, by name."""
+        return await self._store.read(lambda rows: rows.names(workspace))
+
+    async def delete_database(self, database: DatabaseKey) -> None:
+        """Forget a database and all its images; can't be undone."""
+        await self._store.write(lambda rows: rows.delete(rows.state(database).id))
+        self._residents.forget(database)
+
+    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+        """Add a picture; when this returns, the add survives a crash and a search finds it. Raises ModelMismatch."""
+        await self._store.read(lambda rows: self._checked(rows, database))
+        features = await self._analyser.features(picture)
+        data_id, model_id = _new_data_id(), self._analyser.model_id
+
+        def work(rows: Rows) -> None:
+            state = self._checked(rows, database)
+            if state.model_id is None:
+                rows.set_model(state.id, model_id)
+            image_id = rows.add_image(state.id, data_id, entity, note, self._clock())
+            rows.add_vector(state.id, image_id, model_id, kept(features))
+
+        await self._store.write(work)
+        return data_id
+
+    async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
+        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        return await self._store.read(lambda rows: rows.page(rows.state(database).id, database, request))
+
+    async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
+        """Delete the entity's images, or the one named; how many went, 0 if none was there."""
+        return await self._store.write(lambda rows: rows.remove(rows.state(database).id, entity, data_id))
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+        """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
+        checked_limit(limit)
+        state = await self._store.snapshot(lambda rows: self._checked(rows, database))
+        if state.model_id is None:
+            return ()
+        probe = await self._analyser.probe(picture)
+        return await self._store.snapshot(lambda rows: self._search(rows, database, probe, limit))
+
+    async def ping(self) -> None:
+        """Return if the rows can be read. Raises BackendError."""
+        await self._store.snapshot(lambda rows: rows.names(WorkspaceId("")))
+
+    async def calibration(self, database: DatabaseKey) -> Knots | None:
+        """The database's own score curve; None for the default."""
+        return await self._store.read(lambda rows: _knots(rows.state(database)))
+
+    async def set_calibration(self, database: DatabaseKey, knots: Knots | None) -> None:
+        """Score by this curve from now on; None for the default."""
+        text = None if knots is None else json.dumps(knots)
+        await self._store.write(lambda rows: rows.set_calibration(rows.state(database).id, text))
+
+    async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[EntityId, ...], Floats]:
+        """Entities and embeddings (n × dimensions) of up to ``size`` images chosen by chance. Raises ModelMismatch."""
+        dimensions, model_id = self._analyser.dimensions, self._analyser.model_id
+
+        def work(rows: Rows) -> tuple[tuple[EntityId, ...], Floats]:
+            state = self._checked(rows, database)
+            ids = np.array(rows.vector_ids(state.id, model_id), np.int64)
+            chosen = np.random.default_rng(seed).permutation(ids)[:size]
+            pairs = list(rows.embeddings(sorted(chosen.tolist())))
+            matrix = np.frombuffer(b"".join(embedding for _, embedding in pairs), "<f2").reshape(-1, dimensions)
+            return tuple(entity for entity, _ in pairs), matrix.astype(np.float32)
+
+        return await self._store.snapshot(work)
+
+    def _checked(self, rows: Rows, database: DatabaseKey) -> DatabaseState:
+        state = rows.state(database)
+        if state.model_id not in {None, self._analyser.model_id}:
+            raise ModelMismatch(database.name)
+        return state
+
+    def _search(self, rows: Rows, database: DatabaseKey, probe: Probe, limit: int) -> tuple[Match, ...]:
+        """Everything that follows the probe, in one thread and on one snapshot."""
+        embeddings = np.ascontiguousarray(probe.embeddings, np.float32)
+        count = max(limit, CANDIDATES)
+        state, found = self._residents.find(rows, database, embeddings, probe.fingerprints, count)
+        candidates = _candidates(found, rows)
+        judgements = self._judge.judge(probe, candidates, _knots(state))
+        ranked = sorted(zip(candidates, judgements, strict=True), key=_rank)[:limit]
+        described = rows.described([candidate.row_id for candidate, _ in ranked])
+        return tuple(
+            Match(*described[candidate.row_id], judgement.score, judgement.verdict, judgement.edits)
+            for candidate, judgement in ranked
+        )
+
+
+def kept(features: Features) -> KeptFeatures:
+    """Embedding (float16, little-endian), fingerprint and sketch, as they are stored."""
+    return features.embedding.astype("<f2").tobytes(), features.fingerprint, features.sketch
+
+
+def _new_data_id() -> DataId:
+    """Unique, and ordered by time."""
+    return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
+
+
+def _knots(state: DatabaseState) -> Knots | None:
+    if state.calibration is None:
+        return None
+    return tuple((float(cosine), float(score)) for cosine, score in json.loads(state.calibration))
+
+
+def _rank(item: tuple[Candidate, Judgement]) -> tuple[float, float, int]:
+    candidate, judgement = item
+    return -judgement.score, -candidate.cosine, candidate.row_id
+
+
+def _candidates(found: Found, rows: Rows) -> list[Candidate]:
+    """The union of both searches; sketches for those worth a closer look."""
+    resembling = list(found.resemblances)[: LOOKED_AT_AT_MOST - LOOKED_AT_CLOSELY]
+    closest = list(found.cosines)[:LOOKED_AT_CLOSELY]
+    sketches = rows.sketches(list(dict.fromkeys([*closest, *resembling])))
+    row_ids = dict.fromkeys([*found.cosines, *found.resemblances])
+    return [_candidate(row_id, found, sketches) for row_id in row_ids]
+
+
+def _candidate(row_id: int, found: Found, sketches: Mapping[int, bytes]) -> Candidate:
+    resemblance = found.resemblances.get(row_id)
+    sketch = sketches.get(row_id, b"")
+    if resemblance is None:
+        return Candidate(row_id, found.cosines[row_id], sketch=sketch)
+    cosine = found.cosines.get(row_id, resemblance.cosine)
+    return Candidate(row_id, cosine, resemblance.distance, resemblance.query_row, sketch)

@@ -1,0 +1,251 @@
+"""Exact nearest neighbours, by cosine and by fingerprint, over rows in memory. The arithmetic is faiss's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.embedded.ports import FINGERPRINT_REACH
+from bot.adapters.embedded.store import VectorRow
+from bot.errors import BackendDown
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+SEGMENT_BYTES = 32 * 2**20
+FINGERPRINT_BYTES = 32
+ROW_ID_BYTES = 8
+SMALLEST_CAPACITY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """A row that the fingerprints found: how far it is, from which row of the query's, and its cosine."""
+
+    distance: int
+    query_row: int
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows by cosine, greatest first, and those within reach by fingerprint, nearest first."""
+
+    cosines: dict[int, float] = field(default_factory=dict)
+    resemblances: dict[int, Resemblance] = field(default_factory=dict)
+
+
+def segment_rows(dimensions: int) -> int:
+    """Rows of a full segment."""
+    return max(SMALLEST_CAPACITY, SEGMENT_BYTES // (2 * dimensions))
+
+
+def bytes_for(dimensions: int, rows: int) -> int:
+    """Memory of an index that was loaded with so many rows."""
+    return (_with_room(rows) + SMALLEST_CAPACITY) * _row_bytes(dimensions)
+
+
+def _row_bytes(dimensions: int) -> int:
+    # Fingerprints count twice, since faiss lets their memory grow by doubling.
+    return 2 * dimensions + 2 * FINGERPRINT_BYTES + 2 * ROW_ID_BYTES
+
+
+def _with_room(rows: int) -> int:
+    # A little room, so that the first add after a load does not move everything.
+    return rows + rows // 16 + SMALLEST_CAPACITY
+
+
+class Segment:
+    """Rows in one block of memory, of a fixed capacity. Not for two threads at once."""
+
+    def __init__(self, dimensions: int, capacity: int) -> None:
+        self.dimensions = dimensions
+        self.capacity = capacity
+        # Half precision halves memory and time, and moves a cosine by less than 0.001.
+        self._vectors = faiss.IndexScalarQuantizer(
+            dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        # Room for all rows at once: faiss would grow by doubling, up to twice what is needed.
+        self._vectors.codes.resize(capacity * 2 * dimensions)
+        self._vectors.codes.resize(0)
+        self._fingerprints = faiss.IndexBinaryFlat(8 * FINGERPRINT_BYTES)
+        self.ids: Ids = np.empty(0, np.int64)
+        self._with_fingerprint: Ids = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        """Rows held."""
+        return len(self.ids)
+
+    def append(self, rows: Sequence[VectorRow]) -> None:
+        """Add rows of ascending ids; they must fit. Raises BackendDown for an embedding of the wrong length."""
+        codes = np.frombuffer(b"".join(row[1] for row in rows), np.uint8)
+        if len(codes) != len(rows) * 2 * self.dimensions:
+            raise BackendDown(f"A stored embedding does not have {self.dimensions} numbers.")
+        # float16, little-endian, is what faiss keeps: no float32 copy is made.
+        self._vectors.add_sa_codes(codes.reshape(len(rows), -1))
+        self._add_fingerprints([row[0] for row in rows], [row[2] for row in rows])
+        self.ids = np.concatenate([self.ids, np.array([row[0] for row in rows], np.int64)])
+
+    def _add_fingerprints(self, ids: Sequence[int], fingerprints: Sequence[bytes]) -> None:
+        # Pictures without detail have none, and must not all match each other by an empty one.
+        held = [(row, text) for row, text in zip(ids, fingerprints, strict=True) if len(text) == FINGERPRINT_BYTES]
+        if held:
+            block = np.frombuffer(b"".join(text for _, text in held), np.uint8)
+            self._fingerprints.add(block.reshape(len(held), FINGERPRINT_BYTES))
+            self._with_fingerprint = np.concatenate([self._with_fingerprint, [row for row, _ in held]])
+
+    def take(self, other: Segment) -> None:
+        """Take over all rows of a smaller segment, which is of no use then, into this empty one."""
+        size = len(other) * 2 * self.dimensions
+        codes = faiss.rev_swig_ptr(other._vectors.codes.data(), size).reshape(len(other), -1)
+        self._vectors.add_sa_codes(codes)
+        self._fingerprints, self._with_fingerprint = other._fingerprints, other._with_fingerprint
+        self.ids = other.ids
+
+    def discard(self, gone: Ids) -> None:
+        """Remove rows by id."""
+        rows = np.flatnonzero(np.isin(self.ids, gone, assume_unique=True))
+        if not len(rows):
+            return
+        self._vectors.remove_ids(faiss.IDSelectorBatch(rows))
+        self.ids = np.delete(self.ids, rows)
+        marks = np.flatnonzero(np.isin(self._with_fingerprint, gone, assume_unique=True))
+        if len(marks):
+            self._fingerprints.remove_ids(faiss.IDSelectorBatch(marks))
+            self._with_fingerprint = np.delete(self._with_fingerprint, marks)
+
+    def clear(self) -> None:
+        """Hold nothing, and keep the memory."""
+        self._vectors.reset()
+        self._fingerprints.reset()
+        self.ids = self._with_fingerprint = np.empty(0, np.int64)
+
+    def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Ids]:
+        """Cosines and row ids, views × up to ``count``."""
+        cosines, positions = self._vectors.search(embeddings, min(count, len(self)))
+        return cosines, self.ids[positions]
+
+    def within_reach(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
+        """The ``count`` nearest rows within reach: row ids, distances and rows of the query, nearest first."""
+        none = np.empty(0, np.int64)
+        if not len(self._with_fingerprint) or not len(fingerprints):
+            return none, none, none
+        # faiss takes the radius as the first distance that is too far.
+        limits, distances, positions = self._fingerprints.range_search(fingerprints, FINGERPRINT_REACH + 1)
+        query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
+        row_ids = self._with_fingerprint[positions]
+        order = np.lexsort((query_rows, row_ids, distances))
+        # Of each row its nearest: the first in this order.
+        firsts = np.sort(np.unique(row_ids[order], return_index=True)[1])[:count]
+        chosen = order[firsts]
+        return row_ids[chosen], distances[chosen].astype(np.int64), query_rows[chosen]
+
+    def cosines(self, embeddings: Floats, row_ids: Ids) -> Floats:
+        """The greatest cosine over the views, a row each; the ids must be held."""
+        rows = self._vectors.reconstruct_batch(np.searchsorted(self.ids, row_ids))
+        best: Floats = np.max(rows @ embeddings.T, axis=1)
+        return best
+
+
+class VectorIndex:
+    """All rows of a database, in segments. Not for two threads at once."""
+
+    def __init__(self, dimensions: int, expected_rows: int = 0) -> None:
+        self._dimensions = dimensions
+        self._expected = _with_room(expected_rows)
+        self.segments: list[Segment] = []
+
+    def __len__(self) -> int:
+        """Rows held."""
+        return sum(len(segment) for segment in self.segments)
+
+    @property
+    def memory(self) -> int:
+        """Bytes, what is set aside included."""
+        return sum(segment.capacity for segment in self.segments) * _row_bytes(self._dimensions)
+
+    def memory_with(self, rows: int) -> int:
+        """An upper bound of ``memory`` once so many rows are appended."""
+        last = self.segments[-1] if self.segments else None
+        if last and rows <= last.capacity - len(last):
+            return self.memory
+        # The last segment doubles until it is full; then a new one begins.
+        doubled = (last.capacity if last else 0) + rows + SMALLEST_CAPACITY
+        return self.memory + (rows + min(segment_rows(self._dimensions), doubled)) * _row_bytes(self._dimensions)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether so much was discarded that loading it afresh saves memory."""
+        return self.memory > 2 * bytes_for(self._dimensions, len(self))
+
+    def append(self, rows: Sequence[VectorRow]) -> None:
+        """Add rows of ascending ids, beyond those held."""
+        start = 0
+        while start < len(rows):
+            segment = self._open_segment()
+            some = rows[start : start + segment.capacity - len(segment)]
+            segment.append(some)
+            start += len(some)
+
+    def discard_missing(self, kept: Sequence[int]) -> None:
+        """Remove what is not among ``kept``."""
+        known = np.array(kept, np.int64)
+        for segment in self.segments:
+            segment.discard(np.setdiff1d(segment.ids, known, assume_unique=True))
+        self.segments = [segment for segment in self.segments if len(segment)]
+
+    def _open_segment(self) -> Segment:
+        """One with room: the last, a larger copy of it, or a new one."""
+        full = segment_rows(self._dimensions)
+        last = self.segments[-1] if self.segments else None
+        if last and len(last) < last.capacity:
+            return last
+        wanted = self._expected - sum(segment.capacity for segment in self.segments)
+        if last is None or last.capacity >= full:
+            self.segments.append(Segment(self._dimensions, min(full, max(wanted, SMALLEST_CAPACITY))))
+        else:
+            larger = Segment(self._dimensions, min(full, 2 * last.capacity))
+            larger.take(last)
+            self.segments[-1] = larger
+        return self.segments[-1]
+
+
+def find(segments: Iterable[Segment], embeddings: Floats, fingerprints: npt.NDArray[np.uint8], count: int) -> Found:
+    """The ``count`` rows of greatest cosine over the views, and as many within reach by fingerprint."""
+    # Queries are few: threads of faiss's own would only contend with other searches.
+    faiss.omp_set_num_threads(1)
+    cosines: dict[int, float] = {}
+    resemblances: dict[int, Resemblance] = {}
+    for segment in segments:
+        if not len(segment):
+            continue
+        values, ids = segment.nearest(embeddings, count)
+        for row_id, cosine in zip(ids.ravel().tolist(), values.ravel().tolist(), strict=True):
+            cosines[row_id] = max(cosine, cosines.get(row_id, -1.0))
+        resemblances.update(_resembling(segment, embeddings, fingerprints, count))
+    return Found(_greatest(cosines, count), _closest(resemblances, count))
+
+
+def _resembling(
+    segment: Segment, embeddings: Floats, fingerprints: npt.NDArray[np.uint8], count: int
+) -> dict[int, Resemblance]:
+    row_ids, distances, query_rows = segment.within_reach(fingerprints, count)
+    if not len(row_ids):
+        return {}
+    cosines = segment.cosines(embeddings, row_ids)
+    evidence = map(Resemblance, distances.tolist(), query_rows.tolist(), cosines.tolist())
+    return dict(zip(row_ids.tolist(), evidence, strict=True))
+
+
+def _greatest(cosines: dict[int, float], count: int) -> dict[int, float]:
+    ranked = sorted(cosines.items(), key=lambda item: (-item[1], item[0]))
+    return dict(ranked[:count])
+
+
+def _closest(resemblances: dict[int, Resemblance], count: int) -> dict[int, Resemblance]:
+    ranked = sorted(resemblances.items(), key=lambda item: (item[1].distance, item[0]))
+    return dict(ranked[:count])

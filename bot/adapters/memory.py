@@ -1,0 +1,158 @@
+"""The reference back end: everything in this process's memory, forgotten at its end. For tests and try-outs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.base import Capabilities
+from bot.errors import DatabaseExists, InvalidInput, UnknownDatabase
+from bot.models import (
+    MAX_RESULTS,
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    ListedImage,
+    Match,
+    Note,
+    Order,
+    Page,
+    PageRequest,
+    Picture,
+    Verdict,
+    WorkspaceId,
+    checked_limit,
+)
+
+GRID = 16
+SAME_SCORE, SIMILAR_AT_MOST = 10.0, 8.9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Image:
+    number: int
+    listed: ListedImage
+    digest: str
+    thumbnail: npt.NDArray[np.float32]
+
+
+class MemorySearch:
+    """Satisfies ``adapters.base.VisualSearch`` with a plain comparison of small thumbnails."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._databases: dict[DatabaseKey, dict[DataId, _Image]] = {}
+        self._added = 0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this back end can do."""
+        return Capabilities("memory", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
+
+    async def create_database(self, database: DatabaseKey) -> None:
+        """Make an empty database. Raises DatabaseExists."""
+        if database in self._databases:
+            raise DatabaseExists(database.name)
+        self._databases[database] = {}
+
+    async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+        """The workspace's databases, by name."""
+        return tuple(sorted(key.name for key in self._databases if key.workspace == workspace))
+
+    async def delete_database(self, database: DatabaseKey) -> None:
+        """Forget a database and all its images; can't be undone."""
+        self._found(database)
+        del self._databases[database]
+
+    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+        """Add a picture."""
+        images = self._found(database)
+        self._added += 1
+        now = self._clock()
+        listed = ListedImage(DataId(f"{self._added:012d}"), entity, note, now, now)
+        images[listed.data_id] = _Image(self._added, listed, picture.digest, _thumbnail(picture))
+        return listed.data_id
+
+    async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
+        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        images = [
+            image for image in self._found(database).values() if image.listed.entity.startswith(request.entity_prefix)
+        ]
+        total = len(images)
+        newest_first = request.order is Order.NEWEST_FIRST
+        images.sort(key=lambda image: image.number, reverse=newest_first)
+        if request.token is None:
+            images = images[request.offset :]
+        else:
+            last = _last_number(request.token, database, request)
+            images = [image for image in images if (image.number < last if newest_first else image.number > last)]
+        shown = images[: request.limit]
+        token = _token(shown[-1].number, database, request) if len(images) > len(shown) else None
+        return Page(tuple(image.listed for image in shown), total, token)
+
+    async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
+        """Delete the entity's images, or the one named; how many went, 0 if none was there."""
+        images = self._found(database)
+        going = [found for found, image in images.items() if image.listed.entity == entity and data_id in {None, found}]
+        for found in going:
+            del images[found]
+        return len(going)
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+        """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
+        checked_limit(limit)
+        thumbnail = _thumbnail(picture)
+        matches = [_match(image, picture, thumbnail) for image in self._found(database).values()]
+        return tuple(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
+
+    async def ping(self) -> None:
+        """Always ready."""
+
+    def _found(self, key: DatabaseKey) -> dict[DataId, _Image]:
+        if key not in self._databases:
+            raise UnknownDatabase(key.name)
+        return self._databases[key]
+
+
+def _thumbnail(picture: Picture) -> npt.NDArray[np.float32]:
+    """Grid points of the picture, centred and normalised, so that a dot product is a correlation."""
+    rows = np.linspace(0, picture.height - 1, GRID).round().astype(int)
+    columns = np.linspace(0, picture.width - 1, GRID).round().astype(int)
+    points = picture.pixels[rows][:, columns].astype(np.float32).ravel()
+    points -= points.mean()
+    norm = float(np.linalg.norm(points))
+    normalised: npt.NDArray[np.float32] = points / norm if norm else points
+    return normalised
+
+
+def _match(image: _Image, picture: Picture, thumbnail: npt.NDArray[np.float32]) -> Match:
+    listed = image.listed
+    if image.digest == picture.digest:
+        return Match(listed.data_id, listed.entity, listed.note, SAME_SCORE, Verdict.SAME)
+    correlation = min(max(float(image.thumbnail @ thumbnail), 0.0), 1.0)
+    return Match(listed.data_id, listed.entity, listed.note, SIMILAR_AT_MOST * correlation)
+
+
+def _listing(database: DatabaseKey, request: PageRequest) -> list[str]:
+    return [database.workspace, database.name, request.order.value, request.entity_prefix]
+
+
+def _token(number: int, database: DatabaseKey, request: PageRequest) -> str:
+    return base64.urlsafe_b64encode(json.dumps([number, *_listing(database, request)]).encode()).decode()
+
+
+def _last_number(token: str, database: DatabaseKey, request: PageRequest) -> int:
+    try:
+        number, *listing = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
+    except (ValueError, TypeError):
+        number, listing = None, []
+    if type(number) is not int or listing != _listing(database, request):
+        raise InvalidInput("This page token does not belong to this listing; start again from its first page.")
+    return number

@@ -1,0 +1,183 @@
+"""Connections, threads and transactions. SQL runs in threads, so that the event loop never waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.errors import BackendDown, BackendTimeout
+from bot.storage import sqlite
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class _Unit:
+    """A transaction that is begun when it is first needed, and what is to follow its commit."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.opening = asyncio.Lock()
+        self.closed = False
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []
+
+
+class Database:
+    """Reads on a few threads, writes on one: SQLite takes one writer, and waiting for it here costs no spinning."""
+
+    def __init__(self, engine: Engine, readers: int) -> None:
+        self._engine = engine
+        self._writing = engine.execution_options(immediate=True)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="storage-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-write")
+        self._lock = asyncio.Lock()
+        self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run ``work`` on one snapshot; inside a unit that has written, on the unit's transaction."""
+        unit = self._current()
+        if unit and unit.connection:
+            return await self._in_writer(work, unit.connection)
+        return await self.snapshot(work)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        """Run ``work`` on what is committed, even inside a unit."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in a transaction of its own, or in the unit's. It is committed on disk when this returns."""
+        unit = self._current()
+        if unit is None:
+            async with self._lock:
+                return await self._in_writer(self._write_now, work)
+        return await self._in_writer(work, unit.connection or await self._begin(unit))
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[None]:
+        """One transaction for all writes awaited inside; an inner unit is part of the outer one."""
+        if self._current():
+            yield
+            return
+        unit = _Unit()
+        token = self._unit.set(unit)
+        try:
+            yield
+        except BaseException:
+            await self._end(unit, commit=False)
+            raise
+        else:
+            await self._end(unit, commit=True)
+        finally:
+            self._unit.reset(token)
+        for follow in unit.afterwards:
+            await follow()
+
+    async def afterwards(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Run ``follow`` once the unit is committed (never if it is rolled back); at once outside of one."""
+        unit = self._current()
+        if unit:
+            unit.afterwards.append(follow)
+        else:
+            await follow()
+
+    async def close(self) -> None:
+        """Finish what runs and close the connections."""
+
+        def finish() -> None:
+            self._readers.shutdown()
+            self._writer.shutdown()
+            self._engine.dispose()
+
+        await asyncio.to_thread(finish)
+
+    def _current(self) -> _Unit | None:
+        unit = self._unit.get()
+        # A task that was started inside a unit and outlived it is on its own again.
+        return None if unit is None or unit.closed else unit
+
+    async def _begin(self, unit: _Unit) -> Connection:
+        async with unit.opening:
+            if unit.connection is None:
+                await self._lock.acquire()
+                try:
+                    await self._in_writer(self._open_writer, unit)
+                except BaseException:
+                    # A cancelled caller may find the transaction begun: then the unit's end lets go of the lock.
+                    if unit.connection is None:
+                        self._lock.release()
+                    raise
+        assert unit.connection is not None
+        return unit.connection
+
+    async def _end(self, unit: _Unit, *, commit: bool) -> None:
+        unit.closed = True
+        connection = unit.connection
+        if connection is None:
+            return
+        try:
+            await self._in_writer(_finish, connection, commit)
+        finally:
+            self._lock.release()
+
+    def _open_writer(self, unit: _Unit) -> None:
+        connection = self._writing.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        unit.connection = connection
+
+    def _read_now(self, work: Work[T]) -> T:
+        with _told_plainly(), self._engine.connect() as connection, connection.begin():
+            return work(connection)
+
+    def _write_now(self, work: Work[T]) -> T:
+        with self._writing.begin() as connection:
+            return work(connection)
+
+    async def _in_writer(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run in the writer's thread. A cancelled caller still waits: the lock must outlast the work."""
+        future = asyncio.get_running_loop().run_in_executor(self._writer, _run, work, *arguments)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            while not future.done():
+                try:
+                    await asyncio.wait([future])
+                except asyncio.CancelledError:
+                    continue
+            raise
+
+
+def _finish(connection: Connection, commit: bool) -> None:
+    try:
+        if commit:
+            connection.commit()
+        else:
+            connection.rollback()
+    finally:
+        connection.close()
+
+
+def _run(work: Callable[..., T], *arguments: object) -> T:
+    with _told_plainly():
+        return work(*arguments)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        if sqlite.is_busy(cause):
+            raise BackendTimeout("Another process held the database for too long.") from error
+        raise BackendDown(f"Storage failed: {cause or error}") from error

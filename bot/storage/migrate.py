@@ -1,0 +1,41 @@
+"""Brings the tables up to date at start-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+
+
+def configuration(connection: Connection) -> Config:
+    """What Alembic needs to work on ``connection``, inside its transaction."""
+    from alembic.config import Config  # noqa: PLC0415 - half a second that most starts do without
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Upgrade to the newest revision. The write lock is held meanwhile, so a second process finds it done."""
+    with engine.connect() as connection, connection.begin():
+        if _revision(connection) == HEAD:
+            return
+    with engine.execution_options(immediate=True).begin() as connection:
+        if _revision(connection) != HEAD:
+            from alembic import command  # noqa: PLC0415
+
+            command.upgrade(configuration(connection), HEAD)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,82 @@
+"""Opens the storage: one SQLite file and a folder of pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import BackendDown
+from bot.storage import sqlite
+from bot.storage.catalogue import SqlCatalogue
+from bot.storage.database import Database
+from bot.storage.migrate import migrate
+from bot.storage.pictures import FilePictures
+from bot.storage.vectors import SqlVectors
+
+READERS = 4
+
+
+class SqlStorage:
+    """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store."""
+
+    def __init__(self, database: Database, pictures: FilePictures) -> None:
+        self._database = database
+        self._pictures = pictures
+        self._catalogue = SqlCatalogue(database)
+        self._vectors = SqlVectors(database)
+
+    @classmethod
+    async def open(cls, data_dir: Path, readers: int = READERS) -> Self:
+        """Open what ``data_dir`` holds, or begin it. Raises BackendDown."""
+        url = sqlite.address(data_dir)
+        engine = sqlite.create(url, readers + 1)
+
+        def begin() -> None:
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            sqlite.prepare(url)
+            migrate(engine)
+
+        try:
+            await asyncio.to_thread(begin)
+            database = Database(engine, readers)
+            pictures = FilePictures(data_dir / "pictures", database)
+            await pictures.open()
+        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+            await asyncio.to_thread(engine.dispose)
+            raise BackendDown(f"The data directory {data_dir} can't be used: {error}") from error
+        return cls(database, pictures)
+
+    @property
+    def catalogue(self) -> SqlCatalogue:
+        """What we know of each image."""
+        return self._catalogue
+
+    @property
+    def pictures(self) -> FilePictures:
+        """The pictures."""
+        return self._pictures
+
+    @property
+    def vectors(self) -> SqlVectors:
+        """The embedded engine's rows."""
+        return self._vectors
+
+    def unit(self) -> AbstractAsyncContextManager[None]:
+        """All writes awaited inside are one transaction, begun by the first of them, committed at the end."""
+        return self._database.unit()
+
+    async def ping(self) -> None:
+        """Return if storage can be read and written. Raises BackendError."""
+        # A writer's transaction: it fails where the file is read-only or the lock can't be had.
+        await self._database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+    async def close(self) -> None:
+        """Let go of files and threads."""
+        await self._pictures.close()
+        await self._database.close()

@@ -1,0 +1,67 @@
+"""The one place that knows SQLite: pragmas, transactions, and the file before its first table."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+BUSY_TIMEOUT_MS = 15_000
+PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
+JOURNAL_BYTES = 64 * 2**20
+
+
+def address(data_dir: Path) -> URL:
+    """Where the file is."""
+    return URL.create("sqlite", database=str(data_dir / "vsearch.db"))
+
+
+def create(url: URL, connections: int) -> Engine:
+    """An engine whose transactions are real ones; ``execution_options(immediate=True)`` makes them writers."""
+    engine = create_engine(url, hide_parameters=True, pool_size=connections, max_overflow=0)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def prepare(url: URL) -> None:
+    """Switch the file to the write-ahead log. Two processes may do so at once on a file that is not there yet."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        connection = sqlite3.connect(str(url.database), timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # The switch needs the file to itself and does not always wait for it.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+        finally:
+            connection.close()
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether another writer held the file for longer than the busy timeout."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def _configure(connection: Any, _record: object) -> None:
+    # No transactions of the driver's own: _begin opens them, so that reads are snapshots too.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+
+
+def _begin(connection: Connection) -> None:
+    # A writer asks for the lock at once: a reader that turns writer midway can fail without waiting.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

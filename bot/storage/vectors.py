@@ -1,0 +1,228 @@
+"""The embedded engine's rows in SQL: satisfies ``adapters.embedded.store``, which storage may not import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from bot.errors import DatabaseExists, UnknownDatabase
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
+from bot.storage.catalogue import in_groups
+from bot.storage.database import Database
+from bot.storage.paging import Owner, read_page
+from bot.storage.schema import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
+
+T = TypeVar("T")
+LOADED_AT_ONCE = 1024
+
+_databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
+
+# A search runs these three: made once, they cost little more than the driver's own work.
+_STATE = select(
+    _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
+).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
+_SKETCHES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
+    embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
+)
+_DESCRIBED = (
+    select(_vectors.id, _images.data_id, _images.entity, _images.note)
+    .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
+    .where(_vectors.id.in_(bindparam("some", expanding=True)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One row of embedded_databases."""
+
+    id: int
+    model_id: str | None
+    revision: int
+    removals: int
+    calibration: str | None
+
+
+class SqlRows:
+    """The rows, inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def state(self, key: DatabaseKey) -> State:
+        """Raises UnknownDatabase."""
+        row = self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first()
+        if row is None:
+            raise UnknownDatabase(key.name)
+        return State(*row)
+
+    def create(self, key: DatabaseKey) -> None:
+        """Raises DatabaseExists."""
+        if self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first():
+            raise DatabaseExists(key.name)
+        values = {"workspace": key.workspace, "name": str(key.name), "revision": 0, "removals": 0}
+        self._connection.execute(insert(embedded_databases), values)
+
+    def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+        """By name."""
+        query = select(_databases.name).where(_databases.workspace == workspace).order_by(_databases.name)
+        return tuple(DatabaseName(name) for name in self._connection.execute(query).scalars())
+
+    def delete(self, database_id: int) -> None:
+        """The database and all its rows."""
+        self._connection.execute(delete(embedded_databases).where(_databases.id == database_id))
+
+    def set_model(self, database_id: int, model_id: str) -> None:
+        """Search this model's vectors from now on."""
+        self._touch(database_id, model_id=model_id)
+
+    def set_calibration(self, database_id: int, calibration: str | None) -> None:
+        """Keep a score curve."""
+        self._touch(database_id, calibration=calibration)
+
+    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
+        """The new image's row id."""
+        values = {
+            "database_id": database_id,
+            "data_id": data_id,
+            "entity": str(entity),
+            "note": str(note),
+            "created_at": at,
+            "updated_at": at,
+        }
+        key = self._connection.execute(insert(embedded_images), values).inserted_primary_key
+        self._touch(database_id)
+        assert key is not None
+        return int(key[0])
+
+    def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
+        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        seen = select(_vectors.id).where(_vectors.image_id == image_id, _vectors.model_id == model_id)
+        image = select(_images.id).where(_images.id == image_id, ~seen.exists())
+        if self._connection.execute(image).first() is None:
+            return
+        embedding, fingerprint, sketch = features
+        values = {
+            "image_id": image_id,
+            "database_id": database_id,
+            "model_id": model_id,
+            "embedding": embedding,
+            "fingerprint": fingerprint,
+        }
+        key = self._connection.execute(insert(embedded_vectors), values).inserted_primary_key
+        assert key is not None
+        if sketch:
+            self._connection.execute(insert(embedded_sketches), {"vector_id": key[0], "sketch": sketch})
+
+    def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
+        """Delete the entity's images, or one; how many."""
+        wanted = [_images.database_id == database_id, _images.entity == str(entity)]
+        if data_id is not None:
+            wanted.append(_images.data_id == data_id)
+        removed = self._connection.execute(delete(embedded_images).where(*wanted)).rowcount
+        if removed:
+            self._touch(database_id, removals=_databases.removals + 1)
+        return removed
+
+    def page(self, database_id: int, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
+        """Raises InvalidInput for a strange token."""
+        return read_page(
+            self._connection,
+            embedded_images,
+            Owner(database_id, key),
+            request,
+            lambda row: ListedImage(
+                DataId(row.data_id), EntityId(row.entity), Note(row.note), row.created_at, row.updated_at
+            ),
+        )
+
+    def count_vectors(self, database_id: int, model_id: str) -> int:
+        """How many a load would give."""
+        query = select(func.count()).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
+        return self._connection.execute(query).scalar_one()
+
+    def vectors(self, database_id: int, model_id: str, after: int) -> Iterator[Sequence[tuple[int, bytes, bytes]]]:
+        """Those with a row id beyond ``after``, ascending, in groups that are small in memory."""
+        query = (
+            select(_vectors.id, _vectors.embedding, _vectors.fingerprint)
+            .where(_vectors.database_id == database_id, _vectors.model_id == model_id, _vectors.id > after)
+            .order_by(_vectors.id)
+            .execution_options(yield_per=LOADED_AT_ONCE)
+        )
+        for rows in self._connection.execute(query).partitions():
+            yield [(row[0], row[1], row[2]) for row in rows]
+
+    def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
+        """All row ids, ascending."""
+        query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
+        return self._connection.execute(query.order_by(_vectors.id)).scalars().all()
+
+    def sketches(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+        """By row id of the vector."""
+        found: dict[int, bytes] = {}
+        for some in in_groups(row_ids):
+            rows = self._connection.execute(_SKETCHES, {"some": some})
+            found.update((row_id, sketch) for row_id, sketch in rows)
+        return found
+
+    def described(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
+        """What was said of the images, by row id of the vector."""
+        found = {}
+        for some in in_groups(row_ids):
+            for row_id, data_id, entity, note in self._connection.execute(_DESCRIBED, {"some": some}):
+                found[row_id] = (DataId(data_id), EntityId(entity), Note(note))
+        return found
+
+    def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[EntityId, bytes]]:
+        """Entity and embedding of some vectors."""
+        pairs = select(_images.entity, _vectors.embedding).join_from(
+            embedded_vectors, embedded_images, _vectors.image_id == _images.id
+        )
+        for some in in_groups(row_ids):
+            for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
+                yield EntityId(entity), embedding
+
+    def without_vector(self, database_id: int, model_id: str, after: int, limit: int) -> Sequence[tuple[int, DataId]]:
+        """Images (row id, data id) beyond ``after`` in which the model has not looked yet, ascending."""
+        seen = select(_vectors.id).where(_vectors.image_id == _images.id, _vectors.model_id == model_id)
+        query = (
+            select(_images.id, _images.data_id)
+            .where(_images.database_id == database_id, _images.id > after, ~seen.exists())
+            .order_by(_images.id)
+            .limit(limit)
+        )
+        return [(row_id, DataId(data_id)) for row_id, data_id in self._connection.execute(query)]
+
+    def drop_other_vectors(self, database_id: int, model_id: str, limit: int) -> int:
+        """Delete some vectors of other models; how many went."""
+        query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id != model_id)
+        ids = self._connection.execute(query.limit(limit)).scalars().all()
+        for some in in_groups(ids):
+            self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
+        return len(ids)
+
+    def _touch(self, database_id: int, **values: object) -> None:
+        changed = update(embedded_databases).where(_databases.id == database_id)
+        self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
+
+
+class SqlVectors:
+    """Satisfies ``adapters.embedded.store.Store``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, work: Callable[[SqlRows], T]) -> T:
+        """Run on a snapshot; inside a unit that has written, on the unit's own view."""
+        return await self._database.read(lambda connection: work(SqlRows(connection)))
+
+    async def snapshot(self, work: Callable[[SqlRows], T]) -> T:
+        """Run on what is committed, even inside a unit."""
+        return await self._database.snapshot(lambda connection: work(SqlRows(connection)))
+
+    async def write(self, work: Callable[[SqlRows], T]) -> T:
+        """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
+        return await self._database.write(lambda connection: work(SqlRows(connection)))

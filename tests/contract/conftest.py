@@ -1,0 +1,56 @@
+"""The back ends that the contract holds for. A new one joins by its maker in ``BACK_ENDS``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.base import VisualSearch
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.memory import MemorySearch
+from bot.models import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql import SqlStorage
+from tests.fakes.analyser import FakeAnalyser, FakeJudge
+
+Maker = Callable[[Path], AbstractAsyncContextManager[VisualSearch]]
+
+MEGABYTE = 2**20
+
+
+@asynccontextmanager
+async def memory(folder: Path) -> AsyncIterator[VisualSearch]:
+    yield MemorySearch()
+
+
+@asynccontextmanager
+async def embedded(folder: Path, index_memory_bytes: int = 64 * MEGABYTE) -> AsyncIterator[VisualSearch]:
+    storage = await SqlStorage.open(folder)
+    try:
+        yield EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=index_memory_bytes)
+    finally:
+        await storage.close()
+
+
+def streamed(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
+    """The embedded engine without memory for any index."""
+    return embedded(folder, index_memory_bytes=1)
+
+
+BACK_ENDS: dict[str, Maker] = {"memory": memory, "embedded": embedded, "embedded-streamed": streamed}
+
+
+@pytest.fixture(params=list(BACK_ENDS))
+async def visual(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VisualSearch]:
+    async with BACK_ENDS[request.param](tmp_path) as back_end:
+        yield back_end
+
+
+@pytest.fixture
+async def parts(visual: VisualSearch) -> DatabaseKey:
+    """An empty database."""
+    key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+    await visual.create_database(key)
+    return key
