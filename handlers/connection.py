@@ -13,6 +13,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltError
+from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
@@ -89,8 +90,16 @@ def bolt_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
             raise BoltError("a delivery for a workspace that is not ours")
         return known
 
+    # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
+    bolt_log = logging.getLogger("slack_bolt")
+    bolt_log.addFilter(_unexpected)
     # The signing secret is for HTTP; empty, it keeps Bolt from looking for one in the environment.
-    return AsyncApp(name="vsearch", client=client, authorize=authorize, signing_secret="")
+    return AsyncApp(name="vsearch", logger=bolt_log, client=client, authorize=authorize, signing_secret="")
+
+
+def _unexpected(record: logging.LogRecord) -> bool:
+    """All but this: Bolt finds the token in the environment too and warns that it takes the client's, as it should."""
+    return record.getMessage() != warning_client_prioritized_and_token_skipped()
 
 
 @asynccontextmanager

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from bot.app import App, SlackUnavailable, build, serve
 from bot.config import Settings
 from bot.errors import BackendDown, SettingsError
 from handlers import shared_files
+from handlers.connection import socket_mode
 from tests.fakes.slack import FakeSlack, Message
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.fakes.slack.server import GENERAL, SOMEONE
@@ -256,6 +259,35 @@ async def test_the_bot_comes_back_when_slack_asks_it_to_reconnect(slack: FakeSla
     assert "`valve_0042`" in (await reply(slack, await slack.upload(VALVE))).everything
 
 
+async def test_stopping_finishes_what_was_begun_and_takes_no_more(
+    slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path)})
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    async with build(settings) as app:
+        await fill(app, "parts", valve_0042=VALVE)
+        search = app.services.visual.search
+
+        async def slow_search(*arguments: Any) -> Any:
+            begun.set()
+            await go_on.wait()
+            return await search(*arguments)
+
+        monkeypatch.setattr(type(app.services.visual), "search", lambda _self, *given: slow_search(*given))
+        async with AsyncExitStack() as stack:
+            token = settings.slack_app_token or ""
+            await stack.enter_async_context(socket_mode(app.bolt, app.guard, token, settings.slack_api_url))
+            shared = await slack.upload(VALVE)
+            await begun.wait()
+            stopping = asyncio.create_task(stack.aclose())
+            await asyncio.sleep(0)
+            assert not stopping.done()
+            go_on.set()
+            await stopping
+        assert "`valve_0042`" in (await reply(slack, shared)).everything
+    assert slack.socket_mode.connections == 0
+
+
 async def test_what_the_command_line_made_belongs_to_the_first_workspace(slack: FakeSlack, start: Start) -> None:
     app = await start()
     assert await app.services.storage.catalogue.workspaces() == (slack.state.team,)
@@ -282,6 +314,10 @@ async def test_the_program_answers_and_ends_on_sigterm(slack: FakeSlack, tmp_pat
         "PATH": os.environ["PATH"],
         **slack.environment,
         "VSEARCH_DATA_DIR": str(tmp_path),
+        # Bolt would turn to OAuth by itself, and forget the bot's token.
+        "SLACK_CLIENT_ID": "1.1",
+        "SLACK_CLIENT_SECRET": "secret",
+        "HOME": str(tmp_path),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", env=environment, stderr=asyncio.subprocess.PIPE
@@ -293,4 +329,6 @@ async def test_the_program_answers_and_ends_on_sigterm(slack: FakeSlack, tmp_pat
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
+    assert "connected to Fake team" in errors.decode()
+    assert "WARNING" not in errors.decode()
     assert slack.state.bot_token not in errors.decode()

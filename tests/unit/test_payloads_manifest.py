@@ -14,8 +14,7 @@ SCOPE_OF_METHOD = {
     "chat_postMessage": "chat:write",
     "chat_postEphemeral": "chat:write",
     "files_info": "files:read",
-    "auth_test": None,
-    "apps_connections_open": None,
+    "api_call": None,  # auth.test and apps.connections.open, at the start: they need none
 }
 SCOPE_OF_EVENT = {"message.channels": "channels:history", "message.groups": "groups:history"}
 

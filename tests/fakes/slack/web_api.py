@@ -172,7 +172,7 @@ async def merged_arguments(request: web.Request) -> Json:
 def message_problem(args: Json) -> str:
     """Why Slack would not take this message, beginning with its error code; empty if it would."""
     blocks = args.get("blocks")
-    if not args.get("text"):
+    if not str(args.get("text") or "").strip():
         # Slack takes blocks alone; but then notifications and screen readers have nothing to say.
         return "no_text: a message needs top-level text"
     if blocks and (found := block_kit.problems(blocks)):
