@@ -1,0 +1,155 @@
+"""What ``vsearch doctor`` looks at. Each check says what it found and, where something is wrong, what to do."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bot.cli.exits import ExitCode
+from bot.config import Settings
+from bot.errors import BotError, SettingsError
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_SPACE_GB = 1.0
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found; ``remedy`` says what to do, ``code`` is what the doctor ends with if it is wrong."""
+
+    check: str
+    state: State
+    found: str
+    remedy: str = ""
+    code: ExitCode = ExitCode.FAILED
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def python(_settings: Settings) -> Iterator[Finding]:
+    """Whether this Python is new enough."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info >= OLDEST_PYTHON:
+        yield Finding("Python", State.OK, version)
+    else:
+        yield Finding("Python", State.WRONG, f"{version} is too old", "Install Python 3.11 or newer.")
+
+
+def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[Finding]]:
+    """The settings, or the defaults beside a finding for each problem."""
+    try:
+        return read(), [Finding("Settings", State.OK, "all fit")]
+    except SettingsError as error:
+        remedy = "Mend it in the environment or in .env; .env.example explains each setting."
+        return Settings(), [
+            Finding("Settings", State.WRONG, problem, remedy, ExitCode.SETTINGS) for problem in error.problems
+        ]
+
+
+def data_directory(settings: Settings) -> Iterator[Finding]:
+    """Whether the data directory can be written, and has room."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"vsearch")
+    except OSError as error:
+        remedy = "Make it writable, or name another with VSEARCH_DATA_DIR or --data-dir."
+        yield Finding("Data directory", State.WRONG, f"{folder}: {error.strerror or error}", remedy)
+        return
+    yield Finding("Data directory", State.OK, str(folder.absolute()))
+    free = shutil.disk_usage(folder).free / 1e9
+    enough = free >= LITTLE_SPACE_GB
+    remedy = "" if enough else "Free some space, or move the data directory: an image takes about 0.1 MB."
+    yield Finding("Disk space", State.OK if enough else State.WRONG, f"{free:,.1f} GB free", remedy)
+
+
+def catalogue(settings: Settings) -> Iterator[Finding]:
+    """Whether the SQLite file is whole and of this version. It is read, never changed."""
+    from bot.storage import migrate, sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
+
+    path = Path(str(sqlite.address(settings.data_dir).database))
+    if settings.database_url:
+        yield Finding("Catalogue", State.NOTE, "kept where DATABASE_URL says; not looked at")
+        return
+    if not path.exists():
+        yield Finding("Catalogue", State.OK, "none yet; the first command makes it")
+        return
+    restore = (
+        f"Stop vsearch, put a copy of {path.name} from your backup in its place, or start with another --data-dir."
+    )
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        yield Finding("Catalogue", State.WRONG, f"{path}: {error}", restore)
+        return
+    if verdict != "ok":
+        yield Finding("Catalogue", State.WRONG, f"{path} is damaged: {verdict}", restore)
+        return
+    yield Finding("Catalogue", State.OK, f"{path} is whole")
+    revision = str(row[0]) if row else "none"
+    if revision == migrate.HEAD:
+        yield Finding("Tables", State.OK, f"revision {revision}")
+    elif revision < migrate.HEAD:
+        yield Finding("Tables", State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
+    else:
+        found = f"revision {revision} is newer than this program's {migrate.HEAD}"
+        yield Finding("Tables", State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+
+
+def formats(_settings: Settings) -> Iterator[Finding]:
+    """Whether a picture of each format can be read."""
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    from bot.images.normalise import normalise  # noqa: PLC0415 - see above
+
+    missing = []
+    for name, encoder in PILLOW_NAMES.items():
+        try:
+            if name == "HEIC":
+                import pillow_heif  # noqa: PLC0415 - see above
+
+                pillow_heif.register_heif_opener()
+            file = io.BytesIO()
+            Image.new("RGB", (64, 48), (40, 90, 160)).save(file, encoder)
+            normalise(file.getvalue())
+        except (BotError, OSError, KeyError, ValueError, ImportError):
+            missing.append(name)
+    if missing:
+        remedy = "Reinstall Pillow and pillow-heif from their wheels: pip install --force-reinstall pillow pillow-heif."
+        yield Finding("Picture formats", State.WRONG, f"can't read {', '.join(missing)}", remedy)
+    else:
+        yield Finding("Picture formats", State.OK, ", ".join(PILLOW_NAMES))
+
+
+PILLOW_NAMES = {
+    "JPEG": "JPEG",
+    "PNG": "PNG",
+    "WebP": "WEBP",
+    "GIF": "GIF",
+    "AVIF": "AVIF",
+    "BMP": "BMP",
+    "TIFF": "TIFF",
+    "HEIC": "HEIF",
+}

@@ -1,0 +1,60 @@
+"""``vsearch doctor``: whether everything is as it should be."""
+
+from __future__ import annotations
+
+import typer
+from rich.text import Text
+
+from bot.cli import checks
+from bot.cli.checks import Check, Finding, State
+from bot.cli.exits import ExitCode
+from bot.cli.model_check import model
+from bot.cli.options import AsJson
+from bot.cli.output import say, show_json, show_table
+from bot.cli.session import session_of
+from bot.cli.slack_check import slack
+
+app = typer.Typer()
+
+CHECKS: tuple[Check, ...] = (
+    checks.python,
+    checks.data_directory,
+    checks.catalogue,
+    model,
+    checks.formats,
+    slack,
+)
+
+_SHOWN = {State.OK: ("✓", "green"), State.NOTE: ("–", "yellow"), State.WRONG: ("✗", "bold red")}
+
+
+@app.command(rich_help_panel="Upkeep")
+def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Check the set-up, and say what to do where something is wrong."""
+    settings, findings = checks.settings_of(session_of(ctx).settings)
+    for check in CHECKS:
+        findings.extend(check(settings))
+    wrong = [finding for finding in findings if finding.state is State.WRONG]
+    if as_json:
+        show_json({"ok": not wrong, "checks": [_document(finding) for finding in findings]})
+    else:
+        _show(findings, wrong)
+    if wrong:
+        raise typer.Exit(wrong[0].code if len({finding.code for finding in wrong}) == 1 else ExitCode.FAILED)
+
+
+def _show(findings: list[Finding], wrong: list[Finding]) -> None:
+    rows: list[tuple[Text | str, ...]] = []
+    for finding in findings:
+        sign, style = _SHOWN[finding.state]
+        rows.append((Text(sign, style=style), finding.check, finding.found))
+    show_table(("", "Check", "Found"), rows)
+    for finding in wrong:
+        say(f"{finding.check}: {finding.found}. {finding.remedy}")
+    if not wrong:
+        say("All is well.")
+
+
+def _document(finding: Finding) -> dict[str, str]:
+    document = {"check": finding.check, "state": finding.state, "found": finding.found}
+    return document | ({"remedy": finding.remedy} if finding.remedy else {})

@@ -1,0 +1,101 @@
+"""The program: its commands, and how each of its errors ends."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli import databases, doctor, engine, images, importing, search
+from bot.cli.exits import SUMMARY, ExitCode, code_for
+from bot.cli.output import show_error
+from bot.cli.session import Session, session_of
+from bot.errors import BackendError, BotError, SettingsError
+
+log = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="vsearch",
+    help="Find pictures by picture: in Slack, and here.",
+    epilog=SUMMARY,
+    no_args_is_help=False,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(databases.app, name="db", rich_help_panel="Images")
+for _commands in (images.app, importing.app, search.app, engine.app, doctor.app):
+    app.add_typer(_commands)
+
+
+@app.callback(invoke_without_command=True)
+def begin(
+    ctx: typer.Context,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", metavar="DIR", help="Where everything is kept (VSEARCH_DATA_DIR).")
+    ] = None,
+    workspace: Annotated[
+        str | None,
+        typer.Option("--workspace", metavar="ID", help="The Slack workspace; may be left out when there is one."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show where an error arose.")] = False,
+) -> None:
+    """Find pictures by picture. Without a command, start the bot."""
+    ctx.obj = Session(data_dir, workspace, debug=debug)
+    if ctx.invoked_subcommand is None:
+        session_of(ctx).serve()
+
+
+@app.command(rich_help_panel="The bot")
+def serve(ctx: typer.Context) -> None:
+    """Start the bot as the settings say (so does no command at all)."""
+    session_of(ctx).serve()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the code to exit with."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold bytes that are no text, and a terminal may know less than UTF-8.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    as_json, debug = "--json" in arguments, "--debug" in arguments
+    try:
+        result = app(args=list(arguments), prog_name="vsearch", standalone_mode=False)
+    except BrokenPipeError:
+        # Whoever read the output has had enough (`| head`).
+        sys.stderr.close()
+        return ExitCode.FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        show_error("Interrupted.", ExitCode.INTERRUPTED, as_json=as_json)
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        program = context.command_path if context else "vsearch"
+        show_error(f"{error.format_message().rstrip('.')}. See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
+        return ExitCode.USAGE
+    except Exception as error:  # noqa: BLE001 - the last place that can turn one into a sentence
+        if debug:
+            traceback.print_exc()
+        code = code_for(error)
+        show_error(sentence_for(error), code, as_json=as_json)
+        return code
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def sentence_for(error: Exception) -> str:
+    """What is said of an error that ends a command."""
+    if isinstance(error, SettingsError):
+        return "\n".join(error.problems)
+    if isinstance(error, BackendError):
+        return f"The search failed: {error} “vsearch doctor” may tell why."
+    if isinstance(error, BotError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'A file'}: {error.strerror}."
+    return f"Something unexpected went wrong ({type(error).__name__}: {error}). Run it again with --debug to see where."

@@ -1,0 +1,148 @@
+"""What every command needs: the settings, the services opened and closed, the workspace and the database meant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+from dotenv import dotenv_values
+
+from bot import logs
+from bot.cli.exits import NoDatabase
+from bot.config import Settings
+from bot.errors import InvalidInput
+from bot.models import LOCAL, DatabaseInfo, DatabaseKey, DatabaseName, WorkspaceId
+from bot.services.databases import find_database
+from bot.services.listing import ListingService
+from bot.storage.base import Catalogue
+
+if TYPE_CHECKING:
+    from bot.app import Services
+    from bot.storage.sql import SqlStorage
+
+T = TypeVar("T")
+
+ENV_FILE = Path(".env")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Open storage, and the workspace that the command is about: enough to list and to export."""
+
+    storage: SqlStorage
+    workspace: WorkspaceId
+
+    @property
+    def listing(self) -> ListingService:
+        """What is in a database."""
+        return ListingService(self.storage.catalogue)
+
+    async def all_databases(self) -> tuple[DatabaseInfo, ...]:
+        """The workspace's, by name."""
+        return await self.storage.catalogue.databases(self.workspace)
+
+    async def find(self, name: str) -> DatabaseInfo:
+        """One of them. Raises InvalidInput, and UnknownDatabase (with a near name, if there is one)."""
+        return await find_database(self.storage.catalogue, DatabaseKey(self.workspace, DatabaseName(name)))
+
+    async def database(self, named: str | None) -> DatabaseKey:
+        """The database that ``--in`` names, or the only one.
+
+        Raises as ``find`` does, NoDatabase, and InvalidInput if several could be meant.
+        """
+        if named is not None:
+            return (await self.find(named)).key
+        infos = await self.all_databases()
+        if not infos:
+            raise NoDatabase
+        if len(infos) > 1:
+            raise InvalidInput(f"Say which database with --in: {_listed(info.key.name for info in infos)}.")
+        return infos[0].key
+
+
+@dataclass(frozen=True, slots=True)
+class Desk(Shelf):
+    """All services, open."""
+
+    services: Services
+
+
+def _listed(names: Iterable[str], most: int = 10) -> str:
+    shown = list(names)
+    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the program: its global options."""
+
+    data_dir: Path | None = None
+    workspace: str | None = None
+    debug: bool = False
+
+    def settings(self) -> Settings:
+        """The settings: options before the environment, the environment before ``.env``. Raises SettingsError."""
+        kept = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+        settings = Settings.from_mapping({**kept, **os.environ})
+        if self.data_dir is not None:
+            settings = replace(settings, data_dir=self.data_dir.expanduser())
+        return replace(settings, log_level="debug") if self.debug else settings
+
+    def browse(self, work: Callable[[Shelf], Awaitable[T]]) -> T:
+        """Do work that only reads the catalogue and the pictures: no model and no index is loaded for it."""
+
+        async def opened(settings: Settings) -> T:
+            # SQLAlchemy takes longer to load than “--help” may.
+            from bot.storage.sql import SqlStorage  # noqa: PLC0415
+
+            storage = await SqlStorage.open(settings.data_dir)
+            try:
+                return await work(Shelf(storage, await self._workspace(storage.catalogue)))
+            finally:
+                await storage.close()
+
+        return self._run(opened)
+
+    def run(self, work: Callable[[Desk], Awaitable[T]]) -> T:
+        """Do work that may need all services: they are opened before it and closed after it."""
+
+        async def opened(settings: Settings) -> T:
+            from bot.app import build_services  # noqa: PLC0415 - as above
+
+            async with build_services(settings) as services:
+                workspace = await self._workspace(services.storage.catalogue)
+                return await work(Desk(services.storage, workspace, services))
+
+        return self._run(opened)
+
+    def serve(self) -> None:
+        """Be the bot until told to stop."""
+        from bot.app import serve  # noqa: PLC0415 - as above
+
+        serve(self.settings())
+
+    def _run(self, opened: Callable[[Settings], Coroutine[None, None, T]]) -> T:
+        settings = self.settings()
+        # What a command has to say it says itself; the log is for the bot, and for whoever looks for a fault.
+        logs.set_up(settings.log_format, settings.log_level if self.debug else "error")
+        return asyncio.run(opened(settings))
+
+    async def _workspace(self, catalogue: Catalogue) -> WorkspaceId:
+        if self.workspace is not None:
+            return WorkspaceId(self.workspace)
+        known = await catalogue.workspaces()
+        if len(known) > 1:
+            raise InvalidInput(f"Say which workspace with --workspace: {_listed(known)}.")
+        return known[0] if known else LOCAL
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """The session that the global options made."""
+    session = ctx.find_root().obj
+    assert isinstance(session, Session)
+    return session
