@@ -1,0 +1,68 @@
+"""The pictures that quality is measured on, and an engine of their own to hold them."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from bot.app import Services, build_services
+from bot.config import Settings
+from bot.images.normalise import Limits, normalise
+from bot.models import LOCAL, DatabaseKey, DatabaseName, EntityId, Note, Picture
+
+DATABASE = DatabaseKey(LOCAL, DatabaseName("bench"))
+VARIABLE = "VSEARCH_BENCH_IMAGES"
+ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".heic"})
+_LIMITS = Limits(50_000_000, 100_000_000)
+
+
+def folder() -> Path | None:
+    """The folder that the environment names, if it does."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else None
+
+
+def paths(root: Path) -> list[Path]:
+    """Every picture below the folder, in a stable order."""
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
+
+
+def entity(number: int) -> EntityId:
+    """Every picture is an entity of its own."""
+    return EntityId(f"picture_{number:06d}")
+
+
+def as_posted(image: Image.Image) -> Picture:
+    """An edited picture as the bot would get it: a file, verified."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=0)
+    return normalise(buffer.getvalue(), _LIMITS)
+
+
+@asynccontextmanager
+async def indexed(files: Sequence[Path], workers: int = 4) -> AsyncIterator[Services]:
+    """An engine that holds the pictures, in a directory that goes away."""
+    with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as data:
+        async with build_services(Settings(data_dir=Path(data))) as services:
+            await services.visual.create_database(DATABASE)
+            await _add_all(services, files, workers)
+            yield services
+
+
+async def _add_all(services: Services, files: Sequence[Path], workers: int) -> None:
+    import asyncio  # noqa: PLC0415
+
+    gate = asyncio.Semaphore(workers)
+
+    async def add(number: int, path: Path) -> None:
+        async with gate:
+            picture = await services.normaliser.picture(await asyncio.to_thread(path.read_bytes))
+            await services.visual.add_image(DATABASE, picture, entity(number), Note())
+
+    await asyncio.gather(*(add(number, path) for number, path in enumerate(files)))
