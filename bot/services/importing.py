@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import AlreadyAdded, InvalidInput, PictureRefused, UserError
+from bot.errors import AlreadyAdded, InvalidInput, PictureRefused
 from bot.models import DatabaseKey, EntityId, Note, Picture
 from bot.services.add import AddService
 from bot.services.databases import find_database
@@ -97,7 +97,8 @@ class ImportService:
         """Import what is not in yet. ``sources`` is walked twice: once to be counted, once to be read.
 
         Once ``stop`` is set, what is in flight is finished and nothing more begun. A file that is refused is in the
-        report. Raises UnknownDatabase, InvalidInput for sources that can't be read, and BackendError.
+        report; whatever else goes wrong ends the import. Raises UnknownDatabase, ModelMismatch, BackendError, and
+        InvalidInput for sources that can't be read.
         """
         await find_database(self._catalogue, key)
         report = ImportReport()
@@ -114,7 +115,7 @@ class ImportService:
         return report
 
     async def take(self, key: DatabaseKey, source: Source) -> bool:
-        """Import one picture; whether it was new. Raises UserError for one that is refused."""
+        """Import one picture; whether it was new. Raises PictureRefused and InvalidInput for one that is refused."""
         entity, note = EntityId(source.entity), Note(source.note)
         data, digest = await asyncio.to_thread(self._read, source.path)
         # Before decoding: this is what makes a second run quick.
@@ -187,7 +188,7 @@ class _Run:
                     self._report.added += 1
                 else:
                     self._report.skipped += 1
-            except UserError as error:
+            except (PictureRefused, InvalidInput) as error:
                 self._report.refused.append(Refusal(source.path, str(error)))
             self._watch(self._report)
 

@@ -1,0 +1,62 @@
+"""Reindexing and calibrating on the command line, with the real model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bot.app
+from bot.cli.exits import ExitCode
+from tests.command_line import Vsearch, pictures, stocked, vsearch
+from tests.pictures import encoded, photo
+
+__all__ = ["pictures", "stocked", "vsearch"]
+
+
+REAL = bot.app.build_services
+
+
+def test_reindex_moves_a_database_to_the_model_in_use(
+    stocked: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = bot.app.build_services
+    monkeypatch.setattr(bot.app, "build_services", REAL)
+    stale = stocked("search", pictures / "pump.jpg")
+    assert stale.code == ExitCode.FAILED
+    assert "vsearch reindex" in stale.err
+    (pictures / "new.png").write_bytes(encoded(photo(48, 48, 9), "PNG"))
+    stale = stocked("import", pictures)
+    assert stale.code == ExitCode.FAILED
+    assert "vsearch reindex" in stale.err
+
+    done = stocked("reindex", "parts", "--json")
+    assert done.document == {"database": "parts", "done": 3, "unreadable": [], "interrupted": False}
+    assert stocked("search", pictures / "pump.jpg", "--json").document["matches"][0]["entity"] == "pump"
+    assert stocked("reindex", "--in", "parts", "--json").document["done"] == 0
+
+    monkeypatch.setattr(bot.app, "build_services", fake)
+    assert stocked("search", pictures / "pump.jpg").code == ExitCode.FAILED
+
+
+def test_reindex_keeps_the_old_model_while_a_picture_is_gone(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
+    next((tmp_path / "data" / "pictures").glob("*/*.jpg")).unlink()
+    outcome = stocked("reindex", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert (outcome.document["done"], len(outcome.document["unreadable"])) == (2, 1)
+    assert stocked("search", pictures / "pump.jpg").code == ExitCode.OK
+
+
+def test_calibrate_needs_enough_images_and_can_be_taken_back(stocked: Vsearch, pictures: Path, tmp_path: Path) -> None:
+    few = stocked("calibrate")
+    assert few.code == ExitCode.USAGE
+    assert "too few" in few.err
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for seed in range(100, 192):
+        (folder / f"p{seed}.png").write_bytes(encoded(photo(48, 48, seed), "PNG"))
+    stocked("import", folder)
+    knots = stocked("calibrate", "parts", "--json").document["knots"]
+    assert [score for _, score in knots] == sorted(score for _, score in knots)
+    assert [cosine for cosine, _ in knots] == sorted(cosine for cosine, _ in knots)
+    assert stocked("calibrate", "--reset", "--json").document["knots"] is None

@@ -1,0 +1,102 @@
+"""The doctor: what it finds, and what it says to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.cli import checks
+from bot.cli.exits import ExitCode
+from bot.config import Settings
+from tests.command_line import Outcome, Vsearch, pictures, stocked, vsearch
+
+__all__ = ["pictures", "stocked", "vsearch"]
+
+
+def _wrong(outcome: Outcome) -> dict[str, dict[str, str]]:
+    return {check["check"]: check for check in outcome.document["checks"] if check["state"] == "wrong"}
+
+
+def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
+    outcome = vsearch("doctor")
+    assert outcome.code == ExitCode.OK
+    assert "All is well." in outcome.out
+    assert "none yet" in outcome.out
+    for name in checks.PILLOW_NAMES:
+        assert name in outcome.out
+
+
+def test_all_is_well_with_pictures_in_it(stocked: Vsearch) -> None:
+    document = stocked("doctor", "--json").document
+    assert document["ok"] is True
+    assert any("is whole" in check["found"] for check in document["checks"])
+
+
+def test_a_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "vsearch.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[100:4000] = b"\xee" * 3900
+    path.write_bytes(bytes(content))
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "backup" in _wrong(outcome)["Catalogue"]["remedy"]
+
+
+def test_data_of_a_newer_version_is_left_alone(stocked: Vsearch, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "data" / "vsearch.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "newest vsearch" in _wrong(outcome)["Tables"]["remedy"]
+
+
+def test_a_data_directory_that_can_not_be_written(vsearch: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outcome = vsearch("--data-dir", tmp_path / "file" / "data", "doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "VSEARCH_DATA_DIR" in _wrong(outcome)["Data directory"]["remedy"]
+
+
+def test_settings_are_all_told(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSEARCH_THREADS", "many")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SETTINGS
+    assert "VSEARCH_THREADS" in _wrong(outcome)["Settings"]["found"]
+
+
+def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(b"no model")
+    monkeypatch.setenv("VSEARCH_MODEL_PATH", str(tmp_path / "own.onnx"))
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SETTINGS
+    assert "own.onnx" in _wrong(outcome)["Model"]["found"]
+
+
+def test_one_token_without_the_other(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SLACK
+    assert "SLACK_BOT_TOKEN" in _wrong(outcome)["Slack"]["found"]
+
+
+def test_slack_out_of_reach(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SLACK
+    assert "can't be reached" in _wrong(outcome)["Slack"]["found"]
+    assert "xoxb-1" not in outcome.out
+
+
+def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LITTLE_SPACE_GB", 1e9)
+    findings = list(checks.data_directory(Settings(data_dir=tmp_path)))
+    assert findings[-1].state is checks.State.WRONG
+    assert "Free some space" in findings[-1].remedy

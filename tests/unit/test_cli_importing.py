@@ -1,0 +1,143 @@
+"""Imports: stopped, resumed, failed and raced, over the memory back end's port and real storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.memory import MemorySearch
+from bot.errors import BackendDown, InvalidInput, UnknownDatabase
+from bot.images.normalise import Normaliser
+from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, Note, Picture
+from bot.services.add import AddService
+from bot.services.databases import DatabaseService
+from bot.services.importing import ImportReport, ImportService
+from bot.services.sources import Folder, Source, Table
+from bot.storage.sql import SqlStorage
+from tests.pictures import encoded, photo
+
+KEY = DatabaseKey(LOCAL, DatabaseName("parts"))
+FILES = 12
+
+
+class Slow(MemorySearch):
+    """Counts how many adds are under way at once, and fails after ``fails_after`` of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way = self.most = self.added = 0
+        self.fails_after = 1000
+
+    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0.002)
+            if self.added >= self.fails_after:
+                raise BackendDown("The disk is full.")
+            self.added += 1
+            return await super().add_image(database, picture, entity, note)
+        finally:
+            self.under_way -= 1
+
+
+class House:
+    """An import service and what is behind it."""
+
+    def __init__(self, storage: SqlStorage, normaliser: Normaliser) -> None:
+        self.storage = storage
+        self.visual = Slow()
+        self.adding = AddService(self.visual, storage)
+        self.service = ImportService(storage.catalogue, self.adding, normaliser, at_once=3, max_bytes=1_000_000)
+
+    async def images(self) -> int:
+        return (await self.storage.catalogue.database(KEY)).images
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    storage, normaliser = await SqlStorage.open(tmp_path / "data"), Normaliser()
+    made = House(storage, normaliser)
+    await DatabaseService(made.visual, storage).create(KEY)
+    yield made
+    await normaliser.close()
+    await storage.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for seed in range(FILES):
+        (folder / f"{seed:02}.png").write_bytes(encoded(photo(48, 48, seed), "PNG"))
+    return folder
+
+
+async def test_files_are_under_way_together_and_never_more_than_allowed(house: House, folder: Path) -> None:
+    report = await house.service.run(KEY, Folder(folder))
+    assert (report.total, report.added, report.done) == (FILES, FILES, FILES)
+    assert 1 < house.visual.most <= 3
+
+
+async def test_a_stop_finishes_what_is_under_way_and_a_second_run_goes_on(house: House, folder: Path) -> None:
+    stop = asyncio.Event()
+
+    def stop_after_four(report: ImportReport) -> None:
+        if report.done >= 4:
+            stop.set()
+
+    first = await house.service.run(KEY, Folder(folder), on_progress=stop_after_four, stop=stop)
+    assert first.interrupted
+    assert 4 <= first.added < FILES
+    assert await house.images() == first.added == house.visual.added
+    second = await house.service.run(KEY, Folder(folder))
+    assert (second.skipped, second.added, second.interrupted) == (first.added, FILES - first.added, False)
+
+
+async def test_a_back_end_that_fails_ends_the_import_and_loses_nothing(house: House, folder: Path) -> None:
+    house.visual.fails_after = 5
+    with pytest.raises(BackendDown, match="disk is full"):
+        await house.service.run(KEY, Folder(folder))
+    house.visual.fails_after = 1000
+    before = await house.images()
+    report = await house.service.run(KEY, Folder(folder))
+    assert report.added == FILES - before
+    assert await house.images() == FILES
+
+
+async def test_equal_files_that_race_become_one_image(house: House, folder: Path) -> None:
+    for copy in range(6):
+        (folder / f"copy{copy}.png").write_bytes((folder / "00.png").read_bytes())
+    report = await house.service.run(KEY, Folder(folder))
+    assert (report.added, report.skipped) == (FILES, 6)
+    assert await house.images() == FILES
+
+
+async def test_what_is_too_large_or_gone_is_reported(house: House, folder: Path) -> None:
+    (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_000_001))
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    report = await house.service.run(KEY, Folder(folder))
+    reasons = {refusal.path.name: refusal.reason for refusal in report.refused}
+    assert report.added == FILES
+    assert "larger than 1 MB" in reasons["huge.png"]
+    assert "No such file" in reasons["gone.png"]
+
+
+async def test_more_sources_than_the_queue_holds(house: House, folder: Path) -> None:
+    class Repeated:
+        def __iter__(self) -> Iterator[Source]:
+            return (Source(folder / "00.png", "part") for _ in range(500))
+
+    report = await house.service.run(KEY, Repeated())
+    assert (report.total, report.added, report.skipped) == (500, 1, 499)
+
+
+async def test_unreadable_sources_and_unknown_databases_are_told(house: House, folder: Path) -> None:
+    (folder / "t.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        await house.service.run(KEY, Table(folder / "t.csv"))
+    with pytest.raises(UnknownDatabase, match="Did you mean “parts”"):
+        await house.service.run(DatabaseKey(LOCAL, DatabaseName("part")), Folder(folder))

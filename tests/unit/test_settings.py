@@ -1,0 +1,110 @@
+"""Settings: what is read, what is refused, and that each is documented."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dotenv import dotenv_values
+
+from bot.config import SLACK_API_URL, Settings
+from bot.errors import SettingsError
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+FIELDS = {item.metadata["name"]: item for item in dataclasses.fields(Settings)}
+
+
+def _documented() -> dict[str, tuple[str, str]]:
+    """By name: the value that .env.example shows, and the comment above it."""
+    found: dict[str, tuple[str, str]] = {}
+    comment: list[str] = []
+    for line in EXAMPLE.read_text("utf-8").splitlines():
+        name, is_setting, value = line.removeprefix("#").partition("=")
+        if line.startswith("#") and is_setting and name.isupper():
+            found[name] = (value, " ".join(comment))
+            comment = []
+        elif line.startswith("# "):
+            comment.append(line.removeprefix("# "))
+        else:
+            comment = []
+    return found
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert Settings.from_mapping({}) == Settings()
+    assert Settings().slack_api_url == SLACK_API_URL
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    assert Settings.from_mapping({"VSEARCH_THREADS": "  ", "SLACK_BOT_TOKEN": ""}) == Settings()
+
+
+def test_every_setting_is_in_the_example_and_nothing_else() -> None:
+    assert set(_documented()) == set(FIELDS)
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_the_example_says_what_a_setting_means_and_its_default(name: str) -> None:
+    value, comment = _documented()[name]
+    about = FIELDS[name].metadata
+    assert about["meaning"] in comment
+    assert about["unit"] in comment
+    read = Settings.from_mapping({name: value})
+    assert getattr(read, FIELDS[name].name) == FIELDS[name].default
+
+
+def test_the_example_sets_nothing_by_itself() -> None:
+    assert dotenv_values(EXAMPLE) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("VSEARCH_DATA_DIR", "/srv/vsearch", Path("/srv/vsearch")),
+        ("VSEARCH_DATA_DIR", "~/pictures", Path.home() / "pictures"),
+        ("VSEARCH_THREADS", "4", 4),
+        ("VSEARCH_TRUSTED_HOSTS", " pictures.intern:8080, 10.0.0.7 ,", ("pictures.intern:8080", "10.0.0.7")),
+        ("VSEARCH_MODEL_MEAN", "0.5, 0.5, 0.5", (0.5, 0.5, 0.5)),
+        ("SLACK_API_URL", "http://127.0.0.1:8001/api", "http://127.0.0.1:8001/api/"),
+        ("VSEARCH_LOG_LEVEL", "DEBUG", "debug"),
+        ("SLACK_BOT_TOKEN", "xoxb-1-a", "xoxb-1-a"),
+    ],
+)
+def test_values_are_read(name: str, text: str, value: Any) -> None:
+    assert getattr(Settings.from_mapping({name: text}), FIELDS[name].name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("VSEARCH_THREADS", "many"),
+        ("VSEARCH_THREADS", "-1"),
+        ("VSEARCH_MAX_IMAGE_MB", "-3"),
+        ("VSEARCH_MODEL_STD", "0.5,0.5"),
+        ("VSEARCH_LOG_FORMAT", "xml"),
+        ("VSEARCH_BACKEND", "elsewhere"),
+        ("SLACK_API_URL", "slack.com/api"),
+        ("SLACK_APP_TOKEN", "xoxb-1-a"),
+    ],
+)
+def test_a_value_that_does_not_fit_names_its_setting_and_never_itself(name: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({name: text})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name} must be ")
+    assert text not in problem.removeprefix(name)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({"VSEARCH_THREADS": "x", "VSEARCH_LOG_LEVEL": "loud", "SLACK_BOT_TOKEN": "secret"})
+    assert len(caught.value.problems) == 3
+
+
+def test_secrets_stay_out_of_the_repr() -> None:
+    names = {name: item for name, item in FIELDS.items() if item.metadata["secret"]}
+    given = {"SLACK_BOT_TOKEN": "xoxb-hidden", "SLACK_APP_TOKEN": "xapp-hidden", "DATABASE_URL": "x://u:hidden@h/d"}
+    assert set(names) == set(given)
+    assert "hidden" not in repr(Settings.from_mapping(given))
