@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup samples run test lint format bench lock clean
+.PHONY: help setup run samples test lint format bench model lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,18 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+run: setup ## start the bot: against Slack if its tokens are set (environment or .env), else against a stand-in
+	@exec $(BIN)/python -m examples
+
+samples: setup ## fetch and draw the sample catalogue into build/samples
+	$(BIN)/python -m examples.samples build/samples
+
+bench: setup ## speed, memory and quality, as ratios (VSEARCH_BENCH_IMAGES names a folder of pictures)
+	$(BIN)/python -m bench
+
+model: setup ## build the embedding model again from its package (VSEARCH_BENCH_IMAGES: pictures to calibrate on)
+	$(BIN)/python scripts/build_model.py --pictures "$(VSEARCH_BENCH_IMAGES)"
+
 test: setup ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
@@ -28,7 +40,7 @@ lint: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 format: setup ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -38,4 +50,4 @@ lock: setup ## resolve the dependencies afresh into requirements/
 	scripts/lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

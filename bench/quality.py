@@ -88,11 +88,11 @@ async def measure_kinds(services: Services, files: Sequence[Path]) -> tuple[floa
     """mAP@10 and precision@5 with each picture as a query, its own left out; None where no folder has two pictures."""
     labels = [path.parent for path in files]
     sizes = collections.Counter(labels)
-    if max(sizes.values(), default=0) < 2 or len(sizes) < 2:  # noqa: PLR2004
+    if max(sizes.values(), default=0) < 2 or len(sizes) < 2:
         return None
     averages, precisions = [], []
     for number, path in enumerate(files):
-        if sizes[labels[number]] < 2:  # noqa: PLR2004
+        if sizes[labels[number]] < 2:
             continue
         query = await services.normaliser.picture(await asyncio.to_thread(path.read_bytes))
         answer = await services.visual.search(pictures.DATABASE, query, 12)

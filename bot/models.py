@@ -80,7 +80,7 @@ class DatabaseKey:
     name: DatabaseName
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Picture:
     """A picture that ``images.normalise`` verified: upright, sRGB, stripped of metadata.
 

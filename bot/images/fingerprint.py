@@ -8,10 +8,13 @@ Unrelated pictures are 128 bits apart on average; copies within about 31.
 from __future__ import annotations
 
 from functools import cache
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from bot.models import Picture
 
 BYTES = 32
 BITS = 256
@@ -35,6 +38,17 @@ def luminance(pixels: Pixels) -> Pixels:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
     return gray
+
+
+def of(picture: Picture) -> bytes:
+    """The picture's hash, empty if it has too little detail; worked out once for each picture, whoever asks."""
+    known = _known.get(picture)
+    if known is None:
+        known = _known[picture] = pdq(picture.pixels)[0]
+    return known
+
+
+_known: WeakKeyDictionary[Picture, bytes] = WeakKeyDictionary()
 
 
 def pdq(pixels: Pixels) -> tuple[bytes, int]:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from bot.images.sketch import COLOURS, LONGEST, Pixels, Sketch, View
 
 Matrix = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float32]
 
-MIN_INLIERS = 6
+MIN_INLIERS = 8
 
 _RATIO = 0.85
 _FARTHEST = 80
@@ -33,17 +34,20 @@ class Alignment:
 
     ``matrix`` (2 × 3) maps query points to the stored picture's, both in units of their long side. ``inliers`` of
     ``matched`` pairs of points agree with it. Where the two overlap, ``correlation`` (−1 to 1) says how well the
-    luminances agree, ``patch`` how much the worst patch of them differs (in standard deviations), and ``shift`` how far
-    apart the colours are (0 to 255). ``covered`` is the share of the stored picture that the query shows, ``outside``
-    the share of the query that lies beyond it.
+    luminances agree, ``typical`` and ``worst`` how far apart the middle one and the worst of their patches are (in
+    standard deviations), ``chroma`` how far apart the colours are and ``brightness`` the luminances (of 255).
+    ``covered`` is the share of the stored picture that the query shows, ``outside`` the share of the query that lies
+    beyond it.
     """
 
     matrix: Matrix
     inliers: int
     matched: int
     correlation: float
-    patch: float
-    shift: float
+    typical: float
+    worst: float
+    chroma: float
+    brightness: float
     covered: float
     outside: float
 
@@ -87,10 +91,16 @@ def framed(alignment: Alignment) -> Alignment:
 def _measured(query: View, stored: Sketch, matrix: Matrix, inliers: int, matched: int) -> Alignment | None:
     if abs(np.linalg.det(matrix[:, :2])) < 1e-4:  # noqa: PLR2004 - collapsed to a line
         return None
-    correlation, patch = _agreement(query, stored, matrix)
-    shift = _colour_shift(query.sketch, stored, matrix)
     covered, outside = _coverage(query.sketch, stored, matrix)
-    return Alignment(matrix, inliers, matched, correlation, patch, shift, covered, outside)
+    return Alignment(
+        matrix,
+        inliers,
+        matched,
+        *_luminance_agreement(query, stored, matrix),
+        *_colour_difference(query, stored, matrix, 1 - outside),
+        covered,
+        outside,
+    )
 
 
 def _matches(query: Pixels, stored: Pixels) -> npt.NDArray[np.intp]:
@@ -124,8 +134,8 @@ def _laid(image: Pixels, back: Matrix, size: tuple[int, int]) -> tuple[Pixels, n
     return np.asarray(laid, np.uint8), np.asarray(seen)
 
 
-def _agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, float]:
-    """Correlation of the luminances where the two overlap, and the greatest difference of a patch."""
+def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, float, float]:
+    """Correlation, and the typical and the worst difference of a patch."""
     height, width = stored.thumb.shape
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
     # The level whose pixels are about as large as the thumbnail's: coarser ones blur, finer ones alias.
@@ -136,32 +146,50 @@ def _agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, floa
     back = source @ np.linalg.inv(_square(matrix)) @ np.linalg.inv(target)
     laid, seen = _laid(level, back, (width, height))
     if int(seen.sum()) < _MIN_OVERLAP:
-        return -1.0, math.inf
-    a, b = _standardised(laid[seen]), _standardised(stored.thumb[seen])
+        return -1.0, math.inf, math.inf
+    shown, kept = laid[seen].astype(np.float32), stored.thumb[seen].astype(np.float32)
+    spread = max(float(kept.std()), 1e-3)
+    centred = shown - shown.mean()
+    correlation = float(np.mean(centred * (kept - kept.mean()))) / (max(float(shown.std()), 1e-3) * spread)
     difference = np.zeros((height, width), np.float32)
-    difference[seen] = np.abs(a - b)
-    worst = float(np.max(cv2.blur(difference, (_PATCH, _PATCH))))
-    return float(np.mean(a * b)), worst
+    difference[seen] = np.abs(_same_exposure(shown, kept) - kept) / spread
+    patches = cv2.blur(difference, (_PATCH, _PATCH))[seen] / cv2.blur(seen.astype(np.float32), (_PATCH, _PATCH))[seen]
+    return correlation, float(np.median(patches)), float(patches.max())
 
 
-def _standardised(values: Pixels) -> npt.NDArray[np.float32]:
-    centred = values.astype(np.float32)
-    centred -= centred.mean()
-    return centred / max(float(centred.std()), 1e-3)
+def _same_exposure(shown: Values, kept: Values) -> Values:
+    """The query's luminances brought to the stored ones' gain and offset, as the three quarters that fit best say.
+
+    A caption or a logo is among the rest, so that it doesn't spoil the fit.
+    """
+    fits = np.ones(len(shown), bool)
+    fitted = shown
+    for _ in range(3):
+        a, b = shown[fits], kept[fits]
+        gain = float(np.mean((a - a.mean()) * (b - b.mean()))) / max(float(a.var()), 1e-3)
+        fitted = gain * shown + (float(b.mean()) - gain * float(a.mean()))
+        residual = np.abs(kept - fitted)
+        fits = residual <= np.quantile(residual, 0.75)
+    return fitted
 
 
-def _colour_shift(query: Sketch, stored: Sketch, matrix: Matrix) -> float:
-    """Mean distance of the colours where the two overlap; 0 where nothing does."""
+def _colour_difference(query: View, stored: Sketch, matrix: Matrix, inside: float) -> tuple[float, float]:
+    """Mean distance of the chromas, and of the mean luminances, where the two overlap; zeros where nothing does."""
 
-    def squeezed(of: Sketch) -> Matrix:
+    def squeezed(of: Sketch, side: int) -> Matrix:
         longest = max(of.width, of.height)
-        return _pixels(of.width / longest, of.height / longest, COLOURS, COLOURS)
+        return _pixels(of.width / longest, of.height / longest, side, side)
 
-    back = squeezed(query) @ np.linalg.inv(_square(matrix)) @ np.linalg.inv(squeezed(stored))
-    laid, seen = _laid(query.colours, back, (COLOURS, COLOURS))
+    # The level at which the part that overlaps has about as many pixels as the stored picture.
+    level = min(query.colours, key=lambda image: abs(math.log(len(image) * math.sqrt(max(inside, 1e-3)) / COLOURS)))
+    back = (
+        squeezed(query.sketch, len(level)) @ np.linalg.inv(_square(matrix)) @ np.linalg.inv(squeezed(stored, COLOURS))
+    )
+    laid, seen = _laid(level, back, (COLOURS, COLOURS))
     if not seen.any():
-        return 0.0
-    return float(np.abs(laid[seen].astype(np.int16) - stored.colours[seen].astype(np.int16)).mean())
+        return 0.0, 0.0
+    a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[seen].astype(np.float32) for image in (laid, stored.colours))
+    return float(np.abs(a[:, 1:] - b[:, 1:]).mean()), abs(float(a[:, 0].mean() - b[:, 0].mean()))
 
 
 def _coverage(query: Sketch, stored: Sketch, matrix: Matrix) -> tuple[float, float]:

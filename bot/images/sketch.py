@@ -25,8 +25,10 @@ COLOURS = 16
 
 _THUMB = 64
 _LEVELS = (64, 128, 256)
+_COLOUR_LEVELS = (16, 32, 64)
 _DESCRIPTOR = 32
 _DETECTED = 1200
+_EDGE = 16
 _CELLS = 8
 _HEADER = struct.Struct("<HHBBH")
 _COORDINATE = 65535.0
@@ -62,7 +64,8 @@ def unpack(data: bytes) -> Sketch:
         raise ValueError("not a sketch")
     width, height, across, down, count = _HEADER.unpack_from(data)
     sizes = (across * down, COLOURS * COLOURS * 3, 4 * count, _DESCRIPTOR * count)
-    if len(data) != _HEADER.size + sum(sizes):
+    whole = len(data) == _HEADER.size + sum(sizes)
+    if not (whole and min(width, height, across, down) > 0 and max(across, down) == _THUMB):
         raise ValueError("not a sketch")
     ends = np.cumsum((_HEADER.size, *sizes))
     thumb, colours, points, descriptors = np.split(np.frombuffer(data, np.uint8), ends)[1:5]
@@ -84,7 +87,7 @@ def _detector() -> cv2.ORB:
     detector: cv2.ORB | None = getattr(_local, "detector", None)
     if detector is None:
         detector = cv2.ORB.create(
-            nfeatures=_DETECTED, scaleFactor=1.2, nlevels=8, edgeThreshold=16, patchSize=31, fastThreshold=10
+            nfeatures=_DETECTED, scaleFactor=1.2, nlevels=8, edgeThreshold=_EDGE, patchSize=31, fastThreshold=10
         )
         _local.detector = detector
     return detector
@@ -96,7 +99,8 @@ def sketch(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> Sketch:
     work = _resized(gray, LONGEST)
     size = (work.shape[1], work.shape[0])
     detector = _detector()
-    kept = _spread_out(detector.detect(work, None), size, points)
+    # No point lies within the edge, and the library can't shrink a picture of a few lines any further.
+    kept = _spread_out(detector.detect(work, None), size, points) if min(size) > 2 * _EDGE else []
     found, descriptors = detector.compute(work, kept) if kept else ((), None)
     if descriptors is None:
         found, descriptors = (), np.empty((0, _DESCRIPTOR), np.uint8)
@@ -104,7 +108,7 @@ def sketch(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> Sketch:
         points=(np.array([point.pt for point in found], np.float32).reshape(-1, 2) + 0.5) / np.float32(max(size)),
         descriptors=descriptors,
         thumb=_resized(work, _THUMB),
-        colours=np.asarray(cv2.resize(pixels, (COLOURS, COLOURS), interpolation=cv2.INTER_AREA), np.uint8),
+        colours=_squeezed(pixels, COLOURS),
         width=width,
         height=height,
     )
@@ -117,14 +121,19 @@ def _resized(gray: Pixels, longest: int) -> Pixels:
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
 
 
+def _squeezed(pixels: Pixels, side: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 class View:
-    """A query picture as one way of looking at it: its sketch, its mirror image's, and luminance at several sizes."""
+    """A query picture as one way of looking at it: its sketch, and its luminance and colours at several sizes."""
 
     def __init__(self, pixels: Pixels, gray: Pixels) -> None:
         self._pixels = pixels
         self._gray = gray
         self.sketch = sketch(pixels, gray, QUERY_POINTS)
         self.levels = tuple(_resized(gray, side) for side in _LEVELS)
+        self.colours = tuple(_squeezed(pixels, side) for side in _COLOUR_LEVELS)
 
     @cached_property
     def mirrored(self) -> View:

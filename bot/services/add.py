@@ -78,6 +78,6 @@ class AddService:
 
 def _fingerprint(picture: Picture) -> bytes:
     # OpenCV takes a while to load, and commands that only list must not pay for it.
-    from bot.images.fingerprint import pdq  # noqa: PLC0415
+    from bot.images import fingerprint  # noqa: PLC0415
 
-    return pdq(picture.pixels)[0]
+    return fingerprint.of(picture)

@@ -44,7 +44,7 @@ class PictureAnalyser:
         loop = asyncio.get_running_loop()
         prepared = await loop.run_in_executor(self._pool, self._model.prepare, picture.pixels)
         embedding, (mark, drawn) = await asyncio.gather(
-            self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture.pixels)
+            self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture)
         )
         return Features(embedding, mark, drawn)
 
@@ -73,10 +73,9 @@ class PictureAnalyser:
         return [(view, self._model.prepare(view)) for view in views]
 
 
-def _marks(pixels: Pixels) -> tuple[bytes, bytes]:
-    gray = fingerprint.luminance(pixels)
-    mark, _ = fingerprint.pdq_of_luminance(gray)
-    return mark, sketch.sketch(pixels, gray).pack()
+def _marks(picture: Picture) -> tuple[bytes, bytes]:
+    gray = fingerprint.luminance(picture.pixels)
+    return fingerprint.of(picture), sketch.sketch(picture.pixels, gray).pack()
 
 
 def _looks(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:

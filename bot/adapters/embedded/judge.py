@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,19 @@ from bot.images.geometry import Alignment
 from bot.images.sketch import Look, Sketch, unpack
 from bot.models import Edit, Verdict
 
+log = logging.getLogger(__name__)
+
 MIN_COSINE = 0.3
 """Below this nothing but a fingerprint makes a candidate worth a close look: 0.1 % of true copies are."""
+
+ALWAYS_LOOKED_AT = 8
+"""Candidates, by likeness, that are looked at closely even when a better one is a copy: there may be several."""
 
 # From which a difference is an edit. Recompression at quality 10 stays below each of them: bench/fit.py.
 _CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
 _TURN_DEGREES = 1.5
-_RECOLOURED = 14.0
-_SAME_DISTANCE, _SAME_CORRELATION, _SAME_PATCH = 20, 0.95, 0.8
+_RECOLOURED, _BRIGHTENED = 6.0, 12.0
+_SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST = 20, 0.95, 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +55,26 @@ class EvidenceJudge:
         """One judgement a candidate, in their order."""
         looks = [look for look in probe.sketches if isinstance(look, Look)]
         curve = knots or scoring.DEFAULT_KNOTS
-        return [_judged(looks, candidate, scoring.likeness(candidate.cosine, curve)) for candidate in candidates]
+        judged, proven = [], False
+        for rank, candidate in enumerate(candidates):
+            likeness = scoring.likeness(candidate.cosine, curve)
+            near = candidate.fingerprint_distance is not None
+            # Once a copy is proved, those far down the list are not worth their milliseconds.
+            far = candidate.cosine < MIN_COSINE or (proven and rank >= ALWAYS_LOOKED_AT)
+            if candidate.sketch and (near or not far):
+                judged.append(_judged(looks, candidate, likeness))
+                proven = proven or judged[-1].verdict is not Verdict.SIMILAR
+            else:
+                judged.append(Judgement(likeness, Verdict.SIMILAR))
+        return judged
 
 
 def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Judgement:
-    near = candidate.fingerprint_distance is not None
-    if not candidate.sketch or (candidate.cosine < MIN_COSINE and not near):
+    try:
+        stored = unpack(candidate.sketch)
+    except ValueError:
+        log.warning("the sketch of row %d is damaged: it is judged by likeness alone", candidate.row_id)
         return Judgement(likeness, Verdict.SIMILAR)
-    stored = unpack(candidate.sketch)
     proof = _by_fingerprint(looks, candidate, stored)
     best = likeness
     if proof is None:
@@ -94,7 +112,9 @@ def _by_geometry(looks: Sequence[Look], stored: Sketch) -> Iterator[tuple[float,
             alignment = geometry.align(look.view.mirrored if mirrored else look.view, stored)
             if alignment is None:
                 continue
-            probability = scoring.copy_probability(alignment.correlation, alignment.inliers, alignment.matched)
+            probability = scoring.copy_probability(
+                alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
+            )
             framed = geometry.framed(alignment) if number else alignment
             yield probability, _Proof(scoring.geometry_score(probability, 0.0), framed, mirrored, None)
 
@@ -106,7 +126,7 @@ def _verdict(proof: _Proof) -> Judgement:
         not edits
         and (proof.distance is None or proof.distance <= _SAME_DISTANCE)
         and alignment.correlation >= _SAME_CORRELATION
-        and alignment.patch <= _SAME_PATCH
+        and alignment.worst <= _SAME_WORST
     )
     return Judgement(proof.score, Verdict.SAME if same else Verdict.EDITED, edits)
 
@@ -124,5 +144,5 @@ def _edits(proof: _Proof) -> Iterator[Edit]:
         yield Edit.ROTATED
     if alignment.outside > (_TURNED_CORNERS if askew else _FRAMED):
         yield Edit.FRAMED
-    if alignment.shift > _RECOLOURED:
+    if alignment.chroma > _RECOLOURED or alignment.brightness > _BRIGHTENED:
         yield Edit.RECOLOURED

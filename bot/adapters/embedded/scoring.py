@@ -16,14 +16,15 @@ from bot.adapters.embedded.ports import Knots
 LIKENESS_TOP = 8.9
 """The most that likeness alone can give."""
 
-DEFAULT_KNOTS: Knots = ((0.36, 0.0), (0.57, 4.0), (0.67, 6.0), (0.785, 8.0), (1.0, LIKENESS_TOP))
+DEFAULT_KNOTS: Knots = ((0.36, 0.0), (0.63, 4.0), (0.71, 6.0), (0.81, 8.0), (1.0, LIKENESS_TOP))
 """Cosines at which unrelated pictures stand: the median, then 1 %, 0.1 % and 0.005 % of pairs beyond."""
 
 KNOT_SCORES = (0.0, 4.0, 6.0, 8.0)
 KNOT_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
 
-# Logistic regression of "is a copy" on the correlation of luminances and the share of matched points that agree.
-GEOMETRY_BIAS, GEOMETRY_CORRELATION, GEOMETRY_RATIO = -27.0, 27.5, 7.5
+# Logistic regression of "is a copy" on what geometry saw. More points that match ask for a greater share that agree.
+GEOMETRY_BIAS = -14.98
+GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 30.21, 30.09, -7.04, -16.34
 
 PROOF = 0.5
 """Probability from which geometry counts as proof."""
@@ -39,10 +40,18 @@ def likeness(cosine: float, knots: Knots = DEFAULT_KNOTS) -> float:
     return float(np.interp(cosine, [knot[0] for knot in knots], [knot[1] for knot in knots]))
 
 
-def copy_probability(correlation: float, inliers: int, matched: int) -> float:
-    """How likely it is that the query is a copy, from what geometry saw."""
-    ratio = inliers / matched if matched else 0.0
-    return 1 / (1 + math.exp(-(GEOMETRY_BIAS + GEOMETRY_CORRELATION * correlation + GEOMETRY_RATIO * ratio)))
+def copy_probability(correlation: float, typical: float, inliers: int, matched: int) -> float:
+    """How likely it is that the query is a copy, from what ``images.geometry.align`` saw."""
+    if not matched or not inliers or not math.isfinite(typical):
+        return 0.0
+    logit = (
+        GEOMETRY_BIAS
+        + GEOMETRY_CORRELATION * correlation
+        + GEOMETRY_RATIO * inliers / matched
+        + GEOMETRY_LOG_INLIERS * math.log(inliers)
+        + GEOMETRY_TYPICAL * typical
+    )
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
 
 def fingerprint_proves(distance: int, correlation: float) -> bool:
