@@ -197,10 +197,12 @@ def _infos(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[Data
 
 def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
     # The embedded engine's rows move with ours, so that a database is never in two workspaces.
-    for table in (databases, embedded_databases):
-        taken = select(table.c.name).where(table.c.workspace == workspace)
-        names = connection.execute(taken).scalars().all()
-        moving = (table.c.workspace == LOCAL) & table.c.name.not_in(names)
+    both = (databases, embedded_databases)
+    taken: set[str] = set()
+    for table in both:
+        taken.update(connection.execute(select(table.c.name).where(table.c.workspace == workspace)).scalars())
+    for table in both:
+        moving = (table.c.workspace == LOCAL) & table.c.name.not_in(taken)
         connection.execute(update(table).where(moving).values(workspace=workspace))
 
 

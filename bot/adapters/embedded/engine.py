@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bot.adapters.base import Capabilities
-from bot.adapters.embedded.index import Floats, Found
+from bot.adapters.embedded.index import Floats, Found, Query
 from bot.adapters.embedded.ports import Analyser, Candidate, Features, Judge, Judgement, Knots, Probe
 from bot.adapters.embedded.residents import Residents
 from bot.adapters.embedded.store import DatabaseState, KeptFeatures, Rows, Store
@@ -108,9 +108,11 @@ class EmbeddedSearch:
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
         checked_limit(limit)
-        state = await self._store.snapshot(lambda rows: self._checked(rows, database))
-        if state.model_id is None:
-            return ()
+        if not self._residents.knows(database):
+            # Before the picture is analysed; of a database that was there before, the search itself finds out.
+            state = await self._store.snapshot(lambda rows: self._checked(rows, database))
+            if state.model_id is None:
+                return ()
         probe = await self._analyser.probe(picture)
         return await self._store.snapshot(lambda rows: self._search(rows, database, probe, limit))
 
@@ -150,8 +152,8 @@ class EmbeddedSearch:
     def _search(self, rows: Rows, database: DatabaseKey, probe: Probe, limit: int) -> tuple[Match, ...]:
         """Everything that follows the probe, in one thread and on one snapshot."""
         embeddings = np.ascontiguousarray(probe.embeddings, np.float32)
-        count = max(limit, CANDIDATES)
-        state, found = self._residents.find(rows, database, embeddings, probe.fingerprints, count)
+        query = Query(embeddings, probe.fingerprints, max(limit, CANDIDATES))
+        state, found = self._residents.find(rows, database, query)
         candidates = _candidates(found, rows)
         judgements = self._judge.judge(probe, candidates, _knots(state))
         ranked = sorted(zip(candidates, judgements, strict=True), key=_rank)[:limit]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 import faiss
 import numpy as np
@@ -136,6 +139,8 @@ class Segment:
             return none, none, none
         # faiss takes the radius as the first distance that is too far.
         limits, distances, positions = self._fingerprints.range_search(fingerprints, FINGERPRINT_REACH + 1)
+        if not len(positions):
+            return none, none, none
         query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
         row_ids = self._with_fingerprint[positions]
         order = np.lexsort((query_rows, row_ids, distances))
@@ -174,7 +179,7 @@ class VectorIndex:
         if last and rows <= last.capacity - len(last):
             return self.memory
         # The last segment doubles until it is full; then a new one begins.
-        doubled = (last.capacity if last else 0) + rows + SMALLEST_CAPACITY
+        doubled = (last.capacity if last else self._expected) + rows + SMALLEST_CAPACITY
         return self.memory + (rows + min(segment_rows(self._dimensions), doubled)) * _row_bytes(self._dimensions)
 
     @property
@@ -193,6 +198,7 @@ class VectorIndex:
 
     def discard_missing(self, kept: Sequence[int]) -> None:
         """Remove what is not among ``kept``."""
+        self._expected = 0
         known = np.array(kept, np.int64)
         for segment in self.segments:
             segment.discard(np.setdiff1d(segment.ids, known, assume_unique=True))
@@ -214,36 +220,92 @@ class VectorIndex:
         return self.segments[-1]
 
 
-def find(segments: Iterable[Segment], embeddings: Floats, fingerprints: npt.NDArray[np.uint8], count: int) -> Found:
-    """The ``count`` rows of greatest cosine over the views, and as many within reach by fingerprint."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is looked for: views × dimensions, fingerprints × 32, and how many rows of each kind."""
+
+    embeddings: Floats
+    fingerprints: npt.NDArray[np.uint8]
+    count: int
+
+
+_Look = tuple[Floats, Ids, dict[int, Resemblance]]
+"""Of one segment: cosines, their row ids, and what resembles."""
+
+
+class Helpers:
+    """Threads that take part in a search; none on a machine with one core."""
+
+    def __init__(self, threads: int) -> None:
+        self._count = threads
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="index") if threads else None
+
+    def share(self, look: Callable[[Segment], _Look], segments: Sequence[Segment]) -> list[_Look]:
+        """``look`` at every segment, in this thread and in those that are free."""
+        left = deque(segments)
+
+        def work() -> list[_Look]:
+            looks = []
+            while True:
+                try:
+                    segment = left.popleft()
+                except IndexError:
+                    return looks
+                looks.append(look(segment))
+
+        wanted = min(self._count, len(segments) - 1)
+        others = [self._threads.submit(work) for _ in range(wanted)] if self._threads else []
+        try:
+            looks = work()
+        finally:
+            # Whatever happens, nobody looks at a segment any more once its lock is let go.
+            running = [other for other in others if not other.cancel()]
+            wait(running)
+        return looks + [found for other in running for found in other.result()]
+
+
+def find(segments: Iterable[Segment], query: Query, helpers: Helpers | None = None) -> Found:
+    """The ``count`` rows of greatest cosine over the views, and as many within reach by fingerprint.
+
+    With ``helpers`` the segments are shared out between this thread and theirs; without, ``segments`` may give the
+    same block of memory again and again.
+    """
+    look = partial(_look, query)
+    held = (segment for segment in segments if len(segment))
+    looks = helpers.share(look, list(held)) if helpers else [look(segment) for segment in held]
+    if not looks:
+        return Found()
+    cosines = np.concatenate([found[0] for found in looks])
+    ids = np.concatenate([found[1] for found in looks])
+    resemblances = {row_id: seen for found in looks for row_id, seen in found[2].items()}
+    return Found(_greatest(cosines, ids, query.count), _closest(resemblances, query.count))
+
+
+def _look(query: Query, segment: Segment) -> _Look:
     # Queries are few: threads of faiss's own would only contend with other searches.
     faiss.omp_set_num_threads(1)
-    cosines: dict[int, float] = {}
-    resemblances: dict[int, Resemblance] = {}
-    for segment in segments:
-        if not len(segment):
-            continue
-        values, ids = segment.nearest(embeddings, count)
-        for row_id, cosine in zip(ids.ravel().tolist(), values.ravel().tolist(), strict=True):
-            cosines[row_id] = max(cosine, cosines.get(row_id, -1.0))
-        resemblances.update(_resembling(segment, embeddings, fingerprints, count))
-    return Found(_greatest(cosines, count), _closest(resemblances, count))
+    cosines, ids = segment.nearest(query.embeddings, query.count)
+    return cosines.ravel(), ids.ravel(), _resembling(segment, query)
 
 
-def _resembling(
-    segment: Segment, embeddings: Floats, fingerprints: npt.NDArray[np.uint8], count: int
-) -> dict[int, Resemblance]:
-    row_ids, distances, query_rows = segment.within_reach(fingerprints, count)
+def _resembling(segment: Segment, query: Query) -> dict[int, Resemblance]:
+    row_ids, distances, query_rows = segment.within_reach(query.fingerprints, query.count)
     if not len(row_ids):
         return {}
-    cosines = segment.cosines(embeddings, row_ids)
+    cosines = segment.cosines(query.embeddings, row_ids)
     evidence = map(Resemblance, distances.tolist(), query_rows.tolist(), cosines.tolist())
     return dict(zip(row_ids.tolist(), evidence, strict=True))
 
 
-def _greatest(cosines: dict[int, float], count: int) -> dict[int, float]:
-    ranked = sorted(cosines.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ranked[:count])
+def _greatest(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
+    order = np.lexsort((ids, -cosines))
+    greatest: dict[int, float] = {}
+    for row_id, cosine in zip(ids[order].tolist(), cosines[order].tolist(), strict=True):
+        if len(greatest) == count:
+            break
+        # Of a row that several views found, the greatest came first.
+        greatest.setdefault(row_id, cosine)
+    return greatest
 
 
 def _closest(resemblances: dict[int, Resemblance], count: int) -> dict[int, Resemblance]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 
-import numpy as np
-import numpy.typing as npt
-
-from bot.adapters.embedded.index import Floats, Found, Segment, VectorIndex, bytes_for, find
+from bot.adapters.embedded.index import Found, Helpers, Query, Segment, VectorIndex, bytes_for, find
 from bot.adapters.embedded.store import DatabaseState, Rows
 from bot.errors import ModelMismatch, UnknownDatabase
 from bot.models import DatabaseKey
@@ -46,6 +44,8 @@ class Residents:
         self._model_id = model_id
         self._dimensions = dimensions
         self._budget = budget
+        # One database's segments are searched side by side; more threads than cores would gain nothing.
+        self._helpers = Helpers((os.cpu_count() or 1) - 1)
         self._lock = Lock()
         self._residents: OrderedDict[DatabaseKey, _Resident] = OrderedDict()
 
@@ -55,9 +55,7 @@ class Residents:
         with self._lock:
             return sum(resident.memory for resident in self._residents.values())
 
-    def find(
-        self, rows: Rows, key: DatabaseKey, embeddings: Floats, fingerprints: npt.NDArray[np.uint8], count: int
-    ) -> tuple[DatabaseState, Found]:
+    def find(self, rows: Rows, key: DatabaseKey, query: Query) -> tuple[DatabaseState, Found]:
         """The nearest rows and the state of the database that they belong to.
 
         Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
@@ -76,8 +74,13 @@ class Residents:
                 raise ModelMismatch(key.name)
             if self._bring_up_to_date(rows, resident, state):
                 assert resident.index is not None
-                return state, find(resident.index.segments, embeddings, fingerprints, count)
-        return state, find(self._streamed(rows, state), embeddings, fingerprints, count)
+                return state, find(resident.index.segments, query, self._helpers)
+        return state, find(self._streamed(rows, state), query)
+
+    def knows(self, key: DatabaseKey) -> bool:
+        """Whether the database was searched before, and was there then."""
+        with self._lock:
+            return key in self._residents
 
     def forget(self, key: DatabaseKey) -> None:
         """Let go of a database's index."""

@@ -1,0 +1,271 @@
+"""Units of work: all or nothing, whoever fails, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+
+from bot.errors import BackendDown, BackendTimeout, DatabaseExists
+from bot.models import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage import sqlite
+from bot.storage.database import Database
+from bot.storage.sql import SqlStorage
+
+TEAM = WorkspaceId("T1")
+
+
+class GaveUpError(Exception):
+    pass
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def database(storage: SqlStorage) -> Database:
+    return storage._database
+
+
+def key(name: str) -> DatabaseKey:
+    return DatabaseKey(TEAM, DatabaseName(name))
+
+
+async def names(storage: SqlStorage) -> list[str]:
+    return [info.key.name for info in await storage.catalogue.databases(TEAM)]
+
+
+async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
+    async with storage.unit():
+        await work()
+
+
+async def test_a_unit_keeps_all_its_writes(storage: SqlStorage) -> None:
+    async with storage.unit():
+        await storage.catalogue.create_database(key("one"))
+        await storage.vectors.write(lambda rows: rows.create(key("one")))
+        await storage.catalogue.create_database(key("two"))
+    assert await names(storage) == ["one", "two"]
+
+
+async def test_a_unit_that_fails_keeps_none(storage: SqlStorage) -> None:
+    async def fail() -> None:
+        await storage.catalogue.create_database(key("one"))
+        await storage.vectors.write(lambda rows: rows.create(key("one")))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert await names(storage) == []
+    assert await storage.vectors.read(lambda rows: rows.names(TEAM)) == ()
+
+
+async def test_reads_in_a_unit_see_its_writes_and_others_do_not(storage: SqlStorage) -> None:
+    outside: list[list[str]] = []
+
+    async def look_from_outside() -> None:
+        outside.append(await names(storage))
+
+    # Made before the unit, so that it is not part of it.
+    gate = asyncio.Event()
+
+    async def wait_and_look() -> None:
+        await gate.wait()
+        await look_from_outside()
+
+    watcher = asyncio.create_task(wait_and_look())
+    async with storage.unit():
+        assert await names(storage) == []
+        await storage.catalogue.create_database(key("one"))
+        assert await names(storage) == ["one"]
+        gate.set()
+        await watcher
+    assert outside == [[]]
+    assert await names(storage) == ["one"]
+
+
+async def test_an_inner_unit_is_part_of_the_outer_one(storage: SqlStorage) -> None:
+    async def inner_then_fail() -> None:
+        await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, inner_then_fail)
+    assert await names(storage) == []
+
+
+async def test_writes_side_by_side_in_one_unit(storage: SqlStorage) -> None:
+    async with storage.unit():
+        await asyncio.gather(*(storage.catalogue.create_database(key(f"db_{number}")) for number in range(10)))
+    assert len(await names(storage)) == 10
+
+
+async def test_units_of_many_tasks_take_turns(storage: SqlStorage) -> None:
+    async def two(number: int) -> None:
+        async with storage.unit():
+            await storage.catalogue.create_database(key(f"a_{number}"))
+            await asyncio.sleep(0)
+            await storage.catalogue.create_database(key(f"b_{number}"))
+
+    await asyncio.gather(*(two(number) for number in range(20)))
+    assert len(await names(storage)) == 40
+
+
+async def test_a_task_that_outlives_its_unit_is_on_its_own(storage: SqlStorage) -> None:
+    gate = asyncio.Event()
+
+    async def late() -> None:
+        await gate.wait()
+        await storage.catalogue.create_database(key("late"))
+
+    async with storage.unit():
+        await storage.catalogue.create_database(key("one"))
+        task = asyncio.create_task(late())
+    gate.set()
+    await task
+    assert await names(storage) == ["late", "one"]
+
+
+async def test_a_refusal_inside_a_unit_leaves_the_next_one_free(storage: SqlStorage) -> None:
+    await storage.catalogue.create_database(key("one"))
+
+    async def again() -> None:
+        await storage.catalogue.create_database(key("two"))
+        await storage.catalogue.create_database(key("one"))
+
+    with pytest.raises(DatabaseExists):
+        await in_a_unit(storage, again)
+    await storage.catalogue.create_database(key("three"))
+    assert await names(storage) == ["one", "three"]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.003, 0.01, 0.03])
+async def test_a_cancelled_unit_is_rolled_back_and_lets_go(storage: SqlStorage, delay: float) -> None:
+    async def slow() -> None:
+        async with storage.unit():
+            for number in range(1000):
+                await storage.catalogue.create_database(key(f"db_{number}"))
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(delay)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(storage.catalogue.create_database(key("after")), 5)
+    assert await names(storage) == ["after"]
+
+
+async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def work(_: Connection) -> None:
+        started.set()
+        time.sleep(0.05)
+        ended.set()
+
+    task = asyncio.create_task(database.write(work))
+    await asyncio.to_thread(started.wait)
+    task.cancel()
+    await storage.catalogue.create_database(key("after"))
+    assert ended.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_follows_a_unit_runs_after_its_commit_only(storage: SqlStorage, database: Database) -> None:
+    seen: list[list[str]] = []
+
+    async def follow() -> None:
+        seen.append(await names(storage))
+
+    async def fail() -> None:
+        await database.afterwards(follow)
+        raise GaveUpError
+
+    async with storage.unit():
+        await database.afterwards(follow)
+        await storage.catalogue.create_database(key("one"))
+        assert seen == []
+    assert seen == [["one"]]
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert len(seen) == 1
+    await database.afterwards(follow)
+    assert len(seen) == 2
+
+
+async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.002)
+            ticks += 1
+
+    ticker = asyncio.create_task(tick())
+    await asyncio.gather(database.write(lambda _: time.sleep(0.05)), database.read(lambda _: time.sleep(0.05)))
+    ticker.cancel()
+    assert ticks >= 5
+
+
+async def test_every_connection_is_durable_and_checks_its_references(database: Database) -> None:
+    def pragmas(connection: Connection) -> list[object]:
+        wanted = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in wanted]
+
+    full = 2
+    for values in (await database.read(pragmas), await database.write(pragmas)):
+        assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
+
+
+async def test_a_failure_names_no_values(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO nowhere VALUES (:value)"), {"value": "secret"})
+
+    with pytest.raises(BackendDown) as caught:
+        await database.write(work)
+    assert "nowhere" in str(caught.value)
+    assert "secret" not in f"{caught.value} {caught.value.__cause__}"
+    assert isinstance(caught.value.__cause__, OperationalError)
+
+
+async def test_another_process_that_keeps_the_lock_is_a_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
+    storage = await SqlStorage.open(tmp_path)
+    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BackendTimeout):
+            await storage.ping()
+        with pytest.raises(BackendTimeout):
+            await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
+        assert await names(storage) == []
+        other.execute("ROLLBACK")
+        await storage.ping()
+    finally:
+        other.close()
+        await storage.close()
+
+
+async def test_a_data_directory_that_can_not_be_used_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BackendDown, match="data directory"):
+        await SqlStorage.open(tmp_path / "file")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "vsearch.db").write_text("not a database at all, but long enough to be read as one" * 99)
+    with pytest.raises(BackendDown, match="data directory"):
+        await SqlStorage.open(tmp_path / "other")
