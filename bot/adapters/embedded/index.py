@@ -245,7 +245,7 @@ class Helpers:
         left = deque(segments)
 
         def work() -> list[_Look]:
-            looks = []
+            looks: list[_Look] = []
             while True:
                 try:
                     segment = left.popleft()
