@@ -1,0 +1,52 @@
+"""One embedding, one thread: the model's own preparation and run against the bare session on a ready tensor."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import onnxruntime as ort
+
+from bench import specimens, synthetic
+from bench.report import Row
+from bench.timing import in_turns, medians
+from bot.adapters.embedded.batching import BatchRunner
+from bot.adapters.embedded.embedding import BUILT_IN
+
+ROUNDS = 120
+BAR, BAR_MS = 1.15, 10.0
+
+
+def bare_session() -> ort.InferenceSession:
+    """The built-in model as onnxruntime alone runs it, on one thread."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    path = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN)
+    return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+async def run() -> list[Row]:
+    """The call itself, the same through the batching queue, and both against the bare session."""
+    model, pixels = synthetic.model(), specimens.query().pixels
+    prepared = model.prepare(pixels)
+    tensor = prepared[None]
+    session = bare_session()
+    runner = BatchRunner(model, 1)
+    try:
+        taken = medians(
+            await in_turns(
+                {
+                    "bare": lambda: session.run(None, {"pixels": tensor}),
+                    "called": lambda: model.run([model.prepare(pixels)]),
+                    "queued": lambda: runner.embed(model.prepare(pixels)),
+                },
+                ROUNDS,
+            )
+        )
+    finally:
+        await runner.close()
+    bare = "bare onnxruntime"
+    return [
+        Row("embedding, prepare and run", taken["called"], "ms", taken["bare"], bare, BAR),
+        Row("embedding, prepare and run through the queue", taken["queued"], "ms", taken["bare"], bare, BAR),
+        Row("embedding through the queue, absolute", taken["queued"], "ms", limit=BAR_MS),
+    ]

@@ -1,0 +1,108 @@
+"""Import rate of the real service against decode, embedding, PDQ and ORB called bare on as many threads as cores."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from bench import specimens, synthetic
+from bench.report import Bar, Row
+from bench.synthetic import KEY
+from bot.app import build_services
+from bot.config import Settings
+from bot.images import fingerprint
+from bot.services.sources import Source
+
+PICTURES = 160
+ROUNDS = 4
+LARGE_SIDE = 1600
+BAR = 0.85
+_MOST = 1023
+_POINTS, _LONGEST = 500, 400
+
+_detectors = local()
+
+
+async def run() -> list[Row]:
+    """Pictures as they are in the folder, and the same ones large, so that decoding weighs more."""
+    small = specimens.specimens()[:PICTURES]
+    large = await asyncio.to_thread(specimens.enlarged, LARGE_SIDE, PICTURES)
+    rows = []
+    for name, paths in (("as they are", small), (f"enlarged to {LARGE_SIDE} px", large)):
+        ours, bare = await _in_turns(paths)
+        note = f"{len(paths)} pictures, {ROUNDS} rounds"
+        rows.append(Row(f"import, pictures {name}", ours, "images/s", bare, "bare calls", BAR, Bar.AT_LEAST, note))
+    return rows
+
+
+async def _in_turns(paths: Sequence[Path]) -> tuple[float, float]:
+    """Images a second of the service and of the bare calls."""
+    cv2.setNumThreads(1)
+    ours, bare = [], []
+    for number in range(-1, ROUNDS):
+        some = paths if number >= 0 else paths[:16]
+        first, second = (_imported, _called_bare) if number % 2 else (_called_bare, _imported)
+        rates = {turn: len(some) / await turn(some) for turn in (first, second)}
+        if number >= 0:
+            ours.append(rates[_imported])
+            bare.append(rates[_called_bare])
+    return statistics.median(ours), statistics.median(bare)
+
+
+async def _imported(paths: Sequence[Path]) -> float:
+    """Seconds of an import into an empty data directory; opening it is not counted."""
+    with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
+        async with build_services(Settings(data_dir=Path(folder))) as services:
+            await services.databases.create(KEY)
+            sources = [Source(path, f"picture_{number}") for number, path in enumerate(paths)]
+            started = time.perf_counter()
+            report = await services.importing.run(KEY, sources)
+            spent = time.perf_counter() - started
+    assert report.added == len(paths), report
+    return spent
+
+
+async def _called_bare(paths: Sequence[Path]) -> float:
+    """Seconds of the work itself, with nothing around it and nothing kept."""
+    return await asyncio.to_thread(_all_bare, paths)
+
+
+def _all_bare(paths: Sequence[Path]) -> float:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        started = time.perf_counter()
+        list(threads.map(_look, paths))
+        return time.perf_counter() - started
+
+
+def _look(path: Path) -> None:
+    model = synthetic.model()
+    with Image.open(path) as image:
+        image.draft("RGB", (_MOST, _MOST))
+        picture = image.convert("RGB")
+    picture.thumbnail((_MOST, _MOST), Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture)
+    model.run([model.prepare(pixels)])
+    fingerprint.pdq(pixels)
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = _LONGEST / max(gray.shape)
+    size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
+    _detector().detectAndCompute(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), None)
+
+
+def _detector() -> cv2.ORB:
+    """One a thread."""
+    found: cv2.ORB | None = getattr(_detectors, "orb", None)
+    if found is None:
+        found = _detectors.orb = cv2.ORB.create(nfeatures=_POINTS)
+    return found

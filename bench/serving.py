@@ -1,0 +1,36 @@
+"""The whole bot as it serves, with a Slack that knows no more than who the bot is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from aiohttp import web
+
+from bot.app import Services, build
+from bot.config import Settings
+from bot.models import LOCAL
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Services]:
+    """Services, Slack's client, the Bolt app and its listeners: all that a running bot holds but a socket."""
+
+    async def who(_request: web.Request) -> web.Response:
+        # The workspace of the command line, so that nothing is moved to another.
+        return web.json_response({"ok": True, "team_id": LOCAL, "team": "Bench", "user_id": "U1", "bot_id": "B1"})
+
+    slack = web.Application()
+    slack.router.add_post("/api/auth.test", who)
+    runner = web.AppRunner(slack)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        url = f"http://127.0.0.1:{port}/api/"
+        async with build(replace(settings, slack_bot_token="xoxb-bench", slack_api_url=url)) as app:
+            yield app.services
+    finally:
+        await runner.cleanup()
