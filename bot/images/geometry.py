@@ -83,9 +83,9 @@ def overlay(query: View, stored: Sketch, turn: Matrix) -> Alignment | None:
     return _measured(query, stored, np.column_stack((linear, offset)), 0, 0)
 
 
-def framed(alignment: Alignment) -> Alignment:
-    """The same, for a part of a query that has a frame around it."""
-    return replace(alignment, outside=1.0)
+def of_whole(alignment: Alignment, share: float) -> Alignment:
+    """The alignment of a part that is this share of the query, as that of the whole: what is around it is outside."""
+    return replace(alignment, outside=1 - (1 - alignment.outside) * share)
 
 
 def _measured(query: View, stored: Sketch, matrix: Matrix, inliers: int, matched: int) -> Alignment | None:
@@ -200,8 +200,27 @@ def _coverage(query: Sketch, stored: Sketch, matrix: Matrix) -> tuple[float, flo
         x, y = of.width / longest, of.height / longest
         return np.array(((0, 0), (x, 0), (x, y), (0, y)), np.float32)
 
-    shown = cv2.transform(corners(query)[None], matrix)[0].astype(np.float32)
-    whole = corners(stored)
-    common, _ = cv2.intersectConvexConvex(shown, whole)
+    shown, (_, _, (width, height), _) = cv2.transform(corners(query)[None], matrix)[0], corners(stored)
+    common = _area_within(shown.astype(np.float64), width, height)
     area = float(cv2.contourArea(shown))
-    return common / float(cv2.contourArea(whole)), (1 - common / area if area > 0 else 1.0)
+    return common / (width * height), (1 - common / area if area > 0 else 1.0)
+
+
+def _area_within(polygon: Matrix, width: float, height: float) -> float:
+    """Area that a convex polygon has in common with a rectangle at the origin (Sutherland and Hodgman 1974).
+
+    ``cv2.intersectConvexConvex`` finds nothing in common where edges all but coincide.
+    """
+    points = list(polygon)
+    for axis, direction, limit in ((0, 1, 0.0), (0, -1, width), (1, 1, 0.0), (1, -1, height)):
+        depths = [direction * (point[axis] - limit) for point in points]
+        inside = []
+        for here, there, depth, next_depth in zip(
+            points, points[1:] + points[:1], depths, depths[1:] + depths[:1], strict=True
+        ):
+            if depth >= 0:
+                inside.append(here)
+            if depth * next_depth < 0:
+                inside.append(here + depth / (depth - next_depth) * (there - here))
+        points = inside
+    return float(cv2.contourArea(np.array(points, np.float32))) if points else 0.0

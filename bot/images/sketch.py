@@ -159,11 +159,13 @@ def _spread_out(found: Sequence[cv2.KeyPoint], size: tuple[int, int], count: int
 class Look:
     """One part of a query picture that is laid on stored ones; its view is made when it is first wanted.
 
-    ``rows`` are its fingerprints' rows among all of the query's, in the order of ``fingerprint.orientations``.
+    ``rows`` are its fingerprints' rows among all of the query's, in the order of ``fingerprint.orientations``;
+    ``share`` is the part's share of the whole query picture.
     """
 
-    def __init__(self, pixels: Pixels, gray: Pixels, rows: range) -> None:
+    def __init__(self, pixels: Pixels, gray: Pixels, rows: range, share: float = 1.0) -> None:
         self.rows = rows
+        self.share = share
         self._pixels = pixels
         self._gray = gray
 

@@ -90,5 +90,6 @@ def _looks(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ..
         turned = fingerprint.orientations(gray)
         first = sum(len(part) for part in rows)
         rows.append(turned)
-        looks.append(sketch.Look(pixels, gray, range(first, first + len(turned))))
+        share = pixels.size / views[0].size
+        looks.append(sketch.Look(pixels, gray, range(first, first + len(turned)), share))
     return np.concatenate(rows), tuple(looks)

@@ -70,44 +70,13 @@ class EvidenceJudge:
 
 
 def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Judgement:
-    try:
-        stored = unpack(candidate.sketch)
-    except ValueError:
-        log.warning("the sketch of row %d is damaged: it is judged by likeness alone", candidate.row_id)
-        return Judgement(likeness, Verdict.SIMILAR)
-    proof = _by_fingerprint(looks, candidate, stored)
+    """Look by look, the whole picture before its content box: what proves a copy first says what was done to it."""
+    stored = unpack(candidate.sketch)
     best = likeness
-    if proof is None:
-        for probability, found in _by_geometry(looks, stored):
-            best = max(best, scoring.geometry_score(probability, likeness))
-            if probability >= scoring.PROOF:
-                proof = found
-                break
-    if proof is None:
-        return Judgement(best, Verdict.SIMILAR)
-    return _verdict(proof)
-
-
-def _by_fingerprint(looks: Sequence[Look], candidate: Candidate, stored: Sketch) -> _Proof | None:
-    distance, row = candidate.fingerprint_distance, candidate.fingerprint_row
-    if distance is None or row is None:
-        return None
-    for number, look in enumerate(looks):
-        if row not in look.rows:
-            continue
-        turn = np.array(TURNS[row - look.rows.start], np.float64)
-        alignment = geometry.overlay(look.view, stored, turn)
-        if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
-            return None
-        if number:  # the content box lies on the stored picture, so the rest of the query is its frame
-            alignment = geometry.framed(alignment)
-        return _Proof(scoring.fingerprint_score(distance), alignment, bool(np.linalg.det(turn) < 0), distance)
-    return None
-
-
-def _by_geometry(looks: Sequence[Look], stored: Sketch) -> Iterator[tuple[float, _Proof]]:
-    """Each way that the query may lie on the stored picture, the likeliest way first."""
-    for number, look in enumerate(looks):
+    for look in looks:
+        proof = _by_fingerprint(look, candidate, stored)
+        if proof is not None:
+            return _verdict(proof)
         for mirrored in (False, True):
             alignment = geometry.align(look.view.mirrored if mirrored else look.view, stored)
             if alignment is None:
@@ -115,8 +84,22 @@ def _by_geometry(looks: Sequence[Look], stored: Sketch) -> Iterator[tuple[float,
             probability = scoring.copy_probability(
                 alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
             )
-            framed = geometry.framed(alignment) if number else alignment
-            yield probability, _Proof(scoring.geometry_score(probability, 0.0), framed, mirrored, None)
+            best = max(best, scoring.geometry_score(probability, likeness))
+            if probability >= scoring.PROOF:
+                return _verdict(_Proof(best, geometry.of_whole(alignment, look.share), mirrored, None))
+    return Judgement(best, Verdict.SIMILAR)
+
+
+def _by_fingerprint(look: Look, candidate: Candidate, stored: Sketch) -> _Proof | None:
+    distance, row = candidate.fingerprint_distance, candidate.fingerprint_row
+    if distance is None or row is None or row not in look.rows:
+        return None
+    turn = np.array(TURNS[row - look.rows.start], np.float64)
+    alignment = geometry.overlay(look.view, stored, turn)
+    if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
+        return None
+    mirrored = bool(np.linalg.det(turn) < 0)
+    return _Proof(scoring.fingerprint_score(distance), geometry.of_whole(alignment, look.share), mirrored, distance)
 
 
 def _verdict(proof: _Proof) -> Judgement:
