@@ -58,25 +58,23 @@ def pdq(pixels: Pixels) -> tuple[bytes, int]:
 
 def pdq_of_luminance(gray: Pixels) -> tuple[bytes, int]:
     """The same, of what ``luminance`` gave."""
-    spectrum, quality = _spectrum(gray)
-    return (_bits(spectrum) if quality >= MIN_QUALITY else b""), quality
+    samples = _samples(gray)[0]
+    quality = _quality(samples)
+    return (_bits(_spectrum(samples)) if quality >= MIN_QUALITY else b""), quality
 
 
 def orientations(gray: Pixels) -> npt.NDArray[np.uint8]:
     """Hashes of the picture turned and mirrored in all eight ways (8 × 32), the picture itself first.
 
     Rows 0 to 3: as it is, mirrored left to right, upside down, turned by 180°; rows 4 to 7 the same of the
-    transposed picture. No rows if it has too little detail. They cost no further transform: mirroring flips the
-    sign of odd frequencies and transposing swaps the axes.
+    transposed picture. No rows if it has too little detail. All are read from one filtered picture.
     """
-    spectrum, quality = _spectrum(gray)
-    if quality < MIN_QUALITY:
+    samples = _samples(gray)
+    if _quality(samples[0]) < MIN_QUALITY:
         return np.empty((0, BYTES), np.uint8)
-    odd = np.where(np.arange(_FREQUENCIES) % 2, 1, -1).astype(np.float32)
-    across, down = odd[None, :], odd[:, None]
-    turned = [
-        view for base in (spectrum, spectrum.T) for view in (base, base * across, base * down, base * across * down)
-    ]
+    plain, mirrored, upside_down, half_turned = (_spectrum(view) for view in samples)
+    transposed = (plain.T, upside_down.T, mirrored.T, half_turned.T)
+    turned = (plain, mirrored, upside_down, half_turned, *transposed)
     return np.frombuffer(b"".join(_bits(view) for view in turned), np.uint8).reshape(-1, BYTES)
 
 
@@ -93,16 +91,28 @@ TURNS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
 """What each row of ``orientations`` did to the picture, as a turn of (x, y) about its centre."""
 
 
-def _spectrum(gray: Pixels) -> tuple[Spectrum, int]:
+def _samples(gray: Pixels) -> tuple[Spectrum, Spectrum, Spectrum, Spectrum]:
+    """64 × 64 of the filtered picture: as it is, mirrored left to right, upside down, turned by 180°."""
     smooth = gray.astype(np.float32)
     height, width = gray.shape
     for _ in range(2):
         smooth = _box_filter(smooth, _window(height), _window(width))
-    rows = ((np.arange(_SAMPLES) + 0.5) * height / _SAMPLES).astype(np.intp)
-    columns = ((np.arange(_SAMPLES) + 0.5) * width / _SAMPLES).astype(np.intp)
-    samples = smooth[rows[:, None], columns[None, :]]
+    (rows, rows_back), (columns, columns_back) = _places(height), _places(width)
+    plain, upside_down = smooth[rows], smooth[rows_back]
+    return plain[:, columns], plain[:, columns_back], upside_down[:, columns], upside_down[:, columns_back]
+
+
+def _places(length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Where the samples lie, and where in this picture its mirror image's samples lie."""
+    there = ((np.arange(_SAMPLES) + 0.5) * length / _SAMPLES).astype(np.intp)
+    # A window of even length looks one pixel farther ahead than back, and does so twice.
+    ahead = 0 if _window(length) % 2 else 2
+    return there, np.maximum(length - 1 - there - ahead, 0)
+
+
+def _spectrum(samples: Spectrum) -> Spectrum:
     transform = _cosines()
-    return transform @ samples @ transform.T, _quality(samples)
+    return transform @ samples @ transform.T
 
 
 def _window(length: int) -> int:
@@ -129,7 +139,8 @@ def _quality(samples: Spectrum) -> int:
 
 
 def _bits(spectrum: Spectrum) -> bytes:
-    flat = spectrum.ravel()
+    """One bit a frequency, the highest first, as published hashes have them."""
+    flat = spectrum.ravel()[::-1]
     median = np.partition(flat, BITS // 2 - 1)[BITS // 2 - 1]
     return np.packbits(flat > median).tobytes()
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from bot.adapters.embedded.embedding import EmbeddingModel, Vectors
+from bot.errors import BackendDown, BackendError
 
 MAX_BATCH = 8
 
@@ -31,6 +32,8 @@ class BatchRunner:
     def __init__(self, model: EmbeddingModel, threads: int) -> None:
         self._model = model
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._entrance = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name=f"embedding-{number}", daemon=True) for number in range(threads)
         ]
@@ -38,16 +41,22 @@ class BatchRunner:
             thread.start()
 
     async def embed(self, prepared: npt.NDArray[Any]) -> Vectors:
-        """The vector of one prepared picture."""
+        """The vector of one prepared picture. Raises BackendError if the model fails, BackendDown once it is closed."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Vectors] = loop.create_future()
-        self._queue.put(_Job(prepared, loop, answer))
+        with self._entrance:
+            if self._closed:
+                raise BackendDown("the embedding model was shut down")
+            self._queue.put(_Job(prepared, loop, answer))
         return await answer
 
     async def close(self) -> None:
         """Finish what is queued, then end the threads."""
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._entrance:
+            if not self._closed:
+                self._closed = True
+                for _ in self._threads:
+                    self._queue.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
@@ -55,11 +64,12 @@ class BatchRunner:
         while (jobs := self._take()) is not None:
             try:
                 vectors = self._model.run([job.prepared for job in jobs])
+                answers = list(zip(jobs, vectors, strict=True))
             except Exception as exc:  # noqa: BLE001 - it belongs to those who wait
                 for job in jobs:
                     _deliver(job, exc)
             else:
-                for job, vector in zip(jobs, vectors, strict=True):
+                for job, vector in answers:
                     _deliver(job, vector)
 
     def _take(self) -> list[_Job] | None:
@@ -84,7 +94,10 @@ def _deliver(job: _Job, result: Vectors | Exception) -> None:
         if job.answer.done():  # whoever asked has gone
             return
         if isinstance(result, Exception):
-            job.answer.set_exception(result)
+            # Each gets an error of its own: one that is raised in several places gathers all their tracebacks.
+            error = BackendError(f"the embedding model failed: {result}")
+            error.__cause__ = result
+            job.answer.set_exception(error)
         else:
             job.answer.set_result(result)
 

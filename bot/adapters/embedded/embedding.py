@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -100,22 +101,28 @@ class CustomModel:
 
     def __init__(self, options: CustomModelOptions) -> None:
         """Load the network and try it once. Raises SettingsError."""
+        if not all(math.isfinite(mean) for mean in options.mean):
+            raise SettingsError(("VSEARCH_MODEL_MEAN must be three finite numbers.",))
+        if not all(0 < deviation < math.inf for deviation in options.std):
+            raise SettingsError(("VSEARCH_MODEL_STD must be three numbers above 0.",))
         self._size = options.size
         # (x / 255 − mean) / std as one multiplication and one addition.
         std = np.array(options.std, np.float32)
         self._scale = (1 / 255 / std).astype(np.float32)
         self._offset = (np.array(options.mean, np.float32) / std).astype(np.float32)
         try:
-            data = options.path.read_bytes()
+            with options.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
             self._session = _session(str(options.path))  # by path: large models keep weights in files beside them
             self._input = self._session.get_inputs()[0]
-            self.dimensions = int(self.run([self.prepare(np.zeros((8, 8, 3), np.uint8))]).shape[1])
+            black = self.prepare(np.zeros((8, 8, 3), np.uint8))
+            self.dimensions = int(self.run([black, black]).shape[1])
         except Exception as exc:
             raise SettingsError(
                 (f"VSEARCH_MODEL_PATH: {options.path.name} can't be used as an embedding model with these settings.",)
             ) from exc
-        settings = f"{options.size}/{options.mean}/{options.std}".encode()
-        self.model_id = f"custom-{hashlib.sha256(data + settings).hexdigest()[:16]}"
+        digest.update(f"{options.size}/{options.mean}/{options.std}".encode())
+        self.model_id = f"custom-{digest.hexdigest()[:16]}"
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
         """Middle square, 3 × size × size, float32, normalised."""
@@ -131,9 +138,9 @@ class CustomModel:
         return np.asarray(outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12), np.float32)
 
     def _run(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        output = np.asarray(self._session.run(None, {self._input.name: batch})[0])
+        output = np.asarray(self._session.run(None, {self._input.name: batch})[0], np.float32)
         if output.ndim == 3:  # noqa: PLR2004 - tokens of a vision transformer
             output = output[:, 0]
-        if output.ndim != 2 or not np.isfinite(output).all():  # noqa: PLR2004
+        if output.ndim != 2 or len(output) != len(batch) or not np.isfinite(output).all():  # noqa: PLR2004
             raise ValueError("not an embedding")
         return output
