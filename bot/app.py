@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from handlers.connection import Identity
     from handlers.guard import Guard
 
-__all__ = ["App", "Services", "SlackUnavailable", "build", "build_services", "serve"]
+__all__ = ["App", "Services", "SlackUnavailable", "build", "build_services", "load_model", "serve", "threads_of"]
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,10 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
     async with AsyncExitStack() as stack:
         storage = overrides.get("storage")
         if storage is None:
-            storage = await SqlStorage.open(settings.data_dir)
+            storage = await SqlStorage.open(settings.data_dir, settings.database_url)
             stack.push_async_callback(storage.close)
         limits = Limits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
-        normaliser = Normaliser(limits, threads=_threads(settings))
+        normaliser = Normaliser(limits, threads=threads_of(settings))
         stack.push_async_callback(normaliser.close)
         fetcher = Fetcher(
             max_bytes=limits.max_bytes, timeout_s=settings.fetch_timeout_s, trusted_hosts=settings.trusted_hosts
@@ -121,7 +121,7 @@ async def _embedded(settings: Settings, storage: SqlStorage) -> AsyncIterator[Vi
     from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
     from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
 
-    analyser = PictureAnalyser(await asyncio.to_thread(_model, settings), _threads(settings))
+    analyser = PictureAnalyser(await asyncio.to_thread(load_model, settings), threads_of(settings))
     try:
         memory = settings.index_memory_mb * MEGA
         yield EmbeddedSearch(storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=memory)
@@ -129,7 +129,8 @@ async def _embedded(settings: Settings, storage: SqlStorage) -> AsyncIterator[Vi
         await analyser.close()
 
 
-def _model(settings: Settings) -> EmbeddingModel:
+def load_model(settings: Settings) -> EmbeddingModel:
+    """The built-in model, or the operator's. Raises SettingsError."""
     from bot.adapters.embedded.embedding import BuiltInModel, CustomModel, CustomModelOptions  # noqa: PLC0415
 
     if settings.model_path is None:
@@ -163,7 +164,8 @@ def _compose(
     )
 
 
-def _threads(settings: Settings) -> int:
+def threads_of(settings: Settings) -> int:
+    """Threads for pictures, and as many for the model."""
     if settings.threads:
         return settings.threads
     # A container may be given fewer cores than the machine has; only Linux says so.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,11 @@ def _path(raw: str) -> Path:
     return Path(raw).expanduser()
 
 
-def _token(prefix: str) -> Callable[[str], str]:
-    def parse(raw: str) -> str:
-        if not raw.startswith(prefix):
-            raise ValueError(raw)
-        return raw
-
-    parse.__doc__ = f"a token that begins with {prefix}"
-    return parse
+def _database_url(raw: str) -> str:
+    """an address that begins with sqlite:/// and names a file"""  # noqa: D403, D400 - becomes part of a sentence
+    if not raw.startswith("sqlite:///") or raw == "sqlite:///":
+        raise ValueError(raw)
+    return raw
 
 
 def _api_url(raw: str) -> str:
@@ -82,14 +79,11 @@ def _setting(
 class Settings:
     """All that can be set. Build one with ``from_mapping``; secrets stay out of its repr."""
 
-    slack_bot_token: str | None = _setting(
-        "SLACK_BOT_TOKEN", "The bot's token, xoxb-…", default=None, parse=_token("xoxb-"), secret=True
-    )
+    slack_bot_token: str | None = _setting("SLACK_BOT_TOKEN", "The bot's token, xoxb-…", default=None, secret=True)
     slack_app_token: str | None = _setting(
         "SLACK_APP_TOKEN",
         "The app-level token of Socket Mode, xapp-…",
         default=None,
-        parse=_token("xapp-"),
         secret=True,
     )
     slack_api_url: str = _setting(
@@ -102,8 +96,9 @@ class Settings:
     backend: str = _setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=_one_of("embedded"))
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "SQLAlchemy address of the catalogue; SQLite in the data directory if unset",
+        "Address (sqlite:///…) of the file for catalogue and vectors, if it is not to be in the data directory",
         default=None,
+        parse=_database_url,
         secret=True,
     )
     trusted_hosts: tuple[str, ...] = _setting(
@@ -180,6 +175,19 @@ class Settings:
             except ValueError:
                 # The value itself is not shown: it may be a secret put in the wrong place.
                 problems.append(f"{item.metadata['name']} must be {parse.__doc__}.")
+        settings = cls(**values)
+        problems.extend(settings._swapped_tokens())
         if problems:
             raise SettingsError(tuple(problems))
-        return cls(**values)
+        return settings
+
+    def _swapped_tokens(self) -> Iterator[str]:
+        """Slack's tokens tell what they are for; a stand-in's may look any way."""
+        if self.slack_api_url != SLACK_API_URL:
+            return
+        for name, token, prefix in (
+            ("SLACK_BOT_TOKEN", self.slack_bot_token, "xoxb-"),
+            ("SLACK_APP_TOKEN", self.slack_app_token, "xapp-"),
+        ):
+            if token and not token.startswith(prefix):
+                yield f"{name} must be a token that begins with {prefix}."

@@ -1,4 +1,4 @@
-"""What ``make run`` starts: the bot against Slack where its tokens are set, else the first thread against a stand-in."""
+"""What ``make run`` starts: the bot, where Slack's tokens are set, else the first thread against a stand-in."""
 
 from __future__ import annotations
 

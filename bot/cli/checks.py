@@ -84,10 +84,7 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
     """Whether the SQLite file is whole and of this version. It is read, never changed."""
     from bot.storage import migrate, sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
 
-    path = Path(str(sqlite.address(settings.data_dir).database))
-    if settings.database_url:
-        yield Finding("Catalogue", State.NOTE, "kept where DATABASE_URL says; not looked at")
-        return
+    path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
     if not path.exists():
         yield Finding("Catalogue", State.OK, "none yet; the first command makes it")
         return

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.app import load_model, threads_of
 from bot.cli.exits import ExitCode
-from bot.cli.models import load_model
 from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import counted, remark, say, show_json
 from bot.cli.progress import ProgressLine, stop_on_interrupt
@@ -72,7 +71,7 @@ async def _reindexed(shelf: Shelf, key: DatabaseKey, settings: Settings) -> Rein
     from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415 - the model's libraries load slowly
     from bot.adapters.embedded.reindex import Reindexer  # noqa: PLC0415
 
-    analyser = PictureAnalyser(await asyncio.to_thread(load_model, settings), settings.threads or os.cpu_count() or 1)
+    analyser = PictureAnalyser(await asyncio.to_thread(load_model, settings), threads_of(settings))
     done = 0
 
     async def picture_of(data_id: DataId) -> Picture:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.app import load_model
 from bot.cli.checks import Finding, State
 from bot.cli.exits import ExitCode
-from bot.cli.models import load_model
 from bot.config import Settings
 from bot.errors import SettingsError
 

@@ -100,7 +100,7 @@ class Session:
             # SQLAlchemy takes longer to load than “--help” may.
             from bot.storage.sql import SqlStorage  # noqa: PLC0415
 
-            storage = await SqlStorage.open(settings.data_dir)
+            storage = await SqlStorage.open(settings.data_dir, settings.database_url)
             try:
                 return await work(Shelf(storage, await self._workspace(storage.catalogue)))
             finally:

@@ -32,9 +32,9 @@ class SqlStorage:
         self._vectors = SqlVectors(database)
 
     @classmethod
-    async def open(cls, data_dir: Path, readers: int = READERS) -> Self:
-        """Open what ``data_dir`` holds, or begin it. Raises BackendDown."""
-        url = sqlite.address(data_dir)
+    async def open(cls, data_dir: Path, database_url: str | None = None, readers: int = READERS) -> Self:
+        """Open what is there, or begin it; the tables stand where the address says. Raises BackendDown."""
+        url = sqlite.address(data_dir, database_url)
         engine = sqlite.create(url, readers + 1)
 
         def begin() -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 BUSY_TIMEOUT_MS = 15_000
 PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
 JOURNAL_BYTES = 64 * 2**20
 
 
-def address(data_dir: Path) -> URL:
-    """Where the file is."""
-    return URL.create("sqlite", database=str(data_dir / "vsearch.db"))
+def address(data_dir: Path, database_url: str | None = None) -> URL:
+    """Where the file is: in the data directory, unless an address (``sqlite:///…``) says otherwise."""
+    return make_url(database_url) if database_url else URL.create("sqlite", database=str(data_dir / "vsearch.db"))
 
 
 def create(url: URL, connections: int) -> Engine:

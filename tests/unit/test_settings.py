@@ -105,6 +105,21 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_secrets_stay_out_of_the_repr() -> None:
     names = {name: item for name, item in FIELDS.items() if item.metadata["secret"]}
-    given = {"SLACK_BOT_TOKEN": "xoxb-hidden", "SLACK_APP_TOKEN": "xapp-hidden", "DATABASE_URL": "x://u:hidden@h/d"}
+    given = {"SLACK_BOT_TOKEN": "xoxb-hidden", "SLACK_APP_TOKEN": "xapp-hidden", "DATABASE_URL": "sqlite:///hidden.db"}
     assert set(names) == set(given)
     assert "hidden" not in repr(Settings.from_mapping(given))
+
+
+@pytest.mark.parametrize("url", ["postgresql://user:hidden@host/db", "sqlite:///", "vsearch.db"])
+def test_a_database_that_is_not_supported_is_refused_without_showing_the_address(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL must be an address that begins with sqlite:///") as refused:
+        Settings.from_mapping({"DATABASE_URL": url})
+    assert "hidden" not in str(refused.value)
+
+
+def test_tokens_of_slack_are_told_apart_and_those_of_a_stand_in_are_not() -> None:
+    swapped = {"SLACK_BOT_TOKEN": "xapp-1", "SLACK_APP_TOKEN": "xoxb-1"}
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping(swapped)
+    assert len(refused.value.problems) == len(swapped)
+    assert Settings.from_mapping({**swapped, "SLACK_API_URL": "http://127.0.0.1:9/api/"}).slack_bot_token == "xapp-1"
