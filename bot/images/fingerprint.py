@@ -112,7 +112,7 @@ def _places(length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
 
 def _spectrum(samples: Spectrum) -> Spectrum:
     transform = _cosines()
-    return transform @ samples @ transform.T
+    return np.asarray(transform @ samples @ transform.T, np.float32)
 
 
 def _window(length: int) -> int:
