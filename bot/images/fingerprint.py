@@ -84,8 +84,8 @@ TURNS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
     ((1, 0), (0, -1)),
     ((-1, 0), (0, -1)),
     ((0, 1), (1, 0)),
-    ((0, 1), (-1, 0)),
     ((0, -1), (1, 0)),
+    ((0, 1), (-1, 0)),
     ((0, -1), (-1, 0)),
 )
 """What each row of ``orientations`` did to the picture, as a turn of (x, y) about its centre."""

@@ -89,7 +89,7 @@ def of_whole(alignment: Alignment, share: float) -> Alignment:
 
 
 def _measured(query: View, stored: Sketch, matrix: Matrix, inliers: int, matched: int) -> Alignment | None:
-    if abs(np.linalg.det(matrix[:, :2])) < 1e-4:  # noqa: PLR2004 - collapsed to a line
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :2])) < 1e-4:  # noqa: PLR2004 - collapsed
         return None
     covered, outside = _coverage(query.sketch, stored, matrix)
     return Alignment(

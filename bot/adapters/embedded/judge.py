@@ -71,7 +71,11 @@ class EvidenceJudge:
 
 def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Judgement:
     """Look by look, the whole picture before its content box: what proves a copy first says what was done to it."""
-    stored = unpack(candidate.sketch)
+    try:
+        stored = unpack(candidate.sketch)
+    except ValueError:
+        log.warning("the sketch of row %d is damaged: it is judged by likeness alone", candidate.row_id)
+        return Judgement(likeness, Verdict.SIMILAR)
     best = likeness
     for look in looks:
         proof = _by_fingerprint(look, candidate, stored)
