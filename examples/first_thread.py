@@ -13,7 +13,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -175,13 +175,23 @@ def _told(what: str, log: Path) -> str:
     return f"{what}:\n{log.read_text()}"
 
 
-def main() -> int:
-    """Run the demonstration; 0 if every part of it worked."""
-    console = Console(highlight=False)
+def save_screenshot(console: Console, path: Path) -> None:
+    """Keep what was printed as a picture that fetches no font from elsewhere."""
+    picture = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="make run"), flags=re.DOTALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(line.rstrip() for line in picture.splitlines() if line.strip()) + "\n")
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run the demonstration; 0 if every part of it worked. ``--screenshot FILE`` keeps it as an SVG."""
+    screenshot = Path(arguments[1]) if list(arguments[:1]) == ["--screenshot"] else None
+    console = Console(highlight=False, record=screenshot is not None, width=90 if screenshot else None)
     data_dir = Path(os.environ.get("VSEARCH_DATA_DIR") or ROOT / "data" / "demo").absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(demonstrate(console, data_dir))
+        if screenshot:
+            save_screenshot(console, screenshot)
     except (Failed, TimeoutError) as error:
         problem = str(error) or f"The bot did not answer in time; its log is {data_dir / 'bot.log'}."
         Console(stderr=True).print(problem, style="red", markup=False)
@@ -192,4 +202,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
