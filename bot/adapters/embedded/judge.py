@@ -20,10 +20,13 @@ from bot.models import Edit, Verdict
 log = logging.getLogger(__name__)
 
 MIN_COSINE = 0.3
-"""Below this nothing but a fingerprint makes a candidate worth a close look: 0.1 % of true copies are."""
+"""Below this nothing but a fingerprint makes a candidate worth a close look."""
 
-ALWAYS_LOOKED_AT = 8
-"""Candidates, by likeness, that are looked at closely even when a better one is a copy: there may be several."""
+LOOKED_AT_FULLY = 8
+"""How many candidates, the most alike first, are also laid mirrored, and looked at though a better one is a copy.
+
+The embedding hardly tells a picture from its mirror image, so that a mirrored copy is among the first.
+"""
 
 # From which a difference is an edit. Recompression at quality 10 stays below each of them: bench/fit.py.
 _CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
@@ -60,16 +63,16 @@ class EvidenceJudge:
             likeness = scoring.likeness(candidate.cosine, curve)
             near = candidate.fingerprint_distance is not None
             # Once a copy is proved, those far down the list are not worth their milliseconds.
-            far = candidate.cosine < MIN_COSINE or (proven and rank >= ALWAYS_LOOKED_AT)
+            far = candidate.cosine < MIN_COSINE or (proven and rank >= LOOKED_AT_FULLY)
             if candidate.sketch and (near or not far):
-                judged.append(_judged(looks, candidate, likeness))
+                judged.append(_judged(looks, candidate, likeness, mirrored_too=rank < LOOKED_AT_FULLY))
                 proven = proven or judged[-1].verdict is not Verdict.SIMILAR
             else:
                 judged.append(Judgement(likeness, Verdict.SIMILAR))
         return judged
 
 
-def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Judgement:
+def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float, *, mirrored_too: bool) -> Judgement:
     """Look by look, the whole picture before its content box: what proves a copy first says what was done to it."""
     try:
         stored = unpack(candidate.sketch)
@@ -81,7 +84,7 @@ def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float) -> Jud
         proof = _by_fingerprint(look, candidate, stored)
         if proof is not None:
             return _verdict(proof)
-        for mirrored in (False, True):
+        for mirrored in (False, True) if mirrored_too else (False,):
             alignment = geometry.align(look.view.mirrored if mirrored else look.view, stored)
             if alignment is None:
                 continue
