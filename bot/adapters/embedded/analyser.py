@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from bot.adapters.embedded.batching import BatchRunner
 from bot.adapters.embedded.embedding import EmbeddingModel
 from bot.adapters.embedded.ports import Features, Probe
+from bot.errors import BackendDown
 from bot.images import content, fingerprint, sketch
 from bot.models import Picture
 
@@ -28,6 +31,10 @@ class PictureAnalyser:
         self._model = model
         self._runner = BatchRunner(model, threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="analysis")
+        self._closed = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def model_id(self) -> str:
@@ -40,27 +47,44 @@ class PictureAnalyser:
         return self._model.dimensions
 
     async def features(self, picture: Picture) -> Features:
-        """For an add: the model works on the picture while its fingerprint and sketch are made."""
+        """For an add: the model works on the picture while its fingerprint and sketch are made. Raises BackendError."""
         loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(self._pool, self._model.prepare, picture.pixels)
-        embedding, (mark, drawn) = await asyncio.gather(
-            self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture)
-        )
+        with self._counted():
+            prepared = await loop.run_in_executor(self._pool, self._model.prepare, picture.pixels)
+            embedding, (mark, drawn) = await asyncio.gather(
+                self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture)
+            )
         return Features(embedding, mark, drawn)
 
     async def probe(self, picture: Picture) -> Probe:
-        """For a search: the picture, and its content box where it has one."""
+        """For a search: the picture, and its content box where it has one. Raises BackendError."""
         loop = asyncio.get_running_loop()
-        views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
-        vectors = [self._runner.embed(prepared) for _, prepared in views]
-        embeddings, (rows, looks) = await asyncio.gather(
-            asyncio.gather(*vectors),
-            loop.run_in_executor(self._pool, _looks, [pixels for pixels, _ in views]),
-        )
+        with self._counted():
+            views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
+            vectors = [self._runner.embed(prepared) for _, prepared in views]
+            embeddings, (rows, looks) = await asyncio.gather(
+                asyncio.gather(*vectors),
+                loop.run_in_executor(self._pool, _looks, [pixels for pixels, _ in views]),
+            )
         return Probe(np.stack(embeddings), rows, looks)
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self._closed:
+            raise BackendDown("the analyser was shut down")
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
     async def close(self) -> None:
-        """Finish what is queued and let go of threads."""
+        """Finish what was begun and let go of threads; what comes later raises BackendDown."""
+        self._closed = True
+        await self._idle.wait()
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
 
