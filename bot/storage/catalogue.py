@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from bot.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.models import (
@@ -29,6 +29,23 @@ from bot.storage.schema import databases, embedded_databases, images, workspaces
 
 T = TypeVar("T")
 MAX_VARIABLES = 500
+
+# An add runs these: made once, they cost little more than the driver's own work.
+_DATABASE_ID = select(databases.c.id).where(
+    databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called")
+)
+_TOUCH = update(databases).where(databases.c.id == bindparam("database")).values(revision=databases.c.revision + 1)
+_ENTITY_OF = select(images.c.entity).where(
+    images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
+)
+_NEW_IMAGE = insert(images)
+_FIRST = {
+    column.name: select(images)
+    .where(images.c.database_id == bindparam("database"), column == bindparam("digest"))
+    .order_by(images.c.id)
+    .limit(1)
+    for column in (images.c.digest, images.c.source_digest)
+}
 
 
 class SqlCatalogue:
@@ -103,22 +120,21 @@ class SqlCatalogue:
 
         def work(connection: Connection) -> None:
             database_id = _found(connection, record.database)
-            same = select(images.c.entity).where(images.c.database_id == database_id, images.c.digest == record.digest)
-            entity = connection.execute(same).scalar()
+            entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
             if entity is not None:
                 raise AlreadyAdded(record.database.name, entity)
-            connection.execute(insert(images).values(database_id=database_id, **_columns(record)))
+            connection.execute(_NEW_IMAGE, {"database_id": database_id, **_columns(record)})
             _touch(connection, database_id)
 
         await self._database.write(work)
 
     async def find_source(self, key: DatabaseKey, source_digest: str) -> ImageRecord | None:
         """The image that was made from the very same bytes, if any."""
-        return await self._database.read(lambda connection: _first(connection, key, source_digest=source_digest))
+        return await self._database.read(lambda connection: _first(connection, key, "source_digest", source_digest))
 
     async def find_picture(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
         """The image with the same pixels, if any."""
-        return await self._database.read(lambda connection: _first(connection, key, digest=digest))
+        return await self._database.read(lambda connection: _first(connection, key, "digest", digest))
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
         """What is known of these images; ids that are not there are left out."""
@@ -173,7 +189,7 @@ def _is(key: DatabaseKey) -> ColumnElement[bool]:
 
 
 def _find(connection: Connection, key: DatabaseKey) -> int | None:
-    return connection.execute(select(databases.c.id).where(_is(key))).scalar()
+    return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
 
 
 def _found(connection: Connection, key: DatabaseKey) -> int:
@@ -184,8 +200,7 @@ def _found(connection: Connection, key: DatabaseKey) -> int:
 
 
 def _touch(connection: Connection, database_id: int) -> None:
-    column = databases.c.revision
-    connection.execute(update(databases).where(databases.c.id == database_id).values(revision=column + 1))
+    connection.execute(_TOUCH, {"database": database_id})
 
 
 def _infos(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[DatabaseInfo]:
@@ -206,11 +221,8 @@ def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
         connection.execute(update(table).where(moving).values(workspace=workspace))
 
 
-def _first(connection: Connection, key: DatabaseKey, **digests: str) -> ImageRecord | None:
-    database_id = _found(connection, key)
-    wanted = [images.c[column] == digest for column, digest in digests.items()]
-    query = select(images).where(images.c.database_id == database_id, *wanted).order_by(images.c.id).limit(1)
-    row = connection.execute(query).first()
+def _first(connection: Connection, key: DatabaseKey, column: str, digest: str) -> ImageRecord | None:
+    row = connection.execute(_FIRST[column], {"database": _found(connection, key), "digest": digest}).first()
     return None if row is None else _record(key, row)
 
 

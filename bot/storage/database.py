@@ -57,7 +57,9 @@ class Database:
         if unit is None:
             async with self._lock:
                 return await self._in_writer(self._write_now, work)
-        return await self._in_writer(work, unit.connection or await self._begin(unit))
+        if unit.connection is None:
+            return await self._write_first(unit, work)
+        return await self._in_writer(work, unit.connection)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[None]:
@@ -102,19 +104,19 @@ class Database:
         # A task that was started inside a unit and outlived it is on its own again.
         return None if unit is None or unit.closed else unit
 
-    async def _begin(self, unit: _Unit) -> Connection:
+    async def _write_first(self, unit: _Unit, work: Work[T]) -> T:
+        """Begin the unit's transaction and run ``work``, in one go: all others wait while it is open."""
         async with unit.opening:
             if unit.connection is None:
                 await self._lock.acquire()
                 try:
-                    await self._in_writer(self._open_writer, unit)
+                    return await self._in_writer(self._write_opening, unit, work)
                 except BaseException:
                     # A cancelled caller may find the transaction begun: then the unit's end lets go of the lock.
                     if unit.connection is None:
                         self._lock.release()
                     raise
-        assert unit.connection is not None
-        return unit.connection
+        return await self._in_writer(work, unit.connection)
 
     async def _end(self, unit: _Unit, *, commit: bool) -> None:
         unit.closed = True
@@ -126,7 +128,7 @@ class Database:
         finally:
             self._lock.release()
 
-    def _open_writer(self, unit: _Unit) -> None:
+    def _write_opening(self, unit: _Unit, work: Work[T]) -> T:
         connection = self._writing.connect()
         try:
             connection.begin()
@@ -134,6 +136,7 @@ class Database:
             connection.close()
             raise
         unit.connection = connection
+        return work(connection)
 
     def _read_now(self, work: Work[T]) -> T:
         with _told_plainly(), self._engine.connect() as connection, connection.begin():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
 from bot.errors import DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
@@ -21,7 +21,7 @@ LOADED_AT_ONCE = 1024
 
 _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
 
-# A search runs these three: made once, they cost little more than the driver's own work.
+# A search or an add runs these: made once, they cost little more than the driver's own work.
 _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
@@ -33,6 +33,14 @@ _DESCRIBED = (
     .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
     .where(_vectors.id.in_(bindparam("some", expanding=True)))
 )
+_UNSEEN_IMAGE = select(_images.id).where(
+    _images.id == bindparam("image"),
+    ~exists().where(_vectors.image_id == bindparam("image"), _vectors.model_id == bindparam("model")),
+)
+_TOUCH = (
+    update(embedded_databases).where(_databases.id == bindparam("database")).values(revision=_databases.revision + 1)
+)
+_NEW_IMAGE, _NEW_VECTOR, _NEW_SKETCH = insert(embedded_images), insert(embedded_vectors), insert(embedded_sketches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +101,14 @@ class SqlRows:
             "created_at": at,
             "updated_at": at,
         }
-        key = self._connection.execute(insert(embedded_images), values).inserted_primary_key
-        self._touch(database_id)
+        key = self._connection.execute(_NEW_IMAGE, values).inserted_primary_key
+        self._connection.execute(_TOUCH, {"database": database_id})
         assert key is not None
         return int(key[0])
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
-        seen = select(_vectors.id).where(_vectors.image_id == image_id, _vectors.model_id == model_id)
-        image = select(_images.id).where(_images.id == image_id, ~seen.exists())
-        if self._connection.execute(image).first() is None:
+        if self._connection.execute(_UNSEEN_IMAGE, {"image": image_id, "model": model_id}).first() is None:
             return
         embedding, fingerprint, sketch = features
         values = {
@@ -112,10 +118,10 @@ class SqlRows:
             "embedding": embedding,
             "fingerprint": fingerprint,
         }
-        key = self._connection.execute(insert(embedded_vectors), values).inserted_primary_key
+        key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
         assert key is not None
         if sketch:
-            self._connection.execute(insert(embedded_sketches), {"vector_id": key[0], "sketch": sketch})
+            self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
