@@ -1,0 +1,293 @@
+"""Edited copies are told from look-alikes, with what was done to them: the real analyser and the real judge."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.edits import COMBINED, EDITS
+from bot.adapters.embedded.analyser import PictureAnalyser
+from bot.adapters.embedded.embedding import BuiltInModel
+from bot.adapters.embedded.judge import EvidenceJudge
+from bot.adapters.embedded.ports import FINGERPRINT_REACH, Candidate, Features, Judgement, Probe
+from bot.models import Edit, Verdict
+from tests.pictures import encoded
+from tests.scenes import picture, scene
+
+SEEDS = range(2)
+FLAT = np.full((200, 300, 3), 90, np.uint8)
+
+CROPPED, MIRRORED, ROTATED, FRAMED, RECOLOURED = Edit
+SEEN: dict[str, set[Edit]] = {
+    "JPEG quality 10": set(),
+    "resized to 128 px": set(),
+    "crop to 80 %": {CROPPED},
+    "crop to 65 %": {CROPPED},
+    "crop to 50 %": {CROPPED},
+    "border": {FRAMED},
+    "mirrored": {MIRRORED},
+    "rotated by 5°": {ROTATED},
+    "rotated by 5°, corners shown": {ROTATED, FRAMED},
+    "rotated by 90°": {ROTATED},
+    "caption": set(),
+    "logo": set(),
+    "colours changed": {RECOLOURED},
+    "gray": {RECOLOURED},
+    "blurred": set(),
+    "noise": set(),
+    "screenshot of a phone": {FRAMED},
+    "screenshot of a browser": {FRAMED},
+    "crop, mirror, caption, JPEG": {CROPPED, MIRRORED},
+}
+
+
+class Bench:
+    """Keeps pictures and looks them up, as the engine does, without an index."""
+
+    def __init__(self) -> None:
+        self._model = BuiltInModel()
+        self._kept: dict[bytes, Features] = {}
+
+    def features(self, *images: Image.Image) -> list[Features]:
+        async def work() -> list[Features]:
+            analyser = PictureAnalyser(self._model, 1)
+            try:
+                return [await analyser.features(picture(image)) for image in new]
+            finally:
+                await analyser.close()
+
+        new = [image for image in images if image.tobytes() not in self._kept]
+        for image, features in zip(new, asyncio.run(work()) if new else [], strict=True):
+            self._kept[image.tobytes()] = features
+        return [self._kept[image.tobytes()] for image in images]
+
+    def probe(self, image: Image.Image) -> Probe:
+        async def work() -> Probe:
+            analyser = PictureAnalyser(self._model, 1)
+            try:
+                return await analyser.probe(picture(image))
+            finally:
+                await analyser.close()
+
+        return asyncio.run(work())
+
+    def search(self, query: Image.Image, *kept: Image.Image) -> list[Judgement]:
+        probe = self.probe(query)
+        candidates = [candidate(row, probe, features) for row, features in enumerate(self.features(*kept))]
+        # As the engine has them: the most alike first.
+        order = sorted(range(len(candidates)), key=lambda row: -candidates[row].cosine)
+        judged = EvidenceJudge().judge(probe, [candidates[row] for row in order], None)
+        return [judgement for _, judgement in sorted(zip(order, judged, strict=True), key=lambda pair: pair[0])]
+
+
+def candidate(row: int, probe: Probe, features: Features) -> Candidate:
+    cosine = float((probe.embeddings @ features.embedding).max())
+    found = Candidate(row, cosine, sketch=features.sketch)
+    if not (features.fingerprint and len(probe.fingerprints)):
+        return found
+    distances = np.bitwise_count(probe.fingerprints ^ np.frombuffer(features.fingerprint, np.uint8)).sum(axis=1)
+    nearest = int(distances.argmin())
+    if distances[nearest] > FINGERPRINT_REACH:
+        return found
+    return replace(found, fingerprint_distance=int(distances[nearest]), fingerprint_row=nearest)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_an_edited_copy_is_known_and_its_edit_named(bench: Bench, name: str) -> None:
+    edit = {**EDITS, **COMBINED}[name]
+    for seed in SEEDS:
+        query = edit(scene(seed), np.random.default_rng(seed))
+        judged = bench.search(query, *(scene(number) for number in range(4)))
+        own = judged.pop(seed)
+        assert own.score >= 9
+        assert own.verdict is not Verdict.SIMILAR
+        assert set(own.edits) == SEEN[name]
+        assert all(other.verdict is Verdict.SIMILAR and other.score < 9 for other in judged)
+
+
+def test_every_edit_of_the_benchmark_is_held_to_something() -> None:
+    assert set(SEEN) == set(EDITS) | set(COMBINED)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_picture_itself_and_its_recompressions_are_the_same_image(bench: Bench, seed: int) -> None:
+    for quality in (None, 85, 40, 10):
+        query = scene(seed) if quality is None else _jpeg(scene(seed), quality)
+        [judged] = bench.search(query, scene(seed))
+        assert (judged.verdict, judged.edits) == (Verdict.SAME, ())
+        assert judged.score > 9.5
+
+
+@pytest.mark.parametrize("name", [name for name, edits in SEEN.items() if edits] + ["caption", "logo"])
+def test_what_was_edited_is_never_called_the_same(bench: Bench, name: str) -> None:
+    edit = {**EDITS, **COMBINED}[name]
+    [judged] = bench.search(edit(scene(4), np.random.default_rng(4)), scene(4))
+    assert judged.verdict is Verdict.EDITED
+
+
+def test_a_picture_may_be_the_edited_side(bench: Bench) -> None:
+    """The database has the crop, the frame or the turned one; the whole picture is asked for."""
+    cropped = scene(1).crop((90, 60, 420, 330))
+    turned = scene(1).transpose(Image.Transpose.ROTATE_90)
+    mirrored = scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    judged = bench.search(scene(1), cropped, turned, mirrored)
+    assert [one.verdict for one in judged] == [Verdict.EDITED] * 3
+    assert [set(one.edits) for one in judged] == [{FRAMED}, {ROTATED}, {MIRRORED}]
+
+
+@pytest.mark.parametrize(
+    ("turn", "edits"),
+    [
+        (Image.Transpose.FLIP_LEFT_RIGHT, {MIRRORED}),
+        (Image.Transpose.FLIP_TOP_BOTTOM, {MIRRORED, ROTATED}),
+        (Image.Transpose.ROTATE_90, {ROTATED}),
+        (Image.Transpose.ROTATE_180, {ROTATED}),
+        (Image.Transpose.ROTATE_270, {ROTATED}),
+        (Image.Transpose.TRANSPOSE, {MIRRORED, ROTATED}),
+        (Image.Transpose.TRANSVERSE, {MIRRORED, ROTATED}),
+    ],
+)
+def test_every_turn_is_told_by_the_fingerprint_alone(bench: Bench, turn: Image.Transpose, edits: set[Edit]) -> None:
+    """Points are taken away: only the fingerprint and its overlay are left."""
+    probe, [features] = bench.probe(scene(2).transpose(turn)), bench.features(scene(2))
+    one = candidate(0, probe, features)
+    assert one.fingerprint_distance is not None
+    assert one.fingerprint_distance <= 8
+    [judged] = EvidenceJudge().judge(probe, [replace(one, cosine=-1.0)], None)
+    assert judged.score > 9.8
+    assert set(judged.edits) == edits
+
+
+def test_several_copies_are_all_known(bench: Bench) -> None:
+    copies = [scene(1), _jpeg(scene(1), 40), scene(1).crop((30, 30, 450, 340)), _mirrored(scene(1))]
+    judged = bench.search(scene(1), *copies, scene(2), scene(3))
+    assert [one.verdict is Verdict.SIMILAR for one in judged] == [False] * 4 + [True] * 2
+
+
+# -- look-alikes -------------------------------------------------------------------------------------------------------
+
+
+def test_unrelated_pictures_stay_below_9(bench: Bench) -> None:
+    for seed in range(10, 14):
+        for judged in bench.search(scene(seed), *(scene(other) for other in range(20, 26))):
+            assert judged.verdict is Verdict.SIMILAR
+            assert judged.edits == ()
+            assert 0 <= judged.score < 9
+
+
+def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
+    """The same emblem and words on different things."""
+    image = scene(seed).copy()
+    draw, (x, y) = ImageDraw.Draw(image), at
+    draw.rectangle((x, y, x + 170, y + 120), fill=(250, 250, 245))
+    draw.ellipse((x + 10, y + 10, x + 80, y + 80), fill=(200, 30, 40))
+    draw.text((x + 20, y + 70), "Acme Tea", fill=(20, 20, 80), font=ImageFont.load_default(size=34))
+    return image
+
+
+def test_a_shared_label_makes_no_copy(bench: Bench) -> None:
+    for seed in SEEDS:
+        others = [labelled(seed + 10, (180, 90)), labelled(seed + 20, (60, 150)), labelled(seed + 30, (150, 200))]
+        for judged in bench.search(labelled(seed, (60, 150)), *others):
+            assert judged.verdict is Verdict.SIMILAR
+            assert judged.score < 9
+
+
+@pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.9, 1.0])
+def test_likeness_alone_never_reaches_9(bench: Bench, cosine: float) -> None:
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
+    without, strange = Candidate(0, cosine), Candidate(1, cosine, sketch=features.sketch)
+    for judged in EvidenceJudge().judge(probe, [without, strange], None):
+        assert judged.verdict is Verdict.SIMILAR
+        assert judged.score < 9
+
+
+def test_flat_pictures_of_one_colour_are_alike_and_not_proved_the_same(bench: Bench) -> None:
+    flat = Image.fromarray(FLAT)
+    lighter = Image.fromarray(FLAT + 100)
+    for judged in bench.search(flat, flat, lighter, scene(1)):
+        assert judged.verdict is Verdict.SIMILAR
+        assert judged.score < 9
+
+
+def test_a_fingerprint_of_another_picture_is_not_believed(bench: Bench) -> None:
+    """A collision: the bits agree, the pictures don't."""
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
+    for row, distance in itertools.product(range(8), (0, 31, FINGERPRINT_REACH)):
+        [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.2, distance, row, features.sketch)], None)
+        assert judged.verdict is Verdict.SIMILAR
+        assert judged.score < 9
+
+
+# -- damaged and missing evidence --------------------------------------------------------------------------------------
+
+
+def test_a_damaged_sketch_costs_its_own_proof_and_nobody_elses(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(1))
+    whole = candidate(7, probe, features)
+    damaged = [
+        replace(whole, row_id=3, sketch=data) for data in (b"x", features.sketch[:-1], bytes(8), b"\xff" * 15000)
+    ]
+    with caplog.at_level(logging.WARNING):
+        *broken, last = EvidenceJudge().judge(probe, [*damaged, whole], None)
+    assert all(one.verdict is Verdict.SIMILAR and one.score < 9 for one in broken)
+    assert last.verdict is Verdict.SAME
+    assert "row 3" in caplog.text
+    assert len(caplog.records) == len(damaged)
+
+
+def test_a_sketch_with_scrambled_points_proves_nothing_and_breaks_nothing(bench: Bench) -> None:
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
+    chance = np.random.default_rng(0)
+    for _ in range(5):
+        scrambled = features.sketch[:8] + chance.bytes(len(features.sketch) - 8)
+        [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.6, 40, 3, scrambled)], None)
+        assert judged.score < 9
+
+
+def test_a_probe_without_sketches_or_fingerprints_is_judged_by_likeness(bench: Bench) -> None:
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(1))
+    empty = Probe(probe.embeddings, np.empty((0, 32), np.uint8), ())
+    strange = Probe(probe.embeddings, probe.fingerprints, (b"not a look",))
+    for one in (empty, strange):
+        [judged] = EvidenceJudge().judge(one, [candidate(0, one, features)], None)
+        assert judged.verdict is Verdict.SIMILAR
+        assert judged.score < 9
+
+
+def test_a_row_that_is_no_looks_is_not_followed(bench: Bench) -> None:
+    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
+    [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.2, 0, 99, features.sketch)], None)
+    assert judged.verdict is Verdict.SIMILAR
+
+
+def test_no_candidates_no_judgements(bench: Bench) -> None:
+    assert EvidenceJudge().judge(bench.probe(scene(1)), [], None) == []
+
+
+def test_a_databases_own_curve_is_used(bench: Bench) -> None:
+    strict = ((0.9, 0.0), (0.95, 4.0), (0.97, 6.0), (0.99, 8.0), (1.0, 8.9))
+    probe = bench.probe(scene(1))
+    [usual], [own] = (EvidenceJudge().judge(probe, [Candidate(0, 0.8)], knots) for knots in (None, strict))
+    assert own.score == 0
+    assert usual.score > 6
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
+    return Image.open(io.BytesIO(encoded(image, "JPEG", quality=quality))).convert("RGB")
+
+
+def _mirrored(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
