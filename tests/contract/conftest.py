@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from bot.adapters.base import VisualSearch
+from bot.adapters.embedded.analyser import PictureAnalyser
+from bot.adapters.embedded.embedding import BuiltInModel
 from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.embedded.judge import EvidenceJudge
 from bot.adapters.memory import MemorySearch
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
@@ -39,7 +43,26 @@ def streamed(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
     return embedded(folder, index_memory_bytes=1)
 
 
-BACK_ENDS: dict[str, Maker] = {"memory": memory, "embedded": embedded, "embedded-streamed": streamed}
+@asynccontextmanager
+async def real(folder: Path) -> AsyncIterator[VisualSearch]:
+    """The embedded engine as it is shipped: built-in model and judge."""
+    storage = await SqlStorage.open(folder)
+    analyser = PictureAnalyser(_built_in(), 2)
+    try:
+        yield EmbeddedSearch(storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=64 * MEGABYTE)
+    finally:
+        await analyser.close()
+        await storage.close()
+
+
+_built_in = cache(BuiltInModel)
+
+BACK_ENDS: dict[str, Maker] = {
+    "memory": memory,
+    "embedded": embedded,
+    "embedded-streamed": streamed,
+    "embedded-real": real,
+}
 
 
 @pytest.fixture(params=list(BACK_ENDS))
