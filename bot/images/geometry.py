@@ -180,8 +180,10 @@ def _colour_difference(query: View, stored: Sketch, matrix: Matrix, inside: floa
         longest = max(of.width, of.height)
         return _pixels(of.width / longest, of.height / longest, side, side)
 
-    # The level at which the part that overlaps has about as many pixels as the stored picture.
-    level = min(query.colours, key=lambda image: abs(math.log(len(image) * math.sqrt(max(inside, 1e-3)) / COLOURS)))
+    # The level at which the part that overlaps has about twice the stored picture's pixels a side: a coarser one would
+    # bleed a frame's colour into the picture.
+    wanted = 2 * COLOURS / math.sqrt(max(inside, 1e-3))
+    level = min(query.colours, key=lambda image: abs(math.log(len(image) / wanted)))
     back = (
         squeezed(query.sketch, len(level)) @ np.linalg.inv(_square(matrix)) @ np.linalg.inv(squeezed(stored, COLOURS))
     )
