@@ -26,6 +26,8 @@ _FARTHEST = 80
 _REPROJECTION = 4.0
 _MIN_OVERLAP = 64
 _PATCH = 5
+_STRUCTURE = 7
+_DETAIL, _NOISE, _RESEMBLES = 6.0, 4.0, 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,8 +136,43 @@ def _laid(image: Pixels, back: Matrix, size: tuple[int, int]) -> tuple[Pixels, n
     return np.asarray(laid, np.uint8), np.asarray(seen)
 
 
-def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, float, float]:
-    """Correlation, and the typical and the worst difference of a patch."""
+def largest_difference(query: View, stored: Sketch, alignment: Alignment) -> float:
+    """Side of the largest square in which the two show different things, as a share of their overlap's short side.
+
+    A caption is a narrow strip and a logo a small spot; two screenshots of one app differ in a large block.
+    """
+    laid, seen = _laid_luminance(query, stored, alignment.matrix)
+    overlap = np.argwhere(seen)
+    if not len(overlap):
+        return 1.0
+    different = _structure_differs(laid.astype(np.float32), stored.thumb.astype(np.float32), seen)
+    # Plain spots amid what differs say nothing: they belong to it.
+    different = cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((_PATCH, _PATCH), np.uint8))
+    bordered = cv2.copyMakeBorder(different, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    deepest = float(cv2.distanceTransform(bordered, cv2.DIST_C, 3).max())
+    return max(0.0, 2 * deepest - 1) / (int(np.ptp(overlap, axis=0).min()) + 1)
+
+
+def _structure_differs(shown: Values, kept: Values, seen: npt.NDArray[np.bool_]) -> Pixels:
+    """Where there is detail around a pixel, in either, and the one's doesn't resemble the other's (1, else 0)."""
+    weight = seen.astype(np.float32)
+    around = (_STRUCTURE, _STRUCTURE)
+    count = np.maximum(cv2.blur(weight, around, borderType=cv2.BORDER_CONSTANT), 1e-6)
+
+    def mean(values: Values) -> Values:
+        return np.asarray(cv2.blur(values * weight, around, borderType=cv2.BORDER_CONSTANT) / count, np.float32)
+
+    mean_shown, mean_kept = mean(shown), mean(kept)
+    variance_shown = np.maximum(mean(shown * shown) - mean_shown**2, 0)
+    variance_kept = np.maximum(mean(kept * kept) - mean_kept**2, 0)
+    covariance = mean(shown * kept) - mean_shown * mean_kept
+    detailed = np.maximum(variance_shown, variance_kept) > _DETAIL**2
+    unlike = covariance < _RESEMBLES * np.sqrt((variance_shown + _NOISE) * (variance_kept + _NOISE))
+    return np.asarray(seen & detailed & unlike, np.uint8)
+
+
+def _laid_luminance(query: View, stored: Sketch, matrix: Matrix) -> tuple[Pixels, npt.NDArray[np.bool_]]:
+    """The query as it lies on the stored thumbnail, and where it does."""
     height, width = stored.thumb.shape
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
     # The level whose pixels are about as large as the thumbnail's: coarser ones blur, finer ones alias.
@@ -144,14 +181,19 @@ def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[f
     down, across = level.shape
     source = _pixels(across / max(down, across), down / max(down, across), across, down)
     back = source @ np.linalg.inv(_square(matrix)) @ np.linalg.inv(target)
-    laid, seen = _laid(level, back, (width, height))
+    return _laid(level, back, (width, height))
+
+
+def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, float, float]:
+    """Correlation, and the typical and the worst difference of a patch."""
+    laid, seen = _laid_luminance(query, stored, matrix)
     if int(seen.sum()) < _MIN_OVERLAP:
         return -1.0, math.inf, math.inf
     shown, kept = laid[seen].astype(np.float32), stored.thumb[seen].astype(np.float32)
     spread = max(float(kept.std()), 1e-3)
     centred = shown - shown.mean()
     correlation = float(np.mean(centred * (kept - kept.mean()))) / (max(float(shown.std()), 1e-3) * spread)
-    difference = np.zeros((height, width), np.float32)
+    difference = np.zeros(seen.shape, np.float32)
     difference[seen] = np.abs(_same_exposure(shown, kept) - kept) / spread
     patches = cv2.blur(difference, (_PATCH, _PATCH))[seen] / cv2.blur(seen.astype(np.float32), (_PATCH, _PATCH))[seen]
     return correlation, float(np.median(patches)), float(patches.max())

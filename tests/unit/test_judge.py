@@ -205,6 +205,14 @@ def test_a_shared_label_makes_no_copy(bench: Bench) -> None:
             assert judged.score < 9
 
 
+def test_screenshots_of_one_app_that_show_different_pictures_are_no_copies(bench: Bench) -> None:
+    shot = EDITS["screenshot of a phone"]
+    first, *others = (shot(scene(seed), np.random.default_rng(0)) for seed in range(4))
+    for judged in bench.search(first, *others):
+        assert judged.verdict is Verdict.SIMILAR
+        assert judged.score < 9
+
+
 @pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.9, 1.0])
 def test_likeness_alone_never_reaches_9(bench: Bench, cosine: float) -> None:
     probe, [features] = bench.probe(scene(1)), bench.features(scene(2))

@@ -14,7 +14,7 @@ from bot.adapters.embedded.ports import Candidate, Judgement, Knots, Probe
 from bot.images import geometry
 from bot.images.fingerprint import TURNS
 from bot.images.geometry import Alignment
-from bot.images.sketch import Look, Sketch, unpack
+from bot.images.sketch import Look, Sketch, View, unpack
 from bot.models import Edit, Verdict
 
 log = logging.getLogger(__name__)
@@ -85,16 +85,26 @@ def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float, *, mir
         if proof is not None:
             return _verdict(proof)
         for mirrored in (False, True) if mirrored_too else (False,):
-            alignment = geometry.align(look.view.mirrored if mirrored else look.view, stored)
+            view = look.view.mirrored if mirrored else look.view
+            alignment = geometry.align(view, stored)
             if alignment is None:
                 continue
-            probability = scoring.copy_probability(
-                alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
-            )
+            probability = _probability(view, stored, alignment)
             best = max(best, scoring.geometry_score(probability, likeness))
             if probability >= scoring.PROOF:
                 return _verdict(_Proof(best, geometry.of_whole(alignment, look.share), mirrored, None))
     return Judgement(best, Verdict.SIMILAR)
+
+
+def _probability(view: View, stored: Sketch, alignment: Alignment) -> float:
+    probability = scoring.copy_probability(
+        alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
+    )
+    if probability >= scoring.PROOF and (
+        geometry.largest_difference(view, stored, alignment) > scoring.LARGEST_DIFFERENCE
+    ):
+        return 0.0
+    return probability
 
 
 def _by_fingerprint(look: Look, candidate: Candidate, stored: Sketch) -> _Proof | None:

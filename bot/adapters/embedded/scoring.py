@@ -29,6 +29,9 @@ GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 3
 PROOF = 0.5
 """Probability from which geometry counts as proof."""
 
+LARGEST_DIFFERENCE = 0.4
+"""Share of the short side. Captions and logos stay below 0.37; beyond, the two share a page and not a picture."""
+
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 """Bits of 256: unrelated pictures are rarely this near; the hint needs more agreement of the luminances."""
 
