@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import sys
 import time
 
@@ -19,6 +20,7 @@ def main(names: list[str]) -> int:
         print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}.")
         return 2
     rows: list[Row] = []
+    print(_machine())
     for name in names or NAMES:
         started = time.monotonic()
         print(f"— {name}", flush=True)
@@ -26,10 +28,16 @@ def main(names: list[str]) -> int:
         show(measured)
         print(f"  ({time.monotonic() - started:.0f} s)\n", flush=True)
         rows += measured
+    print(_machine())
     beyond = missed(rows)
     barred = sum(row.ok is not None for row in rows)
     print(f"{barred - len(beyond)} of {barred} bars are met." + "".join(f"\nMISSED: {row.what}" for row in beyond))
     return 0
+
+
+def _machine() -> str:
+    """Who else is at work: beyond the number of cores, trust the ratios and not the milliseconds."""
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} on average over the last minute"
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ from bot.config import Settings
 from bot.images import fingerprint
 from bot.services.sources import Source
 
-PICTURES = 160
-ROUNDS = 4
+PICTURES = 120
+ROUNDS = 3
 LARGE_SIDE = 1600
 BAR = 0.85
 _MOST = 1023
