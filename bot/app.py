@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -219,22 +219,38 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, app_token: str) -> None:
     from handlers.connection import socket_mode  # noqa: PLC0415
 
-    stopped = asyncio.Event()
-    with _until_signalled(stopped):
-        async with build(settings) as app, socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url):
-            log.info("connected to %s (%s)", app.identity.team_name, app.identity.workspace)
-            await stopped.wait()
-            log.info("stopping: no more work is taken, what was begun is finished")
+    stopped, connected = asyncio.Event(), asyncio.Event()
+    this = asyncio.current_task()
+    assert this is not None
+
+    def stop() -> None:
+        stopped.set()
+        if not connected.is_set():
+            # Nothing is under way yet, and a Slack that does not answer would keep us for a minute.
+            this.cancel()
+
+    try:
+        with _when_signalled(stop):
+            async with build(settings) as app, socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url):
+                connected.set()
+                log.info("connected to %s (%s)", app.identity.team_name, app.identity.workspace)
+                await stopped.wait()
+                log.info("stopping: no more work is taken, what was begun is finished")
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        log.info("stopped before Slack was reached")
 
 
 @contextlib.contextmanager
-def _until_signalled(stopped: asyncio.Event) -> Iterator[None]:
+def _when_signalled(stop: Callable[[], None]) -> Iterator[None]:
+    """Inside, SIGTERM and Ctrl-C call this."""
     loop = asyncio.get_running_loop()
     taken = []
     for number in (signal.SIGTERM, signal.SIGINT):
         # Windows has no signal handlers on the loop; Ctrl-C then ends the program at once.
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, stop)
             taken.append(number)
     try:
         yield

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.error import BoltError
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import (
@@ -26,6 +26,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.models import WorkspaceId
 from handlers.guard import Guard
+from handlers.reconnection import ReconnectingClient
 from handlers.unavailable import SlackUnavailable
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,14 @@ CONNECT_TIMEOUT_S = 30
 DRAIN_TIMEOUT_S = 25
 """Platforms such as Heroku kill a process 30 seconds after SIGTERM."""
 
+PING_INTERVAL_S = 10
+"""A connection that has answered none for four times as long is replaced."""
+
+OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to start one for yours."
+
 _UNREACHABLE = "Slack can't be reached at {url}: check the network and SLACK_API_URL."
+_BROKEN = "{url} doesn't answer as Slack does: check SLACK_API_URL, and start again when Slack is well."
+_NOT_NOW = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def web_client(token: str, base_url: str) -> AsyncWebClient:
 
 async def identify(client: AsyncWebClient) -> Identity:
     """Ask Slack whose token it is. Raises SlackUnavailable."""
-    answer = await _start_call(client, "auth.test", "SLACK_BOT_TOKEN")
+    answer = await _start_call(client, "auth.test", "SLACK_BOT_TOKEN", "team_id")
     return Identity(
         WorkspaceId(answer["team_id"]),
         answer.get("enterprise_id"),
@@ -85,16 +93,23 @@ def bolt_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
         bot_token=token,
     )
 
-    async def authorize(team_id: str | None) -> AuthorizeResult:
-        if team_id not in {None, identity.workspace}:
-            raise BoltError("a delivery for a workspace that is not ours")
-        return known
+    async def authorize(team_id: str | None) -> AuthorizeResult | None:
+        # One app-level token receives for every workspace that the app is installed in. With None, Bolt acknowledges
+        # what is not ours and goes no further: Slack stops delivering to apps that leave too much unacknowledged.
+        return known if team_id in {None, identity.workspace} else None
 
     # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
     bolt_log.addFilter(_unexpected)
     # The signing secret is for HTTP; empty, it keeps Bolt from looking for one in the environment.
-    return AsyncApp(name="vsearch", logger=bolt_log, client=client, authorize=authorize, signing_secret="")
+    return AsyncApp(
+        name="vsearch",
+        logger=bolt_log,
+        client=client,
+        authorize=authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
+        user_facing_authorize_error_message=OTHER_WORKSPACE,
+        signing_secret="",
+    )
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
@@ -106,22 +121,22 @@ def _unexpected(record: logging.LogRecord) -> bool:
 async def socket_mode(app: AsyncApp, guard: Guard, app_token: str, base_url: str) -> AsyncIterator[None]:
     """Inside, Slack's deliveries reach the app. On the way out, what was taken is finished. Raises SlackUnavailable."""
     client = web_client(app_token, base_url)
-    answer = await _start_call(client, "apps.connections.open", "SLACK_APP_TOKEN")
-    handler = AsyncSocketModeHandler(app, app_token, web_client=client)
-    socket = handler.client
+    answer = await _start_call(client, "apps.connections.open", "SLACK_APP_TOKEN", "url")
+    socket = ReconnectingClient(app_token, app.logger, client, ping_interval=PING_INTERVAL_S)
     # The address just given is used: by itself the client would try a refused token for ever.
     socket.wss_uri = answer["url"]
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         # Counted too, since the acknowledgement is sent after the listener has begun.
         with guard.counted():
-            await handler.handle(socket, request)
+            started = time.time()
+            await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
 
-    socket.socket_mode_request_listeners[:] = [handle]
+    socket.socket_mode_request_listeners.append(handle)
     try:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await socket.connect()  # type: ignore[no-untyped-call]
+                await socket.connect()
         except TimeoutError as error:
             raise SlackUnavailable(_UNREACHABLE.format(url=base_url)) from error
         yield
@@ -133,12 +148,17 @@ async def socket_mode(app: AsyncApp, guard: Guard, app_token: str, base_url: str
         await socket.close()  # type: ignore[no-untyped-call]
 
 
-async def _start_call(client: AsyncWebClient, method: str, setting: str) -> dict[str, str]:
+async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted: str) -> dict[str, str]:
+    """An answer with the field ``wanted`` in it. Raises SlackUnavailable, which blames ``setting`` if Slack does."""
     try:
         answer = await client.api_call(method)
     except SlackApiError as error:
         code = error.response.get("error")
+        if code is None or code in _NOT_NOW:
+            raise SlackUnavailable(_BROKEN.format(url=client.base_url)) from error
         raise SlackUnavailable(f"Slack refused {setting} ({code}): copy it again from the app's settings.") from error
     except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
         raise SlackUnavailable(_UNREACHABLE.format(url=client.base_url)) from error
-    return dict(answer.data) if isinstance(answer.data, dict) else {}
+    if not isinstance(answer.data, dict) or not answer.data.get(wanted):
+        raise SlackUnavailable(_BROKEN.format(url=client.base_url))
+    return answer.data

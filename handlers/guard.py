@@ -95,8 +95,9 @@ async def _run(listen: Listener, arguments: dict[str, Any]) -> str:
         await _tell(arguments, BUSY)
         return "failed"
     except SlackApiError as error:
-        # Its text repeats the whole response; the code says enough.
-        log.error("Slack refused: %s", error.response.get("error"))  # noqa: TRY400
+        # Its text repeats the whole response; the code says enough. What is no JSON has none.
+        code = error.response.get("error") or getattr(error.response, "status_code", "no code")
+        log.error("Slack refused: %s", code)  # noqa: TRY400
         return "failed"
     except Exception:
         log.exception("a listener failed")

@@ -26,6 +26,8 @@ class SocketMode:
         self.opened = 0
         self.acknowledge_within_s = 3.0
         self.retries = 3
+        self.refusals = 0
+        """Handshakes that fail from now on; the ticket is spent all the same."""
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Where it listens."""
@@ -42,6 +44,9 @@ class SocketMode:
             self._state.fail("a WebSocket without a fresh ticket")
             return web.Response(status=408)
         self._state.tickets.discard(ticket)
+        if self.refusals:
+            self.refusals -= 1
+            return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json(
@@ -112,7 +117,7 @@ class SocketMode:
         async with self._state.changed:
             self._state.acks.append(ack)
             self._state.changed.notify_all()
-        if payload.get("text"):
+        if payload.get("text") and envelope["accepts_response_payload"]:
             await self._show_immediate_answer(envelope["payload"], payload)
         return True
 
