@@ -42,7 +42,7 @@ class DatabaseName(str):
     def __new__(cls, text: str) -> Self:
         """Check the form. Raises InvalidInput."""
         if not _DATABASE.fullmatch(text):
-            raise InvalidInput("A database name has 2 to 64 of a-z, 0-9 and _, such as product_photos.")
+            raise InvalidInput("A database name has 2 to 64 of `a-z 0-9 _`, such as `product_photos`.")
         return super().__new__(cls, text)
 
 
@@ -54,7 +54,7 @@ class EntityId(str):
     def __new__(cls, text: str) -> Self:
         """Check the form. Raises InvalidInput."""
         if not _ENTITY.fullmatch(text):
-            raise InvalidInput("An entity id has 1 to 64 of a-z, 0-9 and _, such as valve_0042.")
+            raise InvalidInput("An entity id has 1 to 64 of `a-z 0-9 _`, such as `valve_0042`.")
         return super().__new__(cls, text)
 
 

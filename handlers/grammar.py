@@ -135,14 +135,14 @@ def _take_apart(text: str) -> _Words:
     found = _Words()
     tokens = iter(_TOKEN.findall(plain))
     for token in tokens:
-        if link := _LINK.fullmatch(token):
+        if link := _LINK.fullmatch(bare := token.strip("\"'")):
             found.urls.append(unescape(link[1]))
             continue
         word = unescape(token)
-        if _URL.fullmatch(word):
-            found.urls.append(word)
+        if _URL.fullmatch(address := unescape(bare)):
+            found.urls.append(address)
         elif "://" in word:
-            raise InvalidInput("The address of an image begins with https:// or http://: check it and try again.")
+            raise InvalidInput("The address of an image begins with `https://` or `http://`: check it and try again.")
         elif option := _OPTION.fullmatch(word):
             value = option[2] if option[2] is not None else next(tokens, "")
             found.modifiers[_modifier(option[1])] = _unquote(unescape(value))

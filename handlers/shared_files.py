@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import FetchRefused, PictureRefused
+from bot.images import formats
 from bot.models import Picture
 from handlers.payloads import FileState, SharedFile, parse_file
 
@@ -48,7 +49,7 @@ class SharedFiles:
                 # What we can't decode or is too large, Slack may have made a rendition of. The reason that
                 # is told is the first: it is about what the person shared.
                 refusal = refusal or error
-        raise refusal or PictureRefused(f"That file is larger than the {self._most_bytes // 1024**2} MB that I take.")
+        raise refusal or PictureRefused(formats.too_many_bytes(self._most_bytes))
 
     def _copies(self, file: SharedFile) -> tuple[str, ...]:
         """Addresses in the order in which they are tried: the original, then the largest rendition.

@@ -145,7 +145,7 @@ def _left_out(found: Found, not_fitting: int) -> list[Block]:
         sentences.append(f"{_count(not_fitting, 'more match').replace('matchs', 'matches')} did not fit.")
     if found.weaker:
         noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
-        sentences.append(f"{found.weaker} {noun} left out; `min:0` in a `/vsearch` shows all.")
+        sentences.append(f"{found.weaker} {noun} left out; `min:0` in a `/vsearch` shows more.")
     return [small_print(" ".join(sentences), BlockId.LEFT_OUT)] if sentences else []
 
 
