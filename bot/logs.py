@@ -78,6 +78,6 @@ def set_up(log_format: str = "text", log_level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    # The SDK repeats whole payloads at debug level and httpx every address at info; faiss tells how it was loaded.
-    for noisy in ("slack_sdk", "slack_bolt", "aiohttp.access", "httpx", "httpcore", "faiss"):
+    # The SDK repeats whole payloads at debug level and httpx every address at info; the others tell of their insides.
+    for noisy in ("slack_sdk", "slack_bolt", "aiohttp.access", "httpx", "httpcore", "faiss", "alembic", "PIL"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bot.logs import JsonFormatter, TextFormatter, redact, request_scope
+from bot.logs import JsonFormatter, TextFormatter, redact, request_scope, set_up
 
 SECRETS = [
     "xoxb-123-456-abcDEF",
@@ -42,3 +42,13 @@ def test_arguments_and_exceptions_are_redacted_too(formatter: logging.Formatter)
     assert identifier in line
     if isinstance(formatter, JsonFormatter):
         assert json.loads(line)["request_id"] == identifier
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_libraries_keep_their_insides_to_themselves(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    set_up("text", level)
+    for library in ("slack_sdk.web.async_client", "alembic.runtime.migration", "PIL.PngImagePlugin", "httpx"):
+        assert not logging.getLogger(library).isEnabledFor(logging.INFO), library
