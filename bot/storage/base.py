@@ -37,7 +37,7 @@ class Catalogue(Protocol):
         ...
 
     async def add(self, record: ImageRecord) -> None:
-        """Note an image. Raises AlreadyAdded if the database has the same picture (``digest``)."""
+        """Note an image. Raises AlreadyAdded (in a unit: at its end) if the database has the same ``digest``."""
         ...
 
     async def find_source(self, key: DatabaseKey, source_digest: str) -> ImageRecord | None:
@@ -93,7 +93,7 @@ class Storage(Protocol):
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """All writes awaited inside are one transaction, begun by the first of them, committed at the end."""
+        """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""
         ...
 
     async def ping(self) -> None:

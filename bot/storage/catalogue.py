@@ -126,7 +126,7 @@ class SqlCatalogue:
             connection.execute(_NEW_IMAGE, {"database_id": database_id, **_columns(record)})
             _touch(connection, database_id)
 
-        await self._database.write(work)
+        await self._database.defer(work)
 
     async def find_source(self, key: DatabaseKey, source_digest: str) -> ImageRecord | None:
         """The image that was made from the very same bytes, if any."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -20,10 +21,11 @@ Work = Callable[[Connection], T]
 
 
 class _Unit:
-    """A transaction that is begun when it is first needed, and what is to follow its commit."""
+    """A transaction that is begun when first needed, what is left for its end, and what is to follow its commit."""
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
+        self.deferred: list[Work[None]] = []
         self.opening = asyncio.Lock()
         self.closed = False
         self.afterwards: list[Callable[[], Awaitable[None]]] = []
@@ -43,8 +45,8 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot; inside a unit that has written, on the unit's transaction."""
         unit = self._current()
-        if unit and unit.connection:
-            return await self._in_writer(work, unit.connection)
+        if unit and (unit.connection or unit.deferred):
+            return await self.write(work)
         return await self.snapshot(work)
 
     async def snapshot(self, work: Work[T]) -> T:
@@ -60,6 +62,17 @@ class Database:
         if unit.connection is None:
             return await self._write_first(unit, work)
         return await self._in_writer(work, unit.connection)
+
+    async def defer(self, work: Work[None]) -> None:
+        """Write what nobody waits for a result of: inside a unit at its end, all in one go; outside, at once.
+
+        The fewer times a unit crosses between threads with its transaction open, the sooner the next one may write.
+        """
+        unit = self._current()
+        if unit is None or unit.connection is not None:
+            await self.write(work)
+        else:
+            unit.deferred.append(work)
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[None]:
@@ -80,6 +93,11 @@ class Database:
             self._unit.reset(token)
         for follow in unit.afterwards:
             await follow()
+
+    @property
+    def in_unit(self) -> bool:
+        """Whether the caller is inside a unit."""
+        return self._current() is not None
 
     async def afterwards(self, follow: Callable[[], Awaitable[None]]) -> None:
         """Run ``follow`` once the unit is committed (never if it is rolled back); at once outside of one."""
@@ -105,7 +123,7 @@ class Database:
         return None if unit is None or unit.closed else unit
 
     async def _write_first(self, unit: _Unit, work: Work[T]) -> T:
-        """Begin the unit's transaction and run ``work``, in one go: all others wait while it is open."""
+        """Begin the unit's transaction, do what was deferred, and run ``work``: all others wait while it is open."""
         async with unit.opening:
             if unit.connection is None:
                 await self._lock.acquire()
@@ -122,6 +140,9 @@ class Database:
         unit.closed = True
         connection = unit.connection
         if connection is None:
+            if commit and unit.deferred:
+                async with self._lock:
+                    await self._in_writer(self._write_now, partial(_all, unit.deferred))
             return
         try:
             await self._in_writer(_finish, connection, commit)
@@ -136,6 +157,8 @@ class Database:
             connection.close()
             raise
         unit.connection = connection
+        _all(unit.deferred, connection)
+        unit.deferred.clear()
         return work(connection)
 
     def _read_now(self, work: Work[T]) -> T:
@@ -158,6 +181,11 @@ class Database:
                 except asyncio.CancelledError:
                     continue
             raise
+
+
+def _all(works: Sequence[Work[None]], connection: Connection) -> None:
+    for work in works:
+        work(connection)
 
 
 def _finish(connection: Connection, commit: bool) -> None:

@@ -43,8 +43,15 @@ class FilePictures:
         await self._in_thread(self._open_now)
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns, it survives a crash. Keeping it again changes nothing."""
-        await self._in_thread(partial(self._put_now, self._path(digest), jpeg))
+        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+
+        Keeping it again changes nothing.
+        """
+        path = self._path(digest)
+        if self._database.in_unit:
+            await self._database.defer(lambda _: _told_plainly(partial(self._restore_now, path, jpeg)))
+        else:
+            await self._in_thread(partial(self._put_now, path, jpeg))
 
     async def get(self, digest: str) -> bytes:
         """The JPEG bytes. Raises KeyError."""
@@ -87,6 +94,10 @@ class FilePictures:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
+    def _restore_now(self, path: Path, jpeg: bytes) -> None:
+        if not path.exists():
+            self._put_now(path, jpeg)
+
     def _put_now(self, path: Path, jpeg: bytes) -> None:
         if path.exists():
             _sync_folder(path.parent)
@@ -108,12 +119,16 @@ class FilePictures:
         _sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise BackendDown(f"A picture could not be kept or read: {error.strerror or error}") from error
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _told_plainly, work)
+
+
+def _told_plainly(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise BackendDown(f"A picture could not be kept or read: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -68,7 +68,7 @@ class SqlStorage:
         return self._vectors
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """All writes awaited inside are one transaction, begun by the first of them, committed at the end."""
+        """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""
         return self._database.unit()
 
     async def ping(self) -> None:

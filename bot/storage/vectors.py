@@ -232,3 +232,7 @@ class SqlVectors:
     async def write(self, work: Callable[[SqlRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
         return await self._database.write(lambda connection: work(SqlRows(connection)))
+
+    async def defer(self, work: Callable[[SqlRows], None]) -> None:
+        """The same, for work without a result: inside a unit it may wait for its end."""
+        await self._database.defer(lambda connection: work(SqlRows(connection)))

@@ -94,7 +94,7 @@ class EmbeddedSearch:
             image_id = rows.add_image(state.id, data_id, entity, note, self._clock())
             rows.add_vector(state.id, image_id, model_id, kept(features))
 
-        await self._store.write(work)
+        await self._store.defer(work)
         return data_id
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:

@@ -32,7 +32,7 @@ The embedding hardly tells a picture from its mirror image, so that a mirrored c
 _CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
 _TURN_DEGREES = 1.5
 _RECOLOURED, _BRIGHTENED = 4.5, 9.0
-_SAME_CORRELATION, _SAME_WORST = 0.95, 0.6
+_SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST = 20, 0.95, 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +124,7 @@ def _verdict(proof: _Proof) -> Judgement:
     alignment = proof.alignment
     same = (
         not edits
-        and (proof.distance is None or proof.distance <= scoring.FINGERPRINT_PROOF)
+        and (proof.distance is None or proof.distance <= _SAME_DISTANCE)
         and alignment.correlation >= _SAME_CORRELATION
         and alignment.worst <= _SAME_WORST
     )

@@ -136,3 +136,7 @@ class Store(Protocol):
     async def write(self, work: Callable[[Rows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
         ...
+
+    async def defer(self, work: Callable[[Rows], None]) -> None:
+        """The same, for work without a result: inside a unit it may wait for its end."""
+        ...
