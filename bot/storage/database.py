@@ -180,6 +180,8 @@ class Database:
                     await asyncio.wait([future])
                 except asyncio.CancelledError:
                     continue
+            # Its caller is gone; a failure that nobody asks for would be printed.
+            future.exception()
             raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 import time
@@ -164,6 +165,28 @@ async def test_a_cancelled_unit_is_rolled_back_and_lets_go(storage: SqlStorage, 
         await task
     await asyncio.wait_for(storage.catalogue.create_database(key("after")), 5)
     assert await names(storage) == ["after"]
+
+
+async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -> None:
+    printed: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context["message"]))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fail(_: Connection) -> None:
+        begun.set()
+        go_on.wait(5)
+        raise GaveUpError
+
+    task = asyncio.create_task(database.write(fail))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    assert printed == []
 
 
 async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
