@@ -49,8 +49,11 @@ def centre_square(pixels: Pixels, side: int) -> Pixels:
     length = max(1, round(min(height, width) * _CROP))
     top, left = (height - length) // 2, (width - length) // 2
     square = pixels[top : top + length, left : left + length]
-    how = cv2.INTER_AREA if length > side else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(square, (side, side), interpolation=how), np.uint8)
+    if length > 2 * side:
+        # Two quick steps, the second an exact halving, instead of slow averages over fractions of pixels.
+        square = cv2.resize(square, (2 * side, 2 * side), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _session(model: bytes | str) -> ort.InferenceSession:
