@@ -13,7 +13,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -50,7 +50,7 @@ async def demonstrate(console: Console, data_dir: Path) -> None:
     """Everything, from an empty folder to answers. Raises Failed."""
     table = ensure_samples(data_dir / "samples")
     async with FakeSlack() as slack:
-        environment = {**os.environ, **slack.environment, "VSEARCH_DATA_DIR": str(data_dir)}
+        environment = environment_of(data_dir) | slack.environment
         console.print("Importing the sample catalogue …")
         await _command(environment, "import", str(table), "--in", DATABASE, "--create")
         console.print("Starting the bot …")
@@ -69,6 +69,16 @@ async def demonstrate(console: Console, data_dir: Path) -> None:
     console.print()
     for line in NEXT_STEPS:
         console.print(line, highlight=False, markup=False)
+
+
+def directory_of(environment: Mapping[str, str]) -> Path:
+    """Where the demonstration keeps what is its own, below the directory for data."""
+    return Path(environment.get("VSEARCH_DATA_DIR") or ROOT / "data").expanduser().absolute() / "demo"
+
+
+def environment_of(data_dir: Path) -> dict[str, str]:
+    """The settings of its programs. The stand-in is a workspace too: it must never be given the user's databases."""
+    return {**os.environ, "VSEARCH_DATA_DIR": str(data_dir), "DATABASE_URL": "", "VSEARCH_MODEL_PATH": ""}
 
 
 def shared_pictures(table: Path) -> list[tuple[str, str, bytes]]:
@@ -186,7 +196,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Run the demonstration; 0 if every part of it worked. ``--screenshot FILE`` keeps it as an SVG."""
     screenshot = Path(arguments[1]) if list(arguments[:1]) == ["--screenshot"] else None
     console = Console(highlight=False, record=screenshot is not None, width=90 if screenshot else None)
-    data_dir = Path(os.environ.get("VSEARCH_DATA_DIR") or ROOT / "data" / "demo").absolute()
+    data_dir = directory_of(os.environ)
     data_dir.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(demonstrate(console, data_dir))
