@@ -26,8 +26,7 @@ _FARTHEST = 80
 _REPROJECTION = 4.0
 _MIN_OVERLAP = 64
 _PATCH = 5
-_STRUCTURE = 7
-_DETAIL, _NOISE, _RESEMBLES = 6.0, 4.0, 0.5
+_STILL_VARIED = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,42 +135,7 @@ def _laid(image: Pixels, back: Matrix, size: tuple[int, int]) -> tuple[Pixels, n
     return np.asarray(laid, np.uint8), np.asarray(seen)
 
 
-def largest_difference(query: View, stored: Sketch, alignment: Alignment) -> float:
-    """Side of the largest square in which the two show different things, as a share of their overlap's short side.
-
-    A caption is a narrow strip and a logo a small spot; two screenshots of one app differ in a large block.
-    """
-    laid, seen = _laid_luminance(query, stored, alignment.matrix)
-    overlap = np.argwhere(seen)
-    if not len(overlap):
-        return 1.0
-    different = _structure_differs(laid.astype(np.float32), stored.thumb.astype(np.float32), seen)
-    # Plain spots amid what differs say nothing: they belong to it.
-    different = cv2.morphologyEx(different, cv2.MORPH_CLOSE, np.ones((_PATCH, _PATCH), np.uint8))
-    bordered = cv2.copyMakeBorder(different, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    deepest = float(cv2.distanceTransform(bordered, cv2.DIST_C, 3).max())
-    return max(0.0, 2 * deepest - 1) / (int(np.ptp(overlap, axis=0).min()) + 1)
-
-
-def _structure_differs(shown: Values, kept: Values, seen: npt.NDArray[np.bool_]) -> Pixels:
-    """Where there is detail around a pixel, in either, and the one's doesn't resemble the other's (1, else 0)."""
-    weight = seen.astype(np.float32)
-    around = (_STRUCTURE, _STRUCTURE)
-    count = np.maximum(cv2.blur(weight, around, borderType=cv2.BORDER_CONSTANT), 1e-6)
-
-    def mean(values: Values) -> Values:
-        return np.asarray(cv2.blur(values * weight, around, borderType=cv2.BORDER_CONSTANT) / count, np.float32)
-
-    mean_shown, mean_kept = mean(shown), mean(kept)
-    variance_shown = np.maximum(mean(shown * shown) - mean_shown**2, 0)
-    variance_kept = np.maximum(mean(kept * kept) - mean_kept**2, 0)
-    covariance = mean(shown * kept) - mean_shown * mean_kept
-    detailed = np.maximum(variance_shown, variance_kept) > _DETAIL**2
-    unlike = covariance < _RESEMBLES * np.sqrt((variance_shown + _NOISE) * (variance_kept + _NOISE))
-    return np.asarray(seen & detailed & unlike, np.uint8)
-
-
-def _laid_luminance(query: View, stored: Sketch, matrix: Matrix) -> tuple[Pixels, npt.NDArray[np.bool_]]:
+def laid_luminance(query: View, stored: Sketch, matrix: Matrix) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """The query as it lies on the stored thumbnail, and where it does."""
     height, width = stored.thumb.shape
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
@@ -186,7 +150,7 @@ def _laid_luminance(query: View, stored: Sketch, matrix: Matrix) -> tuple[Pixels
 
 def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[float, float, float]:
     """Correlation, and the typical and the worst difference of a patch."""
-    laid, seen = _laid_luminance(query, stored, matrix)
+    laid, seen = laid_luminance(query, stored, matrix)
     if int(seen.sum()) < _MIN_OVERLAP:
         return -1.0, math.inf, math.inf
     shown, kept = laid[seen].astype(np.float32), stored.thumb[seen].astype(np.float32)
@@ -194,12 +158,12 @@ def _luminance_agreement(query: View, stored: Sketch, matrix: Matrix) -> tuple[f
     centred = shown - shown.mean()
     correlation = float(np.mean(centred * (kept - kept.mean()))) / (max(float(shown.std()), 1e-3) * spread)
     difference = np.zeros(seen.shape, np.float32)
-    difference[seen] = np.abs(_same_exposure(shown, kept) - kept) / spread
+    difference[seen] = np.abs(same_exposure(shown, kept) - kept) / spread
     patches = cv2.blur(difference, (_PATCH, _PATCH))[seen] / cv2.blur(seen.astype(np.float32), (_PATCH, _PATCH))[seen]
     return correlation, float(np.median(patches)), float(patches.max())
 
 
-def _same_exposure(shown: Values, kept: Values) -> Values:
+def same_exposure(shown: Values, kept: Values) -> Values:
     """The query's luminances brought to the stored ones' gain and offset, as the three quarters that fit best say.
 
     A caption or a logo is among the rest, so that it doesn't spoil the fit.
@@ -208,6 +172,8 @@ def _same_exposure(shown: Values, kept: Values) -> Values:
     fitted = shown
     for _ in range(3):
         a, b = shown[fits], kept[fits]
+        if float(a.var()) < _STILL_VARIED * float(shown.var()):
+            break  # a drawing's blank ground, which fits any gain
         gain = float(np.mean((a - a.mean()) * (b - b.mean()))) / max(float(a.var()), 1e-3)
         fitted = gain * shown + (float(b.mean()) - gain * float(a.mean()))
         residual = np.abs(kept - fitted)

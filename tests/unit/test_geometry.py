@@ -166,24 +166,6 @@ def test_two_pictures_that_share_a_label_are_no_copies(side: int, second: tuple[
         assert probability(found) < scoring.PROOF
 
 
-def test_the_largest_difference_is_a_square_of_the_overlap() -> None:
-    kept = stored(scene(1))
-    found = aligned(scene(1), scene(1))
-    assert geometry.largest_difference(view(scene(1)), kept, found) == 0
-    for side in (60, 120, 240):
-        changed = scene(1).copy()
-        changed.paste(scene(2).crop((50, 50, 50 + side, 50 + side)), (40, 40))
-        share = geometry.largest_difference(view(changed), kept, found)
-        assert share == pytest.approx(side / HEIGHT, abs=0.15)
-    assert geometry.largest_difference(view(scene(2)), kept, found) > 0.5
-
-
-def test_a_strip_is_no_large_difference() -> None:
-    captioned = scene(1).copy()
-    captioned.paste(scene(2).crop((0, 0, WIDTH, 40)), (0, 200))
-    assert geometry.largest_difference(view(captioned), stored(scene(1)), aligned(scene(1), scene(1))) < 0.3
-
-
 def test_where_little_overlaps_nothing_is_known() -> None:
     away = np.array(((1.0, 0.0, 0.97), (0.0, 1.0, 0.0)))
     found = geometry._measured(view(scene(1)), stored(scene(1)), away, 20, 20)

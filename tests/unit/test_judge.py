@@ -104,6 +104,25 @@ def bench() -> Bench:
     return Bench()
 
 
+def label(text: str) -> Image.Image:
+    image = Image.new("RGB", (800, 400), "white")
+    ImageDraw.Draw(image).text((60, 120), text, fill=(200, 0, 0), font=ImageFont.load_default(size=140))
+    return image
+
+
+def letter(seed: int) -> Image.Image:
+    """Lines of its own under a letterhead that all share."""
+    chance = np.random.default_rng(seed)
+    image = Image.new("RGB", (620, 880), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 620, 90), fill=(30, 60, 130))
+    draw.text((40, 20), "ACME Industries", fill="white", font=ImageFont.load_default(size=40))
+    for top in range(150, 820, 28):
+        words = " ".join("x" * int(length) for length in chance.integers(1, 9, 8))
+        draw.text((50, top), words, fill="black", font=ImageFont.load_default(size=20))
+    return image
+
+
 @pytest.mark.parametrize("name", SEEN)
 def test_an_edited_copy_is_known_and_its_edit_named(bench: Bench, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
@@ -222,12 +241,36 @@ def test_likeness_alone_never_reaches_9(bench: Bench, cosine: float) -> None:
         assert judged.score < 9
 
 
-def test_flat_pictures_of_one_colour_are_alike_and_not_proved_the_same(bench: Bench) -> None:
+def test_a_flat_picture_is_the_same_only_as_itself(bench: Bench) -> None:
     flat = Image.fromarray(FLAT)
-    lighter = Image.fromarray(FLAT + 100)
-    for judged in bench.search(flat, flat, lighter, scene(1)):
+    lighter = Image.fromarray(FLAT + 1)
+    own, *others = bench.search(flat, flat, lighter, scene(1))
+    assert own == Judgement(10.0, Verdict.SAME)
+    for judged in others:
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
+
+
+@pytest.mark.parametrize("number", ["PUMP 200", "PUMP 110", "PUMP 180"])
+def test_labels_that_differ_in_a_digit_are_no_copies(bench: Bench, number: str) -> None:
+    [judged] = bench.search(label("PUMP 100"), label(number))
+    assert judged.verdict is Verdict.SIMILAR
+    assert judged.score < 9
+
+
+def test_letters_under_one_letterhead_are_no_copies(bench: Bench) -> None:
+    first, *others = (letter(seed) for seed in range(4))
+    own, *judged = bench.search(first, first, *others)
+    assert own.verdict is Verdict.SAME
+    assert all(other.verdict is Verdict.SIMILAR for other in judged)
+
+
+@pytest.mark.parametrize("edit", ["JPEG quality 10", "resized to 128 px", "gray", "mirrored", "noise"])
+def test_edited_labels_are_copies(bench: Bench, edit: str) -> None:
+    kept = label("PUMP 100")
+    [judged] = bench.search(EDITS[edit](kept, np.random.default_rng(1)), kept)
+    assert judged.verdict is not Verdict.SIMILAR
+    assert judged.score >= 9
 
 
 def test_a_fingerprint_of_another_picture_is_not_believed(bench: Bench) -> None:

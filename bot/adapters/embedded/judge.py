@@ -11,10 +11,10 @@ import numpy as np
 
 from bot.adapters.embedded import scoring
 from bot.adapters.embedded.ports import Candidate, Judgement, Knots, Probe
-from bot.images import geometry
+from bot.images import disagreement, geometry
 from bot.images.fingerprint import TURNS
 from bot.images.geometry import Alignment
-from bot.images.sketch import Look, Sketch, View, unpack
+from bot.images.sketch import Look, Sketch, View, is_the_same, unpack
 from bot.models import Edit, Verdict
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ The embedding hardly tells a picture from its mirror image, so that a mirrored c
 _CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
 _TURN_DEGREES = 1.5
 _RECOLOURED, _BRIGHTENED = 4.5, 9.0
-_SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST = 20, 0.95, 0.6
+_SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST, _SAME_WORST_ON_PLAIN = 20, 0.95, 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,32 +79,42 @@ def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float, *, mir
     except ValueError:
         log.warning("the sketch of row %d is damaged: it is judged by likeness alone", candidate.row_id)
         return Judgement(likeness, Verdict.SIMILAR)
+    if any(is_the_same(look.view.sketch, stored) for look in looks[:1]):
+        return Judgement(10.0, Verdict.SAME)
     best = likeness
     for look in looks:
         proof = _by_fingerprint(look, candidate, stored)
         if proof is not None:
-            return _verdict(proof)
+            return _verdict(proof, stored)
         for mirrored in (False, True) if mirrored_too else (False,):
             view = look.view.mirrored if mirrored else look.view
             alignment = geometry.align(view, stored)
             if alignment is None:
                 continue
-            probability = _probability(view, stored, alignment)
+            whole = geometry.of_whole(alignment, look.share)
+            probability = _probability(view, stored, whole)
             best = max(best, scoring.geometry_score(probability, likeness))
             if probability >= scoring.PROOF:
-                return _verdict(_Proof(best, geometry.of_whole(alignment, look.share), mirrored, None))
+                return _verdict(_Proof(best, whole, mirrored, None), stored)
     return Judgement(best, Verdict.SIMILAR)
 
 
 def _probability(view: View, stored: Sketch, alignment: Alignment) -> float:
+    """That of a copy; nothing where the two agree on much and yet show different things."""
     probability = scoring.copy_probability(
         alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
     )
-    if probability >= scoring.PROOF and (
-        geometry.largest_difference(view, stored, alignment) > scoring.LARGEST_DIFFERENCE
-    ):
+    if probability >= scoring.PROOF and _shows_another(view, stored, alignment):
         return 0.0
     return probability
+
+
+def _shows_another(view: View, stored: Sketch, alignment: Alignment) -> bool:
+    """Whether letterhead, page, frame or app are the same, and what is on them is not."""
+    if max(alignment.covered, 1 - alignment.outside) < scoring.LEAST_SHARED:
+        return True
+    seen = disagreement.of(view, stored, alignment.matrix)
+    return scoring.shows_another(disagreement.ground(stored), seen.largest, seen.share, seen.worst)
 
 
 def _by_fingerprint(look: Look, candidate: Candidate, stored: Sketch) -> _Proof | None:
@@ -115,18 +125,21 @@ def _by_fingerprint(look: Look, candidate: Candidate, stored: Sketch) -> _Proof 
     alignment = geometry.overlay(look.view, stored, turn)
     if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
         return None
-    mirrored = bool(np.linalg.det(turn) < 0)
-    return _Proof(scoring.fingerprint_score(distance), geometry.of_whole(alignment, look.share), mirrored, distance)
+    whole = geometry.of_whole(alignment, look.share)
+    if _shows_another(look.view, stored, whole):
+        return None
+    return _Proof(scoring.fingerprint_score(distance), whole, bool(np.linalg.det(turn) < 0), distance)
 
 
-def _verdict(proof: _Proof) -> Judgement:
+def _verdict(proof: _Proof, stored: Sketch) -> Judgement:
     edits = tuple(_edits(proof))
     alignment = proof.alignment
+    plain = disagreement.ground(stored) >= scoring.PLAIN_GROUND
     same = (
         not edits
         and (proof.distance is None or proof.distance <= _SAME_DISTANCE)
         and alignment.correlation >= _SAME_CORRELATION
-        and alignment.worst <= _SAME_WORST
+        and alignment.worst <= (_SAME_WORST_ON_PLAIN if plain else _SAME_WORST)
     )
     return Judgement(proof.score, Verdict.SAME if same else Verdict.EDITED, edits)
 

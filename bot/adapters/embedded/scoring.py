@@ -32,6 +32,14 @@ PROOF = 0.5
 LARGEST_DIFFERENCE = 0.4
 """Share of the short side. Captions and logos stay below 0.37; beyond, the two share a page and not a picture."""
 
+LEAST_SHARED = 0.4
+"""Of the one picture or the other; pictures that have less in common share a letterhead or a logo."""
+
+PLAIN_GROUND = 0.3
+PLAIN_SHARE, PLAIN_WORST = 0.05, 0.85
+"""Pictures of which so much has one tone are pages, screens, logos and goods on white: what is on the ground is all
+there is to see, so that little of it may differ. Edits that add nothing stay below both but for strong blur."""
+
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 """Bits of 256: unrelated pictures are rarely this near; the hint needs more agreement of the luminances."""
 
@@ -62,6 +70,13 @@ def fingerprint_proves(distance: int, correlation: float) -> bool:
     if distance <= FINGERPRINT_PROOF:
         return correlation >= CORRELATION_PROOF
     return distance <= FINGERPRINT_HINT and correlation >= CORRELATION_HINT
+
+
+def shows_another(ground: float, largest: float, share: float, worst: float) -> bool:
+    """Whether pictures that agree on much show different things, from what ``images.disagreement`` saw."""
+    if ground >= PLAIN_GROUND:
+        return share > PLAIN_SHARE or worst > PLAIN_WORST
+    return largest > LARGEST_DIFFERENCE
 
 
 def fingerprint_score(distance: int) -> float:
