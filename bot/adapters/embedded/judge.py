@@ -100,12 +100,12 @@ def _judged(looks: Sequence[Look], candidate: Candidate, likeness: float, *, mir
 
 
 def _probability(view: View, stored: Sketch, alignment: Alignment) -> float:
-    """That of a copy; nothing where the two agree on much and yet show different things."""
+    """That of a copy; just short of proof where the two agree on much and yet show different things."""
     probability = scoring.copy_probability(
         alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
     )
     if probability >= scoring.PROOF and _shows_another(view, stored, alignment):
-        return 0.0
+        return scoring.SHORT_OF_PROOF
     return probability
 
 

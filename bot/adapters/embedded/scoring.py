@@ -29,6 +29,9 @@ GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 3
 PROOF = 0.5
 """Probability from which geometry counts as proof."""
 
+SHORT_OF_PROOF = 0.49
+"""What is left of it where the two show different things: a captioned page still comes before mere look-alikes."""
+
 LARGEST_DIFFERENCE = 0.4
 """Share of the short side. Captions and logos stay below 0.37; beyond, the two share a page and not a picture."""
 
