@@ -93,7 +93,8 @@ def sentence_for(error: Exception) -> str:
     if isinstance(error, SettingsError):
         return "\n".join(error.problems)
     if isinstance(error, BackendError):
-        return f"The search failed: {error} “vsearch doctor” may tell why."
+        text = str(error).rstrip(".")
+        return f"{text[:1].upper()}{text[1:]}. “vsearch doctor” may tell why."
     if isinstance(error, BotError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

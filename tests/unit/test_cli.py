@@ -16,6 +16,14 @@ from tests.command_line import Vsearch, pictures, stocked, vsearch
 __all__ = ["pictures", "stocked", "vsearch"]
 
 
+def test_a_damaged_data_directory_is_said_in_whole_sentences(vsearch: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "vsearch.db").write_bytes(b"no database" * 1000)
+    outcome = vsearch("--data-dir", tmp_path, "db", "list")
+    assert outcome.code == ExitCode.FAILED
+    assert outcome.err.startswith("Error: The data directory")
+    assert "not a database. “vsearch doctor” may tell why." in " ".join(outcome.err.split())
+
+
 def test_databases_are_created_listed_and_deleted(vsearch: Vsearch) -> None:
     assert "db create" in vsearch("db", "list").out
     assert vsearch("db", "create", "parts").code == ExitCode.OK
