@@ -44,10 +44,15 @@ def luminance(pixels: Pixels) -> Pixels:
 
 def of(picture: Picture) -> bytes:
     """The picture's hash, empty if it has too little detail; worked out once for each picture, whoever asks."""
-    known = _known.get(picture)
-    if known is None:
-        known = _known[picture] = pdq(picture.pixels)[0]
-    return known
+    mark = _known.get(picture)
+    if mark is None:
+        mark = _known[picture] = pdq(picture.pixels)[0]
+    return mark
+
+
+def known(picture: Picture) -> bytes | None:
+    """What ``of`` worked out before, if it did: costs nothing."""
+    return _known.get(picture)
 
 
 _known: WeakKeyDictionary[Picture, bytes] = WeakKeyDictionary()

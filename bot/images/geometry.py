@@ -63,7 +63,7 @@ def align(query: View, stored: Sketch) -> Alignment | None:
         stored.points[pairs[:, 1]] * LONGEST,
         method=cv2.RANSAC,
         ransacReprojThreshold=_REPROJECTION,
-        maxIters=600,
+        maxIters=250,
         confidence=0.99,
         refineIters=3,
     )
@@ -108,6 +108,8 @@ def _matches(query: Pixels, stored: Pixels) -> npt.NDArray[np.intp]:
     """Pairs (query row, stored row) whose nearest is clearly nearer than the next (Lowe's ratio test)."""
     if len(query) < MIN_INLIERS or len(stored) < MIN_INLIERS:
         return np.empty((0, 2), np.intp)
+    # The setting is each thread's own: with more, a fraction of a millisecond's work waits for others to wake.
+    faiss.omp_set_num_threads(1)
     distances, rows = faiss.knn_hamming(query, stored, 2)
     good = (distances[:, 0] < _RATIO * distances[:, 1]) & (distances[:, 0] <= _FARTHEST)
     picked = np.flatnonzero(good)

@@ -132,6 +132,15 @@ class Normaliser:
         """Encode for the store."""
         return await self._run(lambda: encode_jpeg(picture))
 
+    async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
+        """Both, in one go. Raises PictureRefused."""
+
+        def work() -> tuple[Picture, bytes]:
+            picture = normalise(data, self.limits)
+            return picture, encode_jpeg(picture)
+
+        return await self._run(work)
+
     async def close(self) -> None:
         """Take no more work."""
         if self._owned:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.adapters.base import VisualSearch
-from bot.errors import AlreadyAdded, UnknownDatabase
-from bot.models import DatabaseKey, EntityId, ImageRecord, Note, Picture, SlackOrigin
+from bot.errors import AlreadyAdded, BotError, UnknownDatabase
+from bot.models import DatabaseKey, DataId, EntityId, ImageRecord, Note, Picture, SlackOrigin
 from bot.services.databases import find_database
 from bot.storage.base import Storage
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewImage:
+    """A picture to be added, as it is kept (``jpeg``), with all that is known of it."""
+
+    picture: Picture
+    jpeg: bytes
+    entity: EntityId
+    note: Note
+    added_by: str = ""
+    origin: SlackOrigin | None = None
+    source_name: str = ""
+
+
+Outcome = ImageRecord | AlreadyAdded
+"""What became of a picture: it was added, or the database had it."""
 
 
 class AddService:
@@ -41,43 +59,78 @@ class AddService:
 
         Raises AlreadyAdded, UnknownDatabase (with a near name, if there is one) and BackendError.
         """
+        [outcome] = await self.add_all(key, [NewImage(picture, jpeg, entity, note, added_by, origin, source_name)])
+        if isinstance(outcome, AlreadyAdded):
+            raise outcome
+        return outcome
+
+    async def add_all(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
+        """Add several in one transaction; what became of each. Raises UnknownDatabase and BackendError."""
         catalogue = self._storage.catalogue
         try:
-            present = await catalogue.find_picture(key, picture.digest)
+            present = dict(await catalogue.known_pictures(key, (image.picture.digest for image in images)))
         except UnknownDatabase:
             await find_database(catalogue, key)
             raise
-        if present:
-            raise AlreadyAdded(key.name, present.entity)
-        fingerprint = await asyncio.to_thread(_fingerprint, picture)
-        # The file first: a crash in between leaves a picture that nothing names, never a record without its picture,
-        # and the slow part of keeping it holds nobody's lock.
-        await self._storage.pictures.put(picture.digest, jpeg)
-        async with self._storage.unit():
-            data_id = await self._visual.add_image(key, picture, entity, note)
-            record = ImageRecord(
-                database=key,
-                data_id=data_id,
-                entity=entity,
-                note=note,
-                digest=picture.digest,
-                source_digest=picture.source_digest,
-                fingerprint=fingerprint,
-                width=picture.width,
-                height=picture.height,
-                added_at=self._clock(),
-                added_by=added_by,
-                source_name=source_name,
-                origin=origin,
-            )
-            await catalogue.add(record)
-            # Again, now that the write lock is held: a deletion elsewhere may have just discarded the same picture.
-            await self._storage.pictures.put(picture.digest, jpeg)
+        outcomes: list[Outcome | None] = []
+        fresh: list[NewImage] = []
+        for image in images:
+            entity = present.setdefault(image.picture.digest, image.entity)
+            new = entity is image.entity
+            outcomes.append(None if new else AlreadyAdded(key.name, entity))
+            if new:
+                fresh.append(image)
+        kept = iter(await self._keep_or_tell(key, fresh))
+        return [outcome or next(kept) for outcome in outcomes]
+
+    async def _keep_or_tell(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
+        try:
+            return [*await self._keep(key, images)] if images else []
+        except AlreadyAdded as error:
+            # Somebody else was quicker with one of them. Which one shows when each is tried alone.
+            if len(images) == 1:
+                return [error]
+            return [outcome for image in images for outcome in await self._keep_or_tell(key, [image])]
+
+    async def _keep(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[ImageRecord]:
+        jpegs = {image.picture.digest: image.jpeg for image in images}
+        # The files first: a crash in between leaves pictures that nothing names, never a record without its picture,
+        # and the slow part of keeping them holds nobody's lock.
+        await self._storage.pictures.put_all(jpegs)
+        try:
+            async with self._storage.unit():
+                records = [await self._added(key, image) for image in images]
+                # Again, with the write lock held: a deletion elsewhere may have just discarded the same picture.
+                await self._storage.pictures.put_all(jpegs)
+        except BotError:
+            await self._storage.pictures.discard_unused(jpegs)
+            raise
+        return records
+
+    async def _added(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
+        data_id = await self._visual.add_image(key, image.picture, image.entity, image.note)
+        record = await self._record(key, data_id, image)
+        await self._storage.catalogue.add(record)
         return record
 
+    async def _record(self, key: DatabaseKey, data_id: DataId, image: NewImage) -> ImageRecord:
+        # OpenCV takes a while to load, and commands that only list must not pay for it.
+        from bot.images import fingerprint  # noqa: PLC0415
 
-def _fingerprint(picture: Picture) -> bytes:
-    # OpenCV takes a while to load, and commands that only list must not pay for it.
-    from bot.images import fingerprint  # noqa: PLC0415
-
-    return fingerprint.of(picture)
+        picture = image.picture
+        known = fingerprint.known(picture)
+        return ImageRecord(
+            database=key,
+            data_id=data_id,
+            entity=image.entity,
+            note=image.note,
+            digest=picture.digest,
+            source_digest=picture.source_digest,
+            fingerprint=await asyncio.to_thread(fingerprint.of, picture) if known is None else known,
+            width=picture.width,
+            height=picture.height,
+            added_at=self._clock(),
+            added_by=image.added_by,
+            source_name=image.source_name,
+            origin=image.origin,
+        )

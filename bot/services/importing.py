@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import AlreadyAdded, InvalidInput, PictureRefused
+from bot.errors import AlreadyAdded, InvalidInput, PictureRefused, UserError
 from bot.models import DatabaseKey, EntityId, Note, Picture
-from bot.services.add import AddService
+from bot.services.add import AddService, NewImage
 from bot.services.databases import find_database
 from bot.services.sources import Source, printable
 from bot.storage.base import Catalogue
 
 _CHUNK = 64
 _QUEUED = 2 * _CHUNK
+_WORKERS = 4
 
 
 class PictureReader(Protocol):
-    """Bytes to pictures and back, off the event loop."""
+    """Bytes to pictures, off the event loop."""
 
-    async def picture(self, data: bytes) -> Picture:
-        """Verify and prepare a picture. Raises PictureRefused."""
-        ...
-
-    async def jpeg(self, picture: Picture) -> bytes:
-        """The JPEG that is kept."""
+    async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
+        """The verified picture, and the JPEG that is kept. Raises PictureRefused."""
         ...
 
 
@@ -67,8 +64,8 @@ def _ignore(_report: ImportReport) -> None:
 class ImportService:
     """One use case: bring a folder's or a table's pictures in.
 
-    ``at_once`` files are under way at the same time, so that reading, decoding, embedding and writing overlap;
-    what they need is all the memory that an import takes.
+    ``at_once`` files are under way at the same time, a few in each transaction, so that reading, decoding, embedding
+    and writing overlap; what they need is all the memory that an import takes.
     """
 
     def __init__(
@@ -77,13 +74,14 @@ class ImportService:
         adding: AddService,
         reader: PictureReader,
         *,
-        at_once: int = 8,
+        at_once: int = 32,
         max_bytes: int = 25_000_000,
     ) -> None:
         self._catalogue = catalogue
         self._adding = adding
         self._reader = reader
-        self._at_once = at_once
+        self._workers = min(_WORKERS, at_once)
+        self._together = at_once // self._workers
         self._max_bytes = max_bytes
 
     async def run(
@@ -106,38 +104,67 @@ class ImportService:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(run.count(sources))
-                group.create_task(run.feed(sources, self._at_once))
-                for _ in range(self._at_once):
-                    group.create_task(run.work())
+                group.create_task(run.feed(sources, self._workers))
+                for _ in range(self._workers):
+                    group.create_task(run.work(self._together))
         except BaseExceptionGroup as failures:
             # One failed and the others were cancelled with it: the first tells why.
             raise failures.exceptions[0] from None
         return report
 
-    async def take(self, key: DatabaseKey, source: Source) -> bool:
-        """Import one picture; whether it was new. Raises PictureRefused and InvalidInput for one that is refused."""
-        entity, note = EntityId(source.entity), Note(source.note)
-        data, digest = await asyncio.to_thread(self._read, source.path)
+    async def take(self, key: DatabaseKey, sources: Sequence[Source]) -> list[Taken]:
+        """Import some pictures together; what became of each."""
+        files = await asyncio.to_thread(lambda: [self._read(source) for source in sources])
+        digests = [file.digest for file in files if isinstance(file, _File)]
         # Before decoding: this is what makes a second run quick.
-        if await self._catalogue.find_source(key, digest):
-            return False
-        picture = await self._reader.picture(data)
-        jpeg = await self._reader.jpeg(picture)
-        try:
-            await self._adding.add(key, picture, jpeg, entity, note, source_name=printable(source.path.name))
-        except AlreadyAdded:
-            return False
-        return True
+        known = await self._catalogue.known_sources(key, digests)
+        taken: list[Taken] = []
+        images: list[NewImage] = []
+        for file in files:
+            if isinstance(file, _File) and file.digest in known:
+                taken.append(False)
+                continue
+            image = await self._image(file) if isinstance(file, _File) else file
+            taken.append(True if isinstance(image, NewImage) else image)
+            if isinstance(image, NewImage):
+                images.append(image)
+        outcomes = iter(await self._adding.add_all(key, images) if images else [])
+        return [not isinstance(next(outcomes), AlreadyAdded) if new is True else new for new in taken]
 
-    def _read(self, path: Path) -> tuple[bytes, str]:
+    async def _image(self, file: _File) -> NewImage | UserError:
         try:
-            with path.open("rb") as stream:
+            picture, jpeg = await self._reader.picture_and_jpeg(file.data)
+        except PictureRefused as error:
+            return error
+        return NewImage(picture, jpeg, file.entity, file.note, source_name=file.name)
+
+    def _read(self, source: Source) -> _File | UserError:
+        try:
+            entity, note = EntityId(source.entity), Note(source.note)
+            with source.path.open("rb") as stream:
                 data = stream.read(self._max_bytes + 1)
+        except InvalidInput as error:
+            return error
         except OSError as error:
-            raise PictureRefused(f"The file can't be read: {error.strerror or error}.") from None
+            return PictureRefused(f"The file can't be read: {error.strerror or error}.")
         if len(data) > self._max_bytes:
-            raise PictureRefused(f"The file is larger than {self._max_bytes // 1_000_000} MB.")
-        return data, hashlib.sha256(data).hexdigest()
+            return PictureRefused(f"The file is larger than {self._max_bytes // 1_000_000} MB.")
+        return _File(data, hashlib.sha256(data).hexdigest(), entity, note, printable(source.path.name))
+
+
+Taken = bool | UserError
+"""Whether a picture was new; or why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A source's bytes, read and not yet decoded."""
+
+    data: bytes
+    digest: str
+    entity: EntityId
+    note: Note
+    name: str
 
 
 class _Run:
@@ -177,20 +204,29 @@ class _Run:
         for _ in range(workers):
             await self._queue.put(None)
 
-    async def work(self) -> None:
-        """Import one source after another. After a stop the queue is only emptied, so that its feeder can end."""
-        while source := await self._queue.get():
+    async def work(self, together: int) -> None:
+        """Import a few sources after another. After a stop the queue is only emptied, so that its feeder can end."""
+        more = True
+        while more:
+            sources = [await self._queue.get()]
+            while sources[-1] and len(sources) < together and not self._queue.empty():
+                sources.append(self._queue.get_nowait())
+            more = sources[-1] is not None
+            wanted = [source for source in sources if source]
             if self._stop.is_set():
-                self._report.interrupted = True
-                continue
-            try:
-                if await self._service.take(self._key, source):
-                    self._report.added += 1
-                else:
-                    self._report.skipped += 1
-            except (PictureRefused, InvalidInput) as error:
-                self._report.refused.append(Refusal(source.path, str(error)))
-            self._watch(self._report)
+                self._report.interrupted = self._report.interrupted or bool(wanted)
+            elif wanted:
+                self._note(wanted, await self._service.take(self._key, wanted))
+
+    def _note(self, sources: Sequence[Source], taken: Sequence[Taken]) -> None:
+        for source, outcome in zip(sources, taken, strict=True):
+            if isinstance(outcome, UserError):
+                self._report.refused.append(Refusal(source.path, str(outcome)))
+            elif outcome:
+                self._report.added += 1
+            else:
+                self._report.skipped += 1
+        self._watch(self._report)
 
 
 def _next_chunk(walk: Iterator[Source]) -> list[Source]:

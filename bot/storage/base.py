@@ -40,12 +40,12 @@ class Catalogue(Protocol):
         """Note an image. Raises AlreadyAdded (in a unit: at its end) if the database has the same ``digest``."""
         ...
 
-    async def find_source(self, key: DatabaseKey, source_digest: str) -> ImageRecord | None:
-        """The image that was made from the very same bytes, if any."""
+    async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
+        """Those of the digests from whose very bytes an image was made."""
         ...
 
-    async def find_picture(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
-        """The image with the same pixels, if any."""
+    async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
+        """The entities of the images with these pixels, by digest."""
         ...
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
@@ -67,7 +67,14 @@ class PictureStore(Protocol):
     """Normalised pictures, content-addressed: the name is the picture's ``digest``."""
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns, it survives a crash. Keeping it again changes nothing."""
+        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+
+        Keeping it again changes nothing.
+        """
+        ...
+
+    async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
+        """Keep several, by digest."""
         ...
 
     async def get(self, digest: str) -> bytes:

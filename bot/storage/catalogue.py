@@ -39,13 +39,6 @@ _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
 _NEW_IMAGE = insert(images)
-_FIRST = {
-    column.name: select(images)
-    .where(images.c.database_id == bindparam("database"), column == bindparam("digest"))
-    .order_by(images.c.id)
-    .limit(1)
-    for column in (images.c.digest, images.c.source_digest)
-}
 
 
 class SqlCatalogue:
@@ -128,13 +121,28 @@ class SqlCatalogue:
 
         await self._database.defer(work)
 
-    async def find_source(self, key: DatabaseKey, source_digest: str) -> ImageRecord | None:
-        """The image that was made from the very same bytes, if any."""
-        return await self._database.read(lambda connection: _first(connection, key, "source_digest", source_digest))
+    async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
+        """Those of the digests from whose very bytes an image was made."""
+        return frozenset(await self._entities(key, images.c.source_digest, source_digests))
 
-    async def find_picture(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
-        """The image with the same pixels, if any."""
-        return await self._database.read(lambda connection: _first(connection, key, "digest", digest))
+    async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
+        """The entities of the images with these pixels, by digest."""
+        return await self._entities(key, images.c.digest, digests)
+
+    async def _entities(
+        self, key: DatabaseKey, column: ColumnElement[str], digests: Iterable[str]
+    ) -> dict[str, EntityId]:
+        wanted = list(digests)
+
+        def work(connection: Connection) -> dict[str, EntityId]:
+            found = select(column, images.c.entity).where(images.c.database_id == _found(connection, key))
+            return {
+                digest: EntityId(entity)
+                for some in in_groups(wanted)
+                for digest, entity in connection.execute(found.where(column.in_(some)))
+            }
+
+        return await self._database.read(work)
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
         """What is known of these images; ids that are not there are left out."""
@@ -219,11 +227,6 @@ def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
     for table in both:
         moving = (table.c.workspace == LOCAL) & table.c.name.not_in(taken)
         connection.execute(update(table).where(moving).values(workspace=workspace))
-
-
-def _first(connection: Connection, key: DatabaseKey, column: str, digest: str) -> ImageRecord | None:
-    row = connection.execute(_FIRST[column], {"database": _found(connection, key), "digest": digest}).first()
-    return None if row is None else _record(key, row)
 
 
 def _columns(record: ImageRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -47,11 +47,20 @@ class FilePictures:
 
         Keeping it again changes nothing.
         """
-        path = self._path(digest)
+        await self.put_all({digest: jpeg})
+
+    async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
+        """Keep several, by digest."""
+        paths = {self._path(digest): jpeg for digest, jpeg in jpegs.items()}
+
+        def work(put: Callable[[Path, bytes], None]) -> None:
+            for path, jpeg in paths.items():
+                put(path, jpeg)
+
         if self._database.in_unit:
-            await self._database.defer(lambda _: _told_plainly(partial(self._restore_now, path, jpeg)))
+            await self._database.defer(lambda _: _told_plainly(partial(work, self._restore_now)))
         else:
-            await self._in_thread(partial(self._put_now, path, jpeg))
+            await self._in_thread(partial(work, self._put_now))
 
     async def get(self, digest: str) -> bytes:
         """The JPEG bytes. Raises KeyError."""

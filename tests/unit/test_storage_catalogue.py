@@ -65,23 +65,33 @@ async def test_a_record_comes_back_as_it_was(storage: SqlStorage) -> None:
     await catalogue.add(record(1))
     await catalogue.add(from_command_line)
     first = record(1)
-    assert await catalogue.find_picture(PARTS, first.digest) == first
-    assert await catalogue.find_source(PARTS, first.source_digest) == first
-    assert await catalogue.records(PARTS, [from_command_line.data_id]) == {from_command_line.data_id: from_command_line}
+    both = {one.data_id: one for one in (first, from_command_line)}
+    assert await catalogue.records(PARTS, both) == both
+
+
+async def test_what_is_known_of_pictures_and_their_sources(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    await catalogue.add(record(1))
+    await catalogue.add(record(2))
+    first, second, third = record(1), record(2), record(3)
+    digests = [first.digest, second.digest, third.digest]
+    assert await catalogue.known_pictures(PARTS, digests) == {first.digest: first.entity, second.digest: second.entity}
+    sources = [second.source_digest, third.source_digest]
+    assert await catalogue.known_sources(PARTS, sources) == {second.source_digest}
+    assert await catalogue.known_sources(PARTS, []) == frozenset()
 
 
 async def test_a_time_of_another_zone_is_the_same_moment(storage: SqlStorage) -> None:
     at = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     await storage.catalogue.add(dataclasses.replace(record(1), added_at=at))
-    found = await storage.catalogue.find_picture(PARTS, record(1).digest)
-    assert found is not None
+    found = (await storage.catalogue.records(PARTS, [record(1).data_id]))[record(1).data_id]
     assert found.added_at == at
     assert found.added_at.utcoffset() == timedelta(0)
 
 
 async def test_what_is_not_there(storage: SqlStorage) -> None:
-    assert await storage.catalogue.find_picture(PARTS, "0" * 64) is None
-    assert await storage.catalogue.find_source(PARTS, "0" * 64) is None
+    assert await storage.catalogue.known_pictures(PARTS, ["0" * 64]) == {}
+    assert await storage.catalogue.known_sources(PARTS, ["0" * 64]) == frozenset()
     assert await storage.catalogue.records(PARTS, [DataId("nothing")]) == {}
     assert await storage.catalogue.remove(PARTS, EntityId("nothing")) == ()
 
@@ -104,8 +114,8 @@ async def test_an_unknown_database(storage: SqlStorage) -> None:
         catalogue.delete_database(absent),
         catalogue.database(absent),
         catalogue.add(record(1, absent)),
-        catalogue.find_source(absent, "0"),
-        catalogue.find_picture(absent, "0"),
+        catalogue.known_sources(absent, ["0"]),
+        catalogue.known_pictures(absent, ["0"]),
         catalogue.records(absent, [DataId("x")]),
         catalogue.page(absent, PageRequest()),
         catalogue.remove(absent, EntityId("a")),

@@ -47,13 +47,11 @@ class PictureAnalyser:
         return self._model.dimensions
 
     async def features(self, picture: Picture) -> Features:
-        """For an add: the model works on the picture while its fingerprint and sketch are made. Raises BackendError."""
+        """For an add. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._counted():
-            prepared = await loop.run_in_executor(self._pool, self._model.prepare, picture.pixels)
-            embedding, (mark, drawn) = await asyncio.gather(
-                self._runner.embed(prepared), loop.run_in_executor(self._pool, _marks, picture)
-            )
+            prepared, mark, drawn = await loop.run_in_executor(self._pool, self._marks, picture)
+            embedding = await self._runner.embed(prepared)
         return Features(embedding, mark, drawn)
 
     async def probe(self, picture: Picture) -> Probe:
@@ -88,6 +86,11 @@ class PictureAnalyser:
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
 
+    def _marks(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes]:
+        gray = fingerprint.luminance(picture.pixels)
+        drawn = sketch.sketch(picture.pixels, gray).pack()
+        return self._model.prepare(picture.pixels), fingerprint.of(picture), drawn
+
     def _views(self, pixels: Pixels) -> list[tuple[Pixels, npt.NDArray[Any]]]:
         views = [pixels]
         box = content.content_box(pixels)
@@ -95,11 +98,6 @@ class PictureAnalyser:
             left, top, right, bottom = box
             views.append(np.ascontiguousarray(pixels[top:bottom, left:right]))
         return [(view, self._model.prepare(view)) for view in views]
-
-
-def _marks(picture: Picture) -> tuple[bytes, bytes]:
-    gray = fingerprint.luminance(picture.pixels)
-    return fingerprint.of(picture), sketch.sketch(picture.pixels, gray).pack()
 
 
 def _looks(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:

@@ -1,0 +1,84 @@
+"""Adding pictures: several in one transaction, doubles, races, and what a refused add leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import Context
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.memory import MemorySearch
+from bot.errors import AlreadyAdded, UnknownDatabase
+from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, PageRequest, Picture
+from bot.services.add import AddService, NewImage
+from bot.storage.sql import SqlStorage
+from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+
+KEPT, GONE = (DatabaseKey(LOCAL, DatabaseName(name)) for name in ("kept", "gone"))
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    for key in (KEPT, GONE):
+        await opened.catalogue.create_database(key, "")
+    yield opened
+    await opened.close()
+
+
+async def test_a_database_that_goes_meanwhile_takes_the_picture_along(storage: SqlStorage) -> None:
+    picture = painted(1)
+    with pytest.raises(UnknownDatabase):
+        await AddService(MemorySearch(), storage).add(GONE, picture, b"jpeg", EntityId("one"), Note())
+    with pytest.raises(KeyError):
+        await storage.pictures.get(picture.digest)
+
+
+async def test_a_picture_that_another_database_has_stays(storage: SqlStorage) -> None:
+    visual, picture = MemorySearch(), painted(1)
+    await visual.create_database(KEPT)
+    adding = AddService(visual, storage)
+    await adding.add(KEPT, picture, b"jpeg", EntityId("one"), Note())
+    with pytest.raises(UnknownDatabase):
+        await adding.add(GONE, picture, b"jpeg", EntityId("one"), Note())
+    assert await storage.pictures.get(picture.digest) == b"jpeg"
+
+
+async def test_doubles_of_a_batch_and_of_the_database_are_told_apart_from_what_is_new(storage: SqlStorage) -> None:
+    visual = MemorySearch()
+    await visual.create_database(KEPT)
+    adding = AddService(visual, storage)
+    await adding.add(KEPT, painted(1), b"one", EntityId("one"), Note())
+    batch = [NewImage(painted(seed), b"jpeg", EntityId(f"image_{seed}"), Note()) for seed in (2, 1, 3, 2)]
+    outcomes = await adding.add_all(KEPT, batch)
+    assert [outcome.entity for outcome in outcomes] == ["image_2", "one", "image_3", "image_2"]
+    assert [isinstance(outcome, AlreadyAdded) for outcome in outcomes] == [False, True, False, True]
+    assert (await storage.catalogue.database(KEPT)).images == 3
+
+
+async def test_a_double_that_comes_while_a_batch_is_added_spoils_none_of_the_others(storage: SqlStorage) -> None:
+    elsewhere: list[asyncio.Task[ImageRecord]] = []
+
+    class Raced(EmbeddedSearch):
+        async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+            if entity == "late" and not elsewhere:
+                quicker = AddService(engine(EmbeddedSearch), storage).add
+                one = quicker(KEPT, painted(1), b"jpeg", EntityId("quick"), Note())
+                # In a context of its own: it is no part of this add's transaction.
+                elsewhere.append(asyncio.get_running_loop().create_task(one, context=Context()))
+                await elsewhere[0]
+            return await super().add_image(database, picture, entity, note)
+
+    def engine(kind: type[EmbeddedSearch]) -> EmbeddedSearch:
+        return kind(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=10_000_000)
+
+    await engine(EmbeddedSearch).create_database(KEPT)
+    batch = [NewImage(painted(seed), b"jpeg", EntityId(name), Note()) for seed, name in ((1, "mine"), (2, "late"))]
+    doubled, kept = await AddService(engine(Raced), storage).add_all(KEPT, batch)
+    assert isinstance(doubled, AlreadyAdded)
+    assert (doubled.entity, kept.entity) == ("quick", "late")
+    assert (await storage.catalogue.database(KEPT)).images == 2
+    assert (await engine(EmbeddedSearch).list_images(KEPT, PageRequest())).total == 2
