@@ -126,7 +126,8 @@ def _points(work: Pixels, count: int) -> tuple[npt.NDArray[np.float32], Pixels]:
         return none
     for threshold in _THRESHOLDS:
         found, descriptors = _detector(threshold).detectAndCompute(work, None)
-        if len(found) >= count:
+        # Not ``count``: a query's points are found the same way as a stored picture's, and are more of the same.
+        if len(found) >= STORED_POINTS:
             break
     if descriptors is None:
         return none

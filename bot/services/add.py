@@ -72,16 +72,16 @@ class AddService:
         except UnknownDatabase:
             await find_database(catalogue, key)
             raise
-        outcomes: list[Outcome | None] = []
+        doubles: list[AlreadyAdded | None] = []
         fresh: list[NewImage] = []
         for image in images:
-            entity = present.setdefault(image.picture.digest, image.entity)
-            new = entity is image.entity
-            outcomes.append(None if new else AlreadyAdded(key.name, entity))
-            if new:
+            digest = image.picture.digest
+            doubles.append(AlreadyAdded(key.name, present[digest]) if digest in present else None)
+            if digest not in present:
+                present[digest] = image.entity
                 fresh.append(image)
         kept = iter(await self._keep_or_tell(key, fresh))
-        return [outcome or next(kept) for outcome in outcomes]
+        return [double or next(kept) for double in doubles]
 
     async def _keep_or_tell(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
         try:
