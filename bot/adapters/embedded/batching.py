@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class _Job:
 
 
 class BatchRunner:
-    """Worker threads that share one model. A worker takes what waits, up to MAX_BATCH, as one run.
+    """Worker threads that share one model. A worker takes its share of what waits, up to MAX_BATCH, as one run.
 
     A lone picture is never held back to wait for company.
     """
@@ -77,7 +78,9 @@ class BatchRunner:
         if first is None:
             return None
         jobs = [first]
-        while len(jobs) < MAX_BATCH:
+        # A fair share of what waits: one worker with all of it would leave the others without work.
+        share = min(MAX_BATCH, math.ceil((self._queue.qsize() + 1) / len(self._threads)))
+        while len(jobs) < share:
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
+from cachetools import TTLCache
 
 from bot.adapters.base import Capabilities
 from bot.adapters.embedded.index import Floats, Found, Query
@@ -38,6 +39,8 @@ CANDIDATES = 32
 LOOKED_AT_CLOSELY = 20
 LOOKED_AT_AT_MOST = 32
 
+_DATABASES_REMEMBERED, _REMEMBERED_S = 1000, 1.0
+
 
 class EmbeddedSearch:
     """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them."""
@@ -55,6 +58,7 @@ class EmbeddedSearch:
         self._analyser = analyser
         self._judge = judge
         self._clock = clock
+        self._checked_lately: TTLCache[DatabaseKey, bool] = TTLCache(_DATABASES_REMEMBERED, _REMEMBERED_S)
         self._residents = Residents(analyser.model_id, analyser.dimensions, index_memory_bytes)
         self._capabilities = Capabilities("embedded", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
@@ -80,10 +84,11 @@ class EmbeddedSearch:
         """Forget a database and all its images; can't be undone."""
         await self._store.write(lambda rows: rows.delete(rows.state(database).id))
         self._residents.forget(database)
+        self._checked_lately.pop(database, None)
 
     async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
         """Add a picture; when this returns, the add survives a crash and a search finds it. Raises ModelMismatch."""
-        await self._store.read(lambda rows: self._checked(rows, database))
+        await self._check_now_and_then(database)
         features = await self._analyser.features(picture)
         data_id, model_id = _new_data_id(), self._analyser.model_id
 
@@ -142,6 +147,16 @@ class EmbeddedSearch:
             return tuple(entity for entity, _ in pairs), matrix.astype(np.float32)
 
         return await self._store.snapshot(work)
+
+    async def _check_now_and_then(self, database: DatabaseKey) -> None:
+        """Whether pictures can be added at all, before one is analysed in vain. Raises UnknownDatabase, ModelMismatch.
+
+        Many adds in a row ask once a second, since each looks for itself when it writes. What is committed is asked:
+        a look at a unit's own writes would begin its transaction, and hold it during the analysis.
+        """
+        if database not in self._checked_lately:
+            await self._store.snapshot(lambda rows: self._checked(rows, database))
+            self._checked_lately[database] = True
 
     def _checked(self, rows: Rows, database: DatabaseKey) -> DatabaseState:
         state = rows.state(database)
