@@ -25,13 +25,15 @@ def main(names: list[str]) -> int:
         started = time.monotonic()
         print(f"— {name}", flush=True)
         measured: list[Row] = asyncio.run(importlib.import_module(f"bench.{name}").run()) or []
-        show(measured)
+        if measured:
+            show(measured)
         print(f"  ({time.monotonic() - started:.0f} s)\n", flush=True)
         rows += measured
     print(_machine())
     beyond = missed(rows)
     barred = sum(row.ok is not None for row in rows)
-    print(f"{barred - len(beyond)} of {barred} bars are met." + "".join(f"\nMISSED: {row.what}" for row in beyond))
+    if barred:
+        print(f"{barred - len(beyond)} of {barred} bars are met." + "".join(f"\nMISSED: {row.what}" for row in beyond))
     return 0
 
 
