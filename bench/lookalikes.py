@@ -1,0 +1,195 @@
+"""How often pictures of one template, none a copy of another, are called copies.
+
+    python -m bench lookalikes
+
+Draws families of look-alikes (pages of text, letters, forms, slides, chats, labels, badges, codes, posts in an app) and
+lays every picture on every other of its family. The limits on plain ground in ``adapters.embedded.scoring`` were chosen
+so that few of these are copies, while edited copies stay copies (``bench.quality``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from bench import pictures, specimens
+from bench.report import Row
+from bot.adapters.embedded.judge import EvidenceJudge
+from bot.adapters.embedded.ports import FINGERPRINT_REACH, Candidate, Probe
+from bot.images import fingerprint
+from bot.images.sketch import Look, sketch
+from bot.models import Verdict
+
+Chance = np.random.Generator
+Painter = Callable[[Chance, int], Image.Image]
+
+MEMBERS = 6
+ALIKE = 0.95
+"""The cosine that every pair is said to have, so that all of them are looked at closely."""
+
+_TEXT = (
+    "about after again animal answer around because before between change country different earth every example "
+    "father follow found great house large learn letter light little mother never night number other paper people "
+    "picture plant point right school sentence should small sound spell still study thing think three through "
+    "together under water while white without world would write young"
+)
+WORDS = _TEXT.split(" ")
+
+
+def _words(chance: Chance, count: int) -> str:
+    return " ".join(chance.choice(WORDS, count))
+
+
+def _sheet(size: tuple[int, int], colour: str = "white") -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.new("RGB", size, colour)
+    return image, ImageDraw.Draw(image)
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: str = "black") -> None:
+    draw.text(place, text, font=ImageFont.load_default(size=size), fill=colour)
+
+
+def _paragraph(draw: ImageDraw.ImageDraw, chance: Chance, top: int, lines: int, size: int = 18) -> None:
+    for line in range(lines):
+        _write(draw, (60, top + line * int(size * 1.4)), _words(chance, int(chance.integers(5, 11))), size)
+
+
+def page(chance: Chance, _: int) -> Image.Image:
+    """A page of text."""
+    image, draw = _sheet((827, 1169))
+    _paragraph(draw, chance, 70, 40)
+    return image
+
+
+def letter(chance: Chance, _: int) -> Image.Image:
+    """One letterhead, another letter."""
+    image, draw = _sheet((827, 1169))
+    draw.rectangle((0, 0, 827, 110), fill="#204080")
+    _write(draw, (60, 30), "ACME Industries", 44, "white")
+    _paragraph(draw, chance, 200, int(chance.integers(14, 30)))
+    return image
+
+
+def form(chance: Chance, _: int) -> Image.Image:
+    """One form, filled in differently."""
+    image, draw = _sheet((827, 1169))
+    _write(draw, (60, 40), "Application form B-12", 38)
+    for line, name in enumerate(WORDS[:22]):
+        top = 120 + 46 * line
+        _write(draw, (60, top), name.title(), 18)
+        draw.rectangle((300, top - 6, 767, top + 30), outline="black")
+        _write(draw, (310, top), _words(chance, int(chance.integers(1, 5))), 20, "#111144")
+    return image
+
+
+def slide(chance: Chance, _: int) -> Image.Image:
+    """One presentation, another slide."""
+    image, draw = _sheet((1280, 720))
+    draw.rectangle((0, 0, 1280, 110), fill="#b02020")
+    _write(draw, (50, 30), _words(chance, 3).title(), 46, "white")
+    for line in range(int(chance.integers(3, 7))):
+        draw.ellipse((60, 172 + 80 * line, 74, 186 + 80 * line), fill="#b02020")
+        _write(draw, (100, 160 + 80 * line), _words(chance, int(chance.integers(3, 9))), 32)
+    return image
+
+
+def chat(chance: Chance, _: int) -> Image.Image:
+    """One app, another conversation."""
+    image, draw = _sheet((750, 1334), "#ece5dd")
+    draw.rectangle((0, 0, 750, 120), fill="#075e54")
+    _write(draw, (110, 45), "Family group", 30, "white")
+    top = 150
+    while top < 1180:
+        high, wide = 30 * int(chance.integers(1, 5)) + 24, int(chance.integers(260, 520))
+        left = 20 if chance.random() < 0.5 else 730 - wide
+        draw.rounded_rectangle((left, top, left + wide, top + high), 14, fill="white" if left == 20 else "#dcf8c6")
+        _write(draw, (left + 16, top + 10), _words(chance, wide // 130), 22)
+        top += high + 20
+    return image
+
+
+def label(chance: Chance, number: int) -> Image.Image:
+    """A part number, and the next one."""
+    image, draw = _sheet((800, 400))
+    _write(draw, (150, 150), f"SKU-{4711 + number * int(chance.integers(1, 900))}-{'ABCDEF'[number % 6]}", 72)
+    return image
+
+
+def badge(_: Chance, number: int) -> Image.Image:
+    """One badge, another letter."""
+    image, draw = _sheet((600, 600))
+    draw.ellipse((60, 60, 540, 540), fill="#0a58ca")
+    _write(draw, (215, 130), "ABRPQO"[number % 6], 260, "white")
+    return image
+
+
+def code(chance: Chance, _: int) -> Image.Image:
+    """A two-dimensional code with its finders."""
+    cells = np.where(chance.random((33, 33)) < 0.5, 0, 255).astype(np.uint8)
+    for top, left in ((0, 0), (0, 26), (26, 0)):
+        cells[top : top + 7, left : left + 7] = 0
+        cells[top + 1 : top + 6, left + 1 : left + 6] = 255
+        cells[top + 2 : top + 5, left + 2 : left + 5] = 0
+    framed = np.pad(cells, 4, constant_values=255)
+    return Image.fromarray(np.kron(framed, np.ones((16, 16), np.uint8))).convert("RGB")
+
+
+def post(chance: Chance, number: int) -> Image.Image:
+    """One app, another photograph."""
+    image, draw = _sheet((750, 1334))
+    _write(draw, (280, 30), "Pictogram", 36)
+    draw.ellipse((20, 110, 90, 180), fill="#cc88cc")
+    _write(draw, (110, 125), "somebody_famous", 26)
+    paths = specimens.specimens()
+    photo = Image.fromarray(specimens.read(paths[(number * 37 + int(chance.integers(0, 30))) % len(paths)]).pixels)
+    image.paste(photo.resize((750, 750)), (0, 200))
+    _paragraph(draw, chance, 1050, 3, 24)
+    return image
+
+
+FAMILIES: tuple[Painter, ...] = (page, letter, form, slide, chat, label, badge, code, post)
+
+
+def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
+    """For every ordered pair, whether the first is called a copy of the second."""
+    pixels = [pictures.as_posted(member).pixels for member in members]
+    grays = [fingerprint.luminance(one) for one in pixels]
+    kept = [sketch(one, gray).pack() for one, gray in zip(pixels, grays, strict=True)]
+    marks = [fingerprint.orientations(gray) for gray in grays]
+    judge = EvidenceJudge()
+    for query, stored in itertools.permutations(range(len(members)), 2):
+        rows = marks[query]
+        probe = Probe(np.zeros((1, 1), np.float32), rows, (Look(pixels[query], grays[query], range(len(rows))),))
+        distance, row = _nearest(rows, marks[stored])
+        [judged] = judge.judge(probe, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
+        yield judged.verdict is not Verdict.SIMILAR
+
+
+def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None]:
+    if not len(rows) or not len(kept):
+        return None, None
+    distances = np.bitwise_count(rows ^ kept[0]).sum(axis=1)
+    row = int(distances.argmin())
+    near = distances[row] <= FINGERPRINT_REACH
+    return (int(distances[row]), row) if near else (None, None)
+
+
+async def run() -> list[Row]:
+    """Print the share of false copies, family by family."""
+    wrong = total = 0
+    for paint in FAMILIES:
+        chance = np.random.default_rng(11)
+        members = [paint(chance, number) for number in range(MEMBERS)]
+        found = await asyncio.to_thread(list, false_copies(members))
+        print(f"lookalikes: {paint.__name__:8} {sum(found):3} of {len(found)} pairs called copies")
+        wrong, total = wrong + sum(found), total + len(found)
+    print(f"lookalikes: {wrong} of {total} in all")
+    return []
+
+
+if __name__ == "__main__":
+    asyncio.run(run())
