@@ -23,8 +23,8 @@ KNOT_SCORES = (0.0, 4.0, 6.0, 8.0)
 KNOT_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
 
 # Logistic regression of "is a copy" on what geometry saw. More points that match ask for a greater share that agree.
-GEOMETRY_BIAS = -14.98
-GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 30.21, 30.09, -7.04, -16.34
+GEOMETRY_BIAS = -13.81
+GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 23.60, 20.30, -4.41, -13.67
 
 PROOF = 0.65
 """Probability from which geometry counts as proof. Between one half and this lie 1 in 200 copies, and most pairs of
