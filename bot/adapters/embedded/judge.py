@@ -28,7 +28,7 @@ LOOKED_AT_FULLY = 8
 The embedding hardly tells a picture from its mirror image, so that a mirrored copy is among the first.
 """
 
-# From which a difference is an edit. Recompression at quality 10 stays below each of them: bench/fit.py.
+# From which a difference is an edit. Recompression at quality 10 stays below each (bench.quality, test_judge.py).
 _CROPPED, _FRAMED, _TURNED_CORNERS = 0.05, 0.05, 0.12
 _TURN_DEGREES = 1.5
 _RECOLOURED, _BRIGHTENED = 4.5, 9.0

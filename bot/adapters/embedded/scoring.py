@@ -27,8 +27,8 @@ GEOMETRY_BIAS = -13.81
 GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 23.60, 20.30, -4.41, -13.67
 
 PROOF = 0.65
-"""Probability from which geometry counts as proof. Between one half and this lie 1 in 200 copies, and most pairs of
-photographs of one scene."""
+"""Probability from which geometry counts as proof. Between one half and this lie few copies, and most of those pairs of
+photographs of one scene that look like copies."""
 
 SHORT_OF_PROOF = 0.49
 """What is left of it where the two show different things: a captioned page still comes before mere look-alikes."""
