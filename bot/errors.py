@@ -17,6 +17,7 @@
     │   ├── BackendRefused
     │   ├── BackendThrottled
     │   └── BackendDown
+    ├── TryAgain               Slack asks for patience; the work is taken up again later
     └── SettingsError          start-up: every problem, a line each
 """
 
@@ -101,6 +102,14 @@ class BackendThrottled(BackendError):
 
 class BackendDown(BackendError):
     """The back end can't be reached or is broken."""
+
+
+class TryAgain(BotError):
+    """Slack is busy or unwell. ``after_s``: the least delay that it asked for, in seconds."""
+
+    def __init__(self, text: str, after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.after_s = after_s
 
 
 class SettingsError(BotError):

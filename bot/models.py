@@ -182,14 +182,27 @@ class Page(Generic[T]):
     token: str | None = None
 
 
+class ChannelKind(StrEnum):
+    """Who can read a conversation."""
+
+    PUBLIC = "public"
+    """Everybody in the workspace."""
+    PRIVATE = "private"
+    DIRECT = "direct"
+    """A direct message, to one or to several."""
+    SHARED = "shared"
+    """A Slack Connect channel: people of other organisations read it too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlackOrigin:
-    """Where in Slack an image came from."""
+    """Where in Slack an image came from; ``kind`` is that of the channel when it was added."""
 
     file_id: str
     channel: str
     message_ts: str
     permalink: str = ""
+    kind: ChannelKind = ChannelKind.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +230,17 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseInfo:
-    """A database as listings show it. ``revision`` grows with each write to it."""
+    """A database as listings show it. ``revision`` grows with each write to it.
+
+    ``hints_at_hidden``: whether people learn that an image matched which they may not see.
+    """
 
     key: DatabaseKey
     images: int
     created_at: datetime
     created_by: str = ""
     revision: int = 0
+    hints_at_hidden: bool = False
 
 
 def checked_limit(limit: int) -> int:

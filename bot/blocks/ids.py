@@ -11,3 +11,62 @@ class BlockId(StrEnum):
     SUMMARY = "summary"
     LEFT_OUT = "left_out"
     NOTICE = "notice"
+    BUTTONS = "buttons"
+
+
+class ActionId(StrEnum):
+    """What can be pressed or chosen in messages and in App Home. Messages live for ever: never reuse a name."""
+
+    MORE = "results_more"
+    ANOTHER_DATABASE = "results_another_database"
+    ADD_THIS = "results_add_this"
+    SHARE = "results_share"
+    LIST_PAGE = "list_page"
+    DELETE_ENTITY = "delete_entity"
+    DELETE_DATABASE = "delete_database"
+    CREATE_DATABASE = "create_database"
+    DATABASE_SETTINGS = "database_settings"
+    OPEN_SEARCH = "open_search"
+    WATCH = "watch_channel"
+    UNWATCH = "unwatch_channel"
+    DISMISS = "dismiss"
+
+
+class ViewId(StrEnum):
+    """The callback ids of modals."""
+
+    SEARCH = "search_form"
+    ANOTHER_DATABASE = "another_database_form"
+    ADD = "add_form"
+    CREATE_DATABASE = "create_database_form"
+    DELETE_DATABASE = "delete_database_form"
+    DATABASE_SETTINGS = "database_settings_form"
+    WATCH = "watch_form"
+    NOTE = "note"
+    """Says something; is never submitted."""
+
+
+class InputId(StrEnum):
+    """Fields of modals: the block_id and the action_id of its element alike."""
+
+    FILES = "files"
+    URL = "url"
+    DATABASE = "database"
+    TOP = "top"
+    READERS = "readers"
+    CONVERSATION = "conversation"
+    ENTITY = "entity"
+    NOTE = "note"
+    NAME = "name"
+    MODE = "mode"
+    MINIMUM = "minimum"
+    CHANNEL = "channel"
+    HINTS = "hints"
+
+
+class ShortcutId(StrEnum):
+    """The callback ids of shortcuts in the manifest."""
+
+    FIND_SIMILAR = "find_similar"
+    ADD_TO_DATABASE = "add_to_database"
+    SEARCH_BY_IMAGE = "search_by_image"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.adapters.base import VisualSearch
 from bot.errors import InvalidInput
@@ -29,12 +30,18 @@ class RankedMatch:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found. ``weaker`` counts the matches that came under the minimum and were left out."""
+    """What a search found.
+
+    ``weaker`` counts the matches that came under the minimum and were left out, ``hidden`` those that the readers may
+    not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache.
+    """
 
     database: DatabaseInfo
     matches: tuple[RankedMatch, ...]
     weaker: int
     seconds: float
+    hidden: int = 0
+    cached_at: datetime | None = None
 
 
 class SearchService:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
+from bot.conversations import ChannelBinding, InboxDepth, Job, KeptShare, NewJob
 from bot.models import DatabaseInfo, DatabaseKey, DataId, EntityId, ImageRecord, Page, PageRequest, WorkspaceId
 
 
@@ -62,6 +64,34 @@ class Catalogue(Protocol):
         """Forget an entity's images (or one of them); what went."""
         ...
 
+    async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
+        """Whether people learn that an image matched which they may not see."""
+        ...
+
+    async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
+        """The image with these pixels."""
+        ...
+
+    async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
+        """The images made of a Slack file, in any of the workspace's databases."""
+        ...
+
+    async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
+        """The images made of a message's files, in any of the workspace's databases."""
+        ...
+
+    async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
+        """Some of the images that are older, oldest first, in any workspace."""
+        ...
+
+    async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
+        """Whether any of the workspace's databases has the picture."""
+        ...
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        """No longer count the workspace as connected; its databases are deleted before."""
+        ...
+
 
 class PictureStore(Protocol):
     """Normalised pictures, content-addressed: the name is the picture's ``digest``."""
@@ -86,6 +116,114 @@ class PictureStore(Protocol):
         ...
 
 
+class ChannelBindings(Protocol):
+    """What was set for channels."""
+
+    async def get(self, workspace: WorkspaceId, channel: str) -> ChannelBinding | None:
+        """What was set; None where nothing was (an offer alone is nothing)."""
+        ...
+
+    async def put(self, binding: ChannelBinding) -> None:
+        """Set it, in place of what was. Raises UnknownDatabase."""
+        ...
+
+    async def all(self, workspace: WorkspaceId) -> tuple[ChannelBinding, ...]:
+        """Those of a workspace, by channel. One whose database was deleted has None for it."""
+        ...
+
+    async def claim_offer(self, workspace: WorkspaceId, channel: str) -> bool:
+        """True for the first caller: a channel is offered a database once."""
+        ...
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        """Drop all of a workspace."""
+        ...
+
+
+class Inbox(Protocol):
+    """Work that Slack delivered, kept until it is done; each piece goes to one worker at a time."""
+
+    async def put(self, job: NewJob) -> bool:
+        """Keep the job; when this returns it survives a crash. False if all its files were known already."""
+        ...
+
+    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
+        """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
+        ...
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
+        """Keep jobs for longer."""
+        ...
+
+    async def mark_answering(self, job: int) -> None:
+        """An answer is about to be posted: whoever takes the job up again has to look whether it was."""
+        ...
+
+    async def finish(self, job: int, *, failed: bool = False) -> None:
+        """The job is done, or was given up."""
+        ...
+
+    async def retry(self, job: int, delay_s: float) -> None:
+        """Let go of the job; it is due again after the delay."""
+        ...
+
+    async def release(self, owner: str) -> None:
+        """Let go of all that this owner holds, without counting the attempt: it stops."""
+        ...
+
+    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
+        """The file (or the message) was deleted: nothing is to be made of it any more."""
+        ...
+
+    async def is_wanted(self, job: int, file: str) -> bool:
+        """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
+        ...
+
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+        """The newest file that was shared in the channel and not withdrawn."""
+        ...
+
+    async def depth(self) -> InboxDepth:
+        """What is not done yet."""
+        ...
+
+    async def purge(self, before: datetime) -> int:
+        """Forget what was done earlier than that; how many jobs went."""
+        ...
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        """Drop all jobs of a workspace but those of kind UNINSTALL that are under way."""
+        ...
+
+
+class Thumbnails(Protocol):
+    """Pictures that the bot uploaded to Slack to show them, by workspace and digest."""
+
+    async def get(self, workspace: WorkspaceId, digests: Iterable[str]) -> Mapping[str, str]:
+        """Slack file ids by digest."""
+        ...
+
+    async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:
+        """Remember an upload, in place of an earlier one."""
+        ...
+
+    async def unused(self, workspace: WorkspaceId, limit: int) -> Mapping[str, str]:
+        """Some whose picture is in none of the workspace's databases any more."""
+        ...
+
+    async def remove(self, workspace: WorkspaceId, digests: Iterable[str]) -> None:
+        """Forget uploads."""
+        ...
+
+
+class Keyring(Protocol):
+    """Random secrets that all processes on one database share."""
+
+    async def key(self, name: str) -> bytes:
+        """32 random bytes, made when first asked for."""
+        ...
+
+
 class Storage(Protocol):
     """One place of durable data: its ports, and transactions over them."""
 
@@ -97,6 +235,26 @@ class Storage(Protocol):
     @property
     def pictures(self) -> PictureStore:
         """The pictures."""
+        ...
+
+    @property
+    def bindings(self) -> ChannelBindings:
+        """What was set for channels."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Work that waits."""
+        ...
+
+    @property
+    def thumbnails(self) -> Thumbnails:
+        """What was uploaded to Slack."""
+        ...
+
+    @property
+    def keyring(self) -> Keyring:
+        """Shared secrets."""
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:

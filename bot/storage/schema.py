@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -77,6 +80,7 @@ databases = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("created_by", String(64), nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("hints_at_hidden", Boolean(create_constraint=False), nullable=False, server_default=false()),
     UniqueConstraint("workspace", "name"),
     sqlite_autoincrement=True,
 )
@@ -101,12 +105,16 @@ images = Table(
     Column("slack_channel", String(64)),
     Column("slack_message", String(64)),
     Column("slack_permalink", Text),
+    Column("slack_kind", String(16)),
     UniqueConstraint("database_id", "data_id"),
     UniqueConstraint("database_id", "digest"),
     Index(None, "database_id", "created_at", "id"),
     Index(None, "database_id", "entity"),
     Index(None, "database_id", "source_digest"),
     Index(None, "digest"),
+    Index(None, "slack_file"),
+    Index(None, "slack_message"),
+    Index(None, "created_at"),
     sqlite_autoincrement=True,
 )
 
@@ -161,4 +169,87 @@ embedded_sketches = Table(
     metadata,
     Column("vector_id", ROW_ID, _owner("embedded_vectors"), primary_key=True, autoincrement=False),
     Column("sketch", LargeBinary, nullable=False),
+)
+
+# What was set for channels; a row may only remember that the channel was offered a database (mode is null).
+channel_bindings = Table(
+    "channel_bindings",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("mode", String(16)),
+    Column("database_id", ROW_ID, ForeignKey("databases.id", ondelete="SET NULL")),
+    Column("minimum", Float),
+    Column("changed_by", String(64), nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("offered_at", UtcTime),
+    Index(None, "database_id"),
+)
+
+# Work that Slack delivered; done rows stay for a while, to know a repetition.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("workspace", String(64), nullable=False),
+    Column("enterprise", String(64), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("message", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answering", Boolean(create_constraint=False), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Index(None, "state", "due_at"),
+    Index(None, "finished_at"),
+    sqlite_autoincrement=True,
+)
+
+inbox_files = Table(
+    "inbox_files",
+    metadata,
+    Column("job_id", ROW_ID, _owner("inbox"), nullable=False),
+    Column("workspace", String(64), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("message", String(64), primary_key=True),
+    Column("file", String(64), primary_key=True),
+    Column("withdrawn", Boolean(create_constraint=False), nullable=False),
+    Index(None, "job_id"),
+    Index(None, "workspace", "file"),
+)
+
+thumbnails = Table(
+    "thumbnails",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("file_id", String(64), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+
+# One row for each workspace, or each Enterprise Grid organisation, that installed the app (empty strings for null).
+installations = Table(
+    "installations",
+    metadata,
+    Column("enterprise", String(64), primary_key=True),
+    Column("workspace", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("installed_at", UtcTime, nullable=False),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("state", String(255), primary_key=True),
+    Column("expires_at", UtcTime, nullable=False),
 )

@@ -1,0 +1,101 @@
+"""What buttons and modals carry, so that they work however long after, in whichever process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from bot.errors import InvalidInput
+
+BUTTON_VALUE = 2000
+METADATA = 3000
+
+STALE = "That button is from an older version of the bot. Please search again."
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Base of what is carried: flat values of text, numbers and truth, written as compact JSON."""
+
+    def encode(self, most: int = BUTTON_VALUE) -> str | None:
+        """As text; None if that is longer than Slack carries."""
+        defaults = type(self)()
+        given = {name: value for name, value in asdict(self).items() if value != getattr(defaults, name)}
+        text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+        return text if len(text.encode("utf-16-le", "surrogatepass")) // 2 <= most else None
+
+    @classmethod
+    def decode(cls, text: object) -> Self:
+        """Back from text. Raises InvalidInput for what no version of ours wrote."""
+        try:
+            given: Any = json.loads(text) if isinstance(text, str) else None
+            if not isinstance(given, dict):
+                raise TypeError(type(given))
+            defaults = cls()
+            for item in fields(cls):
+                if item.name in given and type(given[item.name]) is not type(getattr(defaults, item.name)):
+                    # JSON has one kind of number.
+                    given[item.name] = type(getattr(defaults, item.name))(given[item.name])
+            return cls(**given)
+        except (ValueError, TypeError, RecursionError):
+            raise InvalidInput(STALE) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState(Carried):
+    """A search that can be done again: a Slack file or an address, where it was shared, and how to look.
+
+    ``channel`` and ``message`` are those of the share (empty for an upload in a modal); ``thread`` is where answers
+    belong; ``offset`` counts the matches shown before.
+    """
+
+    file: str = ""
+    url: str = ""
+    name: str = ""
+    channel: str = ""
+    message: str = ""
+    thread: str = ""
+    database: str = ""
+    top: int = 5
+    minimum: float = 5.0
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListState(Carried):
+    """A page of a listing."""
+
+    database: str = ""
+    prefix: str = ""
+    order: str = "desc"
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntityState(Carried):
+    """An entity of a database, to be deleted."""
+
+    database: str = ""
+    entity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NameState(Carried):
+    """A database (``database``) or a channel (``channel``) that a button is about."""
+
+    database: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormState(Carried):
+    """What a modal remembers of where it was opened. ``state`` is an encoded SearchState, if it is about one."""
+
+    response_url: str = ""
+    channel: str = ""
+    channel_kind: str = ""
+    thread: str = ""
+    database: str = ""
+    state: str = ""
+    home: bool = field(default=False)

@@ -1,0 +1,106 @@
+"""Values about Slack's conversations: what happens in a channel, who reads an answer, and shares that wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.models import ChannelKind, DatabaseName, WorkspaceId
+
+GUARD_MINIMUM = 9.0
+"""From this score on, a guard calls an image a repost."""
+
+
+class Mode(StrEnum):
+    """What happens to images shared in a channel."""
+
+    LOOKUP = "lookup"
+    COLLECT = "collect"
+    GUARD = "guard"
+    OFF = "off"
+    """Somebody said ``unwatch``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBinding:
+    """What was set for a channel. ``database`` and ``minimum``: None where nothing was said."""
+
+    workspace: WorkspaceId
+    channel: str
+    mode: Mode = Mode.LOOKUP
+    database: DatabaseName | None = None
+    minimum: float | None = None
+    changed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who will read an answer: one person (``user`` set), or all who read ``channel``."""
+
+    workspace: WorkspaceId
+    channel: str
+    kind: ChannelKind
+    user: str = ""
+
+    @property
+    def is_one_person(self) -> bool:
+        """Whether nobody but ``user`` sees the answer."""
+        return bool(self.user)
+
+
+class JobKind(StrEnum):
+    """What a job in the inbox is about."""
+
+    SHARE = "share"
+    """Images that were shared, to be looked up, collected or guarded."""
+    FORGET = "forget"
+    """A file or a message was deleted in Slack."""
+    UNINSTALL = "uninstall"
+    """The app was removed from a workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """Work that Slack delivered. ``files`` holds at least one name: with workspace, channel and message it is unique."""
+
+    kind: JobKind
+    workspace: WorkspaceId
+    enterprise: str
+    channel: str
+    message: str
+    files: tuple[str, ...]
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that was taken up. ``attempts`` counts this one; ``answering``: an earlier one may have answered already."""
+
+    id: int
+    kind: JobKind
+    workspace: WorkspaceId
+    enterprise: str
+    channel: str
+    message: str
+    files: tuple[str, ...]
+    payload: str
+    attempts: int
+    answering: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptShare:
+    """A share that was delivered earlier: ``file`` is one of those in ``payload``."""
+
+    message: str
+    file: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxDepth:
+    """How much is waiting, and since when (None: nothing is)."""
+
+    waiting: int
+    oldest: datetime | None = None
