@@ -7,69 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from bot import config_parsers as read
 from bot.errors import SettingsError
 
 SLACK_API_URL = "https://slack.com/api/"
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(raw: str) -> int:
-        value = int(raw)
-        if not low <= value <= high:
-            raise ValueError(raw)
-        return value
-
-    parse.__doc__ = f"a whole number from {low} to {high}"
-    return parse
-
-
-def _three_numbers(raw: str) -> tuple[float, float, float]:
-    """three numbers separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
-    red, green, blue = (float(part) for part in raw.split(","))
-    return red, green, blue
-
-
-def _names(raw: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in raw.split(",") if part.strip())
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(raw: str) -> str:
-        if raw.lower() not in choices:
-            raise ValueError(raw)
-        return raw.lower()
-
-    parse.__doc__ = " or ".join(choices)
-    return parse
-
-
-def _path(raw: str) -> Path:
-    return Path(raw).expanduser()
-
-
-def _database_url(raw: str) -> str:
-    """an address that begins with sqlite:/// and names a file"""  # noqa: D403, D400 - becomes part of a sentence
-    if not raw.startswith("sqlite:///") or raw == "sqlite:///":
-        raise ValueError(raw)
-    return raw
-
-
-def _api_url(raw: str) -> str:
-    """an http or https address"""  # noqa: D403, D400 - becomes part of a sentence
-    parts = urlsplit(raw)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(raw)
-    return raw if raw.endswith("/") else raw + "/"
+DEFAULT_PORT = 3000
+SHORTEST_STATE_SECRET = 16
 
 
 def _setting(
-    name: str, meaning: str, *, default: Any, parse: Callable[[str], Any] = _text, unit: str = "", secret: bool = False
+    name: str,
+    meaning: str,
+    *,
+    default: Any,
+    parse: Callable[[str], Any] = read.text,
+    unit: str = "",
+    secret: bool = False,
 ) -> Any:
     about = {"name": name, "meaning": meaning, "parse": parse, "unit": unit, "secret": secret}
     return field(default=default, metadata=about, repr=not secret)
@@ -86,78 +40,146 @@ class Settings:
         default=None,
         secret=True,
     )
+    slack_signing_secret: str | None = _setting(
+        "SLACK_SIGNING_SECRET", "The secret that Slack signs its HTTP requests with", default=None, secret=True
+    )
+    slack_client_id: str | None = _setting(
+        "SLACK_CLIENT_ID", "The app's client id, for installing it in many workspaces", default=None
+    )
+    slack_client_secret: str | None = _setting(
+        "SLACK_CLIENT_SECRET", "The app's client secret, for the same", default=None, secret=True
+    )
+    slack_state_secret: str | None = _setting(
+        "SLACK_STATE_SECRET",
+        "A secret of your own, 16 characters or more; what installations bring, such as tokens, is encrypted with it",
+        default=None,
+        secret=True,
+    )
     slack_api_url: str = _setting(
         "SLACK_API_URL",
         "Where Slack's Web API is; lets the bot talk to a stand-in",
         default=SLACK_API_URL,
-        parse=_api_url,
+        parse=read.api_url,
     )
-    data_dir: Path = _setting("VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=_path)
-    backend: str = _setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=_one_of("embedded"))
+    host: str | None = _setting(
+        "HOST", "Address to listen on; by default 127.0.0.1, or 0.0.0.0 when PORT is set", default=None, parse=read.host
+    )
+    port: int | None = _setting(
+        "PORT",
+        "Port to listen on; by default 3000 with SLACK_SIGNING_SECRET, and none in Socket Mode",
+        default=None,
+        parse=read.integer(0, 65535),
+    )
+    public_base_url: str | None = _setting(
+        "PUBLIC_BASE_URL",
+        "Where the outside reaches this bot, such as https://vsearch.example.com; pictures are shown from there",
+        default=None,
+        parse=read.base_url,
+    )
+    media_ttl_s: int = _setting(
+        "VSEARCH_MEDIA_TTL_S",
+        "Life of a signed link to a picture",
+        default=2_592_000,
+        parse=read.integer(60, 315_360_000),
+        unit="seconds",
+    )
+    data_dir: Path = _setting(
+        "VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=read.path
+    )
+    backend: str = _setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of("embedded"))
     database_url: str | None = _setting(
         "DATABASE_URL",
         "Address (sqlite:///…) of the file for catalogue and vectors, if it is not to be in the data directory",
         default=None,
-        parse=_database_url,
+        parse=read.database_url,
         secret=True,
+    )
+    retention_days: int | None = _setting(
+        "VSEARCH_RETENTION_DAYS",
+        "Age at which images are forgotten; never by default",
+        default=None,
+        parse=read.integer(1, 36_500),
+        unit="days",
+    )
+    admins: tuple[str, ...] = _setting(
+        "VSEARCH_ADMINS",
+        "Slack user ids (comma-separated) of those who may delete any database and image, besides workspace admins",
+        default=(),
+        parse=read.names,
+    )
+    cache_ttl_s: int = _setting(
+        "VSEARCH_CACHE_TTL_S",
+        "How long results are kept for equal searches; 0: not at all",
+        default=600,
+        parse=read.integer(0, 86_400),
+        unit="seconds",
+    )
+    cache_size: int = _setting(
+        "VSEARCH_CACHE_SIZE",
+        "Most results that are kept",
+        default=1000,
+        parse=read.integer(1, 1_000_000),
+        unit="results",
     )
     trusted_hosts: tuple[str, ...] = _setting(
         "VSEARCH_TRUSTED_HOSTS",
         "Hosts (host or host:port, comma-separated) that user URLs may reach although they are private or loopback",
         default=(),
-        parse=_names,
+        parse=read.names,
     )
     max_image_mb: int = _setting(
-        "VSEARCH_MAX_IMAGE_MB", "Largest file that is taken", default=25, parse=_integer(1, 200), unit="MB"
+        "VSEARCH_MAX_IMAGE_MB", "Largest file that is taken", default=25, parse=read.integer(1, 200), unit="MB"
     )
     max_image_megapixels: int = _setting(
         "VSEARCH_MAX_IMAGE_MEGAPIXELS",
         "Largest picture that is decoded",
         default=50,
-        parse=_integer(1, 500),
+        parse=read.integer(1, 500),
         unit="megapixels",
     )
     fetch_timeout_s: int = _setting(
         "VSEARCH_FETCH_TIMEOUT_S",
         "Longest that one download may take",
         default=15,
-        parse=_integer(1, 300),
+        parse=read.integer(1, 300),
         unit="seconds",
     )
     index_memory_mb: int = _setting(
         "VSEARCH_INDEX_MEMORY_MB",
         "Memory for the vectors of all databases together; one that does not fit is searched from disk, more slowly",
         default=512,
-        parse=_integer(1, 1_000_000),
+        parse=read.integer(1, 1_000_000),
         unit="MB",
     )
     threads: int = _setting(
-        "VSEARCH_THREADS", "Threads for pictures and the model; 0: one a core", default=0, parse=_integer(0, 256)
+        "VSEARCH_THREADS", "Threads for pictures and the model; 0: one a core", default=0, parse=read.integer(0, 256)
     )
     model_path: Path | None = _setting(
         "VSEARCH_MODEL_PATH",
         "An ONNX image embedding to use instead of the built-in one (input 1×3×size×size float32)",
         default=None,
-        parse=_path,
+        parse=read.path,
     )
     model_size: int = _setting(
-        "VSEARCH_MODEL_SIZE", "Input side of that model", default=224, parse=_integer(32, 1024), unit="pixels"
+        "VSEARCH_MODEL_SIZE", "Input side of that model", default=224, parse=read.integer(32, 1024), unit="pixels"
     )
     model_mean: tuple[float, float, float] = _setting(
         "VSEARCH_MODEL_MEAN",
         "Mean of red, green, blue that it expects (0 to 1)",
         default=(0.485, 0.456, 0.406),
-        parse=_three_numbers,
+        parse=read.three_numbers,
     )
     model_std: tuple[float, float, float] = _setting(
-        "VSEARCH_MODEL_STD", "Standard deviation of the same", default=(0.229, 0.224, 0.225), parse=_three_numbers
+        "VSEARCH_MODEL_STD", "Standard deviation of the same", default=(0.229, 0.224, 0.225), parse=read.three_numbers
     )
-    log_format: str = _setting("VSEARCH_LOG_FORMAT", "Form of the log", default="text", parse=_one_of("text", "json"))
+    log_format: str = _setting(
+        "VSEARCH_LOG_FORMAT", "Form of the log", default="text", parse=read.one_of("text", "json")
+    )
     log_level: str = _setting(
         "VSEARCH_LOG_LEVEL",
         "Least level that is logged",
         default="info",
-        parse=_one_of("debug", "info", "warning", "error"),
+        parse=read.one_of("debug", "info", "warning", "error"),
     )
 
     @classmethod
@@ -177,9 +199,28 @@ class Settings:
                 problems.append(f"{item.metadata['name']} must be {parse.__doc__}.")
         settings = cls(**values)
         problems.extend(settings._swapped_tokens())
+        problems.extend(settings._half_installations())
         if problems:
             raise SettingsError(tuple(problems))
         return settings
+
+    @property
+    def many_workspaces(self) -> bool:
+        """Whether workspaces install the app through OAuth, each with a token of its own."""
+        return bool(self.slack_client_id and self.slack_client_secret and self.slack_state_secret)
+
+    @property
+    def listen_on(self) -> tuple[str, int]:
+        """Host and port for HTTP."""
+        # A platform that sets PORT, such as Heroku, comes in from outside.
+        host = self.host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - said in .env.example
+        return host, DEFAULT_PORT if self.port is None else self.port
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that may stand in no log."""
+        items = [item for item in dataclasses.fields(self) if item.metadata["secret"]]
+        return tuple(value for item in items if (value := getattr(self, item.name)))
 
     def _swapped_tokens(self) -> Iterator[str]:
         """Slack's tokens tell what they are for; a stand-in's may look any way."""
@@ -191,3 +232,17 @@ class Settings:
         ):
             if token and not token.startswith(prefix):
                 yield f"{name} must be a token that begins with {prefix}."
+
+    def _half_installations(self) -> Iterator[str]:
+        """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""
+        parts = {
+            "SLACK_CLIENT_ID": self.slack_client_id,
+            "SLACK_CLIENT_SECRET": self.slack_client_secret,
+            "SLACK_STATE_SECRET": self.slack_state_secret,
+        }
+        given = [name for name, value in parts.items() if value]
+        missing = [name for name in parts if given and name not in given]
+        if missing and not self.slack_bot_token:
+            yield f"With {' and '.join(given)}, {' and '.join(missing)} must be set too."
+        if self.many_workspaces and self.slack_state_secret and len(self.slack_state_secret) < SHORTEST_STATE_SECRET:
+            yield f"SLACK_STATE_SECRET must have at least {SHORTEST_STATE_SECRET} characters."

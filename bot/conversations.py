@@ -62,7 +62,7 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Work that Slack delivered. ``files`` holds at least one name: with workspace, channel and message it is unique."""
+    """Work that Slack delivered. ``files`` has at least one name, unique with workspace, channel and message."""
 
     kind: JobKind
     workspace: WorkspaceId

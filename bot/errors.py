@@ -11,7 +11,9 @@
     │   ├── AlreadyAdded       the picture is in the database already
     │   ├── ModelMismatch      the database was filled with another model
     │   ├── PictureRefused     not a picture, damaged, or beyond a limit
-    │   └── FetchRefused       the address can't be reached or isn't allowed
+    │   ├── FetchRefused       the address can't be reached or isn't allowed
+    │   ├── CannotListen       start-up: the port is taken, or isn't ours
+    │   └── further ones where they arise: NotAllowed, NoDatabase, SeveralDatabases, LinkRefused, LinkExpired
     ├── BackendError           the search back end failed; the text is for the log
     │   ├── BackendTimeout
     │   ├── BackendRefused
@@ -82,6 +84,10 @@ class PictureRefused(UserError):
 
 class FetchRefused(UserError):
     """An address that can't be reached, or that this bot may not reach."""
+
+
+class CannotListen(UserError):
+    """The address can't be listened on; the text says why, and what to set."""
 
 
 class BackendError(BotError):

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import secrets
+import secrets as randomness
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
-REDACTED = "[redacted]"
+from bot.redaction import Redactor, redact
 
-_SECRETS = re.compile(
-    r"""
-      \bx(?:ox[a-z](?:\.xox[a-z])?|app)-[\w.%-]+          # Slack's tokens
-    | (?<=Bearer\ )[^\s"',}\]]+                           # whatever authorises a request
-    | (?<=[?&]ticket=)[^\s&"']+                           # lets anyone open our Socket Mode connection
-    | (?<=/commands/)[\w/%-]+                             # response URLs: whoever has one can post
-    | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)                     # user:password of a database address
-    """,
-    re.VERBOSE,
-)
+__all__ = ["JsonFormatter", "TextFormatter", "redact", "request_scope", "set_up"]
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
+# The SDK repeats whole payloads at debug level and httpx every address at info; the others tell of their insides.
+_NOISY = (
+    "slack_sdk",
+    "slack_bolt",
+    "aiohttp.access",
+    "httpx",
+    "httpcore",
+    "faiss",
+    "alembic",
+    "PIL",
+    "uvicorn",
+    "starlette",
+)
 
-def redact(text: str) -> str:
-    """The text without what would let a reader act as us."""
-    return _SECRETS.sub(REDACTED, text)
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "color_message"}
 
 
 @contextmanager
 def request_scope() -> Iterator[str]:
     """Give all that is logged inside one request id."""
-    identifier = secrets.token_hex(4)
+    identifier = randomness.token_hex(4)
     token = _request_id.set(identifier)
     try:
         yield identifier
@@ -47,37 +49,53 @@ def request_scope() -> Iterator[str]:
 class TextFormatter(logging.Formatter):
     """For people: time, level, request, logger, message."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Redactor = redact) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s")
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """Redacted after the exception is written out, since it may quote a secret too."""
         record.request_id = _request_id.get()
-        return redact(super().format(record))
+        return self._redact(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """For machines: one object a line."""
+    """For machines: one object a line. What a call passes as ``extra`` stands in it under its own names."""
+
+    def __init__(self, redact: Redactor = redact) -> None:
+        super().__init__()
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         """Redacted field by field, so that the line stays valid JSON."""
-        line = {
+        line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "request_id": _request_id.get(),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": self._redact(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
+            line["exception"] = self._redact(self.formatException(record.exc_info))
+        if record.stack_info:
+            line["stack"] = self._redact(record.stack_info)
+        for name, value in vars(record).items():
+            if name not in _USUAL and name not in line:
+                line[name] = value if isinstance(value, int | float | None) else self._redact.named(name, str(value))
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up(log_format: str = "text", log_level: str = "info") -> None:
-    """Send the log to standard error in the form that the settings ask for."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+class _Handler(logging.StreamHandler[Any]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Say where a line was lost. The library would print its arguments, as they are."""
+        self.stream.write(f"a log line of {record.name} at {record.pathname}:{record.lineno} could not be written\n")
+
+
+def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[str] = ()) -> None:
+    """Send the log to standard error in the form that the settings ask for, without the ``secrets`` (their values)."""
+    hide = Redactor(secrets)
+    handler = _Handler(sys.stderr)
+    handler.setFormatter(JsonFormatter(hide) if log_format == "json" else TextFormatter(hide))
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    # The SDK repeats whole payloads at debug level and httpx every address at info; the others tell of their insides.
-    for noisy in ("slack_sdk", "slack_bolt", "aiohttp.access", "httpx", "httpcore", "faiss", "alembic", "PIL"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,55 +1,170 @@
-"""``/vsearch``: acknowledged at once, then answered to its author through the response URL."""
+"""``/vsearch``: acknowledged at once, then answered to its author alone."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.notices import databases_reply, help_reply, no_database_reply
-from bot.blocks.reply import Reply
-from bot.blocks.results import pictures_reply
-from bot.models import Picture
-from bot.services.lookup import LookupService, NoDatabase
-from handlers import delivery, grammar
+from bot.blocks.notices import (
+    Status,
+    added_reply,
+    created_reply,
+    databases_reply,
+    help_reply,
+    no_database_reply,
+    status_reply,
+    watching_reply,
+)
+from bot.blocks.reply import Reply, notice, small_print
+from bot.blocks.state import SearchState
+from bot.conversations import ChannelBinding, Mode
+from bot.errors import InvalidInput, UserError
+from bot.metrics import Metrics
+from bot.models import DatabaseKey, DatabaseName
+from bot.services.lookup import NoDatabase
+from handlers import grammar
+from handlers.answers import Answers
+from handlers.asking import Asker
+from handlers.desk import Desk
+from handlers.forms import Forms
+from handlers.guard import errors_told, with_progress
 from handlers.payloads import CommandRequest, parse_command
 
-ReadUrl = Callable[[str], Awaitable[Picture]]
-"""Fetches and verifies the picture at an address that a user gave. Raises FetchRefused, PictureRefused."""
+NOT_HERE = "Direct messages with me are always looked up: set this in a channel instead."
 
 
 class CommandListener:
     """What a slash command starts."""
 
-    def __init__(self, lookup: LookupService, read_url: ReadUrl) -> None:
-        self._lookup = lookup
-        self._read_url = read_url
+    def __init__(self, desk: Desk, answers: Answers, forms: Forms, metrics: Metrics) -> None:
+        self._desk = desk
+        self._answers = answers
+        self._forms = forms
+        self._metrics = metrics
 
-    async def on_command(self, ack: AsyncAck, body: Mapping[str, Any], respond: AsyncRespond) -> None:
+    async def on_command(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
         """Any ``/vsearch …``."""
         await ack()
         request = parse_command(body)
         if request is None:
             return
-        await delivery.respond_privately(respond, await self._answer(request))
+        await self.carry_out(as_asker(request, client), request.text, request.trigger_id)
 
-    async def _answer(self, request: CommandRequest) -> Reply:
-        match grammar.parse(request.text):
-            case grammar.Search() as wanted:
-                return await self._search(request, wanted)
-            case grammar.ListDatabases():
-                return databases_reply(await self._lookup.databases(request.workspace))
+    async def carry_out(self, asker: Asker, text: str, trigger_id: str = "") -> None:
+        """Understand a command and answer it."""
+
+        async def tell(sentence: str) -> None:
+            await asker.tell(notice(sentence))
+
+        async with errors_told(tell, self._metrics):
+            try:
+                reply = await with_progress(self._answer(asker, grammar.parse(text), trigger_id), tell)
+            except NoDatabase:
+                reply = no_database_reply(asker.channel)
+            if reply is not None:
+                await asker.tell(reply)
+
+    async def _answer(self, asker: Asker, command: grammar.Command, trigger_id: str) -> Reply | None:
+        """The reply; None where a modal opens in its place. Raises UserError and BackendError."""
+        match command:
+            case grammar.OpenForm() | grammar.DeleteDatabase():
+                return await self._open(asker, command, trigger_id)
+            case grammar.Search() | grammar.Add():
+                return await self._picture(asker, command)
+            case grammar.ListImages() | grammar.DeleteEntity():
+                return await self._images(asker, command)
+            case grammar.Watch() | grammar.Unwatch() | grammar.Status():
+                return await self._channel(asker, command)
+            case grammar.ListDatabases() | grammar.CreateDatabase():
+                return await self._databases(asker, command)
             case grammar.Help(problem):
                 return help_reply(problem)
 
-    async def _search(self, request: CommandRequest, wanted: grammar.Search) -> Reply:
+    async def _images(self, asker: Asker, command: grammar.ListImages | grammar.DeleteEntity) -> Reply:
+        if isinstance(command, grammar.ListImages):
+            return await self._answers.page_of(asker, command.database, command.prefix, command.order)
+        key = await self._answers.database(asker, command.database)
+        return await self._answers.ask_to_delete(asker, key, command.entity)
+
+    async def _databases(self, asker: Asker, command: grammar.ListDatabases | grammar.CreateDatabase) -> Reply:
+        if isinstance(command, grammar.ListDatabases):
+            return databases_reply(await self._desk.databases.all(asker.workspace))
+        key = DatabaseKey(asker.workspace, command.name)
+        return created_reply(await self._desk.databases.create(key, asker.user))
+
+    async def _open(
+        self, asker: Asker, command: grammar.OpenForm | grammar.DeleteDatabase, trigger_id: str
+    ) -> Reply | None:
+        if not trigger_id:
+            # A mention carries none.
+            return help_reply()
+        if isinstance(command, grammar.OpenForm):
+            return await self._forms.open_search(asker, trigger_id)
+        return await self._forms.open_delete_database(asker, trigger_id, command.name)
+
+    async def _picture(self, asker: Asker, command: grammar.Search | grammar.Add) -> Reply:
+        state = await self._source(asker, command.source)
+        key = await self._answers.database(asker, command.database)
+        state = replace(state, database=key.name)
+        if isinstance(command, grammar.Search):
+            state = replace(state, top=command.limit, minimum=command.minimum)
+            return await self._answers.search(asker, asker.alone, [state])
+        added = await self._answers.add(asker, state, key, command.entity, command.note)
+        return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
+
+    async def _source(self, asker: Asker, source: grammar.Source) -> SearchState:
+        if source.url:
+            return SearchState(url=source.url, channel=asker.channel)
+        return await self._desk.finder.newest(asker.workspace, asker.channel, asker.client)
+
+    async def _channel(self, asker: Asker, command: grammar.Watch | grammar.Unwatch | grammar.Status) -> Reply:
+        if isinstance(command, grammar.Status):
+            return await self._status(asker)
+        if asker.channel.startswith("D"):
+            raise InvalidInput(NOT_HERE)
+        if isinstance(command, grammar.Unwatch):
+            binding = await self._desk.watching.unwatch(asker.workspace, asker.channel, asker.user)
+            return watching_reply(binding, None)
+        database = (await self._answers.database(asker, command.database)).name
+        before = (await self._answers.binding(asker)).mode
+        mode = command.mode or (before if before is not Mode.OFF else Mode.LOOKUP)
+        binding = ChannelBinding(asker.workspace, asker.channel, mode, database, command.minimum, asker.user)
+        reply = watching_reply(await self._desk.watching.watch(binding), database)
+        return reply if await self._answers.people(asker).is_here(asker.channel) else with_invitation(reply)
+
+    async def _status(self, asker: Asker) -> Reply:
+        binding = await self._answers.binding(asker)
+        effective: DatabaseName | None
         try:
-            database = await self._lookup.choose(request.workspace, wanted.database)
-        except NoDatabase:
-            return no_database_reply()
-        pictures = [("", partial(self._read_url, wanted.url))]
-        looked = await self._lookup.look_up(database, pictures, limit=wanted.limit, minimum=wanted.minimum)
-        return pictures_reply(looked)
+            effective = (await self._desk.watching.database_of(binding)).name
+        except UserError:
+            effective = None
+        backend, problem = await self._answers.backend()
+        return status_reply(
+            Status(
+                channel=asker.channel,
+                kind_of_place="direct" if asker.channel.startswith("D") else "channel",
+                binding=binding,
+                effective=effective,
+                databases=await self._desk.databases.all(asker.workspace),
+                backend=backend,
+                problem=problem,
+                waiting=(await self._desk.inbox.depth()).waiting,
+            )
+        )
+
+
+def as_asker(request: CommandRequest, client: AsyncWebClient) -> Asker:
+    """Who typed a command, and where."""
+    return Asker(request.workspace, request.user, client, request.channel, request.kind, request.response_url)
+
+
+def with_invitation(reply: Reply) -> Reply:
+    """For a setting that has no effect yet, since the bot doesn't hear the channel."""
+    return replace(
+        reply, blocks=(*reply.blocks, small_print("I'm not in this channel yet: `/invite` me, or I see no images."))
+    )

@@ -12,32 +12,29 @@ from dataclasses import dataclass
 import aiohttp
 from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-    AsyncServerErrorRetryHandler,
-)
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
+from handlers.clients import Clients, web_client
 from handlers.guard import Guard
 from handlers.reconnection import ReconnectingClient
 from handlers.unavailable import SlackUnavailable
 
 log = logging.getLogger(__name__)
 
-CALL_TIMEOUT_S = 15
 CONNECT_TIMEOUT_S = 30
-DRAIN_TIMEOUT_S = 25
-"""Platforms such as Heroku kill a process 30 seconds after SIGTERM."""
+DRAIN_TIMEOUT_S = 10
+"""The jobs under way need some of the 30 seconds, too, after which platforms such as Heroku kill a process."""
 
 PING_INTERVAL_S = 10
 """A connection that has answered none for four times as long is replaced."""
+
+DELIVERIES = frozenset({"events_api", "slash_commands", "interactive"})
 
 OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to start one for yours."
 
@@ -57,17 +54,6 @@ class Identity:
     bot_id: str
 
 
-def web_client(token: str, base_url: str) -> AsyncWebClient:
-    """A client of the Web API that waits out rate limits and hiccups."""
-    # Without these handlers only lost connections are tried again.
-    handlers = [
-        AsyncConnectionErrorRetryHandler(),
-        AsyncRateLimitErrorRetryHandler(max_retry_count=2),
-        AsyncServerErrorRetryHandler(max_retry_count=2),
-    ]
-    return AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=[*handlers])
-
-
 async def identify(client: AsyncWebClient) -> Identity:
     """Ask Slack whose token it is. Raises SlackUnavailable."""
     answer = await _start_call(client, "auth.test", "SLACK_BOT_TOKEN", "team_id")
@@ -80,35 +66,21 @@ async def identify(client: AsyncWebClient) -> Identity:
     )
 
 
-def bolt_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
-    """A Bolt app of one workspace, with nothing attached yet."""
-    token = client.token
-    # The token is handed out by authorize: on the app's own client, Bolt would warn that it is not used there.
-    client.token = None
-    known = AuthorizeResult(
-        enterprise_id=identity.enterprise,
-        team_id=identity.workspace,
-        bot_user_id=identity.bot_user,
-        bot_id=identity.bot_id,
-        bot_token=token,
-    )
-
-    async def authorize(team_id: str | None) -> AuthorizeResult | None:
-        # One app-level token receives for every workspace that the app is installed in. With None, Bolt acknowledges
-        # what is not ours and goes no further: Slack stops delivering to apps that leave too much unacknowledged.
-        return known if team_id in {None, identity.workspace} else None
-
+def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | None) -> AsyncApp:
+    """A Bolt app with nothing attached yet. Without a signing secret it takes what Socket Mode brings."""
     # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
     bolt_log.addFilter(_unexpected)
-    # The signing secret is for HTTP; empty, it keeps Bolt from looking for one in the environment.
     return AsyncApp(
         name="vsearch",
         logger=bolt_log,
+        # Its token is handed out by authorize: on the app's own client, Bolt would warn that it is not used there.
         client=client,
-        authorize=authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
+        authorize=clients.authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
         user_facing_authorize_error_message=OTHER_WORKSPACE,
-        signing_secret="",
+        # Empty, it keeps Bolt from looking for one in the environment.
+        signing_secret=signing_secret or "",
+        request_verification_enabled=signing_secret is not None,
     )
 
 
@@ -118,8 +90,11 @@ def _unexpected(record: logging.LogRecord) -> bool:
 
 
 @asynccontextmanager
-async def socket_mode(app: AsyncApp, guard: Guard, app_token: str, base_url: str) -> AsyncIterator[None]:
+async def socket_mode(
+    app: AsyncApp, guard: Guard, app_token: str, base_url: str, metrics: Metrics | None = None
+) -> AsyncIterator[None]:
     """Inside, Slack's deliveries reach the app. On the way out, what was taken is finished. Raises SlackUnavailable."""
+    counted = metrics or NullMetrics()
     client = web_client(app_token, base_url)
     answer = await _start_call(client, "apps.connections.open", "SLACK_APP_TOKEN", "url")
     socket = ReconnectingClient(app_token, app.logger, client, ping_interval=PING_INTERVAL_S)
@@ -131,6 +106,7 @@ async def socket_mode(app: AsyncApp, guard: Guard, app_token: str, base_url: str
         with guard.counted():
             started = time.time()
             await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
+            counted.acknowledged(request.type if request.type in DELIVERIES else "other", time.time() - started)
 
     socket.socket_mode_request_listeners.append(handle)
     try:

@@ -1,60 +1,138 @@
-"""Replies to Slack, by its three ways: into a thread, to one person in a channel, to a command's author."""
+"""Replies to Slack, by its ways: into a thread, to one person in a channel, directly, or by a response URL."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.blocks.degrade import without_pictures
 from bot.blocks.limits import Block
 from bot.blocks.reply import Reply
+from handlers.conversations import UNREACHABLE
 
 log = logging.getLogger(__name__)
 
-_TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+RESPONSE_TIMEOUT_S = 10
+REPLIES_A_PAGE = 200
+MOST_PAGES = 5
+HTTP_OK = 200
+
+_TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
+
+Send = Callable[[str, list[Block] | None], Awaitable[Any]]
 
 
-async def post_in_thread(client: AsyncWebClient, channel: str, thread_ts: str, reply: Reply) -> None:
-    """Answer for all to see. Raises SlackApiError."""
+async def _send(send: Send, reply: Reply) -> None:
+    """Send the blocks; should Slack refuse them, without pictures; at last the text alone. Raises SlackApiError."""
+    attempts = [reply.blocks, without_pictures(reply.blocks), None]
+    for place, blocks in enumerate(attempts):
+        if place and blocks == attempts[place - 1]:
+            continue
+        try:
+            await send(reply.text, None if blocks is None else list(blocks))
+        except SlackApiError as error:
+            code = error.response.get("error")
+            if code not in _TOO_MUCH or blocks is None:
+                raise
+            log.warning("Slack refused the blocks (%s): sending less", code)
+        else:
+            return
 
-    async def post(blocks: list[Block] | None) -> None:
+
+async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> None:
+    """Answer for all to see, in a thread if one is named. Raises SlackApiError and what the network raises."""
+
+    async def send(text: str, blocks: list[Block] | None) -> None:
         await client.chat_postMessage(
             channel=channel,
-            thread_ts=thread_ts,
-            text=reply.text,
+            thread_ts=thread_ts or None,
+            text=text,
             blocks=blocks,
             # An unfurled link of ours would come back to us as a changed message, and pictures would appear twice.
             unfurl_links=False,
             unfurl_media=False,
         )
 
+    await _send(send, reply)
+
+
+async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, marker: str) -> bool:
+    """Whether an answer that ends a block's id with this marker is in the thread. No, where we may not look."""
+    cursor = ""
     try:
-        await post(list(reply.blocks))
+        for _ in range(MOST_PAGES):
+            answer = await client.conversations_replies(
+                channel=channel, ts=thread_ts, limit=REPLIES_A_PAGE, cursor=cursor
+            )
+            for message in answer.get("messages") or ():
+                if any(str(block.get("block_id")).endswith(f":{marker}") for block in message.get("blocks") or ()):
+                    return True
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                break
+    except UNREACHABLE as error:
+        # Rather twice than not at all.
+        log.warning("the thread could not be read (%s): answering, perhaps again", type(error).__name__)
+    return False
+
+
+async def whisper(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
+    """Tell one person in a channel; directly, where the bot may not speak. Raises SlackApiError."""
+
+    async def send(text: str, blocks: list[Block] | None) -> None:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts or None, text=text, blocks=blocks
+        )
+
+    try:
+        await _send(send, reply)
     except SlackApiError as error:
-        if error.response.get("error") not in _TOO_MUCH:
-            raise
-        log.error("Slack refused the blocks (%s): sending the text alone", error.response.get("error"))  # noqa: TRY400
-        await post(None)
+        log.info("a whisper was refused (%s): writing directly", error.response.get("error"))
+        await post(client, user, reply)
 
 
-async def whisper(client: AsyncWebClient, body: Mapping[str, Any], reply: Reply) -> None:
-    """Tell the author of an event, where it happened. Raises SlackApiError."""
-    event = body.get("event") or {}
-    channel, user = event.get("channel"), event.get("user")
-    if not channel or not user:
-        return
-    thread_ts = event.get("thread_ts") or None
-    await client.chat_postEphemeral(
-        channel=channel, user=user, thread_ts=thread_ts, text=reply.text, blocks=list(reply.blocks)
+async def respond(
+    response_url: str, reply: Reply, *, public: bool = False, replace: bool = False, thread_ts: str = ""
+) -> bool:
+    """Answer by a response URL, which takes five of these within half an hour; whether it took this one."""
+    blocks = reply.blocks
+    body: dict[str, Any] = {
+        "text": reply.text,
+        "response_type": "in_channel" if public else "ephemeral",
+        "replace_original": replace,
+    }
+    if thread_ts:
+        body["thread_ts"] = thread_ts
+    status, problem = await _send_webhook(response_url, body | {"blocks": list(blocks)})
+    if status != HTTP_OK and any(code in problem for code in _TOO_MUCH):
+        log.warning("Slack refused the blocks: sending no pictures")
+        status, problem = await _send_webhook(response_url, body | {"blocks": list(without_pictures(blocks))})
+    if status != HTTP_OK:
+        # The answer's text may repeat what was sent.
+        log.warning("a response URL answered %s", status)
+    return status == HTTP_OK
+
+
+async def dismiss(response_url: str) -> None:
+    """Take the ephemeral message away that a button was pressed in."""
+    await _send_webhook(response_url, {"delete_original": True})
+
+
+async def _send_webhook(response_url: str, body: dict[str, Any]) -> tuple[int, str]:
+    """Status (0: no answer came) and text of the answer."""
+    # Not for lost connections: what was posted before one broke would be posted again.
+    webhook = AsyncWebhookClient(
+        response_url, timeout=RESPONSE_TIMEOUT_S, retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)]
     )
-
-
-async def respond_privately(respond: AsyncRespond, reply: Reply) -> None:
-    """Answer a command to its author alone. A response URL takes five of these, within half an hour."""
-    answer = await respond(text=reply.text, blocks=list(reply.blocks), response_type="ephemeral")
-    if answer.status_code != 200:  # noqa: PLR2004
-        log.error("the response URL answered %s", answer.status_code)
+    try:
+        answer = await webhook.send_dict(body)
+    except UNREACHABLE as error:
+        log.warning("a response URL did not answer (%s)", type(error).__name__)
+        return 0, ""
+    return answer.status_code, answer.body

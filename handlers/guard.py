@@ -10,24 +10,32 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 
-from bot.blocks.reply import notice
 from bot.errors import BackendError, UserError
 from bot.logs import request_scope
-from handlers import delivery
+from bot.metrics import Metrics
+from handlers.failures import code_of
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 Listener = Callable[..., Awaitable[None]]
 
-FAILED = "Something went wrong on my side, so this could not be looked up. Please try again in a minute."
+Tell = Callable[[str], Awaitable[None]]
+"""Says one sentence to the person who asked."""
+
+FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
 BUSY = "The image search can't be reached right now. Please try again in a minute."
+STILL_AT_IT = "Still at it: this takes a little longer than usual …"
+
+PROGRESS_AFTER_S = 2.5
 
 REMEMBERED = 100_000
 REMEMBERED_S = 60 * 60
@@ -35,7 +43,7 @@ REMEMBERED_S = 60 * 60
 
 
 class Guard:
-    """Wraps listeners, which take ``body`` and whatever is needed to answer: ``respond``, or ``client``."""
+    """Wraps listeners, and counts what is under way."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._seen: TTLCache[Hashable, bool] = TTLCache(REMEMBERED, REMEMBERED_S, clock)
@@ -87,31 +95,49 @@ class Guard:
 async def _run(listen: Listener, arguments: dict[str, Any]) -> str:
     try:
         await listen(**arguments)
-    except UserError as error:
-        await _tell(arguments, str(error))
-        return "refused"
-    except BackendError:
-        log.exception("the search back end failed")
-        await _tell(arguments, BUSY)
-        return "failed"
     except SlackApiError as error:
-        # Its text repeats the whole response; the code says enough. What is no JSON has none.
-        code = error.response.get("error") or getattr(error.response, "status_code", "no code")
-        log.error("Slack refused: %s", code)  # noqa: TRY400
-        return "failed"
+        # Its text repeats the whole response; the code says enough.
+        log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
     except Exception:
         log.exception("a listener failed")
-        await _tell(arguments, FAILED)
-        return "failed"
-    return "done"
+    else:
+        return "done"
+    return "failed"
 
 
-async def _tell(arguments: dict[str, Any], sentence: str) -> None:
-    """One sentence to the person whose doing it was, and to nobody else."""
+@asynccontextmanager
+async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
+    """Whatever goes wrong inside becomes one sentence to the person whose doing it was, and to nobody else."""
     try:
-        if "respond" in arguments:
-            await delivery.respond_privately(arguments["respond"], notice(sentence))
-        else:
-            await delivery.whisper(arguments["client"], arguments["body"], notice(sentence))
+        yield
+    except UserError as error:
+        await _tell(tell, str(error))
+    except BackendError as error:
+        log.exception("the search back end failed")
+        metrics.backend_error(type(error).__name__)
+        await _tell(tell, BUSY)
+    except SlackApiError as error:
+        log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
+        await _tell(tell, FAILED)
+    except Exception:
+        log.exception("a request failed")
+        await _tell(tell, FAILED)
+
+
+async def _tell(tell: Tell, sentence: str) -> None:
+    try:
+        await tell(sentence)
     except Exception:
         log.exception("the person could not be told")
+
+
+async def with_progress(work: Awaitable[T], tell: Tell, after_s: float = PROGRESS_AFTER_S) -> T:
+    """The work's result; if it takes long, the person is told once that it goes on."""
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=after_s)
+        if not done:
+            await _tell(tell, STILL_AT_IT)
+        return await task
+    finally:
+        task.cancel()

@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
 
+from handlers.actions import ActionListener
 from handlers.commands import CommandListener
-from handlers.events import ShareListener
-from handlers.guard import Guard
+from handlers.guard import Guard, Listener
+from handlers.home import HomeListener
+from handlers.intake import Intake
+from handlers.mentions import MentionListener
+from handlers.shortcuts import ShortcutListener
+from handlers.views import ViewListener
 
 COMMAND = "/vsearch"
 MESSAGE = "message"
+MENTION = "app_mention"
+HOME = "app_home_opened"
+
+EVENTS = frozenset({MENTION, HOME, "app_uninstalled", "tokens_revoked", "team_access_revoked", "file_deleted"})
+"""Besides messages. Those that no listener here names are what the intake keeps."""
+
+_ANY = re.compile(".*", re.DOTALL)
 
 
-def register(app: AsyncApp, guard: Guard, *, shares: ShareListener, commands: CommandListener) -> None:
-    """Attach the listeners to a Bolt app."""
+def register(
+    app: AsyncApp,
+    guard: Guard,
+    *,
+    intake: Intake,
+    commands: CommandListener,
+    mentions: MentionListener,
+    actions: ActionListener,
+    views: ViewListener,
+    shortcuts: ShortcutListener,
+    home: HomeListener,
+) -> None:
+    """Attach everything to a Bolt app."""
+    app.use(intake.keep)
     app.command(COMMAND)(guard.wrap(commands.on_command))
-    app.event(MESSAGE)(guard.wrap(shares.on_message))
-    app.event(re.compile(".*"))(_ignore)
+    app.event(MENTION)(guard.wrap(mentions.on_mention))
+    app.event(HOME)(guard.wrap(home.on_opened))
+    app.event(_ANY)(_ignore)
+    app.action(_ANY)(guard.wrap(actions.on_action))
+    app.view_submission(_ANY)(guard.wrap(views.on_submission))
+    app.shortcut(_ANY)(guard.wrap(shortcuts.on_shortcut))
+    # What is left, such as a closed modal or a command of another name, is acknowledged too: Slack repeats the one
+    # and shows an error for the other, and neither helps anybody.
+    _rest(app, _acknowledge)
 
 
 async def _ignore() -> None:
     """For events that an app may be subscribed to beyond our manifest: Slack repeats what nobody acknowledges."""
+
+
+async def _acknowledge(ack: AsyncAck, body: Mapping[str, Any]) -> None:
+    await ack(options=[]) if body.get("type") == "block_suggestion" else await ack()
+
+
+def _rest(app: AsyncApp, listener: Listener) -> None:
+    app.view_closed(_ANY)(listener)
+    app.options(_ANY)(listener)
+    app.command(_ANY)(listener)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,6 +13,8 @@ from bot.errors import FetchRefused, PictureRefused
 from bot.images import formats
 from bot.models import Picture
 from handlers.payloads import FileState, SharedFile, parse_file
+
+T = TypeVar("T")
 
 STUB_DELAYS_S = (0.5, 1.0, 2.0)
 """Slack needs a moment to look at an upload; after these it is told to the person."""
@@ -24,27 +27,35 @@ NO_ACCESS = "I can't open that file: Slack doesn't let me see it here."
 Download = Callable[[str, str], Awaitable[bytes]]
 """Address and token to the file's bytes. Raises FetchRefused."""
 
-Normalise = Callable[[bytes], Awaitable[Picture]]
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class PictureReader(Protocol):
+    """Bytes to pictures, off the event loop."""
+
+    async def picture(self, data: bytes) -> Picture:
+        """The verified picture. Raises PictureRefused."""
+        ...
+
+    async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
+        """The same, and the JPEG that is kept. Raises PictureRefused."""
+        ...
 
 
 class SharedFiles:
     """Pictures of files that people shared."""
 
-    def __init__(
-        self, download: Download, normalise: Normalise, *, most_bytes: int, sleep: Sleep = asyncio.sleep
-    ) -> None:
+    def __init__(self, download: Download, *, most_bytes: int, sleep: Sleep = asyncio.sleep) -> None:
         self._download = download
-        self._normalise = normalise
         self._most_bytes = most_bytes
         self._sleep = sleep
 
-    async def picture(self, file: SharedFile, token: str) -> Picture:
-        """Fetch and verify a file that was resolved. Raises FetchRefused, PictureRefused."""
+    async def read(self, file: SharedFile, token: str, decode: Callable[[bytes], Awaitable[T]]) -> T:
+        """Fetch and decode a file that was resolved. Raises FetchRefused, PictureRefused."""
         refusal: PictureRefused | None = None
         for url in self._copies(file):
             try:
-                return await self._normalise(await self._download(url, token))
+                return await decode(await self._download(url, token))
             except PictureRefused as error:
                 # What we can't decode or is too large, Slack may have made a rendition of. The reason that
                 # is told is the first: it is about what the person shared.

@@ -1,24 +1,42 @@
-"""Slack's limits for messages, and how an answer is kept inside them."""
+"""Slack's limits for messages, modals and App Home, and how what we say is kept inside them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Block = dict[str, Any]
 
 MESSAGE_BLOCKS = 50
+VIEW_BLOCKS = 100
 SECTION_TEXT = 3000
 HEADER_TEXT = 150
+BUTTON_TEXT = 75
+LABEL_TEXT = 2000
+PLACEHOLDER_TEXT = 150
+OPTION_TEXT = 75
+VIEW_TITLE = 24
+CONFIRM_TITLE = 100
+CONFIRM_TEXT = 300
+CONFIRM_BUTTON = 30
+ALT_TEXT = 2000
+IMAGE_URL = 3000
+OPTIONS = 100
+"""Of a select without groups, or of one group; there may be as many groups."""
+
 MESSAGE_TEXT = 3000
 """Top-level text may have 40,000, but it only serves notifications and screen readers."""
 
 TOTAL_CHARACTERS = 12_000
 """Undocumented: Slack answers msg_blocks_too_long from about 13,200 characters on."""
 
-_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+VIEW_BYTES = 250_000
+"""Slack answers view_too_large beyond that, so that a select holds far fewer options than its groups would take."""
+
+# The last two ranges turn text around, and what follows it too: a file can be named so that a sentence reads otherwise.
+_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def length(text: str) -> int:
@@ -40,7 +58,7 @@ def shorten(text: str, most: int) -> str:
 
 
 def sendable(text: str) -> str:
-    """Without the control characters and lone surrogates that can't be encoded or shown."""
+    """Without the control characters and lone surrogates that can't be encoded or shown, or that turn text around."""
     return _UNSENDABLE.sub("", text).strip()
 
 
@@ -49,14 +67,18 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def fit(groups: Sequence[Sequence[Block]], closing: Callable[[int], Iterable[Block]]) -> tuple[Block, ...]:
-    """As many groups as fit, in order, none of them cut; ``closing`` is told how many were left out."""
-    for kept in range(len(groups), -1, -1):
-        blocks = [block for group in groups[:kept] for block in group]
-        blocks += closing(len(groups) - kept)
-        if len(blocks) <= MESSAGE_BLOCKS and size(blocks) <= TOTAL_CHARACTERS:
+def fit(most: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block, ...]:
+    """The largest message: ``build`` is asked for one with as many parts as fit, up to ``most``, none of them cut."""
+    for parts in range(min(most, MESSAGE_BLOCKS), -1, -1):
+        blocks = build(parts)
+        if fits(blocks):
             return tuple(blocks)
     return ()
+
+
+def fits(blocks: Sequence[Block]) -> bool:
+    """Whether Slack takes them in one message."""
+    return len(blocks) <= MESSAGE_BLOCKS and size(blocks) <= TOTAL_CHARACTERS
 
 
 def size(blocks: Sequence[Block]) -> int:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.blocks.ids import BlockId
-from bot.blocks.limits import HEADER_TEXT, MESSAGE_TEXT, SECTION_TEXT, Block, escape, sendable, shorten
+from bot.blocks.limits import (
+    BUTTON_TEXT,
+    CONFIRM_BUTTON,
+    CONFIRM_TEXT,
+    CONFIRM_TITLE,
+    HEADER_TEXT,
+    MESSAGE_TEXT,
+    SECTION_TEXT,
+    Block,
+    escape,
+    shorten,
+)
+from bot.blocks.wording import SENTENCE_SHOWN, one_line, prose
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,30 +29,75 @@ class Reply:
     blocks: tuple[Block, ...]
 
 
-def notice(sentence: str) -> Reply:
-    """One sentence of ours that may quote somebody; nothing in it becomes a mention or a link."""
-    # Escaping makes text up to five times longer.
-    text = escape(shorten(sendable(sentence), MESSAGE_TEXT // 5)) or "That did not work."
-    return Reply(text, (section(text, BlockId.NOTICE),))
+def notice(sentence: str, block_id: str = BlockId.NOTICE) -> Reply:
+    """One sentence of ours that may quote somebody; nothing in it becomes a mention, a link or emphasis."""
+    text = escape(shorten(one_line(sentence), SENTENCE_SHOWN)) or "That did not work."
+    return Reply(text, (section(prose(sentence) or text, block_id),))
 
 
-def section(mrkdwn: str, block_id: BlockId | None = None) -> Block:
+def told(mrkdwn: str, *blocks: Block) -> Reply:
+    """Text that is ours or was escaped, and what stands below it."""
+    return Reply(shorten(mrkdwn, MESSAGE_TEXT), (section(mrkdwn, BlockId.NOTICE), *blocks))
+
+
+def section(mrkdwn: str, block_id: str = "") -> Block:
     """A paragraph of text that is ours or was escaped."""
-    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": shorten(mrkdwn, SECTION_TEXT)}}
-    return block if block_id is None else block | {"block_id": str(block_id)}
+    return _named({"type": "section", "text": _mrkdwn(mrkdwn)}, block_id)
 
 
-def small_print(mrkdwn: str, block_id: BlockId | None = None) -> Block:
+def small_print(mrkdwn: str, block_id: str = "") -> Block:
     """A line in small grey letters, of text that is ours or was escaped."""
-    block: Block = {"type": "context", "elements": [{"type": "mrkdwn", "text": shorten(mrkdwn, SECTION_TEXT)}]}
-    return block if block_id is None else block | {"block_id": str(block_id)}
+    return _named({"type": "context", "elements": [_mrkdwn(mrkdwn)]}, block_id)
 
 
 def verbatim(text: str, most: int) -> Block:
     """Somebody's text as it is: plain_text knows no mentions, links, emphasis or emoji codes."""
-    return {"type": "context", "elements": [{"type": "plain_text", "text": shorten(text, most), "emoji": False}]}
+    return {"type": "context", "elements": [plain(text, most)]}
 
 
 def heading(text: str) -> Block:
     """A line in large letters, verbatim."""
-    return {"type": "header", "text": {"type": "plain_text", "text": shorten(text, HEADER_TEXT), "emoji": False}}
+    return {"type": "header", "text": plain(text, HEADER_TEXT)}
+
+
+def plain(text: str, most: int) -> Block:
+    """A text object that shows each character as it is."""
+    return {"type": "plain_text", "text": shorten(text, most), "emoji": False}
+
+
+def button(text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
+    """Something to press; ``style`` is primary, danger or nothing."""
+    element: Block = {
+        "type": "button",
+        "text": plain(text, BUTTON_TEXT),
+        "action_id": str(action_id),
+        "value": value,
+    }
+    if style:
+        element["style"] = style
+    return element if confirm is None else element | {"confirm": confirm}
+
+
+def confirmation(title: str, text: str, yes: str, no: str) -> Block:
+    """The question that Slack asks before it tells us of a press."""
+    return {
+        "title": plain(title, CONFIRM_TITLE),
+        "text": plain(text, CONFIRM_TEXT),
+        "confirm": plain(yes, CONFIRM_BUTTON),
+        "deny": plain(no, CONFIRM_BUTTON),
+        "style": "danger",
+    }
+
+
+def buttons(elements: Sequence[Block], block_id: str = "") -> Block:
+    """Things to press, beside each other where there is room."""
+    return _named({"type": "actions", "elements": list(elements)}, block_id)
+
+
+def _mrkdwn(text: str) -> Block:
+    # Verbatim: else Slack makes links of what looks like an address.
+    return {"type": "mrkdwn", "text": shorten(text, SECTION_TEXT), "verbatim": True}
+
+
+def _named(block: Block, block_id: str) -> Block:
+    return block | {"block_id": str(block_id)} if block_id else block

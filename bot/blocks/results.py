@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.blocks.ids import BlockId
-from bot.blocks.limits import Block, fit, sendable
-from bot.blocks.reply import Reply, heading, notice, section, small_print, verbatim
-from bot.models import DatabaseInfo, ImageRecord, Match
+from bot.blocks.limits import MESSAGE_TEXT, Block, fit, fits, shorten
+from bot.blocks.matches import NOTE_SHOWN, PLAINLY, Found, Shown, match_blocks, remarks, result_buttons
+from bot.blocks.records import PictureRef
+from bot.blocks.reply import Reply, buttons, heading, notice, section, small_print
+from bot.blocks.wording import count, count_images, one_line, person, score_text, size_of
 
-NOTE_SHOWN = 300
+__all__ = ["Found", "LookedUp", "PictureRef", "Shown", "count_images", "pictures_reply", "score_text", "search_reply"]
+
+BESIDE_EACH_OTHER = 3
+"""Buttons in a row: a phone shows no more of them."""
+
 MATCHES_OF_EACH = 3
 """Of each picture, when one message had several: the rest would bury the others."""
-
-_USER = re.compile(r"[UW][A-Z0-9]{1,30}", re.ASCII)
-_PERMALINK = re.compile(r"https?://[^\s<>|]{1,500}")
-
-
-class Ranked(Protocol):
-    """One match with its place and what the catalogue knows of it."""
-
-    @property
-    def rank(self) -> int: ...  # noqa: D102 - see the class
-    @property
-    def match(self) -> Match: ...  # noqa: D102
-    @property
-    def record(self) -> ImageRecord | None: ...  # noqa: D102
-
-
-class Found(Protocol):
-    """What a search found."""
-
-    @property
-    def database(self) -> DatabaseInfo: ...  # noqa: D102 - see the class
-    @property
-    def matches(self) -> Sequence[Ranked]: ...  # noqa: D102
-    @property
-    def weaker(self) -> int: ...  # noqa: D102
 
 
 class LookedUp(Protocol):
@@ -53,109 +33,168 @@ class LookedUp(Protocol):
     def problem(self) -> str: ...  # noqa: D102
 
 
-def search_reply(found: Found) -> Reply:
-    """The answer for one picture."""
-    groups = [_match(ranked) for ranked in found.matches]
+def search_reply(found: Found, shown: Shown = PLAINLY, marker: str = "") -> Reply:
+    """The answer for one picture, or a page of it. ``marker`` names the first block, to know the message again."""
+    total, start, window = len(found.matches), 0, found.matches
+    if shown.state is not None:
+        start, top = max(0, shown.state.offset), max(1, shown.state.top)
+        window = found.matches[start : start + top]
+    groups = [match_blocks(ranked, shown.pictures) for ranked in window]
 
-    def closing(left_out: int) -> list[Block]:
-        return _left_out(found, left_out)
+    def build(kept: int) -> list[Block]:
+        end = start + kept
+        elements, problem = result_buttons(
+            shown,
+            onward=end if end < total else None,
+            back=max(0, start - shown.state.top) if shown.state and start else None,
+        )
+        sentences = [*remarks(found, shown), *([problem] if problem else [])]
+        if not elements and end < total:
+            sentences.insert(0, f"{count(total - end, 'more match', 'more matches')} did not fit.")
+        return [
+            section(_summary(found, start, kept), _summary_id(marker)),
+            *_sharer(shown),
+            *(block for group in groups[:kept] for block in group),
+            *_small(sentences, BlockId.LEFT_OUT),
+            *_rows(elements),
+        ]
 
-    summary = section(_summary(found), BlockId.SUMMARY)
-    return Reply(_headline(found), fit([[summary], *groups], closing))
+    return Reply(_headline(found, start), fit(len(groups), build))
 
 
-def pictures_reply(pictures: Sequence[LookedUp]) -> Reply:
+def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = (), marker: str = "") -> Reply:
     """The one answer for a message: with a single picture that of a search, else a part for each."""
+    ways = [*shown, *[PLAINLY] * (len(pictures) - len(shown))]
     if len(pictures) == 1:
         (only,) = pictures
-        return notice(only.problem) if only.found is None else search_reply(only.found)
-    groups = [_picture(number, picture) for number, picture in enumerate(pictures, start=1)]
+        if only.found is None:
+            return notice(only.problem, _summary_id(marker, BlockId.NOTICE))
+        return search_reply(only.found, ways[0], marker)
     headlines = [
         f"{number}. {'Not looked up.' if picture.found is None else _headline(picture.found)}"
         for number, picture in enumerate(pictures, start=1)
     ]
-
-    def closing(left_out: int) -> list[Block]:
-        more = f"The answers for {_count(left_out, 'more picture')} don't fit in one message: share fewer at once."
-        return [small_print(more, BlockId.LEFT_OUT)] if left_out else []
-
-    return Reply("\n".join(headlines), fit(groups, closing))
-
-
-def score_text(score: float) -> str:
-    """``9.8/10``. Cut, not rounded: 8.96 must not pass for the 9 that means a proven copy."""
-    tenths = math.floor(score * 10 + 1e-6)
-    return f"{tenths // 10}/10" if tenths % 10 == 0 else f"{tenths / 10:.1f}/10"
-
-
-def count_images(number: int) -> str:
-    """``1 image``, ``1,234 images``."""
-    return _count(number, "image")
+    first = [section(_looked_up_in(pictures), _summary_id(marker)), *(_sharer(ways[0]) if ways else [])]
+    blocks: tuple[Block, ...] = ()
+    for measure in _MEASURES:
+        parts = [
+            _part(number, picture, way, measure)
+            for number, (picture, way) in enumerate(zip(pictures, ways, strict=False), start=1)
+        ]
+        blocks = (*first, *(block for part in parts for block in part))
+        if fits(blocks):
+            break
+    else:
+        blocks = _as_many_as_fit(first, parts)
+    return Reply(shorten("\n".join(headlines), MESSAGE_TEXT), blocks)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """How much of each picture's answer is shown, when one message had several."""
+
+    matches: int
+    note: int
+    buttons: int
+    pictures: bool = True
 
 
-def _headline(found: Found) -> str:
+_MEASURES = (
+    _Measure(MATCHES_OF_EACH, NOTE_SHOWN, 4),
+    _Measure(2, 150, 4),
+    _Measure(1, 150, 4),
+    _Measure(1, 0, 4),
+    _Measure(1, 0, 1),
+    _Measure(1, 0, 0),
+    _Measure(1, 0, 0, pictures=False),
+)
+
+
+def _part(number: int, picture: LookedUp, shown: Shown, measure: _Measure) -> list[Block]:
+    name = one_line(picture.name)
+    title = heading(f"{number}. {name}" if name else f"Picture {number}")
+    found = picture.found
+    if found is None:
+        return [title, *notice(picture.problem, f"{BlockId.NOTICE}_{number}").blocks]
+    window = found.matches[: measure.matches]
+    pictures = shown.pictures if measure.pictures else {}
+    elements, problem = result_buttons(shown, onward=0 if len(window) < len(found.matches) else None)
+    sentences = [*remarks(found, shown), *([problem] if problem else [])]
+    blocks = [title, section(_summary(found, 0, len(window)))]
+    for ranked in window:
+        blocks += match_blocks(ranked, pictures, measure.note)
+    blocks += _small(sentences, f"{BlockId.LEFT_OUT}_{number}")
+    chosen = elements[: measure.buttons]
+    return [*blocks, buttons(chosen, f"{BlockId.BUTTONS}_{number}")] if chosen else blocks
+
+
+def _as_many_as_fit(first: list[Block], parts: list[list[Block]]) -> tuple[Block, ...]:
+    def build(kept: int) -> list[Block]:
+        blocks = [*first, *(block for part in parts[:kept] for block in part)]
+        if kept < len(parts):
+            rest = count(len(parts) - kept, "more picture")
+            blocks.append(small_print(f"The answers for {rest} don't fit in one message: share fewer at once."))
+        return blocks
+
+    return fit(len(parts), build)
+
+
+def _headline(found: Found, start: int = 0) -> str:
     name = found.database.key.name
     if not found.matches:
-        return f"Nothing close in {name}."
+        return f"Nothing in {name} that can be shown here." if found.hidden else f"Nothing close in {name}."
+    if start:
+        return f"More matches in {name}."
     best = found.matches[0].match
     return f"Best match in {name}: {best.entity}, {score_text(best.score)}, {best.verdict}."
 
 
-def _summary(found: Found) -> str:
-    name, images = found.database.key.name, count_images(found.database.images)
-    if found.matches:
-        many = "Best match" if len(found.matches) == 1 else f"The {len(found.matches)} best matches"
-        return f"*{many}* in `{name}` ({images})"
+def _summary(found: Found, start: int, kept: int) -> str:
+    where, total = size_of(found.database), len(found.matches)
+    if not kept:
+        return f"There are no more matches in {where}." if total else _nothing(found)
+    if start:
+        which = f"Match {start + 1}" if kept == 1 else f"Matches {start + 1} to {start + kept}"
+        return f"*{which} of {total}* in {where}"
+    best = "best" if kept == 1 else f"{kept} best"
+    if kept < total:
+        return f"*The {best} of {total} matches* in {where}"
+    return f"*Best match* in {where}" if kept == 1 else f"*The {best} matches* in {where}"
+
+
+def _nothing(found: Found) -> str:
+    where = size_of(found.database)
+    if found.hidden:
+        return f"There is nothing in {where} that I can show here."
     if not found.database.images and not found.weaker:
-        return f"`{name}` holds no images yet, so there is nothing to compare this with."
-    return f"Nothing close in `{name}` ({images})."
+        return f"`{found.database.key.name}` holds no images yet, so there is nothing to compare this with."
+    return f"Nothing close in {where}."
 
 
-def _match(ranked: Ranked) -> list[Block]:
-    match = ranked.match
-    verdict = str(match.verdict)
-    if match.edits:
-        verdict += f": {', '.join(match.edits)}"
-    lines = [f"*{ranked.rank}.*  `{match.entity}`  ·  *{score_text(match.score)}*  ·  {verdict}"]
-    if ranked.record is not None:
-        lines.append(_provenance(ranked.record))
-    note = sendable(match.note)
-    return [section("\n".join(lines)), *([verbatim(note, NOTE_SHOWN)] if note else [])]
+def _looked_up_in(pictures: Sequence[LookedUp]) -> str:
+    names = {
+        picture.found.database.key: f"`{picture.found.database.key.name}`" for picture in pictures if picture.found
+    }
+    if not names:
+        return f"*{count(len(pictures), 'picture')}*, none of which could be looked up"
+    where = ", ".join(list(names.values())[:BESIDE_EACH_OTHER]) + (", …" if len(names) > BESIDE_EACH_OTHER else "")
+    return f"*{count(len(pictures), 'picture')}* looked up in {where}"
 
 
-def _provenance(record: ImageRecord) -> str:
-    day = f"{record.added_at:%Y-%m-%d}"
-    # Slack writes the day in the reader's own time zone.
-    parts = [f"added <!date^{int(record.added_at.timestamp())}^{{date_short_pretty}}|{day}>"]
-    if _USER.fullmatch(record.added_by):
-        parts[0] += f" by <@{record.added_by}>"
-    if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
-        parts.append(f"<{record.origin.permalink}|original message>")
-    line = "  ·  ".join(parts)
-    return line[0].upper() + line[1:]
+def _summary_id(marker: str, otherwise: str = BlockId.SUMMARY) -> str:
+    return f"{BlockId.SUMMARY}:{marker}" if marker else otherwise
 
 
-def _left_out(found: Found, not_fitting: int) -> list[Block]:
-    sentences = []
-    if not_fitting:
-        sentences.append(f"{_count(not_fitting, 'more match').replace('matchs', 'matches')} did not fit.")
-    if found.weaker:
-        noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
-        sentences.append(f"{found.weaker} {noun} left out; `min:0` in a `/vsearch` shows more.")
-    return [small_print(" ".join(sentences), BlockId.LEFT_OUT)] if sentences else []
+def _sharer(shown: Shown) -> list[Block]:
+    somebody = person(shown.shared_by)
+    return [small_print(f"{somebody} shared this.")] if somebody else []
 
 
-def _picture(number: int, picture: LookedUp) -> list[Block]:
-    name = sendable(picture.name)
-    title = heading(f"{number}. {name}" if name else f"Picture {number}")
-    if picture.found is None:
-        return [title, *({**block, "block_id": f"notice_{number}"} for block in notice(picture.problem).blocks)]
-    shown = picture.found.matches[:MATCHES_OF_EACH]
-    blocks = [title, section(_summary(picture.found))]
-    for ranked in shown:
-        blocks += _match(ranked)
-    return blocks
+def _small(sentences: Sequence[str], block_id: str) -> list[Block]:
+    return [small_print(" ".join(sentences), block_id)] if sentences else []
+
+
+def _rows(elements: Sequence[Block]) -> list[Block]:
+    first, rest = elements[:BESIDE_EACH_OTHER], elements[BESIDE_EACH_OTHER:]
+    rows = [buttons(first, BlockId.BUTTONS)] if first else []
+    return [*rows, buttons(rest, f"{BlockId.BUTTONS}_more")] if rest else rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from bot.errors import InvalidInput
@@ -30,15 +30,15 @@ class Carried:
         """Back from text. Raises InvalidInput for what no version of ours wrote."""
         try:
             given: Any = json.loads(text) if isinstance(text, str) else None
-            if not isinstance(given, dict):
-                raise TypeError(type(given))
-            defaults = cls()
-            for item in fields(cls):
-                if item.name in given and type(given[item.name]) is not type(getattr(defaults, item.name)):
-                    # JSON has one kind of number.
-                    given[item.name] = type(getattr(defaults, item.name))(given[item.name])
-            return cls(**given)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
+            given = None
+        if not isinstance(given, dict):
+            raise InvalidInput(STALE)
+        defaults = cls()
+        try:
+            # JSON has one kind of number.
+            return cls(**{name: type(getattr(defaults, name))(value) for name, value in given.items()})
+        except (AttributeError, ValueError, TypeError):
             raise InvalidInput(STALE) from None
 
 

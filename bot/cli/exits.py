@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from bot.errors import InvalidInput, SettingsError, UnknownDatabase, UnknownEntity, UserError
+from bot.errors import CannotListen, InvalidInput, SettingsError, UnknownDatabase, UnknownEntity, UserError
 from handlers.unavailable import SlackUnavailable
 
 
@@ -17,12 +17,14 @@ class ExitCode(IntEnum):
     SETTINGS = 3
     SLACK = 4
     NOT_FOUND = 5
+    LISTEN = 6
     INTERRUPTED = 130
 
 
 SUMMARY = (
     "Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 3 the settings don't fit, "
-    "4 Slack can't be reached or refused the token, 5 there is no such database or entity, 130 interrupted."
+    "4 Slack can't be reached or refused the token, 5 there is no such database or entity, "
+    "6 the address can't be listened on, 130 interrupted."
 )
 
 
@@ -44,6 +46,7 @@ _CODES: dict[type[Exception], ExitCode] = {
     UnknownEntity: ExitCode.NOT_FOUND,
     NoDatabase: ExitCode.NOT_FOUND,
     InvalidInput: ExitCode.USAGE,
+    CannotListen: ExitCode.LISTEN,
 }
 
 

@@ -122,7 +122,7 @@ class Session:
 
     def serve(self) -> None:
         """Be the bot until told to stop."""
-        from bot.app import serve  # noqa: PLC0415 - as above
+        from bot.serving import serve  # noqa: PLC0415 - as above
 
         serve(self.settings())
 

@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 
 from bot.adapters.base import VisualSearch
 from bot.errors import AlreadyAdded, BotError, UnknownDatabase
+from bot.metrics import Metrics, NullMetrics
 from bot.models import DatabaseKey, DataId, EntityId, ImageRecord, Note, Picture, SlackOrigin
 from bot.services.databases import find_database
 from bot.storage.base import Storage
+
+_NO_METRICS = NullMetrics()
 
 
 def _now() -> datetime:
@@ -38,10 +41,17 @@ Outcome = ImageRecord | AlreadyAdded
 class AddService:
     """One use case: keep a picture so that searches find it."""
 
-    def __init__(self, visual: VisualSearch, storage: Storage, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        visual: VisualSearch,
+        storage: Storage,
+        clock: Callable[[], datetime] = _now,
+        metrics: Metrics = _NO_METRICS,
+    ) -> None:
         self._visual = visual
         self._storage = storage
         self._clock = clock
+        self._metrics = metrics
 
     async def add(
         self,
@@ -81,7 +91,10 @@ class AddService:
                 present[digest] = image.entity
                 fresh.append(image)
         kept = iter(await self._keep_or_tell(key, fresh))
-        return [double or next(kept) for double in doubles]
+        outcomes = [double or next(kept) for double in doubles]
+        for outcome in outcomes:
+            self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
+        return outcomes
 
     async def _keep_or_tell(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from bot.models import MAX_PAGE, DatabaseKey, ImageRecord, Order, Page, PageRequest
+from bot.errors import UnknownEntity
+from bot.models import MAX_PAGE, DatabaseKey, EntityId, ImageRecord, Order, Page, PageRequest
 from bot.services.databases import find_database
 from bot.storage.base import Catalogue
 
@@ -19,6 +20,14 @@ class ListingService:
         """A page of records. Raises UnknownDatabase (with a near name, if there is one) and InvalidInput."""
         await find_database(self._catalogue, key)
         return await self._catalogue.page(key, request)
+
+    async def entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
+        """All images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""
+        await find_database(self._catalogue, key)
+        records = await self._catalogue.of_entity(key, entity)
+        if not records:
+            raise UnknownEntity(entity, key.name)
+        return records
 
     async def everything(
         self, key: DatabaseKey, order: Order = Order.NEWEST_FIRST, entity_prefix: str = ""

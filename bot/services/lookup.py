@@ -46,6 +46,23 @@ class Looked:
     problem: str = ""
 
 
+async def choose_database(
+    catalogue: Catalogue, workspace: WorkspaceId, named: DatabaseName | None = None
+) -> DatabaseKey:
+    """The database that is meant: the named one, or the only one.
+
+    Raises UnknownDatabase, NoDatabase, SeveralDatabases.
+    """
+    databases = await catalogue.databases(workspace)
+    if not databases:
+        raise NoDatabase
+    if named is not None:
+        return (await find_database(catalogue, DatabaseKey(workspace, named))).key
+    if len(databases) > 1:
+        raise SeveralDatabases(databases)
+    return databases[0].key
+
+
 class LookupService:
     """One use case: pictures from anywhere to what is known of them."""
 
@@ -61,14 +78,7 @@ class LookupService:
 
     async def choose(self, workspace: WorkspaceId, named: DatabaseName | None = None) -> DatabaseKey:
         """The database that is meant. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
-        databases = await self._catalogue.databases(workspace)
-        if not databases:
-            raise NoDatabase
-        if named is not None:
-            return (await find_database(self._catalogue, DatabaseKey(workspace, named))).key
-        if len(databases) > 1:
-            raise SeveralDatabases(databases)
-        return databases[0].key
+        return await choose_database(self._catalogue, workspace, named)
 
     async def look_up(
         self,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.adapters.base import VisualSearch
-from bot.errors import InvalidInput
+from bot.cache import Cached, NullResults, Results
+from bot.errors import BackendError, InvalidInput, UserError
+from bot.metrics import Metrics, NullMetrics
 from bot.models import DatabaseInfo, DatabaseKey, ImageRecord, Match, Picture, checked_limit
 from bot.services.databases import find_database
 from bot.storage.base import Catalogue
@@ -17,6 +19,8 @@ DEFAULT_MINIMUM = 5.0
 """Under this, matches are left out unless asked for."""
 
 TOP_SCORE = 10.0
+
+_NO_RESULTS, _NO_METRICS = NullResults(), NullMetrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class SearchResult:
     """What a search found.
 
     ``weaker`` counts the matches that came under the minimum and were left out, ``hidden`` those that the readers may
-    not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache.
+    not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache. ``weaker_records``:
+    what the catalogue knows of the weaker ones, for whoever decides which of them the readers may know of.
     """
 
     database: DatabaseInfo
@@ -42,14 +47,30 @@ class SearchResult:
     seconds: float
     hidden: int = 0
     cached_at: datetime | None = None
+    weaker_records: tuple[ImageRecord, ...] = ()
+
+
+def checked_minimum(minimum: float) -> float:
+    """A least score, 0 to 10. Raises InvalidInput."""
+    if not 0 <= minimum <= TOP_SCORE:
+        raise InvalidInput("A least score is a number from 0 to 10.")
+    return minimum
 
 
 class SearchService:
     """One use case: look a picture up."""
 
-    def __init__(self, visual: VisualSearch, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        visual: VisualSearch,
+        catalogue: Catalogue,
+        cache: Results = _NO_RESULTS,
+        metrics: Metrics = _NO_METRICS,
+    ) -> None:
         self._visual = visual
         self._catalogue = catalogue
+        self._cache = cache
+        self._metrics = metrics
 
     async def search(
         self,
@@ -64,14 +85,45 @@ class SearchService:
         Raises UnknownDatabase (with a near name, if there is one), InvalidInput and BackendError.
         """
         checked_limit(limit)
-        if not 0 <= minimum <= TOP_SCORE:
-            raise InvalidInput("A least score is a number from 0 to 10.")
+        checked_minimum(minimum)
+        outcome, started = "failed", time.perf_counter()
+        try:
+            result = await self._result(key, picture, limit, minimum)
+        except UserError:
+            outcome = "refused"
+            raise
+        else:
+            outcome = "found" if result.matches else "nothing"
+            return result
+        finally:
+            self._metrics.searched(outcome, time.perf_counter() - started)
+
+    async def _result(self, key: DatabaseKey, picture: Picture, limit: int, minimum: float) -> SearchResult:
         started = time.perf_counter()
         info = await find_database(self._catalogue, key)
-        found = await self._visual.search(key, picture, limit)
+        answer = await self._matches(info, picture, limit)
+        # What is known of a match is never cached: privacy is judged by it.
+        found = answer.matches
+        records = await self._catalogue.records(key, [match.data_id for match in found]) if found else {}
         shown = [match for match in found if match.score >= minimum]
-        records = await self._catalogue.records(key, [match.data_id for match in shown]) if shown else {}
-        ranked = tuple(
-            RankedMatch(rank, match, records.get(match.data_id)) for rank, match in enumerate(shown, start=1)
+        weaker = [match for match in found if match.score < minimum]
+        return SearchResult(
+            info,
+            tuple(RankedMatch(rank, match, records.get(match.data_id)) for rank, match in enumerate(shown, start=1)),
+            len(weaker),
+            time.perf_counter() - started,
+            cached_at=answer.kept_at,
+            weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
         )
-        return SearchResult(info, ranked, len(found) - len(shown), time.perf_counter() - started)
+
+    async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:
+        async def search() -> tuple[Match, ...]:
+            try:
+                return await self._visual.search(info.key, picture, limit)
+            except BackendError as error:
+                self._metrics.backend_error(type(error).__name__)
+                raise
+
+        # A write to the database makes another revision; a new database of the same name has another birthday.
+        key = (info.key, info.created_at, info.revision, picture.digest, limit)
+        return await self._cache.get(key, search)

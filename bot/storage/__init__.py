@@ -1,1 +1,1 @@
-"""Durable data: the catalogue and the pictures."""
+"""Durable data: the catalogue, the pictures, and what the bot keeps of Slack."""

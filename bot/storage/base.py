@@ -34,8 +34,12 @@ class Catalogue(Protocol):
         """The workspaces that were connected or own a database."""
         ...
 
-    async def adopt(self, workspace: WorkspaceId) -> None:
+    async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
         """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
+        ...
+
+    async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
+        """The workspaces of an Enterprise Grid organisation that were connected."""
         ...
 
     async def add(self, record: ImageRecord) -> None:
@@ -70,6 +74,10 @@ class Catalogue(Protocol):
 
     async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
         """The image with these pixels."""
+        ...
+
+    async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
+        """The images of an entity, oldest first."""
         ...
 
     async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:

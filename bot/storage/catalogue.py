@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 
 from bot.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.models import (
@@ -17,28 +17,22 @@ from bot.models import (
     DataId,
     EntityId,
     ImageRecord,
-    Note,
     Page,
     PageRequest,
-    SlackOrigin,
     WorkspaceId,
 )
 from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
+from bot.storage.records import columns_of, database_id_of, database_infos, find_database, in_groups, record_of
 from bot.storage.schema import databases, embedded_databases, images, workspaces
 
-T = TypeVar("T")
-MAX_VARIABLES = 500
-
 # An add runs these: made once, they cost little more than the driver's own work.
-_DATABASE_ID = select(databases.c.id).where(
-    databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called")
-)
 _TOUCH = update(databases).where(databases.c.id == bindparam("database")).values(revision=databases.c.revision + 1)
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
 _NEW_IMAGE = insert(images)
+_ANYWHERE = select(images, databases.c.workspace, databases.c.name).join(databases)
 
 
 class SqlCatalogue:
@@ -52,7 +46,7 @@ class SqlCatalogue:
         """Note a new database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
-            if _find(connection, key) is not None:
+            if find_database(connection, key) is not None:
                 raise DatabaseExists(key.name)
             values = {"workspace": key.workspace, "name": str(key.name), "created_by": created_by, "revision": 0}
             connection.execute(insert(databases).values(**values, created_at=self._clock()))
@@ -63,7 +57,7 @@ class SqlCatalogue:
         """Forget a database and its records."""
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(databases).where(databases.c.id == _found(connection, key)))
+            connection.execute(delete(databases).where(databases.c.id == database_id_of(connection, key)))
 
         await self._database.write(work)
 
@@ -71,7 +65,7 @@ class SqlCatalogue:
         """The workspace's databases with their sizes, by name."""
 
         def work(connection: Connection) -> tuple[DatabaseInfo, ...]:
-            return tuple(_infos(connection, databases.c.workspace == workspace))
+            return tuple(database_infos(connection, databases.c.workspace == workspace))
 
         return await self._database.read(work)
 
@@ -79,7 +73,7 @@ class SqlCatalogue:
         """One database. Raises UnknownDatabase."""
 
         def work(connection: Connection) -> DatabaseInfo:
-            for info in _infos(connection, _is(key)):
+            for info in database_infos(connection, _is(key)):
                 return info
             raise UnknownDatabase(key.name)
 
@@ -94,7 +88,16 @@ class SqlCatalogue:
 
         return await self._database.read(work)
 
-    async def adopt(self, workspace: WorkspaceId) -> None:
+    async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
+        """The workspaces of an Enterprise Grid organisation that were connected."""
+
+        def work(connection: Connection) -> tuple[WorkspaceId, ...]:
+            query = select(workspaces.c.id).where(workspaces.c.enterprise == enterprise).order_by(workspaces.c.id)
+            return tuple(WorkspaceId(name) for name in connection.execute(query).scalars())
+
+        return await self._database.read(work)
+
+    async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
         """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
         if workspace == LOCAL:
             return
@@ -102,7 +105,10 @@ class SqlCatalogue:
         def work(connection: Connection) -> None:
             known = set(connection.execute(select(workspaces.c.id)).scalars())
             if workspace not in known:
-                connection.execute(insert(workspaces).values(id=workspace, connected_at=self._clock()))
+                values = {"id": workspace, "enterprise": enterprise, "connected_at": self._clock()}
+                connection.execute(insert(workspaces).values(**values))
+            elif enterprise:
+                connection.execute(update(workspaces).where(workspaces.c.id == workspace).values(enterprise=enterprise))
             if not known - {workspace}:
                 _move_local(connection, workspace)
 
@@ -112,11 +118,11 @@ class SqlCatalogue:
         """Note an image. Raises AlreadyAdded if the database has the same picture (``digest``)."""
 
         def work(connection: Connection) -> None:
-            database_id = _found(connection, record.database)
+            database_id = database_id_of(connection, record.database)
             entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
             if entity is not None:
                 raise AlreadyAdded(record.database.name, entity)
-            connection.execute(_NEW_IMAGE, {"database_id": database_id, **_columns(record)})
+            connection.execute(_NEW_IMAGE, {"database_id": database_id, **columns_of(record)})
             _touch(connection, database_id)
 
         await self._database.defer(work)
@@ -135,7 +141,7 @@ class SqlCatalogue:
         wanted = list(digests)
 
         def work(connection: Connection) -> dict[str, EntityId]:
-            found = select(column, images.c.entity).where(images.c.database_id == _found(connection, key))
+            found = select(column, images.c.entity).where(images.c.database_id == database_id_of(connection, key))
             return {
                 digest: EntityId(entity)
                 for some in in_groups(wanted)
@@ -149,11 +155,11 @@ class SqlCatalogue:
         wanted = list(data_ids)
 
         def work(connection: Connection) -> dict[DataId, ImageRecord]:
-            in_database = select(images).where(images.c.database_id == _found(connection, key))
+            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
             found: dict[DataId, ImageRecord] = {}
             for some in in_groups(wanted):
                 for row in connection.execute(in_database.where(images.c.data_id.in_(some))):
-                    found[DataId(row.data_id)] = _record(key, row)
+                    found[DataId(row.data_id)] = record_of(key, row)
             return found
 
         return await self._database.read(work)
@@ -162,8 +168,8 @@ class SqlCatalogue:
         """A page of records. Raises InvalidInput for a token that is not one of ours."""
 
         def work(connection: Connection) -> Page[ImageRecord]:
-            owner = Owner(_found(connection, key), key)
-            return read_page(connection, images, owner, request, lambda row: _record(key, row))
+            owner = Owner(database_id_of(connection, key), key)
+            return read_page(connection, images, owner, request, lambda row: record_of(key, row))
 
         return await self._database.read(work)
 
@@ -173,7 +179,7 @@ class SqlCatalogue:
         """Forget an entity's images (or one of them); what went."""
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            database_id = _found(connection, key)
+            database_id = database_id_of(connection, key)
             wanted = [images.c.database_id == database_id, images.c.entity == str(entity)]
             if data_id is not None:
                 wanted.append(images.c.data_id == data_id)
@@ -181,41 +187,85 @@ class SqlCatalogue:
             if rows:
                 connection.execute(delete(images).where(*wanted))
                 _touch(connection, database_id)
-            return tuple(_record(key, row) for row in rows)
+            return tuple(record_of(key, row) for row in rows)
 
         return await self._database.write(work)
 
+    async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
+        """Whether people learn that an image matched which they may not see."""
 
-def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts that fit into one statement: databases bound the number of variables."""
-    for start in range(0, len(items), MAX_VARIABLES):
-        yield items[start : start + MAX_VARIABLES]
+        def work(connection: Connection) -> None:
+            wanted = databases.c.id == database_id_of(connection, key)
+            connection.execute(update(databases).where(wanted).values(hints_at_hidden=hints_at_hidden))
+
+        await self._database.write(work)
+
+    async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
+        """The image with these pixels."""
+
+        def work(connection: Connection) -> ImageRecord | None:
+            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
+            row = connection.execute(in_database.where(images.c.digest == digest)).first()
+            return None if row is None else record_of(key, row)
+
+        return await self._database.read(work)
+
+    async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
+        """The images of an entity, oldest first."""
+
+        def work(connection: Connection) -> tuple[ImageRecord, ...]:
+            in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
+            of_entity = in_database.where(images.c.entity == str(entity))
+            rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id))
+            return tuple(record_of(key, row) for row in rows)
+
+        return await self._database.read(work)
+
+    async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
+        """The images made of a Slack file, in any of the workspace's databases."""
+        made = (databases.c.workspace == workspace) & (images.c.slack_file == file_id)
+        return await self._anywhere(_ANYWHERE.where(made).order_by(images.c.id))
+
+    async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
+        """The images made of a message's files, in any of the workspace's databases."""
+        made = (databases.c.workspace == workspace) & (images.c.slack_message == message_ts)
+        return await self._anywhere(_ANYWHERE.where(made, images.c.slack_channel == channel).order_by(images.c.id))
+
+    async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
+        """Some of the images that are older, oldest first, in any workspace."""
+        older = _ANYWHERE.where(images.c.created_at < moment)
+        return await self._anywhere(older.order_by(images.c.created_at, images.c.id).limit(limit))
+
+    async def _anywhere(self, query: Select[Any]) -> tuple[ImageRecord, ...]:
+        def work(connection: Connection) -> tuple[ImageRecord, ...]:
+            return tuple(
+                record_of(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row)
+                for row in connection.execute(query)
+            )
+
+        return await self._database.read(work)
+
+    async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
+        """Whether any of the workspace's databases has the picture."""
+        query = select(images.c.id).join(databases).where(images.c.digest == digest, databases.c.workspace == workspace)
+        row = await self._database.read(lambda connection: connection.execute(query.limit(1)).first())
+        return row is not None
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        """No longer count the workspace as connected; its databases are deleted before."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(workspaces).where(workspaces.c.id == workspace))
+
+        await self._database.defer(work)
 
 
 def _is(key: DatabaseKey) -> ColumnElement[bool]:
     return (databases.c.workspace == key.workspace) & (databases.c.name == str(key.name))
 
 
-def _find(connection: Connection, key: DatabaseKey) -> int | None:
-    return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
-
-
-def _found(connection: Connection, key: DatabaseKey) -> int:
-    database_id = _find(connection, key)
-    if database_id is None:
-        raise UnknownDatabase(key.name)
-    return database_id
-
-
 def _touch(connection: Connection, database_id: int) -> None:
     connection.execute(_TOUCH, {"database": database_id})
-
-
-def _infos(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[DatabaseInfo]:
-    size = select(func.count()).select_from(images).where(images.c.database_id == databases.c.id).scalar_subquery()
-    for row in connection.execute(select(databases, size.label("size")).where(wanted).order_by(databases.c.name)):
-        key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
-        yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision)
 
 
 def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
@@ -227,45 +277,3 @@ def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
     for table in both:
         moving = (table.c.workspace == LOCAL) & table.c.name.not_in(taken)
         connection.execute(update(table).where(moving).values(workspace=workspace))
-
-
-def _columns(record: ImageRecord) -> dict[str, Any]:
-    origin = record.origin
-    return {
-        "data_id": record.data_id,
-        "entity": str(record.entity),
-        "note": str(record.note),
-        "digest": record.digest,
-        "source_digest": record.source_digest,
-        "fingerprint": record.fingerprint,
-        "width": record.width,
-        "height": record.height,
-        "created_at": record.added_at,
-        "added_by": record.added_by,
-        "source_name": record.source_name,
-        "slack_file": origin.file_id if origin else None,
-        "slack_channel": origin.channel if origin else None,
-        "slack_message": origin.message_ts if origin else None,
-        "slack_permalink": origin.permalink if origin else None,
-    }
-
-
-def _record(key: DatabaseKey, row: Row[Any]) -> ImageRecord:
-    origin = None
-    if row.slack_file is not None:
-        origin = SlackOrigin(row.slack_file, row.slack_channel, row.slack_message, row.slack_permalink)
-    return ImageRecord(
-        database=key,
-        data_id=DataId(row.data_id),
-        entity=EntityId(row.entity),
-        note=Note(row.note),
-        digest=row.digest,
-        source_digest=row.source_digest,
-        fingerprint=row.fingerprint,
-        width=row.width,
-        height=row.height,
-        added_at=row.created_at,
-        added_by=row.added_by,
-        source_name=row.source_name,
-        origin=origin,
-    )

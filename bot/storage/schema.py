@@ -69,6 +69,7 @@ workspaces = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("connected_at", UtcTime, nullable=False),
+    Column("enterprise", String(64), nullable=False, server_default=""),
 )
 
 databases = Table(

@@ -6,18 +6,25 @@ import asyncio
 import sqlite3
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import BackendDown
 from bot.storage import sqlite
+from bot.storage.bindings import SqlChannelBindings
 from bot.storage.catalogue import SqlCatalogue
 from bot.storage.database import Database
+from bot.storage.inbox import SqlInbox
+from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
 from bot.storage.pictures import FilePictures
+from bot.storage.thumbnails import SqlThumbnails
 from bot.storage.vectors import SqlVectors
+
+if TYPE_CHECKING:
+    from bot.storage.installations import SqlInstallations, SqlOAuthStates
 
 READERS = 4
 
@@ -29,6 +36,10 @@ class SqlStorage:
         self._database = database
         self._pictures = pictures
         self._catalogue = SqlCatalogue(database)
+        self._bindings = SqlChannelBindings(database)
+        self._inbox = SqlInbox(database)
+        self._thumbnails = SqlThumbnails(database)
+        self._keyring = SqlKeyring(database)
         self._vectors = SqlVectors(database)
 
     @classmethod
@@ -63,9 +74,42 @@ class SqlStorage:
         return self._pictures
 
     @property
+    def bindings(self) -> SqlChannelBindings:
+        """What was set for channels."""
+        return self._bindings
+
+    @property
+    def inbox(self) -> SqlInbox:
+        """Work that waits."""
+        return self._inbox
+
+    @property
+    def thumbnails(self) -> SqlThumbnails:
+        """What was uploaded to Slack."""
+        return self._thumbnails
+
+    @property
+    def keyring(self) -> SqlKeyring:
+        """Shared secrets."""
+        return self._keyring
+
+    @property
     def vectors(self) -> SqlVectors:
         """The embedded engine's rows."""
         return self._vectors
+
+    def installations(self, secret: str) -> SqlInstallations:
+        """Who installed the app; ``secret`` seals their tokens."""
+        from bot.storage.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack
+        from bot.storage.sealing import Sealer  # noqa: PLC0415
+
+        return SqlInstallations(self._database, Sealer(secret))
+
+    def oauth_states(self) -> SqlOAuthStates:
+        """What an install in progress has to bring back."""
+        from bot.storage.installations import SqlOAuthStates  # noqa: PLC0415
+
+        return SqlOAuthStates(self._database)
 
     def unit(self) -> AbstractAsyncContextManager[None]:
         """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 
 from bot.errors import DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
-from bot.storage.catalogue import in_groups
 from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
+from bot.storage.records import in_groups
 from bot.storage.schema import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.app import App, build
 from bot.config import Settings
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.slack_app import App, build
 from handlers.connection import socket_mode
 from tests.fakes.slack import FakeSlack
 
@@ -85,6 +85,7 @@ async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
 async def fill(app: App, name: str, **pictures: bytes) -> None:
     """Make a database of these pictures, by entity."""
     services = app.services
+    assert app.identity is not None
     key = DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(name))
     await services.databases.create(key)
     for entity, content in pictures.items():

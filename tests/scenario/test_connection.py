@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SlackUnavailable, build
 from bot.config import Settings
+from bot.slack_app import build
 from handlers import reconnection
+from handlers.unavailable import SlackUnavailable
 from tests.fakes.slack import FakeSlack
 from tests.scenario.conftest import Start
 

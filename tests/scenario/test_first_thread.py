@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from bot.app import App, SlackUnavailable, build, serve
 from bot.config import Settings
 from bot.errors import BackendDown, SettingsError
+from bot.serving import serve
+from bot.slack_app import App, build
 from handlers import shared_files
 from handlers.connection import socket_mode
+from handlers.unavailable import SlackUnavailable
 from tests.fakes.slack import FakeSlack, Message
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.fakes.slack.server import GENERAL, SOMEONE

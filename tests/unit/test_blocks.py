@@ -1,93 +1,60 @@
-"""Answers: what they say, and that Slack takes them whatever the data is."""
+"""Answers to searches: what they say, and that Slack takes them whatever the data is."""
 
 import dataclasses
-import json
-import random
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks import limits
-from bot.blocks.notices import databases_reply, help_reply, no_database_reply, several_databases_reply
-from bot.blocks.reply import Reply, notice
-from bot.blocks.results import pictures_reply, score_text, search_reply
-from bot.models import (
-    MAX_NOTE,
-    DatabaseInfo,
-    DatabaseKey,
-    DatabaseName,
-    DataId,
-    Edit,
-    EntityId,
-    ImageRecord,
-    Match,
-    Note,
-    SlackOrigin,
-    Verdict,
-    WorkspaceId,
-)
+from bot.blocks.ids import ActionId
+from bot.blocks.matches import Shown
+from bot.blocks.records import PictureRef
+from bot.blocks.reply import Reply
+from bot.blocks.results import pictures_reply, search_reply
+from bot.blocks.state import SearchState
+from bot.blocks.wording import score_text
+from bot.models import MAX_NOTE, DataId
 from bot.services.lookup import Looked
-from bot.services.search import RankedMatch, SearchResult
-from tests.fakes.slack import block_kit
-from tests.fakes.slack.web_api import message_problem
+from bot.services.search import SearchResult
+from tests.unit.answers import (
+    ADDED,
+    HOSTILE,
+    check,
+    match,
+    mrkdwn,
+    pressable,
+    ranked,
+    result,
+    results,
+    shown,
+    texts,
+)
 
-KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
-ADDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
-HOSTILE = "<@U1> <!channel> <https://evil.example|click> *bold* _it_ ~no~ `code` & > :smile:"
-
-
-def match(note: str = "", *, entity: str = "valve_0042", score: float = 9.8, origin: str = "") -> RankedMatch:
-    found = Match(DataId("1"), EntityId(entity), Note(note), score, Verdict.EDITED, (Edit.CROPPED, Edit.MIRRORED))
-    where = SlackOrigin("F1", "C1", "1.2", origin) if origin else None
-    record = ImageRecord(
-        KEY, found.data_id, found.entity, found.note, "d", "s", b"", 10, 10, ADDED, added_by="U0ADDER", origin=where
-    )
-    return RankedMatch(1, found, record)
-
-
-def result(*matches: RankedMatch, images: int = 1234, weaker: int = 0) -> SearchResult:
-    return SearchResult(DatabaseInfo(KEY, images, ADDED), matches, weaker, 0.05)
+STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2", thread="1.2", database="parts", top=5)
+PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 
-def shown(reply: Reply) -> str:
-    return json.dumps(reply.blocks, ensure_ascii=False)
-
-
-def check(reply: Reply) -> None:
-    assert message_problem({"text": reply.text, "blocks": list(reply.blocks)}) == ""
-    assert block_kit.length(reply.text) <= limits.MESSAGE_TEXT
-    for text in [reply.text, *mrkdwn(list(reply.blocks))]:
-        assert "<!channel" not in text
-        assert "<!here" not in text
-        assert "<@U1>" not in text
-    json.dumps([reply.text, reply.blocks], ensure_ascii=False).encode()
-
-
-def mrkdwn(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        own = [value["text"]] if value.get("type") == "mrkdwn" else []
-        return own + [text for child in value.values() for text in mrkdwn(child)]
-    return [text for child in value for text in mrkdwn(child)] if isinstance(value, list) else []
+def carried(reply: Reply, text: str) -> SearchState:
+    return SearchState.decode(pressable(reply.blocks)[text]["value"])
 
 
 def test_a_match_is_told_in_full() -> None:
-    reply = search_reply(result(match("Ball valve, DN 25", origin="https://fake.slack.com/archives/C1/p12")))
+    reply = search_reply(result(match("Ball valve, DN 25", origin="https://fake.slack.com/archives/C1/p12?a=1&b=2")))
+    check(reply)
     text = shown(reply)
     for part in (
         "`parts` (1,234 images)",
         "`valve_0042`",
-        "9.8/10",
+        "*9.8/10*",
         "edited copy: cropped, mirrored",
         "Ball valve, DN 25",
         "<@U0ADDER>",
         f"<!date^{int(ADDED.timestamp())}^{{date_short_pretty}}|2026-11-23>",
-        "<https://fake.slack.com/archives/C1/p12|original message>",
+        "<https://fake.slack.com/archives/C1/p12?a=1&amp;b=2|original message>",
     ):
         assert part in text
     assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy."
+    assert pressable(reply.blocks) == {}
 
 
 def test_nothing_close_is_said_plainly_with_what_was_left_out() -> None:
@@ -100,6 +67,21 @@ def test_nothing_close_is_said_plainly_with_what_was_left_out() -> None:
 
 def test_an_empty_database_is_named_as_such() -> None:
     assert "holds no images yet" in shown(search_reply(result(images=0)))
+
+
+def test_what_these_readers_may_not_see_is_counted_and_no_lie_is_told() -> None:
+    several = search_reply(result(match(), hidden=2))
+    assert "2 more matches are from places that not everybody here can see." in shown(several)
+    alone = search_reply(result(hidden=1), Shown(private=True))
+    assert alone.text == "Nothing in parts that can be shown here."
+    assert "Nothing close" not in shown(alone)
+    assert "1 more match is from a place that you can't see." in shown(alone)
+
+
+def test_an_answer_from_the_cache_says_so() -> None:
+    text = shown(search_reply(result(match(), cached_at=ADDED)))
+    stamp = int(ADDED.timestamp())
+    assert f"From the cache, as of <!date^{stamp}^{{date_short_pretty}} at {{time}}|2026-11-23 12:00 UTC>." in text
 
 
 @pytest.mark.parametrize(
@@ -116,17 +98,112 @@ def test_a_note_is_shown_as_it_is_and_does_nothing() -> None:
     check(reply)
 
 
-def test_a_sentence_that_quotes_somebody_mentions_nobody() -> None:
-    check(notice(f"I don't know “{HOSTILE}”."))
-    check(help_reply(f"I don't know “{HOSTILE}”."))
-
-
-def test_a_false_permalink_or_user_is_left_out() -> None:
+def test_a_false_permalink_user_or_picture_is_left_out() -> None:
     odd = match(origin="https://x|y> <!channel>")
     assert odd.record is not None
     odd = dataclasses.replace(odd, record=dataclasses.replace(odd.record, added_by="U1> <!channel>"))
-    check(search_reply(result(odd)))
-    assert "<@" not in shown(search_reply(result(odd)))
+    reply = search_reply(result(odd), Shown({DataId("1"): PictureRef(url="javascript:1")}, shared_by="U1> <!here>"))
+    check(reply)
+    assert "<@" not in shown(reply)
+    assert "accessory" not in shown(reply)
+
+
+@pytest.mark.parametrize(
+    ("picture", "key", "value"),
+    [
+        (PictureRef(url="https://bot.example/media/x"), "image_url", "https://bot.example/media/x"),
+        (PictureRef(slack_file="F0123"), "slack_file", {"id": "F0123"}),
+    ],
+)
+def test_a_picture_stands_beside_its_match_and_is_described(picture: PictureRef, key: str, value: object) -> None:
+    reply = search_reply(result(match()), Shown({DataId("1"): picture}))
+    check(reply)
+    (image,) = [block["accessory"] for block in reply.blocks if "accessory" in block]
+    assert image == {"type": "image", "alt_text": "valve_0042, 9.8/10, edited copy", key: value}
+
+
+def test_a_page_has_its_matches_and_leads_on_and_back() -> None:
+    found = result(*ranked(12))
+    first = search_reply(found, Shown(state=STATE))
+    assert "*The 5 best of 12 matches* in `parts`" in shown(first)
+    assert "Previous" not in pressable(first.blocks)
+    assert carried(first, "More") == dataclasses.replace(STATE, offset=5)
+    second = search_reply(found, Shown(state=carried(first, "More")))
+    assert "*Matches 6 to 10 of 12* in `parts`" in shown(second)
+    assert "*6.*  `valve_0042`" in shown(second)
+    assert carried(second, "Previous") == STATE
+    assert pressable(second.blocks)["Previous"]["action_id"] == f"{ActionId.MORE}:previous"
+    last = search_reply(found, Shown(state=carried(second, "More")))
+    assert "*Matches 11 to 12 of 12*" in shown(last)
+    assert "More" not in pressable(last.blocks)
+    beyond = search_reply(found, Shown(state=dataclasses.replace(STATE, offset=20)))
+    assert "no more matches" in shown(beyond)
+    for reply in (first, second, last, beyond):
+        check(reply)
+
+
+def test_more_begins_with_the_first_match_that_did_not_fit() -> None:
+    state = dataclasses.replace(STATE, top=50)
+    seen: list[int] = []
+    while True:
+        reply = search_reply(result(*ranked(50, "n" * MAX_NOTE)), Shown(PICTURES, state))
+        check(reply)
+        seen += [rank for rank in range(1, 51) if f'"*{rank}.*  ' in shown(reply)]
+        if "More" not in pressable(reply.blocks):
+            break
+        state = carried(reply, "More")
+    assert seen == list(range(1, 51))
+
+
+def test_the_buttons_are_those_that_do_something() -> None:
+    public = search_reply(result(match()), Shown(state=STATE))
+    assert list(pressable(public.blocks)) == ["Add this image"]
+    private = search_reply(result(*ranked(9)), Shown(state=STATE, private=True, databases=2))
+    assert list(pressable(private.blocks)) == ["More", "Share to channel", "Search another database", "Add this image"]
+    bare = search_reply(result(match()), Shown(state=STATE, can_add=False))
+    assert pressable(bare.blocks) == {}
+    later = dataclasses.replace(STATE, offset=5)
+    assert carried(search_reply(result(*ranked(9)), Shown(state=later, private=True)), "Share to channel") == later
+    other = search_reply(result(*ranked(9)), Shown(state=later, databases=2))
+    assert carried(other, "Search another database") == STATE
+
+
+def test_an_address_that_is_too_long_for_buttons_leaves_them_out_and_says_so() -> None:
+    state = SearchState(url="https://example.com/" + "x" * 2000, database="parts")
+    reply = search_reply(result(*ranked(9)), Shown(state=state))
+    check(reply)
+    assert pressable(reply.blocks) == {}
+    assert "4 more matches did not fit. The address of this image is too long for buttons." in shown(reply)
+
+
+def test_a_long_address_keeps_the_button_that_is_wanted_most() -> None:
+    state = SearchState(url="https://example.com/" + "x" * 1800, database="parts", offset=1, top=1)
+    reply = search_reply(result(*ranked(9)), Shown(state=state, private=True, databases=2))
+    check(reply)
+    assert list(pressable(reply.blocks)) == ["More"]
+    assert "too long for more buttons" in shown(reply)
+
+
+def test_a_long_file_name_costs_no_button() -> None:
+    state = dataclasses.replace(STATE, name="\U0001f469" * 3000)
+    reply = search_reply(result(match()), Shown(state=state))
+    assert carried(reply, "Add this image").file == STATE.file
+
+
+def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
+    for pictures in (
+        [Looked("a.jpg", result(match()))],
+        [Looked("a.jpg", problem="It is damaged.")],
+        [Looked("a.jpg", result()), Looked("b.jpg", problem="It is damaged.")],
+    ):
+        reply = pictures_reply(pictures, marker="42")
+        check(reply)
+        assert reply.blocks[0]["block_id"] == "summary:42"
+
+
+def test_who_shared_an_answer_is_said() -> None:
+    reply = search_reply(result(match()), Shown(shared_by="U0SOMEBODY"))
+    assert "<@U0SOMEBODY> shared this." in shown(reply)
 
 
 def test_several_pictures_make_one_message() -> None:
@@ -139,8 +216,38 @@ def test_several_pictures_make_one_message() -> None:
         "2. Nothing close in parts.",
         "3. Not looked up.",
     ]
-    for part in ("1. valve.jpg", "Picture 2", "3. broken.png", "It is damaged."):
+    for part in ("1. valve.jpg", "Picture 2", "3. broken.png", "It is damaged.", "*3 pictures* looked up in `parts`"):
         assert part in shown(reply)
+
+
+def test_each_of_several_pictures_has_buttons_that_lead_to_its_whole_answer() -> None:
+    states = [dataclasses.replace(STATE, file=f"F{n}") for n in range(1, 3)]
+    looked = [Looked("a.jpg", result(*ranked(9))), Looked("b.jpg", result(match()))]
+    reply = pictures_reply(looked, [Shown(PICTURES, state, databases=2) for state in states])
+    check(reply)
+    rows = {block["block_id"]: block["elements"] for block in reply.blocks if block["type"] == "actions"}
+    assert {name: [element["text"]["text"] for element in row] for name, row in rows.items()} == {
+        "buttons_1": ["More", "Search another database", "Add this image"],
+        "buttons_2": ["Search another database", "Add this image"],
+    }
+    assert SearchState.decode(rows["buttons_1"][0]["value"]) == states[0]
+
+
+def test_ten_pictures_with_many_matches_are_all_answered() -> None:
+    looked = [Looked(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, 11)]
+    address = PictureRef(url="https://bot.example/media/" + "x" * 250)
+    pictures = dict.fromkeys(PICTURES, address)
+    reply = pictures_reply(looked, [Shown(pictures, STATE, databases=2)] * 10)
+    check(reply)
+    assert [f"{n}. IMG_{n}.jpeg" in shown(reply) for n in range(1, 11)] == [True] * 10
+    assert shown(reply).count("`valve_0042`") == 10
+
+
+def test_pictures_beyond_the_room_are_counted() -> None:
+    reply = pictures_reply([Looked("x" * 150, result(match())) for _ in range(60)])
+    check(reply)
+    answered = sum(block["type"] == "header" for block in reply.blocks)
+    assert f"The answers for {60 - answered} more pictures don't fit in one message" in shown(reply)
 
 
 def test_one_picture_that_was_refused_gets_the_reason_alone() -> None:
@@ -156,60 +263,49 @@ def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
     assert f"{50 - headings} more matches did not fit" in shown(reply)
 
 
-texts = st.one_of(
-    st.text(max_size=MAX_NOTE),
-    st.sampled_from(
-        ["\U0001f469\u200d\U0001f467" * 100, "שלום " * 100, "\u202eevil" * 60, HOSTILE * 6, "&<>" * 170, "\n" * 500]
-    ),
-).map(lambda text: text[:MAX_NOTE])
-storable = texts.map(lambda text: "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff"))
-entities = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=64)
-scores = st.floats(0, 10)
-matches = st.builds(lambda note, entity, score: match(note, entity=entity, score=score), storable, entities, scores)
-results = st.builds(
-    lambda found, weaker: result(*found, weaker=weaker), st.lists(matches, max_size=60), st.integers(0, 1000)
+pictures_of = st.builds(
+    lambda url, file: {DataId("1"): PictureRef(url, file)},
+    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2979, "http://x/\u202e"])
+    | texts,
+    st.sampled_from(["", "F0123"]) | texts,
+)
+states = st.builds(
+    SearchState,
+    file=st.sampled_from(["", "F0123456789"]),
+    url=st.sampled_from(["", "https://example.com/x"]) | st.integers(0, 2100).map(lambda n: 'https://x/"\\' + '"' * n),
+    name=texts,
+    database=st.just("parts"),
+    top=st.integers(1, 50),
+    offset=st.integers(0, 60),
+)
+ways = st.builds(
+    Shown,
+    pictures_of,
+    st.none() | states,
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.just("U0SOMEBODY") | texts,
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(results)
-def test_every_result_is_inside_the_limits(found: SearchResult) -> None:
-    check(search_reply(found))
+@settings(max_examples=80, deadline=None)
+@given(results, ways)
+def test_every_result_is_inside_the_limits(found: SearchResult, way: Shown) -> None:
+    reply = search_reply(found, way)
+    check(reply)
+    if "More" in pressable(reply.blocks):
+        assert way.state is not None
+        assert carried(reply, "More").offset > way.state.offset
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.builds(Looked, texts, st.none() | results, texts.map(lambda text: f"No: {text}")), min_size=1, max_size=20
+        st.tuples(st.builds(Looked, texts, st.none() | results, texts.map(lambda text: f"No: {text}")), ways),
+        min_size=1,
+        max_size=20,
     )
 )
-def test_every_message_with_pictures_is_inside_the_limits(pictures: list[Looked]) -> None:
-    check(
-        pictures_reply([p if p.found or p.problem.strip() else dataclasses.replace(p, problem="No.") for p in pictures])
-    )
-
-
-@given(st.text(max_size=5000))
-def test_every_problem_is_inside_the_limits(problem: str) -> None:
-    check(help_reply(problem))
-    check(notice(problem or "?"))
-
-
-@given(st.text(), st.integers(1, 40))
-def test_shortened_text_fits_and_keeps_its_beginning(text: str, most: int) -> None:
-    short = limits.shorten(text, most)
-    assert block_kit.length(short) <= most
-    assert text.startswith(short.removesuffix("…"))
-
-
-def test_many_databases_fit() -> None:
-    rng = random.Random(1)
-    many = [
-        DatabaseInfo(DatabaseKey(KEY.workspace, DatabaseName(f"{'d' * 60}_{n}")), rng.randrange(10**6), ADDED)
-        for n in range(300)
-    ]
-    check(databases_reply(many))
-    check(several_databases_reply(many))
-    check(databases_reply(many[:1]))
-    assert databases_reply([]) == no_database_reply()
-    check(no_database_reply())
+def test_every_message_with_pictures_is_inside_the_limits(pictures: list[tuple[Looked, Shown]]) -> None:
+    check(pictures_reply([looked for looked, _ in pictures], [way for _, way in pictures], marker="7"))

@@ -70,6 +70,14 @@ def test_the_example_sets_nothing_by_itself() -> None:
         ("SLACK_API_URL", "http://127.0.0.1:8001/api", "http://127.0.0.1:8001/api/"),
         ("VSEARCH_LOG_LEVEL", "DEBUG", "debug"),
         ("SLACK_BOT_TOKEN", "xoxb-1-a", "xoxb-1-a"),
+        ("HOST", "::1", "::1"),
+        ("HOST", "vsearch.intern", "vsearch.intern"),
+        ("PORT", "0", 0),
+        ("PUBLIC_BASE_URL", "https://vsearch.example.com/", "https://vsearch.example.com"),
+        ("PUBLIC_BASE_URL", "http://127.0.0.1:3000/bot//", "http://127.0.0.1:3000/bot"),
+        ("VSEARCH_RETENTION_DAYS", "365", 365),
+        ("VSEARCH_ADMINS", "U1, W2", ("U1", "W2")),
+        ("VSEARCH_CACHE_TTL_S", "0", 0),
     ],
 )
 def test_values_are_read(name: str, text: str, value: Any) -> None:
@@ -87,6 +95,16 @@ def test_values_are_read(name: str, text: str, value: Any) -> None:
         ("VSEARCH_BACKEND", "elsewhere"),
         ("SLACK_API_URL", "slack.com/api"),
         ("SLACK_APP_TOKEN", "xoxb-1-a"),
+        ("HOST", "127.0.0.1:3000"),
+        ("HOST", "http://127.0.0.1"),
+        ("PORT", "65536"),
+        ("PUBLIC_BASE_URL", "vsearch.example.com"),
+        ("PUBLIC_BASE_URL", "https://vsearch.example.com/?a=b"),
+        ("PUBLIC_BASE_URL", "https://me:hidden@vsearch.example.com"),
+        ("PUBLIC_BASE_URL", "https://vsearch.example.com:99999"),
+        ("VSEARCH_MEDIA_TTL_S", "7"),
+        ("VSEARCH_RETENTION_DAYS", "-7"),
+        ("VSEARCH_CACHE_SIZE", "-7"),
     ],
 )
 def test_a_value_that_does_not_fit_names_its_setting_and_never_itself(name: str, text: str) -> None:
@@ -105,9 +123,64 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_secrets_stay_out_of_the_repr() -> None:
     names = {name: item for name, item in FIELDS.items() if item.metadata["secret"]}
-    given = {"SLACK_BOT_TOKEN": "xoxb-hidden", "SLACK_APP_TOKEN": "xapp-hidden", "DATABASE_URL": "sqlite:///hidden.db"}
+    given = {
+        "SLACK_BOT_TOKEN": "xoxb-hidden",
+        "SLACK_APP_TOKEN": "xapp-hidden",
+        "SLACK_SIGNING_SECRET": "hidden-signing",
+        "SLACK_CLIENT_SECRET": "hidden-client",
+        "SLACK_STATE_SECRET": "hidden-state-0123456789",
+        "DATABASE_URL": "sqlite:///hidden.db",
+    }
     assert set(names) == set(given)
-    assert "hidden" not in repr(Settings.from_mapping(given))
+    values: dict[str, Any] = {item.name: given[name] for name, item in names.items()}
+    settings = Settings(**values)
+    assert "hidden" not in repr(settings)
+    assert set(settings.secrets) == set(given.values())
+
+
+def test_secrets_that_are_not_set_are_none() -> None:
+    assert Settings().secrets == ()
+
+
+MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "abc", "SLACK_STATE_SECRET": "0123456789abcdef"}
+
+
+def test_many_workspaces_take_three_settings() -> None:
+    assert Settings.from_mapping(MANY).many_workspaces
+    assert not Settings().many_workspaces
+
+
+@pytest.mark.parametrize("missing", sorted(MANY))
+def test_a_part_of_them_is_not_enough(missing: str) -> None:
+    with pytest.raises(SettingsError, match=f"{missing} must be set too") as refused:
+        Settings.from_mapping({name: value for name, value in MANY.items() if name != missing})
+    assert len(refused.value.problems) == 1
+
+
+def test_with_a_token_for_one_workspace_the_others_may_be_left_half_set() -> None:
+    assert Settings.from_mapping({**MANY, "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
+    for name in MANY:
+        assert not Settings.from_mapping({name: MANY[name], "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
+
+
+def test_a_state_secret_that_can_be_guessed_is_refused() -> None:
+    with pytest.raises(SettingsError, match="SLACK_STATE_SECRET must have at least 16 characters") as refused:
+        Settings.from_mapping({**MANY, "SLACK_STATE_SECRET": "hidden"})
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({}, ("127.0.0.1", 3000)),
+        ({"HOST": "10.0.0.7"}, ("10.0.0.7", 3000)),
+        ({"PORT": "8080"}, ("0.0.0.0", 8080)),
+        ({"PORT": "8080", "HOST": "127.0.0.1"}, ("127.0.0.1", 8080)),
+        ({"PORT": "0"}, ("0.0.0.0", 0)),
+    ],
+)
+def test_a_port_that_a_platform_sets_is_reached_from_outside(given: dict[str, str], where: tuple[str, int]) -> None:
+    assert Settings.from_mapping(given).listen_on == where
 
 
 @pytest.mark.parametrize("url", ["postgresql://user:hidden@host/db", "sqlite:///", "vsearch.db"])

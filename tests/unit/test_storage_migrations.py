@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, insert, inspect
 
-from bot.models import DatabaseKey, DatabaseName, WorkspaceId
+from bot.conversations import ChannelBinding
+from bot.models import ChannelKind, DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.storage import sqlite
 from bot.storage.migrate import HEAD, configuration, migrate
-from bot.storage.schema import metadata
+from bot.storage.schema import databases, images, metadata
 from bot.storage.sql import SqlStorage
 
 
@@ -27,6 +29,42 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made = sqlite.create(url, 2)
     yield made
     made.dispose()
+
+
+TEAM = WorkspaceId("T1")
+BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def go(engine: Engine, revision: str) -> None:
+    with engine.execution_options(immediate=True).begin() as connection:
+        command.upgrade(configuration(connection), revision)
+
+
+def go_back(engine: Engine, revision: str) -> None:
+    with engine.execution_options(immediate=True).begin() as connection:
+        command.downgrade(configuration(connection), revision)
+
+
+def fill_first_version(engine: Engine) -> None:
+    """Rows as the first tables took them."""
+    database = {"id": 1, "workspace": TEAM, "name": "parts", "created_at": BEGINNING, "created_by": "U1", "revision": 2}
+    image = {
+        "database_id": 1,
+        "entity": "valve",
+        "note": "",
+        "source_digest": "0" * 64,
+        "fingerprint": b"",
+        "width": 1,
+        "height": 1,
+        "created_at": BEGINNING,
+        "added_by": "",
+        "source_name": "",
+    }
+    shared = {"slack_file": "F1", "slack_channel": "C1", "slack_message": "1.0", "slack_permalink": ""}
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.execute(insert(databases), database)
+        connection.execute(insert(images), {**image, "data_id": "imported", "digest": "1" * 64})
+        connection.execute(insert(images), {**image, **shared, "data_id": "shared", "digest": "2" * 64})
 
 
 def tables(engine: Engine) -> set[str]:
@@ -42,8 +80,7 @@ def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
 
 def test_down_and_up_again(engine: Engine) -> None:
     migrate(engine)
-    with engine.execution_options(immediate=True).begin() as connection:
-        command.downgrade(configuration(connection), "base")
+    go_back(engine, "base")
     assert tables(engine) == set()
     migrate(engine)
     assert tables(engine) == set(metadata.tables)
@@ -66,6 +103,41 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     with pytest.raises(Exception, match="already exists"):
         migrate(engine)
     assert tables(engine) == {"embedded_sketches"}
+
+
+async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, tmp_path: Path) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    storage = await SqlStorage.open(tmp_path)
+    try:
+        key = DatabaseKey(TEAM, DatabaseName("parts"))
+        info = await storage.catalogue.database(key)
+        assert (info.images, info.revision, info.hints_at_hidden) == (2, 2, False)
+        records = await storage.catalogue.records(key, [DataId("imported"), DataId("shared")])
+        assert records[DataId("imported")].origin is None
+        origin = records[DataId("shared")].origin
+        assert origin is not None
+        # Nobody knows any more who could read the channel.
+        assert origin.kind is ChannelKind.PRIVATE
+        assert await storage.catalogue.from_file(TEAM, "F1") == (records[DataId("shared")],)
+    finally:
+        await storage.close()
+
+
+async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, tmp_path: Path) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    storage = await SqlStorage.open(tmp_path)
+    await storage.bindings.put(ChannelBinding(TEAM, "C1", database=DatabaseName("parts")))
+    await storage.close()
+    go_back(engine, "0001")
+    go(engine, HEAD)
+    storage = await SqlStorage.open(tmp_path)
+    try:
+        assert (await storage.catalogue.database(DatabaseKey(TEAM, DatabaseName("parts")))).images == 2
+        assert await storage.bindings.all(TEAM) == ()
+    finally:
+        await storage.close()
 
 
 async def test_many_that_open_one_empty_directory_at_once(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -41,6 +42,26 @@ class EmbeddingModel(Protocol):
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
         """Vectors of L2 norm 1, a row a picture."""
         ...
+
+
+class TimedModel:
+    """A model that tells how long each run took, in seconds for one picture."""
+
+    def __init__(self, model: EmbeddingModel, took: Callable[[float], None]) -> None:
+        self._model = model
+        self._took = took
+        self.model_id, self.dimensions = model.model_id, model.dimensions
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """As the model does."""
+        return self._model.prepare(pixels)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """As the model does."""
+        started = time.perf_counter()
+        vectors = self._model.run(prepared)
+        self._took((time.perf_counter() - started) / max(len(prepared), 1))
+        return vectors
 
 
 def centre_square(pixels: Pixels, side: int) -> Pixels:

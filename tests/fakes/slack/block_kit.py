@@ -1,20 +1,28 @@
-"""Slack's rules for blocks in messages, as far as the platform documents them."""
+"""Slack's rules for blocks in messages, modals and Home tabs, as far as the platform documents them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
-MESSAGE_BLOCKS = 50
+from tests.fakes.slack import block_text as parts
+from tests.fakes.slack.block_elements import element_problems, image_problems
+from tests.fakes.slack.block_text import length
+
+__all__ = ["Surface", "length", "problems", "too_long", "view_problems"]
+
+Surface = Literal["message", "modal", "home"]
+
+MOST_BLOCKS = {"message": 50, "modal": 100, "home": 100}
 TOTAL_CHARACTERS = 13_200
-TEXT = {"header": 150, "section": 3000, "field": 2000, "context": 3000, "button": 75}
-ALT_TEXT = IMAGE_TITLE = 2000
-URL = 3000
+VIEW_BYTES = 250_000
+HEADER, SECTION, FIELD, CONTEXT, MARKDOWN, LABEL = 150, 3000, 2000, 3000, 12_000, 2000
 IDENTIFIER = 255
 FIELDS = 10
 ELEMENTS = {"actions": 25, "context": 10}
-BUTTON_VALUE = 2000
+TITLE = 24
+METADATA = 3000
 KEYS = {
     "header": {"text"},
     "section": {"text", "fields", "accessory", "expand"},
@@ -22,26 +30,28 @@ KEYS = {
     "divider": set[str](),
     "actions": {"elements"},
     "image": {"image_url", "slack_file", "alt_text", "title"},
+    "input": {"label", "element", "hint", "optional", "dispatch_action"},
+    "markdown": {"text"},
 }
+VIEW_KEYS = {"type", "blocks", "private_metadata", "callback_id", "external_id"}
+MODAL_KEYS = VIEW_KEYS | {"title", "submit", "close", "clear_on_close", "notify_on_close", "submit_disabled"}
 
 
-def length(text: str) -> int:
-    """Characters as a JavaScript program counts them."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def problems(blocks: object) -> list[str]:
+def problems(blocks: object, surface: Surface = "message") -> list[str]:
     """What Slack would answer ``invalid_blocks`` for; empty when all is well."""
     if not isinstance(blocks, list):
         return ["blocks is not a list"]
-    found = [f"{len(blocks)} blocks"] if len(blocks) > MESSAGE_BLOCKS else []
+    most = MOST_BLOCKS[surface]
+    found = [f"{len(blocks)} blocks"] if len(blocks) > most else []
     identifiers: list[str] = []
     for place, block in enumerate(blocks):
-        found += [f"block {place}: {problem}" for problem in _block(block)]
+        found += [f"block {place}: {problem}" for problem in _block(block, surface)]
         if isinstance(block, dict) and "block_id" in block:
             identifiers.append(block["block_id"])
     if len(set(identifiers)) != len(identifiers):
         found.append("a block_id occurs twice")
+    if sum(element.get("focus_on_load") is True for element in interactive(blocks)) > 1:
+        found.append("focus_on_load occurs twice")
     return found
 
 
@@ -50,81 +60,127 @@ def too_long(blocks: list[dict[str, Any]]) -> bool:
     return length(json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))) > TOTAL_CHARACTERS
 
 
-def _block(block: Any) -> Iterator[str]:
+def view_problems(view: object) -> list[str]:
+    """What Slack would refuse a modal or a Home tab for; empty when all is well."""
+    if not isinstance(view, dict) or view.get("type") not in {"modal", "home"}:
+        return ["a view is an object of type modal or home"]
+    surface: Surface = view["type"]
+    found = list(parts.key_problems(view, MODAL_KEYS if surface == "modal" else VIEW_KEYS))
+    found += problems(view.get("blocks"), surface)
+    if not isinstance(view.get("private_metadata", ""), str) or length(view.get("private_metadata", "")) > METADATA:
+        found.append(f"private_metadata has more than {METADATA} characters")
+    for name in ("callback_id", "external_id"):
+        if not isinstance(view.get(name, ""), str) or length(view.get(name, "")) > IDENTIFIER:
+            found.append(f"{name} has more than {IDENTIFIER} characters")
+    if surface == "modal":
+        found += _modal(view)
+    if len(json.dumps(view).encode()) > VIEW_BYTES:
+        found.append(f"view_too_large: more than {VIEW_BYTES} bytes")
+    return found
+
+
+def _modal(view: dict[str, Any]) -> Iterator[str]:
+    yield from parts.named_problems(view, "title", TITLE, required=True)
+    has_fields = any(isinstance(block, dict) and block.get("type") == "input" for block in view.get("blocks") or [])
+    yield from parts.named_problems(view, "submit", TITLE, required=has_fields)
+    yield from parts.named_problems(view, "close", TITLE)
+    yield from parts.flag_problems(view, "clear_on_close", "notify_on_close", "submit_disabled")
+
+
+def interactive(blocks: object) -> Iterator[dict[str, Any]]:
+    """Every element of the blocks, in order."""
+    for block in blocks if isinstance(blocks, list) else []:
+        if not isinstance(block, dict):
+            continue
+        listed = block.get("elements")
+        for element in [block.get("accessory"), block.get("element"), *(listed if isinstance(listed, list) else [])]:
+            if isinstance(element, dict):
+                yield element
+
+
+def _block(block: Any, surface: Surface) -> Iterator[str]:
     if not isinstance(block, dict):
         yield "is not an object"
         return
     kind = block.get("type")
-    if kind not in KEYS:
+    if kind not in KEYS or (kind == "markdown" and surface != "message"):
         yield f"unknown type {kind!r}"
         return
-    if unknown := set(block) - KEYS[kind] - {"type", "block_id"}:
-        yield f"unknown keys {sorted(unknown)}"
-    if length(block.get("block_id", "")) > IDENTIFIER:
-        yield "block_id too long"
-    if kind == "header":
-        yield from _text(block.get("text"), TEXT["header"], kinds=("plain_text",))
-    elif kind == "section":
-        yield from _section(block)
-    elif kind in ELEMENTS:
-        yield from _elements(block, kind)
-    elif kind == "image":
-        yield from _image(block)
+    yield from parts.key_problems(block, KEYS[kind] | {"type", "block_id"})
+    yield from parts.string_problems(block, block_id=IDENTIFIER)
+    yield from _KINDS[kind](block, surface)
 
 
-def _section(block: dict[str, Any]) -> Iterator[str]:
+def _header(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    yield from parts.text_problems(block.get("text"), HEADER, parts.PLAIN)
+
+
+def _section(block: dict[str, Any], surface: Surface) -> Iterator[str]:
     fields = block.get("fields", [])
     if "text" not in block and not fields:
         yield "section without text or fields"
     if "text" in block:
-        yield from _text(block["text"], TEXT["section"])
-    if len(fields) > FIELDS:
-        yield "too many fields"
+        yield from parts.text_problems(block["text"], SECTION)
+    if not isinstance(fields, list) or len(fields) > FIELDS or ("fields" in block and not fields):
+        yield f"section needs 1 to {FIELDS} fields, or none at all"
+        return
     for field in fields:
-        yield from _text(field, TEXT["field"])
+        yield from parts.text_problems(field, FIELD)
     if "accessory" in block:
-        yield from _element(block["accessory"])
+        yield from element_problems(block["accessory"], "accessory", surface)
 
 
-def _elements(block: dict[str, Any], kind: str) -> Iterator[str]:
+def _actions(block: dict[str, Any], surface: Surface) -> Iterator[str]:
     elements = block.get("elements")
-    if not isinstance(elements, list) or not 1 <= len(elements) <= ELEMENTS[kind]:
-        yield f"{kind} needs 1 to {ELEMENTS[kind]} elements"
+    if not isinstance(elements, list) or not 1 <= len(elements) <= ELEMENTS["actions"]:
+        yield f"actions needs 1 to {ELEMENTS['actions']} elements"
         return
     for element in elements:
-        if kind == "context" and isinstance(element, dict) and element.get("type") in {"plain_text", "mrkdwn"}:
-            yield from _text(element, TEXT["context"])
-        else:
-            yield from _element(element)
+        yield from element_problems(element, "actions", surface)
+    identifiers = [e["action_id"] for e in elements if isinstance(e, dict) and "action_id" in e]
+    if len(set(identifiers)) != len(identifiers):
+        yield "an action_id occurs twice"
 
 
-def _element(element: Any) -> Iterator[str]:
-    kind = element.get("type") if isinstance(element, dict) else None
-    if kind == "image":
-        yield from _image(element)
-    elif kind == "button":
-        yield from _text(element.get("text"), TEXT["button"], kinds=("plain_text",))
-        if length(element.get("value", "")) > BUTTON_VALUE or length(element.get("action_id", "")) > IDENTIFIER:
-            yield "button value or action_id too long"
-    else:
-        yield f"unknown element {kind!r}"
-
-
-def _image(block: dict[str, Any]) -> Iterator[str]:
-    if not 1 <= length(block.get("alt_text", "")) <= ALT_TEXT:
-        yield "image needs alt_text of 1 to 2000 characters"
-    if ("image_url" in block) == ("slack_file" in block):
-        yield "image needs either image_url or slack_file"
-    if length(block.get("image_url", "")) > URL:
-        yield "image_url too long"
-
-
-def _text(value: Any, most: int, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")) -> Iterator[str]:
-    if not isinstance(value, dict) or value.get("type") not in kinds or not isinstance(value.get("text"), str):
-        yield f"not a text object of {kinds}"
+def _context(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    elements = block.get("elements")
+    if not isinstance(elements, list) or not 1 <= len(elements) <= ELEMENTS["context"]:
+        yield f"context needs 1 to {ELEMENTS['context']} elements"
         return
-    if not 1 <= length(value["text"]) <= most:
-        yield f"text has {length(value['text'])} characters, 1 to {most} are allowed"
-    allowed = {"type", "text", "emoji"} if value["type"] == "plain_text" else {"type", "text", "verbatim"}
-    if unknown := set(value) - allowed:
-        yield f"unknown text keys {sorted(unknown)}"
+    for element in elements:
+        if isinstance(element, dict) and element.get("type") == "image":
+            yield from image_problems(element)
+        else:
+            yield from parts.text_problems(element, CONTEXT)
+
+
+def _image(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    yield from image_problems(block, is_block=True)
+
+
+def _input(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    yield from parts.named_problems(block, "label", LABEL, required=True)
+    yield from parts.named_problems(block, "hint", LABEL)
+    yield from parts.flag_problems(block, "optional", "dispatch_action")
+    yield from element_problems(block.get("element"), "input", surface)
+
+
+def _markdown(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    if not isinstance(block.get("text"), str) or not 1 <= length(block["text"]) <= MARKDOWN:
+        yield f"markdown needs 1 to {MARKDOWN} characters"
+
+
+def _divider(block: dict[str, Any], surface: Surface) -> Iterator[str]:
+    return iter(())
+
+
+_KINDS: dict[str, Callable[[dict[str, Any], Surface], Iterator[str]]] = {
+    "header": _header,
+    "section": _section,
+    "actions": _actions,
+    "context": _context,
+    "image": _image,
+    "input": _input,
+    "markdown": _markdown,
+    "divider": _divider,
+}

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import io
+import mimetypes
 import time
 
 from PIL import Image, UnidentifiedImageError
 
-from tests.fakes.slack.state import Json, State
+from tests.fakes.slack.state import State
+from tests.fakes.slack.values import HostedFile, Json, Workspace
 
 RENDITIONS = (360, 480, 720, 960, 1024)
+
+
+def hosted(state: State, identifier: str, name: str, content: bytes, workspace: Workspace) -> HostedFile:
+    """Keep a file."""
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    info = file_info(state, identifier, name, kind, content)
+    place = f"{workspace.team}-{identifier}"
+    info = {
+        key: value.replace(f"{state.team}-{identifier}", place) if isinstance(value, str) else value
+        for key, value in info.items()
+    }
+    file = HostedFile(identifier, name, content, info, workspace)
+    state.files[identifier] = file
+    return file
 
 
 def file_info(state: State, identifier: str, name: str, mimetype: str, content: bytes) -> Json:

@@ -1,40 +1,42 @@
-"""The stand-in itself: start it, upload pictures, type commands, read what came back."""
+"""The stand-in itself: start it, set up workspaces and people, plan what goes wrong."""
 
 from __future__ import annotations
 
-import asyncio
-import mimetypes
-import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from tests.fakes.slack.files import file_info
-from tests.fakes.slack.hosting import FileHosting, ResponseUrls
-from tests.fakes.slack.socket_mode import SocketMode
-from tests.fakes.slack.state import Channel, HostedFile, Json, Message, ResponseUrl, State
-from tests.fakes.slack.web_api import WebApi
+from tests.fakes.slack.api_files import FileMethods
+from tests.fakes.slack.hosting import FileHosting
+from tests.fakes.slack.looking import Looking
+from tests.fakes.slack.pressing import Pressing
+from tests.fakes.slack.response_urls import ResponseUrls
+from tests.fakes.slack.stand import GENERAL, SOMEONE
+from tests.fakes.slack.values import Channel, ConversationKind, Person, Workspace
+from tests.fakes.slack.web_api import TOO_MANY, Limit, WebApi
 
-GENERAL = "C0GENERAL"
-SOMEONE = "U0SOMEONE"
+__all__ = ["GENERAL", "SOMEONE", "FakeSlack"]
+
 HOST = "127.0.0.1"
+ERROR_PAGE = "<html><body><h1>Server Error</h1></body></html>"
 
 
-class FakeSlack:
+class FakeSlack(Pressing, Looking):
     """An async context manager: inside, it listens on 127.0.0.1 and a bot can connect to ``api_url``."""
 
     def __init__(self) -> None:
-        self.state = State()
-        self.socket_mode = SocketMode(self.state)
+        super().__init__()
         self.response_urls = ResponseUrls(self.state)
+        self.web_api = WebApi(self.state)
+        self.oauth = self.web_api.oauth
         self.other_origin = ""
         self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> Self:
         """Listen on two ports: Slack, and another origin that it redirects downloads to if asked."""
-        routes = [*WebApi(self.state).routes(), *self.socket_mode.routes(), *self.response_urls.routes()]
+        routes = [*self.web_api.routes(), *self.socket_mode.routes(), *self.response_urls.routes()]
+        routes += FileMethods(self.state).routes()
         self.state.base_url = await self._listen([*routes, *FileHosting(self.state).routes()])
         self.other_origin = await self._listen(FileHosting(self.state, is_redirect_target=True).routes())
         return self
@@ -44,6 +46,8 @@ class FakeSlack:
     ) -> None:
         """Hang up and stop listening."""
         await self.socket_mode.close()
+        if self.http_mode is not None:
+            await self.http_mode.close()
         for runner in self._runners:
             await runner.cleanup()
 
@@ -65,158 +69,114 @@ class FakeSlack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that make a bot talk to this stand-in."""
-        return {
-            "SLACK_API_URL": self.api_url,
-            "SLACK_BOT_TOKEN": self.state.bot_token,
-            "SLACK_APP_TOKEN": self.state.app_token,
-        }
+        """The settings that make a bot talk to this stand-in, over HTTP if ``http`` was called."""
+        settings = {"SLACK_API_URL": self.api_url, "SLACK_BOT_TOKEN": self.state.bot_token}
+        if self.http_mode is not None:
+            return settings | {"SLACK_SIGNING_SECRET": self.http_mode.signing_secret}
+        return settings | {"SLACK_APP_TOKEN": self.state.app_token}
 
     @property
-    def failures(self) -> list[str]:
-        """What real Slack would not have taken; empty at the end of a good test."""
-        return self.state.failures
+    def oauth_environment(self) -> dict[str, str]:
+        """The settings of a bot that many workspaces install; the state's secret is its own."""
+        return {"SLACK_CLIENT_ID": self.oauth.client_id, "SLACK_CLIENT_SECRET": self.oauth.client_secret}
 
     @property
-    def transcript(self) -> list[Message]:
-        """Everything that can be read in Slack, oldest first."""
-        return self.state.messages
+    def people(self) -> dict[str, Person]:
+        """Everybody by id; who is not there is a plain member as soon as somebody asks."""
+        return self.state.people
 
-    def replies(self, thread_ts: str) -> list[Message]:
-        """What the bot said in a thread."""
-        return [m for m in self.state.messages if m.thread_ts == thread_ts and m.user == self.state.bot_user]
+    def add_person(self, identifier: str, name: str = "someone", **flags: bool) -> Person:
+        """Introduce somebody: ``is_admin``, ``is_owner``, ``is_restricted``, ``is_ultra_restricted``, ``is_bot``."""
+        self.state.people[identifier] = Person(identifier, name, **flags)
+        return self.state.people[identifier]
 
-    def add_channel(self, identifier: str, name: str, *, private: bool = False, bot_is_member: bool = True) -> None:
-        """Open a conversation."""
-        self.state.channels[identifier] = Channel(identifier, name, private, bot_is_member)
+    def add_workspace(
+        self,
+        team: str,
+        name: str,
+        bot_token: str = "",
+        *,
+        bot_user: str = "",
+        enterprise: str = "",
+        org_install: bool = False,
+    ) -> Workspace:
+        """Another team with a bot of its own. Without a token the app is not installed there yet."""
+        workspace = Workspace(team, name, bot_user or f"UBOT{team}", f"BBOT{team}", "", enterprise, org_install)
+        self.state.workspaces.append(workspace)
+        if bot_token:
+            self.state.give_token(workspace, bot_token)
+        return workspace
 
-    def refuse_next(self, method: str, error: str, *, status: int = 200, retry_after_s: int | None = None) -> None:
+    def add_channel(
+        self,
+        identifier: str,
+        name: str,
+        *,
+        private: bool = False,
+        bot_is_member: bool = True,
+        kind: ConversationKind = "public",
+        members: list[str] | None = None,
+        team: str = "",
+        guests: tuple[str, ...] = (),
+    ) -> Channel:
+        """Open a conversation. ``members`` are people; ``guests`` are the other teams of a shared channel."""
+        channel = Channel(
+            identifier,
+            name,
+            self.state.workspace(team),
+            "private" if private and kind == "public" else kind,
+            private or kind in {"private", "im", "mpim"},
+            bot_is_member,
+            [SOMEONE] if members is None else list(members),
+            tuple(self.state.workspace(guest) for guest in guests),
+        )
+        self.state.channels[identifier] = channel
+        return channel
+
+    def refuse_next(
+        self, method: str, error: str, *, status: int = 200, retry_after_s: int | None = None, times: int = 1
+    ) -> None:
         """Let the next call of a method fail."""
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-        self.state.planned[method].append((status, {"ok": False, "error": error}, headers))
+        for _ in range(times):
+            self.state.planned[method].append((status, {"ok": False, "error": error}, headers))
 
-    def host(self, content: bytes, name: str = "picture.png", **changes: object) -> HostedFile:
-        """Keep a file, as an upload does; ``changes`` go into its file object."""
-        identifier = f"F{self.state.number():04d}"
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        info = file_info(self.state, identifier, name, kind, content) | changes
-        file = HostedFile(identifier, name, content, info)
-        self.state.files[identifier] = file
-        return file
+    def break_next(self, method: str, *, status: int = 503, times: int = 1) -> None:
+        """Let the next calls of a method meet a server that is unwell: a page, and nothing is done."""
+        for _ in range(times):
+            self.state.planned[method].append((status, ERROR_PAGE, {}))
 
-    async def upload(
-        self,
-        *images: bytes | HostedFile,
-        channel: str = GENERAL,
-        user: str = SOMEONE,
-        text: str = "",
-        thread_ts: str = "",
-        redeliveries: int = 0,
-        twins: int = 0,
-    ) -> Message:
-        """Share files; the bot gets ``message`` with subtype file_share and a ``file_shared`` for each.
+    def lose_next_answer(self, method: str, *, times: int = 1) -> None:
+        """Let the next calls of a method be done, and then be answered with 503."""
+        self.state.lost_answers[method] += times
 
-        ``redeliveries`` repeat the message's event under its own event id, as Slack does when it doubts that the
-        first arrived; ``twins`` repeat it under new ones, as a second subscription does.
-        """
-        files = [image if isinstance(image, HostedFile) else self.host(image) for image in images]
-        message = await self.state.post(Message(channel, self.state.ts(), user, text, thread_ts=thread_ts))
-        event: Json = {
-            "type": "message",
-            "subtype": "file_share",
-            "text": text,
-            "user": user,
-            "channel": channel,
-            "channel_type": "group" if self.state.channels[channel].private else "channel",
-            "ts": message.ts,
-            "event_ts": message.ts,
-            "files": [file.stub or file.info for file in files],
-            "upload": False,
-            "display_as_bot": False,
-        }
-        if thread_ts:
-            event["thread_ts"] = thread_ts
-        payload = self._event(event)
-        for _ in range(redeliveries + 1):
-            self.socket_mode.deliver("events_api", payload)
-        for _ in range(twins):
-            self.socket_mode.deliver("events_api", self._event(event))
-        for file in files:
-            shared = {"type": "file_shared", "file_id": file.id, "user_id": user, "channel_id": channel}
-            self.event(shared | {"file": {"id": file.id}, "event_ts": message.ts})
-        return message
+    def rate_limit(
+        self, method: str, *, per_second: int | None = None, next_calls: int = 0, retry_after_s: int = 1
+    ) -> None:
+        """Take so many calls of a method a second, or refuse the next ones: 429 with Retry-After."""
+        if per_second is not None:
+            self.web_api.limits[method] = Limit(per_second)
+        self.refuse_next(method, "ratelimited", status=TOO_MANY, retry_after_s=retry_after_s, times=next_calls)
 
-    def event(self, event: Json) -> asyncio.Task[None]:
-        """Deliver any event; the task ends when it is acknowledged or given up."""
-        return self.socket_mode.deliver("events_api", self._event(event))
+    def limit_posts_to_one_a_second(self) -> None:
+        """Take one message a second in each conversation, as Slack does."""
+        self.web_api.one_post_a_second = True
 
-    def _event(self, event: Json) -> Json:
-        state = self.state
-        authorization = {"team_id": state.team, "user_id": state.bot_user, "is_bot": True, "enterprise_id": None}
-        return {
-            "token": "verification-token",
-            "team_id": state.team,
-            "api_app_id": state.app_id,
-            "event": event,
-            "type": "event_callback",
-            "event_id": f"Ev{state.number():06d}",
-            "event_time": int(time.time()),
-            "authorizations": [authorization | {"is_enterprise_install": False}],
-            "is_ext_shared_channel": False,
-        }
+    def tolerate_silence(self) -> None:
+        """What nobody acknowledges is no failure from now on: for tests that kill the bot."""
+        self.state.silence_is_fine = True
 
-    def command(
-        self, text: str, *, channel: str = GENERAL, user: str = SOMEONE, name: str = "/vsearch"
-    ) -> asyncio.Task[None]:
-        """Type a slash command; the task ends when it is acknowledged or has failed."""
-        identifier = f"{self.state.number()}"
-        self.state.response_urls[identifier] = ResponseUrl(channel, user, self.response_urls.clock())
-        return self.socket_mode.deliver(
-            "slash_commands",
-            {
-                "token": "verification-token",
-                "team_id": self.state.team,
-                "team_domain": "fake",
-                "channel_id": channel,
-                "channel_name": self.state.channels[channel].name,
-                "user_id": user,
-                "user_name": "someone",
-                "command": name,
-                "text": text,
-                "api_app_id": self.state.app_id,
-                "is_enterprise_install": "false",
-                "response_url": f"{self.state.base_url}commands/{identifier}",
-                "trigger_id": f"trigger-{identifier}",
-            },
-        )
+    def grant_scopes(self, *scopes: str, team: str = "") -> None:
+        """From now on a workspace grants these scopes and no others."""
+        self.state.workspace(team).scopes = frozenset(scopes)
 
-    async def wait_for(self, wanted: Callable[[Message], bool], *, timeout_s: float = 10) -> Message:
-        """The first message that fits, as soon as it is there."""
+    def expire_token(self, *, team: str = "") -> None:
+        """The bot's token of a workspace is out of date from now on."""
+        token = self.state.tokens[self.state.workspace(team).bot_token]
+        token.expires_at = self.state.now()
 
-        def found() -> Message | None:
-            return next((message for message in self.state.messages if wanted(message)), None)
-
-        await self.wait_until(lambda: found() is not None, timeout_s=timeout_s)
-        message = found()
-        assert message is not None
-        return message
-
-    async def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
-        """Until messages, acknowledgements and connections are as wanted."""
-        async with asyncio.timeout(timeout_s), self.state.changed:
-            await self.state.changed.wait_for(condition)
-
-    async def acknowledged(self, envelopes: int) -> None:
-        """Until the bot has acknowledged so many."""
-        await self.wait_until(lambda: len(self.state.acks) >= envelopes)
-
-    async def wait_for_reply(self, channel: str, thread_ts: str, *, timeout_s: float = 10) -> Message:
-        """The bot's first word in a thread."""
-        return await self.wait_for(
-            lambda m: m.channel == channel and m.thread_ts == thread_ts and m.user == self.state.bot_user,
-            timeout_s=timeout_s,
-        )
-
-    async def wait_for_answer(self, *, to: str = SOMEONE, after: int = 0, timeout_s: float = 10) -> Message:
-        """The bot's first word to one person alone, among the messages from number ``after`` on."""
-        return await self.wait_for(lambda m: m.to == to and m in self.state.messages[after:], timeout_s=timeout_s)
+    def approve_install(
+        self, authorize_url: str, *, team: str = "", user: str = SOMEONE, for_organisation: bool = False
+    ) -> str:
+        """Approve the installation that an authorize address asks for: the app's redirect address, with its code."""
+        return self.oauth.approve(authorize_url, self.state.workspace(team), user, for_organisation=for_organisation)

@@ -5,114 +5,108 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from dataclasses import replace
 
-Json = dict[str, Any]
+from tests.fakes.slack.values import (
+    Ack,
+    Call,
+    Channel,
+    HostedFile,
+    Json,
+    Message,
+    Person,
+    Reaction,
+    ResponseUrl,
+    Token,
+    Trigger,
+    Upload,
+    View,
+    Workspace,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something that people in Slack can see. ``to`` names the only reader of an ephemeral one."""
-
-    channel: str
-    ts: str
-    user: str
-    text: str
-    blocks: tuple[Json, ...] = ()
-    thread_ts: str = ""
-    to: str = ""
-    via: Literal["user", "chat.postMessage", "chat.postEphemeral", "response_url", "ack"] = "user"
-
-    @property
-    def everything(self) -> str:
-        """All the text that the message shows, blocks included."""
-        return "\n".join([self.text, *_texts(list(self.blocks))])
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, dict):
-        own = [value["text"]] if isinstance(value.get("text"), str) else []
-        return own + [text for child in value.values() for text in _texts(child)]
-    if isinstance(value, list):
-        return [text for child in value for text in _texts(child)]
-    return []
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the Web API."""
-
-    method: str
-    args: Json
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """One acknowledged envelope."""
-
-    envelope_id: str
-    kind: str
-    seconds: float
-    payload: Json
-
-
-@dataclass(slots=True)
-class HostedFile:
-    """A file in Slack. ``stubs`` counts how often files.info still answers with ``stub`` before the whole."""
-
-    id: str
-    name: str
-    content: bytes
-    info: Json
-    stub: Json | None = None
-    stubs: int = 0
-    redirect_to: str = ""
-    refuses_token: bool = False
-    downloads: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Channel:
-    """A conversation; the bot hears and may post only where it is a member."""
-
-    id: str
-    name: str
-    private: bool = False
-    bot_is_member: bool = True
-
-
-@dataclass(slots=True)
-class ResponseUrl:
-    """Where a command may be answered: 5 posts within 30 minutes."""
-
-    channel: str
-    user: str
-    made_at: float
-    posts: int = 0
+Planned = tuple[int, Json | str, dict[str, str]]
+"""Status, body (JSON, or a page of text) and headers of an answer to come."""
 
 
 class State:
     """Everything in one place, shared by the parts of the stand-in."""
 
     def __init__(self) -> None:
-        self.team, self.bot_user, self.bot_id, self.app_id = "T0FAKE", "U0BOT", "B0BOT", "A0FAKE"
-        self.bot_token, self.app_token = "xoxb-fake-bot-token", "xapp-fake-app-token"
+        self.app_id, self.app_token = "A0FAKE", "xapp-fake-app-token"
         self.base_url = ""
+        self.home = Workspace("T0FAKE", "Fake team", "U0BOT", "B0BOT")
+        self.workspaces: list[Workspace] = [self.home]
+        self.tokens: dict[str, Token] = {}
+        self.give_token(self.home, "xoxb-fake-bot-token")
+        self.people: dict[str, Person] = {"U0SOMEONE": Person("U0SOMEONE")}
         self.calls: list[Call] = []
         self.acks: list[Ack] = []
         self.messages: list[Message] = []
+        self.edits: list[tuple[Message, Message]] = []
+        """Before and after, oldest first."""
+        self.deleted: list[Message] = []
+        self.reactions: list[Reaction] = []
         self.failures: list[str] = []
         self.files: dict[str, HostedFile] = {}
-        self.channels: dict[str, Channel] = {"C0GENERAL": Channel("C0GENERAL", "general")}
+        self.uploads: dict[str, Upload] = {}
+        self.processing_looks = 0
+        """How often files.info answers with a stub after an upload through the Web API."""
+        self.views: dict[str, View] = {}
+        self.stacks: defaultdict[str, list[View]] = defaultdict(list)
+        """Open modals by user, the one on top last."""
+        self.homes: dict[str, View] = {}
+        self.channels: dict[str, Channel] = {
+            "C0GENERAL": Channel("C0GENERAL", "general", self.home, members=["U0SOMEONE"])
+        }
         self.response_urls: dict[str, ResponseUrl] = {}
+        self.triggers: dict[str, Trigger] = {}
         self.tickets: set[str] = set()
-        self.planned: defaultdict[str, deque[tuple[int, Json, dict[str, str]]]] = defaultdict(deque)
+        self.planned: defaultdict[str, deque[Planned]] = defaultdict(deque)
+        self.lost_answers: Counter[str] = Counter()
+        """Calls by method that are done and then answered with 503."""
+        self.silence_is_fine = False
+        self.clock: Callable[[], float] = time.monotonic
+        self.passed = 0.0
         self.changed = asyncio.Condition()
+        self.cause: Callable[[Workspace, Json], object] = lambda _workspace, _event: None
+        """Delivers an event that a call of the app's brought about."""
         self._numbers = itertools.count(1)
         self._started = int(time.time())
+
+    @property
+    def team(self) -> str:
+        """The workspace that is there from the start."""
+        return self.home.team
+
+    @team.setter
+    def team(self, team: str) -> None:
+        self.home.team = team
+
+    @property
+    def bot_user(self) -> str:
+        """The bot in that workspace."""
+        return self.home.bot_user
+
+    @property
+    def bot_id(self) -> str:
+        """Its other name."""
+        return self.home.bot_id
+
+    @property
+    def bot_token(self) -> str:
+        """Its token."""
+        return self.home.bot_token
+
+    @property
+    def bot_users(self) -> frozenset[str]:
+        """The bot in every workspace."""
+        return frozenset(workspace.bot_user for workspace in self.workspaces)
+
+    def now(self) -> float:
+        """Seconds on the stand-in's clock, which tests may let pass."""
+        return self.clock() + self.passed
 
     def number(self) -> int:
         """A number that was not used before."""
@@ -126,9 +120,81 @@ class State:
         """Note something that real Slack would not have taken."""
         self.failures.append(what)
 
+    def give_token(self, workspace: Workspace, value: str, *others: Workspace, expires_in: float = 0) -> Token:
+        """A token that opens a workspace from now on, in place of the one before."""
+        expires_at = self.now() + expires_in if expires_in else None
+        token = Token(value, (workspace, *others), expires_at)
+        self.tokens[value] = token
+        for one in token.workspaces:
+            one.bot_token = value
+        return token
+
+    def workspace(self, team: str = "") -> Workspace:
+        """By its id; the first if there is none."""
+        if not team:
+            return self.home
+        return next(workspace for workspace in self.workspaces if workspace.team == team)
+
+    def of_channel(self, channel: str) -> Workspace:
+        """The workspace that a conversation is in."""
+        return self.channels[channel].workspace if channel in self.channels else self.home
+
+    def person(self, user: str) -> Person:
+        """Somebody; who was never introduced is a plain member."""
+        return self.people.setdefault(user, Person(user))
+
+    def direct(self, user: str, workspace: Workspace) -> Channel:
+        """The conversation of the bot with one person, opened if need be."""
+        for channel in self.channels.values():
+            if channel.kind == "im" and channel.workspace is workspace and user in channel.members:
+                return channel
+        # A D and the person, so that it can be told in a failing test.
+        channel = Channel(f"D{self.number()}{user}", "", workspace, "im", members=[user])
+        self.channels[channel.id] = channel
+        return channel
+
+    def find(self, channel: str, ts: str) -> Message | None:
+        """A message as it stands now."""
+        return next((m for m in self.messages if m.channel == channel and m.ts == ts), None)
+
+    def new_trigger(self, user: str, workspace: Workspace, *, channel: str = "", view: str = "") -> str:
+        """A trigger id, good for 3 seconds and one modal."""
+        identifier = f"{self.number()}.trigger"
+        self.triggers[identifier] = Trigger(user, workspace, self.now(), channel, view)
+        return identifier
+
+    def new_response_url(self, channel: str, user: str, original: str = "", *, from_message: bool = False) -> str:
+        """An address for 5 posts within half an hour."""
+        identifier = f"{self.number()}"
+        place = ResponseUrl(channel, user, self.now(), original=original, from_message=from_message)
+        self.response_urls[identifier] = place
+        return f"{self.base_url}commands/{identifier}"
+
+    async def tell(self) -> None:
+        """Wake those who wait for a change."""
+        async with self.changed:
+            self.changed.notify_all()
+
     async def post(self, message: Message) -> Message:
         """Keep a message and wake those who wait for one."""
         async with self.changed:
             self.messages.append(message)
             self.changed.notify_all()
         return message
+
+    async def edit(self, message: Message, **changes: object) -> Message:
+        """Put another version in a message's place."""
+        after = replace(message, edited=True, **changes)  # type: ignore[arg-type]
+        async with self.changed:
+            self.messages[self.messages.index(message)] = after
+            self.edits.append((message, after))
+            self.changed.notify_all()
+        return after
+
+    async def remove(self, message: Message) -> None:
+        """Take a message away."""
+        async with self.changed:
+            self.messages.remove(message)
+            self.deleted.append(message)
+            self.reactions = [r for r in self.reactions if (r.channel, r.ts) != (message.channel, message.ts)]
+            self.changed.notify_all()

@@ -1,21 +1,46 @@
-"""The Web API's methods, with tokens checked and blocks judged."""
+"""The Web API: planned failures, rate limits, tokens and scopes come first, then the method itself."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
+import base64
+from collections import deque
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.fakes.slack import block_kit
-from tests.fakes.slack.state import Call, Json, Message, State
+from tests.fakes.slack import scopes
+from tests.fakes.slack.api_chat import ChatMethods
+from tests.fakes.slack.api_conversations import ConversationMethods
+from tests.fakes.slack.api_files import FileMethods
+from tests.fakes.slack.api_oauth import OAuthMethods
+from tests.fakes.slack.api_people import PeopleMethods
+from tests.fakes.slack.api_views import ViewMethods
+from tests.fakes.slack.asking import Method, Refused, merged_arguments
+from tests.fakes.slack.judging import message_problem
+from tests.fakes.slack.state import State
+from tests.fakes.slack.values import Call, Json, Token
 
-OPTIONAL_JSON = ("blocks", "attachments", "metadata", "view")
+__all__ = ["Refused", "WebApi", "message_problem"]
+
+POSTS = {"chat.postMessage", "chat.postEphemeral"}
+SERVICE_UNAVAILABLE, TOO_MANY = 503, 429
 
 
-class Refused(Exception):
-    """The call gets ``ok: false`` with this error."""
+@dataclass(slots=True)
+class Limit:
+    """At most so many calls in a second."""
+
+    calls: int
+    made: deque[float] = field(default_factory=deque)
+
+    def takes(self, now: float) -> bool:
+        """Whether one more is within it."""
+        while self.made and now - self.made[0] >= 1:
+            self.made.popleft()
+        if len(self.made) >= self.calls:
+            return False
+        self.made.append(now)
+        return True
 
 
 class WebApi:
@@ -23,15 +48,17 @@ class WebApi:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._methods: dict[str, Callable[[Json], Any]] = {
-            "auth.test": self._auth_test,
-            "apps.connections.open": self._connections_open,
-            "chat.postMessage": self._post_message,
-            "chat.postEphemeral": self._post_ephemeral,
-            "files.info": self._files_info,
-            "conversations.info": self._conversations_info,
-            "users.info": self._users_info,
-            "views.open": self._views_open,
+        self.oauth = OAuthMethods(state)
+        self.limits: dict[str, Limit] = {}
+        self.one_post_a_second = False
+        """Whether a conversation takes one message a second, as Slack's do."""
+        self._posted: dict[str, Limit] = {}
+        self._methods: dict[str, Method] = {
+            **ChatMethods(state).methods(),
+            **ConversationMethods(state).methods(),
+            **FileMethods(state).methods(),
+            **PeopleMethods(state).methods(),
+            **ViewMethods(state).methods(),
         }
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -41,142 +68,76 @@ class WebApi:
     async def _handle(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         args = await merged_arguments(request)
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or args.pop("token", "")
+        authorization = request.headers.get("Authorization", "")
+        token = authorization.removeprefix("Bearer ").strip() or args.pop("token", "")
         self._state.calls.append(Call(method, args, token))
         if self._state.planned[method]:
-            status, body, headers = self._state.planned[method].popleft()
-            return web.json_response(body, status=status, headers=headers)
+            return _planned(*self._state.planned[method].popleft())
+        if not self._is_within_limits(method, args):
+            headers = {"Retry-After": "1"}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=TOO_MANY, headers=headers)
         try:
-            self._check_token(method, token)
-            answer = await self._methods[method](args)
+            answer = await self._answer(method, args, authorization, token)
         except Refused as refusal:
+            await self._state.tell()
             return web.json_response({"ok": False, "error": str(refusal)})
+        await self._state.tell()
+        if self._state.lost_answers[method]:
+            self._state.lost_answers[method] -= 1
+            return web.Response(status=SERVICE_UNAVAILABLE, text="<html>Service Unavailable</html>")
         return web.json_response({"ok": True, **answer})
 
-    def _check_token(self, method: str, token: str) -> None:
+    async def _answer(self, method: str, args: Json, authorization: str, token: str) -> Json:
+        if method == "oauth.v2.access":
+            return await self.oauth.access(args | _client(authorization))
+        if method == "apps.connections.open":
+            return self._connections_open(token)
         if method not in self._methods:
             self._state.fail(f"unknown method {method}")
             raise Refused("unknown_method")
-        if not token:
+        known = self._check_token(token)
+        if needed := scopes.missing(self._state, known.workspace, method, args):
+            self._state.fail(f"missing_scope: {method} needs {needed}")
+            raise Refused("missing_scope")
+        return await self._methods[method](args, known)
+
+    def _is_within_limits(self, method: str, args: Json) -> bool:
+        now = self._state.now()
+        limit = self.limits.get(method)
+        if limit is not None and not limit.takes(now):
+            return False
+        if self.one_post_a_second and method in POSTS:
+            return self._posted.setdefault(str(args.get("channel")), Limit(1)).takes(now)
+        return True
+
+    def _check_token(self, value: str) -> Token:
+        if not value:
             raise Refused("not_authed")
-        wanted = self._state.app_token if method == "apps.connections.open" else self._state.bot_token
-        if token != wanted:
+        token = self._state.tokens.get(value)
+        if token is None:
             raise Refused("invalid_auth")
+        if token.revoked:
+            raise Refused("token_revoked")
+        if token.expires_at is not None and self._state.now() >= token.expires_at:
+            raise Refused("token_expired")
+        return token
 
-    async def _auth_test(self, args: Json) -> Json:
-        state = self._state
-        return {
-            "url": state.base_url,
-            "team": "Fake team",
-            "user": "vsearch",
-            "team_id": state.team,
-            "user_id": state.bot_user,
-            "bot_id": state.bot_id,
-            "is_enterprise_install": False,
-        }
-
-    async def _connections_open(self, args: Json) -> Json:
+    def _connections_open(self, token: str) -> Json:
+        if token != self._state.app_token:
+            raise Refused("invalid_auth" if token else "not_authed")
         ticket = f"ticket-{self._state.number()}"
         self._state.tickets.add(ticket)
         return {"url": f"{self._state.base_url.replace('http', 'ws', 1)}link?ticket={ticket}"}
 
-    async def _post_message(self, args: Json) -> Json:
-        self._check_channel(args)
-        self._check_message("chat.postMessage", args)
-        thread = args.get("thread_ts", "")
-        if thread and not any(m.ts == thread and m.channel == args["channel"] for m in self._state.messages):
-            raise Refused("thread_not_found")
-        message = Message(
-            channel=args["channel"],
-            ts=self._state.ts(),
-            user=self._state.bot_user,
-            text=args.get("text", ""),
-            blocks=tuple(args.get("blocks") or ()),
-            thread_ts=thread,
-            via="chat.postMessage",
-        )
-        await self._state.post(message)
-        shown = {"ts": message.ts, "text": message.text, "blocks": list(message.blocks), "user": message.user}
-        return {"channel": message.channel, "ts": message.ts, "message": {"type": "message", **shown}}
 
-    async def _post_ephemeral(self, args: Json) -> Json:
-        self._check_channel(args)
-        self._check_message("chat.postEphemeral", args)
-        if not args.get("user"):
-            raise Refused("user_not_in_channel")
-        ts = self._state.ts()
-        await self._state.post(
-            Message(
-                channel=args["channel"],
-                ts=ts,
-                user=self._state.bot_user,
-                text=args.get("text", ""),
-                blocks=tuple(args.get("blocks") or ()),
-                thread_ts=args.get("thread_ts", ""),
-                to=args["user"],
-                via="chat.postEphemeral",
-            )
-        )
-        return {"message_ts": ts}
-
-    def _check_channel(self, args: Json) -> None:
-        channel = self._state.channels.get(args.get("channel", ""))
-        if channel is None:
-            raise Refused("channel_not_found")
-        if not channel.bot_is_member:
-            raise Refused("not_in_channel")
-
-    def _check_message(self, where: str, args: Json) -> None:
-        if problem := message_problem(args):
-            self._state.fail(f"{where}: {problem}")
-            raise Refused(problem.split(":")[0])
-
-    async def _files_info(self, args: Json) -> Json:
-        file = self._state.files.get(args.get("file", ""))
-        if file is None:
-            raise Refused("file_not_found")
-        if file.stub is not None and file.stubs > 0:
-            file.stubs -= 1
-            return {"file": file.stub}
-        return {"file": file.info}
-
-    async def _conversations_info(self, args: Json) -> Json:
-        channel = self._state.channels.get(args.get("channel", ""))
-        if channel is None:
-            raise Refused("channel_not_found")
-        about = {"id": channel.id, "name": channel.name, "is_private": channel.private}
-        return {"channel": {**about, "is_member": channel.bot_is_member, "is_channel": True}}
-
-    async def _users_info(self, args: Json) -> Json:
-        return {"user": {"id": args.get("user", ""), "team_id": self._state.team, "name": "someone", "is_bot": False}}
-
-    async def _views_open(self, args: Json) -> Json:
-        if not args.get("trigger_id"):
-            raise Refused("invalid_trigger_id")
-        return {"view": {"id": f"V{self._state.number()}", "hash": "1"}}
+def _planned(status: int, body: Json | str, headers: dict[str, str]) -> web.Response:
+    if isinstance(body, str):
+        return web.Response(text=body, status=status, headers=headers, content_type="text/html")
+    return web.json_response(body, status=status, headers=headers)
 
 
-async def merged_arguments(request: web.Request) -> Json:
-    """Query, form and JSON together: the SDK sends some arguments of a POST in the query string."""
-    args: Json = dict(request.query)
-    if request.content_type == "application/json":
-        args |= await request.json()
-    elif request.can_read_body:
-        args |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    for name in OPTIONAL_JSON:
-        if isinstance(args.get(name), str):
-            args[name] = json.loads(args[name])
-    return args
-
-
-def message_problem(args: Json) -> str:
-    """Why Slack would not take this message, beginning with its error code; empty if it would."""
-    blocks = args.get("blocks")
-    if not str(args.get("text") or "").strip():
-        # Slack takes blocks alone; but then notifications and screen readers have nothing to say.
-        return "no_text: a message needs top-level text"
-    if blocks and (found := block_kit.problems(blocks)):
-        return f"invalid_blocks: {'; '.join(found)}"
-    if blocks and block_kit.too_long(blocks):
-        return "msg_blocks_too_long"
-    return ""
+def _client(authorization: str) -> Json:
+    if not authorization.startswith("Basic "):
+        return {}
+    name, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
+    return {"client_id": name, "client_secret": secret}

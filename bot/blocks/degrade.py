@@ -1,0 +1,26 @@
+"""Less of a message, for when Slack refuses the whole of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.blocks.limits import Block
+
+
+def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The same, with every picture left out: one that Slack can't fetch or show makes it refuse the message."""
+    kept = []
+    for block in blocks:
+        if block.get("type") == "image":
+            continue
+        lighter = {name: value for name, value in block.items() if not (name == "accessory" and _is_picture(value))}
+        if block.get("type") == "context":
+            lighter["elements"] = [element for element in block["elements"] if not _is_picture(element)]
+            if not lighter["elements"]:
+                continue
+        kept.append(lighter)
+    return tuple(kept)
+
+
+def _is_picture(element: Block) -> bool:
+    return element.get("type") == "image"

@@ -1,0 +1,131 @@
+"""What answers to a search are made of: a match, what was left out, the buttons. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from bot.blocks.ids import ActionId
+from bot.blocks.limits import Block, sendable, shorten, size
+from bot.blocks.records import NO_PICTURE, PictureRef, provenance, with_picture
+from bot.blocks.reply import button, section, verbatim
+from bot.blocks.state import SearchState
+from bot.blocks.wording import NAME_SHOWN, count, minute, score_text
+from bot.models import DatabaseInfo, DataId, ImageRecord, Match
+
+NOTE_SHOWN = 300
+
+BUTTONS_SIZE = 5000
+"""Of a message's 12,000 characters: each button carries the whole search, and an address may be long."""
+
+
+class Ranked(Protocol):
+    """One match with its place and what the catalogue knows of it."""
+
+    @property
+    def rank(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def match(self) -> Match: ...  # noqa: D102
+    @property
+    def record(self) -> ImageRecord | None: ...  # noqa: D102
+
+
+class Found(Protocol):
+    """What a search found."""
+
+    @property
+    def database(self) -> DatabaseInfo: ...  # noqa: D102 - see the class
+    @property
+    def matches(self) -> Sequence[Ranked]: ...  # noqa: D102
+    @property
+    def weaker(self) -> int: ...  # noqa: D102
+    @property
+    def hidden(self) -> int: ...  # noqa: D102
+    @property
+    def cached_at(self) -> datetime | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an answer is shown, and to whom.
+
+    ``state``: the search itself, for the buttons; None: there are none. ``private``: one person sees it, who may share
+    it. ``databases``: how many there are to choose from. ``shared_by``: the user who let the others see it.
+    """
+
+    pictures: Mapping[DataId, PictureRef] = field(default_factory=dict)
+    state: SearchState | None = None
+    private: bool = False
+    can_add: bool = True
+    databases: int = 1
+    shared_by: str = ""
+
+
+PLAINLY = Shown()
+
+
+def match_blocks(ranked: Ranked, pictures: Mapping[DataId, PictureRef], note_shown: int = NOTE_SHOWN) -> list[Block]:
+    """A match with its picture, and below it as much of its note."""
+    match, score = ranked.match, score_text(ranked.match.score)
+    verdict = str(match.verdict)
+    if match.edits:
+        verdict += f": {', '.join(match.edits)}"
+    lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}"]
+    if ranked.record is not None:
+        lines.append(provenance(ranked.record))
+    picture = pictures.get(match.data_id, NO_PICTURE)
+    text = with_picture(section("\n".join(lines)), picture, f"{match.entity}, {score}, {match.verdict}")
+    note = sendable(match.note)
+    return [text, verbatim(note, note_shown)] if note and note_shown else [text]
+
+
+def remarks(found: Found, shown: Shown) -> list[str]:
+    """What else there is to know of an answer, a sentence each."""
+    sentences = []
+    if found.weaker:
+        noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
+        sentences.append(f"{found.weaker:,} {noun} left out; `min:0` in a `/vsearch` shows more.")
+    if found.hidden:
+        reader = "you can't see" if shown.private else "not everybody here can see"
+        places = "is from a place" if found.hidden == 1 else "are from places"
+        sentences.append(f"{count(found.hidden, 'more match', 'more matches')} {places} that {reader}.")
+    if found.cached_at is not None:
+        sentences.append(f"From the cache, as of {minute(found.cached_at)}.")
+    return sentences
+
+
+def result_buttons(shown: Shown, *, onward: int | None, back: int | None = None) -> tuple[list[Block], str]:
+    """The buttons below an answer, and a sentence where there is no room for them.
+
+    ``onward``, ``back``: where the next and the previous matches begin, if there are any.
+    """
+    state = shown.state
+    if state is None:
+        return [], ""
+    wanted: list[tuple[str, str, SearchState]] = []
+    if onward is not None:
+        wanted.append(("More", ActionId.MORE, replace(state, offset=onward)))
+    if back is not None:
+        wanted.insert(0, ("Previous", f"{ActionId.MORE}:previous", replace(state, offset=back)))
+    if shown.private:
+        wanted.append(("Share to channel", ActionId.SHARE, state))
+    if shown.databases > 1:
+        wanted.append(("Search another database", ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
+    if shown.can_add:
+        wanted.append(("Add this image", ActionId.ADD_THIS, state))
+    elements = [
+        button(text, action_id, value) for text, action_id, carried in wanted if (value := _value(carried)) is not None
+    ]
+    if len(elements) < len(wanted):
+        return [], "The address of this image is too long for buttons."
+    if size(elements) <= BUTTONS_SIZE:
+        return elements, ""
+    most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
+    return most_wanted, "The address of this image is too long for more buttons."
+
+
+def _value(state: SearchState) -> str | None:
+    # The file's name only decorates: better a short one than no button.
+    return state.encode() or replace(state, name=shorten(state.name, NAME_SHOWN)).encode()

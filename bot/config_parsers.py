@@ -1,0 +1,89 @@
+"""How settings are read from text. Each parser raises ValueError; its docstring ends the sentence “NAME must be …”."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv6Address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+
+
+def text(raw: str) -> str:
+    """text"""  # noqa: D403, D400 - becomes part of a sentence
+    return raw
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Make a parser of whole numbers in a range."""
+
+    def parse(raw: str) -> int:
+        value = int(raw)
+        if not low <= value <= high:
+            raise ValueError(raw)
+        return value
+
+    parse.__doc__ = f"a whole number from {low} to {high}"
+    return parse
+
+
+def three_numbers(raw: str) -> tuple[float, float, float]:
+    """three numbers separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
+    red, green, blue = (float(part) for part in raw.split(","))
+    return red, green, blue
+
+
+def names(raw: str) -> tuple[str, ...]:
+    """names separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
+    return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Make a parser of some words, whatever their case."""
+
+    def parse(raw: str) -> str:
+        if raw.lower() not in choices:
+            raise ValueError(raw)
+        return raw.lower()
+
+    parse.__doc__ = " or ".join(choices)
+    return parse
+
+
+def path(raw: str) -> Path:
+    """a path"""  # noqa: D403, D400 - becomes part of a sentence
+    return Path(raw).expanduser()
+
+
+def database_url(raw: str) -> str:
+    """an address that begins with sqlite:/// and names a file"""  # noqa: D403, D400 - becomes part of a sentence
+    if not raw.startswith("sqlite:///") or raw == "sqlite:///":
+        raise ValueError(raw)
+    return raw
+
+
+def api_url(raw: str) -> str:
+    """an http or https address"""  # noqa: D403, D400 - becomes part of a sentence
+    parts = urlsplit(raw)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError(raw)
+    return raw if raw.endswith("/") else raw + "/"
+
+
+def host(raw: str) -> str:
+    """a host name or an address, without a port"""  # noqa: D403, D400 - becomes part of a sentence
+    if ":" in raw:
+        return str(IPv6Address(raw))
+    if not _HOST_NAME.fullmatch(raw):
+        raise ValueError(raw)
+    return raw
+
+
+def base_url(raw: str) -> str:
+    """an http or https address that ends with its path"""  # noqa: D403, D400 - becomes part of a sentence
+    parts = urlsplit(api_url(raw))
+    if parts.query or parts.fragment or parts.username is not None or "?" in raw or "#" in raw:
+        raise ValueError(raw)
+    return raw.rstrip("/")

@@ -1,0 +1,119 @@
+"""Being the bot: connected until SIGTERM or Ctrl-C, then finishing what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from bot import logs
+from bot.config import Settings
+from bot.errors import SettingsError
+
+if TYPE_CHECKING:
+    from bot.slack_app import App
+
+log = logging.getLogger(__name__)
+
+MODES = "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
+TOKENS = "SLACK_BOT_TOKEN (one workspace) or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET (many)"
+NO_CREDENTIALS = (
+    "Set {missing}; README.md, “With your Slack”, says where they are found.",
+    "To try vsearch without Slack, run “make run”: it needs no account and no settings.",
+)
+NOBODY_SERVES_PICTURES = (
+    "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
+    " another process serves them"
+)
+DRAIN_TIMEOUT_S = 10
+
+
+def serve(settings: Settings) -> None:
+    """Answer Slack until told to stop.
+
+    Raises SettingsError when credentials are missing, SlackUnavailable when Slack refuses them or can't be reached,
+    CannotListen when the port is taken, and BackendError.
+    """
+    missing = []
+    if not settings.slack_app_token and not settings.slack_signing_secret:
+        missing.append(MODES)
+    if not settings.slack_bot_token and not settings.many_workspaces:
+        missing.append(TOKENS)
+    if missing:
+        first, *others = NO_CREDENTIALS
+        raise SettingsError((first.format(missing=", and ".join(missing)), *others))
+    logs.set_up(settings.log_format, settings.log_level, settings.secrets)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from bot.slack_app import build  # noqa: PLC0415 - Bolt and Starlette take a while to load
+
+    stopped, connected = asyncio.Event(), asyncio.Event()
+    this = asyncio.current_task()
+    assert this is not None
+
+    def stop() -> None:
+        stopped.set()
+        if not connected.is_set():
+            # Nothing is under way yet, and a Slack that does not answer would keep us for a minute.
+            this.cancel()
+
+    try:
+        with _when_signalled(stop):
+            async with build(settings) as app, _delivered(settings, app):
+                connected.set()
+                who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
+                log.info("connected to %s", who)
+                await stopped.wait()
+                log.info("stopping: no more work is taken, what was begun is finished")
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        log.info("stopped before Slack was reached")
+
+
+@asynccontextmanager
+async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
+    """Inside, Slack's deliveries arrive, and what HTTP there is is served."""
+    from bot.web import serving  # noqa: PLC0415 - as above
+    from handlers.connection import socket_mode  # noqa: PLC0415
+
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_drained, app)
+        app_token = settings.slack_app_token
+        if app_token is None or settings.port is not None:
+            host, port = await stack.enter_async_context(serving(app.web, *settings.listen_on))
+            log.info("listening on http://%s:%d", host, port)
+        elif settings.public_base_url is not None:
+            log.warning(NOBODY_SERVES_PICTURES)
+        if app_token is not None:
+            socket = socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url, app.metrics)
+            await stack.enter_async_context(socket)
+        yield
+
+
+async def _drained(app: App) -> None:
+    if unfinished := await app.guard.drain(DRAIN_TIMEOUT_S):
+        log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def _when_signalled(stop: Callable[[], None]) -> Iterator[None]:
+    """Inside, SIGTERM and Ctrl-C call this."""
+    loop = asyncio.get_running_loop()
+    taken = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no signal handlers on the loop; Ctrl-C then ends the program at once.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop)
+            taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,215 @@
+"""The inbox in SQL: what Slack delivered, kept until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, bindparam, delete, func, insert, select, update
+
+from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
+from bot.models import WorkspaceId
+from bot.storage.database import Database
+from bot.storage.schema import inbox, inbox_files
+
+
+class _State(StrEnum):
+    WAITING = "waiting"
+    """Due at ``due_at``."""
+    RUNNING = "running"
+    """Its owner's until ``due_at``; then anybody's."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+_UNFINISHED = (_State.WAITING, _State.RUNNING)
+_jobs, _files = inbox.c, inbox_files.c
+
+# Slack waits for a put, and a worker asks often whether anything is due: made once, they cost the driver's own work.
+_KNOWN_FILES = select(_files.file).where(
+    _files.workspace == bindparam("of"), _files.channel == bindparam("among"), _files.message == bindparam("at")
+)
+_NEW_JOB, _NEW_FILE = insert(inbox), insert(inbox_files)
+_IS_DUE = select(_jobs.id).where(_jobs.state == bindparam("state"), _jobs.due_at <= bindparam("moment")).limit(1)
+_DUE = (
+    select(inbox)
+    .where(_jobs.state == bindparam("state"), _jobs.due_at <= bindparam("moment"))
+    .order_by(_jobs.due_at, _jobs.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)  # where several may write at once, each takes others
+)
+_TAKE = (
+    update(inbox)
+    .where(_jobs.id.in_(bindparam("some", expanding=True)))
+    .values(state=_State.RUNNING, attempts=_jobs.attempts + 1, owner=bindparam("by"), due_at=bindparam("until"))
+)
+_FILES_OF = (
+    select(_files.job_id, _files.file)
+    .where(_files.job_id.in_(bindparam("some", expanding=True)))
+    .order_by(_files.job_id, _files.file)
+)
+
+
+class SqlInbox:
+    """Satisfies ``storage.base.Inbox``."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def put(self, job: NewJob) -> bool:
+        """Keep the job; when this returns it survives a crash. False if all its files were known already."""
+        place = {"workspace": job.workspace, "channel": job.channel, "message": job.message}
+
+        def work(connection: Connection) -> bool:
+            where = {"of": job.workspace, "among": job.channel, "at": job.message}
+            known = set(connection.execute(_KNOWN_FILES, where).scalars())
+            files = [file for file in dict.fromkeys(job.files) if file not in known]
+            if not files:
+                return False
+            key = connection.execute(_NEW_JOB, {**place, **_columns_of(job, self._clock())}).inserted_primary_key
+            assert key is not None
+            connection.execute(_NEW_FILE, [{**place, "job_id": key[0], "file": f, "withdrawn": False} for f in files])
+            return True
+
+        return await self._database.write(work)
+
+    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
+        """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
+
+        def look(connection: Connection) -> bool:
+            moment = self._clock()
+            return any(connection.execute(_IS_DUE, {"state": state, "moment": moment}).first() for state in _UNFINISHED)
+
+        def work(connection: Connection) -> tuple[Job, ...]:
+            moment = self._clock()
+            rows: list[Row[Any]] = []
+            # What was taken up before and let fall is older than what waits.
+            for state in (_State.RUNNING, _State.WAITING):
+                rows += connection.execute(_DUE, {"state": state, "moment": moment, "most": limit - len(rows)})
+            taken = {"some": [row.id for row in rows], "by": owner, "until": moment + timedelta(seconds=lease_s)}
+            connection.execute(_TAKE, taken)
+            return tuple(_taken_up(connection, rows))
+
+        # Mostly nothing is due, and then nobody who writes has to wait for this.
+        return await self._database.write(work) if limit > 0 and await self._database.read(look) else ()
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
+        """Keep jobs for longer; those that another has taken up since are its own."""
+        until = self._clock() + timedelta(seconds=lease_s)
+        held = update(inbox).where(_jobs.id.in_(jobs), _jobs.owner == owner, _jobs.state == _State.RUNNING)
+        await self._change(held.values(due_at=until))
+
+    async def mark_answering(self, job: int) -> None:
+        """An answer is about to be posted: whoever takes the job up again has to look whether it was."""
+        await self._change(update(inbox).where(_jobs.id == job).values(answering=True))
+
+    async def finish(self, job: int, *, failed: bool = False) -> None:
+        """The job is done, or was given up."""
+        finished = update(inbox).where(_jobs.id == job, _jobs.state.in_(_UNFINISHED))
+        state = _State.FAILED if failed else _State.DONE
+        await self._change(finished.values(state=state, owner="", finished_at=self._clock()))
+
+    async def retry(self, job: int, delay_s: float) -> None:
+        """Let go of the job; it is due again after the delay."""
+        due_at = self._clock() + timedelta(seconds=delay_s)
+        held = update(inbox).where(_jobs.id == job, _jobs.state == _State.RUNNING)
+        await self._change(held.values(state=_State.WAITING, owner="", due_at=due_at))
+
+    async def release(self, owner: str) -> None:
+        """Let go of all that this owner holds, without counting the attempt: it stops."""
+        held = update(inbox).where(_jobs.owner == owner, _jobs.state == _State.RUNNING)
+        await self._change(
+            held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
+        )
+
+    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
+        """The file (or the message) was deleted: nothing is to be made of it any more."""
+        if not file and not (channel and message):
+            raise ValueError("A file or a message is withdrawn, never all of them.")
+        wanted = [_files.workspace == workspace]
+        for column, value in ((_files.file, file), (_files.channel, channel), (_files.message, message)):
+            if value:
+                wanted.append(column == value)
+        await self._change(update(inbox_files).where(*wanted).values(withdrawn=True))
+
+    async def is_wanted(self, job: int, file: str) -> bool:
+        """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
+        query = select(_files.withdrawn).where(_files.job_id == job, _files.file == file)
+        # As a writer: who looks and then adds would otherwise miss a withdrawal that is committed in between.
+        withdrawn = await self._database.write(lambda connection: connection.execute(query).scalar())
+        return withdrawn is False
+
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+        """The newest file that was shared in the channel and not withdrawn."""
+        query = (
+            select(_files.message, _files.file, _jobs.payload)
+            .join_from(inbox_files, inbox)
+            .where(_files.workspace == workspace, _files.channel == channel)
+            .where(_jobs.kind == JobKind.SHARE, _files.withdrawn.is_(False))
+            .order_by(_files.message.desc(), _files.file.desc())
+            .limit(1)
+        )
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        return None if row is None else KeptShare(*row)
+
+    async def depth(self) -> InboxDepth:
+        """What is not done yet."""
+        query = select(func.count(), func.min(_jobs.created_at)).where(_jobs.state.in_(_UNFINISHED))
+        return InboxDepth(*await self._database.read(lambda connection: connection.execute(query).one()))
+
+    async def purge(self, before: datetime) -> int:
+        """Forget what was done earlier than that; how many jobs went."""
+        done = delete(inbox).where(_jobs.finished_at < before)
+        return await self._database.write(lambda connection: connection.execute(done).rowcount)
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        """Drop all jobs of a workspace but those of kind UNINSTALL that are under way."""
+        under_way = (_jobs.kind == JobKind.UNINSTALL) & (_jobs.state == _State.RUNNING)
+        gone = delete(inbox).where(_jobs.workspace == workspace, ~under_way)
+
+        def work(connection: Connection) -> None:
+            connection.execute(gone)
+
+        await self._database.write(work)
+
+    async def _change(self, statement: Update) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(statement)
+
+        await self._database.write(work)
+
+
+def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
+    return {
+        "kind": job.kind,
+        "enterprise": job.enterprise,
+        "payload": job.payload,
+        "state": _State.WAITING,
+        "attempts": 0,
+        "answering": False,
+        "owner": "",
+        "due_at": moment,
+        "created_at": moment,
+    }
+
+
+def _taken_up(connection: Connection, rows: Sequence[Row[Any]]) -> Iterable[Job]:
+    files: dict[int, list[str]] = {row.id: [] for row in rows}
+    for job_id, file in connection.execute(_FILES_OF, {"some": list(files)}):
+        files[job_id].append(file)
+    for row in rows:
+        yield Job(
+            id=row.id,
+            kind=JobKind(row.kind),
+            workspace=WorkspaceId(row.workspace),
+            enterprise=row.enterprise,
+            channel=row.channel,
+            message=row.message,
+            files=tuple(files[row.id]),
+            payload=row.payload,
+            attempts=row.attempts + 1,
+            answering=row.answering,
+        )

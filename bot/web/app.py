@@ -1,0 +1,102 @@
+"""The routes. Each is there only if what serves it is given: Socket Mode has no use for Slack's."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.logs import request_scope
+from bot.media import MediaLinks
+from bot.metrics import PrometheusMetrics
+from bot.storage.base import Catalogue, Inbox, PictureStore
+from bot.web.health import Check, Readiness, Scrape, alive
+from bot.web.pictures import PictureEndpoint
+from bot.web.slack import SlackEndpoint
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+LONGEST_PLACE = 80
+FRAMES = 8
+
+
+def web_app(
+    *,
+    slack: Handler | None = None,
+    install: Handler | None = None,
+    oauth_redirect: Handler | None = None,
+    media: MediaLinks | None = None,
+    pictures: PictureStore,
+    catalogue: Catalogue,
+    checks: Mapping[str, Check],
+    metrics: PrometheusMetrics,
+    inbox: Inbox,
+) -> ASGIApp:
+    """All that is served. ``checks`` are what the bot depends on, by name; one that raises is not well."""
+    routes = [
+        Route("/healthz", alive, methods=["GET"]),
+        Route("/readyz", Readiness(checks).answer, methods=["GET"]),
+        Route("/metrics", Scrape(metrics, inbox).answer, methods=["GET"]),
+    ]
+    if media is not None:
+        routes.append(Route("/media/{token}", PictureEndpoint(media, pictures, catalogue).answer, methods=["GET"]))
+    if slack is not None:
+        routes.append(Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"]))
+    if install is not None:
+        routes.append(Route("/slack/install", install, methods=["GET"]))
+    if oauth_redirect is not None:
+        routes.append(Route("/slack/oauth_redirect", oauth_redirect, methods=["GET"]))
+    starlette = Starlette(routes=routes)
+    starlette.router.redirect_slashes = False
+    return LastResort(starlette)
+
+
+class LastResort:
+    """Around everything: a request id, and an answer when nobody else had one.
+
+    What a request held stays out of the log, so the error's text does too: it may quote from there. Its kind and where
+    it was raised are enough.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        with request_scope():
+            try:
+                await self._app(scope, receive, noting)
+            except Exception as error:  # noqa: BLE001 - nobody is above
+                what = f"{_place(scope)} failed with {type(error).__name__}"
+                log.error("%s, raised by %s", what, _frames(error))  # noqa: TRY400
+                if not started:
+                    answer = PlainTextResponse("Something went wrong here. Please try again later.", 500)
+                    await answer(scope, receive, send)
+
+
+def _place(scope: Scope) -> str:
+    path = str(scope.get("path", ""))
+    # The rest of such a path is as good as the picture.
+    shown = "/media/…" if path.startswith("/media/") else path[:LONGEST_PLACE]
+    return f"{scope.get('method', scope['type'])} {shown!r}"
+
+
+def _frames(error: Exception) -> str:
+    """Where it was raised, innermost first."""
+    stack = reversed(traceback.extract_tb(error.__traceback__)[-FRAMES:])
+    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in stack)

@@ -1,0 +1,58 @@
+"""Slack's deliveries: bounded, and whole, before Bolt reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Message
+
+from bot.web.envelope import can_be_read
+
+MAX_BODY = 4_000_000
+"""Bytes. Slack's own payloads stay far below."""
+
+BODY_TIMEOUT_S = 10.0
+
+
+class SlackEndpoint:
+    """``POST /slack/events``: events, commands and interactivity. ``handle`` is Bolt's, which checks the signature."""
+
+    def __init__(self, handle: Callable[[Request], Awaitable[Response]], *, timeout_s: float = BODY_TIMEOUT_S) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def answer(self, request: Request) -> Response:
+        """What Bolt answers; 4xx for what it would stumble over."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await _body(request)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("The request did not come in time.", 408)
+        if body is None:
+            return PlainTextResponse("The request is too large.", 413)
+        if not can_be_read(body, request.headers.get("content-type", "")):
+            return PlainTextResponse("This is not a request of Slack's.", 400)
+        return await self._handle(Request(request.scope, _replay(body)))
+
+
+async def _body(request: Request) -> bytes | None:
+    """The whole of it; None if that is too much."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return bytes(body)
+
+
+def _replay(body: bytes) -> Callable[[], Awaitable[Message]]:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

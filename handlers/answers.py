@@ -1,0 +1,183 @@
+"""What is answered to those who ask, whichever way they asked: a value in, a reply out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from bot.blocks.listing import PAGE_IMAGES, listing_reply
+from bot.blocks.notices import already_added_reply, delete_question, deleted_reply
+from bot.blocks.reply import Reply
+from bot.blocks.state import ListState, SearchState
+from bot.conversations import ChannelBinding
+from bot.errors import AlreadyAdded, BackendError
+from bot.models import (
+    ChannelKind,
+    DatabaseInfo,
+    DatabaseKey,
+    DatabaseName,
+    EntityId,
+    ImageRecord,
+    Note,
+    Order,
+    PageRequest,
+    SlackOrigin,
+)
+from handlers.asking import Asker
+from handlers.conversations import SlackPeople
+from handlers.desk import Desk
+from handlers.keeping import named_after, permalink
+from handlers.presenting import Reader
+
+log = logging.getLogger(__name__)
+
+PING_TIMEOUT_S = 5
+
+
+class Answers:
+    """Every use case, rendered for its readers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def people(self, asker: Asker) -> SlackPeople:
+        """To ask Slack about people and places."""
+        return self._desk.acquaintance.of(asker.workspace, asker.client)
+
+    async def database(self, asker: Asker, named: DatabaseName | None) -> DatabaseKey:
+        """The database that is meant: the one named, the channel's, or the only one.
+
+        Raises UnknownDatabase, NoDatabase, SeveralDatabases.
+        """
+        if named is not None:
+            return await self._desk.lookup.choose(asker.workspace, named)
+        if not asker.channel:
+            return await self._desk.lookup.choose(asker.workspace)
+        return await self._desk.watching.database_of(await self._desk.watching.get(asker.workspace, asker.channel))
+
+    async def binding(self, asker: Asker, channel: str = "") -> ChannelBinding:
+        """What is set for the asker's channel, or another one."""
+        return await self._desk.watching.get(asker.workspace, channel or asker.channel)
+
+    async def search(
+        self, asker: Asker, reader: Reader, states: Sequence[SearchState], *, shared_by: str = ""
+    ) -> Reply:
+        """The matches of pictures. Raises UserError and BackendError."""
+        looked = await self._desk.finder.look_up(asker.workspace, states, asker.client)
+        return await self._desk.presenter.answer(reader, looked, states, shared_by=shared_by)
+
+    async def add(
+        self, asker: Asker, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note
+    ) -> ImageRecord | Reply:
+        """Add the picture that the state names; what was added, or that it was there already.
+
+        Raises UserError and BackendError.
+        """
+        picture, jpeg = await self._desk.finder.picture_and_jpeg(state, asker.client)
+        name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
+        try:
+            return await self._desk.adding.add(
+                key,
+                picture,
+                jpeg,
+                entity or named_after(name or "image", state.file or picture.digest[:12]),
+                note,
+                added_by=asker.user,
+                origin=await self._origin(asker, state),
+                source_name=name[:255],
+            )
+        except AlreadyAdded:
+            there = await self._desk.catalogue.with_digest(key, picture.digest)
+            seen = there is not None and await self._desk.presenter.visible(asker.alone, [there])
+            return already_added_reply(key.name, there.entity if there is not None and seen else "")
+
+    async def _origin(self, asker: Asker, state: SearchState) -> SlackOrigin | None:
+        if not state.file:
+            return None
+        if not (state.channel and state.message):
+            # Uploaded in a modal, for the database and for nobody else.
+            return SlackOrigin(state.file, "", "")
+        # Where Slack doesn't say who reads a place, nobody else is to see its pictures.
+        known = asker.kind if state.channel == asker.channel else ChannelKind.PRIVATE
+        kind = await self.people(asker).kind(state.channel, known)
+        link = await permalink(asker.client, state.channel, state.message)
+        return SlackOrigin(state.file, state.channel, state.message, link, kind)
+
+    async def page(self, asker: Asker, state: ListState) -> Reply:
+        """A page of a database's images. Raises UserError."""
+        key = DatabaseKey(asker.workspace, DatabaseName(state.database))
+        info = await self._desk.databases.find(key)
+        request = PageRequest(
+            offset=state.offset, limit=PAGE_IMAGES, order=Order(state.order), entity_prefix=state.prefix
+        )
+        page = await self._desk.listing.page(key, request)
+        visible = await self._desk.presenter.visible(asker.alone, page.items)
+        shown = [record for record in page.items if record.data_id in visible]
+        return listing_reply(
+            info,
+            shown,
+            total=page.total,
+            state=state,
+            pictures=await self._desk.presenter.pictures(asker.alone, shown),
+            hidden=len(page.items) - len(shown),
+            more=page.token is not None,
+        )
+
+    async def ask_to_delete(self, asker: Asker, key: DatabaseKey, entity: EntityId) -> Reply:
+        """The question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
+        info, records = await self._deletable(asker, key, entity)
+        return delete_question(info, entity, len(records))
+
+    async def delete(self, asker: Asker, key: DatabaseKey, entity: EntityId) -> Reply:
+        """Delete an entity's images. Raises NotAllowed, UnknownEntity."""
+        await self._deletable(asker, key, entity)
+        deletion = await self._desk.deleting.delete(key, entity)
+        await self._desk.uploads.sweep(asker.workspace, asker.client)
+        return deleted_reply(key.name, entity, deletion.images)
+
+    async def _deletable(
+        self, asker: Asker, key: DatabaseKey, entity: EntityId
+    ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
+        info = await self._desk.databases.find(key)
+        records = await self._desk.listing.entity(key, entity)
+        await self._desk.permissions.check_delete_images(info, records, asker.user, self.people(asker))
+        return info, records
+
+    async def deletable_database(self, asker: Asker, name: DatabaseName) -> DatabaseInfo:
+        """A database that the person may delete, or change the settings of. Raises NotAllowed, UnknownDatabase."""
+        info = await self._desk.databases.find(DatabaseKey(asker.workspace, name))
+        await self._desk.permissions.check_delete_database(info, asker.user, self.people(asker))
+        return info
+
+    async def backend(self) -> tuple[str, str]:
+        """The back end's name, and what is wrong with it in one sentence (empty: nothing is)."""
+        name = self._desk.visual.capabilities.name
+        try:
+            async with asyncio.timeout(PING_TIMEOUT_S):
+                await self._desk.visual.ping()
+        except (BackendError, TimeoutError):
+            log.exception("the search back end does not answer")
+            return name, "It doesn't answer right now; an operator finds the reason in the log."
+        return name, ""
+
+    async def watched(self, asker: Asker) -> tuple[ChannelBinding, ...]:
+        """The channels that were set up, as far as the person can read them."""
+        people = self.people(asker)
+        seen = []
+        for binding in await self._desk.watching.all(asker.workspace):
+            is_public = await people.kind(binding.channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
+            if is_public or await people.reads(binding.channel, asker.user):
+                seen.append(binding)
+        return tuple(seen)
+
+    async def page_of(self, asker: Asker, named: DatabaseName | None, prefix: str, order: Order) -> Reply:
+        """The first page of a listing. Raises UserError."""
+        key = await self.database(asker, named)
+        return await self.page(asker, ListState(database=key.name, prefix=prefix, order=order))
+
+    async def with_database(self, asker: Asker, state: SearchState, named: DatabaseName | None) -> SearchState:
+        """The state, its database chosen. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
+        return replace(state, database=(await self.database(asker, named)).name)

@@ -1,0 +1,53 @@
+"""Somebody who asked by a command, a button, a modal or a shortcut, and how their answer reaches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.reply import Reply
+from bot.conversations import Audience
+from bot.models import ChannelKind, WorkspaceId
+from handlers import delivery
+from handlers.presenting import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A person in a place. ``channel`` is empty where they asked from App Home or a global shortcut."""
+
+    workspace: WorkspaceId
+    user: str
+    client: AsyncWebClient
+    channel: str = ""
+    kind: ChannelKind = ChannelKind.PUBLIC
+    response_url: str = ""
+    thread: str = ""
+
+    @property
+    def alone(self) -> Reader:
+        """The person as the only reader."""
+        return Reader(Audience(self.workspace, self.channel, self.kind, self.user), self.client)
+
+    @property
+    def everyone(self) -> Reader:
+        """All who read the channel."""
+        return Reader(Audience(self.workspace, self.channel, self.kind), self.client)
+
+    async def tell(self, reply: Reply, *, replace: bool = False) -> None:
+        """Answer to them alone: by the response URL, else in the channel, else directly. Raises SlackApiError."""
+        if self.response_url and await delivery.respond(
+            self.response_url, reply, replace=replace, thread_ts=self.thread
+        ):
+            return
+        if self.channel:
+            await delivery.whisper(self.client, self.channel, self.user, reply, self.thread)
+        else:
+            await delivery.post(self.client, self.user, reply)
+
+    async def tell_everyone(self, reply: Reply) -> None:
+        """Answer for the whole channel to see. A response URL may write where the bot is no member."""
+        if self.response_url and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread):
+            return
+        await delivery.post(self.client, self.channel, reply, self.thread)

@@ -1,0 +1,64 @@
+"""What Slack's refusals mean for work that was taken up: try again, tell the person, or let it be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import TryAgain, UserError
+from handlers.conversations import UNREACHABLE
+
+_NOT_NOW = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+_NOT_HERE = {
+    "not_in_channel": "invite me with `/invite`, and try again",
+    "channel_not_found": "invite me with `/invite`, and try again",
+    "is_archived": "the channel is archived",
+    "restricted_action": "only some people may write there",
+    "restricted_action_read_only_channel": "nobody may write there",
+    "restricted_action_thread_only_channel": "only threads may be written in there",
+    "restricted_action_non_threadable_channel": "no threads may be begun there",
+    "missing_scope": "the app lacks a permission; ask an admin to install it again",
+}
+
+
+class CantSpeak(UserError):
+    """The bot may not write where it should; the text is for the person, directly."""
+
+
+class Gone(UserError):
+    """What was to be answered is no longer there; nobody is told."""
+
+
+def code_of(error: SlackApiError) -> str:
+    """Slack's word for what is wrong, or the HTTP status of an answer that is no JSON."""
+    response = error.response
+    code = response.get("error") if hasattr(response, "get") and isinstance(response.data, dict) else None
+    return str(code or getattr(response, "status_code", "no code"))
+
+
+@contextmanager
+def translated(channel: str) -> Iterator[None]:
+    """Turn what a call raises into TryAgain, CantSpeak or Gone."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise _meaning(error, channel) from error
+    except UNREACHABLE as error:
+        raise TryAgain(f"Slack can't be reached ({type(error).__name__})") from error
+
+
+def _meaning(error: SlackApiError, channel: str) -> TryAgain | CantSpeak | Gone:
+    code = code_of(error)
+    status = getattr(error.response, "status_code", HTTPStatus.OK)
+    if code in _NOT_NOW or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
+        after = str(headers.get("retry-after", ""))
+        return TryAgain(f"Slack asks for patience ({code})", float(after) if after.isdecimal() else 0.0)
+    if code in _NOT_HERE:
+        return CantSpeak(f"I can't answer in <#{channel}>: {_NOT_HERE[code]}.")
+    return Gone(code)

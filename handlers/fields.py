@@ -1,0 +1,158 @@
+"""What was filled into modals, checked: every mistake is told at its field. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bot.blocks.ids import InputId
+from bot.blocks.modals import CHANNEL
+from bot.conversations import Mode
+from bot.errors import InvalidInput
+from bot.models import DatabaseName, EntityId, Note
+from bot.services.search import DEFAULT_MINIMUM, TOP_SCORE
+from handlers.grammar import MOST_TOP
+from handlers.interactions import Form
+from handlers.payloads import SharedFile
+
+T = TypeVar("T")
+
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+
+
+class FieldErrors(InvalidInput):
+    """What is wrong, by field: Slack shows each sentence there."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFields:
+    """A search as the modal asks for it."""
+
+    files: tuple[SharedFile, ...]
+    url: str
+    database: DatabaseName
+    top: int
+    for_everyone: bool
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddFields:
+    """Where a picture goes, and what it is; ``entity``: None for one made from the file's name."""
+
+    database: DatabaseName
+    entity: EntityId | None
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFields:
+    """What happens to a channel's images. ``channel``: empty where it was not asked for."""
+
+    mode: Mode
+    database: DatabaseName
+    minimum: float | None
+    channel: str
+
+
+def search_fields(form: Form) -> SearchFields:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    url = form.texts.get(InputId.URL, "").strip().strip("<>")
+    others = [file.name or "A file" for file in form.files if not file.may_be_image]
+    if others:
+        problems[InputId.FILES] = f"{others[0][:100]} isn't an image: please take it out."
+    if url and not _URL.fullmatch(url):
+        problems[InputId.URL] = "An address begins with https:// or http://."
+    if not form.files and not url:
+        problems[InputId.FILES] = "Choose a picture, or give the address of one."
+    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    top = _choice(form, InputId.TOP)
+    if problems or database is None:
+        raise FieldErrors(problems)
+    return SearchFields(
+        form.files,
+        url,
+        database,
+        min(int(top), MOST_TOP) if top.isdecimal() and int(top) else 5,
+        _choice(form, InputId.READERS) == CHANNEL,
+        _choice(form, InputId.CONVERSATION),
+    )
+
+
+def database_field(form: Form) -> DatabaseName:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    if database is None:
+        raise FieldErrors(problems)
+    return database
+
+
+def add_fields(form: Form) -> AddFields:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    typed = form.texts.get(InputId.ENTITY, "").strip().lower()
+    entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
+    note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
+    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    if problems or database is None or note is None:
+        raise FieldErrors(problems)
+    return AddFields(database, entity, note)
+
+
+def name_field(form: Form) -> DatabaseName:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
+    if name is None:
+        raise FieldErrors(problems)
+    return name
+
+
+def watch_fields(form: Form) -> WatchFields:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    mode = _choice(form, InputId.MODE)
+    minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
+    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    if problems or database is None or minimum is None:
+        raise FieldErrors(problems)
+    return WatchFields(
+        Mode(mode) if mode in set(Mode) else Mode.LOOKUP,
+        database,
+        None if minimum < 0 else minimum,
+        _choice(form, InputId.CHANNEL),
+    )
+
+
+def _score(text: str) -> float:
+    """The score, or -1 where none was typed. Raises InvalidInput."""
+    if not text:
+        return -1.0
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = TOP_SCORE + 1
+    if not 0 <= number <= TOP_SCORE:
+        raise InvalidInput(f"A score is a number from 0 to 10, such as {DEFAULT_MINIMUM:g}.")
+    return number
+
+
+def _choice(form: Form, name: InputId) -> str:
+    return next(iter(form.choices.get(name, ())), "")
+
+
+def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except InvalidInput as error:
+        # Fields show plain text.
+        problems[name] = str(error).replace("`", "")
+        return None

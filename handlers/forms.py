@@ -1,0 +1,125 @@
+"""Opens modals: within three seconds of what was pressed, or Slack has forgotten it."""
+
+from __future__ import annotations
+
+import logging
+
+from slack_sdk.errors import SlackApiError
+
+from bot.blocks import modals
+from bot.blocks.notices import help_reply
+from bot.blocks.reply import Reply
+from bot.blocks.state import METADATA, FormState, SearchState
+from bot.errors import UserError
+from bot.models import DatabaseName
+from handlers.answers import Answers
+from handlers.asking import Asker
+from handlers.desk import Desk
+from handlers.failures import code_of
+
+log = logging.getLogger(__name__)
+
+TOO_LATE = "Slack gave me no time to open the form: please try again."
+_EXPIRED = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
+
+
+class Forms:
+    """The bot's modals, each opened by a trigger."""
+
+    def __init__(self, desk: Desk, answers: Answers) -> None:
+        self._desk = desk
+        self._answers = answers
+
+    async def open_search(self, asker: Asker, trigger_id: str) -> Reply | None:
+        """To search with pictures or an address."""
+        databases = await self._desk.databases.all(asker.workspace)
+        state = form_state(asker)
+        form = modals.search_form(
+            databases, state, chosen=await self._usual(asker), with_conversation=not asker.channel
+        )
+        return await self._open(asker, trigger_id, form)
+
+    async def open_another_database(self, asker: Asker, trigger_id: str, search: SearchState) -> None:
+        """To do the same search elsewhere."""
+        databases = await self._desk.databases.all(asker.workspace)
+        state = form_state(asker, database=search.database, search=search)
+        await self._open(asker, trigger_id, modals.another_database_form(databases, state))
+
+    async def open_add(
+        self, asker: Asker, trigger_id: str, searches: list[SearchState], *, entity: str = "", note: str = ""
+    ) -> None:
+        """To add pictures to a database."""
+        databases = await self._desk.databases.all(asker.workspace)
+        chosen = searches[0].database or await self._usual(asker)
+        state = form_state(asker, searches=searches)
+        form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
+        await self._open(asker, trigger_id, form)
+
+    async def open_create_database(self, asker: Asker, trigger_id: str, *, view: bool = False, home: bool) -> None:
+        """To name a new database; on top of a modal, if it was pressed in one."""
+        state = form_state(asker, home=home)
+        await self._open(asker, trigger_id, modals.create_database_form(state), push=view)
+
+    async def open_delete_database(
+        self, asker: Asker, trigger_id: str, name: DatabaseName, *, home: bool = False
+    ) -> Reply | None:
+        """To type the name of a database that is to be deleted. Raises NotAllowed, UnknownDatabase."""
+        info = await self._answers.deletable_database(asker, name)
+        state = form_state(asker, home=home)
+        return await self._open(asker, trigger_id, modals.delete_database_form(info, state))
+
+    async def open_database_settings(self, asker: Asker, trigger_id: str, name: DatabaseName) -> None:
+        """To set what a database tells. Raises NotAllowed, UnknownDatabase."""
+        info = await self._answers.deletable_database(asker, name)
+        await self._open(asker, trigger_id, modals.database_settings_form(info, form_state(asker, home=True)))
+
+    async def open_watch(self, asker: Asker, trigger_id: str, channel: str, *, home: bool) -> None:
+        """To set what happens to a channel's images."""
+        databases = await self._desk.databases.all(asker.workspace)
+        binding = await self._answers.binding(asker, channel) if channel else None
+        form = modals.watch_form(databases, binding, form_state(asker, home=home), channel=channel)
+        await self._open(asker, trigger_id, form)
+
+    async def _usual(self, asker: Asker) -> str:
+        """The database that is meant in this channel when none is named."""
+        try:
+            return (await self._answers.database(asker, None)).name
+        except UserError:
+            return ""
+
+    async def _open(self, asker: Asker, trigger_id: str, view: modals.View, *, push: bool = False) -> Reply | None:
+        """Open it; the help, where Slack knows no modals. Raises UserError when it took too long."""
+        call = asker.client.views_push if push else asker.client.views_open
+        try:
+            await call(trigger_id=trigger_id, view=view)
+        except SlackApiError as error:
+            if code_of(error) in _EXPIRED:
+                raise UserError(TOO_LATE) from error
+            if code_of(error) == "unknown_method":
+                return help_reply()
+            raise
+        return None
+
+
+def form_state(
+    asker: Asker,
+    *,
+    database: str = "",
+    search: SearchState | None = None,
+    searches: list[SearchState] | None = None,
+    home: bool = False,
+) -> FormState:
+    """What a modal remembers of where it was opened."""
+    several = [state.encode() or "" for state in searches or ([search] if search else [])]
+    state = FormState(
+        response_url=asker.response_url,
+        channel=asker.channel,
+        channel_kind=str(asker.kind),
+        thread=asker.thread,
+        database=database,
+        state="\n".join(several),
+        home=home,
+    )
+    if state.encode(METADATA) is None:
+        raise UserError("That is too much for one form: please try fewer pictures, or a shorter address.")
+    return state

@@ -1,0 +1,120 @@
+"""What a command says, as values. ``database`` is None where none was named: the channel's, or the only one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.conversations import Mode
+from bot.models import DatabaseName, EntityId, Note, Order
+from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which image is meant: the one at ``url``, or the ``last`` that was shared in the channel."""
+
+    url: str = ""
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Nothing was said: ask with a modal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Look an image up."""
+
+    source: Source
+    database: DatabaseName | None = None
+    limit: int = DEFAULT_LIMIT
+    minimum: float = DEFAULT_MINIMUM
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Put an image into a database. ``entity``: None for one made from the file's name."""
+
+    source: Source
+    database: DatabaseName | None = None
+    entity: EntityId | None = None
+    note: Note = field(default_factory=Note)
+
+
+@dataclass(frozen=True, slots=True)
+class ListImages:
+    """Show a database's images, those of entities that begin with ``prefix``."""
+
+    database: DatabaseName | None = None
+    prefix: str = ""
+    order: Order = Order.NEWEST_FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteEntity:
+    """Delete every image of an entity, once that was confirmed."""
+
+    entity: EntityId
+    database: DatabaseName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListDatabases:
+    """Name the databases and their sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDatabase:
+    """Make a database."""
+
+    name: DatabaseName
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDatabase:
+    """Delete a database, once its name was typed."""
+
+    name: DatabaseName
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Set what happens to images shared in the channel. None: leave it as it is."""
+
+    mode: Mode | None = None
+    database: DatabaseName | None = None
+    minimum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch:
+    """Do nothing with images shared in the channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Tell the channel's settings, the databases and the health of the backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Explain what there is; ``problem`` says first what was not understood."""
+
+    problem: str = ""
+
+
+Command = (
+    OpenForm
+    | Search
+    | Add
+    | ListImages
+    | DeleteEntity
+    | ListDatabases
+    | CreateDatabase
+    | DeleteDatabase
+    | Watch
+    | Unwatch
+    | Status
+    | Help
+)

@@ -1,0 +1,53 @@
+"""Slack's deliveries over HTTP, and the pages of an installation: from Starlette to Bolt and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.metrics import Metrics
+from handlers.guard import Guard
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def deliveries(app: AsyncApp, guard: Guard, metrics: Metrics) -> Handler:
+    """What answers ``POST /slack/events``."""
+
+    async def handle(request: Request) -> Response:
+        # Counted, since the listener begins before the acknowledgement is sent.
+        with guard.counted():
+            started = time.perf_counter()
+            body = await request.body()
+            response = await app.async_dispatch(to_async_bolt_request(request, body))
+            metrics.acknowledged(_kind(request, body), time.perf_counter() - started)
+            return to_starlette_response(response)
+
+    return handle
+
+
+def _kind(request: Request, body: bytes) -> str:
+    """By the names that Socket Mode has for them."""
+    if "json" in request.headers.get("content-type", ""):
+        return "events_api"
+    return "interactive" if body.startswith(b"payload=") else "slash_commands"
+
+
+def installation(flow: AsyncOAuthFlow) -> tuple[Handler, Handler]:
+    """What answers ``GET /slack/install`` and ``GET /slack/oauth_redirect``."""
+
+    def page(answer: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
+        async def handle(request: Request) -> Response:
+            return to_starlette_response(await answer(to_async_bolt_request(request, b"")))
+
+        return handle
+
+    return page(flow.handle_installation), page(flow.handle_callback)

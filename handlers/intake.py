@@ -1,0 +1,109 @@
+"""What Slack delivers once and for all goes to the inbox before it is acknowledged, so that a crash loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from cachetools import LRUCache
+from slack_bolt.response import BoltResponse
+
+from bot.conversations import JobKind, NewJob
+from bot.errors import BackendError
+from bot.storage.base import Catalogue, Inbox
+from handlers.payloads import (
+    Deletion,
+    ImageShare,
+    Uninstall,
+    encode_deletion,
+    encode_share,
+    encode_uninstall,
+    parse_deletion,
+    parse_share,
+    parse_uninstall,
+)
+
+log = logging.getLogger(__name__)
+
+WORKSPACES_REMEMBERED = 10_000
+
+ANY_CHANNEL = "-"
+"""Of jobs that are about no channel; the database refuses nulls in keys."""
+
+
+class Intake:
+    """A middleware of Bolt's, which acknowledges events before it runs their listeners."""
+
+    def __init__(self, inbox: Inbox, catalogue: Catalogue, wake: Callable[[], None], bot_user: str = "") -> None:
+        self._inbox = inbox
+        self._catalogue = catalogue
+        self._known: LRUCache[tuple[str, str], bool] = LRUCache(WORKSPACES_REMEMBERED)
+        self._wake = wake
+        self._bot_user = bot_user
+
+    async def keep(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
+        """Write down what is to be done for this delivery, if anything is; then let it be acknowledged."""
+        job = self.job_of(body)
+        if job is not None:
+            started = time.perf_counter()
+            try:
+                await self._remember(job)
+                kept = await self._inbox.put(job)
+            except BackendError:
+                log.exception("the inbox can't be written: Slack is asked to deliver again")
+                return BoltResponse(status=503, body="")
+            log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
+            if kept:
+                self._wake()
+        await next()
+        return None
+
+    async def _remember(self, job: NewJob) -> None:
+        """Of an organisation that installed the app as a whole, only deliveries tell which workspaces it has."""
+        place = (job.enterprise, job.workspace)
+        if job.enterprise and job.workspace and job.kind is JobKind.SHARE and place not in self._known:
+            await self._catalogue.adopt(job.workspace, job.enterprise)
+            self._known[place] = True
+
+    def job_of(self, body: Mapping[str, Any]) -> NewJob | None:
+        """The durable work that a delivery means."""
+        if share := parse_share(body, self._bot_user):
+            return _share(share)
+        if deletion := parse_deletion(body):
+            return _deletion(deletion)
+        if uninstall := parse_uninstall(body):
+            return _uninstall(uninstall)
+        return None
+
+
+def _share(share: ImageShare) -> NewJob:
+    files = tuple(file.id for file in share.files)
+    return NewJob(JobKind.SHARE, share.workspace, share.enterprise, share.channel, share.ts, files, encode_share(share))
+
+
+def _deletion(deletion: Deletion) -> NewJob:
+    # A file can be deleted once, and so can a message: what Slack repeats is known by that.
+    message, file = deletion.message or ANY_CHANNEL, deletion.file or ANY_CHANNEL
+    return NewJob(
+        JobKind.FORGET,
+        deletion.workspace,
+        deletion.enterprise,
+        f"forget:{deletion.channel or ANY_CHANNEL}",
+        message,
+        (file,),
+        encode_deletion(deletion),
+    )
+
+
+def _uninstall(uninstall: Uninstall) -> NewJob:
+    return NewJob(
+        JobKind.UNINSTALL,
+        uninstall.workspace,
+        uninstall.enterprise,
+        "uninstall",
+        uninstall.event_id or ANY_CHANNEL,
+        (ANY_CHANNEL,),
+        encode_uninstall(uninstall),
+    )

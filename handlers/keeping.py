@@ -1,0 +1,150 @@
+"""Shares of channels that collect or guard: kept, told by a reaction, and answered if they repeat something."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.notices import collected_problems_reply
+from bot.blocks.reply import Reply
+from bot.blocks.state import SearchState
+from bot.conversations import GUARD_MINIMUM, Mode
+from bot.errors import AlreadyAdded, UserError
+from bot.models import MAX_NOTE, DatabaseKey, EntityId, Note, SlackOrigin
+from bot.services.add import NewImage
+from bot.services.collecting import CollectService, GuardService, SharedImage, Withdrawn
+from bot.services.lookup import Looked
+from bot.services.sources import entity_from
+from handlers import delivery
+from handlers.conversations import UNREACHABLE
+from handlers.failures import code_of
+from handlers.payloads import SharedFile
+from handlers.presenting import Presenter, Reader
+from handlers.shared_files import PictureReader, SharedFiles
+from handlers.sharing import SHARE_LIMIT, Share, Unresolved
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED = "white_check_mark", "warning"
+"""Reactions that every workspace has."""
+
+_GENERIC = re.compile(
+    r"image|img|photo|picture|pic|screenshot|screen_shot|untitled|file|download|scan|unnamed|clipboard"
+    r"|(?:img|dsc|dscn|pxl|image|photo|screenshot|screen_shot|scan|whatsapp_image|signal)_?[0-9].*"
+)
+"""Names that cameras and programs give: two pictures with one of these need not show the same thing."""
+
+_MENTION = re.compile(r"<[@#!][^<>]*>")
+
+
+class Keeper:
+    """Keeps what is shared in a channel."""
+
+    def __init__(
+        self,
+        collecting: CollectService,
+        guarding: GuardService,
+        files: SharedFiles,
+        pictures: PictureReader,
+        presenter: Presenter,
+    ) -> None:
+        self._collecting = collecting
+        self._guarding = guarding
+        self._files = files
+        self._pictures = pictures
+        self._presenter = presenter
+
+    async def keep(self, share: Share, key: DatabaseKey, mode: Mode) -> Reply | None:
+        """Keep each image; the answer for those that a guard knew already. Raises BackendError, TryAgain."""
+        minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
+        link = await permalink(share.client, share.said.channel, share.said.ts)
+        problems: list[tuple[str, str]] = []
+        repeated: list[tuple[Looked, SearchState]] = []
+        for file in share.files:
+            try:
+                image = await self._image(share, file, link)
+                if mode is Mode.COLLECT:
+                    await self._collecting.collect(key, image)
+                elif found := await self._guarding.check(key, image, minimum):
+                    state = share.state(file, key, minimum, SHARE_LIMIT)
+                    repeated.append((Looked(file.name, found), state))
+            except AlreadyAdded:
+                # Whoever collects wants it in; and in it is.
+                continue
+            except Withdrawn:
+                log.info("a file was deleted while it was being added")
+            except UserError as error:
+                if not isinstance(file, SharedFile) or file.claims_to_be_image:
+                    problems.append((file.name, str(error)))
+        await self._tell(share, mode, problems)
+        if not repeated:
+            return None
+        # All that a guard matched may be out of these readers' sight; then there is nothing to say here.
+        reader = Reader(share.audience, share.client)
+        looked = [one for one, _ in repeated]
+        if not await self._presenter.has_anything(reader, looked):
+            return None
+        return await self._presenter.answer(reader, looked, [state for _, state in repeated])
+
+    async def _image(self, share: Share, file: SharedFile | Unresolved, link: str) -> SharedImage:
+        """Raises UserError."""
+        said = share.said
+        if not isinstance(file, SharedFile):
+            raise UserError(file.problem)
+        picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
+        entity = share.modifiers.entity or named_after(file.name, file.id)
+        image = NewImage(picture, jpeg, entity, _note(share), added_by=said.user, source_name=file.name)
+        origin = SlackOrigin(file.id, said.channel, said.ts, link, share.kind)
+        return SharedImage(image, origin, share.job.id)
+
+    async def _tell(self, share: Share, mode: Mode, problems: list[tuple[str, str]]) -> None:
+        said, client = share.said, share.client
+        if mode is Mode.COLLECT and len(problems) < len(share.files):
+            await _react(client, said.channel, said.ts, DONE)
+        if not problems:
+            return
+        await _react(client, said.channel, said.ts, FAILED)
+        try:
+            await delivery.whisper(client, said.channel, said.user, collected_problems_reply(problems), said.thread_ts)
+        except UNREACHABLE as error:
+            log.warning("%s could not be told: %s", said.user, type(error).__name__)
+
+
+def named_after(name: str, file_id: str) -> EntityId:
+    """An entity for a picture that was given none: its file's name, if that says anything."""
+    entity = entity_from(name)
+    if _GENERIC.fullmatch(entity):
+        entity = f"{entity[:40]}_{file_id.lower()}"[:64]
+    return EntityId(re.sub(r"[^a-z0-9_]", "_", entity))
+
+
+async def permalink(client: AsyncWebClient, channel: str, message_ts: str) -> str:
+    """The message's address; empty where Slack doesn't give it."""
+    try:
+        answer = await client.chat_getPermalink(channel=channel, message_ts=message_ts)
+    except UNREACHABLE as error:
+        log.info("chat.getPermalink: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__)
+        return ""
+    return str(answer.get("permalink") or "")
+
+
+async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> None:
+    try:
+        await client.reactions_add(channel=channel, timestamp=ts, name=name)
+    except SlackApiError as error:
+        if code_of(error) != "already_reacted":
+            log.warning("reactions.add: %s", code_of(error))
+    except UNREACHABLE as error:
+        log.warning("reactions.add: %s", type(error).__name__)
+
+
+def _note(share: Share) -> Note:
+    """What was said with the picture, unless a note was given by name."""
+    if share.modifiers.note is not None:
+        return share.modifiers.note
+    text = _MENTION.sub("", share.said.text)
+    plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+    return Note("".join(character for character in plain if character.isprintable() or character == "\n")[:MAX_NOTE])

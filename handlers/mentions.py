@@ -1,0 +1,31 @@
+"""The bot is spoken to without an image: what follows its name is a command, answered in the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.asking import Asker
+from handlers.commands import CommandListener
+from handlers.grammar import mention_command
+from handlers.guard import Guard
+from handlers.payloads import parse_mention
+
+
+class MentionListener:
+    """What a mention starts; one with an image is a share, and comes from the inbox."""
+
+    def __init__(self, commands: CommandListener, guard: Guard) -> None:
+        self._commands = commands
+        self._guard = guard
+
+    async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
+        """``@vsearch help``, or any other command."""
+        mention = parse_mention(body)
+        where = (mention.workspace, mention.channel, mention.ts) if mention else ()
+        if mention is None or not self._guard.first_time(("event", mention.event_id), where):
+            return
+        asker = Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
+        await self._commands.carry_out(asker, mention_command(mention.text, ""))

@@ -1,0 +1,125 @@
+"""From what was found to a message: what these readers may see of it, and how its pictures reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.reply import Reply
+from bot.blocks.results import MATCHES_OF_EACH, PictureRef, Shown, pictures_reply
+from bot.blocks.state import SearchState
+from bot.conversations import Audience
+from bot.models import ChannelKind, DataId, ImageRecord, WorkspaceId
+from bot.services.lookup import Looked
+from bot.services.privacy import PrivacyService
+from bot.storage.base import Catalogue
+from handlers.conversations import Acquaintance
+from handlers.uploads import Uploads
+
+MOST_PICTURES = 10
+"""In one message; more don't fit into its characters anyway."""
+
+_SHOWN_BY_SLACK = (".png", ".jpg", ".jpeg", ".gif")
+
+LinkOf = Callable[[WorkspaceId, str], str]
+"""The signed address of a workspace's picture, by its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who will read an answer, and the client that speaks to them."""
+
+    audience: Audience
+    client: AsyncWebClient
+
+
+class Presenter:
+    """Makes answers that may be shown."""
+
+    def __init__(
+        self,
+        privacy: PrivacyService,
+        acquaintance: Acquaintance,
+        catalogue: Catalogue,
+        uploads: Uploads,
+        link_of: LinkOf | None,
+    ) -> None:
+        self._privacy = privacy
+        self._acquaintance = acquaintance
+        self._catalogue = catalogue
+        self._uploads = uploads
+        self._link_of = link_of
+
+    async def answer(
+        self,
+        reader: Reader,
+        looked: Sequence[Looked],
+        states: Sequence[SearchState],
+        *,
+        marker: str = "",
+        shared_by: str = "",
+    ) -> Reply:
+        """The answer for what was looked up; ``states`` are what its buttons carry, one for each picture."""
+        audience = reader.audience
+        seen = [await self._seen(reader, one) for one in looked]
+        records = [record for one, state in zip(seen, states, strict=True) for record in _window(one, state, len(seen))]
+        pictures = await self.pictures(reader, records[:MOST_PICTURES])
+        databases = len(await self._catalogue.databases(audience.workspace))
+        shown = [
+            Shown(
+                pictures=pictures,
+                state=state,
+                private=audience.is_one_person,
+                databases=databases,
+                shared_by=shared_by,
+            )
+            for state in states
+        ]
+        return pictures_reply(seen, shown, marker)
+
+    async def has_anything(self, reader: Reader, looked: Sequence[Looked]) -> bool:
+        """Whether these readers may see, or know of, any match."""
+        seen = [await self._seen(reader, one) for one in looked]
+        return any(one.found is not None and (one.found.matches or one.found.hidden) for one in seen)
+
+    async def visible(self, reader: Reader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
+        """Which of the images these readers may see."""
+        people = self._acquaintance.of(reader.audience.workspace, reader.client)
+        return await self._privacy.visible(records, reader.audience, people)
+
+    async def pictures(self, reader: Reader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
+        """How each image is shown: by our own link, as Slack's own file, or as one that we upload."""
+        workspace = reader.audience.workspace
+        if self._link_of is not None:
+            return {record.data_id: PictureRef(url=self._link_of(workspace, record.digest)) for record in records}
+        slacks = {record.data_id: _own_file(record, reader.audience) for record in records}
+        others = [record for record in records if not slacks[record.data_id]]
+        uploaded = await self._uploads.files(workspace, reader.client, others) if others else {}
+        files = {record.data_id: slacks[record.data_id] or uploaded.get(record.digest, "") for record in records}
+        return {data_id: PictureRef(slack_file=file) for data_id, file in files.items() if file}
+
+    async def _seen(self, reader: Reader, one: Looked) -> Looked:
+        if one.found is None:
+            return one
+        people = self._acquaintance.of(reader.audience.workspace, reader.client)
+        return replace(one, found=await self._privacy.for_audience(one.found, reader.audience, people))
+
+
+def _window(one: Looked, state: SearchState, of: int) -> list[ImageRecord]:
+    """The images that the answer has room for."""
+    if one.found is None:
+        return []
+    first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_OF_EACH)
+    matches = one.found.matches[first : first + most]
+    return [ranked.record for ranked in matches if ranked.record is not None]
+
+
+def _own_file(record: ImageRecord, audience: Audience) -> str:
+    """The Slack file that the image was made of, if Slack shows it to these readers."""
+    origin = record.origin
+    if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
+        return ""
+    readable = origin.kind is ChannelKind.PUBLIC or origin.channel == audience.channel
+    return origin.file_id if readable else ""

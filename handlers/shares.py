@@ -1,0 +1,189 @@
+"""A share from the inbox: looked up, collected or guarded, and answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from functools import partial
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.ids import BlockId
+from bot.blocks.notices import no_database_reply, several_databases_reply
+from bot.blocks.reply import Reply, notice
+from bot.conversations import Job, Mode
+from bot.errors import BackendError, FetchRefused, UserError
+from bot.models import ChannelKind, DatabaseKey, Picture
+from bot.services.lookup import LookupService, NoDatabase, SeveralDatabases
+from bot.services.search import DEFAULT_MINIMUM
+from bot.services.watching import WatchService
+from bot.storage.base import Inbox
+from handlers import delivery
+from handlers.clients import Clients
+from handlers.conversations import UNREACHABLE, Acquaintance
+from handlers.failures import CantSpeak, Gone, translated
+from handlers.finding import MOST_MATCHES
+from handlers.grammar import modifiers_of
+from handlers.guard import BUSY, FAILED
+from handlers.keeping import Keeper
+from handlers.payloads import ImageShare, SharedFile, decode_share
+from handlers.presenting import Presenter, Reader
+from handlers.shared_files import PictureReader, SharedFiles
+from handlers.sharing import SHARE_LIMIT, Share, Unresolved
+
+log = logging.getLogger(__name__)
+
+
+class ShareRunner:
+    """Runs the inbox's shares."""
+
+    def __init__(
+        self,
+        *,
+        clients: Clients,
+        inbox: Inbox,
+        watching: WatchService,
+        lookup: LookupService,
+        files: SharedFiles,
+        pictures: PictureReader,
+        presenter: Presenter,
+        keeper: Keeper,
+        acquaintance: Acquaintance,
+    ) -> None:
+        self._clients = clients
+        self._inbox = inbox
+        self._watching = watching
+        self._lookup = lookup
+        self._files = files
+        self._pictures = pictures
+        self._presenter = presenter
+        self._keeper = keeper
+        self._acquaintance = acquaintance
+
+    async def run(self, job: Job) -> None:
+        """Do what the channel's settings say. Raises TryAgain and BackendError; the work may then be done again."""
+        said = decode_share(job.payload)
+        client = await self._clients.client(job.workspace, job.enterprise)
+        if said is None or client is None:
+            log.warning("job %d is left: %s", job.id, "not readable" if said is None else "no installation")
+            return
+        try:
+            await self._run(job, said, client)
+        except Gone as error:
+            log.info("job %d has nothing to answer any more: %s", job.id, error)
+        except CantSpeak as error:
+            await _tell_directly(client, said.user, str(error))
+        except UserError as error:
+            await self._whisper(client, said, str(error))
+
+    async def give_up(self, job: Job, error: Exception) -> None:
+        """The last word to whoever shared it."""
+        said = decode_share(job.payload)
+        client = await self._clients.client(job.workspace, job.enterprise)
+        if said is not None and client is not None:
+            await self._whisper(client, said, BUSY if isinstance(error, BackendError) else FAILED)
+
+    async def _run(self, job: Job, said: ImageShare, client: AsyncWebClient) -> None:
+        binding = await self._watching.get(said.workspace, said.channel)
+        asked = said.mentioned or said.channel.startswith("D")
+        mode = Mode.LOOKUP if asked else binding.mode
+        wanted = [file for file in said.files if file.id in job.files and await self._inbox.is_wanted(job.id, file.id)]
+        if mode is Mode.OFF or not wanted:
+            return
+        if job.answering and await delivery.was_answered(client, said.channel, said.reply_to, _mark(job)):
+            return
+        files = await asyncio.gather(*(self._resolve(file, client) for file in wanted))
+        images = tuple(file for file in files if isinstance(file, Unresolved) or file.may_be_image)
+        if not images:
+            return
+        kind = await self._acquaintance.of(said.workspace, client).kind(said.channel, said.kind)
+        # What Slack said of this very message is never softened by an answer that may be older.
+        kind = said.kind if said.kind is not ChannelKind.PUBLIC else kind
+        share = Share(job, said, kind, client, binding, modifiers_of(said.text), images)
+        database = await self._choose(share, asked=asked)
+        if database is None:
+            return
+        if mode is Mode.LOOKUP:
+            await self._look_up(share, database)
+        else:
+            reply = await self._keeper.keep(share, database, mode)
+            if reply is not None:
+                await self._answer(share, reply)
+
+    async def _look_up(self, share: Share, key: DatabaseKey) -> None:
+        limit = share.modifiers.limit or SHARE_LIMIT
+        minimum = share.modifiers.minimum if share.modifiers.minimum is not None else share.binding.minimum
+        if minimum is None:
+            minimum = DEFAULT_MINIMUM
+        pictures = [(file.name, partial(self._read, file, share.client)) for file in share.files]
+        looked = await self._lookup.look_up(key, pictures, limit=MOST_MATCHES, minimum=minimum)
+        # What never claimed to be an image and turned out not to be one is no business of ours.
+        told = [
+            (one, file)
+            for one, file in zip(looked, share.files, strict=True)
+            if one.found or isinstance(file, Unresolved) or file.claims_to_be_image
+        ]
+        if not told:
+            return
+        states = [share.state(file, key, minimum, limit) for _, file in told]
+        reader = Reader(share.audience, share.client)
+        await self._answer(share, await self._presenter.answer(reader, [one for one, _ in told], states))
+
+    async def _answer(self, share: Share, reply: Reply) -> None:
+        await self._inbox.mark_answering(share.job.id)
+        with translated(share.said.channel):
+            await delivery.post(share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to)
+
+    async def _choose(self, share: Share, *, asked: bool) -> DatabaseKey | None:
+        """The database that is meant; None if none can be told, and whoever may is offered to choose one."""
+        said = share.said
+        try:
+            if share.modifiers.database is not None:
+                return await self._lookup.choose(said.workspace, share.modifiers.database)
+            return await self._watching.database_of(share.binding)
+        except NoDatabase:
+            offer = no_database_reply(said.channel)
+        except SeveralDatabases as error:
+            # Other organisations need not know what databases there are.
+            names = () if share.kind is ChannelKind.SHARED else error.databases
+            offer = several_databases_reply(names, said.channel)
+        # Who asked gets an answer each time; a channel is offered a database once and for all.
+        if asked or await self._watching.claim_offer(said.workspace, said.channel):
+            await self._answer(share, offer)
+        return None
+
+    async def _resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile | Unresolved:
+        try:
+            return await self._files.resolve(file, client)
+        except FetchRefused as error:
+            return Unresolved(file.id, file.name, str(error))
+
+    async def _read(self, file: SharedFile | Unresolved, client: AsyncWebClient) -> Picture:
+        if isinstance(file, Unresolved):
+            raise FetchRefused(file.problem)
+        return await self._files.read(file, client.token or "", self._pictures.picture)
+
+    async def _whisper(self, client: AsyncWebClient, said: ImageShare, sentence: str) -> None:
+        try:
+            await delivery.whisper(client, said.channel, said.user, notice(sentence), said.thread_ts)
+        except UNREACHABLE as error:
+            log.warning("%s could not be told: %s", said.user, type(error).__name__)
+
+
+def _mark(job: Job) -> str:
+    return f"{job.id}-{job.message}"
+
+
+def _marked(reply: Reply, job: Job) -> Reply:
+    """The reply, its first block named so that ``delivery.was_answered`` knows it again."""
+    first, *others = reply.blocks
+    name = f"{first.get('block_id', BlockId.SUMMARY)}:{_mark(job)}"
+    return replace(reply, blocks=(first | {"block_id": name}, *others))
+
+
+async def _tell_directly(client: AsyncWebClient, user: str, sentence: str) -> None:
+    try:
+        await delivery.post(client, user, notice(sentence))
+    except UNREACHABLE as error:
+        log.warning("%s could not be told: %s", user, type(error).__name__)

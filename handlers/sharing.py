@@ -1,0 +1,62 @@
+"""A share as it is worked on: what was said, where, and what the channel is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.limits import shorten
+from bot.blocks.state import SearchState
+from bot.conversations import Audience, ChannelBinding, Job
+from bot.models import ChannelKind, DatabaseKey
+from handlers.grammar import Modifiers
+from handlers.payloads import ImageShare, SharedFile
+
+NAME_CARRIED = 80
+
+SHARE_LIMIT = 5
+"""Matches in an answer that nobody asked for by name: enough to see, not enough to fill the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share that is being worked on. ``files`` are those that may be images, and those that can't be told."""
+
+    job: Job
+    said: ImageShare
+    kind: ChannelKind
+    client: AsyncWebClient
+    binding: ChannelBinding
+    modifiers: Modifiers
+    files: tuple[SharedFile | Unresolved, ...]
+
+    @property
+    def audience(self) -> Audience:
+        """Who reads an answer in its thread."""
+        # A direct message to the bot has the one reader; to several, all that are in it.
+        user = self.said.user if self.said.channel.startswith("D") else ""
+        return Audience(self.said.workspace, self.said.channel, self.kind, user)
+
+    def state(self, file: SharedFile | Unresolved, database: DatabaseKey, minimum: float, top: int) -> SearchState:
+        """What the buttons of an answer about one of its files carry."""
+        said = self.said
+        return SearchState(
+            file=file.id,
+            name=shorten(file.name, NAME_CARRIED),
+            channel=said.channel,
+            message=said.ts,
+            thread=said.reply_to,
+            database=database.name,
+            top=top,
+            minimum=minimum,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A file that Slack would not describe, and the sentence that says so."""
+
+    id: str
+    name: str
+    problem: str

@@ -1,0 +1,80 @@
+"""Shortcuts: on a message, old ones and those in threads included, and from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.ids import ShortcutId
+from bot.blocks.limits import shorten
+from bot.blocks.reply import notice
+from bot.blocks.state import SearchState
+from bot.errors import InvalidInput
+from bot.metrics import Metrics
+from handlers.answers import Answers
+from handlers.asking import Asker
+from handlers.forms import Forms
+from handlers.guard import errors_told, with_progress
+from handlers.interactions import ShortcutRequest, parse_shortcut
+from handlers.sharing import NAME_CARRIED, SHARE_LIMIT
+
+NO_IMAGE = "That message has no image that I could look at."
+
+
+class ShortcutListener:
+    """What a shortcut starts."""
+
+    def __init__(self, answers: Answers, forms: Forms, metrics: Metrics) -> None:
+        self._answers = answers
+        self._forms = forms
+        self._metrics = metrics
+
+    async def on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
+        """Any of the manifest's."""
+        await ack()
+        request = parse_shortcut(body)
+        if request is None:
+            return
+        asker = Asker(
+            request.workspace,
+            request.user,
+            client,
+            request.channel,
+            request.channel_kind,
+            request.response_url,
+            request.thread_ts,
+        )
+
+        async def tell(sentence: str) -> None:
+            await asker.tell(notice(sentence))
+
+        async with errors_told(tell, self._metrics):
+            if request.callback_id == ShortcutId.SEARCH_BY_IMAGE:
+                await self._forms.open_search(asker, request.trigger_id)
+                return
+            if not request.files:
+                raise InvalidInput(NO_IMAGE)
+            if request.callback_id == ShortcutId.ADD_TO_DATABASE:
+                await self._forms.open_add(asker, request.trigger_id, _states(request, ""))
+                return
+            key = await self._answers.database(asker, None)
+            states = _states(request, key.name)
+            await asker.tell(await with_progress(self._answers.search(asker, asker.alone, states), tell))
+
+
+def _states(request: ShortcutRequest, database: str) -> list[SearchState]:
+    return [
+        SearchState(
+            file=file.id,
+            name=shorten(file.name, NAME_CARRIED),
+            channel=request.channel,
+            message=request.message_ts,
+            thread=request.thread_ts,
+            database=database,
+            top=SHARE_LIMIT,
+        )
+        for file in request.files
+    ]

@@ -1,0 +1,88 @@
+"""Pictures uploaded to Slack so that it can show them, where the bot has no address of its own to offer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BackendError
+from bot.models import ImageRecord, WorkspaceId
+from bot.storage.base import PictureStore, Thumbnails
+from handlers.conversations import UNREACHABLE
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 3
+ALL_WITHIN_S = 8.0
+"""An answer does not wait for its pictures for longer."""
+
+PROCESSING_DELAYS_S = (0.2, 0.4, 0.8, 1.6)
+"""A message that shows a file which Slack is still looking at is refused as a whole."""
+
+SWEPT_AT_ONCE = 100
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Uploads:
+    """Uploads each picture of a workspace once, to nobody in particular, and takes it back when it is forgotten."""
+
+    def __init__(self, thumbnails: Thumbnails, pictures: PictureStore, sleep: Sleep = asyncio.sleep) -> None:
+        self._thumbnails = thumbnails
+        self._pictures = pictures
+        self._sleep = sleep
+
+    async def files(
+        self, workspace: WorkspaceId, client: AsyncWebClient, records: Iterable[ImageRecord]
+    ) -> Mapping[str, str]:
+        """Slack's file ids by digest; a picture that can't be uploaded in time is left out."""
+        wanted = {record.digest: record for record in records}
+        found = dict(await self._thumbnails.get(workspace, wanted))
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def upload(record: ImageRecord) -> None:
+            async with slots:
+                if file := await self._upload(client, record):
+                    await self._thumbnails.put(workspace, record.digest, file)
+                    found[record.digest] = file
+
+        missing = [record for digest, record in wanted.items() if digest not in found]
+        try:
+            async with asyncio.timeout(ALL_WITHIN_S):
+                await asyncio.gather(*map(upload, missing))
+        except TimeoutError:
+            log.warning("Slack took longer than %g s for the pictures of an answer", ALL_WITHIN_S)
+        return found
+
+    async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
+        """Delete from Slack what shows pictures that no database of the workspace has any more."""
+        while unused := await self._thumbnails.unused(workspace, SWEPT_AT_ONCE):
+            for file in unused.values():
+                try:
+                    await client.files_delete(file=file)
+                except UNREACHABLE as error:
+                    # It may be gone already; otherwise it stays a file that only the bot sees.
+                    log.info("files.delete: %s", type(error).__name__)
+            await self._thumbnails.remove(workspace, unused)
+
+    async def _upload(self, client: AsyncWebClient, record: ImageRecord) -> str:
+        """The file's id; empty if it did not work."""
+        try:
+            jpeg = await self._pictures.get(record.digest)
+            answer = await client.files_upload_v2(file=jpeg, filename=f"{record.entity}.jpg", title=str(record.entity))
+            file = (answer.get("file") or {}).get("id") or ""
+            return file if file and await self._is_processed(client, file) else ""
+        except (KeyError, BackendError, *UNREACHABLE) as error:
+            log.warning("a picture could not be uploaded: %s", type(error).__name__)
+            return ""
+
+    async def _is_processed(self, client: AsyncWebClient, file: str) -> bool:
+        for delay in (*PROCESSING_DELAYS_S, None):
+            if ((await client.files_info(file=file)).get("file") or {}).get("mimetype"):
+                return True
+            if delay is not None:
+                await self._sleep(delay)
+        return False

@@ -1,0 +1,159 @@
+"""An inbox in memory that follows ``storage.base.Inbox``: its time is the test's, and it keeps what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
+from bot.models import WorkspaceId
+
+BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Kept:
+    """One job. ``state``: waiting, running, done or failed."""
+
+    job: Job
+    due: datetime
+    created: datetime
+    state: str = "waiting"
+    owner: str = ""
+    finished: datetime | None = None
+    withdrawn: set[str] = field(default_factory=set)
+
+
+class MemoryInbox:
+    """Satisfies ``Inbox``. Set ``failing`` to an error, and every call raises it."""
+
+    def __init__(self) -> None:
+        self.now = BEGINNING
+        self.kept: dict[int, Kept] = {}
+        self.failing: Exception | None = None
+        self.claims: list[int] = []
+        self.retries: list[tuple[int, float]] = []
+        self.extended: list[tuple[int, ...]] = []
+        self.released: list[str] = []
+        self._number = 0
+
+    def states(self) -> list[str]:
+        """Of all jobs, in the order in which they came."""
+        return [kept.state for kept in self.kept.values()]
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    async def put(self, job: NewJob) -> bool:
+        self._fail()
+        where = (job.workspace, job.channel, job.message)
+        known = {
+            file
+            for kept in self.kept.values()
+            if (kept.job.workspace, kept.job.channel, kept.job.message) == where
+            for file in kept.job.files
+        }
+        files = tuple(file for file in dict.fromkeys(job.files) if file not in known)
+        if not files:
+            return False
+        self._number += 1
+        one = Job(self._number, job.kind, *where[:1], job.enterprise, *where[1:], files, job.payload, attempts=0)
+        self.kept[one.id] = Kept(one, self.now, self.now)
+        return True
+
+    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
+        self._fail()
+        self.claims.append(limit)
+        due = [kept for kept in self.kept.values() if kept.state in {"waiting", "running"} and kept.due <= self.now]
+        taken = sorted(due, key=lambda kept: (kept.due, kept.job.id))[:limit]
+        for kept in taken:
+            kept.state, kept.owner, kept.due = "running", owner, self.now + timedelta(seconds=lease_s)
+            kept.job = replace(kept.job, attempts=kept.job.attempts + 1)
+        return tuple(kept.job for kept in taken)
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
+        self._fail()
+        self.extended.append(tuple(jobs))
+        for job in jobs:
+            kept = self.kept[job]
+            if (kept.state, kept.owner) == ("running", owner):
+                kept.due = self.now + timedelta(seconds=lease_s)
+
+    async def mark_answering(self, job: int) -> None:
+        self._fail()
+        self.kept[job].job = replace(self.kept[job].job, answering=True)
+
+    async def finish(self, job: int, *, failed: bool = False) -> None:
+        self._fail()
+        kept = self.kept[job]
+        if kept.finished is None:
+            kept.state, kept.owner, kept.finished = "failed" if failed else "done", "", self.now
+
+    async def retry(self, job: int, delay_s: float) -> None:
+        self._fail()
+        self.retries.append((job, delay_s))
+        kept = self.kept[job]
+        if kept.state == "running":
+            kept.state, kept.owner, kept.due = "waiting", "", self.now + timedelta(seconds=delay_s)
+
+    async def release(self, owner: str) -> None:
+        self._fail()
+        self.released.append(owner)
+        for kept in self.kept.values():
+            if (kept.state, kept.owner) == ("running", owner):
+                kept.state, kept.owner, kept.due = "waiting", "", self.now
+                kept.job = replace(kept.job, attempts=kept.job.attempts - 1)
+
+    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
+        self._fail()
+        for kept in self.kept.values():
+            job = kept.job
+            if job.workspace == workspace and channel in {"", job.channel} and message in {"", job.message}:
+                kept.withdrawn.update(one for one in job.files if file in {"", one})
+
+    async def is_wanted(self, job: int, file: str) -> bool:
+        self._fail()
+        kept = self.kept.get(job)
+        return kept is not None and file in kept.job.files and file not in kept.withdrawn
+
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+        self._fail()
+        shares = [
+            KeptShare(kept.job.message, file, kept.job.payload)
+            for kept in self.kept.values()
+            if (kept.job.kind, kept.job.workspace, kept.job.channel) == (JobKind.SHARE, workspace, channel)
+            for file in kept.job.files
+            if file not in kept.withdrawn
+        ]
+        return max(shares, key=lambda share: (share.message, share.file), default=None)
+
+    async def depth(self) -> InboxDepth:
+        self._fail()
+        waiting = [kept.created for kept in self.kept.values() if kept.finished is None]
+        return InboxDepth(len(waiting), min(waiting, default=None))
+
+    async def purge(self, before: datetime) -> int:
+        self._fail()
+        old = [job for job, kept in self.kept.items() if kept.finished is not None and kept.finished < before]
+        for job in old:
+            del self.kept[job]
+        return len(old)
+
+    async def forget_workspace(self, workspace: WorkspaceId) -> None:
+        self._fail()
+        for job, kept in list(self.kept.items()):
+            under_way = kept.job.kind is JobKind.UNINSTALL and kept.state == "running"
+            if kept.job.workspace == workspace and not under_way:
+                del self.kept[job]
+
+    def _fail(self) -> None:
+        if self.failing:
+            raise self.failing
+
+
+def share(number: int, workspace: str = "T1") -> NewJob:
+    """A share of one file, another for each number."""
+    message = f"1700000000.{number:06d}"
+    return NewJob(JobKind.SHARE, WorkspaceId(workspace), "", "C1", message, (f"F{number}",), "{}")

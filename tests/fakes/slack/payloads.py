@@ -1,0 +1,178 @@
+"""What Slack sends and answers: the objects of messages, views and people, and the payloads around them."""
+
+from __future__ import annotations
+
+import time
+
+from tests.fakes.slack.state import State
+from tests.fakes.slack.values import HostedFile, Json, Message, View, Workspace
+
+TOKEN = "verification-token"
+
+
+def with_identifiers(blocks: list[Json]) -> list[Json]:
+    """Blocks as Slack hands them back: what had no block_id or action_id has one."""
+    named = []
+    for place, given in enumerate(blocks):
+        block = {"block_id": f"block{place}", **given}
+        for key in ("accessory", "element"):
+            if isinstance(block.get(key), dict):
+                block[key] = _element(block[key], f"{place}")
+        if block["type"] == "actions":
+            block["elements"] = [_element(e, f"{place}.{number}") for number, e in enumerate(block["elements"])]
+        named.append(block)
+    return named
+
+
+def _element(element: Json, place: str) -> Json:
+    return element if element["type"] == "image" else {"action_id": f"action{place}", **element}
+
+
+def message_object(state: State, message: Message, *, with_metadata: bool = False) -> Json:
+    """A message as it stands in histories, shortcuts and actions."""
+    workspace = state.of_channel(message.channel)
+    shown: Json = {"type": "message", "user": message.user, "ts": message.ts, "text": message.text}
+    shown["team"] = workspace.team
+    if message.user in state.bot_users:
+        shown |= {"bot_id": workspace.bot_id, "app_id": state.app_id}
+    if message.blocks:
+        shown["blocks"] = with_identifiers(list(message.blocks))
+    if message.files:
+        shown |= {"files": [file.shown for file in message.files], "upload": False}
+    if message.edited:
+        shown["edited"] = {"user": message.user, "ts": f"{int(time.time())}.000000"}
+    if with_metadata and message.metadata:
+        shown["metadata"] = message.metadata
+    replies = [m for m in state.messages if m.channel == message.channel and m.thread_ts == message.ts and not m.to]
+    replies = [m for m in replies if m.ts != message.ts]
+    if replies:
+        shown |= {"thread_ts": message.ts, "reply_count": len(replies), "latest_reply": replies[-1].ts}
+    elif message.thread_ts:
+        shown["thread_ts"] = message.thread_ts
+    return shown
+
+
+def share_event(state: State, message: Message, files: list[HostedFile] | None = None) -> Json:
+    """The ``file_share`` of a message with files."""
+    event: Json = {
+        "type": "message",
+        "subtype": "file_share",
+        "text": message.text,
+        "user": message.user,
+        "channel": message.channel,
+        "channel_type": state.channels[message.channel].type,
+        "ts": message.ts,
+        "event_ts": message.ts,
+        "files": [file.stub or file.info for file in (message.files if files is None else files)],
+        "upload": False,
+        "display_as_bot": False,
+    }
+    if message.user in state.bot_users:
+        event["bot_id"] = state.of_channel(message.channel).bot_id
+    if message.thread_ts:
+        event["thread_ts"] = message.thread_ts
+    return event
+
+
+def event_body(state: State, workspace: Workspace, event: Json) -> Json:
+    """An event in its envelope."""
+    channel = state.channels.get(str(event.get("channel")))
+    is_shared = channel is not None and channel.kind == "shared"
+    authorization = {
+        "enterprise_id": workspace.enterprise or None,
+        "team_id": None if workspace.org_install else workspace.team,
+        "user_id": workspace.bot_user,
+        "is_bot": True,
+        "is_enterprise_install": workspace.org_install,
+    }
+    body: Json = {
+        "token": TOKEN,
+        "team_id": workspace.team,
+        "api_app_id": state.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": f"Ev{state.number():06d}",
+        "event_time": int(time.time()),
+        "authorizations": [authorization],
+        "is_ext_shared_channel": is_shared,
+        "context_team_id": workspace.team,
+        "context_enterprise_id": workspace.enterprise or None,
+    }
+    if workspace.enterprise:
+        body["enterprise_id"] = workspace.enterprise
+    return body
+
+
+def command_body(state: State, channel: str, user: str, name: str, text: str) -> Json:
+    """A slash command."""
+    workspace = state.of_channel(channel)
+    body: Json = {
+        "token": TOKEN,
+        "team_id": workspace.team,
+        "team_domain": workspace.domain,
+        "channel_id": channel,
+        "channel_name": state.channels[channel].shown_name,
+        "user_id": user,
+        "user_name": state.person(user).name,
+        "command": name,
+        "text": text,
+        "api_app_id": state.app_id,
+        "is_enterprise_install": str(workspace.org_install).lower(),
+        "response_url": state.new_response_url(channel, user),
+        "trigger_id": state.new_trigger(user, workspace, channel=channel),
+    }
+    if workspace.enterprise:
+        body |= {"enterprise_id": workspace.enterprise, "enterprise_name": workspace.enterprise}
+    return body
+
+
+def interaction(state: State, kind: str, workspace: Workspace, user: str) -> Json:
+    """What every interactive payload begins with."""
+    name = state.person(user).name
+    team: Json = {"id": workspace.team, "domain": workspace.domain}
+    organisation: Json | None = None
+    if workspace.enterprise:
+        organisation = {"id": workspace.enterprise, "name": workspace.enterprise}
+        team |= {"enterprise_id": workspace.enterprise, "enterprise_name": workspace.enterprise}
+    return {
+        "type": kind,
+        "token": TOKEN,
+        "api_app_id": state.app_id,
+        # Of an organisation's installation, only the user says which workspace it was.
+        "team": None if workspace.org_install else team,
+        "user": {"id": user, "username": name, "name": name, "team_id": workspace.team},
+        "enterprise": organisation,
+        "is_enterprise_install": workspace.org_install,
+    }
+
+
+def channel_object(state: State, channel: str) -> Json:
+    """A conversation in an interactive payload."""
+    return {"id": channel, "name": state.channels[channel].shown_name}
+
+
+def view_object(state: State, view: View, values: Json | None = None) -> Json:
+    """A view as Slack hands it back."""
+    body = view.body
+    shown: Json = {
+        "id": view.id,
+        "team_id": view.workspace.team,
+        "type": body["type"],
+        "blocks": with_identifiers(view.blocks),
+        "private_metadata": body.get("private_metadata", ""),
+        "callback_id": body.get("callback_id", ""),
+        "external_id": body.get("external_id", ""),
+        "state": {"values": values or {}},
+        "hash": view.hash,
+        "title": body.get("title") or {"type": "plain_text", "text": "View Title", "emoji": True},
+        "submit": body.get("submit"),
+        "close": body.get("close"),
+        "clear_on_close": body.get("clear_on_close", False),
+        "notify_on_close": body.get("notify_on_close", False),
+        "previous_view_id": view.previous or None,
+        "root_view_id": view.root or view.id,
+        "app_id": state.app_id,
+        "app_installed_team_id": view.workspace.team,
+        "bot_id": view.workspace.bot_id,
+    }
+    return shown

@@ -1,0 +1,251 @@
+"""The worker: bounded, woken, and patient with failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.conversations import Job
+from bot.errors import BackendDown, TryAgain
+from bot.logs import TextFormatter
+from bot.services.jobs import DELAYS_S, JITTER, RunsDied, Worker
+from bot.storage.sql import SqlStorage
+from tests.fakes.inbox import MemoryInbox, share
+from tests.fakes.jobs import NEVER_S, Handler, RecordingMetrics, eventually, put, running, worker_of
+
+
+@pytest.fixture
+def inbox() -> MemoryInbox:
+    return MemoryInbox()
+
+
+@pytest.fixture
+def handler() -> Handler:
+    return Handler()
+
+
+async def test_what_waited_before_the_start_is_done(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox, 3)
+    metrics = RecordingMetrics()
+    async with running(worker_of(inbox, handler, metrics=metrics)):
+        await eventually(lambda: inbox.states() == ["done"] * 3)
+    assert handler.done == [1, 2, 3]
+    assert metrics.jobs == [("share", "done")] * 3
+
+
+async def test_a_call_is_answered_without_waiting_for_the_poll(inbox: MemoryInbox, handler: Handler) -> None:
+    worker = worker_of(inbox, handler)
+    async with running(worker):
+        await eventually(lambda: inbox.claims)
+        await put(inbox)
+        worker.wake()
+        await eventually(lambda: handler.done == [1])
+
+
+async def test_a_poll_finds_what_nobody_called_for(inbox: MemoryInbox, handler: Handler) -> None:
+    async with running(worker_of(inbox, handler, poll_s=0.001)):
+        await eventually(lambda: inbox.claims)
+        await put(inbox)
+        await eventually(lambda: handler.done == [1])
+
+
+async def test_no_more_run_or_are_claimed_than_there_is_room_for(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox, 9)
+    handler.gate.clear()
+    worker = worker_of(inbox, handler, at_once=2)
+    async with running(worker):
+        await eventually(lambda: len(handler.begun) == 2)
+        for _ in range(20):
+            worker.wake()
+            await asyncio.sleep(0)
+        assert inbox.states().count("running") == 2
+        handler.gate.set()
+        await eventually(lambda: inbox.states() == ["done"] * 9)
+    assert handler.most_at_once == 2
+    assert max(inbox.claims) == 2
+
+
+async def test_a_slot_that_is_free_again_is_used_at_once_though_another_job_takes_long(
+    inbox: MemoryInbox, handler: Handler
+) -> None:
+    slow = asyncio.Event()
+
+    async def handle(job: Job) -> None:
+        if job.id == 1:
+            await slow.wait()
+        await handler.handle(job)
+
+    await put(inbox, 6)
+    async with running(Worker(inbox, handle, handler.give_up, at_once=2, poll_s=NEVER_S)):
+        await eventually(lambda: handler.done == [2, 3, 4, 5, 6])
+        slow.set()
+        await eventually(lambda: handler.done[-1] == 1)
+
+
+@pytest.mark.parametrize("error", [BackendDown("away"), TryAgain("busy"), RuntimeError("a mistake of ours")])
+async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up(
+    inbox: MemoryInbox, handler: Handler, error: Exception
+) -> None:
+    await put(inbox)
+    handler.errors = [error] * 10
+    metrics = RecordingMetrics()
+    worker = worker_of(inbox, handler, metrics=metrics)
+    async with running(worker):
+        for number, delay in enumerate(DELAYS_S, start=1):
+            await eventually(inbox.retries.__len__)
+            job, delayed = inbox.retries.pop()
+            assert job == 1
+            assert delay * (1 - JITTER) <= delayed <= delay * (1 + JITTER)
+            inbox.later(delayed * 0.99)
+            worker.wake()
+            await asyncio.sleep(0.001)
+            assert len(handler.begun) == number
+            inbox.later(delayed)
+            worker.wake()
+        await eventually(lambda: inbox.states() == ["failed"])
+    assert [job.attempts for job in handler.begun] == [1, 2, 3, 4, 5]
+    assert handler.given_up == [(1, error)]
+    assert metrics.jobs == [("share", "retried")] * 4 + [("share", "given_up")]
+
+
+async def test_a_job_that_fails_once_and_then_goes_well_is_done(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox)
+    handler.errors = [BackendDown("away")]
+    async with running(worker_of(inbox, handler, delays_s=(0.0,), poll_s=0.001)):
+        await eventually(lambda: inbox.states() == ["done"])
+    assert (handler.done, handler.given_up) == ([1], [])
+
+
+async def test_slack_is_given_the_time_that_it_asks_for(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox)
+    handler.errors = [TryAgain("busy", after_s=77.0)]
+    async with running(worker_of(inbox, handler)):
+        await eventually(lambda: inbox.retries)
+    assert inbox.retries == [(1, 77.0)]
+
+
+async def test_jobs_that_failed_together_come_back_apart(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox, 8)
+    handler.errors = [BackendDown("away") for _ in range(8)]
+    async with running(worker_of(inbox, handler)):
+        await eventually(lambda: len(inbox.retries) == 8)
+    assert len({delay for _, delay in inbox.retries}) > 1
+
+
+async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_without_another(
+    inbox: MemoryInbox, handler: Handler
+) -> None:
+    await put(inbox)
+    for number in range(len(DELAYS_S) + 1):
+        await inbox.claim(f"process {number}", 1, lease_s=15)
+        inbox.later(16)
+    async with running(worker_of(inbox, handler)):
+        await eventually(lambda: inbox.states() == ["failed"])
+    assert handler.begun == []
+    [(job, error)] = handler.given_up
+    assert job == 1
+    assert isinstance(error, RunsDied)
+
+
+async def test_the_last_permitted_attempt_is_made_though_those_before_died(
+    inbox: MemoryInbox, handler: Handler
+) -> None:
+    await put(inbox)
+    for number in range(len(DELAYS_S)):
+        await inbox.claim(f"process {number}", 1, lease_s=15)
+        inbox.later(16)
+    async with running(worker_of(inbox, handler)):
+        await eventually(lambda: inbox.states() == ["done"])
+    assert [job.attempts for job in handler.begun] == [5]
+
+
+async def test_a_last_word_that_fails_is_logged_and_the_job_ends_all_the_same(
+    inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    await put(inbox)
+    handler.errors = [BackendDown("away")]
+    handler.last_word_fails = True
+    async with running(worker_of(inbox, handler, delays_s=())):
+        await eventually(lambda: inbox.states() == ["failed"])
+    assert "the last word on job 1 could not be said" in caplog.text
+
+
+async def test_leases_are_kept_while_a_job_runs(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox, 2)
+    handler.gate.clear()
+    async with running(worker_of(inbox, handler, lease_s=0.003)):
+        await eventually(lambda: len(inbox.extended) >= 3)
+        handler.gate.set()
+    assert inbox.extended[0] == (1, 2)
+    assert len(handler.begun) == 2
+
+
+async def test_a_job_of_its_own_that_comes_back_is_not_begun_twice(inbox: MemoryInbox, handler: Handler) -> None:
+    await put(inbox)
+    handler.gate.clear()
+    worker = worker_of(inbox, handler)
+    async with running(worker):
+        await eventually(lambda: handler.begun)
+        # As after a machine's sleep: the lease is over, and nobody else was there.
+        inbox.later(NEVER_S)
+        worker.wake()
+        await eventually(lambda: inbox.kept[1].job.attempts == 2)
+        handler.gate.set()
+        await eventually(lambda: inbox.states() == ["done"])
+    assert len(handler.begun) == 1
+
+
+async def test_each_job_logs_under_an_id_of_its_own(inbox: MemoryInbox, caplog: pytest.LogCaptureFixture) -> None:
+    lines: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(TextFormatter().format(record))
+
+    log = logging.getLogger("tests.jobs")
+    caplog.set_level(logging.INFO, "tests.jobs")
+    log.addHandler(own := Lines())
+
+    async def handle(job: Job) -> None:
+        log.info("job %s", job.id)
+
+    try:
+        await put(inbox, 2)
+        async with running(Worker(inbox, handle, Handler().give_up, poll_s=NEVER_S)):
+            await eventually(lambda: inbox.states() == ["done"] * 2)
+    finally:
+        log.removeHandler(own)
+    identifiers = {line.split()[3] for line in lines}
+    assert len(identifiers) == 2
+    assert "-" not in identifiers
+
+
+def test_no_two_workers_share_a_name_and_each_fits_its_column(inbox: MemoryInbox, handler: Handler) -> None:
+    owners = {worker_of(inbox, handler).owner for _ in range(20)}
+    assert len(owners) == 20
+    assert max(map(len, owners)) <= 64
+
+
+async def test_two_workers_on_one_sql_inbox_do_each_job_once(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    done: list[int] = []
+
+    async def handle(job: Job) -> None:
+        await asyncio.sleep(0)
+        done.append(job.id)
+
+    def one() -> Worker:
+        return Worker(storage.inbox, handle, Handler().give_up, poll_s=0.001)
+
+    try:
+        for number in range(20):
+            assert await storage.inbox.put(share(number))
+        async with running(one()), running(one()):
+            await eventually(lambda: len(done) == 20)
+        assert (await storage.inbox.depth()).waiting == 0
+        assert sorted(done) == list(range(1, 21))
+    finally:
+        await storage.close()

@@ -1,0 +1,98 @@
+"""What the inbox keeps is read again as it was."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.models import ChannelKind, WorkspaceId
+from handlers.payloads import (
+    Deletion,
+    FileState,
+    ImageShare,
+    SharedFile,
+    Uninstall,
+    decode_deletion,
+    decode_share,
+    decode_uninstall,
+    encode_deletion,
+    encode_share,
+    encode_uninstall,
+    parse_share,
+)
+from tests.payloads import anything, assert_well_typed, share
+
+some = st.text(min_size=1, max_size=12)
+workspace = some.map(WorkspaceId)
+files = st.builds(
+    SharedFile, some, st.sampled_from(FileState), size=st.integers(0, 2**52), renditions=st.lists(st.text()).map(tuple)
+)
+shares = st.builds(
+    ImageShare,
+    workspace,
+    kind=st.sampled_from(ChannelKind),
+    channel=some,
+    user=some,
+    ts=some,
+    files=st.lists(files, min_size=1, max_size=3).map(tuple),
+)
+deletions = st.builds(Deletion, workspace, file=some) | st.builds(Deletion, workspace, channel=some, message=some)
+several = st.lists(workspace, min_size=1, unique=True).map(tuple)
+uninstalls = st.builds(Uninstall, workspaces=several) | st.builds(
+    Uninstall, st.just(WorkspaceId("")), some, workspaces=st.just(())
+)
+
+
+@given(shares)
+def test_a_share_comes_back_as_it_was(kept: ImageShare) -> None:
+    text = encode_share(kept)
+    assert text.isascii()
+    assert decode_share(text) == kept
+
+
+@given(deletions)
+def test_a_deletion_comes_back_as_it_was(kept: Deletion) -> None:
+    assert decode_deletion(encode_deletion(kept)) == kept
+
+
+@given(uninstalls)
+def test_an_uninstall_comes_back_as_it_was(kept: Uninstall) -> None:
+    assert decode_uninstall(encode_uninstall(kept)) == kept
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", "{}", "3", "[" * 100_000, '{"files": [{}]}', '"\\ud800"'])
+def test_what_is_no_request_of_ours_is_none(text: str) -> None:
+    assert decode_share(text) is None
+    assert decode_deletion(text) is None
+    assert decode_uninstall(text) is None
+
+
+def test_an_organisation_alone_does_not_mean_all_of_it() -> None:
+    assert decode_uninstall('{"enterprise": "E1"}') is None
+    assert decode_uninstall('{"enterprise": "E1", "workspaces": [3]}') is None
+
+
+def test_a_share_that_an_older_version_kept_is_read() -> None:
+    parsed = parse_share(share())
+    assert parsed is not None
+    given = json.loads(encode_share(parsed))
+    for later in ("enterprise", "text", "mentioned", "kind"):
+        del given[later]
+    found = decode_share(json.dumps(given | {"unheard_of": 1}))
+    assert found is not None
+    assert found.files == parsed.files
+    assert found.kind is ChannelKind.PRIVATE
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(ImageShare.__slots__, anything)), some, anything)
+def test_whatever_is_kept_is_well_typed_or_none(spoilt: dict[str, object], identifier: str, file: object) -> None:
+    whole = {"workspace": "T1", "channel": "C1", "user": "U1", "ts": "1.2", "message": "1.2", "workspaces": ["T1"]}
+    kept = {"files": [{"id": identifier, "state": "ready"}, file]} | whole | spoilt
+    text = json.dumps(kept)
+    if (found := decode_share(text)) is not None:
+        assert_well_typed(found, ImageShare)
+    if (deletion := decode_deletion(text)) is not None:
+        assert_well_typed(deletion, Deletion)
+    if (uninstall := decode_uninstall(text)) is not None:
+        assert_well_typed(uninstall, Uninstall)

@@ -1,0 +1,120 @@
+"""A file that was deleted in Slack is not added after that, however close the two come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.conversations import Job, JobKind, NewJob
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, SlackOrigin, WorkspaceId
+from bot.storage.sql import SqlStorage
+
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+MESSAGE = "1700000000.000001"
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(tmp_path: Path, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
+    """Another process on the same file."""
+    del storage
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def job(storage: SqlStorage) -> Job:
+    await storage.catalogue.create_database(PARTS)
+    await storage.inbox.put(NewJob(JobKind.SHARE, TEAM, "", "C1", MESSAGE, ("F1", "F2"), "{}"))
+    (taken,) = await storage.inbox.claim("one", 1, 15)
+    return taken
+
+
+async def add_if_wanted(storage: SqlStorage, job: Job, file: str = "F1") -> None:
+    async with storage.unit():
+        if await storage.inbox.is_wanted(job.id, file):
+            # The other tasks and the other process have their turn while the unit is open.
+            await asyncio.sleep(0.002)
+            await storage.catalogue.add(record(file))
+
+
+async def forget(storage: SqlStorage, file: str = "F1") -> None:
+    await storage.inbox.withdraw(TEAM, file=file)
+    for one in await storage.catalogue.from_file(TEAM, file):
+        await storage.catalogue.remove(one.database, one.entity, one.data_id)
+
+
+def record(file: str) -> ImageRecord:
+    return ImageRecord(
+        database=PARTS,
+        data_id=DataId(file),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest=file.lower().rjust(64, "0"),
+        source_digest="0" * 64,
+        fingerprint=b"",
+        width=1,
+        height=1,
+        added_at=datetime.now(UTC),
+        origin=SlackOrigin(file, "C1", MESSAGE),
+    )
+
+
+async def test_a_withdrawal_by_another_process_is_seen_inside_a_unit(
+    storage: SqlStorage, other: SqlStorage, job: Job
+) -> None:
+    async with storage.unit():
+        assert await storage.inbox.newest_share(TEAM, "C1") is not None
+        await other.inbox.withdraw(TEAM, file="F1")
+        assert not await storage.inbox.is_wanted(job.id, "F1")
+        assert await storage.inbox.is_wanted(job.id, "F2")
+
+
+@pytest.mark.parametrize("turn", range(6))
+async def test_an_add_and_a_deletion_at_once_leave_no_image(
+    storage: SqlStorage, other: SqlStorage, job: Job, turn: int
+) -> None:
+    async def later(ms: int) -> None:
+        await asyncio.sleep(ms / 1000)
+        await forget(other)
+
+    await asyncio.gather(add_if_wanted(storage, job), later(turn))
+    assert await storage.catalogue.from_file(TEAM, "F1") == ()
+    await add_if_wanted(storage, job)
+    await add_if_wanted(storage, job, "F2")
+    assert (await storage.catalogue.database(PARTS)).images == 1
+
+
+async def test_a_message_is_withdrawn_with_all_its_files(storage: SqlStorage, job: Job) -> None:
+    await storage.inbox.withdraw(TEAM, channel="C2", message=MESSAGE)
+    await storage.inbox.withdraw(OTHER_TEAM, channel="C1", message=MESSAGE)
+    await storage.inbox.withdraw(OTHER_TEAM, file="F1")
+    assert [await storage.inbox.is_wanted(job.id, file) for file in job.files] == [True, True]
+    await storage.inbox.withdraw(TEAM, channel="C1", message=MESSAGE)
+    assert [await storage.inbox.is_wanted(job.id, file) for file in job.files] == [False, False]
+
+
+@pytest.mark.parametrize(("channel", "message"), [("", ""), ("C1", ""), ("", MESSAGE)])
+async def test_nothing_is_withdrawn_by_half_an_address(
+    storage: SqlStorage, job: Job, channel: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match="never all"):
+        await storage.inbox.withdraw(TEAM, channel=channel, message=message)
+    assert await storage.inbox.is_wanted(job.id, "F1")
+
+
+async def test_what_the_inbox_does_not_know_is_not_wanted(storage: SqlStorage, job: Job) -> None:
+    assert not await storage.inbox.is_wanted(job.id, "F9")
+    assert not await storage.inbox.is_wanted(job.id + 1, "F1")

@@ -1,0 +1,78 @@
+"""Pictures behind signed links: who sees one, and what everybody else is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import BackendDown
+from bot.media import MediaLinks
+from tests.web_house import BASE, DIGEST, GONE, JPEG, OTHER, START, TEAM, House
+
+
+async def test_a_link_shows_its_picture() -> None:
+    house = House()
+    answer = await house.get(house.links.url(TEAM, DIGEST))
+    assert (answer.status_code, answer.content) == (200, JPEG)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert {"private", "immutable"} <= set(answer.headers["cache-control"].split(", "))
+
+
+async def test_its_head_can_be_asked_for() -> None:
+    house = House()
+    answer = await house.ask("HEAD", house.links.url(TEAM, DIGEST))
+    assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(JPEG)))
+    assert (await house.ask("POST", house.links.url(TEAM, DIGEST))).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        lambda house: house.links.url(OTHER, DIGEST),
+        lambda house: house.links.url(TEAM, "00" * 32),
+        lambda house: house.links.url(TEAM, GONE),
+        lambda house: MediaLinks(BASE, b"x" * 32, 60, lambda: START).url(TEAM, DIGEST),
+        lambda house: house.links.url(TEAM, DIGEST)[:-2],
+        lambda house: f"/media/{DIGEST}",
+    ],
+    ids=["another workspace's", "unknown", "its file is gone", "another key", "cut off", "a digest"],
+)
+async def test_a_link_without_a_picture_is_a_404_that_tells_nothing(url: Callable[[House], str]) -> None:
+    house = House()
+    answer = await house.get(url(house))
+    assert (answer.status_code, answer.text) == (404, "There is no picture here.")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_deleted_picture_is_not_shown_any_more() -> None:
+    house = House()
+    url = house.links.url(TEAM, DIGEST)
+    house.rooms.held.clear()
+    assert (await house.get(url)).status_code == 404
+
+
+async def test_an_expired_link_is_gone() -> None:
+    house = House()
+    url = house.links.url(TEAM, DIGEST)
+    house.rooms.now = START + timedelta(seconds=61)
+    answer = await house.get(url)
+    assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
+    assert "expired" in answer.text
+
+
+@pytest.mark.parametrize(("failure", "status"), [(BackendDown("the disk /srv is full"), 503), (OSError("/srv"), 500)])
+async def test_trouble_with_storage_is_told_without_its_insides(
+    failure: Exception, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House()
+    house.rooms.failure = failure
+    url = house.links.url(TEAM, DIGEST)
+    answer = await house.get(url)
+    assert answer.status_code == status
+    assert "/srv" not in answer.text
+    assert caplog.records
+    assert not any(url[-40:] in record.getMessage() for record in caplog.records)
