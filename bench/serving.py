@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from bot.app import Services, build
+from bot.app import Services
 from bot.config import Settings
 from bot.models import LOCAL
+from bot.slack_app import build
 
 
 @asynccontextmanager

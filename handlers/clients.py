@@ -95,7 +95,7 @@ class Clients(Protocol):
     """Who may speak in a workspace."""
 
     async def authorize(
-        self, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = None
+        self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
         """What Bolt asks for each delivery; None for a workspace that is not ours."""
         ...
@@ -118,9 +118,10 @@ class OneWorkspace:
 
     async def authorize(
         self,
-        enterprise_id: str | None,  # noqa: ARG002 - Bolt passes arguments by these names
+        enterprise_id: str | None,  # noqa: ARG002
         team_id: str | None,
-        is_enterprise_install: bool | None = None,  # noqa: ARG002
+        *,
+        is_enterprise_install: bool = False,  # noqa: ARG002
     ) -> AuthorizeResult | None:
         """The one token. One app-level token receives for every workspace that the app is installed in.
 
@@ -149,10 +150,10 @@ class InstalledWorkspaces:
         self._bots: TTLCache[tuple[str, str], Bot] = TTLCache(INSTALLATIONS_REMEMBERED, REMEMBERED_S)
 
     async def authorize(
-        self, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = None
+        self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
         """The workspace's own token, or its organisation's."""
-        bot = await self._bot(enterprise_id or "", team_id or "", is_enterprise_install=bool(is_enterprise_install))
+        bot = await self._bot(enterprise_id or "", team_id or "", is_enterprise_install=is_enterprise_install)
         if bot is None:
             return None
         return AuthorizeResult(
@@ -207,11 +208,11 @@ class Several:
         self._known = tuple(known)
 
     async def authorize(
-        self, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = None
+        self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
         """The first that is known."""
         for clients in self._known:
-            if found := await clients.authorize(enterprise_id, team_id, is_enterprise_install):
+            if found := await clients.authorize(enterprise_id, team_id, is_enterprise_install=is_enterprise_install):
                 return found
         return None
 

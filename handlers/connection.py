@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import aiohttp
 from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -68,6 +70,14 @@ async def identify(client: AsyncWebClient) -> Identity:
 
 def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | None) -> AsyncApp:
     """A Bolt app with nothing attached yet. Without a signing secret it takes what Socket Mode brings."""
+
+    async def authorize(
+        enterprise_id: str | None, team_id: str | None, context: AsyncBoltContext
+    ) -> AuthorizeResult | None:
+        # A function, since Bolt passes arguments by name and takes a method's self for one of them.
+        is_enterprise_install = bool(context.is_enterprise_install)
+        return await clients.authorize(enterprise_id, team_id, is_enterprise_install=is_enterprise_install)
+
     # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
     bolt_log.addFilter(_unexpected)
@@ -76,7 +86,7 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
         logger=bolt_log,
         # Its token is handed out by authorize: on the app's own client, Bolt would warn that it is not used there.
         client=client,
-        authorize=clients.authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
+        authorize=authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
         user_facing_authorize_error_message=OTHER_WORKSPACE,
         # Empty, it keeps Bolt from looking for one in the environment.
         signing_secret=signing_secret or "",

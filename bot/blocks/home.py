@@ -46,7 +46,7 @@ def home_view(home: Home) -> View:
         heading("Channels"),
         *_entries(_channel(home, binding) for binding in home.bindings[:bindings]),
         *_rest(len(home.bindings) - bindings, "channel"),
-        *([] if home.bindings else [section("Nothing is set for any channel: I look up images wherever I am.")]),
+        *([] if home.bindings else [section("Nothing is set for any channel: I look up images in those that I'm in.")]),
     ]
     return {"type": "home", "blocks": blocks}
 
@@ -67,7 +67,9 @@ def _top(home: Home) -> list[Block]:
     images = sum(info.images for info in home.databases)
     summary = f"{count(len(home.databases), 'database')}, {count_images(images)}. Search engine: {code(home.backend)}."
     blocks = [
-        section("*Have we seen this picture, and what is it?*\nShare an image where I am, or send me one."),
+        section(
+            "*Have we seen this picture, and what is it?*\nShare an image in a channel that I'm in, or send me one."
+        ),
         buttons(actions),
         small_print(summary),
     ]
@@ -107,5 +109,5 @@ def _entries(entries: Iterable[list[Block]]) -> list[Block]:
 def _rest(left_out: int, noun: str) -> list[Block]:
     if not left_out:
         return []
-    where = "`/vsearch db` lists more." if noun == "database" else "`/vsearch status` shows what is set in one."
-    return [small_print(f"and {count(left_out, noun)} more. {where}")]
+    where = "`/vsearch db` lists some more." if noun == "database" else "`/vsearch status` shows what is set in one."
+    return [small_print(f"and {count(left_out, f'more {noun}')}. {where}")]

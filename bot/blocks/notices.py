@@ -21,7 +21,7 @@ LISTED_TOGETHER = 20
 
 _HELP = """\
 *Find pictures by picture*
-Share an image where I am, mention me with one, or send me one: I answer in its thread.
+Share an image in a channel that I'm in, mention me with one, or send me one: I answer in its thread.
 On older messages: ⋮ menu, *Find similar images* or *Add to image database*.
 
 *Look up*

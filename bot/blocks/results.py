@@ -11,9 +11,9 @@ from bot.blocks.limits import MESSAGE_TEXT, Block, fit, fits, shorten
 from bot.blocks.matches import NOTE_SHOWN, PLAINLY, Found, Shown, match_blocks, remarks, result_buttons
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply, buttons, heading, notice, section, small_print
-from bot.blocks.wording import count, count_images, one_line, person, score_text, size_of
+from bot.blocks.wording import count, one_line, person, score_text, size_of
 
-__all__ = ["Found", "LookedUp", "PictureRef", "Shown", "count_images", "pictures_reply", "score_text", "search_reply"]
+__all__ = ["MATCHES_OF_EACH", "Found", "LookedUp", "PictureRef", "Shown", "pictures_reply", "search_reply"]
 
 BESIDE_EACH_OTHER = 3
 """Buttons in a row: a phone shows no more of them."""

@@ -11,7 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.blocks import limits
+from bot.blocks.matches import Shown
+from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply
+from bot.blocks.state import SearchState
 from bot.conversations import ChannelBinding, Mode
 from bot.models import (
     MAX_NOTE,
@@ -34,6 +37,9 @@ from tests.fakes.slack import block_kit
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 ADDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOSTILE = "<@U1> <!channel> <https://evil.example|click> *bold* _it_ ~no~ `code` & > :smile:"
+
+STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2", thread="1.2", database="parts", top=5)
+PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 _OURS = re.compile(
     r"<@U0[A-Z]+>|<#C0[A-Z]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
@@ -189,4 +195,28 @@ bindings = st.builds(
     st.sampled_from(Mode),
     st.none() | database_names.map(DatabaseName),
     st.none() | st.floats(0, 10),
+)
+pictures_of = st.builds(
+    lambda url, file: {DataId("1"): PictureRef(url, file)},
+    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2979, "http://x/\u202e"])
+    | texts,
+    st.sampled_from(["", "F0123"]) | texts,
+)
+states = st.builds(
+    SearchState,
+    file=st.sampled_from(["", "F0123456789"]),
+    url=st.sampled_from(["", "https://example.com/x"]) | st.integers(0, 2100).map(lambda n: 'https://x/"\\' + '"' * n),
+    name=texts,
+    database=st.just("parts"),
+    top=st.integers(1, 50),
+    offset=st.integers(0, 60),
+)
+ways = st.builds(
+    Shown,
+    pictures_of,
+    st.none() | states,
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.just("U0SOMEBODY") | texts,
 )

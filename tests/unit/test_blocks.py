@@ -4,21 +4,21 @@ import dataclasses
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bot.blocks.ids import ActionId
 from bot.blocks.matches import Shown
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply
-from bot.blocks.results import pictures_reply, search_reply
+from bot.blocks.results import search_reply
 from bot.blocks.state import SearchState
 from bot.blocks.wording import score_text
 from bot.models import MAX_NOTE, DataId
-from bot.services.lookup import Looked
 from bot.services.search import SearchResult
 from tests.unit.answers import (
     ADDED,
     HOSTILE,
+    PICTURES,
+    STATE,
     check,
     match,
     mrkdwn,
@@ -27,11 +27,8 @@ from tests.unit.answers import (
     result,
     results,
     shown,
-    texts,
+    ways,
 )
-
-STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2", thread="1.2", database="parts", top=5)
-PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 
 def carried(reply: Reply, text: str) -> SearchState:
@@ -190,70 +187,9 @@ def test_a_long_file_name_costs_no_button() -> None:
     assert carried(reply, "Add this image").file == STATE.file
 
 
-def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
-    for pictures in (
-        [Looked("a.jpg", result(match()))],
-        [Looked("a.jpg", problem="It is damaged.")],
-        [Looked("a.jpg", result()), Looked("b.jpg", problem="It is damaged.")],
-    ):
-        reply = pictures_reply(pictures, marker="42")
-        check(reply)
-        assert reply.blocks[0]["block_id"] == "summary:42"
-
-
 def test_who_shared_an_answer_is_said() -> None:
     reply = search_reply(result(match()), Shown(shared_by="U0SOMEBODY"))
     assert "<@U0SOMEBODY> shared this." in shown(reply)
-
-
-def test_several_pictures_make_one_message() -> None:
-    reply = pictures_reply(
-        [Looked("valve.jpg", result(match())), Looked("", result()), Looked("broken.png", problem="It is damaged.")]
-    )
-    check(reply)
-    assert reply.text.splitlines() == [
-        "1. Best match in parts: valve_0042, 9.8/10, edited copy.",
-        "2. Nothing close in parts.",
-        "3. Not looked up.",
-    ]
-    for part in ("1. valve.jpg", "Picture 2", "3. broken.png", "It is damaged.", "*3 pictures* looked up in `parts`"):
-        assert part in shown(reply)
-
-
-def test_each_of_several_pictures_has_buttons_that_lead_to_its_whole_answer() -> None:
-    states = [dataclasses.replace(STATE, file=f"F{n}") for n in range(1, 3)]
-    looked = [Looked("a.jpg", result(*ranked(9))), Looked("b.jpg", result(match()))]
-    reply = pictures_reply(looked, [Shown(PICTURES, state, databases=2) for state in states])
-    check(reply)
-    rows = {block["block_id"]: block["elements"] for block in reply.blocks if block["type"] == "actions"}
-    assert {name: [element["text"]["text"] for element in row] for name, row in rows.items()} == {
-        "buttons_1": ["More", "Search another database", "Add this image"],
-        "buttons_2": ["Search another database", "Add this image"],
-    }
-    assert SearchState.decode(rows["buttons_1"][0]["value"]) == states[0]
-
-
-def test_ten_pictures_with_many_matches_are_all_answered() -> None:
-    looked = [Looked(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, 11)]
-    address = PictureRef(url="https://bot.example/media/" + "x" * 250)
-    pictures = dict.fromkeys(PICTURES, address)
-    reply = pictures_reply(looked, [Shown(pictures, STATE, databases=2)] * 10)
-    check(reply)
-    assert [f"{n}. IMG_{n}.jpeg" in shown(reply) for n in range(1, 11)] == [True] * 10
-    assert shown(reply).count("`valve_0042`") == 10
-
-
-def test_pictures_beyond_the_room_are_counted() -> None:
-    reply = pictures_reply([Looked("x" * 150, result(match())) for _ in range(60)])
-    check(reply)
-    answered = sum(block["type"] == "header" for block in reply.blocks)
-    assert f"The answers for {60 - answered} more pictures don't fit in one message" in shown(reply)
-
-
-def test_one_picture_that_was_refused_gets_the_reason_alone() -> None:
-    reply = pictures_reply([Looked("x", problem="It is damaged.")])
-    assert reply.text == "It is damaged."
-    assert len(reply.blocks) == 1
 
 
 def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
@@ -261,32 +197,6 @@ def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
     check(reply)
     headings = sum("valve_0042" in text for text in mrkdwn(list(reply.blocks)))
     assert f"{50 - headings} more matches did not fit" in shown(reply)
-
-
-pictures_of = st.builds(
-    lambda url, file: {DataId("1"): PictureRef(url, file)},
-    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2979, "http://x/\u202e"])
-    | texts,
-    st.sampled_from(["", "F0123"]) | texts,
-)
-states = st.builds(
-    SearchState,
-    file=st.sampled_from(["", "F0123456789"]),
-    url=st.sampled_from(["", "https://example.com/x"]) | st.integers(0, 2100).map(lambda n: 'https://x/"\\' + '"' * n),
-    name=texts,
-    database=st.just("parts"),
-    top=st.integers(1, 50),
-    offset=st.integers(0, 60),
-)
-ways = st.builds(
-    Shown,
-    pictures_of,
-    st.none() | states,
-    st.booleans(),
-    st.booleans(),
-    st.integers(1, 3),
-    st.just("U0SOMEBODY") | texts,
-)
 
 
 @settings(max_examples=80, deadline=None)
@@ -297,15 +207,3 @@ def test_every_result_is_inside_the_limits(found: SearchResult, way: Shown) -> N
     if "More" in pressable(reply.blocks):
         assert way.state is not None
         assert carried(reply, "More").offset > way.state.offset
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.builds(Looked, texts, st.none() | results, texts.map(lambda text: f"No: {text}")), ways),
-        min_size=1,
-        max_size=20,
-    )
-)
-def test_every_message_with_pictures_is_inside_the_limits(pictures: list[tuple[Looked, Shown]]) -> None:
-    check(pictures_reply([looked for looked, _ in pictures], [way for _, way in pictures], marker="7"))

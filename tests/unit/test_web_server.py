@@ -12,7 +12,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from bot.errors import UserError
-from bot.web import CannotListen, serving
+from bot.errors import CannotListen
+from bot.web import serving
 
 
 class Slow:

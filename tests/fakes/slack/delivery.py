@@ -9,7 +9,6 @@ from tests.fakes.slack.judging import refusal_of_message
 from tests.fakes.slack.state import State
 from tests.fakes.slack.values import Ack, Json, Message
 
-
 NO_ANSWER: Json = {}
 """What a delivery that was given up ends with; told from an empty acknowledgement by identity."""
 
