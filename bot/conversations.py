@@ -75,7 +75,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that was taken up. ``attempts`` counts this one; ``answering``: an earlier one may have answered already."""
+    """Work that was taken up by ``owner``. ``attempts`` counts this one.
+
+    ``answering``: an earlier one may have answered already.
+    """
 
     id: int
     kind: JobKind
@@ -87,6 +90,7 @@ class Job:
     payload: str
     attempts: int
     answering: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.models import ChannelKind
 from handlers.asking import Asker
 from handlers.commands import CommandListener
 from handlers.grammar import mention_command
 from handlers.guard import Guard
-from handlers.payloads import parse_mention
+from handlers.payloads import Mention, parse_mention
 
 
 class MentionListener:
@@ -27,5 +28,12 @@ class MentionListener:
         where = (mention.workspace, mention.channel, mention.ts) if mention else ()
         if mention is None or not self._guard.first_time(("event", mention.event_id), where):
             return
+        if not _is_ours(mention):
+            return
         asker = Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
         await self._commands.carry_out(asker, mention_command(mention.text, ""))
+
+
+def _is_ours(mention: Mention) -> bool:
+    """Whether the speaker is of our workspace: in a Slack Connect channel others may read along, but not ask."""
+    return mention.kind is not ChannelKind.SHARED or mention.user_workspace == mention.workspace

@@ -34,6 +34,13 @@ from handlers.sharing import SHARE_LIMIT, Share, Unresolved
 
 log = logging.getLogger(__name__)
 
+TOLD_AT_ATTEMPT = 2
+"""A hiccup is over by then; whoever waits for longer is told once."""
+
+KEEPS_TRYING = (
+    "The image search can't be reached right now. I'll try again for a while, and answer as soon as it's back."
+)
+
 
 class ShareRunner:
     """Runs the inbox's shares."""
@@ -76,6 +83,10 @@ class ShareRunner:
             await _tell_directly(client, said.user, str(error))
         except UserError as error:
             await self._whisper(client, said, str(error))
+        except BackendError:
+            if job.attempts == TOLD_AT_ATTEMPT:
+                await self._whisper(client, said, KEEPS_TRYING)
+            raise
 
     async def give_up(self, job: Job, error: Exception) -> None:
         """The last word to whoever shared it."""
@@ -131,7 +142,8 @@ class ShareRunner:
         await self._answer(share, await self._presenter.answer(reader, [one for one, _ in told], states))
 
     async def _answer(self, share: Share, reply: Reply) -> None:
-        await self._inbox.mark_answering(share.job.id)
+        if not await self._inbox.mark_answering(share.job):
+            raise Gone("another process has it")
         with translated(share.said.channel):
             await delivery.post(share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to)
 

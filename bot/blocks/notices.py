@@ -93,10 +93,14 @@ def no_database_reply(channel: str = "") -> Reply:
 
 
 def several_databases_reply(databases: Sequence[DatabaseInfo], channel: str = "") -> Reply:
-    """For an image shared where it isn't clear which database is meant; ``channel``: where one may be chosen."""
+    """For an image shared where it isn't clear which database is meant; ``channel``: where one may be chosen.
+
+    ``databases`` is empty where their names are nobody's business.
+    """
     choices = [_choose(channel), _create(channel)] if channel else []
+    known = f" ({_names(databases)})" if databases else ""
     return told(
-        f"I know several image databases ({_names(databases)}) and can't tell which is meant here."
+        f"I know several image databases{known} and can't tell which is meant here."
         " `/vsearch &lt;image URL&gt; in:&lt;database&gt;` searches the one that you name.",
         *([buttons(choices, BlockId.BUTTONS)] if choices else []),
     )

@@ -191,7 +191,7 @@ class Worker:
             return await self._end(job, RunsDied(f"The process ended during each of {job.attempts - 1} attempts."))
         try:
             await self._handle(job)
-            await self._inbox.finish(job.id)
+            await self._inbox.finish(job)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may go well
             return await self._after(job, error)
         return "done"
@@ -209,7 +209,7 @@ class Worker:
             error or type(error).__name__,
             exc_info=None if isinstance(error, BotError) else error,
         )
-        await self._inbox.retry(job.id, delay)
+        await self._inbox.retry(job, delay)
         return "retried"
 
     def _delay_s(self, job: Job, error: Exception) -> float:
@@ -223,7 +223,7 @@ class Worker:
             await self._give_up(job, error)
         except Exception:
             log.exception("the last word on job %s could not be said", job.id)
-        await self._inbox.finish(job.id, failed=True)
+        await self._inbox.finish(job, failed=True)
         return "given_up"
 
 

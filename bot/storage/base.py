@@ -163,16 +163,19 @@ class Inbox(Protocol):
         """Keep jobs for longer."""
         ...
 
-    async def mark_answering(self, job: int) -> None:
-        """An answer is about to be posted: whoever takes the job up again has to look whether it was."""
+    async def mark_answering(self, job: Job) -> bool:
+        """An answer is about to be posted: whoever takes the job up again has to look whether it was.
+
+        False if somebody has taken it up already, since this process was held up for longer than its lease.
+        """
         ...
 
-    async def finish(self, job: int, *, failed: bool = False) -> None:
-        """The job is done, or was given up."""
+    async def finish(self, job: Job, *, failed: bool = False) -> None:
+        """The job is done, or was given up; nothing happens if somebody else has taken it up since."""
         ...
 
-    async def retry(self, job: int, delay_s: float) -> None:
-        """Let go of the job; it is due again after the delay."""
+    async def retry(self, job: Job, delay_s: float) -> None:
+        """Let go of the job; it is due again after the delay. Nothing happens to one that is somebody else's by now."""
         ...
 
     async def release(self, owner: str) -> None:

@@ -91,7 +91,7 @@ class SqlInbox:
                 rows += connection.execute(_DUE, {"state": state, "moment": moment, "most": limit - len(rows)})
             taken = {"some": [row.id for row in rows], "by": owner, "until": moment + timedelta(seconds=lease_s)}
             connection.execute(_TAKE, taken)
-            return tuple(_taken_up(connection, rows))
+            return tuple(_taken_up(connection, rows, owner))
 
         # Mostly nothing is due, and then nobody who writes has to wait for this.
         return await self._database.write(work) if limit > 0 and await self._database.read(look) else ()
@@ -102,21 +102,22 @@ class SqlInbox:
         held = update(inbox).where(_jobs.id.in_(jobs), _jobs.owner == owner, _jobs.state == _State.RUNNING)
         await self._change(held.values(due_at=until))
 
-    async def mark_answering(self, job: int) -> None:
-        """An answer is about to be posted: whoever takes the job up again has to look whether it was."""
-        await self._change(update(inbox).where(_jobs.id == job).values(answering=True))
+    async def mark_answering(self, job: Job) -> bool:
+        """An answer is about to be posted: whoever takes the job up again has to look whether it was.
 
-    async def finish(self, job: int, *, failed: bool = False) -> None:
-        """The job is done, or was given up."""
-        finished = update(inbox).where(_jobs.id == job, _jobs.state.in_(_UNFINISHED))
+        False if somebody has taken it up already, since this process was held up for longer than its lease.
+        """
+        return await self._change(_held(job).values(answering=True)) > 0
+
+    async def finish(self, job: Job, *, failed: bool = False) -> None:
+        """The job is done, or was given up; nothing happens if somebody else has taken it up since."""
         state = _State.FAILED if failed else _State.DONE
-        await self._change(finished.values(state=state, owner="", finished_at=self._clock()))
+        await self._change(_held(job).values(state=state, owner="", finished_at=self._clock()))
 
-    async def retry(self, job: int, delay_s: float) -> None:
-        """Let go of the job; it is due again after the delay."""
+    async def retry(self, job: Job, delay_s: float) -> None:
+        """Let go of the job; it is due again after the delay. Nothing happens to one that is somebody else's by now."""
         due_at = self._clock() + timedelta(seconds=delay_s)
-        held = update(inbox).where(_jobs.id == job, _jobs.state == _State.RUNNING)
-        await self._change(held.values(state=_State.WAITING, owner="", due_at=due_at))
+        await self._change(_held(job).values(state=_State.WAITING, owner="", due_at=due_at))
 
     async def release(self, owner: str) -> None:
         """Let go of all that this owner holds, without counting the attempt: it stops."""
@@ -175,11 +176,18 @@ class SqlInbox:
 
         await self._database.write(work)
 
-    async def _change(self, statement: Update) -> None:
-        def work(connection: Connection) -> None:
-            connection.execute(statement)
+    async def _change(self, statement: Update) -> int:
+        """How many rows it changed."""
 
-        await self._database.write(work)
+        def work(connection: Connection) -> int:
+            return connection.execute(statement).rowcount
+
+        return await self._database.write(work)
+
+
+def _held(job: Job) -> Update:
+    """The job, if nobody else has taken it up since."""
+    return update(inbox).where(_jobs.id == job.id, _jobs.owner == job.owner, _jobs.state == _State.RUNNING)
 
 
 def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
@@ -196,7 +204,7 @@ def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
     }
 
 
-def _taken_up(connection: Connection, rows: Sequence[Row[Any]]) -> Iterable[Job]:
+def _taken_up(connection: Connection, rows: Sequence[Row[Any]], owner: str) -> Iterable[Job]:
     files: dict[int, list[str]] = {row.id: [] for row in rows}
     for job_id, file in connection.execute(_FILES_OF, {"some": list(files)}):
         files[job_id].append(file)
@@ -212,4 +220,5 @@ def _taken_up(connection: Connection, rows: Sequence[Row[Any]]) -> Iterable[Job]
             payload=row.payload,
             attempts=row.attempts + 1,
             answering=row.answering,
+            owner=owner,
         )

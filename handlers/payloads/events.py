@@ -40,7 +40,7 @@ class ImageShare:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """The bot was spoken to, and no image was given."""
+    """The bot was spoken to, and no image was given. ``user_workspace``: the speaker's own; empty if it isn't said."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -51,6 +51,7 @@ class Mention:
     thread_ts: str
     event_id: str
     text: str
+    user_workspace: WorkspaceId = WorkspaceId("")
 
     @property
     def reply_to(self) -> str:
@@ -110,6 +111,7 @@ def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None
         text(event.get("thread_ts")),
         text(body.get("event_id")),
         text(event.get("text")),
+        WorkspaceId(text(event.get("user_team")) or text(event.get("team"))),
     )
 
 

@@ -70,7 +70,7 @@ class MemoryInbox:
         taken = sorted(due, key=lambda kept: (kept.due, kept.job.id))[:limit]
         for kept in taken:
             kept.state, kept.owner, kept.due = "running", owner, self.now + timedelta(seconds=lease_s)
-            kept.job = replace(kept.job, attempts=kept.job.attempts + 1)
+            kept.job = replace(kept.job, attempts=kept.job.attempts + 1, owner=owner)
         return tuple(kept.job for kept in taken)
 
     async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
@@ -81,22 +81,25 @@ class MemoryInbox:
             if (kept.state, kept.owner) == ("running", owner):
                 kept.due = self.now + timedelta(seconds=lease_s)
 
-    async def mark_answering(self, job: int) -> None:
-        self._fail()
-        self.kept[job].job = replace(self.kept[job].job, answering=True)
+    async def mark_answering(self, job: Job) -> bool:
+        kept = self._held(job)
+        if kept is not None:
+            kept.job = replace(kept.job, answering=True)
+        return kept is not None
 
-    async def finish(self, job: int, *, failed: bool = False) -> None:
-        self._fail()
-        kept = self.kept[job]
-        if kept.finished is None:
+    async def finish(self, job: Job, *, failed: bool = False) -> None:
+        if kept := self._held(job):
             kept.state, kept.owner, kept.finished = "failed" if failed else "done", "", self.now
 
-    async def retry(self, job: int, delay_s: float) -> None:
-        self._fail()
-        self.retries.append((job, delay_s))
-        kept = self.kept[job]
-        if kept.state == "running":
+    async def retry(self, job: Job, delay_s: float) -> None:
+        if kept := self._held(job):
+            self.retries.append((job.id, delay_s))
             kept.state, kept.owner, kept.due = "waiting", "", self.now + timedelta(seconds=delay_s)
+
+    def _held(self, job: Job) -> Kept | None:
+        self._fail()
+        kept = self.kept.get(job.id)
+        return kept if kept and (kept.state, kept.owner) == ("running", job.owner) else None
 
     async def release(self, owner: str) -> None:
         self._fail()

@@ -248,7 +248,7 @@ async def test_a_failing_engine_is_owned_up_to_without_its_words(
 
 async def test_blocks_that_slack_refuses_are_sent_as_text(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    slack.refuse_next("chat.postMessage", "invalid_blocks")
+    slack.refuse_next("chat.postMessage", "invalid_blocks", times=2)
     answer = await reply(slack, await slack.upload(VALVE))
     assert answer.blocks == ()
     assert "valve_0042" in answer.text
@@ -307,7 +307,7 @@ async def test_a_refused_token_and_an_absent_slack_end_the_start(slack: FakeSlac
 
 
 def test_missing_credentials_are_named() -> None:
-    with pytest.raises(SettingsError, match=r"SLACK_APP_TOKEN and SLACK_BOT_TOKEN.*\n.*make run"):
+    with pytest.raises(SettingsError, match=r"SLACK_APP_TOKEN .*SLACK_SIGNING_SECRET .*SLACK_BOT_TOKEN.*\n.*make run"):
         serve(Settings())
 
 

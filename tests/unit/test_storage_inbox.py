@@ -73,6 +73,7 @@ async def test_a_job_comes_out_as_it_was_put_in(inbox: SqlInbox) -> None:
         **dataclasses.asdict(share(1, "F1", "F2")),
         "id": job.id,
         "attempts": 1,
+        "owner": "one",
         "answering": False,
     }
 
@@ -82,7 +83,7 @@ async def test_what_slack_delivers_again_is_known(inbox: SqlInbox) -> None:
     assert not await inbox.put(share(1, "F2", "F1"))
     assert not await inbox.put(share(1))
     job = await only(inbox)
-    await inbox.finish(job.id)
+    await inbox.finish(job)
     assert not await inbox.put(share(1, "F1", "F2"))
     assert await inbox.claim("one", 10, LEASE_S) == ()
 
@@ -148,12 +149,24 @@ async def test_two_processes_that_are_told_of_one_share_keep_it_once(tmp_path: P
 async def test_what_a_dead_worker_held_is_taken_up_again(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     first = await only(inbox)
-    await inbox.mark_answering(first.id)
+    await inbox.mark_answering(first)
     clock.pass_by(LEASE_S - 0.001)
     assert await inbox.claim("two", 10, LEASE_S) == ()
     clock.pass_by(0.001)
     again = await only(inbox, "two")
-    assert again == dataclasses.replace(first, attempts=2, answering=True)
+    assert again == dataclasses.replace(first, attempts=2, answering=True, owner="two")
+
+
+async def test_who_was_held_up_for_too_long_changes_nothing_any_more(inbox: SqlInbox, clock: Clock) -> None:
+    await inbox.put(share())
+    late = await only(inbox, "late")
+    clock.pass_by(LEASE_S)
+    new = await only(inbox, "new")
+    assert not await inbox.mark_answering(late)
+    await inbox.finish(late)
+    await inbox.retry(late, 0)
+    assert await inbox.mark_answering(new)
+    assert await inbox.depth() == InboxDepth(1, clock.now - timedelta(seconds=LEASE_S))
 
 
 async def test_a_lease_is_extended_by_its_owner_only(inbox: SqlInbox, clock: Clock) -> None:
@@ -174,7 +187,7 @@ async def test_a_lease_is_extended_by_its_owner_only(inbox: SqlInbox, clock: Clo
 async def test_a_retry_waits_for_its_delay_and_counts(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     job = await only(inbox)
-    await inbox.retry(job.id, 60)
+    await inbox.retry(job, 60)
     clock.pass_by(59.9)
     assert await inbox.claim("two", 10, LEASE_S) == ()
     clock.pass_by(0.1)
@@ -196,8 +209,8 @@ async def test_a_worker_that_stops_gives_back_its_own_without_counting(inbox: Sq
 async def test_what_is_finished_stays_so(inbox: SqlInbox, clock: Clock, failed: bool) -> None:
     await inbox.put(share())
     job = await only(inbox)
-    await inbox.finish(job.id, failed=failed)
-    await inbox.retry(job.id, 0)
+    await inbox.finish(job, failed=failed)
+    await inbox.retry(job, 0)
     await inbox.release("one")
     clock.pass_by(1000)
     assert await inbox.claim("two", 10, LEASE_S) == ()
@@ -210,7 +223,7 @@ async def test_a_unit_that_fails_leaves_the_job_unfinished(storage: SqlStorage, 
 
     async def finish_and_fail() -> None:
         async with storage.unit():
-            await inbox.finish(job.id)
+            await inbox.finish(job)
             await inbox.put(share(2))
             raise RuntimeError
 
@@ -228,7 +241,7 @@ async def test_how_much_waits_and_since_when(inbox: SqlInbox, clock: Clock) -> N
         clock.pass_by(5)
     (first, _) = await inbox.claim("one", 2, LEASE_S)
     assert await inbox.depth() == InboxDepth(3, began)
-    await inbox.finish(first.id)
+    await inbox.finish(first)
     assert await inbox.depth() == InboxDepth(2, began + timedelta(seconds=5))
 
 
@@ -236,9 +249,9 @@ async def test_what_was_done_long_ago_is_forgotten(inbox: SqlInbox, clock: Clock
     for number in range(3):
         await inbox.put(share(number))
     first, second, _ = await inbox.claim("one", 3, LEASE_S)
-    await inbox.finish(first.id)
+    await inbox.finish(first)
     clock.pass_by(100)
-    await inbox.finish(second.id)
+    await inbox.finish(second)
     assert await inbox.purge(clock.now) == 1
     assert await inbox.put(share(0))
     assert not await inbox.put(share(1))

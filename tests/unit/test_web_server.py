@@ -11,8 +11,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from bot.errors import UserError
-from bot.errors import CannotListen
+from bot.errors import CannotListen, UserError
 from bot.web import serving
 
 
