@@ -51,7 +51,7 @@ class Mention:
     thread_ts: str
     event_id: str
     text: str
-    user_workspace: WorkspaceId = WorkspaceId("")
+    user_workspace: WorkspaceId
 
     @property
     def reply_to(self) -> str:
@@ -111,7 +111,7 @@ def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None
         text(event.get("thread_ts")),
         text(body.get("event_id")),
         text(event.get("text")),
-        WorkspaceId(text(event.get("user_team")) or text(event.get("team"))),
+        user_workspace=WorkspaceId(text(event.get("user_team")) or text(event.get("team"))),
     )
 
 

@@ -170,7 +170,7 @@ async def test_without_a_database_there_is_one_offer_a_channel(slack: FakeSlack,
     slack.add_channel("C0OTHER", "other")
     first, second = await slack.upload(VALVE), await slack.upload(GASKET)
     other = await slack.upload(VALVE, channel="C0OTHER")
-    assert "db create" in (await reply(slack, other)).everything
+    assert "no image database yet" in (await reply(slack, other)).everything
     await settled(slack, app, events=6)
     assert len(slack.replies(first.ts)) + len(slack.replies(second.ts)) == 1
 
@@ -206,11 +206,10 @@ async def test_an_address_inside_the_network_is_refused_unasked(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "Find pictures by picture"),
         ("help", "/vsearch db"),
         ("db", "`parts`"),
         ("serach x", "Did you mean `/vsearch search`?"),
-        ("search", "no address"),
+        ("search", "no image to look up"),
         ("https://example.com/x.png top:99", "1 to 50"),
         ("https://example.com/x.png in:prats", "Did you mean “parts”?"),
         ("https://example.com/x.png in:<!channel>", "database name"),
