@@ -159,8 +159,8 @@ def test_a_part_of_them_is_not_enough(missing: str) -> None:
 
 def test_with_a_token_for_one_workspace_the_others_may_be_left_half_set() -> None:
     assert Settings.from_mapping({**MANY, "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
-    for name in MANY:
-        assert not Settings.from_mapping({name: MANY[name], "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
+    for name, value in MANY.items():
+        assert not Settings.from_mapping({name: value, "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
 
 
 def test_a_state_secret_that_can_be_guessed_is_refused() -> None:

@@ -14,10 +14,10 @@ async def test_a_file_beyond_the_limit_without_a_rendition_is_refused_unasked() 
     async def download(url: str, _token: str) -> bytes:
         raise AssertionError(url)
 
-    async def normalise(_content: bytes) -> Picture:
+    async def decode(_content: bytes) -> Picture:
         raise AssertionError
 
-    files = SharedFiles(download, normalise, most_bytes=25_000_000)
+    files = SharedFiles(download, most_bytes=25_000_000)
     large = SharedFile("F1", FileState.READY, "large.png", "image/png", 26_000_000, "https://files.slack.com/large.png")
     with pytest.raises(PictureRefused, match="larger than the 25 MB"):
-        await files.picture(large, "xoxb-1")
+        await files.read(large, "xoxb-1", decode)
