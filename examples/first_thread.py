@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
 from rich.console import Console
@@ -119,12 +120,18 @@ def as_text(message: Message) -> Text:
 
 def _line(block: dict[str, object]) -> Text:
     texts = [block.get("text"), *(elements if isinstance(elements := block.get("elements"), list) else [])]
-    line = Text("  ").join(_styled(text) for text in texts if isinstance(text, dict))
+    line = Text("  ").join(_element(text) for text in texts if isinstance(text, dict))
     if block["type"] == "context":
         line.stylize("dim")
     if block["type"] == "header":
         line.stylize("bold underline")
     return line
+
+
+def _element(element: dict[str, Any]) -> Text:
+    if element["type"] == "button":
+        return Text(f"[ {element['text']['text']} ]", "bold cyan")
+    return _styled(element)
 
 
 def _styled(text: dict[str, str]) -> Text:

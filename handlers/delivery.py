@@ -28,8 +28,11 @@ _TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_to
 Send = Callable[[str, list[Block] | None], Awaitable[Any]]
 
 
-async def _send(send: Send, reply: Reply) -> None:
-    """Send the blocks; should Slack refuse them, without pictures; at last the text alone. Raises SlackApiError."""
+async def _send(send: Send, reply: Reply) -> bool:
+    """Send the blocks; should Slack refuse them, without pictures; at last the text alone. Raises SlackApiError.
+
+    Whether it took the whole.
+    """
     attempts = [reply.blocks, without_pictures(reply.blocks), None]
     for place, blocks in enumerate(attempts):
         if place and blocks == attempts[place - 1]:
@@ -42,11 +45,15 @@ async def _send(send: Send, reply: Reply) -> None:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
         else:
-            return
+            return not place
+    return False
 
 
-async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> None:
-    """Answer for all to see, in a thread if one is named. Raises SlackApiError and what the network raises."""
+async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
+    """Answer for all to see, in a thread if one is named; whether Slack took the whole of it.
+
+    Raises SlackApiError and what the network raises.
+    """
 
     async def send(text: str, blocks: list[Block] | None) -> None:
         await client.chat_postMessage(
@@ -59,7 +66,7 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
             unfurl_media=False,
         )
 
-    await _send(send, reply)
+    return await _send(send, reply)
 
 
 async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, marker: str) -> bool:

@@ -61,6 +61,7 @@ class JobRunner:
             log.error("job %d can't be read", job.id)
             return
         if deletion.file:
+            await self._uploads.deleted(deletion.workspace, deletion.file)
             gone = await self._forgetting.file(deletion.workspace, deletion.file)
         else:
             gone = await self._forgetting.message(deletion.workspace, deletion.channel, deletion.message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.degrade import slack_files
 from bot.blocks.reply import Reply
 from bot.blocks.results import MATCHES_OF_EACH, PictureRef, Shown, pictures_reply
 from bot.blocks.state import SearchState
@@ -99,6 +100,11 @@ class Presenter:
         uploaded = await self._uploads.files(workspace, reader.client, others) if others else {}
         files = {record.data_id: slacks[record.data_id] or uploaded.get(record.digest, "") for record in records}
         return {data_id: PictureRef(slack_file=file) for data_id, file in files.items() if file}
+
+    async def check_pictures(self, reader: Reader, reply: Reply) -> None:
+        """After Slack refused a message: it may no longer have what was uploaded to it."""
+        if files := slack_files(reply.blocks):
+            await self._uploads.check(reader.audience.workspace, reader.client, files)
 
     async def _seen(self, reader: Reader, one: Looked) -> Looked:
         if one.found is None:

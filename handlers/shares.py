@@ -145,7 +145,11 @@ class ShareRunner:
         if not await self._inbox.mark_answering(share.job):
             raise Gone("another process has it")
         with translated(share.said.channel):
-            await delivery.post(share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to)
+            whole = await delivery.post(
+                share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to
+            )
+        if not whole:
+            await self._presenter.check_pictures(Reader(share.audience, share.client), reply)
 
     async def _choose(self, share: Share, *, asked: bool) -> DatabaseKey | None:
         """The database that is meant; None if none can be told, and whoever may is offered to choose one."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BackendError
@@ -56,6 +57,24 @@ class Uploads:
         except TimeoutError:
             log.warning("Slack took longer than %g s for the pictures of an answer", ALL_WITHIN_S)
         return found
+
+    async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> None:
+        """After Slack refused to show these: forget those that it has no more, so that they are uploaded again."""
+        gone = []
+        for file in files:
+            try:
+                await client.files_info(file=file)
+            except SlackApiError as error:
+                if error.response.get("error") in {"file_not_found", "file_deleted"}:
+                    gone.append(file)
+            except UNREACHABLE as error:
+                log.info("files.info: %s", type(error).__name__)
+        if gone:
+            await self._thumbnails.remove_files(workspace, gone)
+
+    async def deleted(self, workspace: WorkspaceId, file: str) -> None:
+        """Somebody deleted a file in Slack; it may have been one of these."""
+        await self._thumbnails.remove_files(workspace, [file])
 
     async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
         """Delete from Slack what shows pictures that no database of the workspace has any more."""

@@ -22,5 +22,12 @@ def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(kept)
 
 
+def slack_files(blocks: Sequence[Block]) -> frozenset[str]:
+    """The Slack files that the blocks show."""
+    shown = [block for block in blocks if _is_picture(block)]
+    shown += [block["accessory"] for block in blocks if _is_picture(block.get("accessory", {}))]
+    return frozenset(picture["slack_file"]["id"] for picture in shown if "id" in picture.get("slack_file", {}))
+
+
 def _is_picture(element: Block) -> bool:
     return element.get("type") == "image"

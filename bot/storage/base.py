@@ -226,6 +226,10 @@ class Thumbnails(Protocol):
         """Forget uploads."""
         ...
 
+    async def remove_files(self, workspace: WorkspaceId, file_ids: Iterable[str]) -> None:
+        """Forget uploads that Slack no longer has."""
+        ...
+
 
 class Keyring(Protocol):
     """Random secrets that all processes on one database share."""

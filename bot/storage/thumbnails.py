@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
 from bot.models import WorkspaceId
 from bot.storage.database import Database
@@ -57,11 +57,17 @@ class SqlThumbnails:
 
     async def remove(self, workspace: WorkspaceId, digests: Iterable[str]) -> None:
         """Forget uploads."""
-        wanted = list(digests)
+        await self._remove(workspace, _columns.digest, list(digests))
+
+    async def remove_files(self, workspace: WorkspaceId, file_ids: Iterable[str]) -> None:
+        """Forget uploads that Slack no longer has."""
+        await self._remove(workspace, _columns.file_id, list(file_ids))
+
+    async def _remove(self, workspace: WorkspaceId, column: ColumnElement[str], wanted: Sequence[str]) -> None:
         gone = delete(thumbnails).where(_columns.workspace == workspace)
 
         def work(connection: Connection) -> None:
             for some in in_groups(wanted):
-                connection.execute(gone.where(_columns.digest.in_(some)))
+                connection.execute(gone.where(column.in_(some)))
 
         await self._database.write(work)
