@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from bot.app import MEGA, Overrides, Services, build_services
 from bot.config import Settings
 from bot.images.slack_files import SlackFiles
+from bot.images.thumbnails import ThumbnailStore
 from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.models import WorkspaceId
@@ -92,7 +93,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             slack=http.deliveries(bolt, tools.guard, metrics) if _over_http(settings) else None,
             **_installation_pages(settings, services, clients, store),
             media=links,
-            pictures=services.storage.pictures,
+            pictures=_thumbnails(services),
             catalogue=services.storage.catalogue,
             checks=_checks(services, identity, clients),
             metrics=metrics,
@@ -158,9 +159,13 @@ async def _links(settings: Settings, services: Services) -> MediaLinks | None:
     return MediaLinks(settings.public_base_url, await services.storage.keyring.key("media"), settings.media_ttl_s)
 
 
+def _thumbnails(services: Services) -> ThumbnailStore:
+    return ThumbnailStore(services.storage.pictures, services.normaliser.run)
+
+
 def _desk(settings: Settings, services: Services, tools: Tools, links: MediaLinks | None) -> Desk:
     storage = services.storage
-    uploads, acquaintance = Uploads(storage.thumbnails, storage.pictures), Acquaintance()
+    uploads, acquaintance = Uploads(storage.thumbnails, _thumbnails(services)), Acquaintance()
     return Desk(
         visual=services.visual,
         catalogue=storage.catalogue,

@@ -10,8 +10,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BackendError
+from bot.images.thumbnails import Stored
 from bot.models import ImageRecord, WorkspaceId
-from bot.storage.base import PictureStore, Thumbnails
+from bot.storage.base import Thumbnails
 from handlers.conversations import UNREACHABLE
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class Uploads:
     """Uploads each picture of a workspace once, to nobody in particular, and takes it back when it is forgotten."""
 
-    def __init__(self, thumbnails: Thumbnails, pictures: PictureStore, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, thumbnails: Thumbnails, pictures: Stored, sleep: Sleep = asyncio.sleep) -> None:
         self._thumbnails = thumbnails
         self._pictures = pictures
         self._sleep = sleep

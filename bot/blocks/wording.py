@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.blocks.limits import escape, sendable, shorten
 from bot.models import DatabaseInfo
@@ -82,10 +82,10 @@ def place(channel: str) -> str:
 
 
 def day(moment: datetime) -> str:
-    """A date, which Slack writes in the reader's own time zone."""
-    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}}|{moment:%Y-%m-%d}>"
+    """A date as everybody reads it, wherever they are and whatever shows it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
 def minute(moment: datetime) -> str:
-    """A date and a time, which Slack writes in the reader's own time zone."""
-    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} at {{time}}|{moment:%Y-%m-%d %H:%M} UTC>"
+    """A time of today."""
+    return f"{moment.astimezone(UTC):%H:%M} UTC"

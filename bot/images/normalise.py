@@ -141,6 +141,10 @@ class Normaliser:
 
         return await self._run(work)
 
+    async def run(self, work: Callable[[], T]) -> T:
+        """Other work of the same kind, in the same slots. Raises PictureRefused when it takes too long."""
+        return await self._run(work)
+
     async def close(self) -> None:
         """Take no more work."""
         if self._owned:

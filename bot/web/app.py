@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.logs import request_scope
 from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
-from bot.storage.base import Catalogue, Inbox, PictureStore
+from bot.storage.base import Catalogue, Inbox
 from bot.web.health import Check, Readiness, Scrape, alive
-from bot.web.pictures import PictureEndpoint
+from bot.web.pictures import PictureEndpoint, Pictures
 from bot.web.slack import SlackEndpoint
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def web_app(
     install: Handler | None = None,
     oauth_redirect: Handler | None = None,
     media: MediaLinks | None = None,
-    pictures: PictureStore,
+    pictures: Pictures,
     catalogue: Catalogue,
     checks: Mapping[str, Check],
     metrics: PrometheusMetrics,

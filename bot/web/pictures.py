@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bot.errors import BackendError
 from bot.media import LinkExpired, LinkRefused, MediaLinks
-from bot.storage.base import Catalogue, PictureStore
+from bot.storage.base import Catalogue
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,18 @@ _GUARDED = {
 }
 
 
+class Pictures(Protocol):
+    """Where pictures come from."""
+
+    async def get(self, digest: str) -> bytes:
+        """The JPEG bytes. Raises KeyError."""
+        ...
+
+
 class PictureEndpoint:
     """Opens a link, asks the catalogue whether the workspace still has the picture, and sends it."""
 
-    def __init__(self, links: MediaLinks, pictures: PictureStore, catalogue: Catalogue) -> None:
+    def __init__(self, links: MediaLinks, pictures: Pictures, catalogue: Catalogue) -> None:
         self._links = links
         self._pictures = pictures
         self._catalogue = catalogue
