@@ -61,8 +61,8 @@ class WatchFields:
     channel: str
 
 
-def search_fields(form: Form) -> SearchFields:
-    """Raises FieldErrors."""
+def search_fields(form: Form, usual: str = "") -> SearchFields:
+    """``usual``: the database that is meant where the form doesn't say. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
     others = [file.name or "A file" for file in form.files if not file.may_be_image]
@@ -72,7 +72,7 @@ def search_fields(form: Form) -> SearchFields:
         problems[InputId.URL] = "An address begins with https:// or http://."
     if not form.files and not url:
         problems[InputId.FILES] = "Choose a picture, or give the address of one."
-    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
     top = _choice(form, InputId.TOP)
     if problems or database is None:
         raise FieldErrors(problems)
@@ -86,22 +86,22 @@ def search_fields(form: Form) -> SearchFields:
     )
 
 
-def database_field(form: Form) -> DatabaseName:
-    """Raises FieldErrors."""
+def database_field(form: Form, usual: str = "") -> DatabaseName:
+    """As in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
-    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
     if database is None:
         raise FieldErrors(problems)
     return database
 
 
-def add_fields(form: Form) -> AddFields:
-    """Raises FieldErrors."""
+def add_fields(form: Form, usual: str = "") -> AddFields:
+    """``usual`` as in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
     typed = form.texts.get(InputId.ENTITY, "").strip().lower()
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
     note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
-    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
     if problems or database is None or note is None:
         raise FieldErrors(problems)
     return AddFields(database, entity, note)
@@ -116,12 +116,12 @@ def name_field(form: Form) -> DatabaseName:
     return name
 
 
-def watch_fields(form: Form) -> WatchFields:
-    """Raises FieldErrors."""
+def watch_fields(form: Form, usual: str = "") -> WatchFields:
+    """``usual`` as in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
     mode = _choice(form, InputId.MODE)
     minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
-    database = _checked(problems, InputId.DATABASE, lambda: DatabaseName(_choice(form, InputId.DATABASE)))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
     if problems or database is None or minimum is None:
         raise FieldErrors(problems)
     return WatchFields(
@@ -130,6 +130,14 @@ def watch_fields(form: Form) -> WatchFields:
         None if minimum < 0 else minimum,
         _choice(form, InputId.CHANNEL),
     )
+
+
+def _database(form: Form, usual: str) -> DatabaseName:
+    """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
+    named = _choice(form, InputId.DATABASE) or usual
+    if not named:
+        raise InvalidInput("Choose a database.")
+    return DatabaseName(named)
 
 
 def _score(text: str) -> float:

@@ -33,10 +33,9 @@ class Forms:
     async def open_search(self, asker: Asker, trigger_id: str) -> Reply | None:
         """To search with pictures or an address."""
         databases = await self._desk.databases.all(asker.workspace)
-        state = form_state(asker)
-        form = modals.search_form(
-            databases, state, chosen=await self._usual(asker), with_conversation=not asker.channel
-        )
+        usual = await self._usual(asker)
+        state = form_state(asker, database=usual)
+        form = modals.search_form(databases, state, chosen=usual, with_conversation=not asker.channel)
         return await self._open(asker, trigger_id, form)
 
     async def open_another_database(self, asker: Asker, trigger_id: str, search: SearchState) -> None:
@@ -51,7 +50,7 @@ class Forms:
         """To add pictures to a database."""
         databases = await self._desk.databases.all(asker.workspace)
         chosen = searches[0].database or await self._usual(asker)
-        state = form_state(asker, searches=searches)
+        state = form_state(asker, database=chosen, searches=searches)
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
         await self._open(asker, trigger_id, form)
 
@@ -77,7 +76,8 @@ class Forms:
         """To set what happens to a channel's images."""
         databases = await self._desk.databases.all(asker.workspace)
         binding = await self._answers.binding(asker, channel) if channel else None
-        form = modals.watch_form(databases, binding, form_state(asker, home=home), channel=channel)
+        usual = binding.database if binding and binding.database else await self._usual(asker)
+        form = modals.watch_form(databases, binding, form_state(asker, database=usual, home=home), channel=channel)
         await self._open(asker, trigger_id, form)
 
     async def _usual(self, asker: Asker) -> str:

@@ -119,7 +119,7 @@ class ViewListener:
             await submitted.refuse(error.problems)
 
     async def _search(self, submitted: Submitted) -> None:
-        wanted = fields.search_fields(submitted.form)
+        wanted = fields.search_fields(submitted.form, submitted.state.database)
         await submitted.wait(LOOKING)
         asker = await self._at(submitted.asker, wanted.conversation)
         plain = SearchState(channel=asker.channel, thread=asker.thread, database=wanted.database, top=wanted.top)
@@ -156,7 +156,7 @@ class ViewListener:
             await submitted.finish("Done", FOR_YOU)
 
     async def _add(self, submitted: Submitted) -> None:
-        wanted = fields.add_fields(submitted.form)
+        wanted = fields.add_fields(submitted.form, submitted.state.database)
         await submitted.wait(ADDING)
         asker, key = submitted.asker, DatabaseKey(submitted.asker.workspace, wanted.database)
         async with self._told(submitted):
@@ -214,7 +214,7 @@ class ViewListener:
         await self._home.publish(asker)
 
     async def _watch(self, submitted: Submitted) -> None:
-        wanted, asker = fields.watch_fields(submitted.form), submitted.asker
+        wanted, asker = fields.watch_fields(submitted.form, submitted.state.database), submitted.asker
         channel = submitted.state.channel or wanted.channel
         if not channel:
             raise FieldErrors({InputId.CHANNEL: "Choose a channel."})
