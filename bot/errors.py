@@ -18,7 +18,8 @@
     │   ├── BackendTimeout
     │   ├── BackendRefused
     │   ├── BackendThrottled
-    │   └── BackendDown
+    │   ├── BackendDown
+    │   └── CannotStart        start-up: storage or engine can't be opened
     ├── TryAgain               Slack asks for patience; the work is taken up again later
     └── SettingsError          start-up: every problem, a line each
 """
@@ -108,6 +109,10 @@ class BackendThrottled(BackendError):
 
 class BackendDown(BackendError):
     """The back end can't be reached or is broken."""
+
+
+class CannotStart(BackendError):
+    """Storage or engine can't be opened; a later start may go well."""
 
 
 class TryAgain(BotError):

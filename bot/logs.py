@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets as randomness
@@ -88,7 +89,10 @@ class JsonFormatter(logging.Formatter):
 class _Handler(logging.StreamHandler[Any]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         """Say where a line was lost. The library would print its arguments, as they are."""
-        self.stream.write(f"a log line of {record.name} at {record.pathname}:{record.lineno} could not be written\n")
+        # The stream itself may be what is broken.
+        with contextlib.suppress(OSError, ValueError):
+            where = f"{record.name} at {record.pathname}:{record.lineno}"
+            self.stream.write(f"a log line of {where} could not be written\n")
 
 
 def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[str] = ()) -> None:

@@ -41,6 +41,8 @@ _NAMED = tuple(
         r"(?P<told>(?:/|%2F)media(?:/|%2F))[\w=%.~-]{20,}",
         # In a query: OAuth's, Socket Mode's ticket, the hosted search's.
         r"""(?P<told>[?&](?:code|state|ticket|token|sign(?:ature)?|showapi_sign)=)[^\s&"'#]+""",
+        # Bolt tells which of OAuth's codes Slack refused.
+        r"(?P<told>\bwith code: )\S+",
         # In a form, a mapping, JSON or the environment.
         rf"(?P<told>{_CALLED}{_QUOTE}?\s*[:=,]\s*b?){_QUOTED}",
         rf"(?P<told>{_CALLED}{_QUOTE}?\s*[:=]\s*)(?!b?{_QUOTE}){_WORD}",

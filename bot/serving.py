@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot import logs
 from bot.config import Settings
-from bot.errors import SettingsError
+from bot.errors import BackendError, CannotStart, SettingsError
 
 if TYPE_CHECKING:
     from bot.slack_app import App
@@ -29,14 +29,21 @@ NOBODY_SERVES_PICTURES = (
     "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
     " another process serves them"
 )
-DRAIN_TIMEOUT_S = 10
+NOBODY_CAN_INSTALL = (
+    "in Socket Mode nothing listens without PORT: nobody can install the app in a further workspace until it is set"
+)
+DRAIN_TIMEOUT_S = 8
+"""With a web server's last answers (3 s) and the jobs under way (14 s), it is over before platforms kill, at 30 s."""
+
+LAST_ANSWERS_S = 3
+"""Slack waits no longer for an acknowledgement."""
 
 
 def serve(settings: Settings) -> None:
     """Answer Slack until told to stop.
 
     Raises SettingsError when credentials are missing, SlackUnavailable when Slack refuses them or can't be reached,
-    CannotListen when the port is taken, and BackendError.
+    CannotListen when the port is taken, and CannotStart when storage or engine can't be opened.
     """
     missing = []
     if not settings.slack_app_token and not settings.slack_signing_secret:
@@ -47,7 +54,10 @@ def serve(settings: Settings) -> None:
         first, *others = NO_CREDENTIALS
         raise SettingsError((first.format(missing=", and ".join(missing)), *others))
     logs.set_up(settings.log_format, settings.log_level, settings.secrets)
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except BackendError as error:
+        raise CannotStart(str(error)) from error
 
 
 async def _serve(settings: Settings) -> None:
@@ -84,17 +94,26 @@ async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
     from handlers.connection import socket_mode  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(_drained, app)
         app_token = settings.slack_app_token
+        if app_token is None:
+            stack.push_async_callback(_drained, app)
         if app_token is None or settings.port is not None:
-            host, port = await stack.enter_async_context(serving(app.web, *settings.listen_on))
+            web = serving(app.web, *settings.listen_on, grace_s=LAST_ANSWERS_S)
+            host, port = await stack.enter_async_context(web)
             log.info("listening on http://%s:%d", host, port)
-        elif settings.public_base_url is not None:
-            log.warning(NOBODY_SERVES_PICTURES)
+        else:
+            _warn_of_silence(settings)
         if app_token is not None:
             socket = socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url, app.metrics)
             await stack.enter_async_context(socket)
         yield
+
+
+def _warn_of_silence(settings: Settings) -> None:
+    if settings.public_base_url is not None:
+        log.warning(NOBODY_SERVES_PICTURES)
+    if settings.many_workspaces:
+        log.warning(NOBODY_CAN_INSTALL)
 
 
 async def _drained(app: App) -> None:

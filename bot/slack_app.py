@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from bot.app import MEGA, Overrides, Services, build_services
 from bot.config import Settings
+from bot.errors import BackendRefused, SettingsError
 from bot.images.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media import MediaLinks
@@ -29,10 +30,11 @@ from bot.web import web_app
 from bot.web.health import Check
 from handlers import assembly, http
 from handlers.assembly import Acquaintance, Finder, Tools, Uploads
-from handlers.clients import Clients, InstalledWorkspaces, OneWorkspace, Several, web_client
-from handlers.connection import Identity, bolt_app, identify
+from handlers.clients import Clients, OneWorkspace, Several, web_client
+from handlers.connection import Identity, bolt_app, check_slack, identify
 from handlers.desk import Desk
 from handlers.guard import Guard
+from handlers.installed import InstalledWorkspaces
 from handlers.installing import OAuth, oauth_flow
 from handlers.job_runner import DeleteTokens
 from handlers.shared_files import SharedFiles
@@ -44,6 +46,11 @@ log = logging.getLogger(__name__)
 
 FINISH_WITHIN_S = 14
 """For jobs that are under way at the end; platforms such as Heroku kill a process 30 seconds after SIGTERM."""
+
+SEALED_OTHERWISE = (
+    "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with: set the former one; if it is lost,"
+    " docs/operating.md says what to do."
+)
 
 
 class InstallationPages(TypedDict, total=False):
@@ -70,16 +77,14 @@ class App:
 async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[App]:
     """Everything, its worker running, connected to nothing yet but Slack's ``auth.test``.
 
-    On the way out the jobs under way are finished. Raises SlackUnavailable, BackendError.
+    On the way out the jobs under way are finished. Raises SlackUnavailable, SettingsError and BackendError.
     """
     metrics = PrometheusMetrics()
     client = web_client(settings.slack_bot_token, settings.slack_api_url)
     identity = await identify(client) if settings.slack_bot_token else None
     async with build_services(settings, **({"metrics": metrics} | overrides)) as services, AsyncExitStack() as stack:
-        store = _installations(settings, services)
-        if store is not None:
-            await store.workspaces()
-        clients = _clients(settings, identity, store)
+        store = await _installations(settings, services)
+        clients = _clients(stack, settings, identity, store)
         tools = await _tools(stack, settings, services, clients, metrics)
         links = await _links(settings, services)
         desk = _desk(settings, services, tools, links)
@@ -95,7 +100,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             media=links,
             pictures=_thumbnails(services),
             catalogue=services.storage.catalogue,
-            checks=_checks(services, identity, clients),
+            checks=_checks(services, settings),
             metrics=metrics,
             inbox=services.storage.inbox,
         )
@@ -103,13 +108,20 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             yield App(services, identity, tools.guard, bolt, web, metrics, worker)
 
 
-def _installations(settings: Settings, services: Services) -> SqlInstallations | None:
+async def _installations(settings: Settings, services: Services) -> SqlInstallations | None:
     if not settings.many_workspaces:
         return None
-    return services.storage.installations(settings.slack_state_secret or "")
+    store = services.storage.installations(settings.slack_state_secret or "")
+    try:
+        await store.check()
+    except BackendRefused as error:
+        raise SettingsError((SEALED_OTHERWISE,)) from error
+    return store
 
 
-def _clients(settings: Settings, identity: Identity | None, store: SqlInstallations | None) -> Clients:
+def _clients(
+    stack: AsyncExitStack, settings: Settings, identity: Identity | None, store: SqlInstallations | None
+) -> Clients:
     known: list[Clients] = []
     if identity is not None:
         result = AuthorizeResult(
@@ -122,7 +134,9 @@ def _clients(settings: Settings, identity: Identity | None, store: SqlInstallati
         known.append(OneWorkspace(result, settings.slack_api_url))
     if store is not None:
         oauth = settings.slack_client_id or "", settings.slack_client_secret or ""
-        known.append(InstalledWorkspaces(store, *oauth, settings.slack_api_url))
+        installed = InstalledWorkspaces(store, *oauth, settings.slack_api_url)
+        stack.push_async_callback(installed.close)
+        known.append(installed)
     return known[0] if len(known) == 1 else Several(known)
 
 
@@ -184,17 +198,13 @@ def _desk(settings: Settings, services: Services, tools: Tools, links: MediaLink
     )
 
 
-def _checks(services: Services, identity: Identity | None, clients: Clients) -> Mapping[str, Check]:
-    checks: dict[str, Check] = {"storage": services.storage.ping, "search": services.visual.ping}
-    if identity is not None:
-
-        async def slack() -> None:
-            client = await clients.client(identity.workspace, identity.enterprise or "")
-            assert client is not None
-            await client.auth_test()
-
-        checks["slack"] = slack
-    return checks
+def _checks(services: Services, settings: Settings) -> Mapping[str, Check]:
+    client = web_client(settings.slack_bot_token, settings.slack_api_url)
+    return {
+        "storage": services.storage.ping,
+        "search": services.visual.ping,
+        "slack": lambda: check_slack(client),
+    }
 
 
 def _over_http(settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.ids import ActionId
 from bot.blocks.notices import watching_reply
 from bot.blocks.reply import notice
-from bot.blocks.state import STALE, EntityState, ListState, NameState, SearchState
+from bot.blocks.state import STALE, EntityState, FormState, ListState, NameState, SearchState
 from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics
 from bot.models import DatabaseKey, DatabaseName, EntityId
@@ -121,10 +121,15 @@ class ActionListener:
             await delivery.dismiss(request.response_url)
 
     async def _create_database(self, request: ActionRequest, asker: Asker) -> None:
-        in_modal = bool(request.view_id) and not self._home.is_home(request)
-        await self._forms.open_create_database(
-            self._about(request, asker), request.trigger_id, view=in_modal, home=self._home.is_home(request)
-        )
+        is_home = self._home.is_home(request)
+        if request.view_id and not is_home:
+            asker = _behind(request, asker)
+            await self._forms.open_create_database(asker, request.trigger_id, view=True, home=False)
+            return
+        channel = NameState.decode(request.value).channel if request.value else ""
+        # An offer that was made to a channel names it. Direct messages have no settings.
+        offered = "" if channel.startswith("D") else channel
+        await self._forms.open_create_database(asker, request.trigger_id, home=is_home, binds=offered)
 
     async def _delete_database(self, request: ActionRequest, asker: Asker) -> None:
         name = DatabaseName(NameState.decode(request.value).database)
@@ -149,7 +154,8 @@ class ActionListener:
         else:
             await asker.tell(watching_reply(binding, None))
 
-    def _about(self, request: ActionRequest, asker: Asker) -> Asker:
-        """Who asks about a channel that the button names, rather than the one that it stands in."""
-        channel = NameState.decode(request.value).channel if request.value else ""
-        return replace(asker, channel=channel or asker.channel)
+
+def _behind(request: ActionRequest, asker: Asker) -> Asker:
+    """Whoever pressed in a modal, in the place where it was opened."""
+    state = FormState.decode(request.view_metadata or "{}")
+    return replace(asker, channel=state.channel, response_url=state.response_url, thread=state.thread)

@@ -13,7 +13,7 @@ from bot.blocks.notices import already_added_reply, delete_question, deleted_rep
 from bot.blocks.reply import Reply
 from bot.blocks.state import ListState, SearchState
 from bot.conversations import ChannelBinding
-from bot.errors import AlreadyAdded, BackendError
+from bot.errors import AlreadyAdded, BackendError, UnknownEntity
 from bot.models import (
     ChannelKind,
     DatabaseInfo,
@@ -23,9 +23,11 @@ from bot.models import (
     ImageRecord,
     Note,
     Order,
+    Page,
     PageRequest,
     SlackOrigin,
 )
+from bot.services.permissions import NotAllowed
 from handlers.asking import Asker
 from handlers.conversations import SlackPeople
 from handlers.desk import Desk
@@ -35,6 +37,9 @@ from handlers.presenting import Reader
 log = logging.getLogger(__name__)
 
 PING_TIMEOUT_S = 5
+
+LOOKED_THROUGH = 2000
+"""Images of a prefix, of which only those that the reader may see are counted."""
 
 
 class Answers:
@@ -108,23 +113,34 @@ class Answers:
 
     async def page(self, asker: Asker, state: ListState) -> Reply:
         """A page of a database's images. Raises UserError."""
-        key = DatabaseKey(asker.workspace, DatabaseName(state.database))
-        info = await self._desk.databases.find(key)
-        request = PageRequest(
-            offset=state.offset, limit=PAGE_IMAGES, order=Order(state.order), entity_prefix=state.prefix
-        )
-        page = await self._desk.listing.page(key, request)
-        visible = await self._desk.presenter.visible(asker.alone, page.items)
-        shown = [record for record in page.items if record.data_id in visible]
+        info = await self._desk.databases.find(DatabaseKey(asker.workspace, DatabaseName(state.database)))
+        page, hidden = await self._visible_page(asker, info, state)
         return listing_reply(
             info,
-            shown,
+            page.items,
             total=page.total,
             state=state,
-            pictures=await self._desk.presenter.pictures(asker.alone, shown),
-            hidden=len(page.items) - len(shown),
+            pictures=await self._desk.presenter.pictures(asker.alone, page.items),
+            hidden=hidden,
             more=page.token is not None,
         )
+
+    async def _visible_page(self, asker: Asker, info: DatabaseInfo, state: ListState) -> tuple[Page[ImageRecord], int]:
+        """What of a page this person may see, and how many images of it they may not."""
+        order, end = Order(state.order), state.offset + PAGE_IMAGES
+        request = PageRequest(offset=state.offset, limit=PAGE_IMAGES, order=order, entity_prefix=state.prefix)
+        page = await self._desk.listing.page(info.key, request)
+        if state.prefix and page.total <= LOOKED_THROUGH and not info.hints_at_hidden:
+            # Entities could be guessed letter by letter, if a number told that there is something.
+            found = [record async for record in self._desk.listing.everything(info.key, order, state.prefix)]
+            seen = await self._seen(asker, found)
+            return Page(seen[state.offset : end], len(seen), "more" if end < len(seen) else None), 0
+        shown = await self._seen(asker, page.items)
+        return replace(page, items=shown), len(page.items) - len(shown)
+
+    async def _seen(self, asker: Asker, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
+        visible = await self._desk.presenter.visible(asker.alone, records)
+        return tuple(record for record in records if record.data_id in visible)
 
     async def ask_to_delete(self, asker: Asker, key: DatabaseKey, entity: EntityId) -> Reply:
         """The question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
@@ -143,7 +159,13 @@ class Answers:
     ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
         info = await self._desk.databases.find(key)
         records = await self._desk.listing.entity(key, entity)
-        await self._desk.permissions.check_delete_images(info, records, asker.user, self.people(asker))
+        try:
+            await self._desk.permissions.check_delete_images(info, records, asker.user, self.people(asker))
+        except NotAllowed:
+            if not await self._seen(asker, records):
+                # Not even that there is something.
+                raise UnknownEntity(entity, key.name) from None
+            raise
         return info, records
 
     async def deletable_database(self, asker: Asker, name: DatabaseName) -> DatabaseInfo:

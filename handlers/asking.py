@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.reply import Reply
 from bot.conversations import Audience
 from bot.models import ChannelKind, WorkspaceId
 from handlers import delivery
+from handlers.failures import cant_speak
 from handlers.presenting import Reader
 
 
@@ -47,7 +49,13 @@ class Asker:
             await delivery.post(self.client, self.user, reply)
 
     async def tell_everyone(self, reply: Reply) -> None:
-        """Answer for the whole channel to see. A response URL may write where the bot is no member."""
+        """Answer for the whole channel to see. A response URL may write where the bot is no member.
+
+        Raises CantSpeak, and SlackApiError.
+        """
         if self.response_url and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread):
             return
-        await delivery.post(self.client, self.channel, reply, self.thread)
+        try:
+            await delivery.post(self.client, self.channel, reply, self.thread)
+        except SlackApiError as error:
+            raise cant_speak(error, self.channel) or error from error

@@ -30,7 +30,7 @@ from handlers import grammar
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.desk import Desk
-from handlers.forms import Forms
+from handlers.forms import Forms, NoForms
 from handlers.guard import errors_told, with_progress
 from handlers.payloads import CommandRequest, parse_command
 
@@ -99,12 +99,19 @@ class CommandListener:
     async def _open(
         self, asker: Asker, command: grammar.OpenForm | grammar.DeleteDatabase, trigger_id: str
     ) -> Reply | None:
+        # A mention carries no trigger, and without one no form opens.
+        if isinstance(command, grammar.DeleteDatabase):
+            if not trigger_id:
+                raise InvalidInput(f"That needs a form: type `/vsearch db delete {command.name}` for it.")
+            await self._forms.open_delete_database(asker, trigger_id, command.name)
+            return None
         if not trigger_id:
-            # A mention carries none.
             return help_reply()
-        if isinstance(command, grammar.OpenForm):
-            return await self._forms.open_search(asker, trigger_id)
-        return await self._forms.open_delete_database(asker, trigger_id, command.name)
+        try:
+            await self._forms.open_search(asker, trigger_id)
+        except NoForms:
+            return help_reply()
+        return None
 
     async def _picture(self, asker: Asker, command: grammar.Search | grammar.Add) -> Reply:
         state = await self._source(asker, command.source)
@@ -130,10 +137,14 @@ class CommandListener:
             binding = await self._desk.watching.unwatch(asker.workspace, asker.channel, asker.user)
             return watching_reply(binding, None)
         database = (await self._answers.database(asker, command.database)).name
-        before = (await self._answers.binding(asker)).mode
-        mode = command.mode or (before if before is not Mode.OFF else Mode.LOOKUP)
-        binding = ChannelBinding(asker.workspace, asker.channel, mode, database, command.minimum, asker.user)
-        reply = watching_reply(await self._desk.watching.watch(binding), database)
+        before = await self._answers.binding(asker)
+        mode = command.mode or (before.mode if before.mode is not Mode.OFF else Mode.LOOKUP)
+        # What is a copy to a guard is no measure for a lookup.
+        minimum = before.minimum if command.minimum is None and mode is before.mode else command.minimum
+        binding = ChannelBinding(asker.workspace, asker.channel, mode, database, minimum, asker.user)
+        return await self._invited(asker, watching_reply(await self._desk.watching.watch(binding), database))
+
+    async def _invited(self, asker: Asker, reply: Reply) -> Reply:
         return reply if await self._answers.people(asker).is_here(asker.channel) else with_invitation(reply)
 
     async def _status(self, asker: Asker) -> Reply:
@@ -144,7 +155,7 @@ class CommandListener:
         except UserError:
             effective = None
         backend, problem = await self._answers.backend()
-        return status_reply(
+        reply = status_reply(
             Status(
                 channel=asker.channel,
                 kind_of_place="direct" if asker.channel.startswith("D") else "channel",
@@ -156,6 +167,7 @@ class CommandListener:
                 waiting=(await self._desk.inbox.depth()).waiting,
             )
         )
+        return await self._invited(asker, reply)
 
 
 def as_asker(request: CommandRequest, client: AsyncWebClient) -> Asker:

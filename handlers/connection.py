@@ -15,11 +15,13 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errors import BackendError, TryAgain
 from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
 from handlers.clients import Clients, web_client
@@ -30,7 +32,7 @@ from handlers.unavailable import SlackUnavailable
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 30
-DRAIN_TIMEOUT_S = 10
+DRAIN_TIMEOUT_S = 8
 """The jobs under way need some of the 30 seconds, too, after which platforms such as Heroku kill a process."""
 
 PING_INTERVAL_S = 10
@@ -68,6 +70,15 @@ async def identify(client: AsyncWebClient) -> Identity:
     )
 
 
+async def check_slack(client: AsyncWebClient) -> None:
+    """Raises what the client raises, unless Slack answers and knows the token; without a token, that it answers."""
+    try:
+        await client.auth_test()
+    except SlackApiError as error:
+        if client.token or error.response.get("error") != "not_authed":
+            raise
+
+
 def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | None) -> AsyncApp:
     """A Bolt app with nothing attached yet. Without a signing secret it takes what Socket Mode brings."""
 
@@ -81,17 +92,29 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
     # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
     bolt_log.addFilter(_unexpected)
-    return AsyncApp(
+    app = AsyncApp(
         name="vsearch",
         logger=bolt_log,
         # Its token is handed out by authorize: on the app's own client, Bolt would warn that it is not used there.
         client=client,
         authorize=authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
-        user_facing_authorize_error_message=OTHER_WORKSPACE,
+        # Bolt takes a whole response as well, and by itself would leave it to Slack who sees it.
+        user_facing_authorize_error_message={"text": OTHER_WORKSPACE, "response_type": "ephemeral"},  # type: ignore[arg-type]
         # Empty, it keeps Bolt from looking for one in the environment.
         signing_secret=signing_secret or "",
         request_verification_enabled=signing_secret is not None,
     )
+    app.error(_not_taken)
+    return app
+
+
+async def _not_taken(error: Exception) -> BoltResponse:
+    """For what goes wrong before a listener has a delivery; without a 200 Slack delivers events again."""
+    if isinstance(error, BackendError | TryAgain):
+        log.warning("a delivery can't be taken now: %s", error)
+        return BoltResponse(status=503)
+    log.error("a delivery could not be taken", exc_info=error)
+    return BoltResponse(status=500)
 
 
 def _unexpected(record: logging.LogRecord) -> bool:

@@ -41,6 +41,12 @@ def code_of(error: SlackApiError) -> str:
     return str(code or getattr(response, "status_code", "no code"))
 
 
+def cant_speak(error: SlackApiError, channel: str) -> CantSpeak | None:
+    """Why the bot may not write in a channel, if that is what Slack says."""
+    reason = _NOT_HERE.get(code_of(error))
+    return CantSpeak(f"I can't answer in <#{channel}>: {reason}.") if reason else None
+
+
 @contextmanager
 def translated(channel: str) -> Iterator[None]:
     """Turn what a call raises into TryAgain, CantSpeak or Gone."""
@@ -59,6 +65,4 @@ def _meaning(error: SlackApiError, channel: str) -> TryAgain | CantSpeak | Gone:
         headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
         after = str(headers.get("retry-after", ""))
         return TryAgain(f"Slack asks for patience ({code})", float(after) if after.isdecimal() else 0.0)
-    if code in _NOT_HERE:
-        return CantSpeak(f"I can't answer in <#{channel}>: {_NOT_HERE[code]}.")
-    return Gone(code)
+    return cant_speak(error, channel) or Gone(code)

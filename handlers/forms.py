@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
-from bot.blocks.notices import help_reply
-from bot.blocks.reply import Reply
 from bot.blocks.state import METADATA, FormState, SearchState
 from bot.errors import UserError
 from bot.models import DatabaseName
@@ -20,7 +19,12 @@ from handlers.failures import code_of
 log = logging.getLogger(__name__)
 
 TOO_LATE = "Slack gave me no time to open the form: please try again."
+NO_FORMS = "No form can be opened here. `/vsearch help` shows the commands that do the same."
 _EXPIRED = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
+
+
+class NoForms(UserError):
+    """Some that speak as Slack does know no modals."""
 
 
 class Forms:
@@ -30,13 +34,13 @@ class Forms:
         self._desk = desk
         self._answers = answers
 
-    async def open_search(self, asker: Asker, trigger_id: str) -> Reply | None:
+    async def open_search(self, asker: Asker, trigger_id: str) -> None:
         """To search with pictures or an address."""
         databases = await self._desk.databases.all(asker.workspace)
         usual = await self._usual(asker)
         state = form_state(asker, database=usual)
         form = modals.search_form(databases, state, chosen=usual, with_conversation=not asker.channel)
-        return await self._open(asker, trigger_id, form)
+        await self._open(asker, trigger_id, form)
 
     async def open_another_database(self, asker: Asker, trigger_id: str, search: SearchState) -> None:
         """To do the same search elsewhere."""
@@ -54,18 +58,20 @@ class Forms:
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
         await self._open(asker, trigger_id, form)
 
-    async def open_create_database(self, asker: Asker, trigger_id: str, *, view: bool = False, home: bool) -> None:
-        """To name a new database; on top of a modal, if it was pressed in one."""
-        state = form_state(asker, home=home)
+    async def open_create_database(
+        self, asker: Asker, trigger_id: str, *, view: bool = False, home: bool, binds: str = ""
+    ) -> None:
+        """To name a new database, which the channel ``binds`` is to use; on top of a modal, if pressed in one."""
+        state = replace(form_state(asker, home=home), binds=binds)
         await self._open(asker, trigger_id, modals.create_database_form(state), push=view)
 
     async def open_delete_database(
         self, asker: Asker, trigger_id: str, name: DatabaseName, *, home: bool = False
-    ) -> Reply | None:
+    ) -> None:
         """To type the name of a database that is to be deleted. Raises NotAllowed, UnknownDatabase."""
         info = await self._answers.deletable_database(asker, name)
         state = form_state(asker, home=home)
-        return await self._open(asker, trigger_id, modals.delete_database_form(info, state))
+        await self._open(asker, trigger_id, modals.delete_database_form(info, state))
 
     async def open_database_settings(self, asker: Asker, trigger_id: str, name: DatabaseName) -> None:
         """To set what a database tells. Raises NotAllowed, UnknownDatabase."""
@@ -87,8 +93,8 @@ class Forms:
         except UserError:
             return ""
 
-    async def _open(self, asker: Asker, trigger_id: str, view: modals.View, *, push: bool = False) -> Reply | None:
-        """Open it; the help, where Slack knows no modals. Raises UserError when it took too long."""
+    async def _open(self, asker: Asker, trigger_id: str, view: modals.View, *, push: bool = False) -> None:
+        """Open it. Raises NoForms, and UserError when it took too long."""
         call = asker.client.views_push if push else asker.client.views_open
         try:
             await call(trigger_id=trigger_id, view=view)
@@ -96,9 +102,8 @@ class Forms:
             if code_of(error) in _EXPIRED:
                 raise UserError(TOO_LATE) from error
             if code_of(error) == "unknown_method":
-                return help_reply()
+                raise NoForms(NO_FORMS) from error
             raise
-        return None
 
 
 def form_state(

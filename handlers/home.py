@@ -6,12 +6,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.home import Home, home_view
 from handlers.answers import Answers
 from handlers.asking import Asker
+from handlers.conversations import UNREACHABLE
 from handlers.desk import Desk
+from handlers.failures import code_of
 from handlers.guard import Guard
 from handlers.interactions import ActionRequest
 from handlers.payloads import parse_home
@@ -34,7 +37,7 @@ class HomeListener:
             await self.publish(Asker(opened.workspace, opened.user, client))
 
     async def publish(self, asker: Asker) -> None:
-        """Show the present state to one person."""
+        """Show the present state to one person, if Slack lets us."""
         backend, problem = await self._answers.backend()
         home = Home(
             databases=await self._desk.databases.all(asker.workspace),
@@ -42,7 +45,13 @@ class HomeListener:
             backend=backend,
             problem=problem,
         )
-        await asker.client.views_publish(user_id=asker.user, view=home_view(home))
+        try:
+            await asker.client.views_publish(user_id=asker.user, view=home_view(home))
+        except UNREACHABLE as error:
+            # What was changed is changed, whether it can be shown or not.
+            log.warning(
+                "views.publish: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+            )
 
     @staticmethod
     def is_home(request: ActionRequest) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.app.async_app import AsyncApp
@@ -11,10 +13,18 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
+from bot.errors import BackendError
 from bot.metrics import Metrics
+from handlers.conversations import UNREACHABLE
 from handlers.guard import Guard
+
+log = logging.getLogger(__name__)
+
+NOT_INSTALLED = "The app could not be installed right now. Please start again in a minute."
+
+LONGEST_TIMESTAMP = 20
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -27,11 +37,21 @@ def deliveries(app: AsyncApp, guard: Guard, metrics: Metrics) -> Handler:
         with guard.counted():
             started = time.perf_counter()
             body = await request.body()
+            if not _may_be_signed(request):
+                return Response(status_code=HTTPStatus.UNAUTHORIZED)
             response = await app.async_dispatch(to_async_bolt_request(request, body))
-            metrics.acknowledged(_kind(request, body), time.perf_counter() - started)
+            if response.status == HTTPStatus.OK:
+                metrics.acknowledged(_kind(request, body), time.perf_counter() - started)
             return to_starlette_response(response)
 
     return handle
+
+
+def _may_be_signed(request: Request) -> bool:
+    """Whether Bolt can check the signature: it takes the timestamp for a number, and the signature for ASCII."""
+    timestamp = request.headers.get("x-slack-request-timestamp", "0")
+    is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= LONGEST_TIMESTAMP
+    return is_number and request.headers.get("x-slack-signature", "").isascii()
 
 
 def _kind(request: Request, body: bytes) -> str:
@@ -46,7 +66,11 @@ def installation(flow: AsyncOAuthFlow) -> tuple[Handler, Handler]:
 
     def page(answer: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
         async def handle(request: Request) -> Response:
-            return to_starlette_response(await answer(to_async_bolt_request(request, b"")))
+            try:
+                return to_starlette_response(await answer(to_async_bolt_request(request, b"")))
+            except (BackendError, *UNREACHABLE) as error:
+                log.warning("an installation failed with %s", type(error).__name__)
+                return PlainTextResponse(NOT_INSTALLED, HTTPStatus.SERVICE_UNAVAILABLE)
 
         return handle
 

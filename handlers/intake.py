@@ -7,11 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from slack_bolt.response import BoltResponse
 
 from bot.conversations import JobKind, NewJob
 from bot.errors import BackendError
+from bot.models import WorkspaceId
 from bot.storage.base import Catalogue, Inbox
 from handlers.payloads import (
     Deletion,
@@ -24,10 +25,13 @@ from handlers.payloads import (
     parse_share,
     parse_uninstall,
 )
+from handlers.payloads.reading import enterprise_of, workspace_of
 
 log = logging.getLogger(__name__)
 
 WORKSPACES_REMEMBERED = 10_000
+WORKSPACES_REMEMBERED_S = 60
+"""Another process may have forgotten one since, which has installed the app again."""
 
 ANY_CHANNEL = "-"
 """Of jobs that are about no channel; the database refuses nulls in keys."""
@@ -39,32 +43,38 @@ class Intake:
     def __init__(self, inbox: Inbox, catalogue: Catalogue, wake: Callable[[], None], bot_user: str = "") -> None:
         self._inbox = inbox
         self._catalogue = catalogue
-        self._known: LRUCache[tuple[str, str], bool] = LRUCache(WORKSPACES_REMEMBERED)
+        self._known: TTLCache[tuple[str, str], bool] = TTLCache(WORKSPACES_REMEMBERED, WORKSPACES_REMEMBERED_S)
         self._wake = wake
         self._bot_user = bot_user
 
     async def keep(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Write down what is to be done for this delivery, if anything is; then let it be acknowledged."""
         job = self.job_of(body)
-        if job is not None:
-            started = time.perf_counter()
-            try:
-                await self._remember(job)
-                kept = await self._inbox.put(job)
-            except BackendError:
-                log.exception("the inbox can't be written: Slack is asked to deliver again")
-                return BoltResponse(status=503, body="")
-            log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
-            if kept:
-                self._wake()
+        try:
+            if job is None or job.kind is not JobKind.UNINSTALL:
+                await self._remember(workspace_of(body), enterprise_of(body))
+            else:
+                self._known.clear()
+            if job is not None:
+                await self._put(job)
+        except BackendError:
+            log.exception("the inbox can't be written: Slack is asked to deliver again")
+            return BoltResponse(status=503, body="")
         await next()
         return None
 
-    async def _remember(self, job: NewJob) -> None:
+    async def _put(self, job: NewJob) -> None:
+        started = time.perf_counter()
+        kept = await self._inbox.put(job)
+        log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
+        if kept:
+            self._wake()
+
+    async def _remember(self, workspace: WorkspaceId, enterprise: str) -> None:
         """Of an organisation that installed the app as a whole, only deliveries tell which workspaces it has."""
-        place = (job.enterprise, job.workspace)
-        if job.enterprise and job.workspace and job.kind is JobKind.SHARE and place not in self._known:
-            await self._catalogue.adopt(job.workspace, job.enterprise)
+        place = (enterprise, workspace)
+        if enterprise and workspace and place not in self._known:
+            await self._catalogue.adopt(workspace, enterprise)
             self._known[place] = True
 
     def job_of(self, body: Mapping[str, Any]) -> NewJob | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -41,6 +43,9 @@ FOR_YOU = "The answer is in the channel, for you alone."
 FOR_ALL = "The answer is in the channel."
 DIRECTLY = "The answer is in your direct messages with me."
 
+SETTLED_S = 0.5
+"""After an acknowledgement, until Slack shows what was in it: an update that is quicker would be overwritten by it."""
+
 Submit = Callable[["Submitted"], Awaitable[None]]
 
 
@@ -50,8 +55,10 @@ class Submitted:
     def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck) -> None:
         self.form = submission.form
         self.state = FormState.decode(submission.metadata or "{}")
+        self.response_urls = dict(submission.response_urls)
         self._view_id = submission.view_id
         self._ack = ack
+        self._acknowledged_at: float | None = None
         kind = self.state.channel_kind
         self.asker = Asker(
             submission.workspace,
@@ -65,22 +72,38 @@ class Submitted:
 
     async def close(self) -> None:
         """Acknowledge, and take all modals away."""
-        await self._ack(response_action="clear")
+        await self._acknowledge(response_action="clear")
 
     async def refuse(self, problems: Mapping[str, str]) -> None:
         """Acknowledge, and show what is wrong at the fields."""
-        await self._ack(response_action="errors", errors={str(name): text for name, text in problems.items()})
+        await self._acknowledge(response_action="errors", errors={str(name): text for name, text in problems.items()})
 
     async def wait(self, text: str) -> None:
         """Acknowledge, and show that it takes a moment."""
-        await self._ack(response_action="update", view=waiting_view(text))
+        await self._acknowledge(response_action="update", view=waiting_view(text))
 
-    async def finish(self, title: str, text: str) -> None:
-        """Say in the modal how it ended; it may be closed by now."""
+    async def finish(self, title: str, text: str) -> bool:
+        """Say in the modal how it ended; whether that was seen, since it may be closed by now."""
+        view = note_view(title, text)
+        if self._acknowledged_at is None:
+            await self._acknowledge(response_action="update", view=view)
+            return True
+        await asyncio.sleep(self._acknowledged_at + SETTLED_S - time.monotonic())
         try:
-            await self.asker.client.views_update(view_id=self._view_id, view=note_view(title, text))
+            await self.asker.client.views_update(view_id=self._view_id, view=view)
         except UNREACHABLE as error:
             log.info("views.update: %s", type(error).__name__)
+            return False
+        return True
+
+    async def failed(self, sentence: str) -> None:
+        """Say what went wrong, in the modal or else where it was opened."""
+        if not await self.finish("That did not work", sentence):
+            await self.asker.tell(notice(sentence))
+
+    async def _acknowledge(self, **answer: Any) -> None:
+        await self._ack(**answer)
+        self._acknowledged_at = time.monotonic()
 
 
 class ViewListener:
@@ -113,15 +136,16 @@ class ViewListener:
         except InvalidInput as error:
             await ack(response_action="update", view=note_view("Please try again", str(error)))
             return
-        try:
-            await submit(submitted)
-        except FieldErrors as error:
-            await submitted.refuse(error.problems)
+        async with errors_told(submitted.failed, self._metrics):
+            try:
+                await submit(submitted)
+            except FieldErrors as error:
+                await submitted.refuse(error.problems)
 
     async def _search(self, submitted: Submitted) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
         await submitted.wait(LOOKING)
-        asker = await self._at(submitted.asker, wanted.conversation)
+        asker = submitted.asker = await self._at(submitted, wanted.conversation)
         plain = SearchState(channel=asker.channel, thread=asker.thread, database=wanted.database, top=wanted.top)
         states = [
             # Uploaded here, it belongs to no message.
@@ -131,39 +155,40 @@ class ViewListener:
         if wanted.url:
             states.append(replace(plain, url=wanted.url))
         for_everyone = wanted.for_everyone and bool(asker.channel)
-        async with self._told(submitted):
-            reader = asker.everyone if for_everyone else asker.alone
-            by = asker.user if for_everyone else ""
-            reply = await self._answers.search(asker, reader, states, shared_by=by)
-            await (asker.tell_everyone(reply) if for_everyone else asker.tell(reply))
-            where = FOR_ALL if for_everyone else FOR_YOU
-            await submitted.finish("Done", where if asker.channel else DIRECTLY)
+        reader = asker.everyone if for_everyone else asker.alone
+        by = asker.user if for_everyone else ""
+        reply = await self._answers.search(asker, reader, states, shared_by=by)
+        await (asker.tell_everyone(reply) if for_everyone else asker.tell(reply))
+        where = FOR_ALL if for_everyone else FOR_YOU
+        await submitted.finish("Done", where if asker.channel else DIRECTLY)
 
-    async def _at(self, asker: Asker, conversation: str) -> Asker:
+    async def _at(self, submitted: Submitted, conversation: str) -> Asker:
         """The same person in the channel that they chose for the answer."""
-        channel = asker.channel or conversation
-        if not channel:
+        asker = submitted.asker
+        if not asker.channel and conversation:
+            # By this address the bot answers where it is no member.
+            response_url = submitted.response_urls.get(conversation, "")
+            asker = replace(asker, channel=conversation, response_url=response_url)
+        if not asker.channel:
             return asker
-        return replace(asker, channel=channel, kind=await self._answers.people(asker).kind(channel, asker.kind))
+        return replace(asker, kind=await self._answers.people(asker).kind(asker.channel, asker.kind))
 
     async def _another_database(self, submitted: Submitted) -> None:
         database = fields.database_field(submitted.form)
         await submitted.wait(LOOKING)
-        async with self._told(submitted):
-            [state] = _searches(submitted.state)
-            state = replace(state, database=database, offset=0)
-            await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, [state]))
-            await submitted.finish("Done", FOR_YOU)
+        [state] = _searches(submitted.state)
+        state = replace(state, database=database, offset=0)
+        await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, [state]))
+        await submitted.finish("Done", FOR_YOU)
 
     async def _add(self, submitted: Submitted) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
         await submitted.wait(ADDING)
         asker, key = submitted.asker, DatabaseKey(submitted.asker.workspace, wanted.database)
-        async with self._told(submitted):
-            replies = [await self._added(asker, state, key, wanted) for state in _searches(submitted.state)]
-            reply = joined(replies)
-            await asker.tell(reply)
-            await submitted.finish("Add to image database", reply.text)
+        replies = [await self._added(asker, state, key, wanted) for state in _searches(submitted.state)]
+        reply = joined(replies)
+        await asker.tell(reply)
+        await submitted.finish("Add to image database", reply.text)
 
     async def _added(self, asker: Asker, state: SearchState, key: DatabaseKey, wanted: fields.AddFields) -> Reply:
         try:
@@ -185,8 +210,13 @@ class ViewListener:
         await submitted.close()
         if submitted.state.home:
             await self._home.publish(asker)
-        else:
-            await asker.tell(created_reply(info))
+            return
+        reply = created_reply(info)
+        if submitted.state.binds:
+            binding = await self._desk.watching.adopt(asker.workspace, submitted.state.binds, name, asker.user)
+            if binding.database == name:
+                reply = joined([watching_reply(binding, name), reply])
+        await asker.tell(reply)
 
     async def _delete_database(self, submitted: Submitted) -> None:
         name = DatabaseName(submitted.state.database)
@@ -194,13 +224,12 @@ class ViewListener:
             raise FieldErrors({InputId.NAME: f"That is not its name: type {name} to delete it."})
         await submitted.wait(DELETING)
         asker = submitted.asker
-        async with self._told(submitted):
-            info = await self._answers.deletable_database(asker, name)
-            await self._desk.databases.delete(info.key)
-            reply = database_deleted_reply(name, info.images)
-            await submitted.finish("Done", reply.text)
-            await (self._home.publish(asker) if submitted.state.home else asker.tell(reply))
-            await self._desk.uploads.sweep(asker.workspace, asker.client)
+        info = await self._answers.deletable_database(asker, name)
+        await self._desk.databases.delete(info.key)
+        reply = database_deleted_reply(name, info.images)
+        await (self._home.publish(asker) if submitted.state.home else asker.tell(reply))
+        await submitted.finish("Done", reply.text)
+        await self._desk.uploads.sweep(asker.workspace, asker.client)
 
     async def _database_settings(self, submitted: Submitted) -> None:
         asker = submitted.asker
@@ -228,12 +257,6 @@ class ViewListener:
             await self._home.publish(asker)
         else:
             await asker.tell(watching_reply(binding, wanted.database))
-
-    def _told(self, submitted: Submitted) -> Any:
-        async def tell(sentence: str) -> None:
-            await submitted.finish("That did not work", sentence)
-
-        return errors_told(tell, self._metrics)
 
 
 def _searches(state: FormState) -> list[SearchState]:

@@ -90,7 +90,10 @@ class NameState(Carried):
 
 @dataclass(frozen=True, slots=True)
 class FormState(Carried):
-    """What a modal remembers of where it was opened. ``state`` is an encoded SearchState, if it is about one."""
+    """What a modal remembers of where it was opened. ``state`` is an encoded SearchState, if it is about one.
+
+    ``binds``: a channel that is to use the database which is made.
+    """
 
     response_url: str = ""
     channel: str = ""
@@ -99,3 +102,4 @@ class FormState(Carried):
     database: str = ""
     state: str = ""
     home: bool = field(default=False)
+    binds: str = ""

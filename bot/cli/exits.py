@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from bot.errors import CannotListen, InvalidInput, SettingsError, UnknownDatabase, UnknownEntity, UserError
+from bot.errors import (
+    CannotListen,
+    CannotStart,
+    InvalidInput,
+    SettingsError,
+    UnknownDatabase,
+    UnknownEntity,
+    UserError,
+)
 from handlers.unavailable import SlackUnavailable
 
 
@@ -18,13 +26,14 @@ class ExitCode(IntEnum):
     SLACK = 4
     NOT_FOUND = 5
     LISTEN = 6
+    STORAGE = 7
     INTERRUPTED = 130
 
 
 SUMMARY = (
     "Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 3 the settings don't fit, "
     "4 Slack can't be reached or refused the token, 5 there is no such database or entity, "
-    "6 the address can't be listened on, 130 interrupted."
+    "6 the address can't be listened on, 7 the bot's storage or engine can't be opened, 130 interrupted."
 )
 
 
@@ -47,6 +56,7 @@ _CODES: dict[type[Exception], ExitCode] = {
     NoDatabase: ExitCode.NOT_FOUND,
     InvalidInput: ExitCode.USAGE,
     CannotListen: ExitCode.LISTEN,
+    CannotStart: ExitCode.STORAGE,
 }
 
 

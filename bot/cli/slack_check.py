@@ -1,30 +1,57 @@
-"""Whether Slack knows our tokens: asked by the doctor, one call each, nothing changed."""
+"""Whether the bot could start, and Slack knows its tokens: asked by the doctor, one call each, nothing changed."""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 from bot.cli.checks import Finding, State
 from bot.cli.exits import ExitCode
 from bot.config import Settings
+from bot.errors import BackendRefused
 
 TIMEOUT_S = 10
 
+_WHERE = ".env.example says where Slack shows it"
 _REMEDY = "Copy the token again from your app's page at api.slack.com/apps, or reinstall the app there."
 
 
 def slack(settings: Settings) -> Iterator[Finding]:
-    """Whether the tokens are set, and Slack takes them."""
-    if not settings.slack_bot_token and not settings.slack_app_token:
+    """Whether the settings say how Slack's deliveries come and whose tokens answer, and Slack takes the tokens."""
+    if not any(
+        (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret, _installs(settings))
+    ):
         yield Finding("Slack", State.NOTE, "no tokens set: the command line works, the bot needs them to start")
         return
-    for name, token in (("SLACK_BOT_TOKEN", settings.slack_bot_token), ("SLACK_APP_TOKEN", settings.slack_app_token)):
-        if not token:
-            remedy = f"Set {name}; .env.example says where Slack shows it."
-            yield Finding("Slack", State.WRONG, f"{name} is not set", remedy, ExitCode.SLACK)
+    yield _delivery(settings)
+    if settings.slack_app_token:
+        yield asyncio.run(_asked("SLACK_APP_TOKEN", settings.slack_app_token, settings.slack_api_url))
     if settings.slack_bot_token:
         yield asyncio.run(_asked("SLACK_BOT_TOKEN", settings.slack_bot_token, settings.slack_api_url))
+    elif not settings.many_workspaces:
+        remedy = f"Set it, or for many workspaces SLACK_CLIENT_ID and its companions; {_WHERE}."
+        yield Finding("Slack", State.WRONG, "SLACK_BOT_TOKEN is not set", remedy, ExitCode.SLACK)
+    if settings.many_workspaces:
+        yield _installations(settings)
+
+
+def _installs(settings: Settings) -> bool:
+    return bool(settings.slack_client_id or settings.slack_client_secret or settings.slack_state_secret)
+
+
+def _delivery(settings: Settings) -> Finding:
+    """How Slack reaches the bot."""
+    host, port = settings.listen_on
+    if settings.slack_app_token:
+        if settings.many_workspaces and settings.port is None:
+            return Finding("Slack", State.NOTE, "Socket Mode; without PORT nobody can install the app elsewhere")
+        return Finding("Slack", State.OK, "Socket Mode")
+    if settings.slack_signing_secret:
+        return Finding("Slack", State.OK, f"HTTP on {host}:{port}")
+    remedy = f"Set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for HTTP; {_WHERE}."
+    return Finding("Slack", State.WRONG, "no way for Slack to reach the bot is set", remedy, ExitCode.SLACK)
 
 
 async def _asked(name: str, token: str, api_url: str) -> Finding:
@@ -32,8 +59,10 @@ async def _asked(name: str, token: str, api_url: str) -> Finding:
     from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
 
     client = AsyncWebClient(token, base_url=api_url, timeout=TIMEOUT_S)
+    # The one asks for an address to connect to, which runs out by itself.
+    method = "apps.connections.open" if name == "SLACK_APP_TOKEN" else "auth.test"
     try:
-        answer = await asyncio.wait_for(client.auth_test(), TIMEOUT_S)
+        answer = await asyncio.wait_for(client.api_call(method), TIMEOUT_S)
     except SlackApiError as error:
         reason = str(error.response.get("error", "an unknown error"))
         return Finding("Slack", State.WRONG, f"{name} is refused: {reason}", _REMEDY, ExitCode.SLACK)
@@ -41,4 +70,30 @@ async def _asked(name: str, token: str, api_url: str) -> Finding:
         remedy = "Check the network, a proxy, and SLACK_API_URL."
         found = f"{api_url} can't be reached ({type(error).__name__})"
         return Finding("Slack", State.WRONG, found, remedy, ExitCode.SLACK)
+    if name == "SLACK_APP_TOKEN":
+        return Finding("Slack", State.OK, f"{name} is known")
     return Finding("Slack", State.OK, f"{name} is {answer.get('user')} in {answer.get('team')}")
+
+
+def _installations(settings: Settings) -> Finding:
+    """How many there are, and whether their tokens can be opened."""
+    from bot.storage import sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
+    from bot.storage.sealing import Sealer  # noqa: PLC0415 - cryptography, too
+
+    path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            sealed = [row[0] for row in connection.execute("SELECT sealed FROM installations")]
+        finally:
+            connection.close()
+        for one in sealed:
+            Sealer(settings.slack_state_secret or "").open(one)
+    except sqlite3.Error:
+        # No file or no table yet; whether the file is whole is another check's business.
+        sealed = []
+    except BackendRefused:
+        remedy = "Set the former one; if it is lost, docs/operating.md says what to do."
+        found = "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with"
+        return Finding("Slack", State.WRONG, found, remedy, ExitCode.SETTINGS)
+    return Finding("Slack", State.OK, f"installed {len(sealed)} times through OAuth")

@@ -33,7 +33,7 @@ class SeveralDatabases(UserError):
     def __init__(self, databases: tuple[DatabaseInfo, ...]) -> None:
         names = [f"`in:{info.key.name}`" for info in databases[:NAMED]]
         more = ", …" if len(databases) > NAMED else ""
-        super().__init__(f"Say which database to search: {', '.join(names)}{more}.")
+        super().__init__(f"Say which database is meant: {', '.join(names)}{more}.")
         self.databases = databases
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.conversations import ChannelBinding, Mode
-from bot.models import DatabaseKey, WorkspaceId
+from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.lookup import choose_database
 from bot.services.search import checked_minimum
@@ -25,6 +27,13 @@ class WatchService:
             await find_database(self._catalogue, DatabaseKey(binding.workspace, binding.database))
         await self._bindings.put(binding)
         return binding
+
+    async def adopt(self, workspace: WorkspaceId, channel: str, database: DatabaseName, user: str) -> ChannelBinding:
+        """Let a channel that has no database use this one, whatever else is set; what holds. Raises UnknownDatabase."""
+        binding = await self.get(workspace, channel)
+        if binding.database is not None or binding.mode is Mode.OFF:
+            return binding
+        return await self.watch(replace(binding, database=database, changed_by=user))
 
     async def unwatch(self, workspace: WorkspaceId, channel: str, user: str) -> ChannelBinding:
         """Leave the channel's images alone from now on."""

@@ -101,6 +101,13 @@ class SqlInstallations(AsyncInstallationStore):
         """Forget all of a workspace (or of an organisation's own install)."""
         await self._forget(_installed_in(enterprise_id, team_id))
 
+    async def check(self) -> None:
+        """Raises BackendRefused if what is kept was sealed with another secret."""
+        query = select(_columns.sealed).limit(1)
+        sealed = await self._database.read(lambda connection: connection.execute(query).scalar())
+        if sealed is not None:
+            self._sealer.open(sealed)
+
     async def workspaces(self) -> tuple[tuple[str, str], ...]:
         """Enterprise and workspace of each install; the second is empty for an organisation's own."""
         query = select(_columns.enterprise, _columns.workspace).order_by(_columns.enterprise, _columns.workspace)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from bot.errors import BackendRefused
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -24,10 +26,18 @@ def configuration(connection: Connection) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision. The write lock is held meanwhile, so a second process finds it done."""
+    """Upgrade to the newest revision. The write lock is held meanwhile, so a second process finds it done.
+
+    Raises BackendRefused for tables of a newer program.
+    """
     with engine.connect() as connection, connection.begin():
-        if _revision(connection) == HEAD:
+        revision = _revision(connection)
+        if revision == HEAD:
             return
+        if revision is not None and revision > HEAD:
+            raise BackendRefused(
+                "A newer vsearch has written this data, and this one can't read it: install the newest."
+            )
     with engine.execution_options(immediate=True).begin() as connection:
         if _revision(connection) != HEAD:
             from alembic import command  # noqa: PLC0415

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import BackendDown
+from bot.errors import BackendDown, BackendError
 from bot.storage import sqlite
 from bot.storage.bindings import SqlChannelBindings
 from bot.storage.catalogue import SqlCatalogue
@@ -44,7 +44,7 @@ class SqlStorage:
 
     @classmethod
     async def open(cls, data_dir: Path, database_url: str | None = None, readers: int = READERS) -> Self:
-        """Open what is there, or begin it; the tables stand where the address says. Raises BackendDown."""
+        """Open what is there, or begin it; the tables stand where the address says. Raises BackendError."""
         url = sqlite.address(data_dir, database_url)
         engine = sqlite.create(url, readers + 1)
 
@@ -58,6 +58,9 @@ class SqlStorage:
             database = Database(engine, readers)
             pictures = FilePictures(data_dir / "pictures", database)
             await pictures.open()
+        except BackendError:
+            await asyncio.to_thread(engine.dispose)
+            raise
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await asyncio.to_thread(engine.dispose)
             raise BackendDown(f"The data directory {data_dir} can't be used: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.models import DatabaseKey, DatabaseName, EntityId, ImageRecord, WorkspaceId
 from bot.slack_app import App
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
@@ -24,6 +26,15 @@ async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str
     before = len(slack.transcript)
     await slack.press(message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
+
+
+async def idle(app: App) -> None:
+    """Wait until all that was delivered is done, the inbox's jobs too."""
+    for _ in range(2000):
+        if not (await app.services.storage.inbox.depth()).waiting:
+            break
+        await asyncio.sleep(0.005)
+    assert await app.guard.drain(5) == 0
 
 
 async def images_of(app: App, database: str, entity: str) -> tuple[ImageRecord, ...]:
