@@ -58,4 +58,7 @@ class Asker:
         try:
             await delivery.post(self.client, self.channel, reply, self.thread)
         except SlackApiError as error:
-            raise cant_speak(error, self.channel) or error from error
+            reason = cant_speak(error, self.channel)
+            if reason is None:
+                raise
+            raise reason from error

@@ -131,11 +131,11 @@ async def _tell(tell: Tell, sentence: str) -> None:
         log.exception("the person could not be told")
 
 
-async def with_progress(work: Awaitable[T], tell: Tell, after_s: float = PROGRESS_AFTER_S) -> T:
+async def with_progress(work: Awaitable[T], tell: Tell) -> T:
     """The work's result; if it takes long, the person is told once that it goes on."""
     task = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({task}, timeout=after_s)
+        done, _ = await asyncio.wait({task}, timeout=PROGRESS_AFTER_S)
         if not done:
             await _tell(tell, STILL_AT_IT)
         return await task

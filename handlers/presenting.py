@@ -61,8 +61,12 @@ class Presenter:
         *,
         marker: str = "",
         shared_by: str = "",
+        can_share: bool = True,
     ) -> Reply:
-        """The answer for what was looked up; ``states`` are what its buttons carry, one for each picture."""
+        """The answer for what was looked up; ``states`` are what its buttons carry, one for each picture.
+
+        ``can_share``: whether there is anybody whom the one reader could show it.
+        """
         audience = reader.audience
         seen = [await self._seen(reader, one) for one in looked]
         records = [record for one, state in zip(seen, states, strict=True) for record in _window(one, state, len(seen))]
@@ -73,6 +77,7 @@ class Presenter:
                 pictures=pictures,
                 state=state,
                 private=audience.is_one_person,
+                can_share=can_share and bool(audience.channel),
                 databases=databases,
                 shared_by=shared_by,
             )

@@ -139,7 +139,9 @@ class ShareRunner:
             return
         states = [share.state(file, key, minimum, limit) for _, file in told]
         reader = Reader(share.audience, share.client)
-        await self._answer(share, await self._presenter.answer(reader, [one for one, _ in told], states))
+        # The one reader that there is here is alone with the bot.
+        reply = await self._presenter.answer(reader, [one for one, _ in told], states, can_share=False)
+        await self._answer(share, reply)
 
     async def _answer(self, share: Share, reply: Reply) -> None:
         if not await self._inbox.mark_answering(share.job):

@@ -52,7 +52,8 @@ class Shown:
     """How an answer is shown, and to whom.
 
     ``state``: the search itself, for the buttons; None: there are none. ``private``: one person sees it, who may share
-    it. ``databases``: how many there are to choose from. ``shared_by``: the user who let the others see it.
+    it if there is anybody else here (``can_share``). ``databases``: how many there are to choose from. ``shared_by``:
+    the user who let the others see it.
     """
 
     pictures: Mapping[DataId, PictureRef] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Shown:
     can_add: bool = True
     databases: int = 1
     shared_by: str = ""
+    can_share: bool = True
 
 
 PLAINLY = Shown()
@@ -109,7 +111,7 @@ def result_buttons(shown: Shown, *, onward: int | None, back: int | None = None)
         wanted.append(("More", ActionId.MORE, replace(state, offset=onward)))
     if back is not None:
         wanted.insert(0, ("Previous", f"{ActionId.MORE}:previous", replace(state, offset=back)))
-    if shown.private:
+    if shown.private and shown.can_share:
         wanted.append(("Share to channel", ActionId.SHARE, state))
     if shown.databases > 1:
         wanted.append(("Search another database", ActionId.ANOTHER_DATABASE, replace(state, offset=0)))

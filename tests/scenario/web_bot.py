@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
@@ -89,3 +90,15 @@ async def install(slack: FakeSlack, bot: WebBot, team: str = "", *, for_organisa
     begun = await begin_install(bot)
     redirect = slack.approve_install(begun.authorize_url, team=team, for_organisation=for_organisation)
     return await finish_install(bot, redirect, begun.cookie)
+
+
+async def settle(bot: WebBot, *gone: str) -> None:
+    """Until these workspaces are forgotten, and nothing is left to do."""
+
+    async def look() -> bool:
+        known = await bot.app.services.storage.catalogue.workspaces()
+        return not set(gone) & set(known) and not (await bot.app.services.storage.inbox.depth()).waiting
+
+    async with asyncio.timeout(10):
+        while not await look():  # noqa: ASYNC110 - it is the database that changes
+            await asyncio.sleep(0.01)
