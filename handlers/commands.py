@@ -19,7 +19,7 @@ from bot.blocks.notices import (
     status_reply,
     watching_reply,
 )
-from bot.blocks.reply import Reply, notice, small_print
+from bot.blocks.reply import Reply, notice
 from bot.blocks.state import SearchState
 from bot.conversations import ChannelBinding, Mode
 from bot.errors import InvalidInput, UserError
@@ -142,10 +142,8 @@ class CommandListener:
         # What is a copy to a guard is no measure for a lookup.
         minimum = before.minimum if command.minimum is None and mode is before.mode else command.minimum
         binding = ChannelBinding(asker.workspace, asker.channel, mode, database, minimum, asker.user)
-        return await self._invited(asker, watching_reply(await self._desk.watching.watch(binding), database))
-
-    async def _invited(self, asker: Asker, reply: Reply) -> Reply:
-        return reply if await self._answers.people(asker).is_here(asker.channel) else with_invitation(reply)
+        reply = watching_reply(await self._desk.watching.watch(binding), database)
+        return await self._answers.with_invitation(asker, asker.channel, reply)
 
     async def _status(self, asker: Asker) -> Reply:
         binding = await self._answers.binding(asker)
@@ -167,16 +165,9 @@ class CommandListener:
                 waiting=(await self._desk.inbox.depth()).waiting,
             )
         )
-        return await self._invited(asker, reply)
+        return await self._answers.with_invitation(asker, asker.channel, reply)
 
 
 def as_asker(request: CommandRequest, client: AsyncWebClient) -> Asker:
     """Who typed a command, and where."""
     return Asker(request.workspace, request.user, client, request.channel, request.kind, request.response_url)
-
-
-def with_invitation(reply: Reply) -> Reply:
-    """For a setting that has no effect yet, since the bot doesn't hear the channel."""
-    return replace(
-        reply, blocks=(*reply.blocks, small_print("I'm not in this channel yet: `/invite` me, or I see no images."))
-    )

@@ -25,6 +25,7 @@ from bot.errors import BackendError, TryAgain
 from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
 from handlers.clients import Clients, web_client
+from handlers.failures import code_of
 from handlers.guard import Guard
 from handlers.reconnection import ReconnectingClient
 from handlers.unavailable import SlackUnavailable
@@ -75,7 +76,7 @@ async def check_slack(client: AsyncWebClient) -> None:
     try:
         await client.auth_test()
     except SlackApiError as error:
-        if client.token or error.response.get("error") != "not_authed":
+        if client.token or code_of(error) != "not_authed":
             raise
 
 
@@ -86,6 +87,8 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
         enterprise_id: str | None, team_id: str | None, context: AsyncBoltContext
     ) -> AuthorizeResult | None:
         # A function, since Bolt passes arguments by name and takes a method's self for one of them.
+        if not isinstance(enterprise_id, str | None) or not isinstance(team_id, str | None):
+            return None
         is_enterprise_install = bool(context.is_enterprise_install)
         return await clients.authorize(enterprise_id, team_id, is_enterprise_install=is_enterprise_install)
 
@@ -162,8 +165,9 @@ async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted:
     try:
         answer = await client.api_call(method)
     except SlackApiError as error:
-        code = error.response.get("error")
-        if code is None or code in _NOT_NOW:
+        code = code_of(error)
+        # A number is the status of a page that is not Slack's.
+        if code.isdecimal() or code in _NOT_NOW:
             raise SlackUnavailable(_BROKEN.format(url=client.base_url)) from error
         raise SlackUnavailable(f"Slack refused {setting} ({code}): copy it again from the app's settings.") from error
     except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:

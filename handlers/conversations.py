@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-import aiohttp
 from cachetools import TTLCache
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.models import ChannelKind, WorkspaceId
+from handlers.failures import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,6 @@ MEMBERS_REMEMBERED_S = 60
 REMEMBERED = 10_000
 MEMBERS_A_PAGE = 1000
 MOST_PAGES = 20
-
-UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
-"""What a call of the Web API raises besides SlackApiError (which is one of SlackClientError)."""
 
 
 class Acquaintance:
@@ -66,10 +63,10 @@ class SlackPeople:
         try:
             found = await _remembered(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
         except SlackApiError as error:
-            if error.response.get("error") == "channel_not_found" and known is ChannelKind.PUBLIC:
+            if code_of(error) == "channel_not_found" and known is ChannelKind.PUBLIC:
                 # Every public channel can be asked about: this one has become private, or is gone.
                 return ChannelKind.PRIVATE
-            log.info("conversations.info: %s", error.response.get("error"))
+            log.info("conversations.info: %s", code_of(error))
             return known
         except UNREACHABLE as error:
             log.warning("conversations.info failed: %s", type(error).__name__)
@@ -87,7 +84,7 @@ class SlackPeople:
             about = (await self._client.conversations_info(channel=channel)).get("channel")
         except SlackApiError as error:
             # Of a private channel that it isn't in, the bot knows nothing.
-            return bool(error.response.get("error") != "channel_not_found")
+            return code_of(error) != "channel_not_found"
         except UNREACHABLE:
             return True
         return not isinstance(about, Mapping) or about.get("is_member") is not False

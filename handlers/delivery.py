@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -14,7 +16,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.degrade import without_pictures
 from bot.blocks.limits import Block
 from bot.blocks.reply import Reply
-from handlers.conversations import UNREACHABLE
+from bot.errors import UserError
+from handlers.failures import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,17 @@ HTTP_OK = 200
 
 _TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
 
+# Some refusals come with a status of 200.
+_REFUSED = re.compile(r'"ok"\s*:\s*false')
+
 Send = Callable[[str, list[Block] | None], Awaitable[Any]]
+
+
+class Unclear(UserError):
+    """Slack may have taken it or not."""
+
+    def __init__(self) -> None:
+        super().__init__("Slack doesn't say whether it took that. Please look whether it's there before you try again.")
 
 
 async def _send(send: Send, reply: Reply) -> bool:
@@ -33,20 +46,26 @@ async def _send(send: Send, reply: Reply) -> bool:
 
     Whether it took the whole.
     """
-    attempts = [reply.blocks, without_pictures(reply.blocks), None]
-    for place, blocks in enumerate(attempts):
-        if place and blocks == attempts[place - 1]:
-            continue
+    for place, blocks in enumerate(_attempts(reply)):
         try:
-            await send(reply.text, None if blocks is None else list(blocks))
+            await send(reply.text, blocks)
         except SlackApiError as error:
-            code = error.response.get("error")
+            code = code_of(error)
             if code not in _TOO_MUCH or blocks is None:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
         else:
             return not place
     return False
+
+
+def _attempts(reply: Reply) -> Iterator[list[Block] | None]:
+    """All of it, what Slack takes if a picture was what it minds, and the text alone."""
+    lighter = without_pictures(reply.blocks)
+    yield list(reply.blocks)
+    if lighter != reply.blocks:
+        yield list(lighter)
+    yield None
 
 
 async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
@@ -91,6 +110,10 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, mar
 
 async def whisper(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
     """Tell one person in a channel; directly, where the bot may not speak. Raises SlackApiError."""
+    if channel.startswith("D"):
+        # Nobody else reads along, and what is whispered is gone when they come back.
+        await post(client, channel, reply, thread_ts)
+        return
 
     async def send(text: str, blocks: list[Block] | None) -> None:
         await client.chat_postEphemeral(
@@ -100,15 +123,17 @@ async def whisper(client: AsyncWebClient, channel: str, user: str, reply: Reply,
     try:
         await _send(send, reply)
     except SlackApiError as error:
-        log.info("a whisper was refused (%s): writing directly", error.response.get("error"))
+        log.info("a whisper was refused (%s): writing directly", code_of(error))
         await post(client, user, reply)
 
 
 async def respond(
     response_url: str, reply: Reply, *, public: bool = False, replace: bool = False, thread_ts: str = ""
 ) -> bool:
-    """Answer by a response URL, which takes five of these within half an hour; whether it took this one."""
-    blocks = reply.blocks
+    """Answer by a response URL, which takes five of these within half an hour; whether it took this one.
+
+    Raises Unclear.
+    """
     body: dict[str, Any] = {
         "text": reply.text,
         "response_type": "in_channel" if public else "ephemeral",
@@ -116,14 +141,19 @@ async def respond(
     }
     if thread_ts:
         body["thread_ts"] = thread_ts
-    status, problem = await _send_webhook(response_url, body | {"blocks": list(blocks)})
-    if status != HTTP_OK and any(code in problem for code in _TOO_MUCH):
-        log.warning("Slack refused the blocks: sending no pictures")
-        status, problem = await _send_webhook(response_url, body | {"blocks": list(without_pictures(blocks))})
-    if status != HTTP_OK:
-        # The answer's text may repeat what was sent.
-        log.warning("a response URL answered %s", status)
-    return status == HTTP_OK
+    status = 0
+    for blocks in _attempts(reply):
+        status, problem = await _send_webhook(response_url, body | ({} if blocks is None else {"blocks": blocks}))
+        if status == HTTP_OK and not _REFUSED.search(problem):
+            return True
+        if not any(code in problem for code in _TOO_MUCH):
+            break
+        log.warning("Slack refused the blocks at a response URL: sending less")
+    # The answer's text may repeat what was sent.
+    log.warning("a response URL answered %s", status)
+    if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Unclear
+    return False
 
 
 async def dismiss(response_url: str) -> None:

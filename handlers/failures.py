@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from slack_sdk.errors import SlackApiError
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.errors import TryAgain, UserError
-from handlers.conversations import UNREACHABLE
+
+UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
+"""What a call of the Web API raises besides SlackApiError (which is one of SlackClientError)."""
 
 _NOT_NOW = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
@@ -27,7 +30,12 @@ _NOT_HERE = {
 
 
 class CantSpeak(UserError):
-    """The bot may not write where it should; the text is for the person, directly."""
+    """The bot may not write where it should; the text is for the person, who is told elsewhere."""
+
+    def __init__(self, channel: str, reason: str) -> None:
+        super().__init__(f"I can't answer in that channel: {reason}.")
+        self.channel = channel
+        self.reason = reason
 
 
 class Gone(UserError):
@@ -41,10 +49,21 @@ def code_of(error: SlackApiError) -> str:
     return str(code or getattr(response, "status_code", "no code"))
 
 
+def not_now(error: SlackApiError) -> TryAgain | None:
+    """When to try again, if Slack is only busy or unwell."""
+    code = code_of(error)
+    status = getattr(error.response, "status_code", HTTPStatus.OK)
+    if code in _NOT_NOW or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
+        after = str(headers.get("retry-after", ""))
+        return TryAgain(f"Slack asks for patience ({code})", float(after) if after.isdecimal() else 0.0)
+    return None
+
+
 def cant_speak(error: SlackApiError, channel: str) -> CantSpeak | None:
     """Why the bot may not write in a channel, if that is what Slack says."""
     reason = _NOT_HERE.get(code_of(error))
-    return CantSpeak(f"I can't answer in <#{channel}>: {reason}.") if reason else None
+    return CantSpeak(channel, reason) if reason else None
 
 
 @contextmanager
@@ -59,10 +78,4 @@ def translated(channel: str) -> Iterator[None]:
 
 
 def _meaning(error: SlackApiError, channel: str) -> TryAgain | CantSpeak | Gone:
-    code = code_of(error)
-    status = getattr(error.response, "status_code", HTTPStatus.OK)
-    if code in _NOT_NOW or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
-        after = str(headers.get("retry-after", ""))
-        return TryAgain(f"Slack asks for patience ({code})", float(after) if after.isdecimal() else 0.0)
-    return cant_speak(error, channel) or Gone(code)
+    return not_now(error) or cant_speak(error, channel) or Gone(code_of(error))

@@ -13,7 +13,7 @@ from bot.errors import FetchRefused, InvalidInput
 from bot.models import DatabaseKey, DatabaseName, Picture, WorkspaceId
 from bot.services.lookup import Looked, LookupService
 from bot.storage.base import Inbox
-from handlers.conversations import UNREACHABLE
+from handlers.failures import UNREACHABLE
 from handlers.payloads import FileState, SharedFile, decode_share, parse_file
 from handlers.shared_files import PictureReader, SharedFiles
 

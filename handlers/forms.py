@@ -42,10 +42,10 @@ class Forms:
         form = modals.search_form(databases, state, chosen=usual, with_conversation=not asker.channel)
         await self._open(asker, trigger_id, form)
 
-    async def open_another_database(self, asker: Asker, trigger_id: str, search: SearchState) -> None:
-        """To do the same search elsewhere."""
+    async def open_another_database(self, asker: Asker, trigger_id: str, searches: list[SearchState]) -> None:
+        """To do the same search elsewhere, or for the first time where no database was named."""
         databases = await self._desk.databases.all(asker.workspace)
-        state = form_state(asker, database=search.database, search=search)
+        state = form_state(asker, database=searches[0].database, searches=searches)
         await self._open(asker, trigger_id, modals.another_database_form(databases, state))
 
     async def open_add(
@@ -110,12 +110,11 @@ def form_state(
     asker: Asker,
     *,
     database: str = "",
-    search: SearchState | None = None,
     searches: list[SearchState] | None = None,
     home: bool = False,
 ) -> FormState:
     """What a modal remembers of where it was opened."""
-    several = [state.encode() or "" for state in searches or ([search] if search else [])]
+    several = [state.encode() or "" for state in searches or ()]
     state = FormState(
         response_url=asker.response_url,
         channel=asker.channel,

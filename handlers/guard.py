@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import BackendError, UserError
+from bot.errors import BackendError, TryAgain, UserError
 from bot.logs import request_scope
 from bot.metrics import Metrics
-from handlers.failures import code_of
+from handlers.failures import code_of, not_now
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ Tell = Callable[[str], Awaitable[None]]
 
 FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
 BUSY = "The image search can't be reached right now. Please try again in a minute."
+SLACK_BUSY = "Slack is busy or unwell right now. Please try again in a minute."
 STILL_AT_IT = "Still at it: this takes a little longer than usual …"
 
 PROGRESS_AFTER_S = 2.5
@@ -116,9 +117,12 @@ async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
         log.exception("the search back end failed")
         metrics.backend_error(type(error).__name__)
         await _tell(tell, BUSY)
+    except TryAgain as error:
+        log.warning("not now: %s", error)
+        await _tell(tell, SLACK_BUSY)
     except SlackApiError as error:
         log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
-        await _tell(tell, FAILED)
+        await _tell(tell, SLACK_BUSY if not_now(error) else FAILED)
     except Exception:
         log.exception("a request failed")
         await _tell(tell, FAILED)
@@ -127,6 +131,8 @@ async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
 async def _tell(tell: Tell, sentence: str) -> None:
     try:
         await tell(sentence)
+    except SlackApiError as error:
+        log.error("the person could not be told: %s", code_of(error))  # noqa: TRY400
     except Exception:
         log.exception("the person could not be told")
 

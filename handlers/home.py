@@ -12,9 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.home import Home, home_view
 from handlers.answers import Answers
 from handlers.asking import Asker
-from handlers.conversations import UNREACHABLE
 from handlers.desk import Desk
-from handlers.failures import code_of
+from handlers.failures import UNREACHABLE, code_of
 from handlers.guard import Guard
 from handlers.interactions import ActionRequest
 from handlers.payloads import parse_home

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot.errors import BackendError
 from bot.metrics import Metrics
-from handlers.conversations import UNREACHABLE
+from handlers.failures import UNREACHABLE
 from handlers.guard import Guard
 
 log = logging.getLogger(__name__)

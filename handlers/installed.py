@@ -18,8 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import TryAgain
 from bot.models import WorkspaceId
 from handlers.clients import web_client
-from handlers.conversations import UNREACHABLE
-from handlers.failures import code_of
+from handlers.failures import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from bot.services.collecting import CollectService, GuardService, SharedImage, W
 from bot.services.lookup import Looked
 from bot.services.sources import entity_from
 from handlers import delivery
-from handlers.conversations import UNREACHABLE
-from handlers.failures import code_of
-from handlers.payloads import SharedFile
+from handlers.failures import UNREACHABLE, code_of
+from handlers.grammar.words import plain
+from handlers.payloads import ImageShare, SharedFile
 from handlers.presenting import Presenter, Reader
 from handlers.shared_files import PictureReader, SharedFiles
 from handlers.sharing import SHARE_LIMIT, Share, Unresolved
@@ -38,6 +38,8 @@ _GENERIC = re.compile(
 """Names that cameras and programs give: two pictures with one of these need not show the same thing."""
 
 _MENTION = re.compile(r"<[@#!][^<>]*>")
+_MODIFIER = re.compile(r"(?<!\S)(?:in|top|min|id):\S+\s*", re.IGNORECASE)
+"""Said to us, not of the picture."""
 
 
 class Keeper:
@@ -59,6 +61,7 @@ class Keeper:
 
     async def keep(self, share: Share, key: DatabaseKey, mode: Mode) -> Reply | None:
         """Keep each image; the answer for those that a guard knew already. Raises BackendError, TryAgain."""
+        kept = False
         minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
         link = await permalink(share.client, share.said.channel, share.said.ts)
         problems: list[tuple[str, str]] = []
@@ -71,23 +74,26 @@ class Keeper:
                 elif found := await self._guarding.check(key, image, minimum):
                     state = share.state(file, key, minimum, SHARE_LIMIT)
                     repeated.append((Looked(file.name, found), state))
+                kept = True
             except AlreadyAdded:
                 # Whoever collects wants it in; and in it is.
-                continue
+                kept = True
             except Withdrawn:
                 log.info("a file was deleted while it was being added")
             except UserError as error:
                 if not isinstance(file, SharedFile) or file.claims_to_be_image:
                     problems.append((file.name, str(error)))
-        await self._tell(share, mode, problems)
-        if not repeated:
-            return None
-        # All that a guard matched may be out of these readers' sight; then there is nothing to say here.
+        await self._tell(share, problems, done=kept and mode is Mode.COLLECT)
+        # What a guard matched may be out of these readers' sight; that it matched at all is not to be seen then.
         reader = Reader(share.audience, share.client)
-        looked = [one for one, _ in repeated]
-        if not await self._presenter.has_anything(reader, looked):
+        told = [(one, state) for one, state in repeated if await self._presenter.has_anything(reader, one)]
+        if not told:
             return None
-        return await self._presenter.answer(reader, looked, [state for _, state in repeated])
+        return await self._presenter.answer(reader, [one for one, _ in told], [state for _, state in told])
+
+    async def refuse(self, client: AsyncWebClient, said: ImageShare) -> None:
+        """Nothing of a share can be kept; whoever shared it is told elsewhere why."""
+        await _react(client, said.channel, said.ts, FAILED)
 
     async def _image(self, share: Share, file: SharedFile | Unresolved, link: str) -> SharedImage:
         """Raises UserError."""
@@ -100,9 +106,9 @@ class Keeper:
         origin = SlackOrigin(file.id, said.channel, said.ts, link, share.kind)
         return SharedImage(image, origin, share.job.id)
 
-    async def _tell(self, share: Share, mode: Mode, problems: list[tuple[str, str]]) -> None:
+    async def _tell(self, share: Share, problems: list[tuple[str, str]], *, done: bool) -> None:
         said, client = share.said, share.client
-        if mode is Mode.COLLECT and len(problems) < len(share.files):
+        if done:
             await _react(client, said.channel, said.ts, DONE)
         if not problems:
             return
@@ -145,6 +151,5 @@ def _note(share: Share) -> Note:
     """What was said with the picture, unless a note was given by name."""
     if share.modifiers.note is not None:
         return share.modifiers.note
-    text = _MENTION.sub("", share.said.text)
-    plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
-    return Note("".join(character for character in plain if character.isprintable() or character == "\n")[:MAX_NOTE])
+    said = plain(_MODIFIER.sub("", _MENTION.sub("", share.said.text))).strip()
+    return Note("".join(character for character in said if character.isprintable() or character == "\n")[:MAX_NOTE])

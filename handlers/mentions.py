@@ -1,4 +1,4 @@
-"""The bot is spoken to without an image: what follows its name is a command, answered in the thread."""
+"""The bot is spoken to without an image: what follows its name, or is said to it directly, is a command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MentionListener:
         self._guard = guard
 
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """``@vsearch help``, or any other command."""
+        """``@vsearch help``, or any other command; every other message of a channel ends here."""
         mention = parse_mention(body)
         where = (mention.workspace, mention.channel, mention.ts) if mention else ()
         if mention is None or not self._guard.first_time(("event", mention.event_id), where):

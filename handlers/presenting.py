@@ -85,10 +85,10 @@ class Presenter:
         ]
         return pictures_reply(seen, shown, marker)
 
-    async def has_anything(self, reader: Reader, looked: Sequence[Looked]) -> bool:
-        """Whether these readers may see, or know of, any match."""
-        seen = [await self._seen(reader, one) for one in looked]
-        return any(one.found is not None and (one.found.matches or one.found.hidden) for one in seen)
+    async def has_anything(self, reader: Reader, looked: Looked) -> bool:
+        """Whether these readers may see, or know of, any match of a picture."""
+        found = (await self._seen(reader, looked)).found
+        return found is not None and bool(found.matches or found.hidden)
 
     async def visible(self, reader: Reader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
         """Which of the images these readers may see."""

@@ -45,6 +45,7 @@ def register(
     app.use(intake.keep)
     app.command(COMMAND)(guard.wrap(commands.on_command))
     app.event(MENTION)(guard.wrap(mentions.on_mention))
+    app.event(MESSAGE)(guard.wrap(mentions.on_mention))
     app.event(HOME)(guard.wrap(home.on_opened))
     app.event(_ANY)(_ignore)
     app.action(_ANY)(guard.wrap(actions.on_action))

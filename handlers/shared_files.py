@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import FetchRefused, PictureRefused
 from bot.images import formats
 from bot.models import Picture
+from handlers.failures import code_of, not_now
 from handlers.payloads import FileState, SharedFile, parse_file
 
 T = TypeVar("T")
@@ -20,8 +21,11 @@ STUB_DELAYS_S = (0.5, 1.0, 2.0)
 """Slack needs a moment to look at an upload; after these it is told to the person."""
 
 GONE = "That file was deleted, or is hidden by the plan's limit, before I could look at it."
+UNSEEN = "I can't find that file: it was deleted, or it is where I'm not. `/invite` me there, and try again."
 STILL_PROCESSING = "Slack is still working on that file; share it again in a minute and I'll look it up."
 NO_ACCESS = "I can't open that file: Slack doesn't let me see it here."
+
+_REFUSALS = {"file_deleted": GONE, "file_not_found": UNSEEN}
 
 
 Download = Callable[[str, str], Awaitable[bytes]]
@@ -73,7 +77,7 @@ class SharedFiles:
         return (*original, *file.renditions[:1])
 
     async def resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile:
-        """The file with all that is needed to fetch it. Raises FetchRefused."""
+        """The file with all that is needed to fetch it. Raises FetchRefused, TryAgain."""
         for delay in (*STUB_DELAYS_S, None):
             if file.state is FileState.GONE:
                 raise FetchRefused(GONE)
@@ -91,6 +95,5 @@ async def _ask(file: SharedFile, client: AsyncWebClient) -> SharedFile:
     try:
         answer = await client.files_info(file=file.id)
     except SlackApiError as error:
-        code = error.response.get("error")
-        raise FetchRefused(GONE if code in {"file_not_found", "file_deleted"} else NO_ACCESS) from error
+        raise not_now(error) or FetchRefused(_REFUSALS.get(code_of(error), NO_ACCESS)) from error
     return parse_file(answer.get("file")) or file

@@ -10,10 +10,10 @@ from functools import partial
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.ids import BlockId
-from bot.blocks.notices import no_database_reply, several_databases_reply
+from bot.blocks.notices import cant_speak_reply, no_database_reply, several_databases_reply
 from bot.blocks.reply import Reply, notice
 from bot.conversations import Job, Mode
-from bot.errors import BackendError, FetchRefused, UserError
+from bot.errors import BackendError, FetchRefused, InvalidInput, UnknownDatabase, UserError
 from bot.models import ChannelKind, DatabaseKey, Picture
 from bot.services.lookup import LookupService, NoDatabase, SeveralDatabases
 from bot.services.search import DEFAULT_MINIMUM
@@ -21,10 +21,10 @@ from bot.services.watching import WatchService
 from bot.storage.base import Inbox
 from handlers import delivery
 from handlers.clients import Clients
-from handlers.conversations import UNREACHABLE, Acquaintance
-from handlers.failures import CantSpeak, Gone, translated
+from handlers.conversations import Acquaintance
+from handlers.failures import UNREACHABLE, CantSpeak, Gone, translated
 from handlers.finding import MOST_MATCHES
-from handlers.grammar import modifiers_of
+from handlers.grammar import Modifiers, modifiers_of
 from handlers.guard import BUSY, FAILED
 from handlers.keeping import Keeper
 from handlers.payloads import ImageShare, SharedFile, decode_share
@@ -80,7 +80,7 @@ class ShareRunner:
         except Gone as error:
             log.info("job %d has nothing to answer any more: %s", job.id, error)
         except CantSpeak as error:
-            await _tell_directly(client, said.user, str(error))
+            await _tell_directly(client, said.user, cant_speak_reply(error.channel, error.reason))
         except UserError as error:
             await self._whisper(client, said, str(error))
         except BackendError:
@@ -108,11 +108,14 @@ class ShareRunner:
         images = tuple(file for file in files if isinstance(file, Unresolved) or file.may_be_image)
         if not images:
             return
-        kind = await self._acquaintance.of(said.workspace, client).kind(said.channel, said.kind)
-        # What Slack said of this very message is never softened by an answer that may be older.
-        kind = said.kind if said.kind is not ChannelKind.PUBLIC else kind
-        share = Share(job, said, kind, client, binding, modifiers_of(said.text), images)
-        database = await self._choose(share, asked=asked)
+        kind = await self._kind(said, client)
+        try:
+            share = Share(job, said, kind, client, binding, _modifiers(said, mode, kind), images)
+            database = await self._choose(share, asked=asked)
+        except (InvalidInput, UnknownDatabase):
+            if mode is Mode.COLLECT:
+                await self._keeper.refuse(client, said)
+            raise
         if database is None:
             return
         if mode is Mode.LOOKUP:
@@ -166,10 +169,17 @@ class ShareRunner:
             # Other organisations need not know what databases there are.
             names = () if share.kind is ChannelKind.SHARED else error.databases
             offer = several_databases_reply(names, said.channel)
-        # Who asked gets an answer each time; a channel is offered a database once and for all.
-        if asked or await self._watching.claim_offer(said.workspace, said.channel):
+        # Who asked gets an answer each time; a channel is offered a database once and for all, and this may be the
+        # message that an offer was on its way to when Slack did not answer.
+        if asked or share.job.answering or await self._watching.claim_offer(said.workspace, said.channel):
             await self._answer(share, offer)
         return None
+
+    async def _kind(self, said: ImageShare, client: AsyncWebClient) -> ChannelKind:
+        known = await self._acquaintance.of(said.workspace, client).kind(said.channel, said.kind)
+        # What Slack said of this very message is never softened by an answer that may be older; but it doesn't say
+        # there which channels several workspaces of one organisation share.
+        return known if ChannelKind.PUBLIC is said.kind or known is ChannelKind.SHARED else said.kind
 
     async def _resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile | Unresolved:
         try:
@@ -189,6 +199,20 @@ class ShareRunner:
             log.warning("%s could not be told: %s", said.user, type(error).__name__)
 
 
+def _modifiers(said: ImageShare, mode: Mode, kind: ChannelKind) -> Modifiers:
+    """What the message says of how its images are to be treated. Raises InvalidInput."""
+    if mode is Mode.GUARD:
+        # Whoever reposts is not to get past by a word beside it, chosen or mistyped.
+        try:
+            return replace(modifiers_of(said.text), database=None)
+        except InvalidInput:
+            return Modifiers()
+    found = modifiers_of(said.text)
+    # People of other organisations need not find out which other databases there are.
+    is_guest = kind is ChannelKind.SHARED and said.user_workspace not in {"", said.workspace}
+    return replace(found, database=None) if is_guest else found
+
+
 def _mark(job: Job) -> str:
     return f"{job.id}-{job.message}"
 
@@ -200,8 +224,8 @@ def _marked(reply: Reply, job: Job) -> Reply:
     return replace(reply, blocks=(first | {"block_id": name}, *others))
 
 
-async def _tell_directly(client: AsyncWebClient, user: str, sentence: str) -> None:
+async def _tell_directly(client: AsyncWebClient, user: str, reply: Reply) -> None:
     try:
-        await delivery.post(client, user, notice(sentence))
+        await delivery.post(client, user, reply)
     except UNREACHABLE as error:
         log.warning("%s could not be told: %s", user, type(error).__name__)

@@ -10,17 +10,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.ids import ShortcutId
 from bot.blocks.limits import shorten
+from bot.blocks.notices import no_database_reply
 from bot.blocks.reply import notice
 from bot.blocks.state import SearchState
 from bot.errors import InvalidInput
 from bot.metrics import Metrics
+from bot.services.lookup import NoDatabase, SeveralDatabases
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.forms import Forms
-from handlers.guard import errors_told, with_progress
+from handlers.guard import Tell, errors_told, with_progress
 from handlers.interactions import ShortcutRequest, parse_shortcut
 from handlers.sharing import NAME_CARRIED, SHARE_LIMIT
 
+UNKNOWN = "That shortcut is from another version of the bot. `/vsearch help` shows what there is."
 NO_IMAGE = "That message has no image that I could look at."
 
 
@@ -55,14 +58,26 @@ class ShortcutListener:
             if request.callback_id == ShortcutId.SEARCH_BY_IMAGE:
                 await self._forms.open_search(asker, request.trigger_id)
                 return
+            if request.callback_id not in {ShortcutId.ADD_TO_DATABASE, ShortcutId.FIND_SIMILAR}:
+                raise InvalidInput(UNKNOWN)
             if not request.files:
                 raise InvalidInput(NO_IMAGE)
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(asker, request.trigger_id, _states(request, ""))
                 return
+            await self._find(request, asker, tell)
+
+    async def _find(self, request: ShortcutRequest, asker: Asker, tell: Tell) -> None:
+        try:
             key = await self._answers.database(asker, None)
-            states = _states(request, key.name)
-            await asker.tell(await with_progress(self._answers.search(asker, asker.alone, states), tell))
+        except NoDatabase:
+            await asker.tell(no_database_reply(request.channel))
+        except SeveralDatabases:
+            # Nothing can be typed along with a shortcut.
+            await self._forms.open_another_database(asker, request.trigger_id, _states(request, ""))
+        else:
+            search = self._answers.search(asker, asker.alone, _states(request, key.name))
+            await asker.tell(await with_progress(search, tell))
 
 
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:

@@ -13,7 +13,7 @@ from bot.errors import BackendError
 from bot.images.thumbnails import Stored
 from bot.models import ImageRecord, WorkspaceId
 from bot.storage.base import Thumbnails
-from handlers.conversations import UNREACHABLE
+from handlers.failures import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Uploads:
             try:
                 await client.files_info(file=file)
             except SlackApiError as error:
-                if error.response.get("error") in {"file_not_found", "file_deleted"}:
+                if code_of(error) in {"file_not_found", "file_deleted"}:
                     gone.append(file)
             except UNREACHABLE as error:
                 log.info("files.info: %s", type(error).__name__)

@@ -26,8 +26,8 @@ from bot.models import ChannelKind, DatabaseKey, DatabaseName
 from handlers import fields
 from handlers.answers import Answers
 from handlers.asking import Asker
-from handlers.conversations import UNREACHABLE
 from handlers.desk import Desk
+from handlers.failures import UNREACHABLE
 from handlers.fields import FieldErrors
 from handlers.guard import BUSY, errors_told
 from handlers.home import HomeListener
@@ -176,9 +176,8 @@ class ViewListener:
     async def _another_database(self, submitted: Submitted) -> None:
         database = fields.database_field(submitted.form)
         await submitted.wait(LOOKING)
-        [state] = _searches(submitted.state)
-        state = replace(state, database=database, offset=0)
-        await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, [state]))
+        states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
+        await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, states))
         await submitted.finish("Done", FOR_YOU)
 
     async def _add(self, submitted: Submitted) -> None:
@@ -216,6 +215,7 @@ class ViewListener:
             binding = await self._desk.watching.adopt(asker.workspace, submitted.state.binds, name, asker.user)
             if binding.database == name:
                 reply = joined([watching_reply(binding, name), reply])
+                reply = await self._answers.with_invitation(asker, binding.channel, reply)
         await asker.tell(reply)
 
     async def _delete_database(self, submitted: Submitted) -> None:
@@ -256,7 +256,8 @@ class ViewListener:
         if submitted.state.home:
             await self._home.publish(asker)
         else:
-            await asker.tell(watching_reply(binding, wanted.database))
+            reply = watching_reply(binding, wanted.database)
+            await asker.tell(await self._answers.with_invitation(asker, channel, reply))
 
 
 def _searches(state: FormState) -> list[SearchState]:

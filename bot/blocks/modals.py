@@ -72,7 +72,8 @@ def another_database_form(databases: Sequence[DatabaseInfo], state: FormState) -
     others = [info for info in databases if info.key.name != state.database] or list(databases)
     if not others:
         return _no_database(state)
-    return _form(ViewId.ANOTHER_DATABASE, "Search another database", "Search", [database_field(others, "")], state)
+    title = "Search another database" if state.database else "Search a database"
+    return _form(ViewId.ANOTHER_DATABASE, title, "Search", [database_field(others, "")], state)
 
 
 def add_form(

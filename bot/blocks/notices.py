@@ -210,6 +210,11 @@ def delete_question(info: DatabaseInfo, entity: str, images: int) -> Reply:
     )
 
 
+def cant_speak_reply(channel: str, reason: str) -> Reply:
+    """For whoever waits for an answer in a channel that the bot may not write to; ``reason`` is ours."""
+    return told(f"I can't answer in {place(channel)}: {reason}.")
+
+
 def deleted_reply(database: str, entity: str, images: int) -> Reply:
     """An entity's images are gone."""
     return told(f"Deleted {count_images(images)} of {code(entity)} from {code(database)}.")

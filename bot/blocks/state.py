@@ -11,6 +11,9 @@ from bot.errors import InvalidInput
 BUTTON_VALUE = 2000
 METADATA = 3000
 
+MOST = 1_000_000
+"""No number that we carry is larger, and storage takes none that is very much so."""
+
 STALE = "That button is from an older version of the bot. Please search again."
 
 
@@ -37,9 +40,14 @@ class Carried:
         defaults = cls()
         try:
             # JSON has one kind of number.
-            return cls(**{name: type(getattr(defaults, name))(value) for name, value in given.items()})
-        except (AttributeError, ValueError, TypeError):
+            values = {name: type(getattr(defaults, name))(value) for name, value in given.items()}
+            read = cls(**values)
+        except (AttributeError, ValueError, TypeError, OverflowError):
             raise InvalidInput(STALE) from None
+        # Asked this way, NaN is no number that fits either.
+        if not all(abs(value) <= MOST for value in values.values() if isinstance(value, int | float)):
+            raise InvalidInput(STALE)
+        return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ async def _asked(name: str, token: str, api_url: str) -> Finding:
     try:
         answer = await asyncio.wait_for(client.api_call(method), TIMEOUT_S)
     except SlackApiError as error:
-        reason = str(error.response.get("error", "an unknown error"))
+        told = error.response.data
+        # A proxy's page is no JSON.
+        reason = told.get("error") if isinstance(told, dict) else f"status {error.response.status_code}"
         return Finding("Slack", State.WRONG, f"{name} is refused: {reason}", _REMEDY, ExitCode.SLACK)
     except Exception as error:  # noqa: BLE001 - the client lets aiohttp's, JSON's and the socket's errors through
         remedy = "Check the network, a proxy, and SLACK_API_URL."

@@ -78,8 +78,9 @@ class GuardService:
             try:
                 await self._collecting.collect(key, shared)
             except AlreadyAdded:
-                # By another process, between our look and our add.
-                return await self._repeated(key, shared, minimum)
+                # By another process, between our look and our add; or it is in its own message twice.
+                found = await self._repeated(key, shared, minimum)
+                return found if found.matches else None
         return None
 
     async def _repeated(self, key: DatabaseKey, shared: SharedImage, minimum: float) -> SearchResult:

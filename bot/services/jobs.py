@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from bot.conversations import Job
-from bot.errors import BotError, TryAgain
+from bot.errors import BackendError, BotError, TryAgain
 from bot.logs import request_scope
 from bot.metrics import Metrics, NullMetrics
 from bot.storage.base import Inbox
@@ -197,6 +197,8 @@ class Worker:
         return "done"
 
     async def _after(self, job: Job, error: Exception) -> str:
+        if isinstance(error, BackendError):
+            self._metrics.backend_error(type(error).__name__)
         if job.attempts > len(self._delays_s):
             return await self._end(job, error)
         delay = self._delay_s(job, error)

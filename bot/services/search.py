@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.adapters.base import VisualSearch
 from bot.cache import Cached, NullResults, Results
-from bot.errors import BackendError, InvalidInput, UserError
+from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics, NullMetrics
 from bot.models import DatabaseInfo, DatabaseKey, ImageRecord, Match, Picture, checked_limit
 from bot.services.databases import find_database
@@ -118,11 +118,7 @@ class SearchService:
 
     async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:
         async def search() -> tuple[Match, ...]:
-            try:
-                return await self._visual.search(info.key, picture, limit)
-            except BackendError as error:
-                self._metrics.backend_error(type(error).__name__)
-                raise
+            return await self._visual.search(info.key, picture, limit)
 
         # A write to the database makes another revision; a new database of the same name has another birthday.
         key = (info.key, info.created_at, info.revision, picture.digest, limit)

@@ -6,12 +6,17 @@ No more is asked than Bolt needs: what Slack may add or leave out one day is non
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 _IDENTIFIED = ("user", "channel", "team", "enterprise")
-"""An id, an object that has one, or null; of the delivery and of the event in it."""
+"""An id, an object that has one, or null."""
+
+_HOLDING = ("event", "message", "previous_message", "item", "assistant_thread")
+
+_NAMED = ("type", "callback_id", "action_id", "command", "response_url")
+"""Text or null, wherever listeners are chosen by it."""
 
 
 def can_be_read(body: bytes, content_type: str) -> bool:
@@ -27,26 +32,46 @@ def can_be_read(body: bytes, content_type: str) -> bool:
 
 
 def _fits(document: object) -> bool:
-    if not isinstance(document, Mapping):
+    if not isinstance(document, Mapping) or not isinstance(document.get("event", {}), Mapping):
         return False
-    event = document.get("event", {})
     return (
-        isinstance(event, Mapping)
-        and all(_is_identified(holder.get(name)) for holder in (document, event) for name in _IDENTIFIED)
-        and _are_objects(document.get("authorizations") or [])
+        all(_is_identified(holder.get(name)) for holder in _holders(document) for name in _IDENTIFIED)
+        and all(_is_named(holder) for holder in (document, document.get("event", {})))
+        # Bolt fails at a second one, and no form of ours asks for that.
         and _are_objects(document.get("response_urls", []))
+        and len(document.get("response_urls", [])) <= 1
         and _suits_its_kind(document)
     )
+
+
+def _holders(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Where Bolt looks for ids: in the delivery, and in what it holds."""
+    yield document
+    for name in _HOLDING:
+        held = document.get(name)
+        if isinstance(held, Mapping):
+            yield from _holders(held)
+    authorizations = document.get("authorizations")
+    if authorizations is None:
+        return
+    if not _are_objects(authorizations):
+        raise ValueError("authorizations")
+    for one in authorizations[:1]:
+        yield from _holders(one)
 
 
 def _suits_its_kind(document: Mapping[str, Any]) -> bool:
     kind = document.get("type")
     if kind == "block_actions" and "actions" in document:
         actions = document["actions"]
-        return _are_objects(actions) and bool(actions) and "action_id" in actions[0]
+        return _are_objects(actions) and bool(actions) and "action_id" in actions[0] and _is_named(actions[0])
     if kind in ("view_submission", "view_closed") and "view" in document:
-        return isinstance(document["view"], Mapping) and "type" in document["view"]
+        return isinstance(document["view"], Mapping) and "type" in document["view"] and _is_named(document["view"])
     return True
+
+
+def _is_named(holder: Mapping[str, Any]) -> bool:
+    return all(isinstance(holder.get(name), str | None) for name in _NAMED)
 
 
 def _is_identified(value: object) -> bool:

@@ -18,7 +18,11 @@ _SLACKBOT = "USLACKBOT"
 
 @dataclass(frozen=True, slots=True)
 class ImageShare:
-    """A person's message with files that may be images. ``mentioned``: it is addressed to the bot."""
+    """A person's message with files that may be images. ``mentioned``: it is addressed to the bot.
+
+    ``user_workspace``: the person's own, which is another in a channel that organisations share; empty if it isn't
+    said.
+    """
 
     workspace: WorkspaceId
     enterprise: str
@@ -31,6 +35,7 @@ class ImageShare:
     text: str
     mentioned: bool
     files: tuple[SharedFile, ...]
+    user_workspace: WorkspaceId
 
     @property
     def reply_to(self) -> str:
@@ -90,13 +95,15 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
         text(event.get("text")),
         _is_mention(event, bots),
         files,
+        _workspace_of_speaker(event),
     )
 
 
 def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None:
-    """A mention of the bot by a person that brings no image; with one, it is a share."""
+    """A mention of the bot, or a word to it directly, that brings no image; with one, it is a share."""
     event = mapping(body.get("event"))
-    if event.get("type") != "app_mention" or images_of(event.get("files")):
+    directly = event.get("type") == "message" and event.get("channel_type") == "im" and not event.get("subtype")
+    if not (directly or event.get("type") == "app_mention") or images_of(event.get("files")):
         return None
     found = _Message.of(body, event, _bots(body, bot_user))
     if found is None:
@@ -111,7 +118,7 @@ def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None
         text(event.get("thread_ts")),
         text(body.get("event_id")),
         text(event.get("text")),
-        user_workspace=WorkspaceId(text(event.get("user_team")) or text(event.get("team"))),
+        user_workspace=_workspace_of_speaker(event),
     )
 
 
@@ -124,6 +131,10 @@ def parse_home(body: Mapping[str, Any]) -> HomeOpened | None:
     if not (workspace and user):
         return None
     return HomeOpened(workspace, enterprise_of(body), user, text(body.get("event_id")))
+
+
+def _workspace_of_speaker(event: Mapping[str, Any]) -> WorkspaceId:
+    return WorkspaceId(text(event.get("user_team")) or text(event.get("team")))
 
 
 def images_of(listed: object) -> tuple[SharedFile, ...]:

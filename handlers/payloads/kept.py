@@ -35,6 +35,7 @@ def decode_share(kept: str) -> ImageShare | None:
         text(given.get("text")),
         given.get("mentioned") is True,
         files,
+        WorkspaceId(text(given.get("user_workspace"))),
     )
     return share if share.workspace and share.channel and share.user and share.ts and share.files else None
 

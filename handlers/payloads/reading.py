@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ _OF_TYPE = {
 _OF_NAME = {"privategroup": ChannelKind.PRIVATE, "directmessage": ChannelKind.DIRECT}
 _OF_LETTER = {"C": ChannelKind.PUBLIC, "G": ChannelKind.PRIVATE, "D": ChannelKind.DIRECT, "": ChannelKind.DIRECT}
 
+_UNCARRIED = re.compile("[\0\ud800-\udfff]")
+"""JSON may escape halves of characters, and PostgreSQL takes no NUL."""
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """An object, or an empty one."""
@@ -30,13 +34,13 @@ def items(value: object) -> Sequence[Any]:
 
 
 def text(value: object) -> str:
-    """A text, or an empty one."""
-    return value if isinstance(value, str) else ""
+    """A text, or an empty one; what no database or network can carry is replaced."""
+    return _UNCARRIED.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
 
 
 def texts(value: object) -> tuple[str, ...]:
     """The texts of a list, each once, in their order."""
-    return tuple(dict.fromkeys(one for one in items(value) if isinstance(one, str) and one))
+    return tuple(dict.fromkeys(text(one) for one in items(value) if text(one)))
 
 
 def authorization(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -28,6 +28,11 @@ async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str
     return await slack.wait_for_answer(to=user, after=before)
 
 
+async def message_after(slack: FakeSlack, before: int) -> Message:
+    """The next message of the transcript, whoever sees it, when it had so many before."""
+    return await slack.wait_for(lambda message: message in slack.transcript[before:])
+
+
 async def idle(app: App) -> None:
     """Wait until all that was delivered is done, the inbox's jobs too."""
     for _ in range(2000):

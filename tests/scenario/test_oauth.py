@@ -60,7 +60,7 @@ def files_of(folder: Path) -> bytes:
 
 
 async def test_the_install_page_asks_for_the_manifests_scopes_and_guards_against_forgery(bot: WebBot) -> None:
-    begun = await begin_install(bot)
+    begun = await begin_install(bot.browser)
     asked = parse_qs(urlsplit(begun.authorize_url).query)
     assert set(asked["scope"][0].split(",")) == set(SCOPES)
     assert asked["redirect_uri"] == [f"{PUBLIC}/slack/oauth_redirect"]
@@ -72,7 +72,7 @@ async def test_the_install_page_asks_for_the_manifests_scopes_and_guards_against
 
 async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) -> None:
     for team in (ONE, TWO):
-        page = await install(slack, bot, team)
+        page = await install(slack, bot.browser, team)
         assert page.status_code == 200
         assert "Thank you" in page.text
     await stock(bot.app, ONE, "parts", valve_0042=VALVE)
@@ -95,7 +95,7 @@ async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) 
 
 async def test_tokens_lie_sealed_wherever_they_lie(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     slack.oauth.expires_in = 43_200
-    await install(slack, bot, ONE)
+    await install(slack, bot.browser, ONE)
     token, refresh = slack.state.workspace(ONE).bot_token, next(iter(slack.oauth.refresh_tokens))
     kept = await asyncio.to_thread(files_of, tmp_path)
     for secret in (token, refresh, slack.oauth.client_secret, STATE_SECRET):
@@ -104,26 +104,26 @@ async def test_tokens_lie_sealed_wherever_they_lie(slack: FakeSlack, bot: WebBot
 
 
 async def test_a_state_works_once(slack: FakeSlack, bot: WebBot) -> None:
-    begun = await begin_install(bot)
+    begun = await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
-    assert (await finish_install(bot, redirect, begun.cookie)).status_code == 200
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
     again = slack.approve_install(begun.authorize_url, team=TWO)
-    assert (await finish_install(bot, again, begun.cookie)).status_code == 401
+    assert (await finish_install(bot.browser, again, begun.cookie)).status_code == 401
     assert len(slack.calls("oauth.v2.access")) == 1
 
 
 async def test_a_state_of_another_browser_is_refused(slack: FakeSlack, bot: WebBot) -> None:
-    begun, other = await begin_install(bot), await begin_install(bot)
+    begun, other = await begin_install(bot.browser), await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     for cookie in ("", other.cookie):
-        assert (await finish_install(bot, redirect, cookie)).status_code == 400
+        assert (await finish_install(bot.browser, redirect, cookie)).status_code == 400
     assert slack.calls("oauth.v2.access") == []
     # It was not used up by that.
-    assert (await finish_install(bot, redirect, begun.cookie)).status_code == 200
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
 
 
 async def test_a_state_that_is_too_old_is_refused(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
-    begun = await begin_install(bot)
+    begun = await begin_install(bot.browser)
     connection = sqlite3.connect(tmp_path / "vsearch.db")
     past = datetime.now(UTC) - timedelta(seconds=1)
     (before,) = connection.execute("SELECT expires_at FROM oauth_states").fetchone()
@@ -133,16 +133,16 @@ async def test_a_state_that_is_too_old_is_refused(slack: FakeSlack, bot: WebBot,
     connection.commit()
     connection.close()
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
-    assert (await finish_install(bot, redirect, begun.cookie)).status_code == 401
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 401
 
 
 async def test_a_code_that_slack_refuses_and_a_change_of_mind_are_told(
     slack: FakeSlack, bot: WebBot, caplog: pytest.LogCaptureFixture
 ) -> None:
-    begun = await begin_install(bot)
+    begun = await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     slack.oauth.codes.clear()
-    page = await finish_install(bot, redirect, begun.cookie)
+    page = await finish_install(bot.browser, redirect, begun.cookie)
     assert page.status_code == 401
     cancelled = await bot.browser.get("/slack/oauth_redirect?error=access_denied&state=x")
     assert cancelled.status_code == 200
@@ -152,18 +152,18 @@ async def test_a_code_that_slack_refuses_and_a_change_of_mind_are_told(
 
 
 async def test_a_slack_that_is_unwell_while_somebody_installs_is_owned_up_to(slack: FakeSlack, bot: WebBot) -> None:
-    begun = await begin_install(bot)
+    begun = await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     slack.break_next("oauth.v2.access", times=9)
-    page = await finish_install(bot, redirect, begun.cookie)
+    page = await finish_install(bot.browser, redirect, begun.cookie)
     assert page.status_code in {401, 503}
     slack.state.planned.clear()
-    assert (await install(slack, bot, ONE)).status_code == 200
+    assert (await install(slack, bot.browser, ONE)).status_code == 200
 
 
 async def test_with_another_secret_the_start_ends_in_a_sentence(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path, **many(slack)) as bot:
-        await install(slack, bot, ONE)
+        await install(slack, bot.browser, ONE)
     values = {**slack.environment, **many(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
     with pytest.raises(SettingsError, match="SLACK_STATE_SECRET is not the one"):
         async with build(Settings.from_mapping({**values, "SLACK_STATE_SECRET": "a-secret-of-somebody-else"})):
@@ -188,7 +188,7 @@ def rows_of(tmp_path: Path, workspace: str) -> set[str]:
 
 async def fill_both(slack: FakeSlack, bot: WebBot) -> None:
     for team, channel, name in ((ONE, C_ONE, "parts"), (TWO, C_TWO, "logos")):
-        await install(slack, bot, team)
+        await install(slack, bot.browser, team)
         await stock(bot.app, team, name, valve=VALVE, gasket=GASKET)
         binding = ChannelBinding(WorkspaceId(team), channel, Mode.COLLECT, DatabaseName(name), None, "U1")
         await bot.app.services.storage.bindings.put(binding)
@@ -221,7 +221,7 @@ async def test_a_workspace_that_installs_again_begins_anew(slack: FakeSlack, bot
     await fill_both(slack, bot)
     await asyncio.gather(*slack.uninstall(team=ONE))
     await settle(bot, ONE)
-    assert (await install(slack, bot, ONE)).status_code == 200
+    assert (await install(slack, bot.browser, ONE)).status_code == 200
     await slack.command("db", channel=C_ONE)
     told = await slack.wait_for_answer()
     assert "parts" not in told.everything
@@ -236,7 +236,7 @@ async def test_a_command_where_the_app_is_not_installed_is_told_so(slack: FakeSl
 async def test_a_token_for_one_workspace_and_installations_for_others(slack: FakeSlack, tmp_path: Path) -> None:
     settings = many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
     async with web_bot(slack, tmp_path, **settings) as bot:
-        await install(slack, bot, ONE)
+        await install(slack, bot.browser, ONE)
         await stock(bot.app, slack.state.team, "mine", valve=VALVE)
         await stock(bot.app, ONE, "parts", gasket=GASKET)
         home, away = await slack.upload(VALVE), await slack.upload(GASKET, channel=C_ONE)
@@ -254,7 +254,7 @@ async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_pat
         slack.http_mode = None
         async with socket_mode(bot.app.bolt, bot.app.guard, app_token, slack.api_url):
             assert (await bot.browser.post("/slack/events", content=b"{}")).status_code == 404
-            await install(slack, bot, ONE)
+            await install(slack, bot.browser, ONE)
             await stock(bot.app, ONE, "parts", valve=VALVE)
             shared = await slack.upload(VALVE, channel=C_ONE)
             assert "`valve`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything

@@ -28,7 +28,6 @@ class WebBot:
     """A running bot, and a browser that stands before it."""
 
     app: App
-    url: str
     browser: httpx.AsyncClient
 
 
@@ -39,10 +38,9 @@ async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> Async
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(data_dir), **environment}
     settings = Settings.from_mapping(values)
     async with build(settings) as app, serving(app.web, "127.0.0.1", 0, grace_s=3) as (host, port):
-        url = f"http://{host}:{port}"
-        mode.url = f"{url}/slack/events"
-        async with httpx.AsyncClient(base_url=url) as browser:
-            yield WebBot(app, url, browser)
+        mode.url = f"http://{host}:{port}/slack/events"
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as browser:
+            yield WebBot(app, browser)
             assert await app.guard.drain(10) == 0
 
 
@@ -70,26 +68,28 @@ class Begun:
     cookie: str
 
 
-async def begin_install(bot: WebBot) -> Begun:
+async def begin_install(browser: httpx.AsyncClient) -> Begun:
     """Open the page, and read the address behind its button."""
-    page = await bot.browser.get("/slack/install")
+    page = await browser.get("/slack/install")
     assert page.status_code == 200
     found = re.search(r'href="([^"]+/oauth/v2/authorize[^"]+)"', page.text)
     assert found is not None, page.text
     return Begun(html.unescape(found[1]), page.headers["set-cookie"].partition(";")[0])
 
 
-async def finish_install(bot: WebBot, redirect: str, cookie: str) -> httpx.Response:
+async def finish_install(browser: httpx.AsyncClient, redirect: str, cookie: str) -> httpx.Response:
     """Come back from Slack's page."""
     assert redirect.startswith(f"{PUBLIC}/slack/oauth_redirect?")
-    return await bot.browser.get(redirect.removeprefix(PUBLIC), headers={"Cookie": cookie} if cookie else {})
+    return await browser.get(redirect.removeprefix(PUBLIC), headers={"Cookie": cookie} if cookie else {})
 
 
-async def install(slack: FakeSlack, bot: WebBot, team: str = "", *, for_organisation: bool = False) -> httpx.Response:
+async def install(
+    slack: FakeSlack, browser: httpx.AsyncClient, team: str = "", *, for_organisation: bool = False
+) -> httpx.Response:
     """Install the app in a workspace, from the first click to the last page."""
-    begun = await begin_install(bot)
+    begun = await begin_install(browser)
     redirect = slack.approve_install(begun.authorize_url, team=team, for_organisation=for_organisation)
-    return await finish_install(bot, redirect, begun.cookie)
+    return await finish_install(browser, redirect, begun.cookie)
 
 
 async def settle(bot: WebBot, *gone: str) -> None:

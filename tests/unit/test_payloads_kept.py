@@ -23,24 +23,36 @@ from handlers.payloads import (
 )
 from tests.payloads import anything, assert_well_typed, share
 
-some = st.text(min_size=1, max_size=12)
+carried = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+some, perhaps = st.text(carried, min_size=1, max_size=12), st.text(carried, max_size=12)
 workspace = some.map(WorkspaceId)
 files = st.builds(
-    SharedFile, some, st.sampled_from(FileState), size=st.integers(0, 2**52), renditions=st.lists(st.text()).map(tuple)
+    SharedFile,
+    some,
+    st.sampled_from(FileState),
+    size=st.integers(0, 2**52),
+    renditions=st.lists(st.text(carried)).map(tuple),
 )
 shares = st.builds(
     ImageShare,
     workspace,
+    perhaps,
+    thread_ts=perhaps,
+    event_id=perhaps,
+    text=perhaps,
     kind=st.sampled_from(ChannelKind),
     channel=some,
     user=some,
+    user_workspace=perhaps.map(WorkspaceId),
     ts=some,
     files=st.lists(files, min_size=1, max_size=3).map(tuple),
 )
-deletions = st.builds(Deletion, workspace, file=some) | st.builds(Deletion, workspace, channel=some, message=some)
+deletions = st.builds(Deletion, workspace, perhaps, perhaps, file=some) | st.builds(
+    Deletion, workspace, perhaps, perhaps, channel=some, message=some
+)
 several = st.lists(workspace, min_size=1, unique=True).map(tuple)
-uninstalls = st.builds(Uninstall, workspaces=several) | st.builds(
-    Uninstall, st.just(WorkspaceId("")), some, workspaces=st.just(())
+uninstalls = st.builds(Uninstall, workspace, perhaps, perhaps, several) | st.builds(
+    Uninstall, st.just(WorkspaceId("")), some, perhaps, st.just(())
 )
 
 

@@ -164,7 +164,8 @@ async def test_an_error_is_counted_and_not_kept(
         await search.search(PARTS, painted(1))
     visual.failing = None
     assert (await search.search(PARTS, painted(1))).matches
-    assert metrics.errors == ["BackendDown"]
+    # The listener or the worker counts it, whatever failed.
+    assert metrics.errors == []
     assert metrics.outcomes == ["failed", "found"]
 
 

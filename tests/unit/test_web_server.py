@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 
 import httpx
 import pytest
@@ -48,6 +49,14 @@ async def test_a_free_port_is_found_and_told(caplog: pytest.LogCaptureFixture) -
     assert not any("a-token" in record.getMessage() for record in caplog.records if record.name != "httpx")
     with pytest.raises(OSError, match=r"."):
         socket.create_connection((host, port), 0.2).close()
+
+
+async def test_an_answer_with_a_body_does_not_wait_for_the_client() -> None:
+    async with serving(_plain, "127.0.0.1", 0) as (host, port), httpx.AsyncClient() as client:
+        begun = time.perf_counter()
+        for _ in range(20):
+            await client.get(f"http://{host}:{port}/")
+        assert time.perf_counter() - begun < 20 * 0.04
 
 
 async def test_the_signals_stay_with_the_program() -> None:

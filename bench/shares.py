@@ -1,0 +1,67 @@
+"""What the benchmarks of the whole bot share in Slack, and the databases that know some of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from bench import specimens, synthetic
+from bench.stand_in import SIGNING_SECRET, StandIn
+from bench.synthetic import KEY
+from bot.app import build_services
+from bot.config import Settings
+from bot.models import EntityId, Note
+
+SIZE = 10_000
+KNOWN = 100
+"""Of the database's images, so many are real pictures: shares are edited copies of these."""
+
+SIDE = 1600
+
+
+async def database() -> Path:
+    """A data directory with one database of ``SIZE`` images."""
+    data = await asyncio.to_thread(synthetic.filled, SIZE - KNOWN)
+    async with build_services(Settings(data_dir=data.data_dir)) as services:
+        for number, path in enumerate(specimens.enlarged(SIDE, KNOWN)):
+            content = await asyncio.to_thread(path.read_bytes)
+            picture, jpeg = await services.normaliser.picture_and_jpeg(content)
+            await services.adding.add(KEY, picture, jpeg, EntityId(f"part_{number:03d}"), Note("Shelf 7, second row"))
+    return data.data_dir
+
+
+def copies(count: int) -> Iterator[bytes]:
+    """Edited copies, no two of them alike: cut at the edges, saved as JPEG. Blocks: call it in a thread."""
+    chance, known = random.Random(5), specimens.enlarged(SIDE, KNOWN)
+    for number in range(count):
+        with Image.open(known[number % len(known)]) as image:
+            left, top = chance.randrange(1, image.width // 12), chance.randrange(1, image.height // 12)
+            cut = image.crop((left, top, image.width - chance.randrange(1, image.width // 12), image.height - top))
+        buffer = io.BytesIO()
+        cut.save(buffer, "JPEG", quality=chance.randrange(70, 90))
+        yield buffer.getvalue()
+
+
+def over_http(slack: StandIn, data_dir: Path) -> Mapping[str, str]:
+    """Settings of a bot that listens on a free port of 127.0.0.1 and shows pictures by links."""
+    port = _free_port()
+    return {
+        **slack.environment,
+        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+        "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "VSEARCH_DATA_DIR": str(data_dir),
+        "VSEARCH_LOG_LEVEL": "warning",
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

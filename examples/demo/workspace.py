@@ -1,0 +1,59 @@
+"""The demo's workspace: its people and channels, and the settings that the bot meets it with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot.config import Settings
+
+TEAM = "T0DEMO"
+BOT = "U0VSEARCH"
+BOT_TOKEN, APP_TOKEN = "xoxb-demo", "xapp-demo"
+
+YOU, MIRA, JONAS, LEA = "U0YOU", "U0MIRA", "U0JONAS", "U0LEA"
+PEOPLE = {YOU: ("you", "You"), MIRA: ("mira", "Mira Okafor"), JONAS: ("jonas", "Jonas Weber"), LEA: ("lea", "Lea Sato")}
+
+LOOKUP, CATALOGUE, REPOSTS = "C0LOOKUP", "C0CATALOGUE", "C0REPOSTS"
+CHANNELS = {LOOKUP: "lookup", CATALOGUE: "catalogue", REPOSTS: "reposts"}
+"""The page opens the first of them."""
+
+TEN_YEARS_S = 315_360_000
+
+
+def described() -> dict[str, Any]:
+    """The workspace as the stand-in reads it."""
+    members = [*PEOPLE, BOT]
+    app = {"appId": "A0VSEARCH", "botUserId": BOT, "botName": "vsearch", "botToken": BOT_TOKEN, "appToken": APP_TOKEN}
+    return {
+        "workspace": {"name": "vsearch demo", "domain": "vsearch-demo", "teamId": TEAM},
+        "apps": [app | {"mode": "socket"}],
+        "users": [{"id": id_, "name": name, "real_name": real} for id_, (name, real) in PEOPLE.items()],
+        "channels": [{"id": id_, "name": name, "members": members} for id_, name in CHANNELS.items()],
+    }
+
+
+def environment(
+    outer: Mapping[str, str], data_dir: Path, *, stand_in: str, port: int, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment of the bot: none of the user's own settings, from wherever they come, reach it.
+
+    It must not be given their databases, nor connect to their Slack.
+    """
+    # What is empty counts as unset, and an environment goes before .env.
+    unset = {item.metadata["name"]: "" for item in dataclasses.fields(Settings)}
+    ours = {
+        "SLACK_API_URL": f"{stand_in}/api/",
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_APP_TOKEN": APP_TOKEN,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
+        # The page keeps what was said, so pictures in it must not fade.
+        "VSEARCH_MEDIA_TTL_S": str(TEN_YEARS_S),
+        "VSEARCH_DATA_DIR": str(data_dir),
+        "VSEARCH_ADMINS": YOU,
+    }
+    return {**outer, **unset, **ours, **(more or {})}
