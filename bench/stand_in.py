@@ -46,7 +46,7 @@ class StandIn:
         app = web.Application(client_max_size=64 * 1024**2)
         app.add_routes(
             [
-                web.post("/api/{method}", self._call),
+                web.route("*", "/api/{method}", self._call),
                 web.get("/files/{file}", self._download),
                 web.post("/upload/{file}", self._receive),
                 web.get("/link", self._connect),

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from bot.app import MEGA, Overrides, Services, build_services
 from bot.config import Settings
-from bot.errors import BackendRefused, SettingsError
+from bot.errors import BackendRefused, SettingsError, TryAgain
 from bot.images.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media import MediaLinks
@@ -104,7 +104,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             metrics=metrics,
             inbox=services.storage.inbox,
         )
-        async with _working(worker), _upkeep(settings, services):
+        async with _working(worker), _upkeep(settings, services, tools.clients, desk.uploads):
             yield App(services, identity, tools.guard, bolt, web, metrics, worker)
 
 
@@ -243,9 +243,16 @@ async def _working(worker: Worker) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _upkeep(settings: Settings, services: Services) -> AsyncIterator[None]:
+async def _upkeep(settings: Settings, services: Services, clients: Clients, uploads: Uploads) -> AsyncIterator[None]:
     """Inside, what is too old is forgotten now and then."""
-    upkeep = Upkeep(services.forgetting, services.storage.inbox, settings.retention_days)
+
+    async def tidy() -> None:
+        for workspace in await services.storage.catalogue.workspaces():
+            with contextlib.suppress(TryAgain):
+                if client := await clients.client(workspace, ""):
+                    await uploads.sweep(workspace, client)
+
+    upkeep = Upkeep(services.forgetting, services.storage.inbox, settings.retention_days, tidy=tidy)
     running = asyncio.create_task(upkeep.run(), name="upkeep")
     try:
         yield

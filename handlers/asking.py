@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -12,7 +11,7 @@ from bot.blocks.reply import Reply
 from bot.conversations import Audience
 from bot.models import ChannelKind, WorkspaceId
 from handlers import delivery
-from handlers.failures import UNREACHABLE, cant_speak
+from handlers.failures import UNREACHABLE, cant_speak, is_unclear
 from handlers.presenting import Reader
 
 
@@ -57,7 +56,7 @@ class Asker:
         try:
             await delivery.post(self.client, self.channel, reply, self.thread)
         except SlackApiError as error:
-            if getattr(error.response, "status_code", HTTPStatus.OK) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if is_unclear(error):
                 raise delivery.Unclear from error
             reason = cant_speak(error, self.channel)
             if reason is None:

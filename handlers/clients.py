@@ -21,6 +21,14 @@ from bot.models import WorkspaceId
 
 CALL_TIMEOUT_S = 15
 
+PATIENCE_S = 10
+"""A person waits no longer; and a job that has to leaves its place to others meanwhile."""
+
+PATIENCE_WITH_TRIGGER_S = 1
+"""A trigger lives for three seconds."""
+
+_TRIGGERED = ("views.open", "views.push")
+
 _SAFE_TO_REPEAT = (
     "auth.test",
     "apps.connections.open",
@@ -62,8 +70,37 @@ class _SafeConnectionErrors(AsyncConnectionErrorRetryHandler):
         )
 
 
+class _BearableRateLimits(AsyncRateLimitErrorRetryHandler):
+    """Waits while that is no longer than those who wait for us can bear."""
+
+    async def _can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        most_s = PATIENCE_WITH_TRIGGER_S if _method_of(request).startswith(_TRIGGERED) else PATIENCE_S
+        asked = _retry_after(response)
+        # Without a number, the SDK can't wait either.
+        is_bearable = asked is None or (asked.isdecimal() and int(asked) <= most_s)
+        return is_bearable and await super()._can_retry_async(
+            state=state, request=request, response=response, error=error
+        )
+
+
+def _retry_after(response: HttpResponse | None) -> str | None:
+    headers = {name.lower(): values for name, values in response.headers.items()} if response else {}
+    return str(headers["retry-after"][0]) if headers.get("retry-after") else None
+
+
+def _method_of(request: HttpRequest) -> str:
+    return request.url.partition("?")[0].rpartition("/")[2]
+
+
 def _is_safe(request: HttpRequest) -> bool:
-    return request.url.partition("?")[0].rpartition("/")[2].startswith(_SAFE_TO_REPEAT)
+    return _method_of(request).startswith(_SAFE_TO_REPEAT)
 
 
 def web_client(token: str | None, base_url: str) -> AsyncWebClient:
@@ -72,7 +109,7 @@ def web_client(token: str | None, base_url: str) -> AsyncWebClient:
     handlers: list[AsyncRetryHandler] = [
         _SafeConnectionErrors(),
         # Refused for its rate, a call was not carried out: any may be repeated.
-        AsyncRateLimitErrorRetryHandler(max_retry_count=2),
+        _BearableRateLimits(max_retry_count=2),
         _SafeServerErrors(max_retry_count=2),
     ]
     return AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=handlers)

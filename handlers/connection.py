@@ -25,7 +25,7 @@ from bot.errors import BackendError, TryAgain
 from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
 from handlers.clients import Clients, web_client
-from handlers.failures import code_of
+from handlers.failures import UNREACHABLE, code_of
 from handlers.guard import Guard
 from handlers.reconnection import ReconnectingClient
 from handlers.unavailable import SlackUnavailable
@@ -83,9 +83,7 @@ async def check_slack(client: AsyncWebClient) -> None:
 def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | None) -> AsyncApp:
     """A Bolt app with nothing attached yet. Without a signing secret it takes what Socket Mode brings."""
 
-    async def authorize(
-        enterprise_id: str | None, team_id: str | None, context: AsyncBoltContext
-    ) -> AuthorizeResult | None:
+    async def authorize(enterprise_id: object, team_id: object, context: AsyncBoltContext) -> AuthorizeResult | None:
         # A function, since Bolt passes arguments by name and takes a method's self for one of them.
         if not isinstance(enterprise_id, str | None) or not isinstance(team_id, str | None):
             return None
@@ -116,6 +114,10 @@ async def _not_taken(error: Exception) -> BoltResponse:
     if isinstance(error, BackendError | TryAgain):
         log.warning("a delivery can't be taken now: %s", error)
         return BoltResponse(status=503)
+    if isinstance(error, UNREACHABLE):
+        # Bolt itself tells people of other workspaces that the app isn't theirs.
+        log.warning("somebody of another workspace could not be told so (%s)", type(error).__name__)
+        return BoltResponse(status=200)
     log.error("a delivery could not be taken", exc_info=error)
     return BoltResponse(status=500)
 

@@ -134,7 +134,7 @@ def kind_of(channel: object) -> ChannelKind | None:
         return ChannelKind.DIRECT
     if flags & {"is_private", "is_group"}:
         return ChannelKind.PRIVATE
-    return ChannelKind.PUBLIC if "is_private" in about or "is_channel" in flags else None
+    return ChannelKind.PUBLIC if about.get("is_private") is False or "is_channel" in flags else None
 
 
 async def _remembered(

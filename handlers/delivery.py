@@ -88,13 +88,16 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
     return await _send(send, reply)
 
 
-async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, marker: str) -> bool:
-    """Whether an answer that ends a block's id with this marker is in the thread. No, where we may not look."""
+async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str) -> bool:
+    """Whether an answer that ends a block's id with this marker is in the thread, among what was said ``since``.
+
+    No, where we may not look.
+    """
     cursor = ""
     try:
         for _ in range(MOST_PAGES):
             answer = await client.conversations_replies(
-                channel=channel, ts=thread_ts, limit=REPLIES_A_PAGE, cursor=cursor
+                channel=channel, ts=thread_ts, oldest=since, limit=REPLIES_A_PAGE, cursor=cursor
             )
             for message in answer.get("messages") or ():
                 if any(str(block.get("block_id")).endswith(f":{marker}") for block in message.get("blocks") or ()):

@@ -29,6 +29,21 @@ _NOT_HERE = {
 }
 
 
+_OVER = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "message_not_found",
+        "not_authed",
+        "team_not_found",
+        "thread_not_found",
+        "token_expired",
+        "token_revoked",
+        "user_not_found",
+    }
+)
+
+
 class CantSpeak(UserError):
     """The bot may not write where it should; the text is for the person, who is told elsewhere."""
 
@@ -44,20 +59,39 @@ class Gone(UserError):
 
 def code_of(error: SlackApiError) -> str:
     """Slack's word for what is wrong, or the HTTP status of an answer that is no JSON."""
+    return _word(error) or str(status_of(error))
+
+
+def status_of(error: SlackApiError) -> int:
+    """The answer's HTTP status; 200 where that isn't known."""
+    # Of an answer that can't be read, the SDK hands on aiohttp's response in place of its own.
     response = error.response
-    code = response.get("error") if hasattr(response, "get") and isinstance(response.data, dict) else None
-    return str(code or getattr(response, "status_code", "no code"))
+    return int(getattr(response, "status_code", None) or getattr(response, "status", None) or HTTPStatus.OK)
+
+
+def _word(error: SlackApiError) -> str:
+    told = getattr(error.response, "data", error.response)
+    return str(told.get("error") or "") if isinstance(told, dict) else ""
 
 
 def not_now(error: SlackApiError) -> TryAgain | None:
     """When to try again, if Slack is only busy or unwell."""
-    code = code_of(error)
-    status = getattr(error.response, "status_code", HTTPStatus.OK)
-    if code in _NOT_NOW or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    status = status_of(error)
+    # No word of Slack's: a proxy's page, or an answer that was cut.
+    unread = _word(error) in {"", *_NOT_NOW}
+    if unread or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
         after = str(headers.get("retry-after", ""))
-        return TryAgain(f"Slack asks for patience ({code})", float(after) if after.isdecimal() else 0.0)
+        return TryAgain(f"Slack asks for patience ({code_of(error)})", float(after) if after.isdecimal() else 0.0)
     return None
+
+
+def is_unclear(error: SlackApiError) -> bool:
+    """Whether the call may have been carried out."""
+    status = status_of(error)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return False
+    return not _word(error) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def cant_speak(error: SlackApiError, channel: str) -> CantSpeak | None:
@@ -78,4 +112,7 @@ def translated(channel: str) -> Iterator[None]:
 
 
 def _meaning(error: SlackApiError, channel: str) -> TryAgain | CantSpeak | Gone:
-    return not_now(error) or cant_speak(error, channel) or Gone(code_of(error))
+    code = code_of(error)
+    # What we don't know may be over by the next attempt; after the last one, the person is told.
+    unknown = Gone(code) if code in _OVER else TryAgain(f"Slack refused ({code})")
+    return not_now(error) or cant_speak(error, channel) or unknown

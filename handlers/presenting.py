@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.degrade import slack_files
@@ -21,6 +22,10 @@ from handlers.uploads import Uploads
 
 MOST_PICTURES = 10
 """In one message; more don't fit into its characters anyway."""
+
+NOT_SHOWN_S = 3600
+REMEMBERED = 10_000
+"""Files that Slack would not show: of people, since the bot has left their channel, or uploads that came to nothing."""
 
 _SHOWN_BY_SLACK = (".png", ".jpg", ".jpeg", ".gif")
 
@@ -52,6 +57,7 @@ class Presenter:
         self._catalogue = catalogue
         self._uploads = uploads
         self._link_of = link_of
+        self._not_shown: TTLCache[str, bool] = TTLCache(REMEMBERED, NOT_SHOWN_S)
 
     async def answer(
         self,
@@ -100,16 +106,26 @@ class Presenter:
         workspace = reader.audience.workspace
         if self._link_of is not None:
             return {record.data_id: PictureRef(url=self._link_of(workspace, record.digest)) for record in records}
-        slacks = {record.data_id: _own_file(record, reader.audience) for record in records}
+        slacks = {record.data_id: self._own_file(record, reader.audience) for record in records}
         others = [record for record in records if not slacks[record.data_id]]
         uploaded = await self._uploads.files(workspace, reader.client, others) if others else {}
         files = {record.data_id: slacks[record.data_id] or uploaded.get(record.digest, "") for record in records}
-        return {data_id: PictureRef(slack_file=file) for data_id, file in files.items() if file}
+        shown = {data_id: file for data_id, file in files.items() if file and file not in self._not_shown}
+        return {data_id: PictureRef(slack_file=file) for data_id, file in shown.items()}
 
     async def check_pictures(self, reader: Reader, reply: Reply) -> None:
-        """After Slack refused a message: it may no longer have what was uploaded to it."""
+        """After Slack refused a message: it may no longer have what was uploaded to it, or not show us a file."""
         if files := slack_files(reply.blocks):
-            await self._uploads.check(reader.audience.workspace, reader.client, files)
+            for file in await self._uploads.check(reader.audience.workspace, reader.client, files):
+                self._not_shown[file] = True
+
+    def _own_file(self, record: ImageRecord, audience: Audience) -> str:
+        """The Slack file that the image was made of, if Slack shows it to these readers."""
+        origin = record.origin
+        if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
+            return ""
+        readable = origin.kind is ChannelKind.PUBLIC or origin.channel == audience.channel
+        return origin.file_id if readable and origin.file_id not in self._not_shown else ""
 
     async def _seen(self, reader: Reader, one: Looked) -> Looked:
         if one.found is None:
@@ -125,12 +141,3 @@ def _window(one: Looked, state: SearchState, of: int) -> list[ImageRecord]:
     first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_OF_EACH)
     matches = one.found.matches[first : first + most]
     return [ranked.record for ranked in matches if ranked.record is not None]
-
-
-def _own_file(record: ImageRecord, audience: Audience) -> str:
-    """The Slack file that the image was made of, if Slack shows it to these readers."""
-    origin = record.origin
-    if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
-        return ""
-    readable = origin.kind is ChannelKind.PUBLIC or origin.channel == audience.channel
-    return origin.file_id if readable else ""

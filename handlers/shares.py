@@ -13,7 +13,7 @@ from bot.blocks.ids import BlockId
 from bot.blocks.notices import cant_speak_reply, no_database_reply, several_databases_reply
 from bot.blocks.reply import Reply, notice
 from bot.conversations import Job, Mode
-from bot.errors import BackendError, FetchRefused, InvalidInput, UnknownDatabase, UserError
+from bot.errors import BackendError, FetchRefused, InvalidInput, TryAgain, UnknownDatabase, UserError
 from bot.models import ChannelKind, DatabaseKey, Picture
 from bot.services.lookup import LookupService, NoDatabase, SeveralDatabases
 from bot.services.search import DEFAULT_MINIMUM
@@ -25,7 +25,7 @@ from handlers.conversations import Acquaintance
 from handlers.failures import UNREACHABLE, CantSpeak, Gone, translated
 from handlers.finding import MOST_MATCHES
 from handlers.grammar import Modifiers, modifiers_of
-from handlers.guard import BUSY, FAILED
+from handlers.guard import BUSY, FAILED, SLACK_BUSY
 from handlers.keeping import Keeper
 from handlers.payloads import ImageShare, SharedFile, decode_share
 from handlers.presenting import Presenter, Reader
@@ -93,7 +93,8 @@ class ShareRunner:
         said = decode_share(job.payload)
         client = await self._clients.client(job.workspace, job.enterprise)
         if said is not None and client is not None:
-            await self._whisper(client, said, BUSY if isinstance(error, BackendError) else FAILED)
+            last_word = BUSY if isinstance(error, BackendError) else FAILED
+            await self._whisper(client, said, SLACK_BUSY if isinstance(error, TryAgain) else last_word)
 
     async def _run(self, job: Job, said: ImageShare, client: AsyncWebClient) -> None:
         binding = await self._watching.get(said.workspace, said.channel)
@@ -102,7 +103,7 @@ class ShareRunner:
         wanted = [file for file in said.files if file.id in job.files and await self._inbox.is_wanted(job.id, file.id)]
         if mode is Mode.OFF or not wanted:
             return
-        if job.answering and await delivery.was_answered(client, said.channel, said.reply_to, _mark(job)):
+        if job.answering and await delivery.was_answered(client, said.channel, said.reply_to, said.ts, _mark(job)):
             return
         files = await asyncio.gather(*(self._resolve(file, client) for file in wanted))
         images = tuple(file for file in files if isinstance(file, Unresolved) or file.may_be_image)
@@ -149,6 +150,8 @@ class ShareRunner:
     async def _answer(self, share: Share, reply: Reply) -> None:
         if not await self._inbox.mark_answering(share.job):
             raise Gone("another process has it")
+        if not any([await self._inbox.is_wanted(share.job.id, file.id) for file in share.files]):
+            raise Gone("it was deleted meanwhile")
         with translated(share.said.channel):
             whole = await delivery.post(
                 share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to

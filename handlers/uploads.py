@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from weakref import WeakValueDictionary
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -36,6 +37,7 @@ class Uploads:
         self._thumbnails = thumbnails
         self._pictures = pictures
         self._sleep = sleep
+        self._locks: MutableMapping[tuple[WorkspaceId, str], asyncio.Lock] = WeakValueDictionary()
 
     async def files(
         self, workspace: WorkspaceId, client: AsyncWebClient, records: Iterable[ImageRecord]
@@ -46,9 +48,11 @@ class Uploads:
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def upload(record: ImageRecord) -> None:
-            async with slots:
-                if file := await self._upload(client, record):
-                    await self._thumbnails.put(workspace, record.digest, file)
+            # Two answers at the same moment often show the same picture.
+            lock = self._locks.setdefault((workspace, record.digest), asyncio.Lock())
+            async with slots, lock:
+                known = await self._thumbnails.get(workspace, [record.digest])
+                if file := known.get(record.digest) or await self._upload(workspace, client, record):
                     found[record.digest] = file
 
         missing = [record for digest, record in wanted.items() if digest not in found]
@@ -59,12 +63,17 @@ class Uploads:
             log.warning("Slack took longer than %g s for the pictures of an answer", ALL_WITHIN_S)
         return found
 
-    async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> None:
-        """After Slack refused to show these: forget those that it has no more, so that they are uploaded again."""
-        gone = []
+    async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> Sequence[str]:
+        """After Slack refused to show these: which it was, that can't be shown now.
+
+        Uploads that Slack has no more are forgotten, and uploaded again. Among the rest may be files of people that
+        the bot no longer sees, and what Slack is still looking at.
+        """
+        gone, unready = [], []
         for file in files:
             try:
-                await client.files_info(file=file)
+                if not ((await client.files_info(file=file)).get("file") or {}).get("mimetype"):
+                    unready.append(file)
             except SlackApiError as error:
                 if code_of(error) in {"file_not_found", "file_deleted"}:
                     gone.append(file)
@@ -72,6 +81,7 @@ class Uploads:
                 log.info("files.info: %s", type(error).__name__)
         if gone:
             await self._thumbnails.remove_files(workspace, gone)
+        return [*gone, *unready]
 
     async def deleted(self, workspace: WorkspaceId, file: str) -> None:
         """Somebody deleted a file in Slack; it may have been one of these."""
@@ -88,13 +98,17 @@ class Uploads:
                     log.info("files.delete: %s", type(error).__name__)
             await self._thumbnails.remove(workspace, unused)
 
-    async def _upload(self, client: AsyncWebClient, record: ImageRecord) -> str:
-        """The file's id; empty if it did not work."""
+    async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
+        """The file's id; empty if it can't be shown, at least not yet."""
         try:
             jpeg = await self._pictures.get(record.digest)
             answer = await client.files_upload_v2(file=jpeg, filename=f"{record.entity}.jpg", title=str(record.entity))
             file = (answer.get("file") or {}).get("id") or ""
-            return file if file and await self._is_processed(client, file) else ""
+            if not file:
+                return ""
+            # Before anything else can go wrong: what is not remembered is never deleted from Slack.
+            await self._thumbnails.put(workspace, record.digest, file)
+            return file if await self._is_processed(client, file) else ""
         except (KeyError, BackendError, *UNREACHABLE) as error:
             log.warning("a picture could not be uploaded: %s", type(error).__name__)
             return ""

@@ -18,5 +18,5 @@ def the_log_as_it_was() -> Iterator[None]:
     root.setLevel(level)
     for handler in set(root.handlers) - set(handlers):
         root.removeHandler(handler)
-    for name in list(logging.root.manager.loggerDict):
-        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+    for name, known in levels.items():
+        logging.getLogger(name).setLevel(known)

@@ -17,6 +17,7 @@ from bot.cli.exits import SUMMARY, ExitCode, code_for
 from bot.cli.output import show_error
 from bot.cli.session import Session, session_of
 from bot.errors import BackendError, BotError, SettingsError
+from bot.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,9 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - the last place that can turn one into a sentence
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(redact(traceback.format_exc()))
         code = code_for(error)
-        show_error(sentence_for(error), code, as_json=as_json)
+        show_error(redact(sentence_for(error)), code, as_json=as_json)
         return code
     return result if isinstance(result, int) else ExitCode.OK
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.cli.checks import Finding, State
 from bot.cli.exits import ExitCode
+from bot.cli.output import counted
 from bot.config import Settings
 from bot.errors import BackendRefused
 
@@ -98,4 +99,4 @@ def _installations(settings: Settings) -> Finding:
         remedy = "Set the former one; if it is lost, docs/operating.md says what to do."
         found = "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with"
         return Finding("Slack", State.WRONG, found, remedy, ExitCode.SETTINGS)
-    return Finding("Slack", State.OK, f"installed {len(sealed)} times through OAuth")
+    return Finding("Slack", State.OK, f"installed {counted(len(sealed), 'time')} through OAuth")

@@ -88,6 +88,7 @@ class Worker:
         """Take up what is due until ``stop`` is through. Nothing that the inbox raises ends it."""
         beating = asyncio.create_task(self._keep_leases())
         try:
+            await self._enter()
             while not self._stopping.is_set():
                 self._woken.clear()
                 # An inbox that fails is asked at the pace of the poll, however often somebody calls.
@@ -128,6 +129,15 @@ class Worker:
         if unfinished:
             await asyncio.wait(unfinished, timeout=_CANCELLED_WITHIN_S)
         return len(unfinished)
+
+    async def _enter(self) -> None:
+        try:
+            left = await self._inbox.enter(self._owner)
+        except Exception:
+            log.exception("what a dead process left can't be seen to now: it is taken up when its lease is over")
+        else:
+            if left:
+                log.info("%d jobs of a process that died are taken up again", left)
 
     async def _take_up(self) -> bool:
         """Begin what is due, as far as there is room; False if the inbox can't be asked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from bot.errors import BackendError
@@ -18,6 +18,14 @@ DONE_WORK_KEPT = timedelta(days=30)
 """Slack repeats a delivery for minutes; “search last” looks further back."""
 
 
+Tidy = Callable[[], Awaitable[None]]
+"""Takes back elsewhere what was forgotten here. Raises BackendError."""
+
+
+async def _nothing() -> None:
+    """For whoever leaves nothing anywhere else."""
+
+
 class Upkeep:
     """Runs beside the bot. Several processes may do the same at once."""
 
@@ -27,11 +35,13 @@ class Upkeep:
         inbox: Inbox,
         retention_days: int | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tidy: Tidy = _nothing,
     ) -> None:
         self._forgetting = forgetting
         self._inbox = inbox
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._clock = clock
+        self._tidy = tidy
 
     async def run(self, every_s: float = EVERY_S) -> None:
         """Until cancelled."""
@@ -48,3 +58,4 @@ class Upkeep:
         if self._retention is not None and (gone := await self._forgetting.older_than(now - self._retention)):
             log.info("forgot %d images older than %d days", gone, self._retention.days)
         await self._inbox.purge(now - DONE_WORK_KEPT)
+        await self._tidy()

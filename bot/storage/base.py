@@ -155,6 +155,10 @@ class Inbox(Protocol):
         """Keep the job; when this returns it survives a crash. False if all its files were known already."""
         ...
 
+    async def enter(self, owner: str) -> int:
+        """An owner begins. What owners held that are known to have died is due now; how many jobs that are."""
+        ...
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
         ...

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, delete, func, insert, literal, select, update
 
 from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
 from bot.models import WorkspaceId
 from bot.storage.database import Database
+from bot.storage.presence import Presence
 from bot.storage.schema import inbox, inbox_files
+
+SETTLES_S = 3.0
+"""An answer that a process sent off as it died may still be on its way: its thread is read this much later."""
 
 
 class _State(StrEnum):
@@ -55,9 +60,28 @@ _FILES_OF = (
 class SqlInbox:
     """Satisfies ``storage.base.Inbox``."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, database: Database, presence: Presence, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._database = database
+        self._presence = presence
         self._clock = clock
+
+    async def enter(self, owner: str) -> int:
+        """An owner begins. What owners of this data directory held as they died is due; how many jobs that are.
+
+        The attempt counts: it may be what they died of.
+        """
+        await asyncio.to_thread(self._presence.enter, owner)
+        dead = await asyncio.to_thread(self._presence.dead)
+        if not dead:
+            return 0
+        moment = self._clock()
+        left = update(inbox).where(_jobs.owner.in_(dead), _jobs.state == _State.RUNNING)
+        now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, SETTLES_S))
+        due = await self._change(left.values(due_at=case((_jobs.answering, settled), else_=now)))
+        await asyncio.to_thread(self._presence.leave, *dead)
+        return due
 
     async def put(self, job: NewJob) -> bool:
         """Keep the job; when this returns it survives a crash. False if all its files were known already."""
@@ -125,6 +149,7 @@ class SqlInbox:
         await self._change(
             held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
         )
+        await asyncio.to_thread(self._presence.leave, owner)
 
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
         """The file (or the message) was deleted: nothing is to be made of it any more."""

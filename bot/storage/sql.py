@@ -20,6 +20,7 @@ from bot.storage.inbox import SqlInbox
 from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
 from bot.storage.pictures import FilePictures
+from bot.storage.presence import Presence
 from bot.storage.thumbnails import SqlThumbnails
 from bot.storage.vectors import SqlVectors
 
@@ -32,12 +33,12 @@ READERS = 4
 class SqlStorage:
     """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store."""
 
-    def __init__(self, database: Database, pictures: FilePictures) -> None:
+    def __init__(self, database: Database, pictures: FilePictures, presence: Presence) -> None:
         self._database = database
         self._pictures = pictures
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
-        self._inbox = SqlInbox(database)
+        self._inbox = SqlInbox(database, presence)
         self._thumbnails = SqlThumbnails(database)
         self._keyring = SqlKeyring(database)
         self._vectors = SqlVectors(database)
@@ -64,7 +65,7 @@ class SqlStorage:
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await asyncio.to_thread(engine.dispose)
             raise BackendDown(f"The data directory {data_dir} can't be used: {error}") from error
-        return cls(database, pictures)
+        return cls(database, pictures, Presence(data_dir / "workers"))
 
     @property
     def catalogue(self) -> SqlCatalogue:

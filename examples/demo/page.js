@@ -5,6 +5,7 @@
   let stack = [];
   let channels = [];
   let treated = null; // the view whose fields were completed
+  let home = ""; // what the page sent to be shown the bot's home
   let own = new Map(); // block id: a promise of the value of a field of ours
 
   const field = (tag, attributes) => Object.assign(document.createElement(tag), { className: "own", ...attributes });
@@ -70,8 +71,13 @@
 
     send(data) {
       const message = JSON.parse(data);
+      if (message.t === "open_home") home = data;
       if (message.t !== "view_submit") super.send(data);
       else submitted(message).then((whole) => super.send(JSON.stringify(whole)), (error) => alert(error));
+      // The bot is not told that a button was in its home, so it does not know to show that anew.
+      if (["block_action", "view_submit"].includes(message.t) && document.querySelector(".home")) {
+        setTimeout(() => super.send(home), 1500);
+      }
     }
   };
 
@@ -87,7 +93,21 @@
     }
   };
 
+  // Slack writes these three as entities; the page would show them as they are written.
+  const decoded = new WeakSet();
+  const LETTERS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+
+  const decode = (node) => {
+    const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (!decoded.has(text) && /&(lt|gt|amp);/.test(text.data)) text.data = text.data.replace(/&(lt|gt|amp);/g, (found) => LETTERS[found]);
+      decoded.add(text);
+    }
+  };
+
   const complete = () => {
+    document.querySelectorAll(".mrkdwn").forEach(decode);
     for (const box of document.querySelectorAll("textarea[placeholder$='/echo hi']")) {
       box.placeholder = box.placeholder.replace("/echo hi", "/vsearch help");
     }

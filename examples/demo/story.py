@@ -101,7 +101,7 @@ def to_try(samples: Path, folder: Path) -> None:
     """Pictures for whoever has none at hand."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
-        as_file("poster_on_a_blog.jpg", edits.captioned(_open(samples, "jazz_poster"), "tonight!")),
+        as_file("poster_on_a_blog.jpg", edits.cropped_and_mirrored(_open(samples, "lighthouse_poster"))),
         as_file("part_on_the_bench.jpg", edits.photographed(_open(samples, "spur_gear"))),
         as_file("planet_flipped.jpg", edits.cropped_and_mirrored(_open(samples, "ringed_planet"))),
     ):

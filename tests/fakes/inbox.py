@@ -36,6 +36,9 @@ class MemoryInbox:
         self.retries: list[tuple[int, float]] = []
         self.extended: list[tuple[int, ...]] = []
         self.released: list[str] = []
+        self.entered: list[str] = []
+        self.left = 0
+        """Jobs that ``enter`` finds with the dead."""
         self._number = 0
 
     def states(self) -> list[str]:
@@ -62,6 +65,11 @@ class MemoryInbox:
         one = Job(self._number, job.kind, *where[:1], job.enterprise, *where[1:], files, job.payload, attempts=0)
         self.kept[one.id] = Kept(one, self.now, self.now)
         return True
+
+    async def enter(self, owner: str) -> int:
+        self._fail()
+        self.entered.append(owner)
+        return self.left
 
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         self._fail()

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from bot.config import Settings
 from bot.conversations import ChannelBinding, Mode
 from bot.models import DatabaseName, DataId, ImageRecord, PageRequest, WorkspaceId
+from bot.services.jobs import Worker
 from bot.slack_app import App, build
 from handlers.connection import socket_mode
 from tests.fakes.slack import GENERAL, FakeSlack, Message
@@ -26,6 +29,14 @@ def edited(seed: int = 1) -> bytes:
     """A copy of a scene, with its edges cut off and saved badly."""
     width, height = SIZE
     return encoded(scene(seed).crop((width // 8, height // 8, width * 7 // 8, height * 7 // 8)), "JPEG", quality=60)
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers that are made from now on try again at once."""
+    defaults = Worker.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
+    monkeypatch.setitem(defaults, "poll_s", 0.02)
 
 
 async def watch(

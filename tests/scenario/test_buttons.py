@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from typing import Any
 
-from bot.models import EntityId, Note, SlackOrigin
+import pytest
+
+from bot import logs
+from bot.errors import BackendDown
+from bot.models import EntityId, Match, Note, SlackOrigin
+from handlers import guard
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.pictures import encoded, photo
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, key_of, press
@@ -176,3 +184,52 @@ async def test_no_answer_uses_its_response_url_up(slack: FakeSlack, start: Start
         message = await turned(slack, message, "Previous")
     assert entities(message) == ["part_10"]
     assert max(place.posts for place in slack.state.response_urls.values()) == 1
+
+
+async def test_a_slow_search_is_announced_and_then_answered(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "PROGRESS_AFTER_S", 0.01)
+    app = await start(VSEARCH_CACHE_TTL_S="0")
+    await fill(app, "parts", **FIVE)
+    first = await shared(slack, WANTED)
+    search, announced = app.services.visual.search, asyncio.Event()
+
+    async def slow(_: object, *given: Any) -> tuple[Match, ...]:
+        await announced.wait()
+        return await search(*given)
+
+    monkeypatch.setattr(type(app.services.visual), "search", slow)
+    before = len(slack.transcript)
+    await slack.press(first, "results_more")
+    progress = await slack.wait_for_answer(after=before)
+    assert progress.text == guard.STILL_AT_IT
+    announced.set()
+    answer = await slack.wait_for_answer(after=before + 1)
+    assert "Matches 3 to 4 of 5" in answer.everything
+    assert max(place.posts for place in slack.state.response_urls.values()) == 2
+
+
+async def test_a_search_that_fails_is_owned_up_to_with_no_secret_in_the_log(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up("json", "debug", [slack.state.bot_token, slack.state.app_token])
+    app = await start(VSEARCH_CACHE_TTL_S="0")
+    await fill(app, "parts", **FIVE)
+    first = await shared(slack, WANTED)
+
+    async def fail(*_: object) -> None:
+        raise BackendDown(f"no answer with {slack.state.bot_token}")
+
+    monkeypatch.setattr(type(app.services.visual), "search", fail)
+    answer = await press(slack, first, "results_more")
+    assert answer.text == guard.BUSY
+    assert (await app.guard.drain(5)) == 0
+    written = capsys.readouterr().err
+    lines = [json.loads(line) for line in written.splitlines()]
+    [failed] = [line for line in lines if line["message"] == "the search back end failed"]
+    assert len(failed["request_id"]) == 8
+    assert {line["request_id"] for line in lines if "ActionListener" in line["message"]} == {failed["request_id"]}
+    for secret in (slack.state.bot_token, slack.state.app_token, *slack.state.response_urls):
+        assert f"commands/{secret}" not in written
+        assert not secret.startswith("x") or secret not in written

@@ -190,6 +190,12 @@ async def test_other_workspaces_deliveries_are_acknowledged_and_left_alone(slack
     assert slack.replies(slack.transcript[-1].ts) == []
 
 
+async def test_they_are_acknowledged_though_nobody_can_be_told(slack: FakeSlack, mode: HttpMode) -> None:
+    form = {"command": "/vsearch", "text": "db", "team_id": "T0OTHER", "channel_id": "C1", "user_id": "U1"}
+    body = urlencode(form | {"response_url": "http://127.0.0.1:9/commands/1"})
+    assert await slack.deliver_raw(body, mode.signed(body, content_type=FORM)) == 200
+
+
 async def test_pages_that_are_not_set_up_are_not_there(bot: WebBot) -> None:
     for path in ("/slack/install", "/slack/oauth_redirect", "/media/abc", "/", "/slack/events/", "/docs"):
         assert (await bot.browser.get(path)).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,9 @@ from bot.models import DatabaseName
 from bot.slack_app import App
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
-from tests.scenario.asking import VALVE, ask, key_of, press
+from tests.scenario.asking import ask, key_of, press
 from tests.scenario.conftest import Start, fill
-from tests.scenario.sharing import ORIGINAL, OTHER, holding, reply, settled, watch
+from tests.scenario.sharing import NEW, ORIGINAL, OTHER, holding, reply, running, settled, watch
 
 THERE = "C0THERE"
 INSIDER, OUTSIDER = "U0INSIDER", "U0OUTSIDER"
@@ -61,13 +62,6 @@ async def last(slack: FakeSlack, user: str) -> Message:
     return await ask(slack, "search last min:0", user=user)
 
 
-async def more(slack: FakeSlack, user: str) -> Message:
-    answer = await reply(slack, await slack.upload(VALVE, user=user, text="top:1 min:0"))
-    if "results_more" not in str(answer.blocks):
-        return answer
-    return await press(slack, answer, "results_more", user=user)
-
-
 async def shortcut(slack: FakeSlack, user: str) -> Message:
     shared = await slack.upload(ORIGINAL, user=user)
     before = len(slack.transcript)
@@ -111,16 +105,20 @@ async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_t
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_more_shows_each_person_what_they_may_see(
-    slack: FakeSlack, start: Start, kind: ConversationKind
-) -> None:
-    await house(slack, start, kind)
+async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start: Start, kind: ConversationKind) -> None:
+    app = await house(slack, start, kind)
+    await watch(app, Mode.COLLECT, "parts", channel=GENERAL)
+    await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "lamp.png")))
     answer = await reply(slack, await slack.upload(ORIGINAL, mention=True, text="top:1 min:0"))
-    if kind == "im":
-        return
-    # There is no second match for all; whoever is inside finds it by looking alone.
     assert gives_nothing_away(answer)
-    assert "1 of" not in answer.everything
+    assert "of 2 matches" in answer.everything
+    outside = await press(slack, answer, "results_more", user=OUTSIDER)
+    assert gives_nothing_away(outside)
+    assert "Match 2 of 2" in outside.everything
+    inside = await press(slack, answer, "results_more", user=INSIDER)
+    assert "Match 2 of 3" in inside.everything
+    await slack.press(inside, "results_more:previous", user=INSIDER)
+    assert "`secret_plan`" in (await slack.wait_for_edit(inside)).everything
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -180,24 +178,37 @@ async def test_nobody_guesses_the_names_of_what_they_may_not_see(slack: FakeSlac
     assert said[0] == said[1]
 
 
-async def test_a_public_channel_that_becomes_private_takes_its_images_along(slack: FakeSlack, start: Start) -> None:
-    app = await start()
-    await fill(app, "parts", sofa=OTHER)
+async def test_a_public_channel_that_becomes_private_takes_its_images_along(slack: FakeSlack, tmp_path: Path) -> None:
     channel = slack.add_channel(THERE, "plans", members=[INSIDER])
-    await watch(app, Mode.COLLECT, "parts", channel=THERE)
-    await slack.wait_for_reaction(
-        await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody")
-    )
+    async with running(slack, tmp_path) as app:
+        await fill(app, "parts", sofa=OTHER)
+        await watch(app, Mode.COLLECT, "parts", channel=THERE)
+        shared = await slack.upload(
+            slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
+        )
+        await slack.wait_for_reaction(shared)
     channel.kind, channel.private = "private", True
-    # The bot had asked before; it asks again after a few minutes at most, and at a restart.
-    app = await start()
-    assert gives_nothing_away(await thread(slack, OUTSIDER))
-    assert gives_nothing_away(await last(slack, OUTSIDER))
-    assert "`secret_plan`" in (await last(slack, INSIDER)).everything
+    # A running bot asks again after a few minutes; a new one has nothing to remember.
+    async with running(slack, tmp_path):
+        assert gives_nothing_away(await thread(slack, OUTSIDER))
+        assert gives_nothing_away(await last(slack, OUTSIDER))
+        assert "`secret_plan`" in (await last(slack, INSIDER)).everything
     channel.bot_is_member = False
-    app = await start()
-    assert gives_nothing_away(await last(slack, INSIDER))
-    await settled(slack, app)
+    async with running(slack, tmp_path):
+        assert gives_nothing_away(await last(slack, INSIDER))
+
+
+async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSlack, tmp_path: Path) -> None:
+    channel = slack.add_channel(THERE, "plans", kind="private", members=[INSIDER])
+    async with running(slack, tmp_path) as app:
+        await fill(app, "parts", sofa=OTHER)
+        await watch(app, Mode.COLLECT, "parts", channel=THERE)
+        await slack.wait_for_reaction(
+            await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER)
+        )
+    channel.kind, channel.private = "public", False
+    async with running(slack, tmp_path):
+        assert "`secret_plan`" in (await thread(slack, OUTSIDER)).everything
 
 
 async def test_who_leaves_a_channel_sees_its_images_no_longer(slack: FakeSlack, start: Start) -> None:

@@ -7,19 +7,16 @@ from pathlib import Path
 import pytest
 
 from bot.conversations import Mode
-from bot.services.jobs import Worker
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids
 from tests.scenario.conftest import Start, fill
-from tests.scenario.sharing import reply, running, settled, watch
+from tests.scenario.sharing import quick, reply, running, settled, watch
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed jobs come back at once."""
-    defaults = Worker.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
-    monkeypatch.setitem(defaults, "poll_s", 0.02)
+    quick(monkeypatch)
 
 
 def said(slack: FakeSlack, shared: Message) -> list[str]:
@@ -57,9 +54,7 @@ async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack
     assert "2 weaker matches were left out" in strict.everything
 
 
-async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, Mode.LOOKUP, "parts", minimum=10)
@@ -131,7 +126,7 @@ async def test_after_a_restart_slacks_repetitions_start_nothing(slack: FakeSlack
         await reply(slack, shared)
         await settled(slack, app)
     async with running(slack, tmp_path) as app:
-        event = {"type": "message", "subtype": "file_share", "channel": GENERAL, "channel_type": "channel"}
+        event: Json = {"type": "message", "subtype": "file_share", "channel": GENERAL, "channel_type": "channel"}
         event |= {"user": SOMEONE, "ts": shared.ts, "text": shared.text, "files": [shared.files[0].info]}
         await slack.event(event)
         await slack.event({**event, "type": "app_mention"})

@@ -8,11 +8,10 @@ from bot.conversations import Mode
 from bot.errors import BackendDown
 from bot.models import ChannelKind
 from bot.services.collecting import CollectService
-from bot.services.jobs import Worker
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.asking import GASKET, STRANGER, VALVE
 from tests.scenario.conftest import Start, fill
-from tests.scenario.sharing import entities, holding, settled, watch
+from tests.scenario.sharing import entities, holding, quick, settled, watch
 
 DONE, FAILED = "white_check_mark", "warning"
 
@@ -20,9 +19,7 @@ DONE, FAILED = "white_check_mark", "warning"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed jobs come back at once."""
-    defaults = Worker.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
-    monkeypatch.setitem(defaults, "poll_s", 0.02)
+    quick(monkeypatch)
 
 
 async def test_an_image_is_added_with_all_that_slack_tells_of_it(slack: FakeSlack, start: Start) -> None:

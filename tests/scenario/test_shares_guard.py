@@ -7,11 +7,11 @@ import pytest
 from bot.conversations import Mode
 from bot.models import DatabaseName
 from bot.services.collecting import GuardService
-from bot.services.jobs import Worker
+from bot.slack_app import App
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.scenario.asking import key_of
 from tests.scenario.conftest import Start, fill
-from tests.scenario.sharing import NEW, ORIGINAL, OTHER, edited, entities, holding, reply, settled, watch
+from tests.scenario.sharing import NEW, ORIGINAL, OTHER, edited, entities, holding, quick, reply, settled, watch
 
 HERE, THERE = GENERAL, "C0PRIVATE"
 
@@ -19,9 +19,7 @@ HERE, THERE = GENERAL, "C0PRIVATE"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed jobs come back at once."""
-    defaults = Worker.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
-    monkeypatch.setitem(defaults, "poll_s", 0.02)
+    quick(monkeypatch)
 
 
 async def test_what_is_new_is_added_without_a_word(slack: FakeSlack, start: Start) -> None:
@@ -98,9 +96,7 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL, sofa=OTHER)
     await watch(app, Mode.GUARD, "ads")
-    shared = await slack.upload(
-        slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited(), "c.jpg")
-    )
+    shared = await slack.upload(slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited(), "c.jpg"))
     answer = await reply(slack, shared)
     for part in ("1. a.png", "`sofa`", "2. c.jpg", "`bicycle`"):
         assert part in answer.everything
@@ -168,7 +164,7 @@ async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, 
     assert slack.reactions(shared) == ["warning"]
 
 
-async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> object:
+async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> App:
     """An image that was added in a private channel by its own guard."""
     app = await start()
     slack.add_channel(THERE, "secrets", kind="private", members=["U0INSIDER"])
@@ -185,12 +181,12 @@ async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> ob
 async def test_a_repost_of_what_is_private_is_not_given_away(slack: FakeSlack, start: Start) -> None:
     app = await private_original(slack, start, hints=False)
     repost = await slack.upload(edited())
-    await settled(slack, app)  # type: ignore[arg-type]
+    await settled(slack, app)
     assert slack.replies(repost.ts) == []
     # Where it is from, everybody may know.
     inside = await slack.upload(edited(), channel=THERE, user="U0INSIDER")
     assert "`secret_plan`" in (await reply(slack, inside)).everything
-    assert len(await entities(app, "ads")) == 2  # type: ignore[arg-type]
+    assert len(await entities(app, "ads")) == 2
 
 
 async def test_nor_is_it_by_standing_in_the_answer_to_another_repost(slack: FakeSlack, start: Start) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.conversations import Mode
 from handlers import shared_files
-from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.pictures import encoded, photo
 from tests.scenario.asking import GASKET, VALVE, action_ids
@@ -86,8 +86,8 @@ async def test_the_bot_alone_is_no_channel(slack: FakeSlack, start: Start) -> No
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, Mode.COLLECT, "parts")
-    share = {"type": "message", "subtype": "file_share", "channel": GENERAL, "ts": "1.000001", "user": "U0OTHERBOT"}
-    share |= {"files": [slack.host(GASKET).info], "channel_type": "channel"}
+    share: Json = {"type": "message", "subtype": "file_share", "channel": GENERAL, "channel_type": "channel"}
+    share |= {"ts": "1.000001", "user": "U0OTHERBOT", "files": [slack.host(GASKET).info]}
     await slack.event(share | {"bot_id": "B0OTHER"})
     await slack.event(share | {"bot_profile": {"id": "B0OTHER"}})
     await slack.event(share | {"user": slack.state.bot_user})

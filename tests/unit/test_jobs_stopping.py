@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -158,3 +159,16 @@ async def test_a_job_whose_end_can_t_be_kept_is_left_to_its_lease(
         worker.wake()
         await eventually(lambda: inbox.states() == ["done"])
     assert "what became of job 1 can't be kept" in caplog.text
+
+
+async def test_a_worker_enters_before_it_takes_up_anything(
+    inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox.left = 3
+    worker = worker_of(inbox, handler)
+    await put(inbox)
+    with caplog.at_level(logging.INFO):
+        async with running(worker):
+            await eventually(lambda: handler.done)
+    assert inbox.entered == [worker.owner]
+    assert "3 jobs of a process that died are taken up again" in caplog.text

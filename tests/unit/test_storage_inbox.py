@@ -13,6 +13,7 @@ import pytest
 from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
 from bot.models import WorkspaceId
 from bot.storage.inbox import SqlInbox
+from bot.storage.presence import Presence
 from bot.storage.sql import SqlStorage
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -45,8 +46,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(storage: SqlStorage, clock: Clock) -> SqlInbox:
-    return SqlInbox(storage._database, clock)
+def presence(tmp_path: Path) -> Presence:
+    return Presence(tmp_path / "workers")
+
+
+@pytest.fixture
+def inbox(storage: SqlStorage, presence: Presence, clock: Clock) -> SqlInbox:
+    return SqlInbox(storage._database, presence, clock)
 
 
 def share(number: int = 1, *files: str, workspace: WorkspaceId = TEAM) -> NewJob:
@@ -130,7 +136,7 @@ async def test_two_processes_that_claim_at_once_never_share_a_job(
 
     try:
         mine = (work(inbox, f"one-{number}") for number in range(3))
-        theirs = (work(SqlInbox(other._database, clock), f"two-{number}") for number in range(3))
+        theirs = (work(SqlInbox(other._database, Presence(tmp_path), clock), f"two-{number}") for number in range(3))
         await asyncio.gather(*mine, *theirs)
     finally:
         await other.close()

@@ -1,0 +1,71 @@
+"""The browser of these tests: one that is there, else one that is installed: ``python -m tests.browser.chromium``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.async_api import async_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+APPLICATIONS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+FLAGS = (
+    "--no-sandbox",  # refused to root, and in containers
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+async def program() -> str | None:
+    """Where a browser is; None if there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None) or next(filter(os.path.exists, APPLICATIONS), None)
+    if found:
+        return found
+    async with async_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if os.path.exists(own) else None  # noqa: ASYNC240, PTH110 - once, before the tests
+
+
+def install() -> None:
+    """Debian's package where we may, Playwright's own browser otherwise."""
+    if _is_debian() and shutil.which("apt-get") and os.geteuid() == 0:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "--quiet"], check=False, env=environment, stdout=subprocess.DEVNULL)
+        packages = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "chromium"]
+        # Without one, the page's icons are empty boxes.
+        done = subprocess.run([*packages, "fonts-noto-color-emoji"], check=False, env=environment, stdout=sys.stderr)
+        if done.returncode == 0:
+            return
+    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, stdout=sys.stderr)
+
+
+def _is_debian() -> bool:
+    """Ubuntu's package of that name only leads to a store."""
+    release = Path("/etc/os-release")
+    return release.exists() and "ID=debian" in release.read_text(encoding="utf-8").splitlines()
+
+
+def main() -> int:
+    """See that there is a browser."""
+    if asyncio.run(program()) is None:
+        sys.stderr.write("Installing a browser for the tests …\n")
+        install()
+    if asyncio.run(program()) is None:
+        sys.stderr.write("The browser tests need Chromium, and it could not be installed: install it, and try again.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

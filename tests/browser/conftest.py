@@ -1,0 +1,70 @@
+"""One demo for all of these tests, and a page of it for each; what they saw is kept in build/screenshots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright, expect
+
+from examples.demo.fetching import BUILD, ensure_stand_in
+from examples.demo.running import Demo, Plan, demo
+from examples.samples import ensure_samples
+from tests.browser import chromium
+from tests.browser.pages import ANSWER_WITHIN_MS, SlackPage
+from tests.fakes.web import WebServer, web_server
+
+SHOTS = BUILD / "screenshots"
+
+expect.set_options(timeout=ANSWER_WITHIN_MS)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def web() -> AsyncIterator[WebServer]:
+    """Somebody's web server with pictures."""
+    async with web_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn samples: nothing is fetched here."""
+    return ensure_samples(tmp_path_factory.mktemp("demo") / "samples", fetch=False).parent
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def running(samples: Path, web: WebServer) -> AsyncIterator[Demo]:
+    settings = {"VSEARCH_TRUSTED_HOSTS": f"127.0.0.1:{web.port}"}
+    plan = Plan(ensure_stand_in(), samples.parent, samples / "samples.csv", port=0, settings=settings)
+    async with demo(plan) as it:
+        yield it
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=await chromium.program(), args=list(chromium.FLAGS))
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def slack(running: Demo, browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[SlackPage]:
+    """The page, opened as the terminal says."""
+    context = await browser.new_context(viewport={"width": 1200, "height": 800})
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    await page.goto(running.stand_in.address)
+    slack = SlackPage(page, SHOTS)
+    await expect(slack.thread).to_be_visible()
+    yield slack
+    await slack.shoot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])
+    if await slack.modal.count():
+        # Modals are the stand-in's, not the page's: the next one would open with it.
+        await slack.close_modal()
+    await context.close()
+    assert not wrong

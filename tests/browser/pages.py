@@ -1,0 +1,103 @@
+"""The stand-in's page as a person uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from pathlib import Path
+
+from playwright.async_api import Locator, Page, expect
+
+ANSWER_WITHIN_MS = 10_000
+
+LOADED = "images => images.map(image => image.complete ? image.naturalWidth : 0)"
+
+
+class SlackPage:
+    """An open page."""
+
+    def __init__(self, page: Page, shots: Path) -> None:
+        self.page = page
+        self._shots = shots
+
+    @property
+    def thread(self) -> Locator:
+        return self.page.locator(".thread-pane")
+
+    @property
+    def modal(self) -> Locator:
+        return self.page.locator(".modal")
+
+    @property
+    def home(self) -> Locator:
+        return self.page.locator(".home")
+
+    @property
+    def said(self) -> Locator:
+        """The channel's messages, but for their threads."""
+        return self.page.locator(".main .messages .msg")
+
+    async def go_to(self, place: str) -> None:
+        """A channel, or the bot's home."""
+        await self.page.locator(".sidebar-item", has_text=re.compile(rf"\b{place}$")).click()
+
+    async def attach(self, file: Path, text: str = "") -> None:
+        await self.page.locator(".main input[type=file]").set_input_files(file)
+        await self.type(text)
+
+    async def type(self, text: str) -> None:
+        box = self.page.locator(".main .composer-input")
+        await box.fill(text)
+        await box.press("Enter")
+
+    async def command(self, text: str, answered: str) -> Locator:
+        """Type it, and wait for a new message with this text in it."""
+        return await self.awaited(answered, self.type(text))
+
+    async def press(self, within: Locator, button: str, answered: str) -> Locator:
+        """Press it, and wait for a new message with this text in it."""
+        return await self.awaited(answered, within.get_by_role("button", name=button, exact=True).click())
+
+    async def awaited(self, answered: str, act: Awaitable[None]) -> Locator:
+        messages = self.said.filter(has_text=answered)
+        before = await messages.count()
+        await act
+        answer = messages.nth(before)
+        await expect(answer).to_be_visible(timeout=ANSWER_WITHIN_MS)
+        return answer
+
+    async def open_thread(self, about: str) -> Locator:
+        """The thread of the last message with this text, once the bot has answered in it; the answer."""
+        await self.said.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
+        answer = self.thread.locator(".msg", has_text="APP").last
+        await expect(answer).to_be_visible()
+        return answer
+
+    async def widen_thread(self, by: int) -> None:
+        """Drag its edge."""
+        edge = await self.page.locator(".thread-resize-handle").bounding_box()
+        assert edge is not None
+        await self.page.mouse.move(edge["x"] + 2, edge["y"] + 200)
+        await self.page.mouse.down()
+        await self.page.mouse.move(edge["x"] + 2 - by, edge["y"] + 200)
+        await self.page.mouse.up()
+        await self.page.mouse.move(0, 0)
+
+    async def submit(self, button: str) -> None:
+        await self.modal.get_by_role("button", name=button, exact=True).click()
+
+    async def close_modal(self) -> None:
+        await self.modal.locator(".modal-x").click()
+        await expect(self.modal).to_have_count(0)
+
+    async def shoot(self, name: str) -> None:
+        self._shots.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=self._shots / f"{name}.png")
+
+
+async def widths(within: Locator) -> list[int]:
+    """The natural widths of the pictures of the bot's answers in it, once all are loaded."""
+    pictures = within.locator(".bk-accessory-img")
+    for picture in await pictures.all():
+        await expect(picture).to_have_js_property("complete", value=True)
+    return [int(width) for width in await pictures.evaluate_all(LOADED)]

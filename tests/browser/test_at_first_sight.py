@@ -1,0 +1,70 @@
+"""What somebody sees who has just started the demo; the first of these tests, since it takes the README's picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from examples.demo.running import Demo
+from tests.browser.conftest import SHOTS
+from tests.browser.pages import SlackPage, widths
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+SMALLEST = 40
+README_LIMIT = 300_000
+
+
+async def test_the_first_look_shows_an_answer_with_its_pictures(slack: SlackPage) -> None:
+    answer = slack.thread.locator(".msg", has_text="The 2 best matches")
+    await expect(answer).to_contain_text("label_tea")
+    await expect(answer).to_contain_text("edited copy: cropped, mirrored")
+    loaded = await widths(answer)
+    assert len(loaded) == 2
+    assert min(loaded) > SMALLEST
+    await slack.widen_thread(by=110)
+    await expect(slack.page.locator(".msg.highlighted")).to_have_count(0)
+    await slack.shoot("readme")
+    assert (SHOTS / "readme.png").stat().st_size < README_LIMIT
+
+
+async def test_a_part_that_was_photographed_again_is_found(slack: SlackPage) -> None:
+    answer = await slack.open_thread("Which board is it?")
+    await expect(answer).to_contain_text("board_vs_2026")
+    assert min(await widths(answer)) > SMALLEST
+
+
+async def test_a_picture_that_nobody_knows_is_said_to_be_unknown(slack: SlackPage) -> None:
+    await expect(await slack.open_thread("Do we have this one?")).to_contain_text("Nothing close in samples")
+
+
+async def test_what_was_collected_has_the_bots_reaction(slack: SlackPage) -> None:
+    await slack.go_to("catalogue")
+    await expect(slack.said.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
+    await expect(slack.said.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)
+
+
+async def test_an_edited_copy_is_reported_with_the_way_to_the_original(slack: SlackPage) -> None:
+    await slack.go_to("reposts")
+    answer = await slack.open_thread("My best one yet")
+    await expect(answer).to_contain_text("this_morning")
+    await expect(answer).to_contain_text("edited copy")
+    await expect(answer).to_contain_text("Lea Sato")
+    assert min(await widths(answer)) > SMALLEST
+    await answer.get_by_role("link", name="original message").click()
+    await expect(slack.page.locator(".msg.highlighted")).to_contain_text("Fog over the firs")
+
+
+async def test_it_can_be_read_on_a_phone(running: Demo, browser: Browser, samples: Path) -> None:
+    context = await browser.new_context(viewport={"width": 390, "height": 800})
+    page = SlackPage(await context.new_page(), SHOTS)
+    await page.page.goto(running.stand_in.address)
+    await expect(page.thread.locator(".msg", has_text="The 2 best matches")).to_be_in_viewport()
+    await page.shoot("phone_thread")
+    await page.thread.locator(".thread-x").click()
+    await expect(page.said.last).to_be_in_viewport()
+    await page.shoot("phone_channel")
+    assert await page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    await context.close()

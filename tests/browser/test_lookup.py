@@ -1,0 +1,73 @@
+"""A picture posted on the page, its answer in the thread, and the answer's buttons."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.browser.pages import SlackPage, widths
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+@pytest.fixture
+def pictures(samples: Path) -> Path:
+    """What the terminal says to try."""
+    return samples.parent / "try"
+
+
+async def posted(slack: SlackPage, file: Path, text: str) -> Locator:
+    """The bot's answer to a picture."""
+    await slack.attach(file, text)
+    return await slack.open_thread(text)
+
+
+async def test_a_posted_picture_is_answered_with_its_match(slack: SlackPage, pictures: Path) -> None:
+    answer = await posted(slack, pictures / "poster_on_a_blog.jpg", "seen on a blog")
+    await expect(answer).to_contain_text("poster_cape_north")
+    await expect(answer).to_contain_text("edited copy: cropped, mirrored")
+    await expect(answer).to_contain_text(re.compile(r"9\.\d/10"))
+    assert min(await widths(answer)) > 0
+
+
+async def test_more_shows_those_that_come_after(slack: SlackPage, pictures: Path) -> None:
+    answer = await posted(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
+    await expect(answer).to_contain_text("The 5 best of")
+    more = await slack.press(answer, "More", "Matches 6 to 10")
+    assert len(await widths(more)) == 5
+    assert min(await widths(more)) > 0
+    before = await slack.press(more, "Previous", "The 5 best of")
+    await expect(before).to_contain_text("gear_24t")
+
+
+async def test_another_database_can_be_searched_and_its_answer_shared(slack: SlackPage, pictures: Path) -> None:
+    answer = await posted(slack, pictures / "planet_flipped.jpg", "a planet")
+    await expect(answer).to_contain_text("scene_planet")
+    await answer.get_by_role("button", name="Search another database").click()
+    await expect(slack.modal.locator("select")).to_contain_text("reposts")
+    elsewhere = await slack.awaited("render", slack.submit("Search"))
+    await expect(elsewhere).to_contain_text("only visible to you")
+    await expect(elsewhere).to_contain_text("in reposts")
+    await expect(slack.modal).to_contain_text("Done")
+    await slack.close_modal()
+    await elsewhere.get_by_role("button", name="Share to channel").click()
+    shared = slack.page.locator(".msg", has_text="shared this").last
+    await expect(shared).to_contain_text("@You shared this")
+    await expect(shared).not_to_contain_text("only visible to you")
+
+
+async def test_a_posted_picture_can_be_added(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new_in_stock.png"
+    file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
+    answer = await posted(slack, file, "add this one")
+    await answer.get_by_role("button", name="Add this image").click()
+    name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
+    await expect(slack.modal.locator("select")).to_have_value("samples")
+    await name.fill("gear_on_bench")
+    added = await slack.awaited("gear_on_bench", slack.submit("Add"))
+    await expect(added).to_contain_text("samples")
+    await slack.close_modal()
+    await slack.command("/vsearch list in:samples prefix:gear_on", "gear_on_bench")

@@ -1,0 +1,124 @@
+"""``make run`` in a terminal: started, stopped with Ctrl-C, started again, and started afresh."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from examples.demo.fetching import ROOT
+from examples.demo.stand_in import Message, StandIn
+from examples.demo.workspace import CATALOGUE, LOOKUP, REPOSTS, YOU
+
+START_WITHIN_S = 60
+STOP_WITHIN_S = 10
+
+
+@asynccontextmanager
+async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
+    """The demo as a program, which Ctrl-C ends well."""
+    # Nothing is fetched here: the drawn samples are enough. None of the user's settings may reach it.
+    theirs = {"DATABASE_URL": "sqlite:////nowhere/at/all.db", "VSEARCH_MODEL_PATH": "/nowhere/model.onnx", "PORT": "1"}
+    environment = {**os.environ, **theirs, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "VSEARCH_DATA_DIR": str(data_dir)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "examples",
+        cwd=ROOT,
+        env={**environment, **more},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = ""
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            while "Ctrl-C stops it" not in said:
+                line = (await process.stdout.readline()).decode()
+                assert line, f"it ended too early:\n{said}"
+                said += line
+        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert found
+        async with aiohttp.ClientSession() as session:
+            yield StandIn(found[0], session)
+        process.send_signal(signal.SIGINT)
+        rest, _ = await asyncio.wait_for(process.communicate(), STOP_WITHIN_S)
+        assert process.returncode == 0
+        assert rest.decode().rstrip().endswith("what was said is kept.")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def everything(slack: StandIn) -> list[Message]:
+    return [message for channel in (CATALOGUE, LOOKUP, REPOSTS) for message in await slack.messages(channel)]
+
+
+def told(messages: list[Message]) -> list[tuple[object, ...]]:
+    """Who said what, shared what, and what was thought of it: all that does not tell when."""
+    return [
+        (
+            one["user"],
+            one["text"],
+            [file["name"] for file in one.get("files", ())],
+            bool(one.get("thread_ts")),
+            one.get("reactions"),
+            len(one.get("blocks", ())),
+        )
+        for one in messages
+    ]
+
+
+async def test_what_was_said_is_there_again_until_it_is_reset(tmp_path: Path) -> None:
+    async with make_run(tmp_path) as slack:
+        picture = (tmp_path / "demo" / "try" / "part_on_the_bench.jpg").read_bytes()
+        mine = await slack.share(LOOKUP, YOU, [("mine.jpg", picture)], "what is this?")
+        await slack.seen(LOOKUP, lambda one: one.get("thread_ts") == mine["ts"], 20)
+        before = await everything(slack)
+    async with make_run(tmp_path) as slack:
+        after = await everything(slack)
+        assert told(after) == told(before)
+        text = str(after)
+        for old in before:
+            assert old["ts"] not in text
+            assert old["ts"].replace(".", "") not in text
+        await pictures_load(slack, after)
+        await slack.command(LOOKUP, YOU, "search last")
+        found = await slack.seen(LOOKUP, lambda one: "gear_24t" in one["text"] and "ephemeral_to" in one, 20)
+        assert found["ephemeral_to"] == YOU
+        [original] = [one for one in after if one["text"] == "Fog over the firs"]
+        [report] = [one for one in after if "this_morning" in one["text"]]
+        assert f"/archives/{REPOSTS}/p{original['ts'].replace('.', '')}" in str(report["blocks"])
+    async with make_run(tmp_path, RESET="1") as slack:
+        assert "what is this?" not in {one["text"] for one in await everything(slack)}
+
+
+async def pictures_load(slack: StandIn, messages: list[Message]) -> None:
+    addresses = set(re.findall(r"http://127\.0\.0\.1:\d+/media/[^'\"\\ ]+", str(messages)))
+    files = [file for message in messages for file in message.get("files", ())]
+    addresses |= {file["permalink"] for file in files}
+    assert len(addresses) > 8
+    async with aiohttp.ClientSession() as session:
+        for address in addresses:
+            async with session.get(address) as response:
+                assert response.status == 200
+                assert response.content_type.startswith("image/")
+
+
+async def test_a_second_one_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    with (tmp_path / "demo.lock").open("w") as lock:
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(AssertionError, match="running already"):
+            async with make_run(tmp_path):
+                pass

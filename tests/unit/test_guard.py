@@ -1,0 +1,245 @@
+"""Around every listener: one request id, one sentence for any error, and nothing that was begun is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from bot import logs
+from bot.errors import BackendDown, InvalidInput, TryAgain
+from bot.metrics import NullMetrics
+from handlers import guard as guard_module
+from handlers.guard import BUSY, FAILED, SLACK_BUSY, STILL_AT_IT, Guard, errors_told, with_progress
+from tests.unit.test_failures import refusal
+
+SECRET = "xoxb-1234567890-very-secret"
+URL = "https://hooks.slack.com/commands/T1/2/geheim"
+
+log = logging.getLogger("handlers.test")
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the program's own log writes."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.TextFormatter())
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+class Told:
+    """Somebody who is told sentences."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sentences: list[str] = []
+        self._error = error
+
+    async def __call__(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+        if self._error:
+            raise self._error
+
+
+async def fail(error: Exception) -> None:
+    raise error
+
+
+class Counted(NullMetrics):
+    """Counts the back end's failures."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def backend_error(self, kind: str) -> None:
+        self.failures.append(kind)
+
+
+def ids(written: io.StringIO) -> list[str]:
+    return [line.split()[3] for line in written.getvalue().splitlines() if " handlers." in line]
+
+
+async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(written: io.StringIO) -> None:
+    async def listen(name: str) -> None:
+        log.info("%s begins", name)
+        await asyncio.sleep(0.001)
+        log.info("%s ends", name)
+
+    guarded = Guard().wrap(listen)
+    await asyncio.gather(guarded(name="one"), guarded(name="two"))
+    lines = [line for line in written.getvalue().splitlines() if "handlers.test" in line]
+    requests = {name: {line.split()[3] for line in lines if f"{name} " in line} for name in ("one", "two")}
+    assert len(requests["one"]) == len(requests["two"]) == 1
+    assert requests["one"] != requests["two"]
+    log.info("outside")
+    assert ids(written)[-1] == "-"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(f"failed with {SECRET}"),
+        refusal({"ok": False, "error": "invalid_auth", "token": SECRET}),
+        KeyError(),
+    ],
+)
+async def test_a_listener_never_raises_and_its_error_is_logged_without_secrets(
+    written: io.StringIO, error: Exception
+) -> None:
+    async def listen() -> None:
+        raise error
+
+    await Guard().wrap(listen)()
+    assert "ERROR" in written.getvalue()
+    assert SECRET not in written.getvalue()
+    assert len(set(ids(written))) == 1
+
+
+async def test_a_cancelled_listener_is_no_error() -> None:
+    guard = Guard()
+
+    async def listen() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await guard.wrap(listen)()
+    assert await guard.drain(1) == 0
+
+
+def test_a_delivery_is_new_once() -> None:
+    now = 0.0
+    guard = Guard(lambda: now)
+    assert guard.first_time("event", "message")
+    assert not guard.first_time("event")
+    assert not guard.first_time("other", "message")
+    assert not guard.first_time("other")
+    now = 61 * 60.0
+    assert guard.first_time("event")
+
+
+async def test_draining_waits_for_what_is_under_way(written: io.StringIO) -> None:
+    guard, go_on, done = Guard(), asyncio.Event(), []
+
+    async def listen() -> None:
+        await go_on.wait()
+        done.append(True)
+
+    task = asyncio.ensure_future(guard.wrap(listen)())
+    await asyncio.sleep(0)
+    assert await guard.drain(0.01) == 1
+    go_on.set()
+    assert await guard.drain(1) == 0
+    assert done
+    await task
+
+
+async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
+    guard, done = Guard(), []
+
+    async def listen() -> None:
+        await asyncio.sleep(0.001)
+        done.append(True)
+
+    task = asyncio.ensure_future(guard.wrap(listen)())
+    assert await guard.drain(1) == 0
+    assert done
+    await task
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (InvalidInput("Say it differently."), "Say it differently."),
+        (BackendDown("disk /dev/secret is on fire"), BUSY),
+        (TryAgain("Slack asks for patience", 5), SLACK_BUSY),
+        (refusal({"ok": False, "error": "internal_error"}), SLACK_BUSY),
+        (refusal("<html>", 503), SLACK_BUSY),
+        (refusal({"ok": False, "error": "invalid_arguments"}), FAILED),
+        (ZeroDivisionError(f"by {SECRET}"), FAILED),
+    ],
+)
+async def test_every_error_becomes_one_sentence(written: io.StringIO, error: Exception, sentence: str) -> None:
+    told, metrics = Told(), Counted()
+    async with errors_told(told, metrics):
+        await fail(error)
+    assert told.sentences == [sentence]
+    assert metrics.failures == (["BackendDown"] if isinstance(error, BackendDown) else [])
+    assert SECRET not in written.getvalue()
+
+
+async def test_what_goes_well_says_nothing() -> None:
+    told = Told()
+    async with errors_told(told, NullMetrics()):
+        pass
+    assert told.sentences == []
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(f"no answer from {URL}"), refusal({"ok": False, "error": "fatal_error", "url": URL})]
+)
+async def test_somebody_who_can_t_be_told_is_logged_and_no_more(written: io.StringIO, error: Exception) -> None:
+    told = Told(error)
+    async with errors_told(told, NullMetrics()):
+        await fail(InvalidInput("Say it differently."))
+    assert told.sentences == ["Say it differently."]
+    assert "could not be told" in written.getvalue()
+    assert "geheim" not in written.getvalue()
+
+
+async def test_slow_work_is_announced_once_and_quick_work_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 0.01)
+    told, announced = Told(), asyncio.Event()
+
+    async def tell(sentence: str) -> None:
+        await told(sentence)
+        announced.set()
+
+    async def slow() -> int:
+        await announced.wait()
+        return 7
+
+    assert await with_progress(slow(), tell) == 7
+    assert told.sentences == [STILL_AT_IT]
+
+    async def quick() -> int:
+        return 8
+
+    monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 1)
+    assert await with_progress(quick(), tell) == 8
+    assert len(told.sentences) == 1
+
+
+async def test_progress_that_can_t_be_told_spoils_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 0.001)
+
+    async def slow() -> int:
+        await asyncio.sleep(0.01)
+        return 7
+
+    assert await with_progress(slow(), Told(RuntimeError())) == 7
+
+
+async def test_work_ends_with_the_request_that_was_cancelled() -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(with_progress(endless(), Told()))
+    await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(ended.wait(), 1)

@@ -1,0 +1,140 @@
+"""Who died on a data directory: told at once, and nobody who lives is ever taken for dead."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.storage.inbox import SETTLES_S, SqlInbox
+from bot.storage.presence import Presence
+from bot.storage.sql import SqlStorage
+from tests.fakes.inbox import share
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, a lease is waited for")
+
+LEASE_S = 15.0
+NAME = "a host/with a slash:1:ff"
+ENTERS = """
+import sys
+from pathlib import Path
+from bot.storage.presence import Presence
+presence = Presence(Path(sys.argv[1]))
+presence.enter(sys.argv[2])
+print("here", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def living(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this name, which dies of SIGKILL at the end."""
+    process = subprocess.Popen([sys.executable, "-c", ENTERS, folder, name], stdin=-1, stdout=-1)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        yield process
+        process.kill()
+
+
+def test_nobody_who_lives_is_taken_for_dead(tmp_path: Path) -> None:
+    with living(tmp_path / "workers", NAME):
+        ours = Presence(tmp_path / "workers")
+        ours.enter("ours")
+        assert ours.dead() == ()
+        assert Presence(tmp_path / "workers").dead() == ()
+
+
+def test_the_killed_are_known_by_name_until_they_are_seen_to(tmp_path: Path) -> None:
+    with living(tmp_path, NAME):
+        pass
+    ours = Presence(tmp_path)
+    assert ours.dead() == (NAME,)
+    # One sees to it.
+    assert ours.dead() == Presence(tmp_path).dead() == ()
+    ours.leave(NAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_leaves_is_not_missed(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    presence.enter(NAME)
+    presence.leave(NAME)
+    presence.leave(NAME)
+    assert Presence(tmp_path).dead() == ()
+
+
+def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path: Path) -> None:
+    found: list[str] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        theirs = Presence(tmp_path)
+        while not stop.is_set():
+            dead = theirs.dead()
+            theirs.leave(*dead)
+            found.extend(dead)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    presence = Presence(tmp_path)
+    for number in range(200):
+        presence.enter(f"{number}")
+        # Whatever they found of it before it had its lock, from here on it lives.
+        found.clear()
+    stop.set()
+    thread.join()
+    assert {path.name for path in tmp_path.iterdir()} == {f"{number}" for number in range(200)}
+    assert Presence(tmp_path).dead() == ()
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_what_the_dead_held_is_due_at_once_and_counts_as_tried(storage: SqlStorage, tmp_path: Path) -> None:
+    clock, folder = Clock(), tmp_path / "workers"
+    inbox = SqlInbox(storage._database, Presence(folder), clock)
+    for number in range(4):
+        await inbox.put(share(number))
+    with living(folder, "dead"):
+        first, answering = await inbox.claim("dead", 2, LEASE_S)
+        assert await inbox.mark_answering(answering)
+        (alive,) = await inbox.claim("alive", 1, LEASE_S)
+        assert await inbox.enter("early") == 0
+    assert await inbox.enter("next") == 2
+    again = await inbox.claim("next", 10, LEASE_S)
+    assert [(job.files, job.attempts) for job in again] == [(first.files, 2), (("F3",), 1)]
+    assert not await inbox.mark_answering(first)
+    # Slack may still be taking in what the dead one sent last.
+    clock.now += timedelta(seconds=SETTLES_S)
+    assert [(job.id, job.answering) for job in await inbox.claim("next", 10, LEASE_S)] == [(answering.id, True)]
+    assert await inbox.mark_answering(alive)
+    assert await inbox.enter("third") == 0
+
+
+async def test_who_stops_in_order_leaves_nothing_behind(storage: SqlStorage, tmp_path: Path) -> None:
+    await storage.inbox.enter("one")
+    await storage.inbox.enter("two")
+    await asyncio.gather(storage.inbox.release("one"), storage.inbox.release("two"))
+    assert list((tmp_path / "workers").iterdir()) == []
