@@ -10,7 +10,19 @@ import time
 
 from bench.report import Row, missed, show
 
-NAMES = ("embedding", "adding", "search", "startup", "memory", "importing", "lookalikes", "quality", "answering", "acknowledging", "killing")
+NAMES = (
+    "embedding",
+    "adding",
+    "search",
+    "startup",
+    "memory",
+    "importing",
+    "lookalikes",
+    "quality",
+    "answering",
+    "acknowledging",
+    "killing",
+)
 
 
 def main(names: list[str]) -> int:

@@ -55,7 +55,9 @@ async def _over_http(data_dir: Path, folder: Path, pictures: Sequence[bytes]) ->
             bot_process.running("bare", folder / "nothing", bare_settings) as bare,
             bot_process.running("timed", notes, settings) as ours,
         ):
-            taken = await _load(slack, pictures, lambda body: slack.post(ours, body), lambda body: slack.post(bare, body))
+            taken = await _load(
+                slack, pictures, lambda body: slack.post(ours, body), lambda body: slack.post(bare, body)
+            )
             rows = _rows("HTTP", taken, slack, await _lost(slack, taken))
     written = bot_process.writes(notes)
     without = [seconds - written[message] for message, seconds in taken.ours.items()]

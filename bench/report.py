@@ -65,7 +65,9 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
 def _cells(row: Row) -> tuple[str, ...]:
     peer = f"{_number(row.peer)} {row.unit} {row.peer_name}" if row.peer is not None else row.peer_name
     ratio = f"{row.ratio:.2f} ×" if row.ratio is not None else ""
-    bar = f"{row.side} {row.limit:g}{' ×' if row.ratio is not None else f' {row.unit}'}" if row.limit else ""
+    bar = (
+        f"{row.side} {row.limit:g}{' ×' if row.ratio is not None else f' {row.unit}'}" if row.limit is not None else ""
+    )
     verdict = {None: "", True: "met", False: "MISSED"}[row.ok]
     return row.what, f"{_number(row.measured)} {row.unit}", peer, ratio, bar, verdict, row.note
 

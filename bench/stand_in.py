@@ -8,6 +8,7 @@ import hmac
 import itertools
 import json
 import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,7 +71,7 @@ class StandIn:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a bot needs to know of this Slack; the secret (HTTP) or the app's token (Socket Mode) is for the caller."""
+        """What a bot needs to know of this Slack; the secret (HTTP) or the app's token (Socket Mode) comes to it."""
         return {"SLACK_API_URL": f"{self._origin}/api/", "SLACK_BOT_TOKEN": BOT_TOKEN}
 
     def share(self, content: bytes) -> tuple[str, bytes]:
@@ -156,24 +157,21 @@ class StandIn:
         return web.json_response({"ok": False, "error": "unknown_method"} if answer is None else {"ok": True, **answer})
 
     async def _answer(self, method: str, given: Json) -> Json | None:
-        match method:
-            case "auth.test":
-                return dict(_WHO)
-            case "apps.connections.open":
-                return {"url": f"{self._origin.replace('http', 'ws', 1)}/link"}
-            case "conversations.info":
-                return {"channel": {"id": given["channel"], "is_channel": True, "is_private": False}}
-            case "chat.postMessage":
-                return await self._said(given)
-            case "files.getUploadURLExternal":
-                file = f"F{next(self._numbers):06d}"
-                return {"file_id": file, "upload_url": f"{self._origin}/upload/{file}"}
-            case "files.completeUploadExternal":
-                return {"files": [{"id": file["id"], "title": ""} for file in json.loads(given["files"])]}
-            case "files.info":
-                return {"file": self._described(given["file"], 0)}
-            case _:
-                return None
+        if method == "chat.postMessage":
+            return await self._said(given)
+        if method == "files.getUploadURLExternal":
+            file = f"F{next(self._numbers):06d}"
+            return {"file_id": file, "upload_url": f"{self._origin}/upload/{file}"}
+        simple: Mapping[str, Callable[[], Json]] = {
+            "auth.test": lambda: dict(_WHO),
+            "apps.connections.open": lambda: {"url": f"{self._origin.replace('http', 'ws', 1)}/link"},
+            "conversations.info": lambda: {
+                "channel": {"id": given["channel"], "is_channel": True, "is_private": False}
+            },
+            "files.completeUploadExternal": lambda: {"files": [{"id": f["id"]} for f in json.loads(given["files"])]},
+            "files.info": lambda: {"file": self._described(given["file"], 0)},
+        }
+        return simple[method]() if method in simple else None
 
     async def _said(self, given: Json) -> Json:
         moment = time.perf_counter()

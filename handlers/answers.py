@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from bot.blocks.notices import already_added_reply, delete_question, deleted_rep
 from bot.blocks.reply import Reply, small_print
 from bot.blocks.state import ListState, SearchState
 from bot.conversations import ChannelBinding
-from bot.errors import AlreadyAdded, BackendError, UnknownEntity, UserError
+from bot.errors import AlreadyAdded, BackendError, FetchRefused, UnknownEntity, UserError
 from bot.models import (
     ChannelKind,
     DatabaseInfo,
@@ -26,13 +27,17 @@ from bot.models import (
     Page,
     PageRequest,
     SlackOrigin,
+    WorkspaceId,
 )
 from bot.services.permissions import NotAllowed
 from handlers.asking import Asker
 from handlers.conversations import SlackPeople
 from handlers.desk import Desk
+from handlers.intake import deletion_job
 from handlers.keeping import named_after, permalink
+from handlers.payloads import Deletion
 from handlers.presenting import Reader
+from handlers.shared_files import GONE
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +97,7 @@ class Answers:
         picture, jpeg = await self._desk.finder.picture_and_jpeg(state, asker.client)
         name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
         try:
-            return await self._desk.adding.add(
+            added = await self._desk.adding.add(
                 key,
                 picture,
                 jpeg,
@@ -106,6 +111,18 @@ class Answers:
             there = await self._desk.catalogue.with_digest(key, picture.digest)
             seen = there is not None and await self._desk.presenter.visible(asker.alone, [there])
             return already_added_reply(key.name, there.entity if there is not None and seen else "")
+        if await self._was_deleted(asker.workspace, state):
+            with contextlib.suppress(UnknownEntity):
+                await self._desk.deleting.delete(key, added.entity, added.data_id)
+            raise FetchRefused(GONE)
+        return added
+
+    async def _was_deleted(self, workspace: WorkspaceId, state: SearchState) -> bool:
+        """Whether it was deleted in Slack meanwhile: what forgets it may have come before there was anything."""
+        gone = [Deletion(workspace, "", "", file=state.file)] if state.file else []
+        if state.channel and state.message:
+            gone.append(Deletion(workspace, "", "", channel=state.channel, message=state.message))
+        return any([await self._desk.inbox.knows(deletion_job(one)) for one in gone])
 
     async def _origin(self, asker: Asker, state: SearchState) -> SlackOrigin | None:
         if not state.file:

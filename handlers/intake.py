@@ -82,7 +82,7 @@ class Intake:
         if share := parse_share(body, self._bot_user):
             return _share(share)
         if deletion := parse_deletion(body):
-            return _deletion(deletion)
+            return deletion_job(deletion)
         if uninstall := parse_uninstall(body):
             return _uninstall(uninstall)
         return None
@@ -93,7 +93,8 @@ def _share(share: ImageShare) -> NewJob:
     return NewJob(JobKind.SHARE, share.workspace, share.enterprise, share.channel, share.ts, files, encode_share(share))
 
 
-def _deletion(deletion: Deletion) -> NewJob:
+def deletion_job(deletion: Deletion) -> NewJob:
+    """What is kept of a deletion."""
     # A file can be deleted once, and so can a message: what Slack repeats is known by that.
     message, file = deletion.message or ANY_CHANNEL, deletion.file or ANY_CHANNEL
     return NewJob(

@@ -159,6 +159,10 @@ class Inbox(Protocol):
         """An owner begins. What owners held that are known to have died is due now; how many jobs that are."""
         ...
 
+    async def knows(self, job: NewJob) -> bool:
+        """Whether all its files were put earlier, and not purged since."""
+        ...
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
         ...

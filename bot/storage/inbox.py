@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, case, delete, exists, func, insert, literal, select, update
 
 from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
 from bot.models import WorkspaceId
@@ -100,6 +100,12 @@ class SqlInbox:
 
         return await self._database.write(work)
 
+    async def knows(self, job: NewJob) -> bool:
+        """Whether all its files were put earlier, and not purged since."""
+        where = {"of": job.workspace, "among": job.channel, "at": job.message}
+        known = await self._database.read(lambda connection: set(connection.execute(_KNOWN_FILES, where).scalars()))
+        return known.issuperset(job.files)
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
 
@@ -159,7 +165,16 @@ class SqlInbox:
         for column, value in ((_files.file, file), (_files.channel, channel), (_files.message, message)):
             if value:
                 wanted.append(column == value)
-        await self._change(update(inbox_files).where(*wanted).values(withdrawn=True))
+        still_wanted = exists().where(_files.job_id == _jobs.id, _files.withdrawn.is_(False))
+        jobs = select(_files.job_id).where(*wanted)
+        # What was said with it goes with it.
+        emptied = update(inbox).where(_jobs.id.in_(jobs), _jobs.kind == JobKind.SHARE, ~still_wanted)
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
+            connection.execute(emptied.values(payload=""))
+
+        await self._database.write(work)
 
     async def is_wanted(self, job: int, file: str) -> bool:
         """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""

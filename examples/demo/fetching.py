@@ -146,9 +146,9 @@ def reason(output: str) -> str:
 
 
 def main() -> int:
-    """Fetch it, and say where it is."""
+    """Fetch it, or say why not."""
     try:
-        print(ensure_stand_in())
+        ensure_stand_in()
     except Failed as error:
         print(error, file=sys.stderr)
         return 1

@@ -47,7 +47,10 @@ def install() -> None:
         done = subprocess.run([*packages, "fonts-noto-color-emoji"], check=False, env=environment, stdout=sys.stderr)
         if done.returncode == 0:
             return
-    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, stdout=sys.stderr)
+    # Its libraries are the system's packages, which root alone may install.
+    libraries = ["--with-deps"] if os.geteuid() == 0 and shutil.which("apt-get") else []
+    command = [sys.executable, "-m", "playwright", "install", *libraries, "chromium"]
+    subprocess.run(command, check=False, stdout=sys.stderr)
 
 
 def _is_debian() -> bool:

@@ -1,7 +1,7 @@
 """A drill: people share pictures in three channels, and their bot is killed again and again at random moments.
 
-Lookup, collect and guard; shares that Slack delivers twice, under two events, with a mention; answers that Slack posts
-and then fails to confirm. In the end the bot may finish, and what came of each share is counted.
+Lookup, collect and guard; shares that Slack delivers twice, under two events, with a mention; if wanted, answers that
+Slack posts and then fails to confirm. In the end the bot may finish, and what came of each share is counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import random
 import signal
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,19 +22,19 @@ from bot.conversations import ChannelBinding, Mode
 from bot.models import DatabaseKey, DatabaseName, EntityId, ImageRecord, Note, PageRequest, WorkspaceId
 from tests.fakes.slack import FakeSlack, Message
 from tests.pictures import encoded, photo
-from tests.scenario.program import free_port, program
+from tests.scenario.program import Program, free_port, program
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 CHANNELS = {Mode.LOOKUP: "C0LOOKUP", Mode.COLLECT: "C0COLLECT", Mode.GUARD: "C0GUARD"}
 KNOWN = 3
 """Pictures that the database of the lookups has from the start."""
 
-WINDOW_S = 1.2
+WINDOW_S = 0.8
 """Within so many seconds of a life shares come, and the end does."""
 
 DIES_STARTING = 0.2
-LOSES_ANSWER = 0.1
-FINISHES_WITHIN_S = 120.0
+FINISHES_WITHIN_S = 400.0
+"""Each kill counts as an attempt, and after the fourth that fails the next is 300 s away."""
 
 
 @dataclass
@@ -55,13 +56,32 @@ class Shared:
     message: Message
 
 
+def jobs(data_dir: Path, condition: str) -> int:
+    """How many jobs of the inbox are so."""
+    connection = sqlite3.connect(data_dir / "vsearch.db")
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM inbox WHERE {condition}").fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def finished(data_dir: Path, bot: Program) -> None:
+    """Until its inbox is empty."""
+    while jobs(data_dir, "state NOT IN ('done', 'failed')"):
+        assert bot.process.returncode is None, bot.errors
+        await asyncio.sleep(0.02)
+
+
 class Drill:
     """One bot, one Slack, one data directory."""
 
-    def __init__(self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int) -> None:
+    def __init__(
+        self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, loses_answers: float = 0
+    ) -> None:
         self._slack = slack
         self._data_dir = data_dir
         self._chance = random.Random(seed)
+        self._loses_answers = loses_answers
         self._shared: list[Shared] = []
         self._url = f"http://127.0.0.1:{free_port()}"
         way = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
@@ -88,11 +108,11 @@ class Drill:
             await self._live(due)
         await self._finish(shares - len(self._shared))
         async with self._services() as services:
-            outcome = Outcome(len(self._shared), kills, self._interrupted())
+            outcome = Outcome(len(self._shared), kills, jobs(self._data_dir, "attempts > 1"))
             outcome.faults += [fault async for fault in self._faults(services)]
         return outcome
 
-    def _services(self):
+    def _services(self) -> AbstractAsyncContextManager[Services]:
         return build_services(Settings(data_dir=self._data_dir))
 
     def _key(self, mode: Mode) -> DatabaseKey:
@@ -129,7 +149,7 @@ class Drill:
         earlier = [shared.seed for shared in self._shared if shared.mode is Mode.GUARD]
         if mode is Mode.GUARD and earlier and self._chance.random() < 0.4:
             seed = self._chance.choice(earlier)
-        if self._chance.random() < LOSES_ANSWER:
+        if self._chance.random() < self._loses_answers:
             self._slack.lose_next_answer("chat.postMessage")
         message = await self._slack.upload(
             _picture(seed),
@@ -145,25 +165,12 @@ class Drill:
             await bot.listens(self._url)
             for _ in range(shares):
                 await self._share()
-            while self._way._tasks or self._waiting():
-                assert bot.process.returncode is None, bot.errors
-                await asyncio.sleep(0.05)
+            while self._way._tasks:
+                await asyncio.wait(self._way._tasks)
+            await finished(self._data_dir, bot)
             assert await bot.end() == 0, bot.errors
 
-    def _waiting(self) -> int:
-        return self._count("state NOT IN ('done', 'failed')")
-
-    def _interrupted(self) -> int:
-        return self._count("attempts > 1")
-
-    def _count(self, condition: str) -> int:
-        connection = sqlite3.connect(self._data_dir / "vsearch.db")
-        try:
-            return int(connection.execute(f"SELECT count(*) FROM inbox WHERE {condition}").fetchone()[0])
-        finally:
-            connection.close()
-
-    async def _faults(self, services: Services):
+    async def _faults(self, services: Services) -> AsyncIterator[str]:
         kept = {mode: await self._records(services, mode) for mode in CHANNELS}
         for mode, records in kept.items():
             listed = await services.visual.list_images(self._key(mode), PageRequest(limit=1000))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,8 +66,8 @@ async def held(
         yield begun, go_on
 
 
-async def collecting(start: Start, **environment: str) -> App:
-    app = await start(**environment)
+async def collecting(start: Start) -> App:
+    app = await start()
     await fill(app, "parts")
     await watch(app, Mode.COLLECT, "parts")
     return app
@@ -136,6 +134,25 @@ async def test_during_the_add_it_does_not_stay(
         await take(slack, shared)
         asyncio.get_running_loop().call_later(0.05, go_on.set)
         await settled(slack, app)
+    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+
+
+@ways
+async def test_during_an_add_by_command_it_does_not_stay(
+    slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: Take
+) -> None:
+    app = await collecting(start)
+    await watch(app, Mode.OFF)
+    shared = await slack.upload(slack.host(VALVE, "valve.png"))
+    await settled(slack, app)
+    async with held(monkeypatch, AddService, "add_all") as (begun, go_on):
+        await slack.command("add last in:parts")
+        await begun.wait()
+        await take(slack, shared)
+        await waiting(app, 0)
+        go_on.set()
+        told = await slack.wait_for_answer()
+    assert "deleted" in told.text
     assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
 
 
@@ -257,44 +274,3 @@ async def test_somebody_who_deletes_what_the_bot_uploaded_deletes_no_image(slack
     assert await entities(app) == ["valve_0042"]
     answer = await reply(slack, await slack.upload(VALVE))
     assert answer.blocks[1]["accessory"]["slack_file"]["id"] == in_slack(slack)[0] != upload
-
-
-async def test_an_edit_of_a_message_takes_nothing_away(slack: FakeSlack, start: Start) -> None:
-    app = await collecting(start)
-    shared = await slack.upload(slack.host(VALVE, "valve.png"))
-    await slack.wait_for_reaction(shared)
-    await slack.edit_message(shared, "a better word")
-    await settled(slack, app)
-    assert await entities(app) == ["valve"]
-
-
-def age(folder: Path, days: int) -> None:
-    """Let everything have been added so many days ago."""
-    connection = sqlite3.connect(folder / "vsearch.db")
-    past = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    assert connection.execute("UPDATE images SET created_at = ?", (past,)).rowcount
-    connection.commit()
-    connection.close()
-
-
-async def test_images_are_forgotten_by_age_with_all_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
-    async with running(slack, tmp_path) as app:
-        await fill(app, "parts")
-        await watch(app, Mode.COLLECT, "parts")
-        await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "valve.heic")))
-        await reply(slack, await slack.upload(VALVE, mention=True))
-        assert len(in_slack(slack)) == 1
-    age(tmp_path, 31)
-    async with running(slack, tmp_path, VSEARCH_RETENTION_DAYS="32"):
-        await slack.acknowledged(5)
-        assert len(on_disk(tmp_path)) == 1
-    async with running(slack, tmp_path, VSEARCH_RETENTION_DAYS="30") as app:
-        await slack.wait_for_call("files.delete")
-        await settled(slack, app)
-        assert (await holding(app), on_disk(tmp_path), in_slack(slack)) == ([], [], [])
-
-
-async def test_what_is_young_stays(slack: FakeSlack, start: Start) -> None:
-    app = await collecting(start, VSEARCH_RETENTION_DAYS="1")
-    await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "valve.png")))
-    assert await entities(app) == ["valve"]

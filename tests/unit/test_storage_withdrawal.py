@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,3 +121,33 @@ async def test_nothing_is_withdrawn_by_half_an_address(
 async def test_what_the_inbox_does_not_know_is_not_wanted(storage: SqlStorage, job: Job) -> None:
     assert not await storage.inbox.is_wanted(job.id, "F9")
     assert not await storage.inbox.is_wanted(job.id + 1, "F1")
+
+
+async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
+    deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
+    assert not await storage.inbox.knows(deletion)
+    await storage.inbox.put(deletion)
+    for inbox in (storage.inbox, other.inbox):
+        assert await inbox.knows(deletion)
+        for unknown in (replace(deletion, files=("F1", "F2")), replace(deletion, workspace=OTHER_TEAM)):
+            assert not await inbox.knows(unknown)
+    [taken] = await storage.inbox.claim("one", 1, 15)
+    await storage.inbox.finish(taken)
+    assert await storage.inbox.knows(deletion)
+    await storage.inbox.purge(datetime(2100, 1, 1, tzinfo=UTC))
+    assert not await storage.inbox.knows(deletion)
+
+
+async def test_what_was_said_goes_with_the_last_file_of_its_message(
+    storage: SqlStorage, job: Job, tmp_path: Path
+) -> None:
+    del job
+
+    def payloads() -> list[str]:
+        with closing(sqlite3.connect(tmp_path / "vsearch.db")) as connection:
+            return [row[0] for row in connection.execute("SELECT payload FROM inbox")]
+
+    await storage.inbox.withdraw(TEAM, file="F1")
+    assert payloads() == ["{}"]
+    await storage.inbox.withdraw(TEAM, file="F2")
+    assert payloads() == [""]

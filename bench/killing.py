@@ -1,0 +1,35 @@
+"""kill -9 at random moments while people share pictures: what is lost or doubled. Over HTTP, and in Socket Mode."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.report import Row
+from tests.fakes.slack import FakeSlack
+from tests.scenario.killing import Drill
+
+SHARES, KILLS = 200, 20
+LOSES_ANSWERS = 0.05
+"""Of the shares, while Slack posts an answer and then says that it failed."""
+SEED = 20
+
+
+async def run() -> list[Row]:
+    """Both ways, with the same dice."""
+    return [*await _drill("HTTP", over_http=True), *await _drill("Socket Mode", over_http=False)]
+
+
+async def _drill(how: str, *, over_http: bool) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
+        async with FakeSlack() as slack:
+            drill = Drill(slack, Path(folder) / "data", over_http=over_http, seed=SEED, loses_answers=LOSES_ANSWERS)
+            outcome = await drill.run(SHARES, KILLS)
+            refused = slack.failures
+    print(f"killing, {how}: {outcome.shares} shares, {outcome.kills} kills, {outcome.interrupted} jobs begun again")
+    for fault in (*outcome.faults, *refused):
+        print(f"killing, {how}: {fault}")
+    return [
+        Row(f"{KILLS} kills, {SHARES} shares, {how}: lost or doubled", len(outcome.faults), "faults", limit=0),
+        Row(f"{KILLS} kills, {SHARES} shares, {how}: refused by Slack", len(refused), "calls", limit=0),
+    ]

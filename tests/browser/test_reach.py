@@ -1,0 +1,56 @@
+"""Who reaches the stand-in: this machine alone, where the system allows that, and never other sites' pages."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from examples.demo import hosting
+from examples.demo.fetching import ensure_stand_in
+from examples.demo.isolation import own_network
+from examples.demo.workspace import LOOKUP, YOU
+
+LISTENING = "0A"
+
+
+def listened_on(port: int) -> set[str]:
+    """The local addresses, in hexadecimal, at which somebody listens on this port."""
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    places = [row[1].split(":") for row in rows if row[3] == LISTENING]
+    return {address for address, at in places if int(at, 16) == port}
+
+
+async def test_in_a_network_of_its_own_it_is_reached_by_loopback_alone(tmp_path: Path) -> None:
+    network = own_network()
+    if network is None:
+        pytest.skip("this system gives it none")
+    async with hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=network) as stand_in:
+        await stand_in.say(LOOKUP, YOU, "hello")
+        port = int(stand_in.address.rpartition(":")[2])
+        assert listened_on(port) == {f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}"}
+
+
+async def test_without_one_it_works_too(tmp_path: Path) -> None:
+    async with hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in:
+        await stand_in.say(LOOKUP, YOU, "hello")
+        assert [message["text"] for message in await stand_in.messages(LOOKUP)] == ["hello"]
+
+
+async def test_other_sites_pages_are_refused(tmp_path: Path) -> None:
+    async with (
+        hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in,
+        aiohttp.ClientSession() as session,
+    ):
+        for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "rebound.example"}):
+            async with session.get(f"{stand_in.address}/_control/state", headers=headers) as response:
+                assert response.status == 403
+
+
+async def test_a_port_that_is_taken_is_left_for_the_next() -> None:
+    with hosting.listening(0) as first:
+        port = first.getsockname()[1]
+        with hosting.listening(port) as second:
+            assert second.getsockname()[1] > port

@@ -1,0 +1,66 @@
+"""What the demo fetches, by which pins, and what it says when it can't."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from examples.demo.errors import Failed
+from examples.demo.fetching import LOCK, Package, manifests, package_for, reason
+
+
+@pytest.fixture
+def lock() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(LOCK.read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [
+        ("linux", "x86_64", "local-slack-linux-x64"),
+        ("linux", "aarch64", "local-slack-linux-arm64"),
+        ("darwin", "arm64", "local-slack-darwin-arm64"),
+        ("darwin", "x86_64", "local-slack-darwin-x64"),
+        ("win32", "AMD64", "local-slack-windows-x64"),
+    ],
+)
+def test_five_platforms_have_a_stand_in(lock: dict[str, Any], system: str, machine: str, name: str) -> None:
+    package = package_for(system, machine, lock)
+    assert package.name == name
+    assert package.version == "0.1.8"
+
+
+def test_another_platform_is_told_what_works_there(lock: dict[str, Any]) -> None:
+    with pytest.raises(Failed, match=r"does not run on linux riscv64; with your own Slack's tokens"):
+        package_for("linux", "riscv64", lock)
+
+
+def test_a_pinned_hash_reaches_npm_and_no_address_does(lock: dict[str, Any]) -> None:
+    package = package_for("linux", "x86_64", lock)
+    assert package.integrity.startswith("sha512-")
+    written = json.dumps(manifests(package))
+    assert package.integrity in written
+    assert "http" not in written
+    assert "resolved" not in LOCK.read_text(encoding="utf-8")
+
+
+def test_a_package_without_a_hash_is_held_to_its_version() -> None:
+    entry = manifests(Package("one", "1.2.3"))["package-lock.json"]["packages"]["node_modules/one"]
+    assert entry == {"version": "1.2.3"}
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("npm error code ENOTFOUND\nnpm error syscall getaddrinfo", "the package registry can't be reached."),
+        ("npm error code EINTEGRITY\nnpm error sha512 …", "what came is not what is pinned in"),
+        ("npm error code E404\nnpm error 404 Not Found - GET https://r/x\n", "404 Not Found - GET"),
+        ("ERROR: Could not find a version", "Could not find a version"),
+        ("", "no reason was given."),
+    ],
+)
+def test_a_failure_is_told_in_a_sentence(output: str, told: str) -> None:
+    assert reason(output).startswith(told)
