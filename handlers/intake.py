@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -68,7 +69,7 @@ class Intake:
         kept = await self._inbox.put(job)
         log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
         if kept:
-            self._wake()
+            asyncio.get_running_loop().call_later(0.005, self._wake)
 
     async def _remember(self, workspace: WorkspaceId, enterprise: str) -> None:
         """Of an organisation that installed the app as a whole, only deliveries tell which workspaces it has."""
