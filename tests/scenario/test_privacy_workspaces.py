@@ -73,9 +73,11 @@ async def test_what_one_adds_the_other_does_not_have(slack: FakeSlack, bot: WebB
     await slack.wait_for_reaction(await slack.upload(slack.host(ORIGINAL, "valve.png", team=ONE), channel=C_ONE))
     # To the other one, the same picture is new.
     shared = await slack.upload(slack.host(ORIGINAL, "theirs.png", team=TWO), channel=C_TWO)
-    async with asyncio.timeout(10):
-        while await images(bot, TWO) != ["theirs"]:
-            await asyncio.sleep(0.01)
+    catalogue = bot.app.services.storage.catalogue
+    for _ in range(1000):
+        if await catalogue.from_message(WorkspaceId(TWO), C_TWO, shared.ts):
+            break
+        await asyncio.sleep(0.01)
     repost = await slack.upload(slack.host(ORIGINAL, "again.png", team=TWO), channel=C_TWO)
     answer = await reply(slack, repost)
     assert "`theirs`" in answer.everything
