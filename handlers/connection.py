@@ -22,6 +22,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BackendError, TryAgain
+from bot.logs import request_scope
 from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
 from handlers.clients import Clients, web_client
@@ -141,7 +142,7 @@ async def socket_mode(
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         # Counted too, since the acknowledgement is sent after the listener has begun.
-        with guard.counted():
+        with guard.counted(), request_scope():
             started = time.time()
             await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
             counted.acknowledged(request.type if request.type in DELIVERIES else "other", time.time() - started)
