@@ -25,8 +25,18 @@ KNOWN = 100
 SIDE = 1600
 
 
+_made: list[Path] = []
+"""Each run makes one, and ``synthetic`` takes it away."""
+
+
 async def database() -> Path:
     """A data directory with one database of ``SIZE`` images."""
+    if not _made:
+        _made.append(await _database())
+    return _made[0]
+
+
+async def _database() -> Path:
     data = await asyncio.to_thread(synthetic.filled, SIZE - KNOWN)
     async with build_services(Settings(data_dir=data.data_dir)) as services:
         for number, path in enumerate(specimens.enlarged(SIDE, KNOWN)):

@@ -34,6 +34,9 @@ WORKSPACES_REMEMBERED = 10_000
 WORKSPACES_REMEMBERED_S = 60
 """Another process may have forgotten one since, which has installed the app again."""
 
+ACKNOWLEDGED_WITHIN_S = 0.005
+"""The worker is woken this much later, or its first steps would hold up the acknowledgement that is on its way out."""
+
 ANY_CHANNEL = "-"
 """Of jobs that are about no channel; the database refuses nulls in keys."""
 
@@ -69,7 +72,7 @@ class Intake:
         kept = await self._inbox.put(job)
         log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
         if kept:
-            asyncio.get_running_loop().call_later(0.005, self._wake)
+            asyncio.get_running_loop().call_later(ACKNOWLEDGED_WITHIN_S, self._wake)
 
     async def _remember(self, workspace: WorkspaceId, enterprise: str) -> None:
         """Of an organisation that installed the app as a whole, only deliveries tell which workspaces it has."""

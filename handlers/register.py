@@ -43,9 +43,10 @@ def register(
 ) -> None:
     """Attach everything to a Bolt app."""
     app.use(intake.keep)
-    app.command(COMMAND)(guard.wrap(commands.on_command))
-    app.event(MENTION)(guard.wrap(mentions.on_mention))
+    # First, since Bolt asks each listener in turn, and most of what is delivered are messages.
     app.event(MESSAGE)(guard.wrap(mentions.on_mention))
+    app.event(MENTION)(guard.wrap(mentions.on_mention))
+    app.command(COMMAND)(guard.wrap(commands.on_command))
     app.event(HOME)(guard.wrap(home.on_opened))
     app.event(_ANY)(_ignore)
     app.action(_ANY)(guard.wrap(actions.on_action))

@@ -41,15 +41,15 @@ def web_app(
     inbox: Inbox,
 ) -> ASGIApp:
     """All that is served. ``checks`` are what the bot depends on, by name; one that raises is not well."""
-    routes = [
+    # Asked in turn; Slack waits for the first.
+    routes = [] if slack is None else [Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"])]
+    routes += [
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", Readiness(checks).answer, methods=["GET"]),
         Route("/metrics", Scrape(metrics, inbox).answer, methods=["GET"]),
     ]
     if media is not None:
         routes.append(Route("/media/{token}", PictureEndpoint(media, pictures, catalogue).answer, methods=["GET"]))
-    if slack is not None:
-        routes.append(Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"]))
     if install is not None:
         routes.append(Route("/slack/install", install, methods=["GET"]))
     if oauth_redirect is not None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from bot.models import ChannelKind, WorkspaceId
 from handlers.payloads.events import ImageShare
 from handlers.payloads.files import FileState, SharedFile, byte_count
 from handlers.payloads.reading import items, mapping, text, texts
 from handlers.payloads.withdrawals import Deletion, Uninstall
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def encode_share(share: ImageShare) -> str:
@@ -81,7 +84,12 @@ def decode_uninstall(kept: str) -> Uninstall | None:
 
 def _encode(value: ImageShare | Deletion | Uninstall) -> str:
     # ASCII: databases refuse some of the characters that people can type.
-    return json.dumps(asdict(value), separators=(",", ":"))
+    return json.dumps(value, default=_fields, separators=(",", ":"))
+
+
+def _fields(value: DataclassInstance) -> Mapping[str, Any]:
+    # Slack waits for this one: asdict would copy all that is in there, several times as slowly.
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _decode(kept: str) -> Mapping[str, Any]:
