@@ -11,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.ids import ActionId
 from bot.blocks.notices import watching_reply
-from bot.blocks.reply import notice
 from bot.blocks.state import STALE, EntityState, FormState, ListState, NameState, SearchState
 from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics
@@ -61,20 +60,8 @@ class ActionListener:
         request = parse_action(body)
         if request is None:
             return
-        asker = Asker(
-            request.workspace,
-            request.user,
-            client,
-            request.channel,
-            request.channel_kind,
-            request.response_url,
-            request.thread_ts,
-        )
-
-        async def tell(sentence: str) -> None:
-            await asker.tell(notice(sentence))
-
-        async with errors_told(tell, self._metrics):
+        asker = Asker.of(request, client)
+        async with errors_told(asker.say, self._metrics):
             if request.user_workspace not in {"", request.workspace}:
                 # From a Slack Connect channel: what is theirs to see was shown to the whole channel.
                 raise UserError(NOT_YOURS)
@@ -85,11 +72,7 @@ class ActionListener:
 
     async def _more(self, request: ActionRequest, asker: Asker) -> None:
         state = SearchState.decode(request.value)
-
-        async def tell(sentence: str) -> None:
-            await asker.tell(notice(sentence))
-
-        reply = await with_progress(self._answers.search(asker, asker.alone, [state]), tell)
+        reply = await with_progress(self._answers.search(asker, asker.alone, [state]), asker.say)
         # What only they see turns its page; in what all see, others may still be at the first.
         await asker.tell(reply, replace=request.is_ephemeral)
 

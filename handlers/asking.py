@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.reply import Reply
+from bot.blocks.reply import Reply, notice
 from bot.conversations import Audience
 from bot.models import ChannelKind, WorkspaceId
 from handlers import delivery
 from handlers.failures import UNREACHABLE, cant_speak, is_unclear
+from handlers.interactions import ActionRequest, ShortcutRequest
 from handlers.presenting import Reader
 
 
@@ -36,6 +38,23 @@ class Asker:
     def everyone(self) -> Reader:
         """All who read the channel."""
         return Reader(Audience(self.workspace, self.channel, self.kind), self.client)
+
+    @classmethod
+    def of(cls, request: ActionRequest | ShortcutRequest, client: AsyncWebClient) -> Self:
+        """Whoever pressed a button or chose a shortcut, where they did."""
+        return cls(
+            request.workspace,
+            request.user,
+            client,
+            request.channel,
+            request.channel_kind,
+            request.response_url,
+            request.thread_ts,
+        )
+
+    async def say(self, sentence: str) -> None:
+        """One sentence to them alone. Raises SlackApiError."""
+        await self.tell(notice(sentence))
 
     async def tell(self, reply: Reply, *, replace: bool = False) -> None:
         """Answer to them alone: by the response URL, else in the channel, else directly. Raises SlackApiError."""

@@ -19,7 +19,7 @@ from bot.blocks.notices import (
     status_reply,
     watching_reply,
 )
-from bot.blocks.reply import Reply, notice
+from bot.blocks.reply import Reply
 from bot.blocks.state import SearchState
 from bot.conversations import ChannelBinding, Mode
 from bot.errors import InvalidInput, UserError
@@ -56,13 +56,9 @@ class CommandListener:
 
     async def carry_out(self, asker: Asker, text: str, trigger_id: str = "") -> None:
         """Understand a command and answer it."""
-
-        async def tell(sentence: str) -> None:
-            await asker.tell(notice(sentence))
-
-        async with errors_told(tell, self._metrics):
+        async with errors_told(asker.say, self._metrics):
             try:
-                reply = await with_progress(self._answer(asker, grammar.parse(text), trigger_id), tell)
+                reply = await with_progress(self._answer(asker, grammar.parse(text), trigger_id), asker.say)
             except NoDatabase:
                 reply = no_database_reply(asker.channel)
             if reply is not None:

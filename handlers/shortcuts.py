@@ -11,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.ids import ShortcutId
 from bot.blocks.limits import shorten
 from bot.blocks.notices import no_database_reply
-from bot.blocks.reply import notice
 from bot.blocks.state import SearchState
 from bot.errors import InvalidInput
 from bot.metrics import Metrics
@@ -19,7 +18,7 @@ from bot.services.lookup import NoDatabase, SeveralDatabases
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.forms import Forms
-from handlers.guard import Tell, errors_told, with_progress
+from handlers.guard import errors_told, with_progress
 from handlers.interactions import ShortcutRequest, parse_shortcut
 from handlers.sharing import NAME_CARRIED, SHARE_LIMIT
 
@@ -41,20 +40,8 @@ class ShortcutListener:
         request = parse_shortcut(body)
         if request is None:
             return
-        asker = Asker(
-            request.workspace,
-            request.user,
-            client,
-            request.channel,
-            request.channel_kind,
-            request.response_url,
-            request.thread_ts,
-        )
-
-        async def tell(sentence: str) -> None:
-            await asker.tell(notice(sentence))
-
-        async with errors_told(tell, self._metrics):
+        asker = Asker.of(request, client)
+        async with errors_told(asker.say, self._metrics):
             if request.callback_id == ShortcutId.SEARCH_BY_IMAGE:
                 await self._forms.open_search(asker, request.trigger_id)
                 return
@@ -65,9 +52,9 @@ class ShortcutListener:
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(asker, request.trigger_id, _states(request, ""))
                 return
-            await self._find(request, asker, tell)
+            await self._find(request, asker)
 
-    async def _find(self, request: ShortcutRequest, asker: Asker, tell: Tell) -> None:
+    async def _find(self, request: ShortcutRequest, asker: Asker) -> None:
         try:
             key = await self._answers.database(asker, None)
         except NoDatabase:
@@ -77,7 +64,7 @@ class ShortcutListener:
             await self._forms.open_another_database(asker, request.trigger_id, _states(request, ""))
         else:
             search = self._answers.search(asker, asker.alone, _states(request, key.name))
-            await asker.tell(await with_progress(search, tell))
+            await asker.tell(await with_progress(search, asker.say))
 
 
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:
