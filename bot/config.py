@@ -231,7 +231,8 @@ class Settings:
             ("SLACK_APP_TOKEN", self.slack_app_token, "xapp-"),
         ):
             if token and not token.startswith(prefix):
-                yield f"{name} must be a token that begins with {prefix}."
+                # Quoted, or the log's and the errors' redaction takes the prefix for a token.
+                yield f"{name} must be a token that begins with “{prefix}”."
 
     def _half_installations(self) -> Iterator[str]:
         """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""

@@ -82,7 +82,7 @@ def host(raw: str) -> str:
 
 
 def base_url(raw: str) -> str:
-    """an http or https address that ends with its path"""  # noqa: D403, D400 - becomes part of a sentence
+    """an address that begins with https:// or http://, without ? or #"""  # noqa: D403, D400 - becomes part of a sentence
     parts = urlsplit(api_url(raw))
     if parts.query or parts.fragment or parts.username is not None or "?" in raw or "#" in raw:
         raise ValueError(raw)

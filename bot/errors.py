@@ -12,6 +12,7 @@
     │   ├── ModelMismatch      the database was filled with another model
     │   ├── PictureRefused     not a picture, damaged, or beyond a limit
     │   ├── FetchRefused       the address can't be reached or isn't allowed
+    │   │   └── FetchFailed    not just now
     │   ├── CannotListen       start-up: the port is taken, or isn't ours
     │   └── further ones where they arise: NotAllowed, NoDatabase, SeveralDatabases, LinkRefused, LinkExpired
     ├── BackendError           the search back end failed; the text is for the log
@@ -42,10 +43,11 @@ class InvalidInput(UserError):
 class UnknownDatabase(UserError):
     """No such database in this workspace."""
 
-    def __init__(self, name: str, did_you_mean: str | None = None) -> None:
+    def __init__(self, name: str, did_you_mean: str | None = None, advice: str = "") -> None:
         hint = f" Did you mean “{did_you_mean}”?" if did_you_mean else ""
-        super().__init__(f"There is no database “{name}” here.{hint}")
+        super().__init__(f"There is no database “{name}” here.{hint}{advice}")
         self.name = name
+        self.did_you_mean = did_you_mean
 
 
 class DatabaseExists(UserError):
@@ -85,6 +87,10 @@ class PictureRefused(UserError):
 
 class FetchRefused(UserError):
     """An address that can't be reached, or that this bot may not reach."""
+
+
+class FetchFailed(FetchRefused):
+    """The other end is busy or broken just now; later it may give the picture."""
 
 
 class CannotListen(UserError):

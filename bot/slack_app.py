@@ -247,9 +247,9 @@ async def _upkeep(settings: Settings, services: Services, clients: Clients, uplo
     """Inside, what is too old is forgotten now and then."""
 
     async def tidy() -> None:
-        for workspace in await services.storage.catalogue.workspaces():
+        for workspace, enterprise in await services.storage.catalogue.connected():
             with contextlib.suppress(TryAgain):
-                if client := await clients.client(workspace, ""):
+                if client := await clients.client(workspace, enterprise):
                     await uploads.sweep(workspace, client)
 
     upkeep = Upkeep(services.forgetting, services.storage.inbox, settings.retention_days, tidy=tidy)

@@ -84,7 +84,7 @@ class ActionListener:
 
     async def _share(self, request: ActionRequest, asker: Asker) -> None:
         state = replace(SearchState.decode(request.value), offset=0)
-        kind = await self._answers.people(asker).kind(asker.channel, asker.kind)
+        kind = await self._answers.people(asker).audience(asker.channel, asker.kind)
         sharer = replace(asker, kind=kind)
         reply = await self._answers.search(sharer, sharer.everyone, [state], shared_by=asker.user)
         await sharer.tell_everyone(reply)

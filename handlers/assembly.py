@@ -60,7 +60,7 @@ def attach(app: AsyncApp, desk: Desk, tools: Tools, wake: Callable[[], None], bo
         tools.guard,
         intake=Intake(tools.storage.inbox, tools.storage.catalogue, wake, bot_user),
         commands=commands,
-        mentions=MentionListener(commands, tools.guard),
+        mentions=MentionListener(commands, desk.acquaintance, tools.guard),
         actions=ActionListener(desk, answers, forms, home, tools.metrics),
         views=ViewListener(desk, answers, home, tools.metrics),
         shortcuts=ShortcutListener(answers, forms, tools.metrics),

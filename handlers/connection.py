@@ -46,6 +46,9 @@ OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to s
 
 _UNREACHABLE = "Slack can't be reached at {url}: check the network and SLACK_API_URL."
 _BROKEN = "{url} doesn't answer as Slack does: check SLACK_API_URL, and start again when Slack is well."
+_COPY_AGAIN = "copy it again from the app's settings"
+_INSTALL_AGAIN = "install the app into the workspace again, and copy the new token"
+_NO_LONGER = frozenset({"account_inactive", "token_revoked", "token_expired", "missing_scope"})
 _NOT_NOW = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
 
 
@@ -172,7 +175,8 @@ async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted:
         # A number is the status of a page that is not Slack's.
         if code.isdecimal() or code in _NOT_NOW:
             raise SlackUnavailable(_BROKEN.format(url=client.base_url)) from error
-        raise SlackUnavailable(f"Slack refused {setting} ({code}): copy it again from the app's settings.") from error
+        advice = _INSTALL_AGAIN if code in _NO_LONGER else _COPY_AGAIN
+        raise SlackUnavailable(f"Slack refused {setting} ({code}): {advice}.") from error
     except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
         raise SlackUnavailable(_UNREACHABLE.format(url=client.base_url)) from error
     if not isinstance(answer.data, dict) or not answer.data.get(wanted):

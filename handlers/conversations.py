@@ -73,6 +73,17 @@ class SlackPeople:
             return known
         return found or known
 
+    async def audience(self, channel: str, known: ChannelKind) -> ChannelKind:
+        """As ``kind``, for what all of a channel will see: where Slack doesn't say, outsiders may be among them."""
+        try:
+            found = await _remembered(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
+        except SlackApiError as error:
+            # A stand-in that has no such method has no Slack Connect either.
+            return known if code_of(error) == "unknown_method" else ChannelKind.SHARED
+        except UNREACHABLE:
+            return ChannelKind.SHARED
+        return found or known
+
     async def can_read(self, channel: str, user: str) -> bool:
         """Whether the person is in the channel. Raises what the client raises."""
         key = (self._workspace, channel)

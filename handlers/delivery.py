@@ -16,8 +16,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.degrade import without_pictures
 from bot.blocks.limits import Block
 from bot.blocks.reply import Reply
-from bot.errors import UserError
-from handlers.failures import UNREACHABLE, code_of
+from bot.errors import TryAgain, UserError
+from handlers.failures import UNREACHABLE, code_of, not_now
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
 async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str) -> bool:
     """Whether an answer that ends a block's id with this marker is in the thread, among what was said ``since``.
 
-    No, where we may not look.
+    No, where we may not look. Raises TryAgain where Slack can't tell now.
     """
     cursor = ""
     try:
@@ -105,9 +105,13 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 break
-    except UNREACHABLE as error:
+    except SlackApiError as error:
+        if later := not_now(error):
+            raise later from error
         # Rather twice than not at all.
-        log.warning("the thread could not be read (%s): answering, perhaps again", type(error).__name__)
+        log.warning("the thread may not be read (%s): answering, perhaps again", code_of(error))
+    except UNREACHABLE as error:
+        raise TryAgain("the thread can't be read now") from error
     return False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from bot.blocks.wording import count_images
 from bot.conversations import Job, JobKind
 from bot.models import WorkspaceId
 from bot.services.forgetting import ForgetService
@@ -67,7 +68,7 @@ class JobRunner:
             gone = await self._forgetting.message(deletion.workspace, deletion.channel, deletion.message)
         if not gone:
             return
-        log.info("forgot %d images that were deleted in Slack", gone)
+        log.info("forgot %s: deleted in Slack", count_images(gone))
         if client := await self._clients.client(job.workspace, job.enterprise):
             await self._uploads.sweep(job.workspace, client)
 

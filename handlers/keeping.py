@@ -24,7 +24,7 @@ from handlers.grammar.words import plain
 from handlers.payloads import ImageShare, SharedFile
 from handlers.presenting import Presenter, Reader
 from handlers.shared_files import PictureReader, SharedFiles
-from handlers.sharing import SHARE_LIMIT, Share, Unresolved
+from handlers.sharing import SHARE_LIMIT, Share, Unresolved, patience
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,8 @@ class Keeper:
         said = share.said
         if not isinstance(file, SharedFile):
             raise UserError(file.problem)
-        picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
+        with patience(share.job):
+            picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
         entity = share.modifiers.entity or named_after(file.name, file.id)
         image = NewImage(picture, jpeg, entity, _note(share), added_by=said.user, source_name=file.name)
         origin = SlackOrigin(file.id, said.channel, said.ts, link, share.kind)

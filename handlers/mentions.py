@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.models import ChannelKind
 from handlers.asking import Asker
 from handlers.commands import CommandListener
+from handlers.conversations import Acquaintance
 from handlers.grammar import mention_command
 from handlers.guard import Guard
 from handlers.payloads import Mention, parse_mention
@@ -18,8 +19,9 @@ from handlers.payloads import Mention, parse_mention
 class MentionListener:
     """What a mention starts; one with an image is a share, and comes from the inbox."""
 
-    def __init__(self, commands: CommandListener, guard: Guard) -> None:
+    def __init__(self, commands: CommandListener, acquaintance: Acquaintance, guard: Guard) -> None:
         self._commands = commands
+        self._acquaintance = acquaintance
         self._guard = guard
 
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
@@ -28,12 +30,17 @@ class MentionListener:
         where = (mention.workspace, mention.channel, mention.ts) if mention else ()
         if mention is None or not self._guard.first_time(("event", mention.event_id), where):
             return
-        if not _is_ours(mention):
+        if not await self._is_ours(mention, client):
             return
         asker = Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
         await self._commands.carry_out(asker, mention_command(mention.text, ""))
 
-
-def _is_ours(mention: Mention) -> bool:
-    """Whether the speaker is of our workspace: in a Slack Connect channel others may read along, but not ask."""
-    return mention.kind is not ChannelKind.SHARED or mention.user_workspace == mention.workspace
+    async def _is_ours(self, mention: Mention, client: AsyncWebClient) -> bool:
+        """Whether the speaker is of our workspace: where channels are shared, others may read along, but not ask."""
+        if mention.user_workspace == mention.workspace:
+            return True
+        if mention.kind is ChannelKind.SHARED or not mention.user_workspace:
+            return mention.kind is not ChannelKind.SHARED
+        # Of channels that workspaces of one organisation share, events don't say so.
+        people = self._acquaintance.of(mention.workspace, client)
+        return await people.kind(mention.channel, ChannelKind.SHARED) is not ChannelKind.SHARED

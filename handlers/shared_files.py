@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from slack_sdk.errors import SlackApiError
@@ -79,15 +80,17 @@ class SharedFiles:
     async def resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile:
         """The file with all that is needed to fetch it. Raises FetchRefused, TryAgain."""
         for delay in (*STUB_DELAYS_S, None):
+            if file.state is FileState.STUB:
+                file = await _ask(file, client)
             if file.state is FileState.GONE:
                 raise FetchRefused(GONE)
             if file.state is FileState.READY:
                 return file
-            if delay is None:
-                break
-            file = await _ask(file, client)
-            if file.state is FileState.STUB:
+            if delay is not None:
                 await self._sleep(delay)
+        if file.url:
+            # Without a type, the bytes decide.
+            return replace(file, state=FileState.READY)
         raise FetchRefused(STILL_PROCESSING)
 
 

@@ -30,7 +30,7 @@ from handlers.keeping import Keeper
 from handlers.payloads import ImageShare, SharedFile, decode_share
 from handlers.presenting import Presenter, Reader
 from handlers.shared_files import PictureReader, SharedFiles
-from handlers.sharing import SHARE_LIMIT, Share, Unresolved
+from handlers.sharing import SHARE_LIMIT, Share, Unresolved, patience
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class ShareRunner:
         minimum = share.modifiers.minimum if share.modifiers.minimum is not None else share.binding.minimum
         if minimum is None:
             minimum = DEFAULT_MINIMUM
-        pictures = [(file.name, partial(self._read, file, share.client)) for file in share.files]
+        pictures = [(file.name, partial(self._read, file, share)) for file in share.files]
         looked = await self._lookup.look_up(key, pictures, limit=MOST_MATCHES, minimum=minimum)
         # What never claimed to be an image and turned out not to be one is no business of ours.
         told = [
@@ -190,10 +190,11 @@ class ShareRunner:
         except FetchRefused as error:
             return Unresolved(file.id, file.name, str(error))
 
-    async def _read(self, file: SharedFile | Unresolved, client: AsyncWebClient) -> Picture:
+    async def _read(self, file: SharedFile | Unresolved, share: Share) -> Picture:
         if isinstance(file, Unresolved):
             raise FetchRefused(file.problem)
-        return await self._files.read(file, client.token or "", self._pictures.picture)
+        with patience(share.job):
+            return await self._files.read(file, share.client.token or "", self._pictures.picture)
 
     async def _whisper(self, client: AsyncWebClient, said: ImageShare, sentence: str) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -9,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.limits import shorten
 from bot.blocks.state import SearchState
 from bot.conversations import Audience, ChannelBinding, Job
+from bot.errors import FetchFailed, TryAgain
 from bot.models import ChannelKind, DatabaseKey
 from handlers.grammar import Modifiers
 from handlers.payloads import ImageShare, SharedFile
@@ -17,6 +20,21 @@ NAME_CARRIED = 80
 
 SHARE_LIMIT = 5
 """Matches in an answer that nobody asked for by name: enough to see, not enough to fill the screen."""
+
+
+PATIENT_ATTEMPTS = 2
+"""So often a file that can't be fetched just now is left for later; then the person is told."""
+
+
+@contextmanager
+def patience(job: Job) -> Iterator[None]:
+    """Turn what may go well later into TryAgain, at a job's first attempts."""
+    try:
+        yield
+    except FetchFailed as error:
+        if job.attempts > PATIENT_ATTEMPTS:
+            raise
+        raise TryAgain(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

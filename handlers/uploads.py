@@ -14,7 +14,7 @@ from bot.errors import BackendError
 from bot.images.thumbnails import Stored
 from bot.models import ImageRecord, WorkspaceId
 from bot.storage.base import Thumbnails
-from handlers.failures import UNREACHABLE, code_of
+from handlers.failures import UNREACHABLE, code_of, not_now
 
 log = logging.getLogger(__name__)
 
@@ -90,13 +90,11 @@ class Uploads:
     async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
         """Delete from Slack what shows pictures that no database of the workspace has any more."""
         while unused := await self._thumbnails.unused(workspace, SWEPT_AT_ONCE):
-            for file in unused.values():
-                try:
-                    await client.files_delete(file=file)
-                except UNREACHABLE as error:
-                    # It may be gone already; otherwise it stays a file that only the bot sees.
-                    log.info("files.delete: %s", type(error).__name__)
-            await self._thumbnails.remove(workspace, unused)
+            done = [digest for digest, file in unused.items() if await _is_deleted(client, file)]
+            await self._thumbnails.remove(workspace, done)
+            if len(done) < len(unused):
+                log.info("%d uploads are deleted from Slack later", len(unused) - len(done))
+                return
 
     async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
         """The file's id; empty if it can't be shown, at least not yet."""
@@ -120,3 +118,15 @@ class Uploads:
             if delay is not None:
                 await self._sleep(delay)
         return False
+
+
+async def _is_deleted(client: AsyncWebClient, file: str) -> bool:
+    """Delete an upload; False if it is to be tried again."""
+    try:
+        await client.files_delete(file=file)
+    except SlackApiError as error:
+        # What Slack refuses for good is gone already, or none of ours.
+        return not_now(error) is None
+    except UNREACHABLE:
+        return False
+    return True

@@ -171,7 +171,7 @@ class ViewListener:
             asker = replace(asker, channel=conversation, response_url=response_url)
         if not asker.channel:
             return asker
-        return replace(asker, kind=await self._answers.people(asker).kind(asker.channel, asker.kind))
+        return replace(asker, kind=await self._answers.people(asker).audience(asker.channel, asker.kind))
 
     async def _another_database(self, submitted: Submitted) -> None:
         database = fields.database_field(submitted.form)

@@ -101,7 +101,8 @@ def several_databases_reply(databases: Sequence[DatabaseInfo], channel: str = ""
     known = f" ({_names(databases)})" if databases else ""
     return told(
         f"I know several image databases{known} and can't tell which is meant here."
-        " `/vsearch &lt;image URL&gt; in:&lt;database&gt;` searches the one that you name.",
+        " `/vsearch search last in:&lt;database&gt;` looks the newest picture up;"
+        " in a direct message or a mention, write `in:&lt;database&gt;` beside the picture.",
         *([buttons(choices, BlockId.BUTTONS)] if choices else []),
     )
 

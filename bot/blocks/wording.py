@@ -78,6 +78,9 @@ def person(user: str) -> str:
 
 def place(channel: str) -> str:
     """A link to a channel by id, or words."""
+    if channel.startswith("D"):
+        # A direct message has no name to link to.
+        return "direct messages with me"
     return f"<#{channel}>" if _CHANNEL.fullmatch(channel) else "this channel"
 
 

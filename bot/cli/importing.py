@@ -55,9 +55,9 @@ def import_pictures(
 async def _database(desk: Desk, named: str | None, *, create: bool) -> DatabaseKey:
     try:
         return await desk.database(named)
-    except UnknownDatabase:
+    except UnknownDatabase as error:
         if not create or named is None:
-            raise
+            raise UnknownDatabase(error.name, error.did_you_mean, " With --create, it is made.") from None
     return (await desk.services.databases.create(DatabaseKey(desk.workspace, DatabaseName(named)))).key
 
 

@@ -78,7 +78,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "vsearch"
-        show_error(f"{error.format_message().rstrip('.')}. See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
+        said = error.format_message().rstrip(".")
+        end = "" if said.endswith("?") else "."
+        show_error(f"{said}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
         return ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - the last place that can turn one into a sentence
         if debug:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import httpx
 
-from bot.errors import FetchRefused
+from bot.errors import FetchFailed, FetchRefused
 from bot.images import formats
 
 HEADERS = {
@@ -44,16 +44,16 @@ async def one_sentence(server: Server, timeout_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(timeout_s):
             yield
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise FetchRefused(f"{name} took longer than {timeout_s:g} seconds: try again later, or {advice}.") from error
+        raise FetchFailed(f"{name} took longer than {timeout_s:g} seconds: try again later, or {advice}.") from error
     except httpx.ConnectError as error:
         if any(isinstance(cause, ssl.SSLError) for cause in causes(error)):
             raise FetchRefused(f"{name} offers no secure connection that can be trusted: {advice}.") from error
-        raise FetchRefused(f"{name} didn't answer: try again later, or {advice}.") from error
+        raise FetchFailed(f"{name} didn't answer: try again later, or {advice}.") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
         # Its text may repeat a header, and with it a token.
         raise FetchRefused(f"{name} was asked for an address that can't be used: {advice}.") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise FetchRefused(f"{name} broke the connection off: try again, or {advice}.") from error
+        raise FetchFailed(f"{name} broke the connection off: try again, or {advice}.") from error
 
 
 @cache
@@ -65,7 +65,7 @@ def certificates() -> ssl.SSLContext:
 async def body(response: httpx.Response, server: Server, max_bytes: int) -> bytes:
     """The content of a good answer, never more than the cap in memory. Raises FetchRefused."""
     if response.status_code != HTTPStatus.OK:
-        raise FetchRefused(_status(response.status_code, server))
+        raise _status(response.status_code, server)
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise FetchRefused(f"{server.name} sends only compressed files: {server.advice}.")
     declared = response.headers.get("content-length", "")
@@ -87,12 +87,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         step = step.__cause__ or step.__context__
 
 
-def _status(code: int, server: Server) -> str:
+def _status(code: int, server: Server) -> FetchRefused:
     name, advice = server.name, server.advice
     if code in _GONE:
-        return f"{name} has no picture at that address ({code}): check the address, or {advice}."
+        return FetchRefused(f"{name} has no picture at that address ({code}): check the address, or {advice}.")
     if code in _CLOSED:
-        return f"{name} shows that picture only to people it knows ({code}): {advice}."
+        return FetchRefused(f"{name} shows that picture only to people it knows ({code}): {advice}.")
     if code in _BUSY or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"{name} is busy or broken ({code}): try again later, or {advice}."
-    return f"{name} didn't give the picture ({code}): {advice}."
+        return FetchFailed(f"{name} is busy or broken ({code}): try again later, or {advice}.")
+    return FetchRefused(f"{name} didn't give the picture ({code}): {advice}.")

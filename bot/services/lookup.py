@@ -63,6 +63,12 @@ async def choose_database(
     return databases[0].key
 
 
+async def undecided(catalogue: Catalogue, workspace: WorkspaceId) -> NoDatabase | SeveralDatabases:
+    """What to say where a database has to be named."""
+    databases = await catalogue.databases(workspace)
+    return SeveralDatabases(databases) if databases else NoDatabase()
+
+
 class LookupService:
     """One use case: pictures from anywhere to what is known of them."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.conversations import ChannelBinding, Mode
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
-from bot.services.lookup import choose_database
+from bot.services.lookup import choose_database, undecided
 from bot.services.search import checked_minimum
 from bot.storage.base import Catalogue, ChannelBindings
 
@@ -54,8 +54,11 @@ class WatchService:
         return await self._bindings.claim_offer(workspace, channel)
 
     async def database_of(self, binding: ChannelBinding) -> DatabaseKey:
-        """The channel's own database, or the workspace's only one.
+        """The channel's own database, or the workspace's only one: but for what adds, when its own was deleted.
 
         Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
+        if binding.database is None and binding.mode in {Mode.COLLECT, Mode.GUARD}:
+            # Nobody said that its images may go anywhere else.
+            raise await undecided(self._catalogue, binding.workspace)
         return await choose_database(self._catalogue, binding.workspace, binding.database)

@@ -38,6 +38,10 @@ class Catalogue(Protocol):
         """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
         ...
 
+    async def connected(self) -> tuple[tuple[WorkspaceId, str], ...]:
+        """The workspaces that were connected, each with its Enterprise Grid organisation (empty: none)."""
+        ...
+
     async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
         """The workspaces of an Enterprise Grid organisation that were connected."""
         ...

@@ -88,6 +88,12 @@ class SqlCatalogue:
 
         return await self._database.read(work)
 
+    async def connected(self) -> tuple[tuple[WorkspaceId, str], ...]:
+        """The workspaces that were connected, each with its Enterprise Grid organisation (empty: none)."""
+        query = select(workspaces.c.id, workspaces.c.enterprise).order_by(workspaces.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return tuple((WorkspaceId(row.id), row.enterprise) for row in rows)
+
     async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
         """The workspaces of an Enterprise Grid organisation that were connected."""
 

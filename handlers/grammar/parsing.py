@@ -34,7 +34,18 @@ _COMMAND = Piece("/vsearch")
 
 _MODES = (Mode.LOOKUP, Mode.COLLECT, Mode.GUARD)
 
-_SAME = {"find": "search", "remove": "delete", "database": "db", "databases": "db", "?": "help"}
+_SAME = {
+    "find": "search",
+    "remove": "delete",
+    "database": "db",
+    "databases": "db",
+    "?": "help",
+    # Said to the bot directly, or with a mention.
+    "hello": "help",
+    "hi": "help",
+    "hey": "help",
+    "thanks": "help",
+}
 """Verbs that mean another."""
 
 _MEANT = {
@@ -69,7 +80,7 @@ def parse(text: str) -> Command:
         return OpenForm()
     words = tuple(piece.text for piece in pieces if not piece.name and not piece.is_address)
     verb = words[0].lower() if words else "search"
-    verb = _SAME.get(verb, verb)
+    verb = _SAME.get(verb.rstrip("!?.,") or verb, verb)
     if verb == "help":
         return Help()
     _refuse_malformed(pieces)
@@ -205,6 +216,8 @@ def _watch(said: _Said) -> Watch:
     if word and word not in _MODES:
         raise InvalidInput(_unknown_mode(word))
     _refuse_more("watch", replace(said, words=said.words[1:]))
+    if word == Mode.COLLECT and "min" in given:
+        raise InvalidInput("`watch collect` adds every image, so it takes no `min:`; `watch guard` does.")
     return Watch(
         Mode(word) if word else None,
         values.database(given["in"]) if "in" in given else None,

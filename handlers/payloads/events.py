@@ -10,7 +10,7 @@ from bot.models import ChannelKind, WorkspaceId
 from handlers.payloads.files import SharedFile, parse_file
 from handlers.payloads.reading import authorization, enterprise_of, items, kind_of, mapping, text, workspace_of
 
-_SHARES = frozenset({"file_share", "thread_broadcast"})
+_SHARES = frozenset({None, "file_share", "thread_broadcast"})
 """Subtypes of messages that may bring new files; all others repeat, change or delete."""
 
 _SLACKBOT = "USLACKBOT"
@@ -78,7 +78,8 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
     """A share of files by a person; None for every other event, edits and bots' own included."""
     event = mapping(body.get("event"))
     bots = _bots(body, bot_user)
-    if event.get("type") == "message" and text(event.get("subtype")) not in _SHARES:
+    subtype = event.get("subtype")
+    if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARES):
         return None
     found, files = _Message.of(body, event, bots), images_of(event.get("files"))
     if found is None or not files:
@@ -102,7 +103,8 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
 def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None:
     """A mention of the bot, or a word to it directly, that brings no image; with one, it is a share."""
     event = mapping(body.get("event"))
-    directly = event.get("type") == "message" and event.get("channel_type") == "im" and not event.get("subtype")
+    in_private = event.get("channel_type") == "im" or text(event.get("channel")).startswith("D")
+    directly = event.get("type") == "message" and in_private and not event.get("subtype")
     if not (directly or event.get("type") == "app_mention") or images_of(event.get("files")):
         return None
     found = _Message.of(body, event, _bots(body, bot_user))

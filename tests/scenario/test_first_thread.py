@@ -23,6 +23,7 @@ from tests.fakes.slack import FakeSlack, Message
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.fakes.slack.server import GENERAL, SOMEONE
 from tests.pictures import encoded, photo
+from tests.scenario.asking import idle
 from tests.scenario.conftest import PictureServer, Start, fill
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
@@ -38,6 +39,7 @@ async def settled(slack: FakeSlack, app: App, events: int) -> None:
     """Wait until so many events are acknowledged and what they began is done."""
     await slack.acknowledged(events)
     assert await app.guard.drain(10) == 0
+    await idle(app)
 
 
 async def test_a_shared_picture_is_answered_in_its_thread(slack: FakeSlack, start: Start) -> None:

@@ -73,13 +73,24 @@ async def test_the_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
 async def test_the_command_answers_where_the_bot_is_not(slack: FakeSlack, start: Start, readers: str) -> None:
-    slack.add_channel("C0AWAY", "away", private=True, bot_is_member=False)
+    slack.add_channel("C0AWAY", "away", private=readers == "me", bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("", channel="C0AWAY")
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "readers": readers})
     answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
     assert (answer.channel, answer.to) == ("C0AWAY", SOMEONE if readers == "me" else "")
+
+
+async def test_of_a_private_channel_without_the_bot_nobody_knows_who_reads_it(slack: FakeSlack, start: Start) -> None:
+    slack.add_channel("C0AWAY", "away", private=True, bot_is_member=False)
+    await fill(await start(), "parts", valve_0042=VALVE)
+    await slack.command("", channel="C0AWAY")
+    form = await slack.wait_for_view(FORM)
+    await slack.submit(form, {"files": VALVE, "readers": "channel"})
+    answer = await slack.wait_for(lambda m: m.channel == "C0AWAY" and not m.to)
+    assert "Nothing close" in answer.everything
+    assert "valve_0042" not in answer.everything
 
 
 async def test_mistakes_stand_at_their_fields(slack: FakeSlack, start: Start) -> None:

@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.reply import Reply, notice, section
+from bot.errors import TryAgain
 from handlers import delivery
 from handlers.clients import web_client
 from handlers.delivery import Unclear
@@ -223,3 +224,11 @@ async def test_a_trigger_is_not_let_run_out(slack: FakeSlack, client: AsyncWebCl
     with pytest.raises(SlackApiError, match="ratelimited"):
         await client.views_open(trigger_id="1", view={})
     assert len(slack.calls("views.open")) == 1
+
+
+async def test_a_thread_that_slack_can_t_show_now_is_looked_into_later(
+    slack: FakeSlack, client: AsyncWebClient
+) -> None:
+    slack.refuse_next("conversations.replies", "internal_error")
+    with pytest.raises(TryAgain):
+        await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")

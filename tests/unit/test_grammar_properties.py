@@ -110,8 +110,9 @@ def commands(draw: st.DrawFn) -> tuple[str, Command]:
             expected = DeleteEntity(named, chosen)
         case "watch":
             mode, least = draw(st.sampled_from([Mode.LOOKUP, Mode.COLLECT, Mode.GUARD])), draw(score)
-            parts += [mode, draw(modifier("min", draw(decimal(least))))]
-            expected = Watch(mode, chosen, least)
+            # What adds every image has no use for a least score.
+            parts += [mode] if mode is Mode.COLLECT else [mode, draw(modifier("min", draw(decimal(least))))]
+            expected = Watch(mode, chosen, None if mode is Mode.COLLECT else least)
         case _:
             named_database = draw(database)
             words.append(named_database)

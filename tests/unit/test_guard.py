@@ -243,3 +243,11 @@ async def test_work_ends_with_the_request_that_was_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(ended.wait(), 1)
+
+
+def test_what_has_no_name_is_new_each_time() -> None:
+    guard = Guard()
+    assert guard.first_time(("event", ""), ())
+    assert guard.first_time(("event", ""), ())
+    assert guard.first_time(("event", "Ev1"))
+    assert not guard.first_time(("event", "Ev1"))

@@ -106,13 +106,16 @@ def test_other_messages_are_not_addressed_to_the_bot(text: str) -> None:
     assert not shared(share(text=text), "U0LOCAL").mentioned
 
 
+def test_files_without_a_subtype_are_shared_too() -> None:
+    assert shared(share(subtype=None), "U0LOCAL").files
+
+
 @pytest.mark.parametrize(
     "payload",
     [
         {},
         {"event": None},
         share(None),
-        share(subtype=None),
         share(subtype="message_changed"),
         share(subtype="bot_message"),
         share(subtype=["file_share"]),

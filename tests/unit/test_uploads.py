@@ -206,3 +206,14 @@ async def test_uploads_of_images_that_no_database_has_are_deleted_from_slack(hou
     assert len(house.slack.calls("files.delete")) == 2
     await house.uploads.sweep(house.workspace, house.client)
     assert len(house.slack.calls("files.delete")) == 2
+
+
+async def test_an_upload_that_slack_would_not_delete_now_is_deleted_later(house: House) -> None:
+    picture = image(1)
+    await house.files(picture)
+    assert len(house.left) == 1
+    house.slack.refuse_next("files.delete", "internal_error")
+    await house.uploads.sweep(house.workspace, house.client)
+    assert len(house.left) == 1
+    await house.uploads.sweep(house.workspace, house.client)
+    assert house.left == []

@@ -108,3 +108,17 @@ async def test_a_database_that_was_deleted_is_no_longer_the_channel_s(
     with pytest.raises(UnknownDatabase):
         await watching.database_of(bound)
     assert (await watching.get(TEAM, "C1")).database is None
+
+
+@pytest.mark.parametrize("mode", [Mode.COLLECT, Mode.GUARD])
+async def test_images_are_added_to_no_database_that_nobody_chose(
+    storage: SqlStorage, watching: WatchService, mode: Mode
+) -> None:
+    await create(storage, PARTS, LOGOS)
+    await watching.watch(ChannelBinding(TEAM, "C1", mode, PARTS))
+    await storage.catalogue.delete_database(DatabaseKey(TEAM, PARTS))
+    with pytest.raises(SeveralDatabases):
+        await watching.database_of(await watching.get(TEAM, "C1"))
+    await storage.catalogue.delete_database(DatabaseKey(TEAM, LOGOS))
+    with pytest.raises(NoDatabase):
+        await watching.database_of(await watching.get(TEAM, "C1"))
