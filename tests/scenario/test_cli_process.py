@@ -15,7 +15,8 @@ import pytest
 
 from tests.pictures import encoded, photo
 
-PICTURES = 60
+PICTURES = 240
+"""Enough for seconds of work: what interrupts an import must come in the middle of it."""
 DEADLINE_S = 60
 
 
