@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bot.config import Settings
     from bot.images.fetch import Fetcher
     from bot.images.normalise import Normaliser
-    from bot.models import Picture
     from bot.storage.sql import SqlStorage
 
 MEGA = 1_000_000
@@ -63,10 +62,6 @@ class Services:
     search: SearchService
     lookup: LookupService
     forgetting: ForgetService
-
-    async def read_url(self, url: str) -> Picture:
-        """The picture at an address that a user gave. Raises FetchRefused, PictureRefused."""
-        return await self.normaliser.picture(await self.fetcher.fetch(url))
 
 
 @asynccontextmanager

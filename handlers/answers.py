@@ -193,8 +193,14 @@ class Answers:
             raise
         return info, records
 
+    async def changeable_database(self, asker: Asker, name: DatabaseName) -> DatabaseInfo:
+        """A database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
+        info = await self._desk.databases.find(DatabaseKey(asker.workspace, name))
+        await self._desk.permissions.check_change_settings(info, asker.user, self.people(asker))
+        return info
+
     async def deletable_database(self, asker: Asker, name: DatabaseName) -> DatabaseInfo:
-        """A database that the person may delete, or change the settings of. Raises NotAllowed, UnknownDatabase."""
+        """A database that the person may delete. Raises NotAllowed, UnknownDatabase."""
         info = await self._desk.databases.find(DatabaseKey(asker.workspace, name))
         await self._desk.permissions.check_delete_database(info, asker.user, self.people(asker))
         return info
@@ -234,10 +240,6 @@ class Answers:
         """The first page of a listing. Raises UserError."""
         key = await self.database(asker, named)
         return await self.page(asker, ListState(database=key.name, prefix=prefix, order=order))
-
-    async def with_database(self, asker: Asker, state: SearchState, named: DatabaseName | None) -> SearchState:
-        """The state, its database chosen. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
-        return replace(state, database=(await self.database(asker, named)).name)
 
 
 def _order(state: ListState) -> Order:

@@ -42,7 +42,7 @@ _SAFE_TO_REPEAT = (
 """Methods that read, or that do nothing the second time. A message posted twice stands there twice."""
 
 
-class _SafeServerErrors(AsyncServerErrorRetryHandler):
+class _OnlySafe(AsyncRetryHandler):
     async def _can_retry_async(
         self,
         *,
@@ -56,18 +56,12 @@ class _SafeServerErrors(AsyncServerErrorRetryHandler):
         )
 
 
-class _SafeConnectionErrors(AsyncConnectionErrorRetryHandler):
-    async def _can_retry_async(
-        self,
-        *,
-        state: RetryState,
-        request: HttpRequest,
-        response: HttpResponse | None = None,
-        error: Exception | None = None,
-    ) -> bool:
-        return _is_safe(request) and await super()._can_retry_async(
-            state=state, request=request, response=response, error=error
-        )
+class _SafeServerErrors(_OnlySafe, AsyncServerErrorRetryHandler):
+    pass
+
+
+class _SafeConnectionErrors(_OnlySafe, AsyncConnectionErrorRetryHandler):
+    pass
 
 
 class _BearableRateLimits(AsyncRateLimitErrorRetryHandler):

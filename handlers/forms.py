@@ -75,7 +75,7 @@ class Forms:
 
     async def open_database_settings(self, asker: Asker, trigger_id: str, name: DatabaseName) -> None:
         """To set what a database tells. Raises NotAllowed, UnknownDatabase."""
-        info = await self._answers.deletable_database(asker, name)
+        info = await self._answers.changeable_database(asker, name)
         await self._open(asker, trigger_id, modals.database_settings_form(info, form_state(asker, home=True)))
 
     async def open_watch(self, asker: Asker, trigger_id: str, channel: str, *, home: bool) -> None:

@@ -65,7 +65,6 @@ class Presenter:
         looked: Sequence[Looked],
         states: Sequence[SearchState],
         *,
-        marker: str = "",
         shared_by: str = "",
         can_share: bool = True,
     ) -> Reply:
@@ -89,7 +88,7 @@ class Presenter:
             )
             for state in states
         ]
-        return pictures_reply(seen, shown, marker)
+        return pictures_reply(seen, shown)
 
     async def has_anything(self, reader: Reader, looked: Looked) -> bool:
         """Whether these readers may see, or know of, any match of a picture."""

@@ -9,9 +9,8 @@ from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.ids import BlockId
 from bot.blocks.notices import cant_speak_reply, no_database_reply, several_databases_reply
-from bot.blocks.reply import Reply, notice
+from bot.blocks.reply import Reply, marked, notice
 from bot.conversations import Job, Mode
 from bot.errors import BackendError, FetchRefused, InvalidInput, TryAgain, UnknownDatabase, UserError
 from bot.models import ChannelKind, DatabaseKey, Picture
@@ -154,7 +153,7 @@ class ShareRunner:
             raise Gone("it was deleted meanwhile")
         with translated(share.said.channel):
             whole = await delivery.post(
-                share.client, share.said.channel, _marked(reply, share.job), share.said.reply_to
+                share.client, share.said.channel, marked(reply, _mark(share.job)), share.said.reply_to
             )
         if not whole:
             await self._presenter.check_pictures(Reader(share.audience, share.client), reply)
@@ -219,13 +218,6 @@ def _modifiers(said: ImageShare, mode: Mode, kind: ChannelKind) -> Modifiers:
 
 def _mark(job: Job) -> str:
     return f"{job.id}-{job.message}"
-
-
-def _marked(reply: Reply, job: Job) -> Reply:
-    """The reply, its first block named so that ``delivery.was_answered`` knows it again."""
-    first, *others = reply.blocks
-    name = f"{first.get('block_id', BlockId.SUMMARY)}:{_mark(job)}"
-    return replace(reply, blocks=(first | {"block_id": name}, *others))
 
 
 async def _tell_directly(client: AsyncWebClient, user: str, reply: Reply) -> None:

@@ -234,7 +234,7 @@ class ViewListener:
     async def _database_settings(self, submitted: Submitted) -> None:
         asker = submitted.asker
         try:
-            info = await self._answers.deletable_database(asker, DatabaseName(submitted.state.database))
+            info = await self._answers.changeable_database(asker, DatabaseName(submitted.state.database))
         except UserError as error:
             raise FieldErrors({InputId.HINTS: str(error)}) from error
         hints = bool(submitted.form.choices.get(InputId.HINTS))

@@ -29,6 +29,12 @@ class Reply:
     blocks: tuple[Block, ...]
 
 
+def marked(reply: Reply, marker: str) -> Reply:
+    """The same, its first block named so that the message is known again in its thread."""
+    first, *others = reply.blocks
+    return Reply(reply.text, (first | {"block_id": f"{BlockId.SUMMARY}:{marker}"}, *others))
+
+
 def notice(sentence: str, block_id: str = BlockId.NOTICE) -> Reply:
     """One sentence of ours that may quote somebody; nothing in it becomes a mention, a link or emphasis."""
     text = escape(shorten(one_line(sentence), SENTENCE_SHOWN)) or "That did not work."

@@ -33,8 +33,8 @@ class LookedUp(Protocol):
     def problem(self) -> str: ...  # noqa: D102
 
 
-def search_reply(found: Found, shown: Shown = PLAINLY, marker: str = "") -> Reply:
-    """The answer for one picture, or a page of it. ``marker`` names the first block, to know the message again."""
+def search_reply(found: Found, shown: Shown = PLAINLY) -> Reply:
+    """The answer for one picture, or a page of it."""
     total, start, window = len(found.matches), 0, found.matches
     if shown.state is not None:
         start, top = max(0, shown.state.offset), max(1, shown.state.top)
@@ -52,7 +52,7 @@ def search_reply(found: Found, shown: Shown = PLAINLY, marker: str = "") -> Repl
         if not elements and end < total:
             sentences.insert(0, f"{count(total - end, 'more match', 'more matches')} did not fit.")
         return [
-            section(_summary(found, start, kept), _summary_id(marker)),
+            section(_summary(found, start, kept), BlockId.SUMMARY),
             *_sharer(shown),
             *(block for group in groups[:kept] for block in group),
             *_small(sentences, BlockId.LEFT_OUT),
@@ -62,19 +62,19 @@ def search_reply(found: Found, shown: Shown = PLAINLY, marker: str = "") -> Repl
     return Reply(_headline(found, start), fit(len(groups), build))
 
 
-def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = (), marker: str = "") -> Reply:
+def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = ()) -> Reply:
     """The one answer for a message: with a single picture that of a search, else a part for each."""
     ways = [*shown, *[PLAINLY] * (len(pictures) - len(shown))]
     if len(pictures) == 1:
         (only,) = pictures
         if only.found is None:
-            return notice(only.problem, _summary_id(marker, BlockId.NOTICE))
-        return search_reply(only.found, ways[0], marker)
+            return notice(only.problem)
+        return search_reply(only.found, ways[0])
     headlines = [
         f"{number}. {'Not looked up.' if picture.found is None else _headline(picture.found)}"
         for number, picture in enumerate(pictures, start=1)
     ]
-    first = [section(_looked_up_in(pictures), _summary_id(marker)), *(_sharer(ways[0]) if ways else [])]
+    first = [section(_looked_up_in(pictures), BlockId.SUMMARY), *(_sharer(ways[0]) if ways else [])]
     blocks: tuple[Block, ...] = ()
     for measure in _MEASURES:
         parts = [
@@ -179,10 +179,6 @@ def _looked_up_in(pictures: Sequence[LookedUp]) -> str:
         return f"*{count(len(pictures), 'picture')}*, none of which could be looked up"
     where = ", ".join(list(names.values())[:BESIDE_EACH_OTHER]) + (", …" if len(names) > BESIDE_EACH_OTHER else "")
     return f"*{count(len(pictures), 'picture')}* looked up in {where}"
-
-
-def _summary_id(marker: str, otherwise: str = BlockId.SUMMARY) -> str:
-    return f"{BlockId.SUMMARY}:{marker}" if marker else otherwise
 
 
 def _sharer(shown: Shown) -> list[Block]:

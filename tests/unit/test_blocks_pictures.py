@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bot.blocks.matches import Shown
 from bot.blocks.records import PictureRef
+from bot.blocks.reply import marked
 from bot.blocks.results import pictures_reply
 from bot.blocks.state import SearchState
 from bot.models import MAX_NOTE
@@ -70,7 +71,7 @@ def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
         [Looked("a.jpg", problem="It is damaged.")],
         [Looked("a.jpg", result()), Looked("b.jpg", problem="It is damaged.")],
     ):
-        reply = pictures_reply(pictures, marker="42")
+        reply = marked(pictures_reply(pictures), "42")
         check(reply)
         assert reply.blocks[0]["block_id"] == "summary:42"
 
@@ -84,4 +85,4 @@ def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
     )
 )
 def test_every_message_with_pictures_is_inside_the_limits(pictures: list[tuple[Looked, Shown]]) -> None:
-    check(pictures_reply([looked for looked, _ in pictures], [way for _, way in pictures], marker="7"))
+    check(marked(pictures_reply([looked for looked, _ in pictures], [way for _, way in pictures]), "7"))
