@@ -12,16 +12,16 @@ from cachetools import TTLCache
 
 from bot.errors import BackendError
 from bot.metrics import Metrics
-from bot.models import Match
+from bot.models import Caveat, Matches
 
-Search = Callable[[], Awaitable[tuple[Match, ...]]]
+Search = Callable[[], Awaitable[Matches]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cached:
     """Matches; ``kept_at`` says since when they were kept, None that they are fresh."""
 
-    matches: tuple[Match, ...]
+    matches: Matches
     kept_at: datetime | None = None
 
 
@@ -83,7 +83,8 @@ class RecentResults:
         outcome: Cached | BackendError | None = None
         try:
             outcome = fresh = Cached(await search())
-            self._kept[key] = Cached(fresh.matches, self._clock())
+            if Caveat.SAME_IMAGES_ONLY not in fresh.matches.caveats:
+                self._kept[key] = Cached(fresh.matches, self._clock())
         except BackendError as error:
             outcome = error
             raise

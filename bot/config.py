@@ -12,6 +12,7 @@ from bot import config_parsers as read
 from bot.errors import SettingsError
 
 SLACK_API_URL = "https://slack.com/api/"
+SHOWAPI_BASE_URL = "https://route.showapi.com"
 DEFAULT_PORT = 3000
 SHORTEST_STATE_SECRET = 16
 
@@ -86,7 +87,38 @@ class Settings:
     data_dir: Path = _setting(
         "VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=read.path
     )
-    backend: str = _setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of("embedded"))
+    backend: str = _setting(
+        "VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of("embedded", "showapi")
+    )
+    showapi_app_key: str | None = _setting(
+        "SHOWAPI_APP_KEY", "The hosted service's key, for VSEARCH_BACKEND=showapi", default=None, secret=True
+    )
+    showapi_ds_id: str | None = _setting(
+        "SHOWAPI_DS_ID", "The hosted service's ds_id: which of the account's data sources to use", default=None
+    )
+    showapi_base_url: str = _setting(
+        "SHOWAPI_BASE_URL", "Where the hosted service is", default=SHOWAPI_BASE_URL, parse=read.base_url
+    )
+    showapi_shared_database: str | None = _setting(
+        "SHOWAPI_SHARED_DATABASE",
+        "The service's one database that all team databases share; unset: one of the service's for each",
+        default=None,
+        parse=read.database_name,
+    )
+    showapi_calls_per_s: int = _setting(
+        "SHOWAPI_CALLS_PER_S",
+        "Most calls that this process makes of the hosted service; accounts begin with 2, resource packs have 5",
+        default=2,
+        parse=read.integer(1, 1000),
+        unit="calls a second",
+    )
+    api_keys: tuple[str, ...] = _setting(
+        "VSEARCH_API_KEYS",
+        "Keys (comma-separated) that “vsearch serve-api” accepts as appKey; each has databases of its own",
+        default=(),
+        parse=read.api_keys,
+        secret=True,
+    )
     database_url: str | None = _setting(
         "DATABASE_URL",
         "Address (sqlite:///…) of the file for catalogue and vectors, if it is not to be in the data directory",
@@ -200,6 +232,7 @@ class Settings:
         settings = cls(**values)
         problems.extend(settings._swapped_tokens())
         problems.extend(settings._half_installations())
+        problems.extend(settings._hosted_without())
         if problems:
             raise SettingsError(tuple(problems))
         return settings
@@ -220,7 +253,8 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """The values that may stand in no log."""
         items = [item for item in dataclasses.fields(self) if item.metadata["secret"]]
-        return tuple(value for item in items if (value := getattr(self, item.name)))
+        values = (getattr(self, item.name) for item in items)
+        return tuple(part for value in values if value for part in ((value,) if isinstance(value, str) else value))
 
     def _swapped_tokens(self) -> Iterator[str]:
         """Slack's tokens tell what they are for; a stand-in's may look any way."""
@@ -233,6 +267,19 @@ class Settings:
             if token and not token.startswith(prefix):
                 # Quoted, or the log's and the errors' redaction takes the prefix for a token.
                 yield f"{name} must be a token that begins with “{prefix}”."
+
+    def _hosted_without(self) -> Iterator[str]:
+        """What the hosted service can't do without. It fetches every picture from us, so it has to reach us."""
+        if self.backend != "showapi":
+            return
+        for name, value in (("SHOWAPI_APP_KEY", self.showapi_app_key), ("SHOWAPI_DS_ID", self.showapi_ds_id)):
+            if not value:
+                yield f"VSEARCH_BACKEND=showapi needs {name}; the service's console has it."
+        if self.public_base_url is None:
+            yield (
+                "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the address at which the outside reaches this bot:"
+                " the service fetches each picture from there."
+            )
 
     def _half_installations(self) -> Iterator[str]:
         """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""

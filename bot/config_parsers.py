@@ -8,6 +8,9 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+SHORTEST_API_KEY = 16
+
+_DATABASE_NAME = re.compile(r"[a-z0-9_]{2,64}", re.ASCII)
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -38,6 +41,21 @@ def three_numbers(raw: str) -> tuple[float, float, float]:
 def names(raw: str) -> tuple[str, ...]:
     """names separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
     return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def database_name(raw: str) -> str:
+    """2 to 64 of a-z, 0-9 and _"""  # noqa: D400 - becomes part of a sentence
+    if not _DATABASE_NAME.fullmatch(raw):
+        raise ValueError(raw)
+    return raw
+
+
+def api_keys(raw: str) -> tuple[str, ...]:
+    """keys of 16 characters or more, separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
+    keys = names(raw)
+    if any(len(key) < SHORTEST_API_KEY for key in keys):
+        raise ValueError(raw)
+    return keys
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

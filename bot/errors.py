@@ -18,14 +18,21 @@
     ├── BackendError           the search back end failed; the text is for the log
     │   ├── BackendTimeout
     │   ├── BackendRefused
+    │   │   ├── BackendCredentials   the key or its rights
+    │   │   ├── BackendQuota         no calls or no money left
+    │   │   ├── BackendLost          it has no such database, though we made it
+    │   │   └── BackendCannotFetch   it can't fetch pictures from this bot
     │   ├── BackendThrottled
     │   ├── BackendDown
+    │   ├── BackendGarbled     its answer can't be understood; the work may have been done
     │   └── CannotStart        start-up: storage or engine can't be opened
     ├── TryAgain               Slack asks for patience; the work is taken up again later
     └── SettingsError          start-up: every problem, a line each
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 
 class BotError(Exception):
@@ -98,23 +105,64 @@ class CannotListen(UserError):
 
 
 class BackendError(BotError):
-    """The search back end failed. The text is for operators and may name internals."""
+    """The search back end failed. The text is for operators and may name internals; ``told`` is what people read."""
+
+    may_have_been_done = False
+    """Whether the work may have been done all the same; told by who raises it."""
+
+    told: ClassVar[str] = "The image search can't be reached right now. Please try again in a minute."
 
 
 class BackendTimeout(BackendError):
     """No answer in time; the work may have been done."""
 
+    told = "The image search took too long to answer. Please try again in a minute."
+
 
 class BackendRefused(BackendError):
     """The back end understood and said no."""
+
+    told = "The image search refused this. Please ask an admin of this bot to look into its log."
+
+
+class BackendCredentials(BackendRefused):
+    """It doesn't accept our key, or the key's rights don't reach."""
+
+    told = "The image search doesn't accept this bot's key. Please ask an admin of this bot to check its settings."
+
+
+class BackendQuota(BackendRefused):
+    """No calls or no money left on the account."""
+
+    told = "The image search has no calls left for this bot. Please ask an admin of this bot to buy more."
+
+
+class BackendLost(BackendRefused):
+    """It has no such database, though we made it."""
+
+    told = "The image search has lost this database. Please ask an admin of this bot to run `vsearch reconcile`."
+
+
+class BackendCannotFetch(BackendRefused):
+    """It can't fetch pictures from the address that we give it."""
+
+    told = "The image search can't fetch pictures from this bot. Please ask an admin of it to check `PUBLIC_BASE_URL`."
 
 
 class BackendThrottled(BackendError):
     """Too many requests; try again later."""
 
+    told = "The image search is busy right now. Please try again in a minute."
+
 
 class BackendDown(BackendError):
     """The back end can't be reached or is broken."""
+
+
+class BackendGarbled(BackendError):
+    """Its answer can't be understood; the work may have been done."""
+
+    told = "The image search gave an answer that I don't understand. Please try again in a minute."
 
 
 class CannotStart(BackendError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -133,6 +134,27 @@ class Match:
     score: float
     verdict: Verdict = Verdict.SIMILAR
     edits: tuple[Edit, ...] = ()
+
+
+class Caveat(StrEnum):
+    """What a reader of an answer should know."""
+
+    SAME_IMAGES_ONLY = "same images only"
+    """The back end could not be asked: these are the copies that our own fingerprints show, and nothing else."""
+    CROWDED_OUT = "crowded out"
+    """The back end gave as many as it ever does, and most were others': there may be further matches."""
+
+
+class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the tuple itself
+    """An answer: matches, best first, and its ``caveats``."""
+
+    caveats: frozenset[Caveat]
+
+    def __new__(cls, matches: Iterable[Match] = (), caveats: Iterable[Caveat] = ()) -> Self:
+        """Take them as they come."""
+        answer = super().__new__(cls, matches)
+        answer.caveats = frozenset(caveats)
+        return answer
 
 
 class Order(StrEnum):

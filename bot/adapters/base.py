@@ -1,4 +1,4 @@
-"""The visual-search port: seven operations and a ping, the same for every back end."""
+"""The visual-search port: seven operations, an inventory and a ping, the same for every back end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.models import (
     DataId,
     EntityId,
     ListedImage,
-    Match,
+    Matches,
     Note,
     Page,
     PageRequest,
@@ -53,10 +53,14 @@ class VisualSearch(Protocol):
         """Forget a database and all its images; can't be undone."""
         ...
 
-    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
         """Add a picture; when this returns, the add survives a crash and a search finds it.
 
         The same picture may be added twice: each add is an image of its own. Refusing doubles is the catalogue's.
+        ``data_id``: the name that another back end gave the image, which it keeps here; one that is there already
+        stays as it is.
         """
         ...
 
@@ -68,8 +72,12 @@ class VisualSearch(Protocol):
         """Delete the entity's images (or the one named, where the back end can); how many went, 0 if none was there."""
         ...
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
+        ...
+
+    async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
+        """The images that are really there, as the back end itself has them: what the catalogue is compared with."""
         ...
 
     async def ping(self) -> None:

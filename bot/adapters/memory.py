@@ -21,6 +21,7 @@ from bot.models import (
     EntityId,
     ListedImage,
     Match,
+    Matches,
     Note,
     Order,
     Page,
@@ -71,12 +72,16 @@ class MemorySearch:
         self._found(database)
         del self._databases[database]
 
-    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
-        """Add a picture."""
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
+        """Add a picture; nothing happens if ``data_id`` is there."""
         images = self._found(database)
+        if data_id in images:
+            return images[data_id].listed.data_id
         self._added += 1
         now = self._clock()
-        listed = ListedImage(DataId(f"{self._added:012d}"), entity, note, now, now)
+        listed = ListedImage(data_id or DataId(f"{self._added:012d}"), entity, note, now, now)
         images[listed.data_id] = _Image(self._added, listed, picture.digest, _thumbnail(picture))
         return listed.data_id
 
@@ -105,12 +110,16 @@ class MemorySearch:
             del images[found]
         return len(going)
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
         checked_limit(limit)
         thumbnail = _thumbnail(picture)
         matches = [_match(image, picture, thumbnail) for image in self._found(database).values()]
-        return tuple(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
+        return Matches(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
+
+    async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
+        """The images that are there."""
+        return frozenset(self._found(database))
 
     async def ping(self) -> None:
         """Always ready."""

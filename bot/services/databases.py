@@ -30,8 +30,9 @@ class DatabaseService:
     async def create(self, key: DatabaseKey, created_by: str = "") -> DatabaseInfo:
         """Make an empty database. Raises DatabaseExists."""
         async with self._storage.unit():
-            await self._storage.catalogue.create_database(key, created_by)
+            # The back end first: one that is elsewhere is not waited for with the catalogue's transaction open.
             await self._visual.create_database(key)
+            await self._storage.catalogue.create_database(key, created_by)
         return await self._storage.catalogue.database(key)
 
     async def all(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:

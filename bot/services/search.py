@@ -10,7 +10,7 @@ from bot.adapters.base import VisualSearch
 from bot.cache import Cached, NullResults, Results
 from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics, NullMetrics
-from bot.models import DatabaseInfo, DatabaseKey, ImageRecord, Match, Picture, checked_limit
+from bot.models import Caveat, DatabaseInfo, DatabaseKey, ImageRecord, Match, Matches, Picture, checked_limit
 from bot.services.databases import find_database
 from bot.storage.base import Catalogue
 
@@ -39,6 +39,7 @@ class SearchResult:
     ``weaker`` counts the matches that came under the minimum and were left out, ``hidden`` those that the readers may
     not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache. ``weaker_records``:
     what the catalogue knows of the weaker ones, for whoever decides which of them the readers may know of.
+    ``caveats``: what readers should know of the answer as a whole.
     """
 
     database: DatabaseInfo
@@ -48,6 +49,7 @@ class SearchResult:
     hidden: int = 0
     cached_at: datetime | None = None
     weaker_records: tuple[ImageRecord, ...] = ()
+    caveats: frozenset[Caveat] = frozenset()
 
 
 def checked_minimum(minimum: float) -> float:
@@ -114,10 +116,11 @@ class SearchService:
             time.perf_counter() - started,
             cached_at=answer.kept_at,
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
+            caveats=found.caveats,
         )
 
     async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:
-        async def search() -> tuple[Match, ...]:
+        async def search() -> Matches:
             return await self._visual.search(info.key, picture, limit)
 
         # A write to the database makes another revision; a new database of the same name has another birthday.

@@ -106,6 +106,16 @@ class SqlRows:
         assert key is not None
         return int(key[0])
 
+    def has(self, database_id: int, data_id: DataId) -> bool:
+        """Whether the image is there."""
+        query = select(_images.id).where(_images.database_id == database_id, _images.data_id == data_id)
+        return self._connection.execute(query).first() is not None
+
+    def data_ids(self, database_id: int) -> frozenset[DataId]:
+        """All of a database."""
+        query = select(_images.data_id).where(_images.database_id == database_id)
+        return frozenset(DataId(data_id) for data_id in self._connection.execute(query).scalars())
+
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         if self._connection.execute(_UNSEEN_IMAGE, {"image": image_id, "model": model_id}).first() is None:

@@ -11,7 +11,7 @@ import pytest
 
 from bot import logs
 from bot.errors import BackendDown
-from bot.models import EntityId, Match, Note, SlackOrigin
+from bot.models import EntityId, Matches, Note, SlackOrigin
 from handlers import guard
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.pictures import encoded, photo
@@ -195,7 +195,7 @@ async def test_a_slow_search_is_announced_and_then_answered(
     first = await shared(slack, WANTED)
     search, announced = app.services.visual.search, asyncio.Event()
 
-    async def slow(_: object, *given: Any) -> tuple[Match, ...]:
+    async def slow(_: object, *given: Any) -> Matches:
         await announced.wait()
         return await search(*given)
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.app import Services, build_services
 from bot.config import Settings
-from bot.models import DatabaseKey, DatabaseName, EntityId, Match, Note, SlackOrigin, WorkspaceId
+from bot.models import DatabaseKey, DatabaseName, EntityId, Matches, Note, SlackOrigin, WorkspaceId
 from bot.slack_app import App
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, ask, key_of, press
@@ -152,7 +152,7 @@ async def test_equal_searches_under_way_are_one(
     await fill(app, "parts", valve_0042=VALVE)
     search, searches, go_on = app.services.visual.search, 0, asyncio.Event()
 
-    async def slow(_: object, *given: Any) -> tuple[Match, ...]:
+    async def slow(_: object, *given: Any) -> Matches:
         nonlocal searches
         searches += 1
         await go_on.wait()

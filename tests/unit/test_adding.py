@@ -63,14 +63,16 @@ async def test_a_double_that_comes_while_a_batch_is_added_spoils_none_of_the_oth
     elsewhere: list[asyncio.Task[ImageRecord]] = []
 
     class Raced(EmbeddedSearch):
-        async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+        async def add_image(
+            self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+        ) -> DataId:
             if entity == "late" and not elsewhere:
                 quicker = AddService(engine(EmbeddedSearch), storage).add
                 one = quicker(KEPT, painted(1), b"jpeg", EntityId("quick"), Note())
                 # In a context of its own: it is no part of this add's transaction.
                 elsewhere.append(asyncio.get_running_loop().create_task(one, context=Context()))
                 await elsewhere[0]
-            return await super().add_image(database, picture, entity, note)
+            return await super().add_image(database, picture, entity, note, data_id)
 
     def engine(kind: type[EmbeddedSearch]) -> EmbeddedSearch:
         return kind(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=10_000_000)

@@ -10,7 +10,7 @@ import pytest
 from bot.cache import Cached, NullResults, RecentResults, results_cache
 from bot.errors import BackendDown, BackendTimeout, UnknownDatabase
 from bot.metrics import NullMetrics
-from bot.models import DataId, EntityId, Match, Note
+from bot.models import DataId, EntityId, Match, Matches, Note
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,13 +41,13 @@ class Searches:
         if not gated:
             self.gate.set()
 
-    async def __call__(self) -> tuple[Match, ...]:
+    async def __call__(self) -> Matches:
         self.done += 1
         number = self.done
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
-        return (Match(DataId(f"d{number}"), EntityId("valve"), Note(), 9.0),)
+        return Matches([Match(DataId(f"d{number}"), EntityId("valve"), Note(), 9.0)])
 
 
 class House:
@@ -86,10 +86,10 @@ async def test_a_result_is_kept_for_its_time_and_no_longer() -> None:
 async def test_no_matches_are_a_result_too() -> None:
     house, calls = House(), 0
 
-    async def nothing() -> tuple[Match, ...]:
+    async def nothing() -> Matches:
         nonlocal calls
         calls += 1
-        return ()
+        return Matches()
 
     await house.results.get("key", nothing)
     assert (await house.results.get("key", nothing)).kept_at == START

@@ -31,7 +31,9 @@ class Slow(MemorySearch):
         self.under_way = self.most = self.added = 0
         self.fails_after = 1000
 
-    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         try:
@@ -39,7 +41,7 @@ class Slow(MemorySearch):
             if self.added >= self.fails_after:
                 raise BackendDown("The disk is full.")
             self.added += 1
-            return await super().add_image(database, picture, entity, note)
+            return await super().add_image(database, picture, entity, note, data_id)
         finally:
             self.under_way -= 1
 

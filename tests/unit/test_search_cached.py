@@ -13,7 +13,7 @@ from bot.adapters.memory import MemorySearch
 from bot.cache import RecentResults
 from bot.errors import BackendDown, InvalidInput, UnknownDatabase
 from bot.metrics import NullMetrics
-from bot.models import DatabaseKey, DatabaseName, EntityId, Match, Note, Picture, WorkspaceId
+from bot.models import DatabaseKey, DatabaseName, EntityId, Matches, Note, Picture, WorkspaceId
 from bot.services.add import AddService
 from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
@@ -37,7 +37,7 @@ class CountingSearch(MemorySearch):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         self.searches += 1
         await self.gate.wait()
         if self.failing:

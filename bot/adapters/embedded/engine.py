@@ -25,6 +25,7 @@ from bot.models import (
     EntityId,
     ListedImage,
     Match,
+    Matches,
     Note,
     Page,
     PageRequest,
@@ -86,21 +87,25 @@ class EmbeddedSearch:
         self._residents.forget(database)
         self._checked_lately.pop(database, None)
 
-    async def add_image(self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note) -> DataId:
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
         """Add a picture; when this returns, the add survives a crash and a search finds it. Raises ModelMismatch."""
         await self._check_now_and_then(database)
         features = await self._analyser.features(picture)
-        data_id, model_id = _new_data_id(), self._analyser.model_id
+        name, model_id = data_id or _new_data_id(), self._analyser.model_id
 
         def work(rows: Rows) -> None:
             state = self._checked(rows, database)
+            if data_id is not None and rows.has(state.id, data_id):
+                return
             if state.model_id is None:
                 rows.set_model(state.id, model_id)
-            image_id = rows.add_image(state.id, data_id, entity, note, self._clock())
+            image_id = rows.add_image(state.id, name, entity, note, self._clock())
             rows.add_vector(state.id, image_id, model_id, kept(features))
 
         await self._store.defer(work)
-        return data_id
+        return name
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
@@ -110,16 +115,20 @@ class EmbeddedSearch:
         """Delete the entity's images, or the one named; how many went, 0 if none was there."""
         return await self._store.write(lambda rows: rows.remove(rows.state(database).id, entity, data_id))
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> tuple[Match, ...]:
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
         checked_limit(limit)
         if not self._residents.knows(database):
             # Before the picture is analysed; of a database that was there before, the search itself finds out.
             state = await self._store.snapshot(lambda rows: self._checked(rows, database))
             if state.model_id is None:
-                return ()
+                return Matches()
         probe = await self._analyser.probe(picture)
         return await self._store.snapshot(lambda rows: self._search(rows, database, probe, limit))
+
+    async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
+        """The images that have a row here."""
+        return await self._store.read(lambda rows: rows.data_ids(rows.state(database).id))
 
     async def ping(self) -> None:
         """Return if the rows can be read. Raises BackendError."""
@@ -164,7 +173,7 @@ class EmbeddedSearch:
             raise ModelMismatch(database.name)
         return state
 
-    def _search(self, rows: Rows, database: DatabaseKey, probe: Probe, limit: int) -> tuple[Match, ...]:
+    def _search(self, rows: Rows, database: DatabaseKey, probe: Probe, limit: int) -> Matches:
         """Everything that follows the probe, in one thread and on one snapshot."""
         embeddings = np.ascontiguousarray(probe.embeddings, np.float32)
         query = Query(embeddings, probe.fingerprints, max(limit, CANDIDATES))
@@ -173,7 +182,7 @@ class EmbeddedSearch:
         judgements = self._judge.judge(probe, candidates, _knots(state))
         ranked = sorted(zip(candidates, judgements, strict=True), key=_rank)[:limit]
         described = rows.described([candidate.row_id for candidate, _ in ranked])
-        return tuple(
+        return Matches(
             Match(*described[candidate.row_id], judgement.score, judgement.verdict, judgement.edits)
             for candidate, judgement in ranked
         )

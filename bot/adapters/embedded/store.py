@@ -77,6 +77,14 @@ class Rows(Protocol):
         """The new image's row id."""
         ...
 
+    def has(self, database_id: int, data_id: DataId) -> bool:
+        """Whether the image is there."""
+        ...
+
+    def data_ids(self, database_id: int) -> frozenset[DataId]:
+        """All of a database."""
+        ...
+
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: KeptFeatures) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         ...

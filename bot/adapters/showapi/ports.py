@@ -1,0 +1,173 @@
+"""What the back end needs of the house: a ledger of what it gave to the service, and a way to show it pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.models import (
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    ListedImage,
+    Note,
+    Page,
+    PageRequest,
+    Picture,
+    WorkspaceId,
+)
+
+
+class HostedDatabase(Protocol):
+    """A database of ours, and where its images are at the service."""
+
+    @property
+    def upstream(self) -> str:
+        """The service's database."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """With which the names of its images (their entities at the service) begin; no other database has it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewHostedImage:
+    """An image that is about to be given to the service; ``fingerprint`` is its PDQ hash, or empty."""
+
+    data_id: DataId
+    entity: EntityId
+    note: Note
+    digest: str
+    fingerprint: bytes
+
+
+class Chore(Protocol):
+    """Something that is to go from the service: an image, or with an empty ``entity`` a whole database."""
+
+    @property
+    def id(self) -> int:
+        """Its row."""
+        ...
+
+    @property
+    def upstream(self) -> str:
+        """The service's database."""
+        ...
+
+    @property
+    def entity(self) -> str:
+        """The image's name there."""
+        ...
+
+
+class Ledger(Protocol):
+    """What was given to the service, kept by us: it knows no team, no entity with several pictures, no fingerprint.
+
+    An add is written down before the service hears of it and confirmed together with the catalogue; what was never
+    confirmed is either found by the next attempt or taken back. A method “at once” commits on its own even inside a
+    unit; the others are part of the unit. Unknown databases raise UnknownDatabase.
+    """
+
+    async def create_database(self, key: DatabaseKey, upstream: str, prefix: str) -> None:
+        """Note a database. Raises DatabaseExists."""
+        ...
+
+    async def database(self, key: DatabaseKey) -> HostedDatabase:
+        """Where its images are; what is committed is asked."""
+        ...
+
+    async def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+        """The workspace's databases, by name."""
+        ...
+
+    async def delete_database(self, key: DatabaseKey, *, whole: bool) -> None:
+        """Forget a database; what is to go from the service becomes chores: the ``whole`` of its, or each image."""
+        ...
+
+    async def begin(self, key: DatabaseKey, image: NewHostedImage) -> None:
+        """At once: this image is about to be given to the service, by us."""
+        ...
+
+    async def take_over(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
+        """At once: an image of these pixels whose add ended in doubt, or whose process died; it is ours to end now.
+
+        It gets the entity and the note. None if there is none.
+        """
+        ...
+
+    async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
+        """The service has it: from the end of the unit on it is found. Rolled back, the add is in doubt."""
+        ...
+
+    async def doubt(self, key: DatabaseKey, data_id: DataId) -> None:
+        """At once: the service may have it or not."""
+        ...
+
+    async def abandon(self, key: DatabaseKey, data_id: DataId) -> None:
+        """At once: the service doesn't have it, for sure."""
+        ...
+
+    async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
+        """Those of the images that are confirmed; what is committed is asked."""
+        ...
+
+    async def has(self, key: DatabaseKey, data_id: DataId) -> bool:
+        """Whether the image is confirmed."""
+        ...
+
+    async def fingerprints(self, key: DatabaseKey) -> Sequence[tuple[DataId, str, bytes]]:
+        """Data id, digest and fingerprint of all confirmed images, oldest first."""
+        ...
+
+    async def count(self, key: DatabaseKey) -> int:
+        """How many are confirmed."""
+        ...
+
+    async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
+        """A page of the confirmed ones. Raises InvalidInput for a token that is not one of ours."""
+        ...
+
+    async def delete_images(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None) -> int:
+        """Forget an entity's images, or one, and make chores of them; how many confirmed ones went."""
+        ...
+
+    async def lose(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
+        """Forget that the service has these: it does not."""
+        ...
+
+    async def take_back(self, before: datetime) -> int:
+        """Make chores of the adds that were begun earlier than that and never confirmed; how many."""
+        ...
+
+    async def chores(self, limit: int) -> Sequence[Chore]:
+        """Some, oldest first; what is committed is asked."""
+        ...
+
+    async def done(self, chores: Iterable[int]) -> None:
+        """At once: these have gone from the service."""
+        ...
+
+    async def afterwards(self, follow: FollowUp) -> None:
+        """Run ``follow`` once the unit is committed, at once outside of one."""
+        ...
+
+
+class FollowUp(Protocol):
+    """What is to be done after a commit."""
+
+    async def __call__(self) -> None:
+        """Do it."""
+        ...
+
+
+class Relay(Protocol):
+    """Shows pictures to the service."""
+
+    async def offer(self, picture: Picture) -> str:
+        """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits."""
+        ...
