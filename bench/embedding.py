@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import resources
 
 import cv2
-import onnxruntime as ort
 
 from bench import specimens, synthetic
 from bench.report import Row
 from bench.timing import in_turns, medians
 from bot.adapters.embedded.batching import BatchRunner
 from bot.adapters.embedded.embedding import BUILT_IN
+from bot.adapters.embedded.runtime import ort
 
 ROUNDS = 120
 LARGEST = 1023

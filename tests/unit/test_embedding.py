@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -219,3 +222,12 @@ def test_a_deviation_that_is_not_above_0_is_refused(tmp_path: Path, std: tuple[f
 def test_a_mean_that_is_no_number_is_refused(tmp_path: Path) -> None:
     options = dataclasses.replace(colour_means(tmp_path, 1), mean=(0.1, float("nan"), 0.1))
     assert "VSEARCH_MODEL_MEAN" in refused(options)
+
+
+def test_loading_the_model_tells_nobody_and_leaves_nothing_in_the_home_directory(tmp_path: Path) -> None:
+    # The runtime reports to its makers by default, but not where it sees a CI: this one is told nothing of that.
+    program = "from bot.adapters.embedded.embedding import BuiltInModel; BuiltInModel()"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
+from bot.adapters.embedded.runtime import ort
 from bot.errors import SettingsError
 
 Pixels = npt.NDArray[np.uint8]
