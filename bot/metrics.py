@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ACKNOWLEDGEMENT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3)
 _SEARCH_S = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30)
 _JOB_S = (0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
+_HOSTED_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7, 10)
 _EMBEDDING_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -50,6 +51,14 @@ class Metrics(Protocol):
         """The model turned a picture into a vector."""
         ...
 
+    def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
+        """The hosted service was called, once; ``outcome`` is ``answered``, ``given_up`` or the error's class."""
+        ...
+
+    def hosted_charged(self, calls: int) -> None:
+        """So many calls go on the account's bill."""
+        ...
+
 
 class NullMetrics:
     """Satisfies ``Metrics`` and counts nothing."""
@@ -73,6 +82,12 @@ class NullMetrics:
         """Nothing."""
 
     def embedded(self, seconds: float) -> None:
+        """Nothing."""
+
+    def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
+        """Nothing."""
+
+    def hosted_charged(self, calls: int) -> None:
         """Nothing."""
 
 
@@ -114,6 +129,16 @@ class PrometheusMetrics:
         self._embedded = Histogram(
             "vsearch_embedding_seconds", "Time of the model for a picture", buckets=_EMBEDDING_S, registry=registry
         )
+        self._hosted = Histogram(
+            "vsearch_hosted_call_seconds",
+            "Time of a call of the hosted service",
+            ["operation", "outcome"],
+            buckets=_HOSTED_S,
+            registry=registry,
+        )
+        self._charged = Counter(
+            "vsearch_hosted_charged_calls", "Calls that the hosted service charges for", registry=registry
+        )
         self._waiting = Gauge("vsearch_inbox_jobs", "Jobs that are not done yet", registry=registry)
         self._oldest = Gauge("vsearch_inbox_oldest_seconds", "Age of the oldest of them", registry=registry)
         # Both are asked for at each scrape; until then nothing is known.
@@ -149,6 +174,14 @@ class PrometheusMetrics:
     def embedded(self, seconds: float) -> None:
         """The model turned a picture into a vector."""
         self._embedded.observe(seconds)
+
+    def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
+        """The hosted service was called, once."""
+        self._hosted.labels(operation, outcome).observe(seconds)
+
+    def hosted_charged(self, calls: int) -> None:
+        """So many calls go on the account's bill."""
+        self._charged.inc(calls)
 
     def inbox(self, depth: InboxDepth | None, now: datetime | None = None) -> None:
         """What waits in the inbox; None: that can't be told, which is not the same as nothing."""

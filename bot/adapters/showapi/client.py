@@ -1,0 +1,252 @@
+"""The hosted service's seven operations over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeVar
+
+import httpx
+
+from bot.adapters.showapi import answers, codes, listing
+from bot.adapters.showapi.answers import Json, NotUnderstood, Refusal, RowsRead
+from bot.adapters.showapi.codes import Meaning
+from bot.adapters.showapi.resilience import USUAL, Circuit, Patience, Retries, Turns
+from bot.adapters.showapi.transport import Wire
+from bot.adapters.showapi.trouble import NETWORK_ERRORS, Trouble, Troubles
+from bot.adapters.showapi.values import HostedMatch, HostedPage, HostedRow
+from bot.errors import BackendDown, BackendError, BackendLost, BackendRefused, BackendThrottled
+from bot.metrics import Metrics, NullMetrics
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_NO_METRICS: Final = NullMetrics()
+
+
+@dataclass(frozen=True, slots=True)
+class HostedAccount:
+    """Where the service is, and who we are there. ``ds_id`` is opaque: it names a data source of the account."""
+
+    base_url: str
+    app_key: str = field(repr=False)
+    ds_id: str
+    calls_per_s: float = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """``repeatable``: doing it twice is like doing it once."""
+
+    number: int
+    name: str
+    repeatable: bool
+
+
+_CREATE = _Operation(1, "create_database", repeatable=False)
+_DATABASES = _Operation(2, "databases", repeatable=True)
+_ADD = _Operation(3, "add_image", repeatable=False)
+_IMAGES = _Operation(4, "images", repeatable=True)
+_SEARCH = _Operation(5, "search", repeatable=True)
+_DROP = _Operation(6, "delete_database", repeatable=True)
+_DELETE = _Operation(7, "delete_images", repeatable=True)
+
+
+class ShowApi:
+    """The calls, at the account's rate; while the service is down they fail at once.
+
+    Each raises BackendError, or PictureRefused for a picture. An error's ``may_have_been_done`` is false only where the
+    call was certainly not carried out.
+    """
+
+    def __init__(
+        self,
+        account: HostedAccount,
+        *,
+        metrics: Metrics = _NO_METRICS,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience = USUAL,
+    ) -> None:
+        self._account = account
+        self._metrics = metrics
+        self._patience = patience
+        self._wire = Wire(account.base_url, account.app_key, patience, transport)
+        self._troubles = Troubles((account.app_key,))
+        self._turns = Turns(account.calls_per_s)
+        self._circuit = Circuit(patience, self._probe)
+        self._retries = Retries(patience, self._circuit)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the service failed so often that it is left alone."""
+        return not self._circuit.is_closed
+
+    async def create_database(self, name: str) -> None:
+        """Make an empty database. What becomes of one of that name is documented nowhere."""
+        await self._ask(_CREATE, _nothing, Name=name)
+
+    async def databases(self) -> tuple[str, ...]:
+        """The names of the account's databases."""
+        return await self._ask(_DATABASES, answers.database_names)
+
+    async def delete_database(self, name: str) -> None:
+        """Delete a database and its images. Raises BackendLost if there was none."""
+        try:
+            await self._in(name, _DROP, _nothing, Name=name)
+        except BackendLost as error:
+            # An attempt whose answer was lost has deleted it.
+            if not error.may_have_been_done:
+                raise
+
+    async def add_image(self, database: str, entity: str, extra: str, image_url: str) -> str:
+        """Add the picture at an ASCII address; the service's own name for it."""
+        fields = {"EntityId": entity, "ExtraData": extra, "ImageUrl": image_url}
+        return await self._in(database, _ADD, answers.data_id, DbName=database, **fields)
+
+    async def images(
+        self,
+        database: str,
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+        token: str = "",
+        newest_first: bool | None = None,
+        prefix: str = "",
+    ) -> HostedPage:
+        """A page of a database's images: by ``offset`` up to 2,000, then by the last page's ``token``."""
+        read = await self._rows(
+            database, offset=offset, limit=limit, token=token, newest_first=newest_first, prefix=prefix
+        )
+        return read.page
+
+    async def all_images(self, database: str, prefix: str = "") -> AsyncIterator[HostedRow]:
+        """Every image whose entity begins so, once, over as many pages as it takes."""
+        # Oldest first: what is added meanwhile comes at the end, and moves nothing.
+        ask = partial(self._rows, database, newest_first=False, prefix=prefix)
+        async for row in listing.all_rows(ask):
+            yield row
+
+    async def delete_images(self, database: str, entity: str) -> None:
+        """Delete all images of an entity; that there was one is not said."""
+        await self._in(database, _DELETE, _nothing, DbName=database, EntityId=entity)
+
+    async def search(self, database: str, image_url: str, limit: int) -> tuple[HostedMatch, ...]:
+        """The matches of the picture at an ASCII address, as they come: in no order, perhaps doubled."""
+        found, unread = await self._in(
+            database, _SEARCH, answers.matches, DbName=database, ImageUrl=image_url, Limit=str(limit)
+        )
+        if unread:
+            log.warning("%d of %d matches of the image search can't be read", unread, unread + len(found))
+        return found
+
+    async def close(self) -> None:
+        """Probe no more, and close the connections."""
+        await self._circuit.close()
+        await self._wire.close()
+
+    async def _rows(
+        self,
+        database: str,
+        *,
+        offset: int | None = None,
+        limit: int | None = None,
+        token: str = "",
+        newest_first: bool | None = None,
+        prefix: str = "",
+    ) -> RowsRead:
+        optional = {
+            "Offset": "" if offset is None else str(offset),
+            "Limit": "" if limit is None else str(limit),
+            "Token": token,
+            "Order": "" if newest_first is None else "desc" if newest_first else "asc",
+            "EntityIdPrefix": prefix,
+        }
+        given = {name: value for name, value in optional.items() if value}
+        return await self._in(database, _IMAGES, answers.rows, DbName=database, **given)
+
+    async def _in(self, database: str, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
+        """A call on one database. An unknown one is refused like any bad argument, so the list is asked then."""
+        try:
+            return await self._ask(operation, read, **fields)
+        except BackendRefused as error:
+            if type(error) is not BackendRefused or not await self._is_missing(database):
+                raise
+            lost = BackendLost(f"{error}; no database “{database}” is listed")
+            lost.may_have_been_done = error.may_have_been_done and operation is _DROP
+        raise lost
+
+    async def _is_missing(self, database: str) -> bool:
+        with suppress(BackendError):
+            return database not in await self.databases()
+        return False
+
+    async def _ask(self, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
+        form = {"ds_id": self._account.ds_id, **fields}
+        if self.is_down:
+            raise BackendDown(self._circuit.why())
+        try:
+            return await self._retries.run(
+                partial(self._attempt, operation, form, read), repeatable=operation.repeatable
+            )
+        except Trouble as trouble:
+            log.warning("the image search: %s: %s", type(trouble.error).__name__, trouble.told)
+            error = trouble.error
+        # Out here, so that no exception of a library is its context.
+        raise error
+
+    async def _attempt(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
+        """Raises Trouble."""
+        if not await self._turns.wait(until):
+            told = f"{operation.name}: no turn among the {self._account.calls_per_s:g} calls a second, so not asked"
+            raise Trouble(Meaning(BackendThrottled), told)
+        if self.is_down:
+            raise Trouble(codes.ABSENT, self._circuit.why())
+        return await self._asked(operation, form, read, until)
+
+    async def _asked(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
+        begun, outcome = time.perf_counter(), "given_up"
+        try:
+            with self._circuit.listening():
+                result = await self._exchange(operation, form, read, until)
+        except Trouble as trouble:
+            outcome = type(trouble.error).__name__
+            raise
+        else:
+            outcome = "answered"
+            return result
+        finally:
+            self._metrics.hosted_call(operation.name, outcome, time.perf_counter() - begun)
+
+    async def _exchange(
+        self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float
+    ) -> T:
+        left_s = until - asyncio.get_running_loop().time()
+        try:
+            status, content = await self._wire.post(
+                f"/2475-{operation.number}", form, min(self._patience.attempt_s, left_s)
+            )
+            answer = answers.read(status, content)
+            if isinstance(answer, Refusal):
+                raise self._troubles.refused(operation.name, answer)
+            self._metrics.hosted_charged(answer.charged)
+            return read(answer.body)
+        except NotUnderstood as error:
+            raise self._troubles.garbled(operation.name, str(error)) from error
+        except NETWORK_ERRORS as error:
+            raise self._troubles.broken(operation.name, error) from error
+
+    async def _probe(self) -> None:
+        """Raises Trouble."""
+        until = asyncio.get_running_loop().time() + self._patience.attempt_s
+        await self._turns.wait(until)
+        await self._asked(_DATABASES, {"ds_id": self._account.ds_id}, answers.database_names, until)
+
+
+def _nothing(_body: Json) -> None:
+    """Two good codes are all that there is to read."""

@@ -1,0 +1,50 @@
+"""The hosted service, in two forms: a stand-in that works (and misbehaves), and Prism, which judges requests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from bot.adapters.showapi.client import ShowApi
+from tests.contract.hosted.clients import client_of
+from tests.fakes.hosted import HostedService
+from tests.fakes.hosted.forms import OPENAPI
+from tests.fakes.web import WebServer, response, web_server
+from tests.pictures import encoded, photo
+from tests.prism.judging import Judge, judge
+from tests.prism.running import prism
+
+
+@pytest.fixture(scope="session")
+def prism_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One process for all tests: it takes seconds to start."""
+    with prism(OPENAPI, tmp_path_factory.mktemp("prism") / "log.txt") as url:
+        yield url
+
+
+@pytest.fixture
+async def judged(prism_url: str) -> AsyncIterator[Judge]:
+    async with judge(prism_url) as it:
+        yield it
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[HostedService]:
+    async with HostedService() as it:
+        yield it
+
+
+@pytest.fixture
+async def show_api(service: HostedService) -> AsyncIterator[ShowApi]:
+    async with client_of(service) as it:
+        yield it
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[WebServer]:
+    """Pictures ``/0`` to ``/4``."""
+    async with web_server() as it:
+        for seed in range(5):
+            it.answers[f"/{seed}"] = response(encoded(photo(200, 160, seed), "JPEG"), "Content-Type: image/jpeg")
+        yield it

@@ -1,0 +1,117 @@
+"""The stand-in for the hosted service goes wrong as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.fakes.hosted import APP_KEY, DS_ID
+from tests.fakes.hosted import misbehaviours as bad
+from tests.unit.hosted_asker import Asker, asking, jpeg
+
+
+@pytest.fixture
+async def asker() -> AsyncIterator[Asker]:
+    async with asking() as it:
+        yield it
+
+
+async def test_a_new_image_can_be_hidden_for_some_listings_or_seconds(asker: Asker) -> None:
+    await asker.well("create", Name="parts")
+    url = asker.host(jpeg())
+    asker.service.hide_new_images(listings=2)
+    await asker.add("parts", "one", url)
+    assert [await asker.listed("parts") for _ in range(3)] == [[], [], ["one"]]
+    asker.service.hide_new_images(seconds=0.2)
+    await asker.add("parts", "two", url)
+    assert await asker.listed("parts") == ["one"]
+    assert len(asker.service.images_of("parts")) == 2
+    await asyncio.sleep(0.25)
+    assert await asker.listed("parts") == ["one", "two"]
+
+
+async def test_too_many_calls_are_throttled(asker: Asker) -> None:
+    asker.service.calls_per_s = 2
+    answers = [await asker.ask("databases") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 400]
+    assert answers[2].json()["Code"] == "Throttling"
+    asker.service.over_limit = bad.gateway(-1009)
+    assert await asker.refused("databases") == -1009
+
+
+async def test_misbehaviour_is_planned_for_one_call_or_for_all(asker: Asker) -> None:
+    asker.service.next("databases", bad.gateway(-7), bad.gateway("-2"), bad.upstream("InternalError.Algo", 586))
+    assert await asker.refused("databases") == -7
+    assert await asker.refused("databases") == "-2"
+    assert (await asker.ask("databases")).status_code == 586
+    await asker.well("databases")
+    asker.service.always(None, bad.html(502))
+    assert "<html>" in (await asker.ask("databases")).text
+    assert (await asker.ask("create", Name="parts")).status_code == 502
+    asker.service.behave()
+    assert await asker.well("databases") == {"DbList": []}
+
+
+async def test_the_work_may_be_done_whatever_is_said(asker: Asker) -> None:
+    await asker.well("create", Name="parts")
+    form = {"DbName": "parts", "EntityId": "one", "ExtraData": "", "ImageUrl": asker.host(jpeg())}
+    asker.service.next("add", bad.html(502), bad.done_then(bad.html(200)), bad.done_then(bad.silent(0.5)))
+    assert (await asker.ask("add", **form)).status_code == 502
+    assert asker.service.images_of("parts") == ()
+    assert "<html>" in (await asker.ask("add", **form)).text
+    with pytest.raises(httpx.ReadTimeout):
+        await asker.raw("add", data={"ds_id": DS_ID, **form}, timeout=0.2)
+    assert len(asker.service.images_of("parts")) == 2
+
+
+async def test_an_answer_can_break_off_drip_or_never_come(asker: Asker) -> None:
+    asker.service.next("databases", bad.truncated(), bad.hang_up(), bad.slow(0.3), bad.dripping(0.002))
+    with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
+        await asker.ask("databases")
+    with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
+        await asker.ask("databases")
+    start = time.monotonic()
+    await asker.well("databases")
+    assert time.monotonic() - start >= 0.3
+    await asker.well("databases")
+
+
+async def test_answers_come_in_other_dresses(asker: Asker) -> None:
+    await asker.well("create", Name="parts")
+    url = asker.host(jpeg())
+    await asker.add("parts", "one", url)
+    form = {"DbName": "parts", "ImageUrl": url, "Limit": "10"}
+    dresses = [bad.codes_as_text(), bad.fee_in_body(), bad.without_data(), bad.without("EntityId"), bad.empty_body()]
+    dresses += [bad.scores_as_text(), bad.scores_not_numbers(), bad.doubled_matches(), bad.strange_matches("two")]
+    dresses += [bad.echoing_the_key(), bad.empty()]
+    asker.service.next("search", *dresses)
+    answers = [await asker.ask("search", **form) for _ in dresses]
+    texts = [answer.text for answer in answers]
+    assert '"ret_code": "0"' in texts[0]
+    assert "showapi_fee_num" in answers[1].json()["showapi_res_body"]
+    assert ["MatchList" in text for text in texts[1:5]] == [True, False, True, False]
+    assert "EntityId" not in texts[3]
+    assert ['"10.0"' in texts[5], "NaN" in texts[6], texts[7].count('"one"'), '"two"' in texts[8]] == [1, 1, 2, 1]
+    assert APP_KEY in texts[9]
+    assert texts[10] == ""
+
+
+async def test_it_goes_down_and_comes_up_on_the_same_port(asker: Asker) -> None:
+    await asker.well("create", Name="parts")
+    asker.service.always("databases", bad.slow(5))
+    waiting = asyncio.create_task(asker.ask("databases"))
+    await asyncio.sleep(0.05)
+    port = asker.service.port
+    await asker.service.down()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await waiting
+    with pytest.raises(httpx.ConnectError):
+        await asker.ask("databases")
+    asker.service.behave()
+    await asker.service.up()
+    assert asker.service.port == port
+    assert await asker.well("databases") == {"DbList": [{"Name": "parts"}]}
