@@ -1,4 +1,4 @@
-"""Signed, expiring links to stored pictures: who holds one may see that picture, and learns nothing else from it."""
+"""Signed, expiring links to pictures: who holds one may see that picture, and learns nothing else from it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
 from cryptography.fernet import Fernet, InvalidToken
 
-from bot.errors import UserError
+from bot.errors import SettingsError, UserError
 from bot.models import WorkspaceId
 
 PATH = "/media/"
 
-_HEAD = struct.Struct(">BQ32s")
-_VERSION = 1
+RELAY_TTL_S = 300
+"""Life of a link through which the hosted service fetches a picture; it does so within seconds."""
+
+_HEAD = struct.Struct(">BQ")
+_STORED, _RELAYED = 1, 2
+_DIGEST_BYTES, _RELAY_ID_BYTES = 32, 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,1000}", re.ASCII)
 
 
@@ -37,40 +42,56 @@ class LinkExpired(UserError):
 
 @dataclass(frozen=True, slots=True)
 class MediaClaim:
-    """What a good link stands for. Whether the workspace still has the picture is to be asked of the catalogue."""
+    """A stored picture. Whether the workspace still has it is to be asked of the catalogue."""
 
     workspace: WorkspaceId
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class RelayClaim:
+    """A picture that was put there for one to fetch (``RelayedPictures``)."""
+
+    relay_id: str
+
+
 class MediaLinks:
-    """Makes the links and reads them back. ``key``: 32 bytes, the same in all processes (``Keyring``)."""
+    """Makes the links, in plain ASCII, and reads them back. ``key``: 32 bytes, the same in all processes (``Keyring``).
+
+    Raises SettingsError for a base URL whose host can't be written in ASCII.
+    """
 
     def __init__(
         self, base_url: str, key: bytes, ttl_s: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _in_ascii(base_url).rstrip("/")
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._ttl_s = ttl_s
         self._clock = clock
 
     def url(self, workspace: WorkspaceId, digest: str, *, ttl_s: int | None = None) -> str:
-        """A link to the picture of that digest (64 hex digits)."""
-        now = int(self._clock().timestamp())
-        expires = now + (self._ttl_s if ttl_s is None else ttl_s)
-        claim = _HEAD.pack(_VERSION, expires, bytes.fromhex(digest)) + workspace.encode()
-        # Without its padding: chat programs leave a trailing “=” out of links.
-        token = self._fernet.encrypt_at_time(claim, now).decode().rstrip("=")
-        return f"{self._base_url}{PATH}{token}"
+        """A link to the stored picture of that digest (64 hex digits)."""
+        content = bytes.fromhex(digest) + workspace.encode()
+        return self._url(_STORED, self._ttl_s if ttl_s is None else ttl_s, content)
 
-    def read(self, token: str) -> MediaClaim:
+    def relay_url(self, relay_id: str) -> str:
+        """A link to a relayed picture (32 hex digits), good for RELAY_TTL_S."""
+        return self._url(_RELAYED, RELAY_TTL_S, bytes.fromhex(relay_id))
+
+    def read(self, token: str) -> MediaClaim | RelayClaim:
         """What the token stands for. Raises LinkRefused, LinkExpired."""
         expires, claim = self._opened(token)
         if self._clock().timestamp() >= expires:
             raise LinkExpired
         return claim
 
-    def _opened(self, token: str) -> tuple[int, MediaClaim]:
+    def _url(self, kind: int, ttl_s: int, content: bytes) -> str:
+        now = int(self._clock().timestamp())
+        # Without its padding: chat programs leave a trailing “=” out of links.
+        token = self._fernet.encrypt_at_time(_HEAD.pack(kind, now + ttl_s) + content, now).decode().rstrip("=")
+        return f"{self._base_url}{PATH}{token}"
+
+    def _opened(self, token: str) -> tuple[int, MediaClaim | RelayClaim]:
         if not _TOKEN.fullmatch(token):
             raise LinkRefused
         padded = token + "=" * (-len(token) % 4)
@@ -78,11 +99,24 @@ class MediaLinks:
             # Base64 can be written in several ways; ours is one of them.
             if base64.urlsafe_b64encode(base64.urlsafe_b64decode(padded)).decode() != padded:
                 raise LinkRefused
-            claim = self._fernet.decrypt(padded)
-            version, expires, digest = _HEAD.unpack_from(claim)
-            workspace = claim[_HEAD.size :].decode()
+            sealed = self._fernet.decrypt(padded)
+            kind, expires = _HEAD.unpack_from(sealed)
+            return expires, _claim(kind, sealed[_HEAD.size :])
         except (InvalidToken, ValueError, struct.error):
             raise LinkRefused from None
-        if version != _VERSION:
-            raise LinkRefused
-        return expires, MediaClaim(WorkspaceId(workspace), digest.hex())
+
+
+def _claim(kind: int, content: bytes) -> MediaClaim | RelayClaim:
+    if kind == _STORED and len(content) >= _DIGEST_BYTES:
+        return MediaClaim(WorkspaceId(content[_DIGEST_BYTES:].decode()), content[:_DIGEST_BYTES].hex())
+    if kind == _RELAYED and len(content) == _RELAY_ID_BYTES:
+        return RelayClaim(content.hex())
+    raise LinkRefused
+
+
+def _in_ascii(base_url: str) -> str:
+    # The hosted service can't read any other address.
+    try:
+        return str(httpx.URL(base_url))
+    except httpx.InvalidURL as error:
+        raise SettingsError(("PUBLIC_BASE_URL must have a host name that works in a browser.",)) from error

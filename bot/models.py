@@ -22,6 +22,9 @@ WorkspaceId = NewType("WorkspaceId", str)
 
 LOCAL = WorkspaceId("local")
 
+SERVED = "api:"
+"""So begin the workspaces of those who use `vsearch serve-api`; they are in the back end alone, in no catalogue."""
+
 DataId = NewType("DataId", str)
 """One image in one back end; opaque to everyone else."""
 
@@ -193,6 +196,17 @@ class ListedImage:
     note: Note
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewHostedImage:
+    """An image that is about to be given to the hosted service; ``fingerprint`` is its PDQ hash, or empty."""
+
+    data_id: DataId
+    entity: EntityId
+    note: Note
+    digest: str
+    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.conversations import InboxDepth
 from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.models import WorkspaceId
-from bot.storage.base import Catalogue, Inbox, PictureStore
+from bot.storage.base import Catalogue, Inbox, PictureStore, RelayedPictures
 from bot.web import web_app
 
 BASE = "http://v.example"
@@ -32,32 +32,46 @@ class Rooms:
         self.failure: Exception | None = None
         self.now = START
 
-    def _fail(self) -> None:
+    def fail(self) -> None:
         if self.failure:
             raise self.failure
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
-        self._fail()
+        self.fail()
         return (workspace, digest) in self.held
 
     async def get(self, digest: str) -> bytes:
-        self._fail()
+        self.fail()
         return self.pictures[digest]
 
     async def depth(self) -> InboxDepth:
-        self._fail()
+        self.fail()
         return self.waiting
+
+
+class Relayed:
+    """What is there to be fetched, whoever asks."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self.pictures: dict[str, bytes] = {}
+
+    async def get(self, relay_id: str) -> bytes:
+        self._rooms.fail()
+        return self.pictures[relay_id]
 
 
 class House:
     def __init__(self, **given: Any) -> None:
         self.rooms = Rooms()
         self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.rooms.now)
+        self.relayed = Relayed(self.rooms)
         self.metrics = PrometheusMetrics()
         parts: dict[str, Any] = {"media": self.links, "checks": {}} | given
         self.app: ASGIApp = web_app(
             pictures=cast("PictureStore", self.rooms),
             catalogue=cast("Catalogue", self.rooms),
+            relayed=cast("RelayedPictures", self.relayed),
             inbox=cast("Inbox", self.rooms),
             metrics=self.metrics,
             **parts,

@@ -243,6 +243,22 @@ class Thumbnails(Protocol):
         ...
 
 
+class RelayedPictures(Protocol):
+    """Pictures for somebody outside to fetch, for minutes; any process on the same database serves them."""
+
+    async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
+        """Keep a picture; when this returns, it can be fetched, even inside a unit."""
+        ...
+
+    async def get(self, relay_id: str) -> bytes:
+        """The JPEG bytes. Raises KeyError for one that is not there, or has expired."""
+        ...
+
+    async def purge(self) -> None:
+        """Drop what has expired."""
+        ...
+
+
 class Keyring(Protocol):
     """Random secrets that all processes on one database share."""
 

@@ -24,7 +24,7 @@ from bot.models import (
 from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
 from bot.storage.records import columns_of, database_id_of, database_infos, find_database, in_groups, record_of
-from bot.storage.schema import databases, embedded_databases, images, workspaces
+from bot.storage.schema import databases, embedded_databases, hosted_databases, images, workspaces
 
 # An add runs these: made once, they cost little more than the driver's own work.
 _TOUCH = update(databases).where(databases.c.id == bindparam("database")).values(revision=databases.c.revision + 1)
@@ -275,11 +275,11 @@ def _touch(connection: Connection, database_id: int) -> None:
 
 
 def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
-    # The embedded engine's rows move with ours, so that a database is never in two workspaces.
-    both = (databases, embedded_databases)
+    # The back ends' rows move with ours, so that a database is never in two workspaces.
+    tables = (databases, embedded_databases, hosted_databases)
     taken: set[str] = set()
-    for table in both:
+    for table in tables:
         taken.update(connection.execute(select(table.c.name).where(table.c.workspace == workspace)).scalars())
-    for table in both:
+    for table in tables:
         moving = (table.c.workspace == LOCAL) & table.c.name.not_in(taken)
         connection.execute(update(table).where(moving).values(workspace=workspace))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -13,22 +14,27 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bot.errors import BackendDown, BackendTimeout
+from bot.errors import BackendDown, BackendError, BackendTimeout
 from bot.storage import sqlite
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+FollowUp = Callable[[], Awaitable[None]]
 
 
 class _Unit:
-    """A transaction that is begun when first needed, what is left for its end, and what is to follow its commit."""
+    """A transaction that is begun when first needed, what is left for its end, and what is to follow that."""
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
         self.deferred: list[Work[None]] = []
         self.opening = asyncio.Lock()
         self.closed = False
-        self.afterwards: list[Callable[[], Awaitable[None]]] = []
+        self.committed = False
+        self.afterwards: list[FollowUp] = []
+        self.otherwise: list[FollowUp] = []
 
 
 class Database:
@@ -63,6 +69,20 @@ class Database:
             return await self._write_first(unit, work)
         return await self._in_writer(work, unit.connection)
 
+    async def apart(self, work: Work[T]) -> T:
+        """Run ``work`` in a transaction of its own even inside a unit, and commit it on disk.
+
+        Raises RuntimeError if the unit has begun its own transaction: each would wait for the other to end.
+        """
+        unit = self._current()
+        if unit is None:
+            return await self.write(work)
+        async with unit.opening:
+            if unit.connection is not None:
+                raise RuntimeError("Nothing can be written apart from a unit that has begun to write.")
+            async with self._lock:
+                return await self._in_writer(self._write_now, work)
+
     async def defer(self, work: Work[None]) -> None:
         """Write what nobody waits for a result of: inside a unit at its end, all in one go; outside, at once.
 
@@ -83,12 +103,13 @@ class Database:
         unit = _Unit()
         token = self._unit.set(unit)
         try:
-            yield
+            async with self._ending(unit):
+                yield
         except BaseException:
-            await self._end(unit, commit=False)
+            # Whoever was cancelled while it was being committed finds it committed.
+            if not unit.committed:
+                await _follow_rollback(unit.otherwise)
             raise
-        else:
-            await self._end(unit, commit=True)
         finally:
             self._unit.reset(token)
         for follow in unit.afterwards:
@@ -99,13 +120,19 @@ class Database:
         """Whether the caller is inside a unit."""
         return self._current() is not None
 
-    async def afterwards(self, follow: Callable[[], Awaitable[None]]) -> None:
+    async def afterwards(self, follow: FollowUp) -> None:
         """Run ``follow`` once the unit is committed (never if it is rolled back); at once outside of one."""
         unit = self._current()
         if unit:
             unit.afterwards.append(follow)
         else:
             await follow()
+
+    async def otherwise(self, follow: FollowUp) -> None:
+        """Run ``follow`` if the unit is rolled back; never outside of one. Where it fails too, only the log says so."""
+        unit = self._current()
+        if unit:
+            unit.otherwise.append(follow)
 
     async def close(self) -> None:
         """Finish what runs and close the connections."""
@@ -136,18 +163,27 @@ class Database:
                     raise
         return await self._in_writer(work, unit.connection)
 
+    @asynccontextmanager
+    async def _ending(self, unit: _Unit) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await self._end(unit, commit=False)
+            raise
+        await self._end(unit, commit=True)
+
     async def _end(self, unit: _Unit, *, commit: bool) -> None:
         unit.closed = True
-        connection = unit.connection
-        if connection is None:
-            if commit and unit.deferred:
-                async with self._lock:
-                    await self._in_writer(self._write_now, partial(_all, unit.deferred))
-            return
-        try:
-            await self._in_writer(_finish, connection, commit)
-        finally:
-            self._lock.release()
+        if unit.connection is not None:
+            try:
+                await self._in_writer(_finish, unit, unit.connection, commit)
+            finally:
+                self._lock.release()
+        elif commit and unit.deferred:
+            async with self._lock:
+                await self._in_writer(self._write_deferred, unit)
+        else:
+            unit.committed = commit
 
     def _write_opening(self, unit: _Unit, work: Work[T]) -> T:
         connection = self._writing.connect()
@@ -160,6 +196,10 @@ class Database:
         _all(unit.deferred, connection)
         unit.deferred.clear()
         return work(connection)
+
+    def _write_deferred(self, unit: _Unit) -> None:
+        self._write_now(partial(_all, unit.deferred))
+        unit.committed = True
 
     def _read_now(self, work: Work[T]) -> T:
         with _told_plainly(), self._engine.connect() as connection, connection.begin():
@@ -190,10 +230,20 @@ def _all(works: Sequence[Work[None]], connection: Connection) -> None:
         work(connection)
 
 
-def _finish(connection: Connection, commit: bool) -> None:
+async def _follow_rollback(follow_ups: Sequence[FollowUp]) -> None:
+    for follow in follow_ups:
+        try:
+            await follow()
+        except BackendError as error:
+            # What led to the rollback is what is to be told.
+            log.warning("what follows a rollback failed as well: %s", error)
+
+
+def _finish(unit: _Unit, connection: Connection, commit: bool) -> None:
     try:
         if commit:
             connection.commit()
+            unit.committed = True
         else:
             connection.rollback()
     finally:

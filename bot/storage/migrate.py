@@ -12,7 +12,7 @@ from bot.errors import BackendRefused
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def configuration(connection: Connection) -> Config:

@@ -38,10 +38,14 @@ def read_page(
     owner: Owner,
     request: PageRequest,
     value_of: Callable[[Row[Any]], T],
+    *further: ColumnElement[bool],
 ) -> Page[T]:
-    """A page of ``table``, which has columns id, database_id, entity and created_at. Raises InvalidInput."""
+    """A page of ``table``, which has columns id, database_id, entity and created_at. Raises InvalidInput.
+
+    ``further``: what else holds for the rows that are listed.
+    """
     columns = table.c
-    wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id]
+    wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id, *further]
     if request.entity_prefix:
         wanted += _has_prefix(columns.entity, request.entity_prefix)
     total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()

@@ -13,14 +13,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import BackendDown, BackendError
 from bot.storage import sqlite
+from bot.storage.api_images import SqlApiImages
 from bot.storage.bindings import SqlChannelBindings
 from bot.storage.catalogue import SqlCatalogue
 from bot.storage.database import Database
+from bot.storage.hosted import SqlLedger
+from bot.storage.hosted_chores import SqlHostedChores
 from bot.storage.inbox import SqlInbox
 from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
 from bot.storage.pictures import FilePictures
 from bot.storage.presence import Presence
+from bot.storage.relayed import SqlRelayedPictures
 from bot.storage.thumbnails import SqlThumbnails
 from bot.storage.vectors import SqlVectors
 
@@ -31,7 +35,7 @@ READERS = 4
 
 
 class SqlStorage:
-    """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store."""
+    """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
 
     def __init__(self, database: Database, pictures: FilePictures, presence: Presence) -> None:
         self._database = database
@@ -42,6 +46,9 @@ class SqlStorage:
         self._thumbnails = SqlThumbnails(database)
         self._keyring = SqlKeyring(database)
         self._vectors = SqlVectors(database)
+        self._ledger = SqlLedger(database)
+        self._hosted_chores = SqlHostedChores(database)
+        self._relayed = SqlRelayedPictures(database)
 
     @classmethod
     async def open(cls, data_dir: Path, database_url: str | None = None, readers: int = READERS) -> Self:
@@ -101,6 +108,26 @@ class SqlStorage:
     def vectors(self) -> SqlVectors:
         """The embedded engine's rows."""
         return self._vectors
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """What was given to the hosted service."""
+        return self._ledger
+
+    @property
+    def hosted_chores(self) -> SqlHostedChores:
+        """What is to go from it."""
+        return self._hosted_chores
+
+    @property
+    def relayed(self) -> SqlRelayedPictures:
+        """Pictures that the hosted service is to fetch."""
+        return self._relayed
+
+    @property
+    def api_images(self) -> SqlApiImages:
+        """Where the images of our own server of the hosted API came from."""
+        return SqlApiImages(self._database)
 
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""

@@ -1,6 +1,6 @@
 """The bot's HTTP side: Slack's deliveries, signed pictures, health and metrics."""
 
-from bot.web.app import web_app
+from bot.web.app import pictures_app, web_app
 from bot.web.server import serving
 
-__all__ = ["serving", "web_app"]
+__all__ = ["pictures_app", "serving", "web_app"]

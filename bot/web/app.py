@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.logs import request_scope
+from bot.logs import frames, request_scope
 from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
-from bot.storage.base import Catalogue, Inbox
+from bot.storage.base import Catalogue, Inbox, RelayedPictures
 from bot.web.health import Check, Readiness, Scrape, alive
 from bot.web.pictures import PictureEndpoint, Pictures
 from bot.web.slack import SlackEndpoint
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 LONGEST_PLACE = 80
-FRAMES = 8
 
 
 def web_app(
@@ -36,6 +34,7 @@ def web_app(
     media: MediaLinks | None = None,
     pictures: Pictures,
     catalogue: Catalogue,
+    relayed: RelayedPictures,
     checks: Mapping[str, Check],
     metrics: PrometheusMetrics,
     inbox: Inbox,
@@ -49,11 +48,24 @@ def web_app(
         Route("/metrics", Scrape(metrics, inbox).answer, methods=["GET"]),
     ]
     if media is not None:
-        routes.append(Route("/media/{token}", PictureEndpoint(media, pictures, catalogue).answer, methods=["GET"]))
+        routes.append(_pictures(media, pictures, catalogue, relayed))
     if install is not None:
         routes.append(Route("/slack/install", install, methods=["GET"]))
     if oauth_redirect is not None:
         routes.append(Route("/slack/oauth_redirect", oauth_redirect, methods=["GET"]))
+    return _app(routes)
+
+
+def pictures_app(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> ASGIApp:
+    """Pictures alone."""
+    return _app([_pictures(media, pictures, catalogue, relayed)])
+
+
+def _pictures(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> Route:
+    return Route("/media/{token}", PictureEndpoint(media, pictures, catalogue, relayed).answer, methods=["GET"])
+
+
+def _app(routes: Sequence[Route]) -> ASGIApp:
     starlette = Starlette(routes=routes)
     starlette.router.redirect_slashes = False
     return LastResort(starlette)
@@ -83,7 +95,7 @@ class LastResort:
                 await self._app(scope, receive, noting)
             except Exception as error:  # noqa: BLE001 - nobody is above
                 what = f"{_place(scope)} failed with {type(error).__name__}"
-                log.error("%s, raised by %s", what, _frames(error))  # noqa: TRY400
+                log.error("%s, raised by %s", what, frames(error))  # noqa: TRY400
                 if not started:
                     answer = PlainTextResponse("Something went wrong here. Please try again later.", 500)
                     await answer(scope, receive, send)
@@ -94,9 +106,3 @@ def _place(scope: Scope) -> str:
     # The rest of such a path is as good as the picture.
     shown = "/media/…" if path.startswith("/media/") else path[:LONGEST_PLACE]
     return f"{scope.get('method', scope['type'])} {shown!r}"
-
-
-def _frames(error: Exception) -> str:
-    """Where it was raised, innermost first."""
-    stack = reversed(traceback.extract_tb(error.__traceback__)[-FRAMES:])
-    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in stack)

@@ -1,16 +1,17 @@
-"""``GET /media/{token}``: stored pictures, each to whoever holds a link to it. No lists, no proxying."""
+"""``GET /media/{token}``: pictures, each to whoever holds a link to it. No lists, no proxying."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bot.errors import BackendError
-from bot.media import LinkExpired, LinkRefused, MediaLinks
-from bot.storage.base import Catalogue
+from bot.media import LinkExpired, LinkRefused, MediaLinks, RelayClaim
+from bot.storage.base import Catalogue, RelayedPictures
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _GUARDED = {
 
 
 class Pictures(Protocol):
-    """Where pictures come from."""
+    """Where stored pictures come from."""
 
     async def get(self, digest: str) -> bytes:
         """The JPEG bytes. Raises KeyError."""
@@ -35,17 +36,18 @@ class Pictures(Protocol):
 
 
 class PictureEndpoint:
-    """Opens a link, asks the catalogue whether the workspace still has the picture, and sends it."""
+    """Opens a link and sends its picture: a stored one if the workspace still has it, or one that is relayed."""
 
-    def __init__(self, links: MediaLinks, pictures: Pictures, catalogue: Catalogue) -> None:
+    def __init__(self, links: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> None:
         self._links = links
         self._pictures = pictures
         self._catalogue = catalogue
+        self._relayed = relayed
 
     async def answer(self, request: Request) -> Response:
         """The JPEG; 404 for a link that never was good or whose picture is gone, 410 for one that has expired."""
         try:
-            jpeg = await self._jpeg(request.path_params["token"])
+            return await self._picture(request.path_params["token"])
         except LinkExpired as error:
             return _sentence(str(error), 410)
         except (LinkRefused, KeyError):
@@ -53,13 +55,18 @@ class PictureEndpoint:
         except BackendError as error:
             log.warning("a picture could not be read: %s", error)
             return _sentence("The picture can't be read right now. Please try again in a minute.", 503)
-        return Response(jpeg, media_type="image/jpeg", headers=_GUARDED | _KEPT)
 
-    async def _jpeg(self, token: str) -> bytes:
+    async def _picture(self, token: str) -> Response:
         claim = self._links.read(token)
+        if isinstance(claim, RelayClaim):
+            return _jpeg(await self._relayed.get(claim.relay_id), _NOT_KEPT)
         if not await self._catalogue.holds(claim.workspace, claim.digest):
             raise LinkRefused
-        return await self._pictures.get(claim.digest)
+        return _jpeg(await self._pictures.get(claim.digest), _KEPT)
+
+
+def _jpeg(content: bytes, caching: Mapping[str, str]) -> Response:
+    return Response(content, media_type="image/jpeg", headers={**_GUARDED, **caching})
 
 
 def _sentence(text: str, status: int) -> Response:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message
 
+from bot.bodies import whole_body
 from bot.web.envelope import can_be_read
 
 MAX_BODY = 4_000_000
@@ -27,8 +27,7 @@ class SlackEndpoint:
     async def answer(self, request: Request) -> Response:
         """What Bolt answers; 4xx for what it would stumble over."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                body = await _body(request)
+            body = await whole_body(request, MAX_BODY, self._timeout_s)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("The request did not come in time.", 408)
         if body is None:
@@ -36,19 +35,6 @@ class SlackEndpoint:
         if not can_be_read(body, request.headers.get("content-type", "")):
             return PlainTextResponse("This is not a request of Slack's.", 400)
         return await self._handle(Request(request.scope, _replay(body)))
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole of it; None if that is too much."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)
 
 
 def _replay(body: bytes) -> Callable[[], Awaitable[Message]]:

@@ -10,11 +10,13 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media import LinkExpired, LinkRefused, MediaClaim, MediaLinks
+from bot.errors import SettingsError
+from bot.media import RELAY_TTL_S, LinkExpired, LinkRefused, MediaClaim, MediaLinks, RelayClaim
 from bot.models import WorkspaceId
 
 KEY = bytes(range(32))
 DIGEST = "0f" * 32
+RELAY_ID = "5a" * 16
 TEAM = WorkspaceId("T0123456789")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -127,3 +129,60 @@ def test_a_clock_that_runs_behind_accepts_a_neighbours_link() -> None:
     clock = Clock()
     clock.now = START - timedelta(hours=1)
     assert _links(clock).read(TOKEN) == MediaClaim(TEAM, DIGEST)
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_relayed_picture_s_link_leads_back_to_it_alone(relay_id: bytes) -> None:
+    token = _links().relay_url(relay_id.hex()).rpartition("/")[2]
+    assert _links().read(token) == RelayClaim(relay_id.hex())
+
+
+def test_a_relayed_picture_s_link_tells_nothing() -> None:
+    url = _links().relay_url(RELAY_ID)
+    assert url.startswith("https://v.example/bot/media/")
+    assert RELAY_ID not in url
+    assert bytes.fromhex(RELAY_ID) not in base64.urlsafe_b64decode(url.rpartition("/")[2] + "==")
+
+
+def test_a_relayed_picture_s_link_lives_five_minutes_whatever_others_do() -> None:
+    for ttl_s in (5, 30 * 24 * 3600):
+        clock = Clock()
+        links = MediaLinks("https://v.example", KEY, ttl_s, clock)
+        token = links.relay_url(RELAY_ID).rpartition("/")[2]
+        clock.now = START + timedelta(seconds=RELAY_TTL_S - 1)
+        assert links.read(token) == RelayClaim(RELAY_ID)
+        clock.now = START + timedelta(seconds=RELAY_TTL_S)
+        with pytest.raises(LinkExpired):
+            links.read(token)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [(1, bytes(16)), (2, bytes(32) + b"T1"), (2, bytes(15)), (2, bytes(17)), (2, b""), (3, bytes(16)), (0, bytes(32))],
+)
+def test_one_kind_of_link_is_never_taken_for_the_other(kind: int, content: bytes) -> None:
+    head = kind.to_bytes(1, "big") + (2**40).to_bytes(8, "big")
+    sealed = Fernet(base64.urlsafe_b64encode(KEY)).encrypt(head + content).decode().rstrip("=")
+    with pytest.raises(LinkRefused):
+        _links().read(sealed)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "beginning"),
+    [
+        ("https://bücher.example/bösch/", "https://xn--bcher-kva.example/b%C3%B6sch/media/"),
+        ("https://例え.jp:8443", "https://xn--r8jz45g.jp:8443/media/"),
+        ("https://v.example/b%C3%B6t", "https://v.example/b%C3%B6t/media/"),
+        ("http://127.0.0.1:3000/", "http://127.0.0.1:3000/media/"),
+    ],
+)
+def test_links_are_plain_ascii(base_url: str, beginning: str) -> None:
+    links = MediaLinks(base_url, KEY, 60)
+    for url in (links.url(TEAM, DIGEST), links.relay_url(RELAY_ID)):
+        assert url.startswith(beginning)
+        assert url.isascii()
+
+
+def test_a_host_that_no_browser_takes_is_told_with_its_setting() -> None:
+    with pytest.raises(SettingsError, match="PUBLIC_BASE_URL"):
+        MediaLinks("https://a_ü.example", KEY, 60)

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from bot.errors import BackendDown, BackendTimeout, DatabaseExists
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage import sqlite
 from bot.storage.database import Database
+from bot.storage.schema import keys
 from bot.storage.sql import SqlStorage
 
 TEAM = WorkspaceId("T1")
@@ -229,6 +230,134 @@ async def test_what_follows_a_unit_runs_after_its_commit_only(storage: SqlStorag
     assert len(seen) == 1
     await database.afterwards(follow)
     assert len(seen) == 2
+
+
+async def test_what_is_otherwise_runs_after_a_rollback_only(storage: SqlStorage, database: Database) -> None:
+    seen: list[list[str]] = []
+
+    async def follow() -> None:
+        # Its writes are no part of what was rolled back.
+        await storage.catalogue.create_database(key(f"mended_{len(seen)}"))
+        seen.append(await names(storage))
+
+    async def fail() -> None:
+        await database.otherwise(follow)
+        await storage.catalogue.create_database(key("one"))
+        raise GaveUpError
+
+    async with storage.unit():
+        await database.otherwise(follow)
+        await storage.catalogue.create_database(key("kept"))
+    await database.otherwise(follow)
+    assert seen == []
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert seen == [["kept", "mended_0"]]
+
+
+async def test_a_commit_that_fails_is_a_rollback(storage: SqlStorage, database: Database) -> None:
+    seen: list[str] = []
+
+    async def follow() -> None:
+        seen.append("rolled back")
+
+    def refuse(_: Connection) -> None:
+        raise GaveUpError
+
+    async def defer() -> None:
+        await database.otherwise(follow)
+        await database.defer(refuse)
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, defer)
+    assert seen == ["rolled back"]
+
+
+async def test_what_led_to_a_rollback_is_told_whatever_follows(
+    storage: SqlStorage, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def follow() -> None:
+        raise BackendDown("the disk is full")
+
+    async def fail() -> None:
+        await database.otherwise(follow)
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert "the disk is full" in caplog.text
+
+
+async def test_a_unit_that_is_cancelled_as_it_commits_was_not_rolled_back(
+    storage: SqlStorage, database: Database
+) -> None:
+    seen: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def follow() -> None:
+        seen.append("rolled back")
+
+    def slow(_: Connection) -> None:
+        begun.set()
+        go_on.wait(5)
+
+    async def work() -> None:
+        async with storage.unit():
+            await database.otherwise(follow)
+            await database.defer(slow)
+
+    task = asyncio.create_task(work())
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == []
+
+
+async def test_what_is_written_apart_outlives_its_unit(storage: SqlStorage, database: Database) -> None:
+    def write(name: str) -> Callable[[Connection], None]:
+        values = {"name": name, "secret": b"x"}
+        return lambda connection: connection.execute(insert(keys), values).close()
+
+    async def fail() -> None:
+        await database.defer(write("deferred"))
+        await database.apart(write("apart"))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    await database.apart(write("outside"))
+    query = select(keys.c.name).order_by(keys.c.name)
+    assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["apart", "outside"]
+
+
+async def test_nothing_is_written_apart_from_a_unit_that_writes(storage: SqlStorage, database: Database) -> None:
+    async def write_apart() -> None:
+        await storage.catalogue.create_database(key("one"))
+        await database.apart(lambda _: None)
+
+    with pytest.raises(RuntimeError, match="apart"):
+        await asyncio.wait_for(in_a_unit(storage, write_apart), 5)
+    await storage.catalogue.create_database(key("free"))
+
+
+async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
+    storage: SqlStorage, database: Database
+) -> None:
+    async with storage.unit():
+        outcomes = await asyncio.wait_for(
+            asyncio.gather(
+                *(database.apart(lambda _: None) for _ in range(5)),
+                storage.catalogue.create_database(key("one")),
+                *(database.apart(lambda _: None) for _ in range(5)),
+                return_exceptions=True,
+            ),
+            5,
+        )
+    assert {type(outcome) for outcome in outcomes} <= {type(None), RuntimeError}
+    assert await names(storage) == ["one"]
 
 
 async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, insert, inspect
 
@@ -138,6 +140,50 @@ async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, tm
         assert await storage.bindings.all(TEAM) == ()
     finally:
         await storage.close()
+
+
+async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, tmp_path: Path) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    go(engine, "0002")
+    storage = await SqlStorage.open(tmp_path)
+    key = DatabaseKey(TEAM, DatabaseName("parts"))
+    try:
+        assert (await storage.catalogue.database(key)).images == 2
+        assert await storage.ledger.names(TEAM) == ()
+        await storage.ledger.create_database(key, "upstream", "prefix_")
+    finally:
+        await storage.close()
+    go_back(engine, "0002")
+    assert not {"hosted_databases", "hosted_images", "hosted_chores", "relayed_pictures", "api_image_urls"} & tables(
+        engine
+    )
+    go(engine, HEAD)
+    storage = await SqlStorage.open(tmp_path)
+    try:
+        assert (await storage.catalogue.database(key)).images == 2
+        assert await storage.ledger.names(TEAM) == ()
+    finally:
+        await storage.close()
+
+
+def test_the_migrations_can_be_written_for_postgresql(engine: Engine) -> None:
+    written = io.StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written})
+    with engine.connect() as connection:
+        revisions = list(ScriptDirectory.from_config(configuration(connection)).walk_revisions())
+    with Operations.context(context):
+        for revision in reversed(revisions):
+            revision.module.upgrade()
+        for revision in revisions:
+            revision.module.downgrade()
+    statements = written.getvalue()
+    for name in metadata.tables:
+        assert f"CREATE TABLE {name} " in statements
+        assert f"DROP TABLE {name};" in statements
+    assert "id BIGSERIAL" in statements
+    assert 'entity VARCHAR(64) COLLATE "C"' in statements
+    assert "DATETIME" not in statements
 
 
 async def test_many_that_open_one_empty_directory_at_once(tmp_path: Path) -> None:

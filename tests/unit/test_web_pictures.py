@@ -76,3 +76,41 @@ async def test_trouble_with_storage_is_told_without_its_insides(
     assert "/srv" not in answer.text
     assert caplog.records
     assert not any(url[-40:] in record.getMessage() for record in caplog.records)
+
+
+RELAY_ID = "5a" * 16
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_relayed_picture_is_there_for_whoever_has_its_link(method: str) -> None:
+    house = House()
+    house.relayed.pictures[RELAY_ID] = JPEG
+    answer = await house.ask(method, house.links.relay_url(RELAY_ID))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.headers["content-length"] == str(len(JPEG))
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_relayed_picture_that_is_gone_is_a_404() -> None:
+    house = House()
+    answer = await house.get(house.links.relay_url(RELAY_ID))
+    assert (answer.status_code, answer.text) == (404, "There is no picture here.")
+
+
+async def test_after_five_minutes_a_relayed_picture_s_link_is_gone() -> None:
+    house = House()
+    house.relayed.pictures[RELAY_ID] = JPEG
+    url = house.links.relay_url(RELAY_ID)
+    house.rooms.now = START + timedelta(seconds=299)
+    assert (await house.get(url)).status_code == 200
+    house.rooms.now = START + timedelta(seconds=300)
+    assert (await house.get(url)).status_code == 410
+
+
+async def test_a_relayed_picture_that_can_not_be_read_is_told_plainly() -> None:
+    house = House()
+    house.rooms.failure = BackendDown("the disk /srv is full")
+    answer = await house.get(house.links.relay_url(RELAY_ID))
+    assert answer.status_code == 503
+    assert "/srv" not in answer.text
