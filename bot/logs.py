@@ -7,6 +7,7 @@ import json
 import logging
 import secrets as randomness
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,9 @@ from typing import Any
 
 from bot.redaction import Redactor, redact
 
-__all__ = ["JsonFormatter", "TextFormatter", "redact", "request_scope", "set_up"]
+__all__ = ["JsonFormatter", "TextFormatter", "frames", "redact", "request_scope", "set_up"]
+
+FRAMES = 8
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -45,6 +48,12 @@ def request_scope() -> Iterator[str]:
         yield identifier
     finally:
         _request_id.reset(token)
+
+
+def frames(error: BaseException) -> str:
+    """Where it was raised, innermost first: what may be told of an error whose text may quote what nobody may read."""
+    stack = reversed(traceback.extract_tb(error.__traceback__)[-FRAMES:])
+    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in stack)
 
 
 class TextFormatter(logging.Formatter):

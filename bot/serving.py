@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from bot import logs
 from bot.config import Settings
 from bot.errors import BackendError, CannotStart, SettingsError
+from bot.signals import when_signalled
 
 if TYPE_CHECKING:
     from bot.slack_app import App
@@ -74,7 +73,7 @@ async def _serve(settings: Settings) -> None:
             this.cancel()
 
     try:
-        with _when_signalled(stop):
+        with when_signalled(stop):
             async with build(settings) as app, _delivered(settings, app):
                 connected.set()
                 who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
@@ -119,20 +118,3 @@ def _warn_of_silence(settings: Settings) -> None:
 async def _drained(app: App) -> None:
     if unfinished := await app.guard.drain(DRAIN_TIMEOUT_S):
         log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)
-
-
-@contextlib.contextmanager
-def _when_signalled(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside, SIGTERM and Ctrl-C call this."""
-    loop = asyncio.get_running_loop()
-    taken = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Windows has no signal handlers on the loop; Ctrl-C then ends the program at once.
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop)
-            taken.append(number)
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import httpx
 
-from bot.errors import FetchFailed, FetchRefused
+from bot.errors import FetchFailed, FetchRefused, FetchTooLarge
 from bot.images import formats
 
 HEADERS = {
@@ -70,12 +70,12 @@ async def body(response: httpx.Response, server: Server, max_bytes: int) -> byte
         raise FetchRefused(f"{server.name} sends only compressed files: {server.advice}.")
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise FetchRefused(formats.too_many_bytes(max_bytes))
+        raise FetchTooLarge(formats.too_many_bytes(max_bytes))
     received = bytearray()
     async for chunk in response.aiter_raw():
         received += chunk
         if len(received) > max_bytes:
-            raise FetchRefused(formats.too_many_bytes(max_bytes))
+            raise FetchTooLarge(formats.too_many_bytes(max_bytes))
     return bytes(received)
 
 

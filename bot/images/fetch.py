@@ -18,7 +18,7 @@ from bot.images import download, formats
 MAX_REDIRECTS = 5
 
 _MOST_AT_ONCE = 16
-_SERVER = download.Server("The picture's server", "upload the picture to Slack")
+_NAME = "The picture's server"
 
 _NOT_OPENED = (
     "That address can't be opened: it doesn't exist, or isn't a public http or https address on the usual port."
@@ -44,7 +44,7 @@ class Fetcher:
     Each name is resolved once, every answer checked, and the connection made to an address that was checked; a
     redirect starts over. Trusted hosts (``host``: any port, ``host:port``: that port) may be private or loopback.
     The environment's proxies are not used: they would resolve names themselves. ``resolver`` stands in for
-    ``socket.getaddrinfo``.
+    ``socket.getaddrinfo``. ``advice``: what else people may do, as the end of a sentence.
     """
 
     def __init__(
@@ -54,7 +54,9 @@ class Fetcher:
         timeout_s: float,
         trusted_hosts: Iterable[str] = (),
         resolver: Resolver | None = None,
+        advice: str = "upload the picture to Slack",
     ) -> None:
+        self._server = download.Server(_NAME, advice)
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._trusted = frozenset(_trusted_host(entry) for entry in trusted_hosts)
@@ -80,7 +82,7 @@ class Fetcher:
 
     async def fetch(self, url: str) -> bytes:
         """The bytes behind an address. Raises FetchRefused with one sentence."""
-        async with download.one_sentence(_SERVER, self._timeout_s):
+        async with download.one_sentence(self._server, self._timeout_s):
             return await self._follow(_checked(_parsed(url)))
 
     async def close(self) -> None:
@@ -95,7 +97,7 @@ class Fetcher:
                 async with client.stream("GET", url) as response:
                     following = response.next_request
                     if following is None:
-                        return _picture(await download.body(response, _SERVER, self._max_bytes))
+                        return _picture(await download.body(response, self._server, self._max_bytes))
                     url = _checked(following.url)
             except SSRFGuardError as error:
                 raise FetchRefused(_NOT_OPENED) from error
@@ -103,7 +105,7 @@ class Fetcher:
                 if any(isinstance(cause, socket.gaierror) for cause in download.causes(error)):
                     raise FetchRefused(_NOT_OPENED) from error
                 raise
-        raise FetchRefused(f"{_SERVER.name} sent us on more than {MAX_REDIRECTS} times: use the picture's own address.")
+        raise FetchRefused(f"{_NAME} sent us on more than {MAX_REDIRECTS} times: use the picture's own address.")
 
     def _trusts(self, url: httpx.URL) -> bool:
         port = url.port or (443 if url.scheme == "https" else 80)

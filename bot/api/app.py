@@ -1,0 +1,147 @@
+"""The routes, and the envelope around every answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bot.adapters.base import VisualSearch
+from bot.api.fields import Fields
+from bot.api.keys import Keys
+from bot.api.limits import Limits
+from bot.api.operations import Body, Operation, Operations
+from bot.api.pictures import Fetch, Intake, Read
+from bot.api.ports import ApiStorage
+from bot.api.refusals import CallRefused, GatewayCode, GatewayRefused, refusal_of
+from bot.bodies import whole_body
+from bot.errors import BackendError, BotError
+from bot.logs import frames, request_scope
+from bot.models import WorkspaceId
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 64_000
+"""Bytes; the longest fields that are taken need a third of it."""
+
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def api_app(
+    *,
+    visual: VisualSearch,
+    storage: ApiStorage,
+    fetch: Fetch,
+    read: Read,
+    keys: Iterable[str],
+    limits: Limits | None = None,
+) -> ASGIApp:
+    """All that is served. ``fetch`` gets an address's bytes, ``read`` verifies and decodes them."""
+    limits = limits or Limits()
+    does = Operations(visual, storage, Intake(fetch, read, limits), limits)
+    known = Keys(keys)
+    operations: dict[str, Operation] = {
+        "/2475-1": does.create_database,
+        "/2475-2": does.list_databases,
+        "/2475-3": does.add_image,
+        "/2475-4": does.list_images,
+        "/2475-5": does.search_image,
+        "/2475-6": does.delete_database,
+        "/2475-7": does.delete_image,
+    }
+    routes = [
+        Route(path, Endpoint(path, operation, known, limits.body_timeout_s).answer, methods=["POST"])
+        for path, operation in operations.items()
+    ]
+    routes.append(Route("/healthz", _alive, methods=["GET"]))
+    elsewhere = Endpoint("elsewhere", _nowhere, known, limits.body_timeout_s)
+    routes.append(Route("/{path:path}", elsewhere.answer, methods=["POST"]))
+    starlette = Starlette(routes=routes)
+    starlette.router.redirect_slashes = False
+    return starlette
+
+
+class Endpoint:
+    """One path: whatever happens, the answer is 200 and an envelope, as the service's is."""
+
+    def __init__(self, path: str, operation: Operation, keys: Keys, timeout_s: float) -> None:
+        self._path = path
+        self._operation = operation
+        self._keys = keys
+        self._timeout_s = timeout_s
+
+    async def answer(self, request: Request) -> Response:
+        """Do the operation, or say why not."""
+        with request_scope() as scope:
+            # Unlike any other, and whoever is told it finds the request in the log by its end.
+            identifier = f"{time.time_ns():016x}{scope}"
+            begun = time.perf_counter()
+            try:
+                body = await self._body(request)
+                outcome, answer = "done", _done(identifier, body)
+            except GatewayRefused as error:
+                outcome, answer = f"refused, {error.code:d}", _refused_early(identifier, error)
+            except BotError as error:
+                refusal = refusal_of(error)
+                outcome, answer = f"refused, {refusal.code}", _refused(identifier, refusal)
+                if isinstance(error, BackendError):
+                    log.warning("the back end failed: %s: %s", type(error).__name__, error)
+            except Exception as error:  # noqa: BLE001 - nobody is above
+                # Its text may quote what the caller sent.
+                log.error("%s, raised by %s", type(error).__name__, frames(error))  # noqa: TRY400
+                outcome, answer = "failed", _refused(identifier, refusal_of(BotError()))
+            log.info("%s: %s, in %.0f ms", self._path, outcome, 1000 * (time.perf_counter() - begun))
+        return JSONResponse(answer, headers=_FRESH)
+
+    async def _body(self, request: Request) -> Body:
+        workspace = self._keys.workspace(request.query_params.get("appKey"))
+        try:
+            body = await whole_body(request, MAX_BODY, self._timeout_s)
+        except (TimeoutError, ClientDisconnect):
+            raise GatewayRefused(GatewayCode.INVALID, "The request did not come in time.") from None
+        if body is None:
+            raise GatewayRefused(GatewayCode.INVALID, f"The form may have {MAX_BODY:,} bytes at most.")
+        fields = Fields.of(body, request.headers.get("content-type", ""))
+        fields.require_source()
+        return await self._operation(workspace, fields)
+
+
+async def _nowhere(workspace: WorkspaceId, fields: Fields) -> Body:
+    """Any other path."""
+    del workspace, fields
+    raise GatewayRefused(GatewayCode.NO_SUCH_SERVICE, "There is no such service; those here are /2475-1 to /2475-7.")
+
+
+async def _alive(_request: Request) -> Response:
+    """The process answers, whatever else is broken."""
+    return PlainTextResponse("ok", headers=_FRESH)
+
+
+def _envelope(identifier: str, body: Body, code: int = GatewayCode.OK, error: str = "") -> Body:
+    return {
+        "showapi_res_code": int(code),
+        "showapi_res_error": error,
+        "showapi_res_id": identifier,
+        "showapi_fee_num": 0,
+        "showapi_res_body": body,
+    }
+
+
+def _done(identifier: str, body: Body) -> Body:
+    return _envelope(identifier, {"ret_code": 0, "remark": "OK", "RequestId": identifier, **body})
+
+
+def _refused_early(identifier: str, error: GatewayRefused) -> Body:
+    return _envelope(identifier, {}, error.code, str(error))
+
+
+def _refused(identifier: str, refusal: CallRefused) -> Body:
+    remark = f"{refusal.code} - {refusal}"
+    told = {"ret_code": refusal.code.number, "remark": remark, "RequestId": identifier, "Code": refusal.code}
+    return _envelope(identifier, told)

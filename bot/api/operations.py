@@ -1,0 +1,133 @@
+"""The seven operations. Each takes the caller's workspace and the fields, and gives what the answer's body holds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from bot.adapters.base import VisualSearch
+from bot.api.fields import Fields
+from bot.api.limits import ADDED_BYTES, BY_OFFSET, PAGE, RESULTS, SEARCHED_BYTES, Limits
+from bot.api.pictures import Intake
+from bot.api.ports import ApiStorage
+from bot.api.refusals import CallRefused, Code
+from bot.models import DatabaseKey, ListedImage, Match, PageRequest, WorkspaceId
+
+Body = Mapping[str, object]
+Operation = Callable[[WorkspaceId, Fields], Awaitable[Body]]
+
+DEFAULT_PAGE = 20
+
+_DONE: Body = {}
+
+
+class Operations:
+    """Over the port alone: the catalogue of the Slack side knows nothing of these databases."""
+
+    def __init__(self, visual: VisualSearch, storage: ApiStorage, intake: Intake, limits: Limits) -> None:
+        self._visual = visual
+        self._storage = storage
+        self._intake = intake
+        self._limits = limits
+
+    async def create_database(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-1, CreateImageDb."""
+        await self._visual.create_database(DatabaseKey(workspace, fields.database("Name")))
+        return _DONE
+
+    async def list_databases(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-2, ListImageDbs."""
+        del fields
+        return _data(DbList=[{"Name": name} for name in await self._visual.list_databases(workspace)])
+
+    async def add_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-3, AddImage."""
+        key = DatabaseKey(workspace, fields.database())
+        entity, note, url = fields.entity(), fields.note(), fields.url()
+        async with self._intake.turn():
+            if await self._size(key) >= self._limits.images:
+                raise CallRefused(Code.ILLEGAL_ARGUMENT, f"A database takes {self._limits.images:,} images.")
+            picture = await self._intake.picture(url, ADDED_BYTES)
+            async with self._storage.unit():
+                data_id = await self._visual.add_image(key, picture, entity, note)
+                await self._storage.api_images.put(key, data_id, entity, url)
+        return _data(DataId=data_id)
+
+    async def list_images(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-4, ListImages."""
+        key = DatabaseKey(workspace, fields.database())
+        token = fields.optional("Token")
+        offset = fields.number("Offset", 0, 999_999_999, default=0)
+        limit = fields.number("Limit", 1, PAGE, default=DEFAULT_PAGE)
+        if not token and offset >= BY_OFFSET:
+            told = f"Offset reaches the first {BY_OFFSET:,} rows; from there on send the Token of the page before."
+            raise CallRefused(Code.ILLEGAL_ARGUMENT, told)
+        request = PageRequest(
+            offset=0 if token else offset,
+            limit=limit if token else min(limit, BY_OFFSET - offset),
+            token=token or None,
+            order=fields.order(),
+            entity_prefix=fields.optional("EntityIdPrefix"),
+        )
+        page = await self._visual.list_images(key, request)
+        return _data(TotalCount=page.total, ImageList=[_row(image) for image in page.items], Token=page.token or "")
+
+    async def search_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-5, SearchImage."""
+        key = DatabaseKey(workspace, fields.database())
+        limit, url = fields.number("Limit", 1, RESULTS), fields.url()
+        async with self._intake.turn():
+            # Before anything is fetched.
+            await self._size(key)
+            matches = await self._visual.search(key, await self._intake.picture(url, SEARCHED_BYTES), limit)
+        urls = await self._storage.api_images.urls(key, (match.data_id for match in matches))
+        return _data(MatchList=[_match(match, urls.get(match.data_id, "")) for match in matches])
+
+    async def delete_database(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-6, DeleteImageDb."""
+        key = DatabaseKey(workspace, fields.database("Name"))
+        async with self._storage.unit():
+            await self._visual.delete_database(key)
+            await self._storage.api_images.forget_database(key)
+        return _DONE
+
+    async def delete_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+        """2475-7, DeleteImage: all of the entity's; that there were none is no error."""
+        key = DatabaseKey(workspace, fields.database())
+        entity = fields.entity()
+        async with self._storage.unit():
+            await self._visual.delete_images(key, entity)
+            await self._storage.api_images.forget_entity(key, entity)
+        return _DONE
+
+    async def _size(self, key: DatabaseKey) -> int:
+        """How many images it has. Raises UnknownDatabase."""
+        return (await self._visual.list_images(key, PageRequest(limit=1))).total
+
+
+def _data(**parts: object) -> Body:
+    return {"Data": parts}
+
+
+def _row(image: ListedImage) -> Body:
+    return {
+        "DataId": image.data_id,
+        "EntityId": image.entity,
+        "ExtraData": image.note,
+        "CreatedAt": _milliseconds(image.created_at),
+        "UpdatedAt": _milliseconds(image.updated_at),
+    }
+
+
+def _match(match: Match, url: str) -> Body:
+    return {
+        "DataId": match.data_id,
+        "EntityId": match.entity,
+        "ExtraData": match.note,
+        "ImageUrl": url,
+        "Score": match.score,
+    }
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
