@@ -13,6 +13,7 @@ from bot.errors import SettingsError
 
 SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
+BACK_ENDS = ("embedded", "showapi")
 DEFAULT_PORT = 3000
 SHORTEST_STATE_SECRET = 16
 
@@ -87,9 +88,7 @@ class Settings:
     data_dir: Path = _setting(
         "VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=read.path
     )
-    backend: str = _setting(
-        "VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of("embedded", "showapi")
-    )
+    backend: str = _setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of(*BACK_ENDS))
     showapi_app_key: str | None = _setting(
         "SHOWAPI_APP_KEY", "The hosted service's key, for VSEARCH_BACKEND=showapi", default=None, secret=True
     )
@@ -232,7 +231,7 @@ class Settings:
         settings = cls(**values)
         problems.extend(settings._swapped_tokens())
         problems.extend(settings._half_installations())
-        problems.extend(settings._hosted_without())
+        problems.extend(settings._lacking_for(settings.backend))
         if problems:
             raise SettingsError(tuple(problems))
         return settings
@@ -256,6 +255,11 @@ class Settings:
         values = (getattr(self, item.name) for item in items)
         return tuple(part for value in values if value for part in ((value,) if isinstance(value, str) else value))
 
+    def check_back_end(self, name: str) -> None:
+        """Whether that back end could be used, though it need not be the one in use. Raises SettingsError."""
+        if problems := tuple(self._lacking_for(name)):
+            raise SettingsError(problems)
+
     def _swapped_tokens(self) -> Iterator[str]:
         """Slack's tokens tell what they are for; a stand-in's may look any way."""
         if self.slack_api_url != SLACK_API_URL:
@@ -268,9 +272,9 @@ class Settings:
                 # Quoted, or the log's and the errors' redaction takes the prefix for a token.
                 yield f"{name} must be a token that begins with “{prefix}”."
 
-    def _hosted_without(self) -> Iterator[str]:
+    def _lacking_for(self, backend: str) -> Iterator[str]:
         """What the hosted service can't do without. It fetches every picture from us, so it has to reach us."""
-        if self.backend != "showapi":
+        if backend != "showapi":
             return
         for name, value in (("SHOWAPI_APP_KEY", self.showapi_app_key), ("SHOWAPI_DS_ID", self.showapi_ds_id)):
             if not value:

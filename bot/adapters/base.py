@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.models import (
     DatabaseKey,
@@ -82,4 +83,21 @@ class VisualSearch(Protocol):
 
     async def ping(self) -> None:
         """Return if the back end can work. Raises BackendError."""
+        ...
+
+
+@runtime_checkable
+class SelfReport(Protocol):
+    """A back end at which more may lie than it lists, such as a service that forgets nothing when our ledger does.
+
+    ``keys`` are the databases of the catalogue. Theirs is what belongs to an image of them; those of workspaces that
+    begin with ``api:`` are somebody's too, though the catalogue has none of them.
+    """
+
+    async def leftovers(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
+        """A sentence for each thing there that we made and that belongs to nobody."""
+        ...
+
+    async def clear_leftovers(self, keys: Collection[DatabaseKey]) -> int:
+        """Delete these, and what waits to be deleted; how many went once this returns."""
         ...

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app import load_model, threads_of
+from bot.back_ends import load_model, threads_of
 from bot.cli.exits import ExitCode
 from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import counted, remark, say, show_json

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import databases, doctor, engine, images, importing, search
+from bot.cli import api, databases, doctor, engine, images, importing, migrate, reconcile, search
 from bot.cli.exits import SUMMARY, ExitCode, code_for
 from bot.cli.output import show_error
 from bot.cli.session import Session, session_of
@@ -31,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(databases.app, name="db", rich_help_panel="Images")
-for _commands in (images.app, importing.app, search.app, engine.app, doctor.app):
+for _commands in (images.app, importing.app, search.app, engine.app, reconcile.app, migrate.app, doctor.app, api.app):
     app.add_typer(_commands)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.app import load_model
+from bot.back_ends import load_model
 from bot.cli.checks import Finding, State
 from bot.cli.exits import ExitCode
 from bot.config import Settings

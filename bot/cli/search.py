@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from bot.blocks.matches import caveats_told
 from bot.cli.images import document
 from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import clean, counted, remark, say, show_json, show_table
 from bot.cli.reading import Named, read_picture
 from bot.cli.session import Desk, session_of
-from bot.models import MAX_RESULTS, Match, Verdict
+from bot.models import MAX_RESULTS, Caveat, Match, Verdict
 from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, RankedMatch, SearchResult
 
 app = typer.Typer()
@@ -51,7 +52,10 @@ def _show(result: SearchResult, least: float) -> None:
         columns = ("", "Score", "Verdict", "Entity", "Note", "File")
         show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score"))
     else:
-        say(f"Nothing in “{result.database.key.name}” is close.")
+        close = "a copy" if Caveat.SAME_IMAGES_ONLY in result.caveats else "close"
+        say(f"Nothing in “{result.database.key.name}” is {close}.")
+    for sentence in caveats_told(result.caveats):
+        remark(sentence, "yellow")
     weaker = f"; {result.weaker:,} weaker left out (--min {least:g})" if result.weaker else ""
     images = counted(result.database.images, "image")
     remark(f"Searched {images} in “{result.database.key.name}” in {result.seconds * 1000:,.0f} ms{weaker}.", "dim")
@@ -80,6 +84,7 @@ def _document(result: SearchResult) -> dict[str, object]:
         "images": result.database.images,
         "seconds": round(result.seconds, 4),
         "weaker": result.weaker,
+        "caveats": sorted(result.caveats),
         "matches": [
             {
                 "rank": ranked.rank,

@@ -16,6 +16,7 @@ from bot import logs
 from bot.cli.exits import NoDatabase
 from bot.config import Settings
 from bot.errors import InvalidInput
+from bot.lending import pictures_lent
 from bot.models import LOCAL, DatabaseInfo, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.listing import ListingService
@@ -96,13 +97,21 @@ class Session:
     def browse(self, work: Callable[[Shelf], Awaitable[T]]) -> T:
         """Do work that only reads the catalogue and the pictures: no model and no index is loaded for it."""
 
+        async def on_shelf(storage: SqlStorage) -> T:
+            return await work(Shelf(storage, await self._workspace(storage.catalogue)))
+
+        return self.browse_all(on_shelf)
+
+    def browse_all(self, work: Callable[[SqlStorage], Awaitable[T]]) -> T:
+        """The same, for work that is about all workspaces."""
+
         async def opened(settings: Settings) -> T:
             # SQLAlchemy takes longer to load than “--help” may.
             from bot.storage.sql import SqlStorage  # noqa: PLC0415
 
             storage = await SqlStorage.open(settings.data_dir, settings.database_url)
             try:
-                return await work(Shelf(storage, await self._workspace(storage.catalogue)))
+                return await work(storage)
             finally:
                 await storage.close()
 
@@ -111,12 +120,23 @@ class Session:
     def run(self, work: Callable[[Desk], Awaitable[T]]) -> T:
         """Do work that may need all services: they are opened before it and closed after it."""
 
+        async def at_desk(services: Services) -> T:
+            workspace = await self._workspace(services.storage.catalogue)
+            return await work(Desk(services.storage, workspace, services))
+
+        return self.run_all(at_desk)
+
+    def run_all(self, work: Callable[[Services], Awaitable[T]]) -> T:
+        """The same, for work that is about all workspaces."""
+
         async def opened(settings: Settings) -> T:
             from bot.app import build_services  # noqa: PLC0415 - as above
 
-            async with build_services(settings) as services:
-                workspace = await self._workspace(services.storage.catalogue)
-                return await work(Desk(services.storage, workspace, services))
+            async with (
+                build_services(settings) as services,
+                pictures_lent(settings, services.visual, services.storage),
+            ):
+                return await work(services)
 
         return self._run(opened)
 

@@ -11,7 +11,7 @@ from bot.adapters.base import VisualSearch
 from bot.errors import AlreadyAdded, BotError, UnknownDatabase
 from bot.metrics import Metrics, NullMetrics
 from bot.models import DatabaseKey, DataId, EntityId, ImageRecord, Note, Picture, SlackOrigin
-from bot.services.databases import find_database
+from bot.services.databases import find_database, kept_by_both
 from bot.storage.base import Storage
 
 _NO_METRICS = NullMetrics()
@@ -97,6 +97,9 @@ class AddService:
         return outcomes
 
     async def _keep_or_tell(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
+        if len(images) > 1 and self._visual.capabilities.needs_public_url:
+            # What a service elsewhere has is no part of our transaction: each is confirmed as soon as it is there.
+            return [outcome for image in images for outcome in await self._keep_or_tell(key, [image])]
         try:
             return [*await self._keep(key, images)] if images else []
         except AlreadyAdded as error:
@@ -121,7 +124,8 @@ class AddService:
         return records
 
     async def _added(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
-        data_id = await self._visual.add_image(key, image.picture, image.entity, image.note)
+        async with kept_by_both(self._storage.catalogue, key):
+            data_id = await self._visual.add_image(key, image.picture, image.entity, image.note)
         record = await self._record(key, data_id, image)
         await self._storage.catalogue.add(record)
         return record

@@ -7,8 +7,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-from bot.errors import AlreadyAdded, BotError
-from bot.models import DatabaseKey, ImageRecord, SlackOrigin
+from bot.errors import AlreadyAdded, BackendDown, BotError
+from bot.models import Caveat, DatabaseKey, ImageRecord, SlackOrigin
 from bot.services.add import AddService, NewImage
 from bot.services.search import SearchResult, SearchService
 from bot.storage.base import Storage
@@ -94,6 +94,9 @@ class GuardService:
             or ranked.record.origin is None
             or (ranked.record.origin.channel, ranked.record.origin.message_ts) != (origin.channel, origin.message_ts)
         ]
+        if not others and Caveat.SAME_IMAGES_ONLY in found.caveats:
+            # An edited copy may be there all the same: what couldn't be looked for is not new.
+            raise BackendDown("the back end can't be asked whether the picture is new")
         matches = tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(others, start=1))
         return replace(found, matches=matches)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from bot.adapters.base import VisualSearch
-from bot.errors import UnknownDatabase
+from bot.errors import BackendLost, UnknownDatabase
 from bot.models import MAX_PAGE, DatabaseInfo, DatabaseKey, PageRequest, WorkspaceId
 from bot.storage.base import Catalogue, Storage
 
@@ -18,6 +21,17 @@ async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
         names = [info.key.name for info in await catalogue.databases(key.workspace)]
         near = difflib.get_close_matches(key.name, names, n=1)
         raise UnknownDatabase(key.name, near[0] if near else None) from None
+
+
+@asynccontextmanager
+async def kept_by_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
+    """Around a call of the back end. Raises BackendLost where that doesn't know a database that the catalogue has."""
+    try:
+        yield
+    except UnknownDatabase as error:
+        # Somebody may just have deleted it.
+        await find_database(catalogue, key)
+        raise BackendLost(f"the back end has no database “{key.name}”, though the catalogue has") from error
 
 
 class DatabaseService:
@@ -48,7 +62,9 @@ class DatabaseService:
         info = await self.find(key)
         digests = await self._digests(key)
         async with self._storage.unit():
-            await self._visual.delete_database(key)
+            # What the back end has lost is gone as it should be.
+            with contextlib.suppress(UnknownDatabase):
+                await self._visual.delete_database(key)
             await self._storage.catalogue.delete_database(key)
         await self._storage.pictures.discard_unused(digests)
         return info

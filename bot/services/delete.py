@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from bot.adapters.base import VisualSearch
-from bot.errors import UnknownEntity
+from bot.errors import UnknownDatabase, UnknownEntity
 from bot.models import DatabaseKey, DataId, EntityId, ImageRecord
 from bot.services.databases import find_database
 from bot.storage.base import Storage
@@ -30,7 +31,10 @@ class DeleteService:
         """Delete all images of the entity, or the one named. Raises UnknownEntity, UnknownDatabase and BackendError."""
         await find_database(self._storage.catalogue, key)
         async with self._storage.unit():
-            images = await self._visual.delete_images(key, entity, data_id)
+            images = 0
+            # What the back end has lost is gone as it should be.
+            with contextlib.suppress(UnknownDatabase):
+                images = await self._visual.delete_images(key, entity, data_id)
             records = await self._storage.catalogue.remove(key, entity, data_id)
         if not images and not records:
             raise UnknownEntity(entity, key.name)

@@ -11,7 +11,7 @@ from bot.cache import Cached, NullResults, Results
 from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics, NullMetrics
 from bot.models import Caveat, DatabaseInfo, DatabaseKey, ImageRecord, Match, Matches, Picture, checked_limit
-from bot.services.databases import find_database
+from bot.services.databases import find_database, kept_by_both
 from bot.storage.base import Catalogue
 
 DEFAULT_LIMIT = 10
@@ -121,7 +121,8 @@ class SearchService:
 
     async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:
         async def search() -> Matches:
-            return await self._visual.search(info.key, picture, limit)
+            async with kept_by_both(self._catalogue, info.key):
+                return await self._visual.search(info.key, picture, limit)
 
         # A write to the database makes another revision; a new database of the same name has another birthday.
         key = (info.key, info.created_at, info.revision, picture.digest, limit)

@@ -1,0 +1,122 @@
+"""``vsearch migrate`` and ``retire``: to another back end, and away from the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from bot.back_ends import open_beside
+from bot.cli.exits import Unconfirmed
+from bot.cli.options import AsJson, Yes, ask
+from bot.cli.output import counted, remark, say, show_json
+from bot.cli.progress import ProgressLine, stop_on_interrupt
+from bot.cli.reconcile import AGAIN, changes, end, outcome_document, scope_of, show_findings, show_remains
+from bot.cli.session import Session, session_of
+from bot.config import BACK_ENDS
+from bot.errors import InvalidInput
+from bot.lending import pictures_lent
+from bot.services.reconciling import Holding, Outcome, ReconcileService
+
+if TYPE_CHECKING:
+    from bot.storage.sql import SqlStorage
+
+T = TypeVar("T")
+
+app = typer.Typer()
+
+
+def _back_end(name: str) -> str:
+    if name.lower() not in BACK_ENDS:
+        raise typer.BadParameter(f"There is no back end “{name}”; there are {', '.join(BACK_ENDS)}")
+    return name.lower()
+
+
+@app.command(rich_help_panel="Upkeep")
+def migrate(
+    ctx: typer.Context,
+    to: Annotated[
+        str, typer.Option("--to", parser=_back_end, metavar="|".join(BACK_ENDS), help="As in VSEARCH_BACKEND.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Bring all databases to another search back end, from the stored pictures. Run again, it goes on."""
+    session = session_of(ctx)
+    _check_not_in_use(session, to, "name another, or mend it with “vsearch reconcile --mend”")
+
+    async def work(service: ReconcileService) -> Outcome:
+        with ProgressLine("Moving") as line, stop_on_interrupt() as stop:
+            return await service.mend(scope_of(session), on_progress=line.update, stop=stop)
+
+    outcome = _beside(session, to, work)
+    if as_json:
+        show_json({"back_end": to, **outcome_document(outcome)})
+    else:
+        _tell(outcome, session.settings().backend, to)
+    end(interrupted=outcome.interrupted, well=outcome.complete)
+
+
+def _tell(outcome: Outcome, before: str, to: str) -> None:
+    show_findings((mending.finding, len(mending.left_out)) for mending in outcome.mendings)
+    show_remains(outcome)
+    if outcome.interrupted:
+        remark(AGAIN, "yellow")
+        return
+    say(changes(outcome))
+    if outcome.complete:
+        say(
+            f"The {to} back end has it all. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch reconcile "
+            f"--mend” for what came meanwhile. When all is well, “vsearch retire {before}” deletes what the other has."
+        )
+
+
+@app.command(rich_help_panel="Upkeep")
+def retire(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(parser=_back_end, metavar="|".join(BACK_ENDS))],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete everything from a search back end that isn't used any more. The stored pictures stay."""
+    session = session_of(ctx)
+    _check_not_in_use(session, name, "only one that isn't used can be retired")
+
+    async def look(service: ReconcileService) -> tuple[Holding, ...]:
+        return await service.holdings()
+
+    async def work(service: ReconcileService) -> int:
+        return await service.clear()
+
+    if not yes:
+        holdings = _beside(session, name, look)
+        images = sum(holding.images for holding in holdings)
+        amount = f"{counted(len(holdings), 'database')} with {counted(images, 'image')}"
+        question = f"This deletes {amount} from the {name} back end. Go on? [y/N]"
+        if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
+            raise Unconfirmed("Nothing was deleted.")
+    databases = _beside(session, name, work)
+    if as_json:
+        show_json({"back_end": name, "deleted": databases})
+    else:
+        say(f"Deleted {counted(databases, 'database')} from the {name} back end.")
+
+
+def _check_not_in_use(session: Session, name: str, advice: str) -> None:
+    settings = session.settings()
+    if settings.backend == name:
+        raise InvalidInput(f"The {name} back end is the one in use; {advice}.")
+    settings.check_back_end(name)
+
+
+def _beside(session: Session, name: str, work: Callable[[ReconcileService], Awaitable[T]]) -> T:
+    """Do work on a back end that isn't in use. That which is need not even be well."""
+
+    async def opened(storage: SqlStorage) -> T:
+        from bot.images.normalise import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
+
+        settings = session.settings()
+        async with open_beside(name, settings, storage) as visual, pictures_lent(settings, visual, storage):
+            return await work(ReconcileService(storage, visual, decode_stored))
+
+    return session.browse_all(opened)

@@ -1,0 +1,147 @@
+"""Catalogue and back end with the same images, and ways to set them at odds: for what compares and mends the two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import Context
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bot.adapters.base import Capabilities, VisualSearch
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.memory import MemorySearch
+from bot.errors import PictureRefused
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, PageRequest, Picture, WorkspaceId
+from bot.services.add import AddService
+from bot.services.databases import DatabaseService
+from bot.services.delete import DeleteService
+from bot.services.reconciling import ReconcileService
+from bot.storage.sql import SqlStorage
+from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+
+TEAM = WorkspaceId("T1")
+PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
+THEIRS = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
+
+
+def decode(jpeg: bytes) -> Picture:
+    """A stored “picture” is the number from which it is painted."""
+    if not jpeg.isdigit():
+        raise PictureRefused("That is no picture.")
+    return painted(int(jpeg))
+
+
+def engine(storage: SqlStorage, model_id: str = "thumbnails-1") -> EmbeddedSearch:
+    return EmbeddedSearch(storage.vectors, FakeAnalyser(model_id), FakeJudge(), index_memory_bytes=1_000_000)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Troubled:
+    """A back end that does as another does, calling ``before`` and ``after`` around each operation, with its name."""
+
+    def __init__(self, inner: VisualSearch) -> None:
+        self._inner = inner
+        self.before: Callable[[str], Awaitable[None]] = self.well
+        self.after: Callable[[str], Awaitable[None]] = self.well
+
+    async def well(self, _operation: str) -> None:
+        """Nothing goes wrong."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._inner.capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        inner = getattr(self._inner, name)
+
+        async def operation(*arguments: Any, **named: Any) -> Any:
+            await self.before(name)
+            result = await inner(*arguments, **named)
+            await self.after(name)
+            return result
+
+        return operation
+
+
+def troubled(inner: VisualSearch) -> tuple[VisualSearch, Troubled]:
+    """The same thing twice: as a back end, and to be told what is to go wrong."""
+    made = Troubled(inner)
+    return cast("VisualSearch", made), made
+
+
+@dataclass
+class Sides:
+    storage: SqlStorage
+    visual: VisualSearch
+    painted: int = 0
+
+    def __post_init__(self) -> None:
+        self.databases = DatabaseService(self.visual, self.storage)
+        self.adding = AddService(self.visual, self.storage)
+        self.deleting = DeleteService(self.visual, self.storage)
+        self._others: list[asyncio.Task[None]] = []
+
+    @property
+    def service(self) -> ReconcileService:
+        return self.over(self.visual)
+
+    def over(self, visual: VisualSearch) -> ReconcileService:
+        return ReconcileService(self.storage, visual, decode)
+
+    async def add(self, key: DatabaseKey, count: int = 1) -> list[ImageRecord]:
+        """Images of entities that have two each."""
+        records = []
+        for _ in range(count):
+            self.painted += 1
+            entity, note = EntityId(f"part_{self.painted // 2}"), Note(f"note {self.painted}")
+            jpeg = str(self.painted).encode()
+            records.append(await self.adding.add(key, painted(self.painted), jpeg, entity, note))
+        return records
+
+    async def lose(self, record: ImageRecord) -> None:
+        """The back end forgets an image."""
+        assert await self.visual.delete_images(record.database, record.entity, record.data_id) == 1
+
+    async def orphan(self, key: DatabaseKey, name: str = "stranger") -> DataId:
+        """The back end has an image that the catalogue does not know."""
+        return await self.visual.add_image(key, painted(1000), EntityId(name), Note(), DataId(name))
+
+    async def recorded(self, key: DatabaseKey) -> set[tuple[str, str, str]]:
+        page = await self.storage.catalogue.page(key, PageRequest(limit=1000))
+        return {(record.data_id, record.entity, record.note) for record in page.items}
+
+    async def held(self, key: DatabaseKey, visual: VisualSearch | None = None) -> set[tuple[str, str, str]]:
+        back_end = visual or self.visual
+        page = await back_end.list_images(key, PageRequest(limit=1000))
+        assert await back_end.inventory(key) == {image.data_id for image in page.items}
+        return {(image.data_id, image.entity, image.note) for image in page.items}
+
+    async def apart(self, work: Awaitable[Any]) -> None:
+        """Somebody else does something at the same time: it is no part of our transaction, nor cancelled with us."""
+
+        async def done() -> None:
+            await work
+
+        task = asyncio.get_running_loop().create_task(done(), context=Context())
+        self._others.append(task)
+        await asyncio.shield(task)
+
+    async def others_are_done(self) -> None:
+        await asyncio.gather(*self._others)
+
+
+@pytest.fixture(params=["memory", "embedded"])
+async def sides(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sides]:
+    storage = await SqlStorage.open(tmp_path)
+    made = Sides(storage, MemorySearch() if request.param == "memory" else engine(storage))
+    for key in (PARTS, LOGOS, THEIRS):
+        await made.databases.create(key)
+    yield made
+    await storage.close()
