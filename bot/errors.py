@@ -12,7 +12,8 @@
     │   ├── ModelMismatch      the database was filled with another model
     │   ├── PictureRefused     not a picture, damaged, or beyond a limit
     │   ├── FetchRefused       the address can't be reached or isn't allowed
-    │   │   └── FetchFailed    not just now
+    │   │   ├── FetchFailed    not just now
+    │   │   └── FetchTooLarge  beyond the limit of bytes
     │   ├── CannotListen       start-up: the port is taken, or isn't ours
     │   └── further ones where they arise: NotAllowed, NoDatabase, SeveralDatabases, LinkRefused, LinkExpired
     ├── BackendError           the search back end failed; the text is for the log
@@ -98,6 +99,10 @@ class FetchRefused(UserError):
 
 class FetchFailed(FetchRefused):
     """The other end is busy or broken just now; later it may give the picture."""
+
+
+class FetchTooLarge(FetchRefused):
+    """More bytes than are taken."""
 
 
 class CannotListen(UserError):

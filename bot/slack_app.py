@@ -14,7 +14,8 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from starlette.types import ASGIApp
 
-from bot.app import MEGA, Overrides, Services, build_services
+from bot.app import Overrides, Services, build_services
+from bot.back_ends import MEGA, media_links
 from bot.config import Settings
 from bot.errors import BackendRefused, SettingsError, TryAgain
 from bot.images.slack_files import SlackFiles
@@ -86,7 +87,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         store = await _installations(settings, services)
         clients = _clients(stack, settings, identity, store)
         tools = await _tools(stack, settings, services, clients, metrics)
-        links = await _links(settings, services)
+        links = await media_links(settings, services.storage)
         desk = _desk(settings, services, tools, links)
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
         runner = assembly.job_runner(desk, tools, services.forgetting, _delete_tokens(store))
@@ -100,6 +101,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             media=links,
             pictures=_thumbnails(services),
             catalogue=services.storage.catalogue,
+            relayed=services.storage.relayed,
             checks=_checks(services, settings),
             metrics=metrics,
             inbox=services.storage.inbox,
@@ -165,12 +167,6 @@ async def _tools(
         metrics=metrics,
         guard=Guard(),
     )
-
-
-async def _links(settings: Settings, services: Services) -> MediaLinks | None:
-    if settings.public_base_url is None:
-        return None
-    return MediaLinks(settings.public_base_url, await services.storage.keyring.key("media"), settings.media_ttl_s)
 
 
 def _thumbnails(services: Services) -> ThumbnailStore:

@@ -32,7 +32,6 @@ Tell = Callable[[str], Awaitable[None]]
 """Says one sentence to the person who asked."""
 
 FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
-BUSY = "The image search can't be reached right now. Please try again in a minute."
 SLACK_BUSY = "Slack is busy or unwell right now. Please try again in a minute."
 STILL_AT_IT = "Still at it: this takes a little longer than usual …"
 
@@ -118,7 +117,7 @@ async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
     except BackendError as error:
         log.exception("the search back end failed")
         metrics.backend_error(type(error).__name__)
-        await _tell(tell, BUSY)
+        await _tell(tell, error.told)
     except TryAgain as error:
         log.warning("not now: %s", error)
         await _tell(tell, SLACK_BUSY)

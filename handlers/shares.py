@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.notices import cant_speak_reply, no_database_reply, several_databases_reply
 from bot.blocks.reply import Reply, marked, notice
 from bot.conversations import Job, Mode
-from bot.errors import BackendError, FetchRefused, InvalidInput, TryAgain, UnknownDatabase, UserError
+from bot.errors import BackendError, BackendRefused, FetchRefused, InvalidInput, TryAgain, UnknownDatabase, UserError
 from bot.models import ChannelKind, DatabaseKey, Picture
 from bot.services.lookup import LookupService, NoDatabase, SeveralDatabases
 from bot.services.search import DEFAULT_MINIMUM
@@ -24,7 +24,7 @@ from handlers.conversations import Acquaintance
 from handlers.failures import UNREACHABLE, CantSpeak, Gone, translated
 from handlers.finding import MOST_MATCHES
 from handlers.grammar import Modifiers, modifiers_of
-from handlers.guard import BUSY, FAILED, SLACK_BUSY
+from handlers.guard import FAILED, SLACK_BUSY
 from handlers.keeping import Keeper
 from handlers.payloads import ImageShare, SharedFile, decode_share
 from handlers.presenting import Presenter, Reader
@@ -82,9 +82,11 @@ class ShareRunner:
             await _tell_directly(client, said.user, cant_speak_reply(error.channel, error.reason))
         except UserError as error:
             await self._whisper(client, said, str(error))
-        except BackendError:
-            if job.attempts == TOLD_AT_ATTEMPT:
-                await self._whisper(client, said, KEEPS_TRYING)
+        except BackendError as error:
+            # What somebody has to mend first is told at once; it may be mended before the last attempt.
+            for_operators = isinstance(error, BackendRefused)
+            if job.attempts == (1 if for_operators else TOLD_AT_ATTEMPT):
+                await self._whisper(client, said, error.told if for_operators else KEEPS_TRYING)
             raise
 
     async def give_up(self, job: Job, error: Exception) -> None:
@@ -92,7 +94,7 @@ class ShareRunner:
         said = decode_share(job.payload)
         client = await self._clients.client(job.workspace, job.enterprise)
         if said is not None and client is not None:
-            last_word = BUSY if isinstance(error, BackendError) else FAILED
+            last_word = error.told if isinstance(error, BackendError) else FAILED
             await self._whisper(client, said, SLACK_BUSY if isinstance(error, TryAgain) else last_word)
 
     async def _run(self, job: Job, said: ImageShare, client: AsyncWebClient) -> None:

@@ -29,7 +29,7 @@ from handlers.asking import Asker
 from handlers.desk import Desk
 from handlers.failures import UNREACHABLE
 from handlers.fields import FieldErrors
-from handlers.guard import BUSY, errors_told
+from handlers.guard import errors_told
 from handlers.home import HomeListener
 from handlers.interactions import Submission, parse_submission
 from handlers.sharing import NAME_CARRIED
@@ -205,7 +205,7 @@ class ViewListener:
             raise FieldErrors({InputId.NAME: str(error)}) from error
         except BackendError as error:
             log.exception("a database could not be made")
-            raise FieldErrors({InputId.NAME: BUSY}) from error
+            raise FieldErrors({InputId.NAME: error.told}) from error
         await submitted.close()
         if submitted.state.home:
             await self._home.publish(asker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -13,9 +13,19 @@ from bot.blocks.records import NO_PICTURE, PictureRef, provenance, with_picture
 from bot.blocks.reply import button, section, verbatim
 from bot.blocks.state import SearchState
 from bot.blocks.wording import NAME_SHOWN, count, minute, score_text
-from bot.models import DatabaseInfo, DataId, ImageRecord, Match
+from bot.models import Caveat, DatabaseInfo, DataId, ImageRecord, Match
 
 NOTE_SHOWN = 300
+
+CAVEATS = {
+    Caveat.SAME_IMAGES_ONLY: (
+        "The image search can't be reached right now: I looked for copies of this very picture only, by their"
+        " fingerprints. Ask again later for similar ones."
+    ),
+    Caveat.CROWDED_OUT: (
+        "There may be more: the image search gives its 200 best only, and most of these are in other databases."
+    ),
+}
 
 BUTTONS_SIZE = 5000
 """Of a message's 12,000 characters: each button carries the whole search, and an address may be long."""
@@ -45,6 +55,8 @@ class Found(Protocol):
     def hidden(self) -> int: ...  # noqa: D102
     @property
     def cached_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def caveats(self) -> frozenset[Caveat]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +95,14 @@ def match_blocks(ranked: Ranked, pictures: Mapping[DataId, PictureRef], note_sho
     return [text, verbatim(note, note_shown)] if note and note_shown else [text]
 
 
-def remarks(found: Found, shown: Shown) -> list[str]:
-    """What else there is to know of an answer, a sentence each."""
-    sentences = []
+def caveats_told(caveats: Collection[Caveat]) -> list[str]:
+    """A sentence for each."""
+    return [sentence for caveat, sentence in CAVEATS.items() if caveat in caveats]
+
+
+def remarks(found: Found, shown: Shown, told: Collection[Caveat] = ()) -> list[str]:
+    """What else there is to know of an answer, a sentence each; but for the caveats that were ``told``."""
+    sentences = caveats_told(found.caveats - frozenset(told))
     if found.weaker:
         noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
         sentences.append(f"{found.weaker:,} {noun} left out; `min:0` in a `/vsearch` shows more.")

@@ -8,10 +8,20 @@ from typing import Protocol
 
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import MESSAGE_TEXT, Block, fit, fits, shorten
-from bot.blocks.matches import NOTE_SHOWN, PLAINLY, Found, Shown, match_blocks, remarks, result_buttons
+from bot.blocks.matches import (
+    NOTE_SHOWN,
+    PLAINLY,
+    Found,
+    Shown,
+    caveats_told,
+    match_blocks,
+    remarks,
+    result_buttons,
+)
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply, buttons, heading, notice, section, small_print
 from bot.blocks.wording import count, one_line, person, score_text, size_of
+from bot.models import Caveat
 
 __all__ = ["MATCHES_OF_EACH", "Found", "LookedUp", "PictureRef", "Shown", "pictures_reply", "search_reply"]
 
@@ -74,11 +84,16 @@ def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = ()) ->
         f"{number}. {'Not looked up.' if picture.found is None else _headline(picture.found)}"
         for number, picture in enumerate(pictures, start=1)
     ]
-    first = [section(_looked_up_in(pictures), BlockId.SUMMARY), *(_sharer(ways[0]) if ways else [])]
+    of_all = _caveats_of_all(pictures)
+    first = [
+        section(_looked_up_in(pictures), BlockId.SUMMARY),
+        *(_sharer(ways[0]) if ways else []),
+        *_small(caveats_told(of_all), f"{BlockId.LEFT_OUT}_0"),
+    ]
     blocks: tuple[Block, ...] = ()
     for measure in _MEASURES:
         parts = [
-            _part(number, picture, way, measure)
+            _part(number, picture, way, measure, of_all)
             for number, (picture, way) in enumerate(zip(pictures, ways, strict=False), start=1)
         ]
         blocks = (*first, *(block for part in parts for block in part))
@@ -110,7 +125,12 @@ _MEASURES = (
 )
 
 
-def _part(number: int, picture: LookedUp, shown: Shown, measure: _Measure) -> list[Block]:
+def _caveats_of_all(pictures: Sequence[LookedUp]) -> frozenset[Caveat]:
+    """What holds for all answers alike is told once."""
+    return frozenset.intersection(*[picture.found.caveats for picture in pictures if picture.found] or [frozenset()])
+
+
+def _part(number: int, picture: LookedUp, shown: Shown, measure: _Measure, told: frozenset[Caveat]) -> list[Block]:
     name = one_line(picture.name)
     title = heading(f"{number}. {name}" if name else f"Picture {number}")
     found = picture.found
@@ -119,7 +139,7 @@ def _part(number: int, picture: LookedUp, shown: Shown, measure: _Measure) -> li
     window = found.matches[: measure.matches]
     pictures = shown.pictures if measure.pictures else {}
     elements, problem = result_buttons(shown, onward=0 if len(window) < len(found.matches) else None)
-    sentences = [*remarks(found, shown), *([problem] if problem else [])]
+    sentences = [*remarks(found, shown, told), *([problem] if problem else [])]
     blocks = [title, section(_summary(found, 0, len(window)))]
     for ranked in window:
         blocks += match_blocks(ranked, pictures, measure.note)
@@ -142,7 +162,11 @@ def _as_many_as_fit(first: list[Block], parts: list[list[Block]]) -> tuple[Block
 def _headline(found: Found, start: int = 0) -> str:
     name = found.database.key.name
     if not found.matches:
-        return f"Nothing in {name} that can be shown here." if found.hidden else f"Nothing close in {name}."
+        if found.hidden:
+            return f"Nothing in {name} that can be shown here."
+        return (
+            f"No copy in {name}, and no more can be said right now." if _halfway(found) else f"Nothing close in {name}."
+        )
     if start:
         return f"More matches in {name}."
     best = found.matches[0].match
@@ -162,12 +186,19 @@ def _summary(found: Found, start: int, kept: int) -> str:
     return f"*Best match* in {where}" if kept == 1 else f"*The {best} matches* in {where}"
 
 
+def _halfway(found: Found) -> bool:
+    """Whether only copies could be looked for."""
+    return Caveat.SAME_IMAGES_ONLY in found.caveats
+
+
 def _nothing(found: Found) -> str:
     where = size_of(found.database)
     if found.hidden:
         return f"There is nothing in {where} that I can show here."
     if not found.database.images and not found.weaker:
         return f"`{found.database.key.name}` holds no images yet, so there is nothing to compare this with."
+    if _halfway(found):
+        return f"There is no copy of this in {where}."
     return f"Nothing close in {where}."
 
 

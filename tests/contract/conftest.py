@@ -15,9 +15,12 @@ from bot.adapters.embedded.embedding import BuiltInModel
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.judge import EvidenceJudge
 from bot.adapters.memory import MemorySearch
+from bot.adapters.showapi.client import HostedAccount
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
+from tests.api_house import KEY, api_house
 from tests.fakes.analyser import FakeAnalyser, FakeJudge
+from tests.hosted_house import hosted_house
 
 Maker = Callable[[Path], AbstractAsyncContextManager[VisualSearch]]
 
@@ -55,6 +58,20 @@ async def real(folder: Path) -> AsyncIterator[VisualSearch]:
         await storage.close()
 
 
+@asynccontextmanager
+async def showapi(folder: Path, shared: str | None = None) -> AsyncIterator[VisualSearch]:
+    """Our client of the hosted API, against our own server of it, over real HTTP."""
+    async with api_house(folder / "server") as server:
+        account = HostedAccount(server.url, KEY, "any", calls_per_s=1000)
+        async with hosted_house(folder / "client", account, shared=shared) as house:
+            yield house.visual
+
+
+def shared(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
+    """The same, with all databases in one of the service's."""
+    return showapi(folder, shared="everybodys")
+
+
 _built_in = cache(BuiltInModel)
 
 BACK_ENDS: dict[str, Maker] = {
@@ -62,6 +79,8 @@ BACK_ENDS: dict[str, Maker] = {
     "embedded": embedded,
     "embedded-streamed": streamed,
     "embedded-real": real,
+    "showapi": showapi,
+    "showapi-shared": shared,
 }
 
 

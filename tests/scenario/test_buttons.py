@@ -223,7 +223,7 @@ async def test_a_search_that_fails_is_owned_up_to_with_no_secret_in_the_log(
 
     monkeypatch.setattr(type(app.services.visual), "search", fail)
     answer = await press(slack, first, "results_more")
-    assert answer.text == guard.BUSY
+    assert answer.text == BackendDown.told
     assert (await app.guard.drain(5)) == 0
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines()]

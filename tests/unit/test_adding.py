@@ -11,7 +11,7 @@ import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.memory import MemorySearch
-from bot.errors import AlreadyAdded, UnknownDatabase
+from bot.errors import AlreadyAdded, BackendLost
 from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, PageRequest, Picture
 from bot.services.add import AddService, NewImage
 from bot.storage.sql import SqlStorage
@@ -29,9 +29,9 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     await opened.close()
 
 
-async def test_a_database_that_goes_meanwhile_takes_the_picture_along(storage: SqlStorage) -> None:
+async def test_a_database_that_the_back_end_has_lost_takes_the_picture_along(storage: SqlStorage) -> None:
     picture = painted(1)
-    with pytest.raises(UnknownDatabase):
+    with pytest.raises(BackendLost):
         await AddService(MemorySearch(), storage).add(GONE, picture, b"jpeg", EntityId("one"), Note())
     with pytest.raises(KeyError):
         await storage.pictures.get(picture.digest)
@@ -42,7 +42,7 @@ async def test_a_picture_that_another_database_has_stays(storage: SqlStorage) ->
     await visual.create_database(KEPT)
     adding = AddService(visual, storage)
     await adding.add(KEPT, picture, b"jpeg", EntityId("one"), Note())
-    with pytest.raises(UnknownDatabase):
+    with pytest.raises(BackendLost):
         await adding.add(GONE, picture, b"jpeg", EntityId("one"), Note())
     assert await storage.pictures.get(picture.digest) == b"jpeg"
 

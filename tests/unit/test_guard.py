@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from bot import logs
-from bot.errors import BackendDown, InvalidInput, TryAgain
+from bot.errors import BackendCredentials, BackendDown, BackendError, BackendQuota, InvalidInput, TryAgain
 from bot.metrics import NullMetrics
 from handlers import guard as guard_module
-from handlers.guard import BUSY, FAILED, SLACK_BUSY, STILL_AT_IT, Guard, errors_told, with_progress
+from handlers.guard import FAILED, SLACK_BUSY, STILL_AT_IT, Guard, errors_told, with_progress
 from tests.unit.test_failures import refusal
 
 SECRET = "xoxb-1234567890-very-secret"
@@ -159,7 +159,9 @@ async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
     ("error", "sentence"),
     [
         (InvalidInput("Say it differently."), "Say it differently."),
-        (BackendDown("disk /dev/secret is on fire"), BUSY),
+        (BackendDown("disk /dev/secret is on fire"), BackendDown.told),
+        (BackendCredentials("-1006 (no permission)"), BackendCredentials.told),
+        (BackendQuota("-2 (no calls left)"), BackendQuota.told),
         (TryAgain("Slack asks for patience", 5), SLACK_BUSY),
         (refusal({"ok": False, "error": "internal_error"}), SLACK_BUSY),
         (refusal("<html>", 503), SLACK_BUSY),
@@ -172,7 +174,7 @@ async def test_every_error_becomes_one_sentence(written: io.StringIO, error: Exc
     async with errors_told(told, metrics):
         await fail(error)
     assert told.sentences == [sentence]
-    assert metrics.failures == (["BackendDown"] if isinstance(error, BackendDown) else [])
+    assert metrics.failures == ([type(error).__name__] if isinstance(error, BackendError) else [])
     assert SECRET not in written.getvalue()
 
 

@@ -130,6 +130,8 @@ def test_secrets_stay_out_of_the_repr() -> None:
         "SLACK_CLIENT_SECRET": "hidden-client",
         "SLACK_STATE_SECRET": "hidden-state-0123456789",
         "DATABASE_URL": "sqlite:///hidden.db",
+        "SHOWAPI_APP_KEY": "hidden-hosted-key",
+        "VSEARCH_API_KEYS": "hidden-api-key-0123456789",
     }
     assert set(names) == set(given)
     values: dict[str, Any] = {item.name: given[name] for name, item in names.items()}

@@ -1,0 +1,238 @@
+"""The hosted service as a back end: it ranks, and all that it does not keep is in our ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from cachetools import TTLCache
+
+from bot.adapters.base import Capabilities
+from bot.adapters.showapi.adding import Adder
+from bot.adapters.showapi.client import ShowApi
+from bot.adapters.showapi.evidence import Copy, Evidence
+from bot.adapters.showapi.leftovers import Leftovers
+from bot.adapters.showapi.naming import Namer, is_for_one
+from bot.adapters.showapi.ports import HostedDatabase, Ledger, Relay
+from bot.adapters.showapi.upkeep import Upkeep
+from bot.adapters.showapi.values import HostedMatch
+from bot.errors import (
+    BackendDown,
+    BackendError,
+    BackendGarbled,
+    BackendQuota,
+    BackendThrottled,
+    BackendTimeout,
+    DatabaseExists,
+)
+from bot.models import (
+    Caveat,
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    ListedImage,
+    Match,
+    Matches,
+    NewHostedImage,
+    Note,
+    Page,
+    PageRequest,
+    Picture,
+    WorkspaceId,
+    checked_limit,
+)
+
+log = logging.getLogger(__name__)
+
+TOP = 200
+"""The most that a search gives, by the service's newer documentation; the OpenAPI file says 1,000."""
+
+SPARE = 2
+"""In a database of our own: so many times the matches asked for, since some may be doubles or deleted already."""
+
+PINGED_LATELY_S = 60.0
+"""Calls cost money: whoever looks every few seconds whether all is well is told what was seen last."""
+
+_NOT_NOW = (BackendDown, BackendTimeout, BackendThrottled, BackendQuota, BackendGarbled)
+
+
+class HostedSearch:
+    """Satisfies ``adapters.base.VisualSearch``. ``shared``: the service's database in which all of ours are."""
+
+    def __init__(
+        self,
+        service: ShowApi,
+        ledger: Ledger,
+        relay: Relay,
+        *,
+        adder: Adder,
+        upkeep: Upkeep,
+        leftovers: Leftovers,
+        namer: Namer,
+        shared: str | None,
+    ) -> None:
+        self._service = service
+        self._ledger = ledger
+        self._relay = relay
+        self._adder = adder
+        self._upkeep = upkeep
+        self._leftovers = leftovers
+        self._namer = namer
+        self._shared = shared
+        self._well: TTLCache[str, bool] = TTLCache(1, PINGED_LATELY_S)
+        self._capabilities = Capabilities("showapi", TOP, deletes_single_images=True, needs_public_url=True)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this back end can do."""
+        return self._capabilities
+
+    async def create_database(self, database: DatabaseKey) -> None:
+        """Make an empty database. Raises DatabaseExists."""
+        if database.name in await self._ledger.names(database.workspace):
+            raise DatabaseExists(database.name)
+        prefix = self._namer.new_prefix(database)
+        upstream = self._shared or self._namer.new_upstream(database, prefix)
+        if self._shared is None or upstream not in await self._service.databases():
+            await self._create_upstream(upstream)
+        await self._ledger.create_database(database, upstream, prefix)
+
+    async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+        """The workspace's databases, by name."""
+        return await self._ledger.names(workspace)
+
+    async def delete_database(self, database: DatabaseKey) -> None:
+        """Forget a database and all its images; can't be undone. The service follows as soon as it can."""
+        where = await self._ledger.database(database)
+        # By its name: the setting may have been another when the database was made.
+        await self._ledger.delete_database(database, whole=is_for_one(where.upstream, where.prefix))
+        await self._ledger.afterwards(self._upkeep.wake)
+
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
+        """Add a picture; when this returns, the service has it. Raises PictureRefused."""
+        if data_id is not None and await self._ledger.has(database, data_id):
+            if await self._adder.is_there(await self._ledger.database(database), data_id):
+                return data_id
+            await self._ledger.lose(database, [data_id])
+        return await self._adder.add(database, picture, entity, note, data_id)
+
+    async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
+        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        return await self._ledger.page(database, request)
+
+    async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
+        """Delete the entity's images, or the one named; how many went. The service follows as soon as it can."""
+        gone = await self._ledger.delete_images(database, entity, data_id)
+        await self._ledger.afterwards(self._upkeep.wake)
+        return gone
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+        """The most alike images, best first; copies alone, with a caveat, while the service can't be asked."""
+        checked_limit(limit)
+        where = await self._ledger.database(database)
+        evidence = await asyncio.to_thread(Evidence, picture)
+        size = await self._ledger.count(database)
+        if not size:
+            return Matches()
+        asked = TOP if self._shared else min(TOP, SPARE * limit)
+        try:
+            found = await self._found(where, picture, asked)
+        except _NOT_NOW as error:
+            log.warning("the image search can't be asked; our own fingerprints answer: %s", error)
+            return await self._copies(database, evidence, limit)
+        described = await self._ledger.images(database, found.names)
+        matches = _ranked(found.best, described, evidence)[:limit]
+        crowded = found.most_are_others and len(matches) < min(limit, size)
+        return Matches(matches, [Caveat.CROWDED_OUT] if crowded else [])
+
+    async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
+        """The images that the service lists, but for those whose add is not over."""
+        where = await self._ledger.database(database)
+        names = set()
+        async for row in self._service.all_images(where.upstream, prefix=where.prefix):
+            names.add(DataId(row.entity.removeprefix(where.prefix)))
+        return frozenset(names) - await self._ledger.unsettled(database)
+
+    async def leftovers(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:  # noqa: ARG002 - the ledger has all
+        """A sentence for each thing there that we made and that belongs to nobody."""
+        return await self._leftovers.told()
+
+    async def clear_leftovers(self, keys: Collection[DatabaseKey]) -> int:  # noqa: ARG002 - as above
+        """Delete these, and what waits to be deleted; how many went."""
+        return await self._leftovers.clear() + await self._upkeep.finish()
+
+    async def ping(self) -> None:
+        """Return if the service answers, or did so within the last minute. Raises BackendError."""
+        if self._service.is_down or "ping" not in self._well:
+            await self._service.databases()
+            self._well["ping"] = True
+
+    async def _create_upstream(self, name: str) -> None:
+        try:
+            await self._service.create_database(name)
+        except BackendError as error:
+            if not error.may_have_been_done:
+                raise
+            with contextlib.suppress(BackendError):
+                if name in await self._service.databases():
+                    return
+            raise
+
+    async def _found(self, where: HostedDatabase, picture: Picture, asked: int) -> _Found:
+        if self._service.is_down:
+            raise BackendDown("the service was found to be down, and has not answered since")
+        url = await self._relay.offer(picture)
+        return _Found.of(await self._service.search(where.upstream, url, asked), where.prefix, asked)
+
+    async def _copies(self, database: DatabaseKey, evidence: Evidence, limit: int) -> Matches:
+        copies = await asyncio.to_thread(evidence.copies, await self._ledger.fingerprints(database))
+        best = sorted(copies.items(), key=lambda item: (-item[1].score, item[0]))[:limit]
+        described = await self._ledger.images(database, [data_id for data_id, _ in best])
+        matches = [
+            _match(image, copy.score, copy) for data_id, copy in best if (image := described.get(data_id)) is not None
+        ]
+        return Matches(matches, [Caveat.SAME_IMAGES_ONLY])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an answer of the service holds for one database: the best score of each image of its."""
+
+    best: Mapping[DataId, float]
+    most_are_others: bool
+
+    @classmethod
+    def of(cls, answer: Iterable[HostedMatch], prefix: str, asked: int) -> _Found:
+        best: dict[DataId, float] = {}
+        given = 0
+        for match in answer:
+            given += 1
+            if match.entity.startswith(prefix):
+                data_id = DataId(match.entity.removeprefix(prefix))
+                best[data_id] = max(match.score, best.get(data_id, 0.0))
+        return cls(best, given >= asked)
+
+    @property
+    def names(self) -> list[DataId]:
+        return list(self.best)
+
+
+def _ranked(
+    best: Mapping[DataId, float], described: Mapping[DataId, NewHostedImage], evidence: Evidence
+) -> list[Match]:
+    """Best first; the score is the service's, the verdict what our fingerprints show."""
+    copies = evidence.copies([(image.data_id, image.digest, image.fingerprint) for image in described.values()])
+    ranked = sorted(described.values(), key=lambda image: (-best[image.data_id], image.data_id))
+    return [_match(image, best[image.data_id], copies.get(image.data_id)) for image in ranked]
+
+
+def _match(image: NewHostedImage, score: float, copy: Copy | None) -> Match:
+    if copy is None:
+        return Match(image.data_id, image.entity, image.note, score)
+    return Match(image.data_id, image.entity, image.note, score, copy.verdict, copy.edits)

@@ -1,0 +1,110 @@
+"""What is to go from the service goes, though it be down or slow at that moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from bot.adapters.showapi.client import ShowApi
+from bot.adapters.showapi.ports import Chore, Chores, Relay
+from bot.errors import BackendDown, BackendError, BackendLost, BackendThrottled, BackendTimeout
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+CHORES_AT_ONCE = 200
+TAKEN_BACK_AFTER = timedelta(minutes=10)
+"""An add is tried again for some minutes by whoever wants it; what is still in doubt then is nobody's."""
+
+REFUSED_AGAIN_AFTER = timedelta(hours=1)
+
+LAST_ROUND_S = 10.0
+"""At the end, for what was deleted a moment ago: the command line deletes and is gone."""
+
+_UNWELL = (BackendDown, BackendThrottled, BackendTimeout)
+
+
+class Upkeep:
+    """Deletes at the service what was deleted here, and takes back adds that nobody confirmed."""
+
+    def __init__(
+        self,
+        service: ShowApi,
+        chores: Chores,
+        relay: Relay,
+        *,
+        every_s: float = EVERY_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._service = service
+        self._chores = chores
+        self._relay = relay
+        self._every_s = every_s
+        self._clock = clock
+        self._wanted = asyncio.Event()
+
+    async def wake(self) -> None:
+        """There is something to do."""
+        self._wanted.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Inside, it is done; on the way out what was asked for a moment ago is finished, for some seconds."""
+        task = asyncio.create_task(self._run(), name="showapi-upkeep")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            if self._wanted.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_ROUND_S):
+                        await self.round()
+
+    async def round(self) -> int:
+        """Do what there is to do now, or leave it for later; how many things went from the service."""
+        try:
+            return await self.finish()
+        except BackendError as error:
+            log.warning("what is to go from the image search is tried again later: %s", error)
+            return 0
+
+    async def finish(self) -> int:
+        """The same. Raises BackendError while something that is due can't be done, since the service is unwell."""
+        gone = 0
+        await self._relay.tidy()
+        await self._chores.take_back(self._clock() - TAKEN_BACK_AFTER)
+        while chores := await self._chores.due(CHORES_AT_ONCE):
+            for chore in chores:
+                gone += await self._do(chore)
+        return gone
+
+    async def _run(self) -> None:
+        while True:
+            # Stays set until all is done: who stops us in between does the rest.
+            await self.round()
+            self._wanted.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await self._wanted.wait()
+
+    async def _do(self, chore: Chore) -> bool:
+        try:
+            with contextlib.suppress(BackendLost):
+                if chore.entity:
+                    await self._service.delete_images(chore.upstream, chore.entity)
+                else:
+                    await self._service.delete_database(chore.upstream)
+        except _UNWELL:
+            raise
+        except BackendError as error:
+            log.warning("%s can't be deleted at the image search: %s", chore.entity or chore.upstream, error)
+            await self._chores.postpone([chore.id], self._clock() + REFUSED_AGAIN_AFTER)
+            return False
+        await self._chores.done([chore.id])
+        return True

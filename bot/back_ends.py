@@ -1,0 +1,147 @@
+"""The search back ends, by name: each is made here from the settings, and closed here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.metrics import Metrics, NullMetrics
+
+# What needs the numeric libraries is imported where it is made: `vsearch --help` does not wait for them.
+if TYPE_CHECKING:
+    from bot.adapters.base import VisualSearch
+    from bot.adapters.embedded.embedding import EmbeddingModel
+    from bot.config import Settings
+    from bot.images.normalise import Normaliser
+    from bot.media import MediaLinks
+    from bot.storage.sql import SqlStorage
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What back ends are made of."""
+
+    settings: Settings
+    storage: SqlStorage
+    normaliser: Normaliser
+    metrics: Metrics
+
+
+def open_back_end(name: str, parts: Parts) -> AbstractAsyncContextManager[VisualSearch]:
+    """A back end, by its name in VSEARCH_BACKEND. Raises SettingsError, and BackendError when it is entered."""
+    parts.settings.check_back_end(name)
+    return _OPENERS[name](parts)
+
+
+@asynccontextmanager
+async def open_beside(name: str, settings: Settings, storage: SqlStorage) -> AsyncIterator[VisualSearch]:
+    """A back end that need not be the one in use, and what it needs. Raises as ``open_back_end`` does."""
+    normaliser = new_normaliser(settings)
+    try:
+        async with open_back_end(name, Parts(settings, storage, normaliser, NullMetrics())) as visual:
+            yield visual
+    finally:
+        await normaliser.close()
+
+
+def new_normaliser(settings: Settings) -> Normaliser:
+    """What verifies pictures, within the limits that are set."""
+    from bot.images.normalise import Limits, Normaliser  # noqa: PLC0415
+
+    limits = Limits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
+    return Normaliser(limits, threads=threads_of(settings))
+
+
+@asynccontextmanager
+async def _embedded(parts: Parts) -> AsyncIterator[VisualSearch]:
+    from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415
+    from bot.adapters.embedded.embedding import TimedModel  # noqa: PLC0415
+    from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
+    from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
+
+    settings = parts.settings
+    model = TimedModel(await asyncio.to_thread(load_model, settings), parts.metrics.embedded)
+    analyser = PictureAnalyser(model, threads_of(settings))
+    try:
+        memory = settings.index_memory_mb * MEGA
+        yield EmbeddedSearch(parts.storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=memory)
+    finally:
+        await analyser.close()
+
+
+@asynccontextmanager
+async def _hosted(parts: Parts) -> AsyncIterator[VisualSearch]:
+    from bot.adapters.showapi.adding import Adder  # noqa: PLC0415
+    from bot.adapters.showapi.client import HostedAccount, ShowApi  # noqa: PLC0415
+    from bot.adapters.showapi.engine import HostedSearch  # noqa: PLC0415
+    from bot.adapters.showapi.leftovers import Leftovers  # noqa: PLC0415
+    from bot.adapters.showapi.naming import Namer  # noqa: PLC0415
+    from bot.adapters.showapi.upkeep import Upkeep  # noqa: PLC0415
+    from bot.relay import PictureRelay  # noqa: PLC0415
+
+    settings, storage = parts.settings, parts.storage
+    links = await media_links(settings, storage)
+    assert links is not None
+    assert settings.showapi_app_key is not None
+    assert settings.showapi_ds_id is not None
+    account = HostedAccount(
+        settings.showapi_base_url, settings.showapi_app_key, settings.showapi_ds_id, settings.showapi_calls_per_s
+    )
+    service = ShowApi(account, metrics=parts.metrics)
+    relay = PictureRelay(storage.relayed, links, parts.normaliser.run)
+    namer = Namer(await storage.keyring.key("hosted names"))
+    upkeep = Upkeep(service, storage.hosted_chores, relay)
+    try:
+        async with upkeep.running():
+            yield HostedSearch(
+                service,
+                storage.ledger,
+                relay,
+                adder=Adder(service, storage.ledger, relay),
+                upkeep=upkeep,
+                leftovers=Leftovers(service, storage.hosted_chores, namer),
+                namer=namer,
+                shared=settings.showapi_shared_database,
+            )
+    finally:
+        await service.close()
+
+
+_OPENERS: Mapping[str, Callable[[Parts], AbstractAsyncContextManager[VisualSearch]]] = {
+    "embedded": _embedded,
+    "showapi": _hosted,
+}
+
+
+async def media_links(settings: Settings, storage: SqlStorage) -> MediaLinks | None:
+    """Links to pictures of ours, if the outside reaches us. Raises SettingsError for an address that can't be one."""
+    from bot.media import MediaLinks  # noqa: PLC0415
+
+    if settings.public_base_url is None:
+        return None
+    return MediaLinks(settings.public_base_url, await storage.keyring.key("media"), settings.media_ttl_s)
+
+
+def load_model(settings: Settings) -> EmbeddingModel:
+    """The built-in model, or the operator's. Raises SettingsError."""
+    from bot.adapters.embedded.embedding import BuiltInModel, CustomModel, CustomModelOptions  # noqa: PLC0415
+
+    if settings.model_path is None:
+        return BuiltInModel()
+    return CustomModel(
+        CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
+    )
+
+
+def threads_of(settings: Settings) -> int:
+    """Threads for pictures, and as many for the model."""
+    if settings.threads:
+        return settings.threads
+    # A container may be given fewer cores than the machine has; only Linux says so.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

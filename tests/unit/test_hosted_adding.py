@@ -1,0 +1,186 @@
+"""Adds that end in doubt: nothing is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import BackendDown, BackendError, BackendTimeout, PictureRefused
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, Picture, WorkspaceId
+from bot.services.collecting import Withdrawn
+from tests.fakes.hosted import HostedService, StoredImage
+from tests.fakes.hosted import misbehaviours as bad
+from tests.fakes.jobs import eventually
+from tests.hosted_house import HostedHouse, account_of, hosted_house
+from tests.scenes import picture, scene
+
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+VALVE, PUMP = EntityId("valve"), EntityId("pump")
+
+
+def seen(seed: int) -> Picture:
+    return picture(scene(seed))
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[HostedService]:
+    async with HostedService() as service:
+        yield service
+
+
+@pytest.fixture
+async def house(service: HostedService, tmp_path: Path) -> AsyncIterator[HostedHouse]:
+    async with hosted_house(tmp_path, account_of(service)) as house:
+        await house.visual.create_database(PARTS)
+        yield house
+
+
+async def withdrawn(house: HostedHouse) -> None:
+    """An add that is undone before it ends."""
+    async with house.storage.unit():
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+        raise Withdrawn("F1")
+
+
+def stored(service: HostedService) -> tuple[StoredImage, ...]:
+    return service.images_of(service.names[0])
+
+
+@pytest.mark.parametrize("trouble", [bad.html(502), bad.hang_up(), bad.truncated(), bad.empty_body(), bad.gateway(-3)])
+async def test_an_add_that_was_done_all_the_same_is_found(
+    house: HostedHouse, service: HostedService, trouble: bad.Misbehaviour
+) -> None:
+    service.next("add", bad.done_then(trouble))
+    data_id = await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert [match.data_id for match in await house.visual.search(PARTS, seen(1))] == [data_id]
+    assert len(stored(service)) == len(service.calls_of("add")) == 1
+
+
+async def test_one_that_shows_late_is_waited_for(house: HostedHouse, service: HostedService) -> None:
+    service.hide_new_images(listings=1)
+    service.next("add", bad.done_then(bad.html(502)))
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert len(stored(service)) == len(service.calls_of("add")) == 1
+
+
+async def test_one_that_shows_too_late_is_taken_over_by_the_next_attempt(
+    house: HostedHouse, service: HostedService
+) -> None:
+    service.hide_new_images(listings=3)
+    service.next("add", bad.done_then(bad.html(502)))
+    with pytest.raises(BackendError):
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert await house.visual.search(PARTS, seen(1)) == ()
+    data_id = await house.visual.add_image(PARTS, seen(1), PUMP, Note("second try"))
+    [match] = await house.visual.search(PARTS, seen(1))
+    assert (match.data_id, match.entity, match.note) == (data_id, "pump", "second try")
+    assert len(stored(service)) == len(service.calls_of("add")) == 1
+
+
+async def test_one_that_was_not_done_is_given_again_under_its_name(house: HostedHouse, service: HostedService) -> None:
+    service.next("add", bad.html(502))
+    with pytest.raises(BackendDown):
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    data_id = await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert [image.entity[-32:] for image in stored(service)] == [data_id]
+    first, second = service.calls_of("add")
+    assert first.form["EntityId"] == second.form["EntityId"]
+
+
+async def test_while_nothing_can_be_seen_it_is_not_given_again(house: HostedHouse, service: HostedService) -> None:
+    service.next("add", bad.html(502))
+    service.always("list", bad.html(502))
+    with pytest.raises(BackendDown):
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    with pytest.raises(BackendError):
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert len(service.calls_of("add")) == 1
+
+
+async def test_what_was_refused_leaves_nothing_to_settle(house: HostedHouse, service: HostedService) -> None:
+    service.next("add", bad.upstream("InvalidFile.Content", 400))
+    with pytest.raises(PictureRefused):
+        await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert await house.storage.ledger.unsettled(PARTS) == frozenset()
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert len(service.calls_of("list")) == 0
+
+
+async def test_one_that_is_rolled_back_is_taken_back(house: HostedHouse, service: HostedService) -> None:
+    with pytest.raises(Withdrawn):
+        await withdrawn(house)
+    assert await house.visual.search(PARTS, seen(1)) == ()
+    await house.upkeep.round()
+    assert len(stored(service)) == 1
+    house.clock.ahead = timedelta(minutes=11)
+    await house.upkeep.round()
+    assert stored(service) == ()
+
+
+async def test_one_whose_process_died_is_taken_over(house: HostedHouse, service: HostedService) -> None:
+    service.next("add", bad.done_then(bad.silent(30)))
+    adding = asyncio.create_task(house.visual.add_image(PARTS, seen(1), VALVE, Note()))
+    await eventually(lambda: bool(service.calls_of("add")))
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert len(stored(service)) == len(service.calls_of("add")) == 1
+
+
+async def test_many_at_once_are_each_there_once(house: HostedHouse, service: HostedService) -> None:
+    for _ in range(3):
+        service.next("add", bad.done_then(bad.html(502)), bad.html(502), bad.throttled())
+
+    async def add(seed: int) -> None:
+        while True:
+            try:
+                await house.visual.add_image(PARTS, seen(seed), EntityId(f"part_{seed}"), Note())
+            except (BackendDown, BackendTimeout):
+                continue
+            return
+
+    await asyncio.gather(*(add(seed) for seed in range(12)))
+    assert len(stored(service)) == 12
+    assert {image.extra for image in stored(service)} == {""}
+    found = await house.visual.inventory(PARTS)
+    assert len(found) == 12
+
+
+async def test_an_image_keeps_the_name_that_another_back_end_gave_it(
+    house: HostedHouse, service: HostedService
+) -> None:
+    name = DataId("0123456789ab" * 2)
+    assert await house.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
+    assert await house.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
+    assert len(stored(service)) == len(service.calls_of("add")) == 1
+    service.databases.named(service.names[0]).images.clear()
+    assert await house.visual.inventory(PARTS) == frozenset()
+    assert await house.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
+    assert await house.visual.inventory(PARTS) == {name}
+
+
+async def test_what_belongs_to_nobody_is_told_and_cleared_and_others_are_let_be(
+    house: HostedHouse, service: HostedService, tmp_path: Path
+) -> None:
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    other = DatabaseKey(PARTS.workspace, DatabaseName("other"))
+    async with hosted_house(tmp_path / "elsewhere", account_of(service)) as elsewhere:
+        await elsewhere.visual.create_database(other)
+    [place] = await house.storage.hosted_chores.places()
+    await house.client.create_database(house.namer.new_upstream(PARTS, house.namer.new_prefix(PARTS)))
+    [name] = [name for name in service.names if name.startswith("parts_") and name != place.upstream]
+    service.fill(place.upstream, 2, prefix=f"{place.prefix}lost")
+    service.fill(place.upstream, 1, prefix="somebodys")
+    assert await house.visual.leftovers([PARTS]) == (
+        f"The service's database {name} belongs to nobody.",
+        f"2 images in {place.upstream} belong to nobody.",
+    )
+    assert await house.visual.clear_leftovers([PARTS]) == 3
+    assert await house.visual.leftovers([PARTS]) == ()
+    assert len(service.names) == 2
+    assert len(service.images_of(place.upstream)) == 2

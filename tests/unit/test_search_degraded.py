@@ -1,0 +1,83 @@
+"""Answers of a back end that could not be asked in full: passed on, never kept, and nothing is new by them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.memory import MemorySearch
+from bot.cache import RecentResults
+from bot.errors import BackendDown, BackendLost
+from bot.metrics import NullMetrics
+from bot.models import Caveat, DatabaseKey, DatabaseName, EntityId, Matches, Note, Picture, SlackOrigin, WorkspaceId
+from bot.services.add import AddService, NewImage
+from bot.services.collecting import CollectService, GuardService, SharedImage
+from bot.services.databases import DatabaseService
+from bot.services.search import SearchService
+from bot.storage.sql import SqlStorage
+from tests.fakes.analyser import painted
+
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+
+
+class Halfway(MemorySearch):
+    """Says of each answer what it is told to, and shows nothing then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caveats: set[Caveat] = set()
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+        found = await super().search(database, picture, limit)
+        return Matches([] if self.caveats else found, self.caveats)
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_what_the_back_end_says_of_its_answer_is_passed_on(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    visual.caveats = {Caveat.CROWDED_OUT}
+    found = await SearchService(visual, storage.catalogue).search(PARTS, painted(1))
+    assert found.caveats == {Caveat.CROWDED_OUT}
+
+
+async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await AddService(visual, storage).add(PARTS, painted(1), b"jpeg", EntityId("valve"), Note())
+    search = SearchService(visual, storage.catalogue, RecentResults(600, 10, NullMetrics()))
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY}
+    assert (await search.search(PARTS, painted(1))).matches == ()
+    visual.caveats = set()
+    found = await search.search(PARTS, painted(1))
+    assert (len(found.matches), found.cached_at, found.caveats) == (1, None, frozenset())
+
+
+async def test_what_could_not_be_looked_for_is_not_new_to_a_guard(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    adding = AddService(visual, storage)
+    guard = GuardService(SearchService(visual, storage.catalogue), CollectService(adding, storage))
+    image = NewImage(painted(1), b"jpeg", EntityId("valve"), Note())
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY}
+    with pytest.raises(BackendDown):
+        await guard.check(PARTS, SharedImage(image, SlackOrigin("F1", "C1", "1.2"), 1), 9.0)
+    assert (await storage.catalogue.database(PARTS)).images == 0
+
+
+async def test_a_database_that_the_back_end_has_lost_is_told_from_one_that_never_was(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await visual.delete_database(PARTS)
+    with pytest.raises(BackendLost, match="parts"):
+        await SearchService(visual, storage.catalogue).search(PARTS, painted(1))
+    assert await DatabaseService(visual, storage).delete(PARTS)
+    assert await storage.catalogue.databases(PARTS.workspace) == ()
