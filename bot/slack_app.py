@@ -48,6 +48,11 @@ log = logging.getLogger(__name__)
 FINISH_WITHIN_S = 14
 """For jobs that are under way at the end; platforms such as Heroku kill a process 30 seconds after SIGTERM."""
 
+LOST = (
+    "the %s back end lacks databases of the catalogue (%s of %s): if another was in use before, “vsearch migrate” moves"
+    " them; “vsearch reconcile --mend” fills them from the stored pictures"
+)
+
 SEALED_OTHERWISE = (
     "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with: set the former one; if it is lost,"
     " docs/operating.md says what to do."
@@ -106,8 +111,19 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             metrics=metrics,
             inbox=services.storage.inbox,
         )
+        await _warn_of_lost(services)
         async with _working(worker), _upkeep(settings, services, tools.clients, desk.uploads):
             yield App(services, identity, tools.guard, bolt, web, metrics, worker)
+
+
+async def _warn_of_lost(services: Services) -> None:
+    """Another back end may have been set without a move."""
+    catalogue, visual = services.storage.catalogue, services.visual
+    for workspace in await catalogue.workspaces():
+        there = await visual.list_databases(workspace)
+        lost = [info.key.name for info in await catalogue.databases(workspace) if info.key.name not in there]
+        if lost:
+            log.warning(LOST, visual.capabilities.name, ", ".join(lost), workspace)
 
 
 async def _installations(settings: Settings, services: Services) -> SqlInstallations | None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from bot.cli import checks
 from bot.cli.checks import Check, Finding, State
 from bot.cli.exits import ExitCode
+from bot.cli.hosted_check import hosted
 from bot.cli.model_check import model
 from bot.cli.options import AsJson
 from bot.cli.output import say, show_json, show_table
@@ -22,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     checks.catalogue,
     model,
     checks.formats,
+    hosted,
     slack,
 )
 

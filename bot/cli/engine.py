@@ -41,6 +41,8 @@ def reindex(ctx: typer.Context, name: Name = None, database: InDatabase = None, 
     """Look at every stored picture again, after a change of the model. Run again, it goes on where it stopped."""
     session = session_of(ctx)
     settings = session.settings()
+    if settings.backend == "showapi":
+        raise InvalidInput("The “showapi” back end looks at pictures by itself; there is nothing to look at again.")
 
     async def work(shelf: Shelf) -> tuple[DatabaseKey, Reindexed | None]:
         key = await shelf.database(database or name)

@@ -95,6 +95,19 @@ def test_slack_out_of_reach(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -
     assert "xoxb-1" not in outcome.out
 
 
+def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"SHOWAPI_APP_KEY": "a-planted-key", "SHOWAPI_DS_ID": "7", "SHOWAPI_BASE_URL": "http://127.0.0.1:9"}
+    for name, value in {**settings, "VSEARCH_BACKEND": "showapi", "PUBLIC_BASE_URL": "http://127.0.0.1:8"}.items():
+        monkeypatch.setenv(name, value)
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "docs/hosted.md" in _wrong(outcome)["Hosted service"]["remedy"]
+    assert "a-planted-key" not in outcome.out
+    refused = vsearch("reindex", "parts")
+    assert refused.code == ExitCode.USAGE
+    assert "nothing to look at again" in refused.err
+
+
 def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "LITTLE_SPACE_GB", 1e9)
     findings = list(checks.data_directory(Settings(data_dir=tmp_path)))
