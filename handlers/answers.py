@@ -14,7 +14,7 @@ from bot.blocks.notices import already_added_reply, delete_question, deleted_rep
 from bot.blocks.reply import Reply, small_print
 from bot.blocks.state import ListState, SearchState
 from bot.conversations import ChannelBinding
-from bot.errors import AlreadyAdded, BackendError, BackendRefused, FetchRefused, UnknownEntity, UserError
+from bot.errors import AlreadyAdded, BackendError, BackendTimeout, FetchRefused, UnknownEntity, UserError
 from bot.models import (
     ChannelKind,
     DatabaseInfo,
@@ -211,12 +211,12 @@ class Answers:
         try:
             async with asyncio.timeout(PING_TIMEOUT_S):
                 await self._desk.visual.ping()
-        except BackendRefused as error:
-            log.exception("the search back end refuses us")
+        except BackendError as error:
+            log.warning("the search back end is not well: %s", error)
             return name, error.told
-        except (BackendError, TimeoutError):
-            log.exception("the search back end does not answer")
-            return name, "It doesn't answer right now; an operator finds the reason in the log."
+        except TimeoutError:
+            log.warning("the search back end gave no answer within %d s", PING_TIMEOUT_S)
+            return name, BackendTimeout.told
         return name, ""
 
     async def watched(self, asker: Asker) -> tuple[ChannelBinding, ...]:

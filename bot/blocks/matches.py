@@ -17,15 +17,21 @@ from bot.models import Caveat, DatabaseInfo, DataId, ImageRecord, Match
 
 NOTE_SHOWN = 300
 
-CAVEATS = {
+_CAVEATS = {
     Caveat.SAME_IMAGES_ONLY: (
         "The image search can't be reached right now: I looked for copies of this very picture only, by their"
         " fingerprints. Ask again later for similar ones."
     ),
     Caveat.CROWDED_OUT: (
-        "There may be more: the image search gives its 200 best only, and most of these are in other databases."
+        "Some matches may be missing: the image search gives its 200 best only, and most of these are in other"
+        " databases."
     ),
 }
+_SPOKEN = {
+    Caveat.SAME_IMAGES_ONLY: "Only copies could be looked for.",
+    Caveat.CROWDED_OUT: "Some may be missing.",
+}
+"""The same for notifications and screen readers, which read it with the best match."""
 
 BUTTONS_SIZE = 5000
 """Of a message's 12,000 characters: each button carries the whole search, and an address may be long."""
@@ -97,7 +103,12 @@ def match_blocks(ranked: Ranked, pictures: Mapping[DataId, PictureRef], note_sho
 
 def caveats_told(caveats: Collection[Caveat]) -> list[str]:
     """A sentence for each."""
-    return [sentence for caveat, sentence in CAVEATS.items() if caveat in caveats]
+    return [sentence for caveat, sentence in _CAVEATS.items() if caveat in caveats]
+
+
+def caveats_spoken(caveats: Collection[Caveat]) -> str:
+    """The same in short, to stand behind a sentence; empty if there is none."""
+    return "".join(f" {sentence}" for caveat, sentence in _SPOKEN.items() if caveat in caveats)
 
 
 def remarks(found: Found, shown: Shown, told: Collection[Caveat] = ()) -> list[str]:

@@ -13,6 +13,7 @@ from bot.blocks.matches import (
     PLAINLY,
     Found,
     Shown,
+    caveats_spoken,
     caveats_told,
     match_blocks,
     remarks,
@@ -69,7 +70,7 @@ def search_reply(found: Found, shown: Shown = PLAINLY) -> Reply:
             *_rows(elements),
         ]
 
-    return Reply(_headline(found, start), fit(len(groups), build))
+    return Reply(_headline(found, start) + caveats_spoken(found.caveats), fit(len(groups), build))
 
 
 def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = ()) -> Reply:
@@ -80,11 +81,8 @@ def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = ()) ->
         if only.found is None:
             return notice(only.problem)
         return search_reply(only.found, ways[0])
-    headlines = [
-        f"{number}. {'Not looked up.' if picture.found is None else _headline(picture.found)}"
-        for number, picture in enumerate(pictures, start=1)
-    ]
     of_all = _caveats_of_all(pictures)
+    headlines = [f"{number}. {_spoken(picture, of_all)}" for number, picture in enumerate(pictures, start=1)]
     first = [
         section(_looked_up_in(pictures), BlockId.SUMMARY),
         *(_sharer(ways[0]) if ways else []),
@@ -101,7 +99,8 @@ def pictures_reply(pictures: Sequence[LookedUp], shown: Sequence[Shown] = ()) ->
             break
     else:
         blocks = _as_many_as_fit(first, parts)
-    return Reply(shorten("\n".join(headlines), MESSAGE_TEXT), blocks)
+    text = "\n".join(headlines) + caveats_spoken(of_all)
+    return Reply(shorten(text, MESSAGE_TEXT), blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +161,7 @@ def _as_many_as_fit(first: list[Block], parts: list[list[Block]]) -> tuple[Block
 def _headline(found: Found, start: int = 0) -> str:
     name = found.database.key.name
     if not found.matches:
-        if found.hidden:
-            return f"Nothing in {name} that can be shown here."
-        return (
-            f"No copy in {name}, and no more can be said right now." if _halfway(found) else f"Nothing close in {name}."
-        )
+        return f"Nothing in {name} that can be shown here." if found.hidden else f"{_none(found)} in {name}."
     if start:
         return f"More matches in {name}."
     best = found.matches[0].match
@@ -186,9 +181,10 @@ def _summary(found: Found, start: int, kept: int) -> str:
     return f"*Best match* in {where}" if kept == 1 else f"*The {best} matches* in {where}"
 
 
-def _halfway(found: Found) -> bool:
-    """Whether only copies could be looked for."""
-    return Caveat.SAME_IMAGES_ONLY in found.caveats
+def _spoken(picture: LookedUp, told: frozenset[Caveat]) -> str:
+    if picture.found is None:
+        return "Not looked up."
+    return _headline(picture.found) + caveats_spoken(picture.found.caveats - told)
 
 
 def _nothing(found: Found) -> str:
@@ -197,9 +193,16 @@ def _nothing(found: Found) -> str:
         return f"There is nothing in {where} that I can show here."
     if not found.database.images and not found.weaker:
         return f"`{found.database.key.name}` holds no images yet, so there is nothing to compare this with."
-    if _halfway(found):
-        return f"There is no copy of this in {where}."
-    return f"Nothing close in {where}."
+    return f"{_none(found)} in {where}."
+
+
+def _none(found: Found) -> str:
+    """Of an answer without matches; no more is claimed than was looked for."""
+    if not found.caveats:
+        return "Nothing close"
+    # With a high least score, copies may be among the weaker matches.
+    only_copies = Caveat.SAME_IMAGES_ONLY in found.caveats and not found.weaker
+    return "No copy found" if only_copies else "Nothing found"
 
 
 def _looked_up_in(pictures: Sequence[LookedUp]) -> str:

@@ -16,7 +16,7 @@ from bot.cli import api, databases, doctor, engine, images, importing, migrate, 
 from bot.cli.exits import SUMMARY, ExitCode, code_for
 from bot.cli.output import show_error
 from bot.cli.session import Session, session_of
-from bot.errors import BackendError, BotError, SettingsError
+from bot.errors import BackendError, BackendLost, BotError, SettingsError
 from bot.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,8 @@ def sentence_for(error: Exception) -> str:
         return "\n".join(error.problems)
     if isinstance(error, BackendError):
         text = str(error).rstrip(".")
-        return f"{text[:1].upper()}{text[1:]}. “vsearch doctor” may tell why."
+        told = "reconcile --mend” fills it again" if isinstance(error, BackendLost) else "doctor” may tell why"
+        return f"{text[:1].upper()}{text[1:]}. “vsearch {told}."
     if isinstance(error, BotError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -13,7 +13,7 @@ from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import clean, counted, remark, say, show_json, show_table
 from bot.cli.reading import Named, read_picture
 from bot.cli.session import Desk, session_of
-from bot.models import MAX_RESULTS, Caveat, Match, Verdict
+from bot.models import MAX_RESULTS, Match, Verdict
 from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, RankedMatch, SearchResult
 
 app = typer.Typer()
@@ -52,8 +52,8 @@ def _show(result: SearchResult, least: float) -> None:
         columns = ("", "Score", "Verdict", "Entity", "Note", "File")
         show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score"))
     else:
-        close = "a copy" if Caveat.SAME_IMAGES_ONLY in result.caveats else "close"
-        say(f"Nothing in “{result.database.key.name}” is {close}.")
+        name = f"“{result.database.key.name}”"
+        say(f"Nothing was found in {name}." if result.caveats else f"Nothing in {name} is close.")
     for sentence in caveats_told(result.caveats):
         remark(sentence, "yellow")
     weaker = f"; {result.weaker:,} weaker left out (--min {least:g})" if result.weaker else ""

@@ -116,7 +116,8 @@ class SearchService:
             time.perf_counter() - started,
             cached_at=answer.kept_at,
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
-            caveats=found.caveats,
+            # What was crowded out is weaker still, so nothing is missing then.
+            caveats=found.caveats - {Caveat.CROWDED_OUT} if weaker else found.caveats,
         )
 
     async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:

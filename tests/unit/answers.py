@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from bot.blocks.state import SearchState
 from bot.conversations import ChannelBinding, Mode
 from bot.models import (
     MAX_NOTE,
+    Caveat,
     DatabaseInfo,
     DatabaseKey,
     DatabaseName,
@@ -144,9 +145,14 @@ def ranked(many: int, note: str = "") -> list[RankedMatch]:
 
 
 def result(
-    *matches: RankedMatch, images: int = 1234, weaker: int = 0, hidden: int = 0, cached_at: datetime | None = None
+    *matches: RankedMatch,
+    images: int = 1234,
+    weaker: int = 0,
+    hidden: int = 0,
+    cached_at: datetime | None = None,
+    caveats: Collection[Caveat] = (),
 ) -> SearchResult:
-    return SearchResult(info(images=images), matches, weaker, 0.05, hidden, cached_at)
+    return SearchResult(info(images=images), matches, weaker, 0.05, hidden, cached_at, caveats=frozenset(caveats))
 
 
 def info(name: str = "parts", images: int = 1234, *, hints: bool = False) -> DatabaseInfo:
@@ -178,14 +184,15 @@ matches = st.builds(
     links,
 )
 results = st.builds(
-    lambda found, times, weaker, hidden, cached: result(
-        *(found * times)[:50], weaker=weaker, hidden=hidden, cached_at=cached
+    lambda found, times, weaker, hidden, cached, caveats: result(
+        *(found * times)[:50], weaker=weaker, hidden=hidden, cached_at=cached, caveats=caveats
     ),
     st.lists(matches, max_size=4),
     st.sampled_from([1, 3, 20]),
     st.integers(0, 1000),
     st.integers(0, 1000),
     st.none() | st.just(ADDED),
+    st.sets(st.sampled_from(Caveat)),
 )
 infos = st.builds(info, database_names, st.integers(0, 10**9), hints=st.booleans())
 bindings = st.builds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bot.cache import Cached, NullResults, RecentResults, results_cache
 from bot.errors import BackendDown, BackendTimeout, UnknownDatabase
 from bot.metrics import NullMetrics
-from bot.models import DataId, EntityId, Match, Matches, Note
+from bot.models import Caveat, DataId, EntityId, Match, Matches, Note
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,8 +35,9 @@ class Counting(NullMetrics):
 class Searches:
     """A search that says how often it was done; with a gate, it waits there."""
 
-    def __init__(self, gated: bool = False) -> None:
+    def __init__(self, gated: bool = False, caveats: Collection[Caveat] = ()) -> None:
         self.done = 0
+        self.caveats = caveats
         self.gate = asyncio.Event()
         self.errors: list[BaseException] = []
         if not gated:
@@ -47,7 +49,7 @@ class Searches:
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
-        return Matches([Match(DataId(f"d{number}"), EntityId("valve"), Note(), 9.0)])
+        return Matches([Match(DataId(f"d{number}"), EntityId("valve"), Note(), 9.0)], self.caveats)
 
 
 class House:
@@ -169,6 +171,28 @@ async def test_a_follower_that_gives_up_disturbs_nobody() -> None:
     assert (await leader).matches == (await other).matches
     assert follower.cancelled()
     assert search.done == 1
+
+
+async def test_copies_alone_are_one_search_for_all_who_wait_and_none_for_those_who_ask_later() -> None:
+    house, search = House(), Searches(gated=True, caveats=[Caveat.SAME_IMAGES_ONLY])
+    tasks = await _together(house, search, 3)
+    search.gate.set()
+    answers = await asyncio.gather(*tasks)
+    assert search.done == 1
+    assert all(answer.matches.caveats == {Caveat.SAME_IMAGES_ONLY} for answer in answers)
+    search.caveats = []
+    assert not (await house.results.get("key", search)).matches.caveats
+    assert search.done == 2
+    assert (await house.results.get("key", search)).kept_at == START
+    assert search.done == 2
+
+
+async def test_what_others_crowded_is_kept_as_any_answer_of_the_back_end_is() -> None:
+    house, search = House(), Searches(caveats=[Caveat.CROWDED_OUT])
+    await house.results.get("key", search)
+    kept = await house.results.get("key", search)
+    assert kept.kept_at == START
+    assert kept.matches.caveats == {Caveat.CROWDED_OUT}
 
 
 async def test_zero_seconds_keep_nothing() -> None:

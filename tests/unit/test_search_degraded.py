@@ -17,13 +17,13 @@ from bot.services.collecting import CollectService, GuardService, SharedImage
 from bot.services.databases import DatabaseService
 from bot.services.search import SearchService
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import noisy, painted
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 
 
 class Halfway(MemorySearch):
-    """Says of each answer what it is told to, and shows nothing then."""
+    """Says of each answer what it is told to; with SAME_IMAGES_ONLY it finds nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Halfway(MemorySearch):
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         found = await super().search(database, picture, limit)
-        return Matches([] if self.caveats else found, self.caveats)
+        return Matches([] if Caveat.SAME_IMAGES_ONLY in self.caveats else found, self.caveats)
 
 
 @pytest.fixture
@@ -47,6 +47,17 @@ async def test_what_the_back_end_says_of_its_answer_is_passed_on(storage: SqlSto
     visual.caveats = {Caveat.CROWDED_OUT}
     found = await SearchService(visual, storage.catalogue).search(PARTS, painted(1))
     assert found.caveats == {Caveat.CROWDED_OUT}
+
+
+async def test_nothing_that_counts_is_missing_once_weaker_matches_are_left_out(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await AddService(visual, storage).add(PARTS, painted(1), b"jpeg", EntityId("valve"), Note())
+    visual.caveats = {Caveat.CROWDED_OUT}
+    search = SearchService(visual, storage.catalogue)
+    assert (await search.search(PARTS, painted(1))).caveats == {Caveat.CROWDED_OUT}
+    high = await search.search(PARTS, noisy(painted(1)), minimum=10)
+    assert (high.weaker, high.caveats) == (1, frozenset())
 
 
 async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> None:

@@ -78,6 +78,11 @@ def test_the_example_sets_nothing_by_itself() -> None:
         ("VSEARCH_RETENTION_DAYS", "365", 365),
         ("VSEARCH_ADMINS", "U1, W2", ("U1", "W2")),
         ("VSEARCH_CACHE_TTL_S", "0", 0),
+        ("VSEARCH_BACKEND", "Embedded", "embedded"),
+        ("SHOWAPI_BASE_URL", "https://gateway.example.com/", "https://gateway.example.com"),
+        ("SHOWAPI_SHARED_DATABASE", "team_parts", "team_parts"),
+        ("SHOWAPI_CALLS_PER_S", "5", 5),
+        ("VSEARCH_API_KEYS", f" {'a' * 16} , {'b' * 40},", ("a" * 16, "b" * 40)),
     ],
 )
 def test_values_are_read(name: str, text: str, value: Any) -> None:
@@ -105,6 +110,12 @@ def test_values_are_read(name: str, text: str, value: Any) -> None:
         ("VSEARCH_MEDIA_TTL_S", "7"),
         ("VSEARCH_RETENTION_DAYS", "-7"),
         ("VSEARCH_CACHE_SIZE", "-7"),
+        ("SHOWAPI_BASE_URL", "route.showapi.com"),
+        ("SHOWAPI_SHARED_DATABASE", "Team parts"),
+        ("SHOWAPI_SHARED_DATABASE", "p"),
+        ("SHOWAPI_CALLS_PER_S", "-7"),
+        ("VSEARCH_API_KEYS", "too-short"),
+        ("VSEARCH_API_KEYS", "long-enough-by-far-0123456789,too-short"),
     ],
 )
 def test_a_value_that_does_not_fit_names_its_setting_and_never_itself(name: str, text: str) -> None:
@@ -140,8 +151,42 @@ def test_secrets_stay_out_of_the_repr() -> None:
     assert set(settings.secrets) == set(given.values())
 
 
+def test_each_of_several_keys_is_a_secret_of_its_own() -> None:
+    keys = ("hidden-one-0123456789", "hidden-two-0123456789")
+    assert set(Settings.from_mapping({"VSEARCH_API_KEYS": ",".join(keys)}).secrets) == set(keys)
+
+
 def test_secrets_that_are_not_set_are_none() -> None:
     assert Settings().secrets == ()
+
+
+HOSTED = {
+    "SHOWAPI_APP_KEY": "hidden-hosted-key",
+    "SHOWAPI_DS_ID": "42",
+    "PUBLIC_BASE_URL": "https://vsearch.example.com",
+}
+
+
+@pytest.mark.parametrize("missing", sorted(HOSTED))
+def test_the_hosted_service_takes_a_key_an_account_and_an_address_at_which_it_reaches_us(missing: str) -> None:
+    given = {**HOSTED, "VSEARCH_BACKEND": "showapi"}
+    assert Settings.from_mapping(given).backend == "showapi"
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({name: value for name, value in given.items() if name != missing})
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"VSEARCH_BACKEND=showapi needs {missing}")
+    assert "hidden" not in problem
+
+
+def test_all_that_the_hosted_service_lacks_is_told_at_once_and_only_where_it_is_used() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({"VSEARCH_BACKEND": "showapi"})
+    assert len(refused.value.problems) == len(HOSTED)
+    settings = Settings.from_mapping({"SHOWAPI_DS_ID": "42"})
+    settings.check_back_end("embedded")
+    with pytest.raises(SettingsError) as refused:
+        settings.check_back_end("showapi")
+    assert len(refused.value.problems) == len(HOSTED) - 1
 
 
 MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "abc", "SLACK_STATE_SECRET": "0123456789abcdef"}

@@ -1,0 +1,73 @@
+"""A back end that is elsewhere and not always well."""
+
+from __future__ import annotations
+
+import math
+
+from bot.adapters.base import Capabilities
+from bot.adapters.memory import MemorySearch
+from bot.models import (
+    MAX_RESULTS,
+    Caveat,
+    DatabaseKey,
+    DataId,
+    EntityId,
+    Matches,
+    Note,
+    Picture,
+    Verdict,
+)
+
+
+class AilingSearch(MemorySearch):
+    """Says of its answers what is in ``caveats``, and raises the ``ailment``; for so many calls (``unwell_for``).
+
+    ``calls``: the operations that it was asked for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ailment: Exception | None = None
+        self.caveats: set[Caveat] = set()
+        self.unwell_for = math.inf
+        self.calls: list[str] = []
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It goes by the hosted service's name, and fetches nothing."""
+        return Capabilities("showapi", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
+
+    def recover(self) -> None:
+        """All is well again."""
+        self.ailment, self.caveats, self.unwell_for = None, set(), math.inf
+
+    async def create_database(self, database: DatabaseKey) -> None:
+        """Make an empty database."""
+        self._called("create")
+        await super().create_database(database)
+
+    async def add_image(
+        self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
+    ) -> DataId:
+        """Add a picture."""
+        self._called("add")
+        return await super().add_image(database, picture, entity, note, data_id)
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+        """The most alike images; with SAME_IMAGES_ONLY, copies alone."""
+        self._called("search")
+        found = await super().search(database, picture, limit)
+        only_copies = Caveat.SAME_IMAGES_ONLY in self.caveats
+        return Matches([match for match in found if match.verdict is Verdict.SAME or not only_copies], self.caveats)
+
+    async def ping(self) -> None:
+        """Return if all is well."""
+        self._called("ping")
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.unwell_for <= 0:
+            self.recover()
+        self.unwell_for -= 1
+        if self.ailment:
+            raise self.ailment
