@@ -69,6 +69,11 @@ class MediaLinks:
         self._ttl_s = ttl_s
         self._clock = clock
 
+    @property
+    def path(self) -> str:
+        """Where the links lead on this host, up to the token."""
+        return httpx.URL(self._base_url).path.rstrip("/") + PATH
+
     def url(self, workspace: WorkspaceId, digest: str, *, ttl_s: int | None = None) -> str:
         """A link to the stored picture of that digest (64 hex digits)."""
         content = bytes.fromhex(digest) + workspace.encode()

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, NewType, Self, TypeVar
 
-from bot.errors import InvalidInput
+from bot.errors import BackendError, InvalidInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,11 +152,15 @@ class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the
     """An answer: matches, best first, and its ``caveats``."""
 
     caveats: frozenset[Caveat]
+    cause: BackendError | None
 
-    def __new__(cls, matches: Iterable[Match] = (), caveats: Iterable[Caveat] = ()) -> Self:
-        """Take them as they come."""
+    def __new__(
+        cls, matches: Iterable[Match] = (), caveats: Iterable[Caveat] = (), cause: BackendError | None = None
+    ) -> Self:
+        """Take them as they come. ``cause``: why there are no others."""
         answer = super().__new__(cls, matches)
         answer.caveats = frozenset(caveats)
+        answer.cause = cause
         return answer
 
 

@@ -64,7 +64,9 @@ class Redactor:
         written = {form for value in values if len(value) >= SHORTEST for form in _written(value)}
         # The longest first: one may be the beginning of another.
         ordered = sorted(written, key=len, reverse=True)
-        self._values = re.compile("|".join(re.escape(form) for form in ordered)) if ordered else None
+        # Whatever the case: of percent signs' digits, and of those who shout.
+        pattern = "|".join(re.escape(form) for form in ordered)
+        self._values = re.compile(pattern, re.IGNORECASE) if ordered else None
 
     def __call__(self, text: str) -> str:
         """The text without what would let a reader act as us."""
@@ -86,7 +88,8 @@ def _told(match: re.Match[str]) -> str:
 
 def _written(value: str) -> Iterable[str]:
     """The ways in which a value may stand in a line: as it is, in an address, in JSON, in Python's quotes."""
-    return value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]
+    quoted = quote(value, safe="")
+    return value, quoted, quote(quoted, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]
 
 
 redact = Redactor()

@@ -28,6 +28,10 @@ NOBODY_SERVES_PICTURES = (
     "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
     " another process serves them"
 )
+NOTHING_CAN_BE_FETCHED = (
+    "the hosted service fetches each picture from PUBLIC_BASE_URL: unless another process listens there, nothing can be"
+    " added or searched for until PORT is set"
+)
 NOBODY_CAN_INSTALL = (
     "in Socket Mode nothing listens without PORT: nobody can install the app in a further workspace until it is set"
 )
@@ -111,6 +115,8 @@ async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
 def _warn_of_silence(settings: Settings) -> None:
     if settings.public_base_url is not None:
         log.warning(NOBODY_SERVES_PICTURES)
+        if settings.backend == "showapi":
+            log.error(NOTHING_CAN_BE_FETCHED)
     if settings.many_workspaces:
         log.warning(NOBODY_CAN_INSTALL)
 

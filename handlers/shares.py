@@ -94,12 +94,17 @@ class ShareRunner:
         said = decode_share(job.payload)
         client = await self._clients.client(job.workspace, job.enterprise)
         if said is not None and client is not None:
+            if await self._mode(said) is Mode.COLLECT:
+                await self._keeper.refuse(client, said)
             last_word = error.told if isinstance(error, BackendError) else FAILED
             await self._whisper(client, said, SLACK_BUSY if isinstance(error, TryAgain) else last_word)
 
+    async def _mode(self, said: ImageShare) -> Mode:
+        return Mode.LOOKUP if _is_asked(said) else (await self._watching.get(said.workspace, said.channel)).mode
+
     async def _run(self, job: Job, said: ImageShare, client: AsyncWebClient) -> None:
         binding = await self._watching.get(said.workspace, said.channel)
-        asked = said.mentioned or said.channel.startswith("D")
+        asked = _is_asked(said)
         mode = Mode.LOOKUP if asked else binding.mode
         wanted = [file for file in said.files if file.id in job.files and await self._inbox.is_wanted(job.id, file.id)]
         if mode is Mode.OFF or not wanted:
@@ -227,3 +232,8 @@ async def _tell_directly(client: AsyncWebClient, user: str, reply: Reply) -> Non
         await delivery.post(client, user, reply)
     except UNREACHABLE as error:
         log.warning("%s could not be told: %s", user, type(error).__name__)
+
+
+def _is_asked(said: ImageShare) -> bool:
+    """Whether somebody wants to know, whatever the channel is set to."""
+    return said.mentioned or said.channel.startswith("D")

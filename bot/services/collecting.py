@@ -96,7 +96,8 @@ class GuardService:
         ]
         if not others and Caveat.SAME_IMAGES_ONLY in found.caveats:
             # An edited copy may be there all the same: what couldn't be looked for is not new.
-            raise BackendDown("the back end can't be asked whether the picture is new")
+            cause = found.cause or BackendDown("the back end can't be asked")
+            raise type(cause)(f"whether the picture is new can't be known: {cause}") from cause
         matches = tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(others, start=1))
         return replace(found, matches=matches)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.adapters.base import VisualSearch
-from bot.errors import BackendLost, UnknownDatabase
+from bot.errors import BackendLost, DatabaseExists, UnknownDatabase
 from bot.models import MAX_PAGE, DatabaseInfo, DatabaseKey, PageRequest, WorkspaceId
 from bot.storage.base import Catalogue, Storage
 
@@ -43,6 +43,10 @@ class DatabaseService:
 
     async def create(self, key: DatabaseKey, created_by: str = "") -> DatabaseInfo:
         """Make an empty database. Raises DatabaseExists."""
+        with contextlib.suppress(UnknownDatabase):
+            # Or a back end that has lost it would make another.
+            await self._storage.catalogue.database(key)
+            raise DatabaseExists(key.name)
         async with self._storage.unit():
             # The back end first: one that is elsewhere is not waited for with the catalogue's transaction open.
             await self._visual.create_database(key)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.adapters.base import VisualSearch
 from bot.cache import Cached, NullResults, Results
-from bot.errors import InvalidInput, UserError
+from bot.errors import BackendError, InvalidInput, UserError
 from bot.metrics import Metrics, NullMetrics
 from bot.models import Caveat, DatabaseInfo, DatabaseKey, ImageRecord, Match, Matches, Picture, checked_limit
 from bot.services.databases import find_database, kept_by_both
@@ -39,7 +39,7 @@ class SearchResult:
     ``weaker`` counts the matches that came under the minimum and were left out, ``hidden`` those that the readers may
     not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache. ``weaker_records``:
     what the catalogue knows of the weaker ones, for whoever decides which of them the readers may know of.
-    ``caveats``: what readers should know of the answer as a whole.
+    ``caveats``: what readers should know of the answer as a whole; ``cause``: why there are no others.
     """
 
     database: DatabaseInfo
@@ -50,6 +50,7 @@ class SearchResult:
     cached_at: datetime | None = None
     weaker_records: tuple[ImageRecord, ...] = ()
     caveats: frozenset[Caveat] = frozenset()
+    cause: BackendError | None = None
 
 
 def checked_minimum(minimum: float) -> float:
@@ -118,6 +119,7 @@ class SearchService:
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
             # What was crowded out is weaker still, so nothing is missing then.
             caveats=found.caveats - {Caveat.CROWDED_OUT} if weaker else found.caveats,
+            cause=found.cause,
         )
 
     async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:

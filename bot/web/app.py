@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.logs import frames, request_scope
-from bot.media import MediaLinks
+from bot.media import PATH, MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.storage.base import Catalogue, Inbox, RelayedPictures
 from bot.web.health import Check, Readiness, Scrape, alive
@@ -48,7 +48,7 @@ def web_app(
         Route("/metrics", Scrape(metrics, inbox).answer, methods=["GET"]),
     ]
     if media is not None:
-        routes.append(_pictures(media, pictures, catalogue, relayed))
+        routes += _pictures(media, pictures, catalogue, relayed)
     if install is not None:
         routes.append(Route("/slack/install", install, methods=["GET"]))
     if oauth_redirect is not None:
@@ -58,11 +58,14 @@ def web_app(
 
 def pictures_app(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> ASGIApp:
     """Pictures alone."""
-    return _app([_pictures(media, pictures, catalogue, relayed)])
+    return _app(_pictures(media, pictures, catalogue, relayed))
 
 
-def _pictures(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> Route:
-    return Route("/media/{token}", PictureEndpoint(media, pictures, catalogue, relayed).answer, methods=["GET"])
+def _pictures(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> list[Route]:
+    endpoint = PictureEndpoint(media, pictures, catalogue, relayed)
+    # The links' own path, and the bare one: a proxy may take off what the public address has before it.
+    paths = dict.fromkeys([f"{PATH}{{token}}", f"{media.path}{{token}}"])
+    return [Route(path, endpoint.answer, methods=["GET"]) for path in paths]
 
 
 def _app(routes: Sequence[Route]) -> ASGIApp:

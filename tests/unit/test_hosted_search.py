@@ -263,7 +263,21 @@ async def test_nothing_is_asked_of_an_empty_database(house: HostedHouse, service
     assert not service.calls_of("search")
 
 
-async def test_the_services_health_is_asked_once_a_minute(house: HostedHouse, service: HostedService) -> None:
+async def test_a_service_that_was_heard_lately_is_not_asked_whether_it_is_well(
+    house: HostedHouse, service: HostedService, tmp_path: Path
+) -> None:
     for _ in range(3):
         await house.visual.ping()
+    assert not service.calls_of("databases")
+    async with hosted_house(tmp_path / "other", account_of(service)) as silent:
+        for _ in range(3):
+            await silent.visual.ping()
     assert len(service.calls_of("databases")) == 1
+
+
+async def test_matches_of_which_none_can_be_read_are_no_answer(house: HostedHouse, service: HostedService) -> None:
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    service.next("search", bad.scores_not_numbers())
+    found = await house.visual.search(PARTS, seen(1))
+    assert [match.entity for match in found] == ["valve"]
+    assert found.caveats == {Caveat.SAME_IMAGES_ONLY}

@@ -225,8 +225,9 @@ def test_a_key_is_redacted_before_a_text_is_cut() -> None:
 
 def test_lists_of_databases() -> None:
     assert answers.database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == ("a", "7")
-    assert answers.database_names({"Data": {"DbList": []}}) == ()
-    bodies: list[Json] = [{}, {"Data": None}, {"Data": {}}, {"Data": {"DbList": None}}]
+    for nothing in ([], None):
+        assert answers.database_names({"Data": {"DbList": nothing}}) == ()
+    bodies: list[Json] = [{}, {"Data": None}, {"Data": {}}, {"Data": {"DbList": "none"}}]
     for body in bodies:
         with pytest.raises(NotUnderstood):
             answers.database_names(body)
@@ -260,9 +261,12 @@ def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
     found, unread = answers.matches({"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}})
     assert [match.score for match in found] == [1.0, 9.8, 10.0, 0.0]
     assert unread == 9
-    assert answers.matches({"Data": {"MatchList": [{"Score": 1}, None]}}) == ((), 2)
-    with pytest.raises(NotUnderstood):
-        answers.matches({"Data": {}})
+    for nothing in ([], None):
+        assert answers.matches({"Data": {"MatchList": nothing}}) == ((), 0)
+    # None that can be read is not the same as none.
+    for data in ({}, {"MatchList": [{"Score": 1}, None]}):
+        with pytest.raises(NotUnderstood):
+            answers.matches({"Data": data})
 
 
 _JSON = st.recursive(

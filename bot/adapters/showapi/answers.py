@@ -60,6 +60,8 @@ class RowsRead:
 
     page: HostedPage
     sent: int
+    is_counted: bool = True
+    """Whether the service told a total; else it is that of this page."""
 
 
 def read(status: int, content: bytes) -> Answer | Refusal:
@@ -98,13 +100,16 @@ def rows(body: Json) -> RowsRead:
     total = _whole(data.get("TotalCount"))
     given = [] if total == 0 and data.get("ImageList") is None else _list(data, "ImageList")
     read_rows = tuple(row for item in given if (row := _row(_mapping(item))).entity)
-    return RowsRead(HostedPage(read_rows, len(given) if total is None else total, _text(data.get("Token"))), len(given))
+    page = HostedPage(read_rows, len(given) if total is None else total, _text(data.get("Token")))
+    return RowsRead(page, len(given), total is not None)
 
 
 def matches(body: Json) -> tuple[tuple[HostedMatch, ...], int]:
     """The matches in the service's order, and how many can't be read. Raises NotUnderstood."""
     given = _list(_data(body), "MatchList")
     found = tuple(match for item in given if (match := _match(_mapping(item))) is not None)
+    if given and not found:
+        raise NotUnderstood(f"none of {len(given)} matches can be read")
     return found, len(given) - len(found)
 
 
@@ -193,6 +198,9 @@ def _data(body: Json) -> Json:
 
 def _list(data: Json, name: str) -> list[Any]:
     value = data.get(name)
+    if value is None and name in data:
+        # So some write an empty list.
+        return []
     if not isinstance(value, list):
         raise NotUnderstood(f"there is no {name}")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -81,11 +82,16 @@ class ShowApi:
         self._turns = Turns(account.calls_per_s)
         self._circuit = Circuit(patience, self._probe)
         self._retries = Retries(patience, self._circuit)
+        self._answered_at = -math.inf
 
     @property
     def is_down(self) -> bool:
         """Whether the service failed so often that it is left alone."""
         return not self._circuit.is_closed
+
+    def answered_within(self, seconds: float) -> bool:
+        """Whether a call went well so lately, and the service hasn't been found down since."""
+        return not self.is_down and time.monotonic() - self._answered_at < seconds
 
     async def create_database(self, name: str) -> None:
         """Make an empty database. What becomes of one of that name is documented nowhere."""
@@ -219,6 +225,7 @@ class ShowApi:
             raise
         else:
             outcome = "answered"
+            self._answered_at = time.monotonic()
             return result
         finally:
             self._metrics.hosted_call(operation.name, outcome, time.perf_counter() - begun)

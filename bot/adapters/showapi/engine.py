@@ -8,8 +8,6 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from cachetools import TTLCache
-
 from bot.adapters.base import Capabilities
 from bot.adapters.showapi.adding import Adder
 from bot.adapters.showapi.client import ShowApi
@@ -54,7 +52,7 @@ TOP = 200
 SPARE = 2
 """In a database of our own: so many times the matches asked for, since some may be doubles or deleted already."""
 
-PINGED_LATELY_S = 60.0
+HEARD_LATELY_S = 60.0
 """Calls cost money: whoever looks every few seconds whether all is well is told what was seen last."""
 
 _NOT_NOW = (BackendDown, BackendTimeout, BackendThrottled, BackendQuota, BackendGarbled)
@@ -83,7 +81,6 @@ class HostedSearch:
         self._leftovers = leftovers
         self._namer = namer
         self._shared = shared
-        self._well: TTLCache[str, bool] = TTLCache(1, PINGED_LATELY_S)
         self._capabilities = Capabilities("showapi", TOP, deletes_single_images=True, needs_public_url=True)
 
     @property
@@ -140,12 +137,12 @@ class HostedSearch:
         size = await self._ledger.count(database)
         if not size:
             return Matches()
-        asked = TOP if self._shared else min(TOP, SPARE * limit)
+        asked = min(TOP, SPARE * limit) if is_for_one(where.upstream, where.prefix) else TOP
         try:
             found = await self._found(where, picture, asked)
         except _NOT_NOW as error:
             log.warning("the image search can't be asked; our own fingerprints answer: %s", error)
-            return await self._copies(database, evidence, limit)
+            return await self._copies(database, evidence, limit, error)
         described = await self._ledger.images(database, found.names)
         matches = _ranked(found.best, described, evidence)[:limit]
         crowded = found.most_are_others and len(matches) < min(limit, size)
@@ -169,9 +166,8 @@ class HostedSearch:
 
     async def ping(self) -> None:
         """Return if the service answers, or did so within the last minute. Raises BackendError."""
-        if self._service.is_down or "ping" not in self._well:
+        if not self._service.answered_within(HEARD_LATELY_S):
             await self._service.databases()
-            self._well["ping"] = True
 
     async def _create_upstream(self, name: str) -> None:
         try:
@@ -190,14 +186,14 @@ class HostedSearch:
         url = await self._relay.offer(picture)
         return _Found.of(await self._service.search(where.upstream, url, asked), where.prefix, asked)
 
-    async def _copies(self, database: DatabaseKey, evidence: Evidence, limit: int) -> Matches:
+    async def _copies(self, database: DatabaseKey, evidence: Evidence, limit: int, cause: BackendError) -> Matches:
         copies = await asyncio.to_thread(evidence.copies, await self._ledger.fingerprints(database))
         best = sorted(copies.items(), key=lambda item: (-item[1].score, item[0]))[:limit]
         described = await self._ledger.images(database, [data_id for data_id, _ in best])
         matches = [
             _match(image, copy.score, copy) for data_id, copy in best if (image := described.get(data_id)) is not None
         ]
-        return Matches(matches, [Caveat.SAME_IMAGES_ONLY])
+        return Matches(matches, [Caveat.SAME_IMAGES_ONLY], cause)
 
 
 @dataclass(frozen=True, slots=True)

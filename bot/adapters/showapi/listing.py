@@ -75,7 +75,7 @@ class _Pages:
             self._ask(limit=limit, token=self._token) if by_token else self._ask(limit=limit, offset=self._sent)
         )
         page, before = read.page, len(self._listed)
-        shrunk, self.total = page.total < self.total, page.total
+        shrunk, self.total = read.is_counted and page.total < self.total, page.total
         self._sent, self._token = self._sent + read.sent, page.token
         self._listed.update((row.data_id, row.entity) for row in page.rows)
         if shrunk and self._anew < ANEW_AT_MOST:

@@ -14,7 +14,8 @@ _INSTALLATION_DIGITS, _WORKSPACE_DIGITS, _MARKER_BYTES = 6, 8, 4
 _READABLE = 39
 
 # Letters, digits, punctuation and Chinese characters are documented; others, such as emoji, are not.
-_TAKEN = frozenset("LMNPZ")
+_TAKEN = frozenset("LMNP")
+_VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
 class Namer:
@@ -58,4 +59,10 @@ def new_data_id() -> DataId:
 
 def extra_of(note: Note) -> str:
     """The note as the service takes it; the ledger keeps it as it is."""
-    return "".join(letter if unicodedata.category(letter)[0] in _TAKEN else " " for letter in note).strip()
+    return "".join(letter if _is_taken(letter) else " " for letter in note).strip()
+
+
+def _is_taken(letter: str) -> bool:
+    # Marks belong to letters, but for those that only tell how an emoji is to look.
+    category = unicodedata.category(letter)
+    return category[0] in _TAKEN and category != "Me" and letter not in _VARIATIONS

@@ -86,9 +86,13 @@ class Upkeep:
 
     async def _run(self) -> None:
         while True:
-            # Stays set until all is done: who stops us in between does the rest.
-            await self.round()
             self._wanted.clear()
+            try:
+                await self.round()
+            except asyncio.CancelledError:
+                # Who stops us does the rest.
+                self._wanted.set()
+                raise
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._every_s):
                     await self._wanted.wait()
