@@ -14,6 +14,9 @@ from bot.errors import BackendError
 from bot.metrics import Metrics
 from bot.models import Caveat, Matches
 
+FOR_NOW = {Caveat.SAME_IMAGES_ONLY, Caveat.SETTLING}
+"""Answers of which the next may be better."""
+
 Search = Callable[[], Awaitable[Matches]]
 
 
@@ -83,7 +86,7 @@ class RecentResults:
         outcome: Cached | BackendError | None = None
         try:
             outcome = fresh = Cached(await search())
-            if Caveat.SAME_IMAGES_ONLY not in fresh.matches.caveats:
+            if not fresh.matches.caveats & FOR_NOW:
                 self._kept[key] = Cached(fresh.matches, self._clock())
         except BackendError as error:
             outcome = error

@@ -146,6 +146,8 @@ class Caveat(StrEnum):
     """The back end could not be asked: these are the copies that our own fingerprints show, and nothing else."""
     CROWDED_OUT = "crowded out"
     """The back end gave as many as it ever does, and most were others': there may be further matches."""
+    SETTLING = "settling"
+    """Images were added a moment ago, and the back end may not show them yet: not to be kept, and not worth a word."""
 
 
 class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the tuple itself

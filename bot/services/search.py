@@ -118,7 +118,7 @@ class SearchService:
             cached_at=answer.kept_at,
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
             # What was crowded out is weaker still, so nothing is missing then.
-            caveats=found.caveats - {Caveat.CROWDED_OUT} if weaker else found.caveats,
+            caveats=found.caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.cause,
         )
 

@@ -7,7 +7,7 @@ over, or that is taken back.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -137,7 +137,7 @@ class SqlLedger:
         return await self._database.apart(work)
 
     async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
-        """The service has it: from the end of the unit on it is found. Rolled back, the add is in doubt.
+        """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
 
         Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
         """
@@ -148,8 +148,18 @@ class SqlLedger:
             if not connection.execute(confirmed).rowcount:
                 raise BackendTimeout(f"the add of image {data_id} took so long that it was taken back")
 
-        await self._database.otherwise(lambda: self.doubt(key, data_id))
+        await self._database.otherwise(lambda: self._take_back(key, data_id))
         await self._database.defer(work)
+
+    async def _take_back(self, key: DatabaseKey, data_id: DataId) -> None:
+        def work(connection: Connection) -> None:
+            if place := find_place(connection, key):
+                the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
+                # The service has it already: nothing is on its way.
+                connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
+                make_chores(connection, the_add, self._clock())
+
+        await self._database.apart(work)
 
     async def doubt(self, key: DatabaseKey, data_id: DataId) -> None:
         """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
@@ -206,15 +216,27 @@ class SqlLedger:
 
         return await self._database.snapshot(work)
 
-    async def fingerprints(self, key: DatabaseKey) -> Sequence[tuple[DataId, str, bytes]]:
-        """Data id, digest and fingerprint of all confirmed images, oldest first; what is committed is asked."""
+    async def fingerprints(
+        self, key: DatabaseKey, younger_than: timedelta | None = None
+    ) -> Sequence[tuple[DataId, str, bytes]]:
+        """Data id, digest and fingerprint of confirmed images (all, or young ones), oldest first.
+
+        What is committed is asked.
+        """
         query = select(_images.data_id, _images.digest, _images.fingerprint).order_by(_images.created_at, _images.id)
+        if younger_than is not None:
+            query = query.where(_images.created_at > self._clock() - younger_than)
 
         def work(connection: Connection) -> list[tuple[DataId, str, bytes]]:
             rows = connection.execute(query.where(is_in(place_of(connection, key)), IS_KEPT))
             return [(DataId(data_id), digest, fingerprint) for data_id, digest, fingerprint in rows]
 
         return await self._database.snapshot(work)
+
+    async def uses(self, upstream: str) -> bool:
+        """Whether any database of ours has its images in this one of the service's; what is committed is asked."""
+        query = select(_databases.id).where(_databases.upstream == upstream).limit(1)
+        return await self._database.snapshot(lambda connection: connection.execute(query).first() is not None)
 
     async def count(self, key: DatabaseKey) -> int:
         """How many are confirmed."""
@@ -263,3 +285,7 @@ class SqlLedger:
     async def afterwards(self, follow: Callable[[], Awaitable[None]]) -> None:
         """Run ``follow`` once the unit is committed, at once outside of one."""
         await self._database.afterwards(follow)
+
+    async def otherwise(self, follow: Callable[[], Awaitable[None]]) -> None:
+        """Run ``follow`` if the unit is rolled back."""
+        await self._database.otherwise(follow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -256,6 +257,30 @@ async def test_what_somebody_has_to_mend_is_told(
     service.always("search", trouble)
     with pytest.raises(error):
         await house.visual.search(PARTS, seen(1))
+
+
+async def test_a_copy_of_what_does_not_show_yet_is_known_and_the_answer_is_not_to_be_kept(
+    house: HostedHouse, service: HostedService
+) -> None:
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    assert not (await house.visual.search(PARTS, seen(1))).caveats
+    service.hide_new_images(seconds=60)
+    await house.visual.add_image(PARTS, seen(2), PUMP, Note())
+    found = await house.visual.search(PARTS, seen(2))
+    assert found[0].entity == "pump"
+    assert found.caveats == {Caveat.SETTLING}
+    assert [match.entity for match in await house.visual.search(PARTS, seen(3))] == ["valve"]
+
+
+async def test_two_that_make_the_shared_database_at_once_both_have_theirs(
+    service: HostedService, tmp_path: Path
+) -> None:
+    async with hosted_house(tmp_path, account_of(service), shared="everybodys") as house:
+        await asyncio.gather(house.visual.create_database(PARTS), house.visual.create_database(THEIRS))
+    async with hosted_house(tmp_path / "other", account_of(service), shared="everybodys") as elsewhere:
+        service.next("databases", bad.altered(lambda answer: answer["showapi_res_body"]["Data"]["DbList"].clear()))
+        await elsewhere.visual.create_database(PARTS)
+    assert service.names == ["everybodys"]
 
 
 async def test_nothing_is_asked_of_an_empty_database(house: HostedHouse, service: HostedService) -> None:

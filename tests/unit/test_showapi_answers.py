@@ -225,7 +225,8 @@ def test_a_key_is_redacted_before_a_text_is_cut() -> None:
 
 def test_lists_of_databases() -> None:
     assert answers.database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == ("a", "7")
-    for nothing in ([], None):
+    nothings: tuple[object, ...] = ([], None)
+    for nothing in nothings:
         assert answers.database_names({"Data": {"DbList": nothing}}) == ()
     bodies: list[Json] = [{}, {"Data": None}, {"Data": {}}, {"Data": {"DbList": "none"}}]
     for body in bodies:
@@ -261,7 +262,8 @@ def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
     found, unread = answers.matches({"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}})
     assert [match.score for match in found] == [1.0, 9.8, 10.0, 0.0]
     assert unread == 9
-    for nothing in ([], None):
+    nothings: tuple[object, ...] = ([], None)
+    for nothing in nothings:
         assert answers.matches({"Data": {"MatchList": nothing}}) == ((), 0)
     # None that can be read is not the same as none.
     for data in ({}, {"MatchList": [{"Score": 1}, None]}):

@@ -203,19 +203,23 @@ async def test_a_beginning_outlives_its_unit_s_crash(
     assert await neighbour.count(PARTS) == 1
 
 
-async def test_a_rolled_back_add_is_in_doubt(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_a_rolled_back_add_is_to_go_again_at_once(storage: SqlStorage, ledger: SqlLedger) -> None:
     await add_and_fail(storage, ledger, 1)
     assert await kept(ledger) == []
-    # In doubt: the next attempt takes it over without waiting.
+    assert await ledger.take_over(PARTS, image(1).digest, PUMP, Note("again")) is None
+    assert await chores(ledger) == [("parts_upstream", "p_id_0001")]
+
+
+async def test_whoever_takes_an_add_over_says_what_it_is(ledger: SqlLedger) -> None:
+    await ledger.begin(PARTS, image(1))
+    await ledger.doubt(PARTS, image(1).data_id)
     assert await ledger.take_over(PARTS, image(1).digest, PUMP, Note("again")) == image(1).data_id
     await ledger.confirm(PARTS, image(1).data_id)
     found = (await ledger.images(PARTS, [image(1).data_id]))[image(1).data_id]
     assert found == dataclasses.replace(image(1), entity=PUMP, note=Note("again"))
 
 
-async def test_an_add_that_is_confirmed_in_several_goes_is_in_doubt_as_a_whole(
-    storage: SqlStorage, ledger: SqlLedger
-) -> None:
+async def test_adds_of_one_unit_are_rolled_back_as_a_whole(storage: SqlStorage, ledger: SqlLedger) -> None:
     async def several() -> None:
         for number in range(3):
             await ledger.begin(PARTS, image(number))
@@ -224,8 +228,8 @@ async def test_an_add_that_is_confirmed_in_several_goes_is_in_doubt_as_a_whole(
 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, several)
-    for number in range(3):
-        assert await ledger.take_over(PARTS, image(number).digest, VALVE, Note()) == image(number).data_id
+    assert await kept(ledger) == []
+    assert len(await chores(ledger)) == 3
 
 
 async def test_an_add_under_way_is_nobody_else_s_until_its_process_must_have_died(

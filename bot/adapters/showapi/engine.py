@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.adapters.base import Capabilities
 from bot.adapters.showapi.adding import Adder
@@ -22,6 +23,7 @@ from bot.errors import (
     BackendError,
     BackendGarbled,
     BackendQuota,
+    BackendRefused,
     BackendThrottled,
     BackendTimeout,
     DatabaseExists,
@@ -52,6 +54,9 @@ TOP = 200
 SPARE = 2
 """In a database of our own: so many times the matches asked for, since some may be doubles or deleted already."""
 
+SHOWS_WITHIN = timedelta(minutes=10)
+"""How soon the service shows what it took is documented nowhere; by then it does, or has lost it."""
+
 HEARD_LATELY_S = 60.0
 """Calls cost money: whoever looks every few seconds whether all is well is told what was seen last."""
 
@@ -81,6 +86,7 @@ class HostedSearch:
         self._leftovers = leftovers
         self._namer = namer
         self._shared = shared
+        self._creating = asyncio.Lock()
         self._capabilities = Capabilities("showapi", TOP, deletes_single_images=True, needs_public_url=True)
 
     @property
@@ -94,8 +100,9 @@ class HostedSearch:
             raise DatabaseExists(database.name)
         prefix = self._namer.new_prefix(database)
         upstream = self._shared or self._namer.new_upstream(database, prefix)
-        if self._shared is None or upstream not in await self._service.databases():
-            await self._create_upstream(upstream)
+        async with self._creating:
+            if self._shared is None or not await self._has_shared(upstream):
+                await self._create_upstream(upstream)
         await self._ledger.create_database(database, upstream, prefix)
 
     async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
@@ -117,7 +124,9 @@ class HostedSearch:
             if await self._adder.is_there(await self._ledger.database(database), data_id):
                 return data_id
             await self._ledger.lose(database, [data_id])
-        return await self._adder.add(database, picture, entity, note, data_id)
+        added = await self._adder.add(database, picture, entity, note, data_id)
+        await self._ledger.otherwise(self._upkeep.wake)
+        return added
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
@@ -143,18 +152,25 @@ class HostedSearch:
         except _NOT_NOW as error:
             log.warning("the image search can't be asked; our own fingerprints answer: %s", error)
             return await self._copies(database, evidence, limit, error)
-        described = await self._ledger.images(database, found.names)
-        matches = _ranked(found.best, described, evidence)[:limit]
-        crowded = found.most_are_others and len(matches) < min(limit, size)
-        return Matches(matches, [Caveat.CROWDED_OUT] if crowded else [])
+        # The service may not show yet what it was given a moment ago; copies of it are known all the same.
+        young = await self._ledger.fingerprints(database, SHOWS_WITHIN)
+        best = {name: copy.score for name, copy in evidence.copies(young).items()} | dict(found.best)
+        matches = _ranked(best, await self._ledger.images(database, best), evidence)[:limit]
+        caveats = []
+        if found.is_full and len(matches) < min(limit, size):
+            caveats.append(Caveat.CROWDED_OUT)
+        if not found.is_full and any(name not in found.best for name, _, _ in young):
+            caveats.append(Caveat.SETTLING)
+        return Matches(matches, caveats)
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
-        """The images that the service lists, but for those whose add is not over."""
+        """What the service lists, without adds that are not over; and what it was given too lately to be missed."""
         where = await self._ledger.database(database)
         names = set()
         async for row in self._service.all_images(where.upstream, prefix=where.prefix):
             names.add(DataId(row.entity.removeprefix(where.prefix)))
-        return frozenset(names) - await self._ledger.unsettled(database)
+        young = {name for name, _, _ in await self._ledger.fingerprints(database, SHOWS_WITHIN)}
+        return frozenset(names) - await self._ledger.unsettled(database) | young
 
     async def leftovers(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:  # noqa: ARG002 - the ledger has all
         """A sentence for each thing there that we made and that belongs to nobody."""
@@ -169,11 +185,15 @@ class HostedSearch:
         if not self._service.answered_within(HEARD_LATELY_S):
             await self._service.databases()
 
+    async def _has_shared(self, upstream: str) -> bool:
+        return await self._ledger.uses(upstream) or upstream in await self._service.databases()
+
     async def _create_upstream(self, name: str) -> None:
         try:
             await self._service.create_database(name)
         except BackendError as error:
-            if not error.may_have_been_done:
+            # A refusal may mean that somebody was quicker; the name is ours in any case.
+            if not error.may_have_been_done and not isinstance(error, BackendRefused):
                 raise
             with contextlib.suppress(BackendError):
                 if name in await self._service.databases():
@@ -198,10 +218,13 @@ class HostedSearch:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What an answer of the service holds for one database: the best score of each image of its."""
+    """What an answer of the service holds for one database: the best score of each image of its.
+
+    ``is_full``: it is as long as was asked for, so that there may be more.
+    """
 
     best: Mapping[DataId, float]
-    most_are_others: bool
+    is_full: bool
 
     @classmethod
     def of(cls, answer: Iterable[HostedMatch], prefix: str, asked: int) -> _Found:
@@ -213,10 +236,6 @@ class _Found:
                 data_id = DataId(match.entity.removeprefix(prefix))
                 best[data_id] = max(match.score, best.get(data_id, 0.0))
         return cls(best, given >= asked)
-
-    @property
-    def names(self) -> list[DataId]:
-        return list(self.best)
 
 
 def _ranked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.models import (
@@ -94,7 +94,7 @@ class Ledger(Protocol):
         ...
 
     async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
-        """The service has it: from the end of the unit on it is found. Rolled back, the add is in doubt.
+        """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
 
         Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
         """
@@ -120,8 +120,14 @@ class Ledger(Protocol):
         """The images that are coming or in doubt, and those that are going; what is committed is asked."""
         ...
 
-    async def fingerprints(self, key: DatabaseKey) -> Sequence[tuple[DataId, str, bytes]]:
-        """Data id, digest and fingerprint of all confirmed images, oldest first."""
+    async def fingerprints(
+        self, key: DatabaseKey, younger_than: timedelta | None = None
+    ) -> Sequence[tuple[DataId, str, bytes]]:
+        """Data id, digest and fingerprint of confirmed images (all, or young ones), oldest first."""
+        ...
+
+    async def uses(self, upstream: str) -> bool:
+        """Whether any database of ours has its images in this one of the service's; what is committed is asked."""
         ...
 
     async def count(self, key: DatabaseKey) -> int:
@@ -142,6 +148,10 @@ class Ledger(Protocol):
 
     async def afterwards(self, follow: FollowUp) -> None:
         """Run ``follow`` once the unit is committed, at once outside of one."""
+        ...
+
+    async def otherwise(self, follow: FollowUp) -> None:
+        """Run ``follow`` if the unit is rolled back."""
         ...
 
 
