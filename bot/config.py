@@ -120,10 +120,25 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "Address (sqlite:///…) of the file for catalogue and vectors, if it is not to be in the data directory",
+        "Address of the database for catalogue, vectors and inbox: sqlite:///… of a file, if that is not to be in"
+        " the data directory, or postgresql://… for several machines",
         default=None,
         parse=read.database_url,
         secret=True,
+    )
+    database_connections: int = _setting(
+        "VSEARCH_DATABASE_CONNECTIONS",
+        "Most connections of each process to PostgreSQL, besides one that listens for work",
+        default=8,
+        parse=read.integer(2, 1000),
+        unit="connections",
+    )
+    pictures: str | None = _setting(
+        "VSEARCH_PICTURES",
+        "Where pictures are kept: in files of the data directory (by default with SQLite), or in the database, where"
+        " every machine reaches them (by default with PostgreSQL)",
+        default=None,
+        parse=read.one_of("files", "database"),
     )
     retention_days: int | None = _setting(
         "VSEARCH_RETENTION_DAYS",

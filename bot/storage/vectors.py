@@ -15,6 +15,7 @@ from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
 from bot.storage.records import in_groups
 from bot.storage.schema import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
+from bot.storage.turns import take_turns
 
 T = TypeVar("T")
 LOADED_AT_ONCE = 1024
@@ -25,6 +26,7 @@ _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedde
 _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
+_OWN_STATE = _STATE.with_for_update(key_share=True)
 _SKETCHES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
     embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
 )
@@ -57,18 +59,23 @@ class State:
 class SqlRows:
     """The rows, inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
+        self._state = _OWN_STATE if writing else _STATE
 
     def state(self, key: DatabaseKey) -> State:
-        """Raises UnknownDatabase."""
-        row = self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first()
+        """Raises UnknownDatabase. For a writer the database is its own from here on, until its transaction ends.
+
+        So new vectors come in the order of their ids, also where several processes write at once.
+        """
+        row = self._connection.execute(self._state, {"workspace": key.workspace, "name": str(key.name)}).first()
         if row is None:
             raise UnknownDatabase(key.name)
         return State(*row)
 
     def create(self, key: DatabaseKey) -> None:
         """Raises DatabaseExists."""
+        take_turns(self._connection, "embedded databases", [f"{key.workspace} {key.name}"])
         if self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first():
             raise DatabaseExists(key.name)
         values = {"workspace": key.workspace, "name": str(key.name), "revision": 0, "removals": 0}
@@ -76,8 +83,8 @@ class SqlRows:
 
     def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
         """By name."""
-        query = select(_databases.name).where(_databases.workspace == workspace).order_by(_databases.name)
-        return tuple(DatabaseName(name) for name in self._connection.execute(query).scalars())
+        query = select(_databases.name).where(_databases.workspace == workspace)
+        return tuple(DatabaseName(name) for name in sorted(self._connection.execute(query).scalars()))
 
     def delete(self, database_id: int) -> None:
         """The database and all its rows."""
@@ -241,8 +248,8 @@ class SqlVectors:
 
     async def write(self, work: Callable[[SqlRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
-        return await self._database.write(lambda connection: work(SqlRows(connection)))
+        return await self._database.write(lambda connection: work(SqlRows(connection, writing=True)))
 
     async def defer(self, work: Callable[[SqlRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
-        await self._database.defer(lambda connection: work(SqlRows(connection)))
+        await self._database.defer(lambda connection: work(SqlRows(connection, writing=True)))
