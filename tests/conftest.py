@@ -49,7 +49,7 @@ def migrated(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def postgres(migrated: str) -> str:
+def postgres_address(migrated: str) -> str:
     """The address of a database with all tables and nothing in them."""
     empty(migrated)
     return migrated
@@ -58,4 +58,4 @@ def postgres(migrated: str) -> str:
 @pytest.fixture(params=KINDS)
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     """Each kind of database in turn, empty."""
-    return Ground(tmp_path, request.getfixturevalue("postgres") if request.param == POSTGRESQL else None)
+    return Ground(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)

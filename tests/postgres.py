@@ -55,9 +55,9 @@ class Cluster:
         assert self._process is not None
         return self._process.pid
 
-    def address(self, database: str) -> str:
+    def address(self, database: str, user: str = SUPERUSER) -> str:
         """For ``DATABASE_URL``."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self._folder}"
+        return f"postgresql://{user}@/{database}?host={self._folder}"
 
     def make(self) -> None:
         """Make the cluster."""

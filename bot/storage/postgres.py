@@ -41,6 +41,9 @@ _CONNECTING = {
 _UNDONE = {"40001", "40P01"}  # serialization failure, deadlock
 _TOO_LONG = {"55P03", "57014"}  # a lock, or the statement itself
 _CROWDED = {"53300", "53400"}  # too many connections, a limit of the configuration
+_CROWDED_WORDS = ("too many connections", "too many clients", "remaining connection slots")
+"""Of one who is connecting, the driver keeps no code."""
+
 _INTEGRITY = "23"
 
 
@@ -98,7 +101,7 @@ def meaning(error: SQLAlchemyError) -> BackendError:
     state = _sqlstate(error)
     if state in _TOO_LONG:
         return BackendTimeout("PostgreSQL took too long, or another transaction held what this one needs.")
-    if state in _CROWDED:
+    if state in _CROWDED or any(words in str(error.args) for words in _CROWDED_WORDS):
         return BackendThrottled(f"PostgreSQL takes no more connections: {_first_line(error)}")
     if state in _UNDONE or state.startswith(_INTEGRITY):
         return BackendThrottled(f"Another process wrote the same at the same moment: {_first_line(error)}")

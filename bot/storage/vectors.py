@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
 
 from bot.errors import DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
@@ -61,7 +62,13 @@ class SqlRows:
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
+        self._unread: list[CursorResult[Any]] = []
         self._state = _OWN_STATE if writing else _STATE
+
+    def close(self) -> None:
+        """Let go of what was not read to its end: a cursor of the server must not outlive the transaction."""
+        for result in self._unread:
+            result.close()
 
     def state(self, key: DatabaseKey) -> State:
         """Raises UnknownDatabase. For a writer the database is its own from here on, until its transaction ends.
@@ -175,8 +182,10 @@ class SqlRows:
             .order_by(_vectors.id)
             .execution_options(yield_per=LOADED_AT_ONCE)
         )
-        for rows in self._connection.execute(query).partitions():
-            yield [(row[0], row[1], row[2]) for row in rows]
+        with self._connection.execute(query) as result:
+            self._unread.append(result)
+            for rows in result.partitions():
+                yield [(row[0], row[1], row[2]) for row in rows]
 
     def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
         """All row ids, ascending."""
@@ -240,16 +249,21 @@ class SqlVectors:
 
     async def read(self, work: Callable[[SqlRows], T]) -> T:
         """Run on a snapshot; inside a unit that has written, on the unit's own view."""
-        return await self._database.read(lambda connection: work(SqlRows(connection)))
+        return await self._database.read(lambda connection: _done(work, SqlRows(connection)))
 
     async def snapshot(self, work: Callable[[SqlRows], T]) -> T:
         """Run on what is committed, even inside a unit."""
-        return await self._database.snapshot(lambda connection: work(SqlRows(connection)))
+        return await self._database.snapshot(lambda connection: _done(work, SqlRows(connection)))
 
     async def write(self, work: Callable[[SqlRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
-        return await self._database.write(lambda connection: work(SqlRows(connection, writing=True)))
+        return await self._database.write(lambda connection: _done(work, SqlRows(connection, writing=True)))
 
     async def defer(self, work: Callable[[SqlRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
-        await self._database.defer(lambda connection: work(SqlRows(connection, writing=True)))
+        await self._database.defer(lambda connection: _done(work, SqlRows(connection, writing=True)))
+
+
+def _done(work: Callable[[SqlRows], T], rows: SqlRows) -> T:
+    with closing(rows):
+        return work(rows)
