@@ -13,7 +13,7 @@ from bot.errors import SettingsError
 
 SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
-BACK_ENDS = ("embedded", "showapi")
+BACK_ENDS = ("embedded", "pgvector", "showapi")
 DEFAULT_PORT = 3000
 SHORTEST_STATE_SECRET = 16
 
@@ -288,7 +288,9 @@ class Settings:
                 yield f"{name} must be a token that begins with “{prefix}”."
 
     def _lacking_for(self, backend: str) -> Iterator[str]:
-        """What the hosted service can't do without. It fetches every picture from us, so it has to reach us."""
+        """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us."""
+        if backend == "pgvector" and not (self.database_url or "").startswith("postgresql://"):
+            yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
         if backend != "showapi":
             return
         for name, value in (("SHOWAPI_APP_KEY", self.showapi_app_key), ("SHOWAPI_DS_ID", self.showapi_ds_id)):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.storage.sql import SqlStorage
+from bot.storage import postgres
+from bot.storage.migrate import migrate
 from tests.grounds import KINDS, POSTGRESQL, Ground, empty
 from tests.postgres import Cluster, running
 
@@ -36,15 +36,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def migrated(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+def migrated(cluster: Cluster) -> str:
     """A database with all tables; its address."""
     address = cluster.address(cluster.database())
-
-    async def migrate() -> None:
-        storage = await SqlStorage.open(tmp_path_factory.mktemp("unused"), address)
-        await storage.close()
-
-    asyncio.run(migrate())
+    engine = postgres.create(postgres.address(address), 1)
+    migrate(engine)
+    engine.dispose()
     return address
 
 

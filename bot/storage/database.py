@@ -142,6 +142,10 @@ class Database:
         if unit:
             unit.otherwise.append(follow)
 
+    def autocommitted(self) -> Connection:
+        """A connection for statements that stand outside of transactions. For threads; whoever has it closes it."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     async def close(self) -> None:
         """Finish what runs and close the connections."""
 

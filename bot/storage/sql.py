@@ -33,6 +33,8 @@ from bot.storage.vectors import SqlVectors
 
 if TYPE_CHECKING:
     from bot.storage.installations import SqlInstallations, SqlOAuthStates
+    from bot.storage.nearest import SqlNearest
+    from bot.storage.nearest_upkeep import NearestUpkeep
 
 READERS = 4
 CONNECTIONS = 8
@@ -143,6 +145,15 @@ class SqlStorage:
     def api_images(self) -> SqlApiImages:
         """Where the images of our own server of the hosted API came from."""
         return SqlApiImages(self._database)
+
+    async def nearest(self) -> tuple[SqlNearest, NearestUpkeep]:
+        """Rows that pgvector searches, and what is done to them now and then. Raises BackendError."""
+        from bot.storage.nearest import SqlNearest  # noqa: PLC0415 - only one of the back ends needs it
+        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+
+        upkeep = NearestUpkeep(self._database)
+        await upkeep.open()
+        return SqlNearest(self._database), upkeep
 
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""

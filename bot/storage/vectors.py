@@ -146,6 +146,7 @@ class SqlRows:
         assert key is not None
         if sketch:
             self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
+        self._derive(int(key[0]), values)
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
@@ -236,6 +237,9 @@ class SqlRows:
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
 
+    def _derive(self, vector_id: int, values: Mapping[str, Any]) -> None:
+        """What else is kept of a new vector; nothing here."""
+
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
@@ -244,24 +248,26 @@ class SqlRows:
 class SqlVectors:
     """Satisfies ``adapters.embedded.store.Store``."""
 
+    _rows: type[SqlRows] = SqlRows
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def read(self, work: Callable[[SqlRows], T]) -> T:
         """Run on a snapshot; inside a unit that has written, on the unit's own view."""
-        return await self._database.read(lambda connection: _done(work, SqlRows(connection)))
+        return await self._database.read(lambda connection: _done(work, self._rows(connection)))
 
     async def snapshot(self, work: Callable[[SqlRows], T]) -> T:
         """Run on what is committed, even inside a unit."""
-        return await self._database.snapshot(lambda connection: _done(work, SqlRows(connection)))
+        return await self._database.snapshot(lambda connection: _done(work, self._rows(connection)))
 
     async def write(self, work: Callable[[SqlRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
-        return await self._database.write(lambda connection: _done(work, SqlRows(connection, writing=True)))
+        return await self._database.write(lambda connection: _done(work, self._rows(connection, writing=True)))
 
     async def defer(self, work: Callable[[SqlRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
-        await self._database.defer(lambda connection: _done(work, SqlRows(connection, writing=True)))
+        await self._database.defer(lambda connection: _done(work, self._rows(connection, writing=True)))
 
 
 def _done(work: Callable[[SqlRows], T], rows: SqlRows) -> T:

@@ -253,7 +253,7 @@ async def test_who_listens_goes_on_after_a_restart(
         try:
             await anext(arrivals)
             cluster.stop()
-            again = asyncio.create_task(arrivals.__anext__())
+            again = asyncio.ensure_future(anext(arrivals))
             await asyncio.sleep(0.1)
             cluster.start()
             await again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,7 +47,7 @@ def record(name: str, digest: str, entity: str = "valve") -> ImageRecord:
     )
 
 
-async def failures(works: list[Awaitable[Any]]) -> list[BaseException]:
+async def failures(works: Sequence[Awaitable[Any]]) -> list[BaseException]:
     outcomes = await asyncio.gather(*works, return_exceptions=True)
     return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
 

@@ -24,4 +24,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Where PostgreSQL searches, it keeps copies of the vectors: they refer to tables that go before.
+    op.execute("DROP TABLE IF EXISTS pgvector_rows")
     op.drop_table("pictures")
