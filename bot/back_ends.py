@@ -93,7 +93,7 @@ async def _pgvector(parts: Parts) -> AsyncIterator[VisualSearch]:
     async with _analyser(parts) as analyser:
         indexing = asyncio.create_task(upkeep.run(), name="indexes of large databases")
         try:
-            finder = PgvectorFinder(analyser.model_id)
+            finder = PgvectorFinder(analyser.model_id, parts.settings.index_memory_mb * MEGA)
             yield EmbeddedSearch(rows, analyser, EvidenceJudge(), finder=finder, name="pgvector")
         finally:
             indexing.cancel()

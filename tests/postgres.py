@@ -1,7 +1,4 @@
-"""A PostgreSQL with pgvector of the tests' own, from the package that the development requirements install.
-
-Run as a program, it stands until its input ends, and prints its address: for tests of whole processes.
-"""
+"""A PostgreSQL with pgvector of the tests' own, from the package that the development requirements install."""
 
 from __future__ import annotations
 
@@ -39,6 +36,7 @@ class Cluster:
         self._data = folder / "data"
         self._settings = (*_SETTINGS, *settings)
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self._as_nobody: dict[str, Any] = {}
         self._binaries = _installed()
         self._number = 0
@@ -79,6 +77,7 @@ class Cluster:
                 start_new_session=True,
                 **self._as_nobody,
             )
+        self._watch = _ended_with_the_tests(self._process.pid)
         deadline = time.monotonic() + STARTS_WITHIN_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -87,7 +86,9 @@ class Cluster:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT cuts connections off in order, SIGQUIT is a crash."""
-        if self._process is not None:
+        if self._process is not None and self._watch is not None:
+            self._watch.kill()
+            self._watch.communicate()
             self._process.send_signal(how)
             self._process.wait(STARTS_WITHIN_S)
             self._process = None
@@ -135,6 +136,12 @@ def running(settings: tuple[str, ...] = QUICK) -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.stop()
+
+
+def _ended_with_the_tests(pid: int) -> subprocess.Popen[bytes]:
+    """However the tests end, the server does too: this waits for the end of its input."""
+    command = ["sh", "-c", 'read -r _; kill -INT "$0"', str(pid)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _installed() -> Path:

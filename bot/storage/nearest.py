@@ -18,17 +18,20 @@ from bot.storage.vectors import SqlRows, SqlVectors
 
 Floats = npt.NDArray[np.float32]
 
-EF_SEARCH = 200
+EF_SEARCH = 100
 LARGEST_EF_SEARCH = 1000
-FINGERPRINT_BYTES = 32
 
 ADD_ROW = text(
-    "INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding, fingerprint)"
-    " VALUES (:vector_id, :database_id, :model_id, CAST(:embedding AS halfvec), CAST(:fingerprint AS bit(256)))"
+    "INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
+    " VALUES (:vector_id, :database_id, :model_id, CAST(:embedding AS halfvec))"
     " ON CONFLICT DO NOTHING"
 )
 _BY_INDEX = text(
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)"
+)
+_PRINTS = text(
+    "SELECT id, fingerprint FROM embedded_vectors"
+    " WHERE database_id = :database AND model_id = :model AND id > :after ORDER BY id"
 )
 _IS_INDEXED = text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND indisvalid")
 
@@ -40,27 +43,15 @@ _NEAREST = """
     SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT :most
 """
 _DISTANCE = "embedding::halfvec({size}) <#> CAST(:probe AS halfvec({size}))"
-_RESEMBLING = """
-    SELECT vector_id, distance, number FROM (
-        SELECT DISTINCT ON (vector_id) vector_id, CAST(distance AS int) AS distance, CAST(number AS int) - 1 AS number
-        FROM unnest(CAST(:prints AS bit(256)[])) WITH ORDINALITY AS prints (bits, number)
-        CROSS JOIN LATERAL ({look}) AS seen
-        WHERE distance <= :reach
-        ORDER BY vector_id, distance, number
-    ) AS nearest
-    ORDER BY distance, vector_id LIMIT :most
-"""
-_AT_EACH = "SELECT vector_id, fingerprint <~> bits AS distance FROM pgvector_rows WHERE {of}"
-_AT_NEAREST = f"{_AT_EACH} ORDER BY fingerprint <~> bits LIMIT :most"
 
 
 class NearestRows(SqlRows):
     """The embedded engine's rows, and the search for the nearest of them."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:
-        """Whether the database has indexes of its own; otherwise each of its vectors is compared."""
-        names = index_names(database_id, model_id)
-        return all(self._connection.execute(_IS_INDEXED, {"name": name}).scalar() for name in names)
+        """Whether the database has an index of its own; otherwise each of its vectors is compared."""
+        name = index_name(database_id, model_id)
+        return self._connection.execute(_IS_INDEXED, {"name": name}).scalar() is not None
 
     def search_by_index(self, count: int) -> None:
         """Be thorough enough for so many results, in this transaction."""
@@ -77,15 +68,10 @@ class NearestRows(SqlRows):
         rows = self._connection.execute(text(query), {"probe": text_of(embedding), "most": count})
         return {row[0]: row[1] for row in rows}
 
-    def resembling(
-        self, database_id: int, model_id: str, fingerprints: Sequence[bytes], reach: int, count: int, *, by_index: bool
-    ) -> Mapping[int, tuple[int, int]]:
-        """By row id, nearest first: the distance of the nearest of these fingerprints, and which of them that is."""
-        look = (_AT_NEAREST if by_index else _AT_EACH).format(of=rows_of(database_id, model_id))
-        prints = "{" + ",".join(str(bits_of(fingerprint)) for fingerprint in fingerprints) + "}"
-        given = {"prints": prints, "reach": reach, "most": count}
-        rows = self._connection.execute(text(_RESEMBLING.format(look=look)), given)
-        return {row[0]: (row[1], row[2]) for row in rows}
+    def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """Those of row ids beyond ``after``, ascending."""
+        rows = self._connection.execute(_PRINTS, {"database": database_id, "model": model_id, "after": after})
+        return [(row[0], row[1]) for row in rows]
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
         """By row id."""
@@ -110,7 +96,6 @@ def derived(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
         "database_id": values["database_id"],
         "model_id": values["model_id"],
         "embedding": text_of(np.frombuffer(values["embedding"], "<f2").astype(np.float32)),
-        "fingerprint": bits_of(values["fingerprint"]),
     }
 
 
@@ -121,19 +106,12 @@ def rows_of(database_id: int, model_id: str) -> str:
     return f"database_id = {database_id:d} AND model_id = '{quoted}'"
 
 
-def index_names(database_id: int, model_id: str) -> tuple[str, str]:
-    """Of a large database: that of its embeddings, and that of its fingerprints."""
+def index_name(database_id: int, model_id: str) -> str:
+    """Of a large database's own index."""
     model = hashlib.blake2b(model_id.encode(), digest_size=4).hexdigest()
-    return f"ix_pgvector_{database_id}_{model}_embedding", f"ix_pgvector_{database_id}_{model}_fingerprint"
+    return f"ix_pgvector_{database_id}_{model}"
 
 
 def text_of(embedding: Floats) -> str:
     """Five digits tell all numbers of half precision apart."""
     return "[" + ",".join([f"{number:.5g}" for number in embedding.tolist()]) + "]"
-
-
-def bits_of(fingerprint: bytes) -> str | None:
-    """None for a picture that has too little detail for one."""
-    if len(fingerprint) != FINGERPRINT_BYTES:
-        return None
-    return f"{int.from_bytes(fingerprint, 'big'):0256b}"

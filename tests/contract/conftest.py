@@ -53,7 +53,7 @@ async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearc
     try:
         rows, _ = await storage.nearest()
         analyser = FakeAnalyser()
-        finder = PgvectorFinder(analyser.model_id)
+        finder = PgvectorFinder(analyser.model_id, MEGABYTE)
         yield EmbeddedSearch(rows, analyser, FakeJudge(), finder=finder, name="pgvector")
     finally:
         await storage.close()

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, text
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.pgvector.finder import PgvectorFinder
+from bot.adapters.pgvector.prints import BYTES
 from bot.config import Settings
 from bot.errors import BackendRefused, ModelMismatch, SettingsError, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Match, Note, WorkspaceId
-from bot.storage.nearest import NearestRows, SqlNearest, index_names, text_of
+from bot.storage.nearest import NearestRows, SqlNearest, index_name, text_of
 from bot.storage.nearest_upkeep import NearestUpkeep
 from bot.storage.sql import SqlStorage
 from bot.storage.vectors import SqlRows
@@ -55,8 +56,8 @@ async def house(tmp_path: Path, postgres_address: str) -> AsyncIterator[House]:
     await storage.close()
 
 
-def engine(rows: SqlNearest, model: str = MODEL) -> EmbeddedSearch:
-    return EmbeddedSearch(rows, FakeAnalyser(model), FakeJudge(), finder=PgvectorFinder(model), name="pgvector")
+def engine(rows: SqlNearest, model: str = MODEL, memory: int = 2**20) -> EmbeddedSearch:
+    return EmbeddedSearch(rows, FakeAnalyser(model), FakeJudge(), finder=PgvectorFinder(model, memory), name="pgvector")
 
 
 async def fill(visual: EmbeddedSearch, key: DatabaseKey, seeds: range) -> None:
@@ -78,6 +79,10 @@ def is_indexed(key: DatabaseKey, rows: SqlRows) -> bool:
     return rows.is_indexed(rows.state(key).id, MODEL)
 
 
+async def row_id(house: House, key: DatabaseKey) -> int:
+    return (await house.rows.snapshot(lambda rows: rows.state(key))).id
+
+
 async def plan(house: House, key: DatabaseKey, *, by_index: bool) -> str:
     """How PostgreSQL looks for the nearest."""
 
@@ -96,7 +101,6 @@ async def plan(house: House, key: DatabaseKey, *, by_index: bool) -> str:
         rows._connection = Explaining()  # type: ignore[assignment]
         embedding = np.ones(192, np.float32)
         rows.nearest(state.id, MODEL, embedding, 10, by_index=by_index)
-        rows.resembling(state.id, MODEL, [b"0" * 32], 48, 10, by_index=by_index)
         return "\n".join(plans)
 
     return await house.rows.snapshot(work)
@@ -125,13 +129,12 @@ async def test_what_the_embedded_engine_added_is_found_once_it_is_filled_in(hous
 async def test_a_large_database_gets_indexes_that_are_used_and_a_small_one_none(house: House) -> None:
     await fill(house.pgvector, PARTS, range(200))
     await fill(house.pgvector, BRAND, range(LARGE - 1))
-    assert await house.upkeep.index_large() == 2
+    assert await house.upkeep.index_large() == 1
     assert await house.upkeep.index_large() == 0
     for key, expected in ((PARTS, True), (BRAND, False)):
         assert await house.rows.snapshot(partial(is_indexed, key)) is expected
     by_index = await plan(house, PARTS, by_index=True)
-    assert "_embedding on pgvector_rows" in by_index
-    assert "_fingerprint on pgvector_rows" in by_index
+    assert index_name(await row_id(house, PARTS), MODEL) in by_index
     assert "ix_pgvector_" not in (await plan(house, PARTS, by_index=False)).replace("ix_pgvector_rows_", "")
 
 
@@ -167,11 +170,37 @@ async def test_an_index_that_was_left_half_built_is_built_again(house: House) ->
     await fill(house.pgvector, PARTS, range(LARGE))
     await house.upkeep.index_large()
     state = await house.rows.snapshot(lambda rows: rows.state(PARTS))
-    name, _ = index_names(state.id, MODEL)
+    name = index_name(state.id, MODEL)
     half = text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:name)")
     await house.storage._database.write(lambda connection: connection.execute(half, {"name": name}).rowcount)
     assert await house.upkeep.index_large() == 1
     assert (await engine(house.rows).search(PARTS, painted(3)))[0].entity == "part_3"
+
+
+async def test_fingerprints_in_memory_follow_what_others_add_and_delete(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(40))
+    here, there = engine(house.rows), engine(house.rows)
+    assert (await here.search(PARTS, noisy(painted(3))))[0].score > 9
+    await there.add_image(PARTS, painted(500), EntityId("new"), Note())
+    assert (await here.search(PARTS, noisy(painted(500))))[0].score > 9
+    held = here.index_memory
+    for seed in range(10):
+        await there.delete_images(PARTS, EntityId(f"part_{seed}"))
+    assert (await here.search(PARTS, noisy(painted(3))))[0].score < 9
+    assert (await here.search(PARTS, noisy(painted(500))))[0].score > 9
+    assert here.index_memory < held
+
+
+async def test_fingerprints_beyond_the_memory_are_looked_at_all_the_same(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(40))
+    await fill(house.pgvector, BRAND, range(40))
+    searching = engine(house.rows, memory=50 * BYTES)
+    for key in (PARTS, BRAND, PARTS):
+        assert (await searching.search(key, noisy(painted(3))))[0].score > 9
+        assert 0 < searching.index_memory <= 50 * BYTES
+    tiny = engine(house.rows, memory=0)
+    assert (await tiny.search(PARTS, noisy(painted(3))))[0].score > 9
+    assert tiny.index_memory == 0
 
 
 async def test_two_processes_that_open_at_once(tmp_path: Path, postgres_address: str) -> None:

@@ -1,4 +1,4 @@
-"""Finds the nearest rows by asking PostgreSQL: nothing is held in memory, so any process answers any search."""
+"""Finds the nearest rows by asking PostgreSQL; only fingerprints are held in memory, and loaded by whoever searches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import cast
 from cachetools import TTLCache
 
 from bot.adapters.embedded.index import Found, Query, Resemblance
-from bot.adapters.embedded.ports import FINGERPRINT_REACH
 from bot.adapters.embedded.store import DatabaseState, Rows
 from bot.adapters.pgvector.ports import NearestRows
+from bot.adapters.pgvector.prints import BYTES, Prints
 from bot.errors import ModelMismatch
 from bot.models import DatabaseKey
 
@@ -24,16 +24,17 @@ _DATABASES_REMEMBERED, _REMEMBERED_S = 10_000, 30.0
 class PgvectorFinder:
     """Satisfies ``adapters.embedded.residents.Finder``. Its rows are ``NearestRows``."""
 
-    def __init__(self, model_id: str) -> None:
+    def __init__(self, model_id: str, memory_bytes: int) -> None:
         self._model_id = model_id
+        self._prints = Prints(model_id, memory_bytes // BYTES)
         self._lock = Lock()
         self._known: TTLCache[DatabaseKey, bool] = TTLCache(_DATABASES_REMEMBERED, _REMEMBERED_S)
         self._indexed: TTLCache[int, bool] = TTLCache(_DATABASES_REMEMBERED, _REMEMBERED_S)
 
     @property
     def memory(self) -> int:
-        """Nothing is held."""
-        return 0
+        """Bytes of the fingerprints."""
+        return self._prints.memory
 
     def knows(self, key: DatabaseKey) -> bool:
         """Whether the database was searched lately, and was there then."""
@@ -59,30 +60,30 @@ class PgvectorFinder:
         with self._lock:
             self._known[key] = True
         # The engine is put together with a store of such rows.
-        return state, self._found(cast("NearestRows", rows), state.id, query)
+        return state, self._found(cast("NearestRows", rows), state, query)
 
-    def _found(self, rows: NearestRows, database_id: int, query: Query) -> Found:
-        by_index = query.count <= MOST_BY_INDEX and self._is_indexed(rows, database_id)
+    def _found(self, rows: NearestRows, state: DatabaseState, query: Query) -> Found:
+        by_index = query.count <= MOST_BY_INDEX and self._is_indexed(rows, state.id)
         if by_index:
             rows.search_by_index(query.count)
         looks = [
-            rows.nearest(database_id, self._model_id, embedding, query.count, by_index=by_index)
+            rows.nearest(state.id, self._model_id, embedding, query.count, by_index=by_index)
             for embedding in query.embeddings
         ]
         cosines = dict(sorted(_greatest(looks).items(), key=lambda item: (-item[1], item[0]))[: query.count])
-        return Found(cosines, self._resemblances(rows, database_id, query, by_index=by_index))
+        return Found(cosines, self._resemblances(rows, state, query))
 
-    def _resemblances(
-        self, rows: NearestRows, database_id: int, query: Query, *, by_index: bool
-    ) -> dict[int, Resemblance]:
-        prints = [row.tobytes() for row in query.fingerprints]
-        if not prints:
-            return {}
-        near = rows.resembling(database_id, self._model_id, prints, FINGERPRINT_REACH, query.count, by_index=by_index)
+    def _resemblances(self, rows: NearestRows, state: DatabaseState, query: Query) -> dict[int, Resemblance]:
+        near = self._prints.within_reach(rows, state, query)
         if not near:
             return {}
         cosines = _greatest([rows.cosines(near, embedding) for embedding in query.embeddings])
-        return {row_id: Resemblance(distance, number, cosines[row_id]) for row_id, (distance, number) in near.items()}
+        # Those that another engine added a moment ago have no row to be compared with yet.
+        return {
+            row_id: Resemblance(distance, number, cosines[row_id])
+            for row_id, (distance, number) in near.items()
+            if row_id in cosines
+        }
 
     def _is_indexed(self, rows: NearestRows, database_id: int) -> bool:
         with self._lock:

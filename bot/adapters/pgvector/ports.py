@@ -13,7 +13,7 @@ class NearestRows(Rows, Protocol):
     """The rows, seen from inside a transaction, and the search for the nearest of them."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:
-        """Whether the database has indexes of its own; otherwise each of its vectors is compared."""
+        """Whether the database has an index of its own; otherwise each of its vectors is compared."""
         ...
 
     def search_by_index(self, count: int) -> None:
@@ -26,10 +26,8 @@ class NearestRows(Rows, Protocol):
         """Cosines by row id."""
         ...
 
-    def resembling(
-        self, database_id: int, model_id: str, fingerprints: Sequence[bytes], reach: int, count: int, *, by_index: bool
-    ) -> Mapping[int, tuple[int, int]]:
-        """By row id, nearest first: the distance of the nearest of these fingerprints, and which of them that is."""
+    def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """Those of row ids beyond ``after``, ascending."""
         ...
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
