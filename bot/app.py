@@ -64,12 +64,11 @@ class Services:
 async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[Services]:
     """Open storage and engine; on the way out all that was opened is closed. Raises BackendError."""
     from bot.images.fetch import Fetcher  # noqa: PLC0415
-    from bot.storage.sql import SqlStorage  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
         storage = overrides.get("storage")
         if storage is None:
-            storage = await SqlStorage.open(settings.data_dir, settings.database_url)
+            storage = await open_storage(settings)
             stack.push_async_callback(storage.close)
         normaliser = new_normaliser(settings)
         stack.push_async_callback(normaliser.close)
@@ -86,6 +85,14 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
                 open_back_end(settings.backend, Parts(settings, storage, normaliser, metrics))
             )
         yield _compose(settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics)
+
+
+async def open_storage(settings: Settings) -> SqlStorage:
+    """The storage that the settings name. Raises BackendError."""
+    from bot.storage.sql import Choices, SqlStorage  # noqa: PLC0415
+
+    choices = Choices(pictures=settings.pictures, connections=settings.database_connections)
+    return await SqlStorage.open(settings.data_dir, settings.database_url, choices)
 
 
 def _compose(

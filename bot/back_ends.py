@@ -15,6 +15,7 @@ from bot.metrics import Metrics, NullMetrics
 if TYPE_CHECKING:
     from bot.adapters.base import VisualSearch
     from bot.adapters.embedded.embedding import EmbeddingModel
+    from bot.adapters.embedded.ports import Analyser
     from bot.config import Settings
     from bot.images.normalise import Normaliser
     from bot.media import MediaLinks
@@ -59,20 +60,44 @@ def new_normaliser(settings: Settings) -> Normaliser:
 
 
 @asynccontextmanager
-async def _embedded(parts: Parts) -> AsyncIterator[VisualSearch]:
+async def _analyser(parts: Parts) -> AsyncIterator[Analyser]:
     from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415
     from bot.adapters.embedded.embedding import TimedModel  # noqa: PLC0415
+
+    model = TimedModel(await asyncio.to_thread(load_model, parts.settings), parts.metrics.embedded)
+    analyser = PictureAnalyser(model, threads_of(parts.settings))
+    try:
+        yield analyser
+    finally:
+        await analyser.close()
+
+
+@asynccontextmanager
+async def _embedded(parts: Parts) -> AsyncIterator[VisualSearch]:
     from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
     from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
 
-    settings = parts.settings
-    model = TimedModel(await asyncio.to_thread(load_model, settings), parts.metrics.embedded)
-    analyser = PictureAnalyser(model, threads_of(settings))
-    try:
-        memory = settings.index_memory_mb * MEGA
+    async with _analyser(parts) as analyser:
+        memory = parts.settings.index_memory_mb * MEGA
         yield EmbeddedSearch(parts.storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=memory)
-    finally:
-        await analyser.close()
+
+
+@asynccontextmanager
+async def _pgvector(parts: Parts) -> AsyncIterator[VisualSearch]:
+    """The embedded engine's eye and judgement; PostgreSQL finds the candidates."""
+    from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
+    from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
+    from bot.adapters.pgvector.finder import PgvectorFinder  # noqa: PLC0415
+
+    rows, upkeep = await parts.storage.nearest()
+    async with _analyser(parts) as analyser:
+        indexing = asyncio.create_task(upkeep.run(), name="indexes of large databases")
+        try:
+            finder = PgvectorFinder(analyser.model_id, parts.settings.index_memory_mb * MEGA)
+            yield EmbeddedSearch(rows, analyser, EvidenceJudge(), finder=finder, name="pgvector")
+        finally:
+            indexing.cancel()
+            await asyncio.wait([indexing])
 
 
 @asynccontextmanager
@@ -115,6 +140,7 @@ async def _hosted(parts: Parts) -> AsyncIterator[VisualSearch]:
 
 _OPENERS: Mapping[str, Callable[[Parts], AbstractAsyncContextManager[VisualSearch]]] = {
     "embedded": _embedded,
+    "pgvector": _pgvector,
     "showapi": _hosted,
 }
 

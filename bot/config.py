@@ -13,7 +13,7 @@ from bot.errors import SettingsError
 
 SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
-BACK_ENDS = ("embedded", "showapi")
+BACK_ENDS = ("embedded", "pgvector", "showapi")
 DEFAULT_PORT = 3000
 SHORTEST_STATE_SECRET = 16
 
@@ -120,10 +120,25 @@ class Settings:
     )
     database_url: str | None = _setting(
         "DATABASE_URL",
-        "Address (sqlite:///…) of the file for catalogue and vectors, if it is not to be in the data directory",
+        "Address of the database for catalogue, vectors and inbox: sqlite:///… of a file, if that is not to be in"
+        " the data directory, or postgresql://… for several machines",
         default=None,
         parse=read.database_url,
         secret=True,
+    )
+    database_connections: int = _setting(
+        "VSEARCH_DATABASE_CONNECTIONS",
+        "Most connections of each process to PostgreSQL, besides one that listens for work",
+        default=8,
+        parse=read.integer(2, 1000),
+        unit="connections",
+    )
+    pictures: str | None = _setting(
+        "VSEARCH_PICTURES",
+        "Where pictures are kept: in files of the data directory (by default with SQLite), or in the database, where"
+        " every machine reaches them (by default with PostgreSQL)",
+        default=None,
+        parse=read.one_of("files", "database"),
     )
     retention_days: int | None = _setting(
         "VSEARCH_RETENTION_DAYS",
@@ -273,7 +288,9 @@ class Settings:
                 yield f"{name} must be a token that begins with “{prefix}”."
 
     def _lacking_for(self, backend: str) -> Iterator[str]:
-        """What the hosted service can't do without. It fetches every picture from us, so it has to reach us."""
+        """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us."""
+        if backend == "pgvector" and not (self.database_url or "").startswith("postgresql://"):
+            yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
         if backend != "showapi":
             return
         for name, value in (("SHOWAPI_APP_KEY", self.showapi_app_key), ("SHOWAPI_DS_ID", self.showapi_ds_id)):

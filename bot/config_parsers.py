@@ -76,10 +76,15 @@ def path(raw: str) -> Path:
 
 
 def database_url(raw: str) -> str:
-    """an address that begins with sqlite:/// and names a file"""  # noqa: D403, D400 - becomes part of a sentence
-    if not raw.startswith("sqlite:///") or raw == "sqlite:///":
+    """an address that begins with sqlite:/// and names a file, or with postgresql:// and names a database"""  # noqa: D403, D400 - becomes part of a sentence
+    scheme, _, rest = raw.partition("://")
+    # Heroku and others still write the short form.
+    known = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}.get(scheme)
+    if known is None or rest in {"", "/"} or (known == "sqlite" and not rest.startswith("/")):
         raise ValueError(raw)
-    return raw
+    if known == "postgresql" and not urlsplit(raw).path.strip("/"):
+        raise ValueError(raw)
+    return f"{known}://{rest}"
 
 
 def api_url(raw: str) -> str:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from bot.storage import postgres
+from bot.storage.migrate import migrate
+from tests.grounds import KINDS, POSTGRESQL, Ground, empty
+from tests.postgres import Cluster, running
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +26,33 @@ def the_log_as_it_was() -> Iterator[None]:
         root.removeHandler(handler)
     for name, known in levels.items():
         logging.getLogger(name).setLevel(known)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for all tests."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster) -> str:
+    """A database with all tables; its address."""
+    address = cluster.address(cluster.database())
+    engine = postgres.create(postgres.address(address), 1)
+    migrate(engine)
+    engine.dispose()
+    return address
+
+
+@pytest.fixture
+def postgres_address(migrated: str) -> str:
+    """The address of a database with all tables and nothing in them."""
+    empty(migrated)
+    return migrated
+
+
+@pytest.fixture(params=KINDS)
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+    """Each kind of database in turn, empty."""
+    return Ground(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)

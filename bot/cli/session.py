@@ -107,9 +107,9 @@ class Session:
 
         async def opened(settings: Settings) -> T:
             # SQLAlchemy takes longer to load than “--help” may.
-            from bot.storage.sql import SqlStorage  # noqa: PLC0415
+            from bot.app import open_storage  # noqa: PLC0415
 
-            storage = await SqlStorage.open(settings.data_dir, settings.database_url)
+            storage = await open_storage(settings)
             try:
                 return await work(storage)
             finally:

@@ -86,7 +86,7 @@ class Worker:
 
     async def run(self) -> None:
         """Take up what is due until ``stop`` is through. Nothing that the inbox raises ends it."""
-        beating = asyncio.create_task(self._keep_leases())
+        beating, listening = asyncio.create_task(self._keep_leases()), asyncio.create_task(self._listen())
         try:
             await self._enter()
             while not self._stopping.is_set():
@@ -98,6 +98,8 @@ class Worker:
             await self._quiet.wait()
         finally:
             beating.cancel()
+            listening.cancel()
+            await asyncio.wait([beating, listening])
 
     async def stop(self, timeout_s: float) -> int:
         """Take up nothing more and let what runs finish; how many jobs had to be cut short.
@@ -184,6 +186,11 @@ class Worker:
                 await self._inbox.extend(self._owner, tuple(self._running), self._lease_s)
             except Exception:
                 log.exception("the leases of %s jobs could not be extended", len(self._running))
+
+    async def _listen(self) -> None:
+        """Other processes put things too."""
+        async for _ in self._inbox.arrivals():
+            self._woken.set()
 
     async def _run(self, job: Job) -> None:
         outcome, started = "stopped", time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -157,6 +157,10 @@ class Inbox(Protocol):
 
     async def put(self, job: NewJob) -> bool:
         """Keep the job; when this returns it survives a crash. False if all its files were known already."""
+        ...
+
+    def arrivals(self) -> AsyncIterator[None]:
+        """Goes on for ever; a turn of it says that some process has put something. It may be silent: ask too."""
         ...
 
     async def enter(self, owner: str) -> int:

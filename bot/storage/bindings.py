@@ -13,6 +13,7 @@ from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.database import Database
 from bot.storage.records import database_id_of
 from bot.storage.schema import channel_bindings, databases
+from bot.storage.turns import take_turns
 
 _columns = channel_bindings.c
 # A row without a mode remembers an offer only.
@@ -42,7 +43,8 @@ class SqlChannelBindings:
         def work(connection: Connection) -> None:
             database_id = None
             if binding.database is not None:
-                database_id = database_id_of(connection, DatabaseKey(binding.workspace, binding.database))
+                key = DatabaseKey(binding.workspace, binding.database)
+                database_id = database_id_of(connection, key, kept=True)
             values = {
                 "mode": binding.mode,
                 "database_id": database_id,
@@ -55,15 +57,16 @@ class SqlChannelBindings:
 
     async def all(self, workspace: WorkspaceId) -> tuple[ChannelBinding, ...]:
         """Those of a workspace, by channel. One whose database was deleted has None for it."""
-        query = _SET.where(_columns.workspace == workspace).order_by(_columns.channel)
+        query = _SET.where(_columns.workspace == workspace)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(_binding_of(row) for row in rows)
+        return tuple(sorted(map(_binding_of, rows), key=lambda binding: binding.channel))
 
     async def claim_offer(self, workspace: WorkspaceId, channel: str) -> bool:
         """True for the first caller: a channel is offered a database once."""
         offered = select(_columns.offered_at).where(_columns.workspace == workspace, _columns.channel == channel)
 
         def work(connection: Connection) -> bool:
+            take_turns(connection, "channel", [f"{workspace} {channel}"])
             if connection.execute(offered).scalar() is not None:
                 return False
             self._keep(connection, workspace, channel, {"offered_at": self._clock()})
@@ -82,6 +85,7 @@ class SqlChannelBindings:
     def _keep(self, connection: Connection, workspace: WorkspaceId, channel: str, values: dict[str, Any]) -> None:
         row = (_columns.workspace == workspace) & (_columns.channel == channel)
         changed = {"changed_at": self._clock(), **values}
+        take_turns(connection, "channel", [f"{workspace} {channel}"])
         if connection.execute(update(channel_bindings).where(row).values(changed)).rowcount == 0:
             new = {"workspace": workspace, "channel": channel, "changed_by": "", **changed}
             connection.execute(insert(channel_bindings).values(new))

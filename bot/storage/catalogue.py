@@ -23,11 +23,19 @@ from bot.models import (
 )
 from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
-from bot.storage.records import columns_of, database_id_of, database_infos, find_database, in_groups, record_of
+from bot.storage.records import (
+    columns_of,
+    database_id_of,
+    database_infos,
+    find_database,
+    in_groups,
+    record_of,
+    touched,
+)
 from bot.storage.schema import databases, embedded_databases, hosted_databases, images, workspaces
+from bot.storage.turns import take_turns
 
 # An add runs these: made once, they cost little more than the driver's own work.
-_TOUCH = update(databases).where(databases.c.id == bindparam("database")).values(revision=databases.c.revision + 1)
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
@@ -46,6 +54,7 @@ class SqlCatalogue:
         """Note a new database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
+            take_turns(connection, "databases", [f"{key.workspace} {key.name}"])
             if find_database(connection, key) is not None:
                 raise DatabaseExists(key.name)
             values = {"workspace": key.workspace, "name": str(key.name), "created_by": created_by, "revision": 0}
@@ -109,6 +118,7 @@ class SqlCatalogue:
             return
 
         def work(connection: Connection) -> None:
+            take_turns(connection, "workspaces")
             known = set(connection.execute(select(workspaces.c.id)).scalars())
             if workspace not in known:
                 values = {"id": workspace, "enterprise": enterprise, "connected_at": self._clock()}
@@ -124,12 +134,11 @@ class SqlCatalogue:
         """Note an image. Raises AlreadyAdded if the database has the same picture (``digest``)."""
 
         def work(connection: Connection) -> None:
-            database_id = database_id_of(connection, record.database)
+            database_id = touched(connection, record.database)
             entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
             if entity is not None:
                 raise AlreadyAdded(record.database.name, entity)
             connection.execute(_NEW_IMAGE, {"database_id": database_id, **columns_of(record)})
-            _touch(connection, database_id)
 
         await self._database.defer(work)
 
@@ -185,14 +194,14 @@ class SqlCatalogue:
         """Forget an entity's images (or one of them); what went."""
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            database_id = database_id_of(connection, key)
+            database_id = database_id_of(connection, key, own=True)
             wanted = [images.c.database_id == database_id, images.c.entity == str(entity)]
             if data_id is not None:
                 wanted.append(images.c.data_id == data_id)
             rows = connection.execute(select(images).where(*wanted).order_by(images.c.id)).all()
             if rows:
                 connection.execute(delete(images).where(*wanted))
-                _touch(connection, database_id)
+                touched(connection, key)
             return tuple(record_of(key, row) for row in rows)
 
         return await self._database.write(work)
@@ -268,10 +277,6 @@ class SqlCatalogue:
 
 def _is(key: DatabaseKey) -> ColumnElement[bool]:
     return (databases.c.workspace == key.workspace) & (databases.c.name == str(key.name))
-
-
-def _touch(connection: Connection, database_id: int) -> None:
-    connection.execute(_TOUCH, {"database": database_id})
 
 
 def _move_local(connection: Connection, workspace: WorkspaceId) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -11,11 +13,12 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import SQLAlchemyError
 
-from bot.errors import BackendDown, BackendError, BackendTimeout
-from bot.storage import sqlite
+from bot.errors import BackendError
+from bot.storage.manners import Manners
+from bot.storage.writers import Writers
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +26,18 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 FollowUp = Callable[[], Awaitable[None]]
 
+TRIES = 4
+"""Of a transaction that the database takes back for another's sake."""
+
+_BACKOFF_S = 0.05
+
 
 class _Unit:
     """A transaction that is begun when first needed, what is left for its end, and what is to follow that."""
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
+        self.writer: ThreadPoolExecutor | None = None
         self.deferred: list[Work[None]] = []
         self.opening = asyncio.Lock()
         self.closed = False
@@ -38,14 +47,15 @@ class _Unit:
 
 
 class Database:
-    """Reads on a few threads, writes on one: SQLite takes one writer, and waiting for it here costs no spinning."""
+    """Reads on some threads, writes on as many as the kind of database takes at once."""
 
-    def __init__(self, engine: Engine, readers: int) -> None:
+    def __init__(self, engine: Engine, readers: int, manners: Manners) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(immediate=True)
+        self._manners = manners
+        self._reading = engine.execution_options(**manners.reading)
+        self._writing = engine.execution_options(**manners.writing)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="storage-read")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-write")
-        self._lock = asyncio.Lock()
+        self._writers = Writers(manners.writers, manners.patience_s)
         self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
 
     async def read(self, work: Work[T]) -> T:
@@ -63,11 +73,10 @@ class Database:
         """Run ``work`` in a transaction of its own, or in the unit's. It is committed on disk when this returns."""
         unit = self._current()
         if unit is None:
-            async with self._lock:
-                return await self._in_writer(self._write_now, work)
+            return await self._write_alone(work)
         if unit.connection is None:
             return await self._write_first(unit, work)
-        return await self._in_writer(work, unit.connection)
+        return await self._write_next(unit, work)
 
     async def apart(self, work: Work[T]) -> T:
         """Run ``work`` in a transaction of its own even inside a unit, and commit it on disk.
@@ -80,8 +89,7 @@ class Database:
         async with unit.opening:
             if unit.connection is not None:
                 raise RuntimeError("Nothing can be written apart from a unit that has begun to write.")
-            async with self._lock:
-                return await self._in_writer(self._write_now, work)
+            return await self._write_alone(work)
 
     async def defer(self, work: Work[None]) -> None:
         """Write what nobody waits for a result of: inside a unit at its end, all in one go; outside, at once.
@@ -134,12 +142,16 @@ class Database:
         if unit:
             unit.otherwise.append(follow)
 
+    def autocommitted(self) -> Connection:
+        """A connection for statements that stand outside of transactions. For threads; whoever has it closes it."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     async def close(self) -> None:
         """Finish what runs and close the connections."""
 
         def finish() -> None:
             self._readers.shutdown()
-            self._writer.shutdown()
+            self._writers.close()
             self._engine.dispose()
 
         await asyncio.to_thread(finish)
@@ -149,19 +161,31 @@ class Database:
         # A task that was started inside a unit and outlived it is on its own again.
         return None if unit is None or unit.closed else unit
 
+    async def _write_alone(self, work: Work[T]) -> T:
+        async with self._writers.one() as writer:
+            return await self._run_in(writer, self._write_now, work)
+
+    async def _write_deferred(self, unit: _Unit) -> None:
+        async with self._writers.one() as writer:
+            await self._run_in(writer, self._write_deferred_now, unit)
+
     async def _write_first(self, unit: _Unit, work: Work[T]) -> T:
-        """Begin the unit's transaction, do what was deferred, and run ``work``: all others wait while it is open."""
+        """Begin the unit's transaction, do what was deferred, and run ``work``: others may wait while it is open."""
         async with unit.opening:
             if unit.connection is None:
-                await self._lock.acquire()
+                writer = unit.writer = await self._writers.take()
                 try:
-                    return await self._in_writer(self._write_opening, unit, work)
+                    return await self._run_in(writer, self._write_opening, unit, work)
                 except BaseException:
-                    # A cancelled caller may find the transaction begun: then the unit's end lets go of the lock.
+                    # A cancelled caller may find the transaction begun: then the unit's end gives the writer back.
                     if unit.connection is None:
-                        self._lock.release()
+                        self._writers.give_back(writer)
                     raise
-        return await self._in_writer(work, unit.connection)
+        return await self._write_next(unit, work)
+
+    async def _write_next(self, unit: _Unit, work: Work[T]) -> T:
+        assert unit.writer is not None
+        return await self._run_in(unit.writer, work, unit.connection)
 
     @asynccontextmanager
     async def _ending(self, unit: _Unit) -> AsyncIterator[None]:
@@ -174,16 +198,17 @@ class Database:
 
     async def _end(self, unit: _Unit, *, commit: bool) -> None:
         unit.closed = True
-        if unit.connection is not None:
-            try:
-                await self._in_writer(_finish, unit, unit.connection, commit)
-            finally:
-                self._lock.release()
-        elif commit and unit.deferred:
-            async with self._lock:
-                await self._in_writer(self._write_deferred, unit)
-        else:
-            unit.committed = commit
+        if unit.connection is None:
+            if commit and unit.deferred:
+                await self._write_deferred(unit)
+            else:
+                unit.committed = commit
+            return
+        assert unit.writer is not None
+        try:
+            await self._run_in(unit.writer, self._finish, unit, unit.connection, commit)
+        finally:
+            self._writers.give_back(unit.writer)
 
     def _write_opening(self, unit: _Unit, work: Work[T]) -> T:
         connection = self._writing.connect()
@@ -197,21 +222,62 @@ class Database:
         unit.deferred.clear()
         return work(connection)
 
-    def _write_deferred(self, unit: _Unit) -> None:
+    def _write_deferred_now(self, unit: _Unit) -> None:
         self._write_now(partial(_all, unit.deferred))
         unit.committed = True
 
     def _read_now(self, work: Work[T]) -> T:
-        with _told_plainly(), self._engine.connect() as connection, connection.begin():
+        with self._told_plainly():
+            try:
+                return self._read_once(work)
+            except SQLAlchemyError as error:
+                if not self._manners.was_lost(error):
+                    raise
+            return self._read_once(work)
+
+    def _read_once(self, work: Work[T]) -> T:
+        with self._reading.connect() as connection, connection.begin():
             return work(connection)
 
     def _write_now(self, work: Work[T]) -> T:
-        with self._writing.begin() as connection:
-            return work(connection)
+        for attempt in range(1, TRIES):
+            try:
+                return self._write_once(work)
+            except SQLAlchemyError as error:
+                if not self._manners.was_undone(error):
+                    raise
+            time.sleep(_BACKOFF_S * attempt * random.random())  # noqa: S311 - nothing secret about it
+        return self._write_once(work)
 
-    async def _in_writer(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run in the writer's thread. A cancelled caller still waits: the lock must outlast the work."""
-        future = asyncio.get_running_loop().run_in_executor(self._writer, _run, work, *arguments)
+    def _write_once(self, work: Work[T]) -> T:
+        with self._writing.connect() as connection, connection.begin() as transaction:
+            result = work(connection)
+            self._commit(transaction)
+            return result
+
+    def _finish(self, unit: _Unit, connection: Connection, commit: bool) -> None:
+        transaction = connection.get_transaction()
+        try:
+            if commit and transaction is not None:
+                self._commit(transaction)
+                unit.committed = True
+            elif transaction is not None:
+                transaction.rollback()
+        finally:
+            connection.close()
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except SQLAlchemyError as error:
+            meaning = self._manners.meaning(error)
+            # The answer is missing, and not always the commit.
+            meaning.may_have_been_done = self._manners.was_lost(error)
+            raise meaning from error
+
+    async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        """Run in a writer's thread. A cancelled caller still waits: what it holds must outlast the work."""
+        future = asyncio.get_running_loop().run_in_executor(writer, self._run, work, *arguments)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -223,6 +289,17 @@ class Database:
             # Its caller is gone; a failure that nobody asks for would be printed.
             future.exception()
             raise
+
+    def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        with self._told_plainly():
+            return work(*arguments)
+
+    @contextmanager
+    def _told_plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self._manners.meaning(error) from error
 
 
 def _all(works: Sequence[Work[None]], connection: Connection) -> None:
@@ -237,30 +314,3 @@ async def _follow_rollback(follow_ups: Sequence[FollowUp]) -> None:
         except BackendError as error:
             # What led to the rollback is what is to be told.
             log.warning("what follows a rollback failed as well: %s", error)
-
-
-def _finish(unit: _Unit, connection: Connection, commit: bool) -> None:
-    try:
-        if commit:
-            connection.commit()
-            unit.committed = True
-        else:
-            connection.rollback()
-    finally:
-        connection.close()
-
-
-def _run(work: Callable[..., T], *arguments: object) -> T:
-    with _told_plainly():
-        return work(*arguments)
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else None
-        if sqlite.is_busy(cause):
-            raise BackendTimeout("Another process held the database for too long.") from error
-        raise BackendDown(f"Storage failed: {cause or error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Row, Update, bindparam, case, delete, exists,
 
 from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
 from bot.models import WorkspaceId
+from bot.storage.bell import Bell, NoBell
 from bot.storage.database import Database
-from bot.storage.presence import Presence
+from bot.storage.presence import Attendance
 from bot.storage.schema import inbox, inbox_files
+from bot.storage.turns import take_turns
 
 SETTLES_S = 3.0
 """An answer that a process sent off as it died may still be on its way: its thread is read this much later."""
@@ -57,15 +59,23 @@ _FILES_OF = (
 )
 
 
+_NO_BELL = NoBell()
+
+
 class SqlInbox:
     """Satisfies ``storage.base.Inbox``."""
 
     def __init__(
-        self, database: Database, presence: Presence, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        database: Database,
+        presence: Attendance,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        bell: Bell = _NO_BELL,
     ) -> None:
         self._database = database
         self._presence = presence
         self._clock = clock
+        self._bell = bell
 
     async def enter(self, owner: str) -> int:
         """An owner begins. What owners of this data directory held as they died is due; how many jobs that are.
@@ -88,6 +98,7 @@ class SqlInbox:
         place = {"workspace": job.workspace, "channel": job.channel, "message": job.message}
 
         def work(connection: Connection) -> bool:
+            take_turns(connection, "put", ["\n".join(place.values())])
             where = {"of": job.workspace, "among": job.channel, "at": job.message}
             known = set(connection.execute(_KNOWN_FILES, where).scalars())
             files = [file for file in dict.fromkeys(job.files) if file not in known]
@@ -96,9 +107,14 @@ class SqlInbox:
             key = connection.execute(_NEW_JOB, {**place, **_columns_of(job, self._clock())}).inserted_primary_key
             assert key is not None
             connection.execute(_NEW_FILE, [{**place, "job_id": key[0], "file": f, "withdrawn": False} for f in files])
+            self._bell.ring(connection)
             return True
 
         return await self._database.write(work)
+
+    def arrivals(self) -> AsyncIterator[None]:
+        """Goes on for ever; a turn of it says that some process has put something. It may be silent."""
+        return self._bell.rings()
 
     async def knows(self, job: NewJob) -> bool:
         """Whether all its files were put earlier, and not purged since."""
@@ -169,8 +185,11 @@ class SqlInbox:
         jobs = select(_files.job_id).where(*wanted)
         # What was said with it goes with it.
         emptied = update(inbox).where(_jobs.id.in_(jobs), _jobs.kind == JobKind.SHARE, ~still_wanted)
+        # Or two that withdraw a file each of one message take the other's for wanted.
+        one_by_one = select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update()
 
         def work(connection: Connection) -> None:
+            connection.execute(one_by_one)
             connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
             connection.execute(emptied.values(payload=""))
 
@@ -178,8 +197,8 @@ class SqlInbox:
 
     async def is_wanted(self, job: int, file: str) -> bool:
         """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
-        query = select(_files.withdrawn).where(_files.job_id == job, _files.file == file)
-        # As a writer: who looks and then adds would otherwise miss a withdrawal that is committed in between.
+        # As a writer that has the row: who looks and then adds would otherwise miss a withdrawal in between.
+        query = select(_files.withdrawn).where(_files.job_id == job, _files.file == file).with_for_update(read=True)
         withdrawn = await self._database.write(lambda connection: connection.execute(query).scalar())
         return withdrawn is False
 

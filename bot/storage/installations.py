@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, delete, false, insert, select
 from bot.storage.database import Database
 from bot.storage.schema import installations, oauth_states
 from bot.storage.sealing import Sealer
+from bot.storage.turns import take_turns
 
 _columns = installations.c
 _ORGANISATION = ""
@@ -49,6 +50,7 @@ class SqlInstallations(AsyncInstallationStore):
         """Keep a bot's new tokens; Slack's token rotation changes them twice a day."""
 
         def work(connection: Connection) -> None:
+            _take_turns(connection)
             own = _installed_in(bot.enterprise_id, _workspace(bot.team_id, bot.is_enterprise_install))
             sealed = connection.execute(select(_columns.sealed).where(own)).scalar()
             known = {"user_id": ""} if sealed is None else self._open(sealed).to_dict_for_copying()
@@ -89,6 +91,7 @@ class SqlInstallations(AsyncInstallationStore):
             return
 
         def work(connection: Connection) -> None:
+            _take_turns(connection)
             for sealed in connection.execute(select(_columns.sealed).where(wanted)).scalars().all():
                 found = self._open(sealed)
                 if found.user_id == user_id and found.user_token is not None:
@@ -136,6 +139,7 @@ class SqlInstallations(AsyncInstallationStore):
         workspace = _workspace(installation.team_id, installation.is_enterprise_install)
         content = json.dumps(installation.to_dict_for_copying(), default=datetime.isoformat)
         values = {"sealed": self._sealer.seal(content.encode()), "installed_at": self._clock()}
+        _take_turns(connection)
         # A team id is one workspace's wherever it is: it may have joined an organisation since the last install.
         connection.execute(delete(installations).where(_installed_in(enterprise, workspace)))
         connection.execute(insert(installations).values(enterprise=enterprise, workspace=workspace, **values))
@@ -181,6 +185,11 @@ class SqlOAuthStates(AsyncOAuthStateStore):
         used = delete(oauth_states).where(oauth_states.c.state == state).returning(oauth_states.c.expires_at)
         expires_at = await self._database.write(lambda connection: connection.execute(used).scalar())
         return expires_at is not None and expires_at > self._clock()
+
+
+def _take_turns(connection: Connection) -> None:
+    # All installs together: one may take the place of a workspace's own, or of its organisation's. They are rare.
+    take_turns(connection, "installations")
 
 
 def _workspace(team: str | None, of_all: bool | None) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from bot.storage.database import Database
 from bot.storage.schema import keys
+from bot.storage.turns import take_turns
 
 KEY_BYTES = 32
 
@@ -26,7 +27,8 @@ class SqlKeyring:
             return connection.execute(query).scalar()
 
         def make(connection: Connection) -> bytes:
-            # Looked for again: another process may have made it before this one had the write lock.
+            take_turns(connection, "keys", [name])
+            # Looked for again: another process may have made it before it was our turn.
             secret = look(connection)
             if secret is None:
                 secret = secrets.token_bytes(KEY_BYTES)

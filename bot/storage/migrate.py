@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.errors import BackendRefused
+from bot.storage import postgres
+from bot.storage.turns import take_turns
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def configuration(connection: Connection) -> Config:
@@ -26,7 +28,7 @@ def configuration(connection: Connection) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision. The write lock is held meanwhile, so a second process finds it done.
+    """Upgrade to the newest revision. Processes take turns at it, so a second one finds it done.
 
     Raises BackendRefused for tables of a newer program.
     """
@@ -39,6 +41,9 @@ def migrate(engine: Engine) -> None:
                 "A newer vsearch has written this data, and this one can't read it: install the newest."
             )
     with engine.execution_options(immediate=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            postgres.take_your_time(connection)
+        take_turns(connection, "migration")
         if _revision(connection) != HEAD:
             from alembic import command  # noqa: PLC0415
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 from bot.errors import BackendDown
 from bot.storage.database import Database
 from bot.storage.schema import images
+from bot.storage.turns import take_turns
 
 T = TypeVar("T")
 ABANDONED_AFTER_S = 3600
@@ -29,7 +30,7 @@ class FilePictures:
     """Satisfies ``storage.base.PictureStore``: ``pictures/ab/abcd….jpg``.
 
     An add that keeps its picture inside the unit, after the record, can't lose it to a ``discard_unused``
-    that runs at the same time: both hold the write lock.
+    that runs at the same time: they take turns.
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -58,7 +59,12 @@ class FilePictures:
                 put(path, jpeg)
 
         if self._database.in_unit:
-            await self._database.defer(lambda _: _told_plainly(partial(work, self._restore_now)))
+
+            def restore(connection: Connection) -> None:
+                take_turns(connection, "pictures", jpegs)
+                _told_plainly(partial(work, self._restore_now))
+
+            await self._database.defer(restore)
         else:
             await self._in_thread(partial(work, self._put_now))
 
@@ -75,6 +81,7 @@ class FilePictures:
         paths = {digest: self._path(digest) for digest in wanted}
 
         def work(connection: Connection) -> None:
+            take_turns(connection, "pictures", wanted)
             for digest, path in paths.items():
                 used = connection.execute(select(images.c.id).where(images.c.digest == digest).limit(1)).scalar()
                 if used is None:

@@ -8,10 +8,41 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 if sys.platform != "win32":
     import fcntl
+
+
+class Attendance(Protocol):
+    """Who works, and who died at it. Its calls block, and raise OSError."""
+
+    def enter(self, name: str) -> None:
+        """From now on until ``leave``, or the end of this process, this name lives."""
+        ...
+
+    def dead(self) -> tuple[str, ...]:
+        """Names that entered and never left, whose processes have ended; the caller's until it lets them leave."""
+        ...
+
+    def leave(self, *names: str) -> None:
+        """These are known no more."""
+        ...
+
+
+class NoAttendance:
+    """For workers on several machines: who died shows by its leases, which nobody extends any more."""
+
+    def enter(self, name: str) -> None:
+        """Nothing is noted."""
+
+    def dead(self) -> tuple[str, ...]:
+        """Nobody is known to be."""
+        return ()
+
+    def leave(self, *names: str) -> None:
+        """Nothing was noted."""
 
 
 class Presence:

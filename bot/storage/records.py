@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
 
 from bot.errors import UnknownDatabase
 from bot.models import (
@@ -29,6 +29,14 @@ MAX_VARIABLES = 500
 _DATABASE_ID = select(databases.c.id).where(
     databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called")
 )
+_KEPT_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True, read=True)
+_OWN_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True)
+_TOUCHED_DATABASE_ID = (
+    update(databases)
+    .where(databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called"))
+    .values(revision=databases.c.revision + 1)
+    .returning(databases.c.id)
+)
 
 
 def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -42,18 +50,35 @@ def find_database(connection: Connection, key: DatabaseKey) -> int | None:
     return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
 
 
-def database_id_of(connection: Connection, key: DatabaseKey) -> int:
-    """The row id of a database. Raises UnknownDatabase."""
-    database_id = find_database(connection, key)
+def database_id_of(connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False) -> int:
+    """The row id of a database. Raises UnknownDatabase.
+
+    Until the transaction's end nobody deletes it (``kept``), or nobody changes anything in it (``own``).
+    """
+    return _found(connection, _OWN_DATABASE_ID if own else _KEPT_DATABASE_ID if kept else _DATABASE_ID, key)
+
+
+def touched(connection: Connection, key: DatabaseKey) -> int:
+    """The row id of a database, whose revision grows: whoever changes its images does this first.
+
+    Several that write at once take turns here, and each sees what those before it did. Raises UnknownDatabase.
+    """
+    return _found(connection, _TOUCHED_DATABASE_ID, key)
+
+
+def _found(connection: Connection, statement: Executable, key: DatabaseKey) -> int:
+    database_id = connection.execute(statement, {"of": key.workspace, "called": str(key.name)}).scalar()
     if database_id is None:
         raise UnknownDatabase(key.name)
-    return database_id
+    return int(database_id)
 
 
 def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[DatabaseInfo]:
     """Databases with their sizes, by name."""
     size = select(func.count()).select_from(images).where(images.c.database_id == databases.c.id).scalar_subquery()
-    for row in connection.execute(select(databases, size.label("size")).where(wanted).order_by(databases.c.name)):
+    rows = connection.execute(select(databases, size.label("size")).where(wanted))
+    # Ordered here: databases sort text each by the rules of some language.
+    for row in sorted(rows, key=lambda row: str(row.name)):
         key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
         yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden)
 

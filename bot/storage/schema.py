@@ -294,6 +294,14 @@ inbox_files = Table(
     Index(None, "workspace", "file"),
 )
 
+# Normalised pictures, where they are kept in the database.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
 thumbnails = Table(
     "thumbnails",
     metadata,

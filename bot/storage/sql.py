@@ -1,10 +1,11 @@
-"""Opens the storage: one SQLite file and a folder of pictures."""
+"""Opens the storage: a SQLite file and a folder of pictures, or PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import BackendDown, BackendError
-from bot.storage import sqlite
+from bot.storage import postgres, sqlite
 from bot.storage.api_images import SqlApiImages
+from bot.storage.bell import PostgresBell
 from bot.storage.bindings import SqlChannelBindings
 from bot.storage.catalogue import SqlCatalogue
 from bot.storage.database import Database
@@ -23,26 +25,45 @@ from bot.storage.inbox import SqlInbox
 from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
 from bot.storage.pictures import FilePictures
-from bot.storage.presence import Presence
+from bot.storage.pictures_in_sql import SqlPictures
+from bot.storage.presence import NoAttendance, Presence
 from bot.storage.relayed import SqlRelayedPictures
 from bot.storage.thumbnails import SqlThumbnails
 from bot.storage.vectors import SqlVectors
 
 if TYPE_CHECKING:
     from bot.storage.installations import SqlInstallations, SqlOAuthStates
+    from bot.storage.nearest import SqlNearest
+    from bot.storage.nearest_upkeep import NearestUpkeep
 
 READERS = 4
+CONNECTIONS = 8
+"""To PostgreSQL; half of them for writers."""
+
+IN_FILES, IN_DATABASE = "files", "database"
+"""Where pictures are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the settings say of the storage; None: as the kind of database suggests."""
+
+    pictures: str | None = None
+    connections: int = CONNECTIONS
+
+
+DEFAULTS = Choices()
 
 
 class SqlStorage:
     """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
 
-    def __init__(self, database: Database, pictures: FilePictures, presence: Presence) -> None:
+    def __init__(self, database: Database, pictures: FilePictures | SqlPictures, inbox: SqlInbox) -> None:
         self._database = database
         self._pictures = pictures
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
-        self._inbox = SqlInbox(database, presence)
+        self._inbox = inbox
         self._thumbnails = SqlThumbnails(database)
         self._keyring = SqlKeyring(database)
         self._vectors = SqlVectors(database)
@@ -51,28 +72,24 @@ class SqlStorage:
         self._relayed = SqlRelayedPictures(database)
 
     @classmethod
-    async def open(cls, data_dir: Path, database_url: str | None = None, readers: int = READERS) -> Self:
+    async def open(cls, data_dir: Path, database_url: str | None = None, choices: Choices = DEFAULTS) -> Self:
         """Open what is there, or begin it; the tables stand where the address says. Raises BackendError."""
-        url = sqlite.address(data_dir, database_url)
-        engine = sqlite.create(url, readers + 1)
-
-        def begin() -> None:
-            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            sqlite.prepare(url)
-            migrate(engine)
-
+        if postgres.is_address(database_url):
+            ground = await asyncio.to_thread(_on_postgres, str(database_url), choices)
+        else:
+            ground = await asyncio.to_thread(_on_sqlite, data_dir, database_url)
+        kept_in = choices.pictures or ground.pictures
+        folder = data_dir / "pictures"
+        pictures = SqlPictures(ground.database) if kept_in == IN_DATABASE else FilePictures(folder, ground.database)
         try:
-            await asyncio.to_thread(begin)
-            database = Database(engine, readers)
-            pictures = FilePictures(data_dir / "pictures", database)
             await pictures.open()
         except BackendError:
-            await asyncio.to_thread(engine.dispose)
+            await ground.database.close()
             raise
-        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-            await asyncio.to_thread(engine.dispose)
-            raise BackendDown(f"The data directory {data_dir} can't be used: {error}") from error
-        return cls(database, pictures, Presence(data_dir / "workers"))
+        except OSError as error:
+            await ground.database.close()
+            raise _unusable(data_dir, error) from error
+        return cls(ground.database, pictures, ground.inbox)
 
     @property
     def catalogue(self) -> SqlCatalogue:
@@ -80,7 +97,7 @@ class SqlStorage:
         return self._catalogue
 
     @property
-    def pictures(self) -> FilePictures:
+    def pictures(self) -> FilePictures | SqlPictures:
         """The pictures."""
         return self._pictures
 
@@ -129,6 +146,15 @@ class SqlStorage:
         """Where the images of our own server of the hosted API came from."""
         return SqlApiImages(self._database)
 
+    async def nearest(self) -> tuple[SqlNearest, NearestUpkeep]:
+        """Rows that pgvector searches, and what is done to them now and then. Raises BackendError."""
+        from bot.storage.nearest import SqlNearest  # noqa: PLC0415 - only one of the back ends needs it
+        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+
+        upkeep = NearestUpkeep(self._database)
+        await upkeep.open()
+        return SqlNearest(self._database), upkeep
+
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""
         from bot.storage.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack
@@ -155,3 +181,51 @@ class SqlStorage:
         """Let go of files and threads."""
         await self._pictures.close()
         await self._database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What differs between databases once they are open."""
+
+    database: Database
+    inbox: SqlInbox
+    pictures: str
+
+
+def _on_sqlite(data_dir: Path, database_url: str | None) -> _Ground:
+    url = sqlite.address(data_dir, database_url)
+    engine = sqlite.create(url, READERS + sqlite.MANNERS.writers)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sqlite.prepare(url)
+        migrate(engine)
+    except BackendError:
+        engine.dispose()
+        raise
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        engine.dispose()
+        raise _unusable(data_dir, error) from error
+    database = Database(engine, READERS, sqlite.MANNERS)
+    return _Ground(database, SqlInbox(database, Presence(data_dir / "workers")), IN_FILES)
+
+
+def _on_postgres(database_url: str, choices: Choices) -> _Ground:
+    url = postgres.address(database_url)
+    engine = postgres.create(url, choices.connections)
+    try:
+        migrate(engine)
+        clock = postgres.clock(engine)
+    except BackendError:
+        engine.dispose()
+        raise
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise postgres.meaning(error) from error
+    writers = max(choices.connections // 2, 1)
+    database = Database(engine, max(choices.connections - writers, 1), postgres.manners(writers))
+    inbox = SqlInbox(database, NoAttendance(), clock, PostgresBell(postgres.connect_arguments(url)))
+    return _Ground(database, inbox, IN_DATABASE)
+
+
+def _unusable(data_dir: Path, error: Exception) -> BackendDown:
+    return BackendDown(f"The data directory {data_dir} can't be used: {error}")

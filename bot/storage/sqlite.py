@@ -9,6 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.errors import BackendDown, BackendError, BackendTimeout
+from bot.storage.manners import Manners
 
 BUSY_TIMEOUT_MS = 15_000
 PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
@@ -47,9 +51,16 @@ def prepare(url: URL) -> None:
             connection.close()
 
 
-def is_busy(error: BaseException | None) -> bool:
-    """Whether another writer held the file for longer than the busy timeout."""
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+def meaning(error: SQLAlchemyError) -> BackendError:
+    """An error in our words; that another process's writer held the file for longer than the busy timeout is one."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
+        return BackendTimeout("Another process held the database for too long.")
+    return BackendDown(f"Storage failed: {cause or error}")
+
+
+# One writer: more would wait for each other in the file, spinning.
+MANNERS = Manners(writers=1, writing={"immediate": True}, meaning=meaning)
 
 
 def _configure(connection: Any, _record: object) -> None:

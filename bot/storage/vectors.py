@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
 
 from bot.errors import DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
@@ -15,6 +16,7 @@ from bot.storage.database import Database
 from bot.storage.paging import Owner, read_page
 from bot.storage.records import in_groups
 from bot.storage.schema import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
+from bot.storage.turns import take_turns
 
 T = TypeVar("T")
 LOADED_AT_ONCE = 1024
@@ -25,6 +27,7 @@ _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedde
 _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
+_OWN_STATE = _STATE.with_for_update(key_share=True)
 _SKETCHES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
     embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
 )
@@ -57,18 +60,29 @@ class State:
 class SqlRows:
     """The rows, inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
+        self._unread: list[CursorResult[Any]] = []
+        self._state = _OWN_STATE if writing else _STATE
+
+    def close(self) -> None:
+        """Let go of what was not read to its end: a cursor of the server must not outlive the transaction."""
+        for result in self._unread:
+            result.close()
 
     def state(self, key: DatabaseKey) -> State:
-        """Raises UnknownDatabase."""
-        row = self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first()
+        """Raises UnknownDatabase. For a writer the database is its own from here on, until its transaction ends.
+
+        So new vectors come in the order of their ids, also where several processes write at once.
+        """
+        row = self._connection.execute(self._state, {"workspace": key.workspace, "name": str(key.name)}).first()
         if row is None:
             raise UnknownDatabase(key.name)
         return State(*row)
 
     def create(self, key: DatabaseKey) -> None:
         """Raises DatabaseExists."""
+        take_turns(self._connection, "embedded databases", [f"{key.workspace} {key.name}"])
         if self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first():
             raise DatabaseExists(key.name)
         values = {"workspace": key.workspace, "name": str(key.name), "revision": 0, "removals": 0}
@@ -76,8 +90,8 @@ class SqlRows:
 
     def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
         """By name."""
-        query = select(_databases.name).where(_databases.workspace == workspace).order_by(_databases.name)
-        return tuple(DatabaseName(name) for name in self._connection.execute(query).scalars())
+        query = select(_databases.name).where(_databases.workspace == workspace)
+        return tuple(DatabaseName(name) for name in sorted(self._connection.execute(query).scalars()))
 
     def delete(self, database_id: int) -> None:
         """The database and all its rows."""
@@ -132,6 +146,7 @@ class SqlRows:
         assert key is not None
         if sketch:
             self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
+        self._derive(int(key[0]), values)
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
@@ -168,8 +183,10 @@ class SqlRows:
             .order_by(_vectors.id)
             .execution_options(yield_per=LOADED_AT_ONCE)
         )
-        for rows in self._connection.execute(query).partitions():
-            yield [(row[0], row[1], row[2]) for row in rows]
+        with self._connection.execute(query) as result:
+            self._unread.append(result)
+            for rows in result.partitions():
+                yield [(row[0], row[1], row[2]) for row in rows]
 
     def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
         """All row ids, ascending."""
@@ -220,6 +237,9 @@ class SqlRows:
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
 
+    def _derive(self, vector_id: int, values: Mapping[str, Any]) -> None:
+        """What else is kept of a new vector; nothing here."""
+
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
@@ -228,21 +248,28 @@ class SqlRows:
 class SqlVectors:
     """Satisfies ``adapters.embedded.store.Store``."""
 
+    _rows: type[SqlRows] = SqlRows
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def read(self, work: Callable[[SqlRows], T]) -> T:
         """Run on a snapshot; inside a unit that has written, on the unit's own view."""
-        return await self._database.read(lambda connection: work(SqlRows(connection)))
+        return await self._database.read(lambda connection: _done(work, self._rows(connection)))
 
     async def snapshot(self, work: Callable[[SqlRows], T]) -> T:
         """Run on what is committed, even inside a unit."""
-        return await self._database.snapshot(lambda connection: work(SqlRows(connection)))
+        return await self._database.snapshot(lambda connection: _done(work, self._rows(connection)))
 
     async def write(self, work: Callable[[SqlRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
-        return await self._database.write(lambda connection: work(SqlRows(connection)))
+        return await self._database.write(lambda connection: _done(work, self._rows(connection, writing=True)))
 
     async def defer(self, work: Callable[[SqlRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
-        await self._database.defer(lambda connection: work(SqlRows(connection)))
+        await self._database.defer(lambda connection: _done(work, self._rows(connection, writing=True)))
+
+
+def _done(work: Callable[[SqlRows], T], rows: SqlRows) -> T:
+    with closing(rows):
+        return work(rows)

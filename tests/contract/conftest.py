@@ -15,6 +15,7 @@ from bot.adapters.embedded.embedding import BuiltInModel
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.judge import EvidenceJudge
 from bot.adapters.memory import MemorySearch
+from bot.adapters.pgvector.finder import PgvectorFinder
 from bot.adapters.showapi.client import HostedAccount
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
@@ -44,6 +45,18 @@ async def embedded(folder: Path, index_memory_bytes: int = 64 * MEGABYTE) -> Asy
 def streamed(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
     """The embedded engine without memory for any index."""
     return embedded(folder, index_memory_bytes=1)
+
+
+@asynccontextmanager
+async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearch]:
+    storage = await SqlStorage.open(folder, database_url)
+    try:
+        rows, _ = await storage.nearest()
+        analyser = FakeAnalyser()
+        finder = PgvectorFinder(analyser.model_id, MEGABYTE)
+        yield EmbeddedSearch(rows, analyser, FakeJudge(), finder=finder, name="pgvector")
+    finally:
+        await storage.close()
 
 
 @asynccontextmanager
@@ -82,11 +95,17 @@ BACK_ENDS: dict[str, Maker] = {
     "showapi": showapi,
     "showapi-shared": shared,
 }
+ON_POSTGRES = {"pgvector": pgvector}
 
 
-@pytest.fixture(params=list(BACK_ENDS))
+@pytest.fixture(params=[*BACK_ENDS, *ON_POSTGRES])
 async def visual(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VisualSearch]:
-    async with BACK_ENDS[request.param](tmp_path) as back_end:
+    made: AbstractAsyncContextManager[VisualSearch]
+    if request.param in ON_POSTGRES:
+        made = ON_POSTGRES[request.param](tmp_path, request.getfixturevalue("postgres_address"))
+    else:
+        made = BACK_ENDS[request.param](tmp_path)
+    async with made as back_end:
         yield back_end
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -40,6 +41,8 @@ class MemoryInbox:
         self.left = 0
         """Jobs that ``enter`` finds with the dead."""
         self._number = 0
+        self.arrived = asyncio.Event()
+        """Set it, and a worker hears of something that another process put."""
 
     def states(self) -> list[str]:
         """Of all jobs, in the order in which they came."""
@@ -65,6 +68,12 @@ class MemoryInbox:
         one = Job(self._number, job.kind, *where[:1], job.enterprise, *where[1:], files, job.payload, attempts=0)
         self.kept[one.id] = Kept(one, self.now, self.now)
         return True
+
+    async def arrivals(self) -> AsyncIterator[None]:
+        while True:
+            await self.arrived.wait()
+            self.arrived.clear()
+            yield
 
     async def enter(self, owner: str) -> int:
         self._fail()

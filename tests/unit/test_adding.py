@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +15,14 @@ from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, Image
 from bot.services.add import AddService, NewImage
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.grounds import Ground
 
 KEPT, GONE = (DatabaseKey(LOCAL, DatabaseName(name)) for name in ("kept", "gone"))
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     for key in (KEPT, GONE):
         await opened.catalogue.create_database(key, "")
     yield opened

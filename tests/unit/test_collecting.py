@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,7 @@ from bot.services.collecting import CollectService, GuardService, SharedImage, W
 from bot.services.search import SearchResult, SearchService
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, noisy, painted
+from tests.grounds import Ground
 
 TEAM = WorkspaceId("T1")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -59,8 +59,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    storage = await SqlStorage.open(tmp_path)
+async def house(ground: Ground) -> AsyncIterator[House]:
+    storage = await ground.open()
     one = House(storage, EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=1_000_000))
     async with storage.unit():
         await one.visual.create_database(PARTS)

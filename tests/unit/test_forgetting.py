@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -32,6 +31,7 @@ from bot.storage.catalogue import SqlCatalogue
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import painted
 from tests.fakes.inbox import share
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
@@ -83,8 +83,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    storage = await SqlStorage.open(tmp_path)
+async def house(ground: Ground) -> AsyncIterator[House]:
+    storage = await ground.open()
     one = House(storage, MemorySearch())
     for key in (PARTS, LOGOS, THEIRS):
         await one.databases.create(key)

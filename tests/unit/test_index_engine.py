@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from bot.errors import ModelMismatch, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import DIMENSIONS, FakeAnalyser, FakeJudge, noisy, painted, picture_of
+from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 KNOTS = ((0.3, 0.0), (0.7, 6.0), (1.0, 8.9))
@@ -22,8 +22,8 @@ MEMORY = 64 * 2**20
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 

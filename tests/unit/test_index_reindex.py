@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -15,6 +14,7 @@ from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, Pictur
 from bot.storage.schema import embedded_sketches, embedded_vectors
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 OLD, NEW = "thumbnails-1", "thumbnails-2"
@@ -41,8 +41,8 @@ class Shelf:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 

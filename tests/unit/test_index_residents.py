@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, func, select, update
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.index import bytes_for
 from bot.errors import BackendDown, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, EntityId, Match, Note, WorkspaceId
+from bot.storage.schema import embedded_vectors
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import DIMENSIONS, FakeAnalyser, FakeJudge, noisy, painted
+from tests.grounds import Ground
 
 ROOMY = 64 * 2**20
 ONE = bytes_for(DIMENSIONS, 20)
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -170,8 +171,13 @@ async def test_a_spoilt_row_is_an_error_and_spoils_no_other_database(storage: Sq
     await fill(storage, key(0), range(3))
     await fill(storage, key(1), range(3))
     visual = engine(storage)
-    spoil = text("UPDATE embedded_vectors SET embedding = x'00' WHERE id = 2")
-    await storage._database.write(lambda connection: connection.execute(spoil).rowcount)
+
+    def spoil(connection: Connection) -> None:
+        first = connection.execute(select(func.min(embedded_vectors.c.id))).scalar_one()
+        change = update(embedded_vectors).where(embedded_vectors.c.id == first)
+        connection.execute(change.values(embedding=b"0"))
+
+    await storage._database.write(spoil)
     with pytest.raises(BackendDown):
         await visual.search(key(0), painted(1))
     assert len(await visual.search(key(1), painted(1))) == 3

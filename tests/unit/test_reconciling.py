@@ -10,6 +10,7 @@ from bot.adapters.memory import MemorySearch
 from bot.errors import ModelMismatch, UnknownDatabase
 from bot.models import SERVED, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.services.comparing import Presence, Scope
+from bot.storage.pictures import FilePictures
 from tests.fakes.analyser import painted
 from tests.two_sides import LOGOS, PARTS, TEAM, THEIRS, Sides, engine, sides
 
@@ -174,7 +175,9 @@ async def test_an_image_whose_stored_picture_can_not_be_read_is_told_and_stays_k
     known = await sides.recorded(PARTS)
     for record in records[:2]:
         await sides.lose(record)
-    path = sides.storage.pictures._path(records[0].digest)
+    pictures = sides.storage.pictures
+    assert isinstance(pictures, FilePictures)
+    path = pictures._path(records[0].digest)
     path.unlink()
     if stored:
         path.write_bytes(stored)

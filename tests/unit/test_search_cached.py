@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +20,7 @@ from bot.services.search import SearchService
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import noisy, painted
 from tests.fakes.jobs import eventually
+from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 THEIRS = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
@@ -59,8 +59,8 @@ class RecordingMetrics(NullMetrics):
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 

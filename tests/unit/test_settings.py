@@ -230,7 +230,21 @@ def test_a_port_that_a_platform_sets_is_reached_from_outside(given: dict[str, st
     assert Settings.from_mapping(given).listen_on == where
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:hidden@host/db", "sqlite:///", "vsearch.db"])
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("sqlite:////var/lib/vsearch.db", "sqlite:////var/lib/vsearch.db"),
+        ("postgresql://user:hidden@host/db?sslmode=require", "postgresql://user:hidden@host/db?sslmode=require"),
+        # As Heroku sets it.
+        ("postgres://user:hidden@host:5432/db", "postgresql://user:hidden@host:5432/db"),
+        ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
+    ],
+)
+def test_the_databases_that_there_may_be(url: str, read: str) -> None:
+    assert Settings.from_mapping({"DATABASE_URL": url}).database_url == read
+
+
+@pytest.mark.parametrize("url", ["mysql://user:hidden@host/db", "postgresql://host", "sqlite:///", "vsearch.db"])
 def test_a_database_that_is_not_supported_is_refused_without_showing_the_address(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL must be an address that begins with sqlite:///") as refused:
         Settings.from_mapping({"DATABASE_URL": url})

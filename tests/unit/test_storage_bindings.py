@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from bot.conversations import ChannelBinding, Mode
 from bot.errors import UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -20,8 +20,8 @@ GUARD = ChannelBinding(TEAM, "C1", Mode.GUARD, PARTS.name, 9.5, "U1")
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     await opened.catalogue.create_database(PARTS)
     yield opened
     await opened.close()
@@ -65,8 +65,8 @@ async def test_a_deleted_database_is_unset_and_does_not_come_back_by_its_name(st
     assert await storage.bindings.all(TEAM) == (unset,)
 
 
-async def test_a_channel_is_offered_a_database_once(tmp_path: Path, storage: SqlStorage) -> None:
-    other = await SqlStorage.open(tmp_path)
+async def test_a_channel_is_offered_a_database_once(ground: Ground, storage: SqlStorage) -> None:
+    other = await ground.open()
     try:
         claims = (one.bindings.claim_offer(TEAM, "C1") for one in (storage, other) * 5)
         assert sorted(await asyncio.gather(*claims)) == [False] * 9 + [True]

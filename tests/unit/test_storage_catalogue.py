@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -27,6 +26,7 @@ from bot.models import (
 )
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -34,8 +34,8 @@ BEGINNING = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     await opened.catalogue.create_database(PARTS, "U1")
     yield opened
     await opened.close()

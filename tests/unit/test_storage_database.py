@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from bot.errors import BackendDown, BackendTimeout, DatabaseExists
+from bot.errors import BackendDown, DatabaseExists
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
-from bot.storage import sqlite
 from bot.storage.database import Database
 from bot.storage.schema import keys
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM = WorkspaceId("T1")
 
@@ -29,8 +27,8 @@ class GaveUpError(Exception):
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -191,23 +189,6 @@ async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -
     await asyncio.sleep(0)
     gc.collect()
     assert printed == []
-
-
-async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
-    started, ended = threading.Event(), threading.Event()
-
-    def work(_: Connection) -> None:
-        started.set()
-        time.sleep(0.05)
-        ended.set()
-
-    task = asyncio.create_task(database.write(work))
-    await asyncio.to_thread(started.wait)
-    task.cancel()
-    await storage.catalogue.create_database(key("after"))
-    assert ended.is_set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
 
 
 async def test_what_follows_a_unit_runs_after_its_commit_only(storage: SqlStorage, database: Database) -> None:
@@ -375,16 +356,6 @@ async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:
     assert ticks >= 5
 
 
-async def test_every_connection_is_durable_and_checks_its_references(database: Database) -> None:
-    def pragmas(connection: Connection) -> list[object]:
-        wanted = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in wanted]
-
-    full = 2
-    for values in (await database.read(pragmas), await database.write(pragmas)):
-        assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
-
-
 async def test_a_failure_names_no_values(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.execute(text("INSERT INTO nowhere VALUES (:value)"), {"value": "secret"})
@@ -393,34 +364,4 @@ async def test_a_failure_names_no_values(database: Database) -> None:
         await database.write(work)
     assert "nowhere" in str(caught.value)
     assert "secret" not in f"{caught.value} {caught.value.__cause__}"
-    assert isinstance(caught.value.__cause__, OperationalError)
-
-
-async def test_another_process_that_keeps_the_lock_is_a_timeout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
-    storage = await SqlStorage.open(tmp_path)
-    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BackendTimeout):
-            await storage.ping()
-        with pytest.raises(BackendTimeout):
-            await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
-        assert await names(storage) == []
-        other.execute("ROLLBACK")
-        await storage.ping()
-    finally:
-        other.close()
-        await storage.close()
-
-
-async def test_a_data_directory_that_can_not_be_used_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(BackendDown, match="data directory"):
-        await SqlStorage.open(tmp_path / "file")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "vsearch.db").write_text("not a database at all, but long enough to be read as one" * 99)
-    with pytest.raises(BackendDown, match="data directory"):
-        await SqlStorage.open(tmp_path / "other")
+    assert isinstance(caught.value.__cause__, DBAPIError)

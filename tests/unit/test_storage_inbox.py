@@ -15,6 +15,7 @@ from bot.models import WorkspaceId
 from bot.storage.inbox import SqlInbox
 from bot.storage.presence import Presence
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 LEASE_S = 15.0
@@ -34,8 +35,8 @@ class Clock:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -123,11 +124,11 @@ async def test_the_oldest_come_first_and_no_more_than_asked_for(inbox: SqlInbox,
 
 
 async def test_two_processes_that_claim_at_once_never_share_a_job(
-    tmp_path: Path, inbox: SqlInbox, clock: Clock
+    ground: Ground, tmp_path: Path, inbox: SqlInbox, clock: Clock
 ) -> None:
     for number in range(60):
         await inbox.put(share(number))
-    other = await SqlStorage.open(tmp_path)
+    other = await ground.open()
     claimed: list[int] = []
 
     async def work(own: SqlInbox, owner: str) -> None:
@@ -143,8 +144,8 @@ async def test_two_processes_that_claim_at_once_never_share_a_job(
     assert len(claimed) == len(set(claimed)) == 60
 
 
-async def test_two_processes_that_are_told_of_one_share_keep_it_once(tmp_path: Path, inbox: SqlInbox) -> None:
-    other = await SqlStorage.open(tmp_path)
+async def test_two_processes_that_are_told_of_one_share_keep_it_once(ground: Ground, inbox: SqlInbox) -> None:
+    other = await ground.open()
     try:
         kept = await asyncio.gather(*(one.put(share(1)) for one in (inbox, other.inbox) * 5))
     finally:

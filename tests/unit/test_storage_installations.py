@@ -17,14 +17,15 @@ from bot.errors import BackendRefused
 from bot.storage.installations import SqlInstallations, SqlOAuthStates
 from bot.storage.sealing import Sealer
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 SECRET = "a state secret"
 TOKEN = "xoxb-not-a-real-token"
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -154,10 +155,13 @@ async def test_deleting_takes_one_workspace_or_one_organisation(store: SqlInstal
     assert await store.workspaces() == (("", "T3"), ("E1", "T2"), ("E2", ""))
 
 
-async def test_no_token_lies_readable_in_the_files(tmp_path: Path, store: SqlInstallations) -> None:
+async def test_no_token_lies_readable_in_the_files(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    store = storage.installations(SECRET)
     await store.async_save(installation(bot_refresh_token="xoxe-refresh", user_token="xoxp-user"))
     await store.async_save(installation("T2"))
     held = bytes_on_disk(tmp_path)
+    await storage.close()
     assert b"T2" in held
     for secret in (TOKEN, "xoxe-refresh", "xoxp-user", SECRET):
         assert secret.encode() not in held
@@ -191,11 +195,11 @@ def test_sealing_is_undone_by_the_same_secret_only() -> None:
         Sealer("")
 
 
-async def test_a_state_is_good_for_one_use(tmp_path: Path, storage: SqlStorage) -> None:
+async def test_a_state_is_good_for_one_use(ground: Ground, storage: SqlStorage) -> None:
     states = storage.oauth_states()
     first, second = await states.async_issue(), await states.async_issue()
     assert first != second
-    other = await SqlStorage.open(tmp_path)
+    other = await ground.open()
     try:
         used = await asyncio.gather(*(one.oauth_states().async_consume(first) for one in (storage, other) * 5))
     finally:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -18,26 +18,26 @@ DIGESTS = [f"{number:064x}" for number in range(600)]
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
 
-async def test_a_key_stays_the_same_and_each_name_has_its_own(tmp_path: Path, storage: SqlStorage) -> None:
+async def test_a_key_stays_the_same_and_each_name_has_its_own(ground: Ground, storage: SqlStorage) -> None:
     key = await storage.keyring.key("media")
     assert len(key) == 32
     assert await storage.keyring.key("media") == key
     assert await storage.keyring.key("other") != key
-    again = await SqlStorage.open(tmp_path)
+    again = await ground.open()
     try:
         assert await again.keyring.key("media") == key
     finally:
         await again.close()
 
 
-async def test_two_processes_that_ask_first_at_once_get_one_key(tmp_path: Path, storage: SqlStorage) -> None:
-    other = await SqlStorage.open(tmp_path)
+async def test_two_processes_that_ask_first_at_once_get_one_key(ground: Ground, storage: SqlStorage) -> None:
+    other = await ground.open()
     try:
         keys = await asyncio.gather(*(one.keyring.key("media") for one in (storage, other) * 5))
     finally:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,6 +22,7 @@ from bot.models import (
     WorkspaceId,
 )
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -33,8 +33,8 @@ ORIGIN = SlackOrigin("F1", "C1", "1700000000.000100", "https://example.slack.com
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     for key in (PARTS, BRAND, THEIRS):
         await opened.catalogue.create_database(key)
     yield opened

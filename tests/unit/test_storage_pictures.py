@@ -1,20 +1,19 @@
-"""Picture files: durable, content-addressed, and never outside their folder."""
+"""Kept pictures: content-addressed, and there as long as a record names them, wherever they lie."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import os
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.errors import BackendDown
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
-from bot.storage.pictures import ABANDONED_AFTER_S
-from bot.storage.sql import SqlStorage
+from bot.storage.pictures import FilePictures
+from bot.storage.sql import IN_DATABASE, IN_FILES, Choices, SqlStorage
+from tests.grounds import Ground
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
 DIGEST = hashlib.sha256(JPEG).hexdigest()
@@ -23,9 +22,9 @@ PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 TWIN = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
 
 
-@pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+@pytest.fixture(params=[IN_FILES, IN_DATABASE])
+async def storage(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open(Choices(pictures=request.param))
     yield opened
     await opened.close()
 
@@ -49,12 +48,10 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
-async def test_a_picture_comes_back(storage: SqlStorage, tmp_path: Path) -> None:
+async def test_a_picture_comes_back(storage: SqlStorage) -> None:
     await storage.pictures.put(DIGEST, JPEG)
     await storage.pictures.put(DIGEST, JPEG)
     assert await storage.pictures.get(DIGEST) == JPEG
-    assert (tmp_path / "pictures" / DIGEST[:2] / f"{DIGEST}.jpg").read_bytes() == JPEG
-    assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
 
 
 async def test_a_picture_that_is_not_there(storage: SqlStorage) -> None:
@@ -118,25 +115,23 @@ async def test_a_unit_that_is_rolled_back_discards_nothing(storage: SqlStorage) 
         await storage.pictures.get(DIGEST)
 
 
-async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path: Path) -> None:
-    incoming = tmp_path / "pictures" / "incoming"
-    incoming.mkdir(parents=True)
-    old, young = incoming / "tmpold", incoming / "tmpyoung"
-    for path in (old, young):
-        path.write_bytes(JPEG[:3])
-    long_ago = time.time() - ABANDONED_AFTER_S - 60
-    os.utime(old, (long_ago, long_ago))
-    storage = await SqlStorage.open(tmp_path)
+async def test_a_picture_that_is_kept_in_the_unit_of_its_record_outlives_a_discard_at_the_same_time(
+    storage: SqlStorage, ground: Ground
+) -> None:
+    await storage.catalogue.create_database(PARTS)
+    other = await ground.open(Choices(pictures=IN_FILES if isinstance(storage.pictures, FilePictures) else IN_DATABASE))
+
+    async def add() -> None:
+        await storage.pictures.put(DIGEST, JPEG)
+        async with storage.unit():
+            await storage.catalogue.add(record(PARTS, DIGEST))
+            await storage.pictures.put(DIGEST, JPEG)
+
     try:
-        # The younger one may be another process's.
-        assert [path.name for path in incoming.iterdir()] == ["tmpyoung"]
-        await storage.pictures.put(DIGEST, JPEG)
+        for _ in range(20):
+            await asyncio.gather(add(), *(other.pictures.discard_unused([DIGEST]) for _ in range(3)))
+            assert await other.pictures.get(DIGEST) == JPEG
+            await storage.catalogue.remove(PARTS, EntityId("valve"))
+            await storage.pictures.discard_unused([DIGEST])
     finally:
-        await storage.close()
-
-
-async def test_a_folder_that_can_not_be_written_is_an_error(storage: SqlStorage, tmp_path: Path) -> None:
-    (tmp_path / "pictures" / DIGEST[:2]).write_text("in the way")
-    with pytest.raises(BackendDown):
-        await storage.pictures.put(DIGEST, JPEG)
-    assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
+        await other.close()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from bot.conversations import Job, JobKind, NewJob
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, SlackOrigin, WorkspaceId
+from bot.storage.schema import inbox
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -22,17 +22,17 @@ MESSAGE = "1700000000.000001"
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def other(tmp_path: Path, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
+async def other(ground: Ground, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
     """Another process on the same file."""
     del storage
-    opened = await SqlStorage.open(tmp_path)
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -51,6 +51,11 @@ async def add_if_wanted(storage: SqlStorage, job: Job, file: str = "F1") -> None
             # The other tasks and the other process have their turn while the unit is open.
             await asyncio.sleep(0.002)
             await storage.catalogue.add(record(file))
+
+
+async def payloads(storage: SqlStorage) -> list[str]:
+    query = select(inbox.c.payload)
+    return list(await storage._database.read(lambda connection: connection.execute(query).scalars().all()))
 
 
 async def forget(storage: SqlStorage, file: str = "F1") -> None:
@@ -127,10 +132,10 @@ async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, oth
     deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
     assert not await storage.inbox.knows(deletion)
     await storage.inbox.put(deletion)
-    for inbox in (storage.inbox, other.inbox):
-        assert await inbox.knows(deletion)
+    for one in (storage.inbox, other.inbox):
+        assert await one.knows(deletion)
         for unknown in (replace(deletion, files=("F1", "F2")), replace(deletion, workspace=OTHER_TEAM)):
-            assert not await inbox.knows(unknown)
+            assert not await one.knows(unknown)
     [taken] = await storage.inbox.claim("one", 1, 15)
     await storage.inbox.finish(taken)
     assert await storage.inbox.knows(deletion)
@@ -138,16 +143,17 @@ async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, oth
     assert not await storage.inbox.knows(deletion)
 
 
-async def test_what_was_said_goes_with_the_last_file_of_its_message(
-    storage: SqlStorage, job: Job, tmp_path: Path
+async def test_what_was_said_goes_with_the_last_file_of_its_message(storage: SqlStorage, job: Job) -> None:
+    del job
+    await storage.inbox.withdraw(TEAM, file="F1")
+    assert await payloads(storage) == ["{}"]
+    await storage.inbox.withdraw(TEAM, file="F2")
+    assert await payloads(storage) == [""]
+
+
+async def test_what_was_said_goes_when_two_processes_withdraw_a_file_each(
+    storage: SqlStorage, other: SqlStorage, job: Job
 ) -> None:
     del job
-
-    def payloads() -> list[str]:
-        with closing(sqlite3.connect(tmp_path / "vsearch.db")) as connection:
-            return [row[0] for row in connection.execute("SELECT payload FROM inbox")]
-
-    await storage.inbox.withdraw(TEAM, file="F1")
-    assert payloads() == ["{}"]
-    await storage.inbox.withdraw(TEAM, file="F2")
-    assert payloads() == [""]
+    await asyncio.gather(storage.inbox.withdraw(TEAM, file="F1"), other.inbox.withdraw(TEAM, file="F2"))
+    assert await payloads(storage) == [""]

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -17,6 +16,7 @@ from bot.storage.sql import SqlStorage
 from handlers import uploads as module
 from handlers.uploads import Uploads
 from tests.fakes.slack import FakeSlack
+from tests.grounds import Ground
 
 DELAYS_S = (0.2, 0.4, 0.8, 1.6)
 
@@ -68,8 +68,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    storage = await SqlStorage.open(tmp_path)
+async def house(ground: Ground) -> AsyncIterator[House]:
+    storage = await ground.open()
     async with FakeSlack() as slack:
         yield House(slack, storage)
         assert slack.failures == []

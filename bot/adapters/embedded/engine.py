@@ -14,7 +14,7 @@ from cachetools import TTLCache
 from bot.adapters.base import Capabilities
 from bot.adapters.embedded.index import Floats, Found, Query
 from bot.adapters.embedded.ports import Analyser, Candidate, Features, Judge, Judgement, Knots, Probe
-from bot.adapters.embedded.residents import Residents
+from bot.adapters.embedded.residents import Finder, Residents
 from bot.adapters.embedded.store import DatabaseState, KeptFeatures, Rows, Store
 from bot.errors import ModelMismatch
 from bot.models import (
@@ -44,7 +44,10 @@ _DATABASES_REMEMBERED, _REMEMBERED_S = 1000, 1.0
 
 
 class EmbeddedSearch:
-    """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them."""
+    """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them.
+
+    Without a ``finder`` the vectors are searched in memory.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,9 @@ class EmbeddedSearch:
         analyser: Analyser,
         judge: Judge,
         *,
-        index_memory_bytes: int,
+        index_memory_bytes: int = 0,
+        finder: Finder | None = None,
+        name: str = "embedded",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -60,8 +65,8 @@ class EmbeddedSearch:
         self._judge = judge
         self._clock = clock
         self._checked_lately: TTLCache[DatabaseKey, bool] = TTLCache(_DATABASES_REMEMBERED, _REMEMBERED_S)
-        self._residents = Residents(analyser.model_id, analyser.dimensions, index_memory_bytes)
-        self._capabilities = Capabilities("embedded", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
+        self._finder = finder or Residents(analyser.model_id, analyser.dimensions, index_memory_bytes)
+        self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,7 +76,7 @@ class EmbeddedSearch:
     @property
     def index_memory(self) -> int:
         """Bytes of all indexes in memory."""
-        return self._residents.memory
+        return self._finder.memory
 
     async def create_database(self, database: DatabaseKey) -> None:
         """Make an empty database. Raises DatabaseExists."""
@@ -84,7 +89,7 @@ class EmbeddedSearch:
     async def delete_database(self, database: DatabaseKey) -> None:
         """Forget a database and all its images; can't be undone."""
         await self._store.write(lambda rows: rows.delete(rows.state(database).id))
-        self._residents.forget(database)
+        self._finder.forget(database)
         self._checked_lately.pop(database, None)
 
     async def add_image(
@@ -118,7 +123,7 @@ class EmbeddedSearch:
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
         checked_limit(limit)
-        if not self._residents.knows(database):
+        if not self._finder.knows(database):
             # Before the picture is analysed; of a database that was there before, the search itself finds out.
             state = await self._store.snapshot(lambda rows: self._checked(rows, database))
             if state.model_id is None:
@@ -177,7 +182,7 @@ class EmbeddedSearch:
         """Everything that follows the probe, in one thread and on one snapshot."""
         embeddings = np.ascontiguousarray(probe.embeddings, np.float32)
         query = Query(embeddings, probe.fingerprints, max(limit, CANDIDATES))
-        state, found = self._residents.find(rows, database, query)
+        state, found = self._finder.find(rows, database, query)
         candidates = _candidates(found, rows)
         judgements = self._judge.judge(probe, candidates, _knots(state))
         ranked = sorted(zip(candidates, judgements, strict=True), key=_rank)[:limit]

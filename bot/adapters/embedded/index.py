@@ -62,6 +62,56 @@ def _with_room(rows: int) -> int:
     return rows + rows // 16 + SMALLEST_CAPACITY
 
 
+class Fingerprints:
+    """Fingerprints of rows. Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._index = faiss.IndexBinaryFlat(8 * FINGERPRINT_BYTES)
+        self._ids: Ids = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        """Rows that have one."""
+        return len(self._ids)
+
+    def append(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Add rows of ascending ids."""
+        # Pictures without detail have none, and must not all match each other by an empty one.
+        held = [(row, text) for row, text in rows if len(text) == FINGERPRINT_BYTES]
+        if held:
+            block = np.frombuffer(b"".join(text for _, text in held), np.uint8)
+            self._index.add(block.reshape(len(held), FINGERPRINT_BYTES))
+            self._ids = np.concatenate([self._ids, [row for row, _ in held]])
+
+    def discard(self, gone: Ids) -> None:
+        """Remove rows by id."""
+        marks = np.flatnonzero(np.isin(self._ids, gone, assume_unique=True))
+        if len(marks):
+            self._index.remove_ids(faiss.IDSelectorBatch(marks))
+            self._ids = np.delete(self._ids, marks)
+
+    def clear(self) -> None:
+        """Hold nothing, and keep the memory."""
+        self._index.reset()
+        self._ids = np.empty(0, np.int64)
+
+    def within_reach(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
+        """The ``count`` nearest rows within reach: row ids, distances and rows of the query, nearest first."""
+        none = np.empty(0, np.int64)
+        if not len(self._ids) or not len(fingerprints):
+            return none, none, none
+        # faiss takes the radius as the first distance that is too far.
+        limits, distances, positions = self._index.range_search(fingerprints, FINGERPRINT_REACH + 1)
+        if not len(positions):
+            return none, none, none
+        query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
+        row_ids = self._ids[positions]
+        order = np.lexsort((query_rows, row_ids, distances))
+        # Of each row its nearest: the first in this order.
+        firsts = np.sort(np.unique(row_ids[order], return_index=True)[1])[:count]
+        chosen = order[firsts]
+        return row_ids[chosen], distances[chosen].astype(np.int64), query_rows[chosen]
+
+
 class Segment:
     """Rows in one block of memory, of a fixed capacity. Not for two threads at once."""
 
@@ -75,9 +125,8 @@ class Segment:
         # Room for all rows at once: faiss would grow by doubling, up to twice what is needed.
         self._vectors.codes.resize(capacity * 2 * dimensions)
         self._vectors.codes.resize(0)
-        self._fingerprints = faiss.IndexBinaryFlat(8 * FINGERPRINT_BYTES)
+        self._fingerprints = Fingerprints()
         self.ids: Ids = np.empty(0, np.int64)
-        self._with_fingerprint: Ids = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         """Rows held."""
@@ -90,23 +139,15 @@ class Segment:
             raise BackendDown(f"A stored embedding does not have {self.dimensions} numbers.")
         # float16, little-endian, is what faiss keeps: no float32 copy is made.
         self._vectors.add_sa_codes(codes.reshape(len(rows), -1))
-        self._add_fingerprints([row[0] for row in rows], [row[2] for row in rows])
+        self._fingerprints.append((row[0], row[2]) for row in rows)
         self.ids = np.concatenate([self.ids, np.array([row[0] for row in rows], np.int64)])
-
-    def _add_fingerprints(self, ids: Sequence[int], fingerprints: Sequence[bytes]) -> None:
-        # Pictures without detail have none, and must not all match each other by an empty one.
-        held = [(row, text) for row, text in zip(ids, fingerprints, strict=True) if len(text) == FINGERPRINT_BYTES]
-        if held:
-            block = np.frombuffer(b"".join(text for _, text in held), np.uint8)
-            self._fingerprints.add(block.reshape(len(held), FINGERPRINT_BYTES))
-            self._with_fingerprint = np.concatenate([self._with_fingerprint, [row for row, _ in held]])
 
     def take(self, other: Segment) -> None:
         """Take over all rows of a smaller segment, which is of no use then, into this empty one."""
         size = len(other) * 2 * self.dimensions
         codes = faiss.rev_swig_ptr(other._vectors.codes.data(), size).reshape(len(other), -1)
         self._vectors.add_sa_codes(codes)
-        self._fingerprints, self._with_fingerprint = other._fingerprints, other._with_fingerprint
+        self._fingerprints = other._fingerprints
         self.ids = other.ids
 
     def discard(self, gone: Ids) -> None:
@@ -116,16 +157,13 @@ class Segment:
             return
         self._vectors.remove_ids(faiss.IDSelectorBatch(rows))
         self.ids = np.delete(self.ids, rows)
-        marks = np.flatnonzero(np.isin(self._with_fingerprint, gone, assume_unique=True))
-        if len(marks):
-            self._fingerprints.remove_ids(faiss.IDSelectorBatch(marks))
-            self._with_fingerprint = np.delete(self._with_fingerprint, marks)
+        self._fingerprints.discard(gone)
 
     def clear(self) -> None:
         """Hold nothing, and keep the memory."""
         self._vectors.reset()
-        self._fingerprints.reset()
-        self.ids = self._with_fingerprint = np.empty(0, np.int64)
+        self._fingerprints.clear()
+        self.ids = np.empty(0, np.int64)
 
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Ids]:
         """Cosines and row ids, views × up to ``count``."""
@@ -133,21 +171,8 @@ class Segment:
         return cosines, self.ids[positions]
 
     def within_reach(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
-        """The ``count`` nearest rows within reach: row ids, distances and rows of the query, nearest first."""
-        none = np.empty(0, np.int64)
-        if not len(self._with_fingerprint) or not len(fingerprints):
-            return none, none, none
-        # faiss takes the radius as the first distance that is too far.
-        limits, distances, positions = self._fingerprints.range_search(fingerprints, FINGERPRINT_REACH + 1)
-        if not len(positions):
-            return none, none, none
-        query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
-        row_ids = self._with_fingerprint[positions]
-        order = np.lexsort((query_rows, row_ids, distances))
-        # Of each row its nearest: the first in this order.
-        firsts = np.sort(np.unique(row_ids[order], return_index=True)[1])[:count]
-        chosen = order[firsts]
-        return row_ids[chosen], distances[chosen].astype(np.int64), query_rows[chosen]
+        """What ``Fingerprints.within_reach`` gives."""
+        return self._fingerprints.within_reach(fingerprints, count)
 
     def cosines(self, embeddings: Floats, row_ids: Ids) -> Floats:
         """The greatest cosine over the views, a row each; the ids must be held."""

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Protocol
 
 from bot.adapters.embedded.index import Found, Helpers, Query, Segment, VectorIndex, bytes_for, find
 from bot.adapters.embedded.store import DatabaseState, Rows
@@ -37,8 +38,32 @@ class _Resident:
         return (self.revision, self.removals) == (state.revision, state.removals)
 
 
+class Finder(Protocol):
+    """Finds the rows nearest to a query. For threads; ``rows`` are those of one snapshot."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of all that is held in memory."""
+        ...
+
+    def find(self, rows: Rows, key: DatabaseKey, query: Query) -> tuple[DatabaseState, Found]:
+        """The nearest rows and the state of the database that they belong to.
+
+        Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
+        """
+        ...
+
+    def knows(self, key: DatabaseKey) -> bool:
+        """Whether the database was searched before, and was there then."""
+        ...
+
+    def forget(self, key: DatabaseKey) -> None:
+        """The database is gone."""
+        ...
+
+
 class Residents:
-    """Indexes by database, the least recently used let go first. For threads; each search runs in one of its own."""
+    """Satisfies ``Finder``: indexes by database, the least recently used let go first. Each search has its thread."""
 
     def __init__(self, model_id: str, dimensions: int, budget: int) -> None:
         self._model_id = model_id

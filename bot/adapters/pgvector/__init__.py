@@ -1,0 +1,1 @@
+"""Many machines, one database: PostgreSQL searches the vectors with pgvector."""

@@ -1,0 +1,29 @@
+"""Pictures in the database, for processes that share no folder."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "pictures",
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("jpeg", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_pictures"),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        # JPEG doesn't get smaller: trying to costs time at each add.
+        op.execute("ALTER TABLE pictures ALTER COLUMN jpeg SET STORAGE EXTERNAL")
+
+
+def downgrade() -> None:
+    # Where PostgreSQL searches, it keeps copies of the vectors: they refer to tables that go before.
+    op.execute("DROP TABLE IF EXISTS pgvector_rows")
+    op.drop_table("pictures")

@@ -1,0 +1,152 @@
+"""Makes the tables that pgvector searches, fills them, and gives each large database an index of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import BackendDown, BackendError, BackendRefused
+from bot.storage import postgres
+from bot.storage.database import Database
+from bot.storage.nearest import ADD_ROW, derived, index_name, rows_of
+from bot.storage.turns import take_turns
+
+log = logging.getLogger(__name__)
+
+LARGE = 10_000
+"""Vectors from which a database has an index. Below, comparing with each takes 20 ms at most, and is exact."""
+
+FILLED_AT_ONCE = 200
+EVERY_S = 600.0
+
+_TABLE = (
+    "CREATE EXTENSION IF NOT EXISTS vector",
+    """CREATE TABLE IF NOT EXISTS pgvector_rows (
+        vector_id bigint PRIMARY KEY REFERENCES embedded_vectors (id) ON DELETE CASCADE,
+        database_id bigint NOT NULL,
+        model_id varchar(255) NOT NULL,
+        embedding halfvec NOT NULL
+    )""",
+    # In the row itself: elsewhere it would be looked up for each comparison.
+    "ALTER TABLE pgvector_rows ALTER COLUMN embedding SET STORAGE PLAIN",
+    "CREATE INDEX IF NOT EXISTS ix_pgvector_rows_database_id_model_id ON pgvector_rows (database_id, model_id)",
+)
+_IS_THERE = text("SELECT to_regclass('pgvector_rows') IS NOT NULL")
+_MISSING = text(
+    "SELECT v.id, v.database_id, v.model_id, v.embedding FROM embedded_vectors v"
+    " LEFT JOIN pgvector_rows p ON p.vector_id = v.id WHERE p.vector_id IS NULL AND v.id > :after"
+    " ORDER BY v.id LIMIT :most"
+)
+_LARGE_ONES = text(
+    "SELECT database_id, model_id, (SELECT vector_dims(one.embedding) FROM pgvector_rows one"
+    "  WHERE (one.database_id, one.model_id) = (r.database_id, r.model_id) LIMIT 1)"
+    " FROM pgvector_rows r GROUP BY database_id, model_id HAVING count(*) >= :least"
+)
+_VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+_OURS = text("SELECT pg_try_advisory_lock(hashtext('vsearch indexes'))")
+_NOT_OURS = text("SELECT pg_advisory_unlock(hashtext('vsearch indexes'))")
+
+
+class NearestUpkeep:
+    """What is done to ``pgvector_rows`` beside the searches. Several processes may do it at once."""
+
+    def __init__(self, database: Database, large: int = LARGE) -> None:
+        self._database = database
+        self._large = large
+
+    async def open(self) -> None:
+        """Make the table if it isn't there, and fill in what another engine added. Raises BackendError."""
+        await self._database.write(_make)
+        if filled := await self.fill():
+            log.info("%d vectors were made ready for pgvector", filled)
+
+    async def fill(self) -> int:
+        """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
+        filled, after = 0, 0
+        while True:
+            some, last = await self._database.write(partial(_fill_some, after))
+            if not some:
+                return filled
+            filled, after = filled + some, last
+
+    async def run(self, every_s: float = EVERY_S) -> None:
+        """Index what has become large, now and then, until cancelled."""
+        while True:
+            try:
+                await self.index_large()
+            except BackendError:
+                log.exception("large databases could not be indexed: their searches take longer until they are")
+            await asyncio.sleep(every_s)
+
+    async def index_large(self) -> int:
+        """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile."""
+        return await asyncio.to_thread(self._index_large_now)
+
+    def _index_large_now(self) -> int:
+        try:
+            # No transaction may build an index beside others' writes.
+            with self._database.autocommitted() as connection:
+                if not connection.execute(_OURS).scalar():
+                    return 0
+                try:
+                    return _index_all(connection, self._large)
+                finally:
+                    connection.execute(_NOT_OURS)
+        except SQLAlchemyError as error:
+            raise postgres.meaning(error) from error
+
+
+def _make(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        raise BackendRefused("VSEARCH_BACKEND=pgvector needs a DATABASE_URL that begins with postgresql://.")
+    if connection.execute(_IS_THERE).scalar():
+        return
+    take_turns(connection, "pgvector")
+    try:
+        for statement in _TABLE:
+            connection.execute(text(statement))
+    except SQLAlchemyError as error:
+        meaning = postgres.meaning(error)
+        if type(meaning) is not BackendDown:
+            raise
+        raise BackendRefused(
+            f"VSEARCH_BACKEND=pgvector needs the extension “vector” 0.8 or newer: {meaning}"
+        ) from error
+
+
+def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
+    """How many rows were derived, and the last of them."""
+    rows = connection.execute(_MISSING, {"most": FILLED_AT_ONCE, "after": after}).mappings().all()
+    if not rows:
+        return 0, after
+    connection.execute(ADD_ROW, [derived(row["id"], row) for row in rows])
+    return len(rows), rows[-1]["id"]
+
+
+def _index_all(connection: Connection, least: int) -> int:
+    built = 0
+    connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '512MB'"))
+    try:
+        for database_id, model_id, dimensions in connection.execute(_LARGE_ONES, {"least": least}).all():
+            column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
+            built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
+    finally:
+        connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))
+    return built
+
+
+def _index(connection: Connection, name: str, column: str, condition: str) -> bool:
+    valid = connection.execute(_VALID, {"name": name}).scalar()
+    if valid:
+        return False
+    if valid is False:
+        # What a process left half-built when it died.
+        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+    log.info("%s is being built", name)
+    build = f"CREATE INDEX CONCURRENTLY {name} ON pgvector_rows USING hnsw ({column}) WHERE {condition}"
+    connection.execute(text(build))
+    return True

@@ -1,0 +1,241 @@
+"""What PostgreSQL finds: the same as the index in memory, exactly or through an index, and whoever added it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, text
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.pgvector.finder import PgvectorFinder
+from bot.adapters.pgvector.prints import BYTES
+from bot.config import Settings
+from bot.errors import BackendRefused, ModelMismatch, SettingsError, UnknownDatabase
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Match, Note, WorkspaceId
+from bot.storage.nearest import NearestRows, SqlNearest, index_name, text_of
+from bot.storage.nearest_upkeep import NearestUpkeep
+from bot.storage.sql import SqlStorage
+from bot.storage.vectors import SqlRows
+from tests.fakes.analyser import FakeAnalyser, FakeJudge, noisy, painted, plain
+
+PARTS, BRAND = (DatabaseKey(WorkspaceId("T1"), DatabaseName(name)) for name in ("parts", "brand"))
+LARGE = 60
+MODEL = "thumbnails: it's 1"
+"""As odd as a model's name may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    storage: SqlStorage
+    rows: SqlNearest
+    upkeep: NearestUpkeep
+    pgvector: EmbeddedSearch
+    embedded: EmbeddedSearch
+
+
+@pytest.fixture
+async def house(tmp_path: Path, postgres_address: str) -> AsyncIterator[House]:
+    storage = await SqlStorage.open(tmp_path, postgres_address)
+    rows, _ = await storage.nearest()
+    pgvector = engine(rows)
+    embedded = EmbeddedSearch(storage.vectors, FakeAnalyser(MODEL), FakeJudge(), index_memory_bytes=2**24)
+    yield House(storage, rows, NearestUpkeep(storage._database, LARGE), pgvector, embedded)
+    drop = "SELECT 'DROP INDEX ' || indexname FROM pg_indexes WHERE indexdef LIKE '%hnsw%'"
+
+    def tidy(connection: Connection) -> None:
+        for (statement,) in connection.execute(text(drop)).all():
+            connection.execute(text(statement))
+
+    await storage._database.write(tidy)
+    await storage.close()
+
+
+def engine(rows: SqlNearest, model: str = MODEL, memory: int = 2**20) -> EmbeddedSearch:
+    return EmbeddedSearch(rows, FakeAnalyser(model), FakeJudge(), finder=PgvectorFinder(model, memory), name="pgvector")
+
+
+async def fill(visual: EmbeddedSearch, key: DatabaseKey, seeds: range) -> None:
+    await visual.create_database(key)
+    for seed in seeds:
+        picture = plain(seed) if seed % 20 == 19 else painted(seed)
+        await visual.add_image(key, picture, EntityId(f"part_{seed}"), Note(), DataId(f"{key.name}-{seed}"))
+
+
+def agree(one: Sequence[Match], other: Sequence[Match]) -> bool:
+    """Whether the same was found; PostgreSQL rounds the probe too, so that scores differ a little."""
+    verdicts = [{match.data_id: match.verdict for match in matches} for matches in (one, other)]
+    scores = [[match.score for match in matches] for matches in (one, other)]
+    return verdicts[0] == verdicts[1] and scores[0] == pytest.approx(scores[1], abs=0.01)
+
+
+def is_indexed(key: DatabaseKey, rows: SqlRows) -> bool:
+    assert isinstance(rows, NearestRows)
+    return rows.is_indexed(rows.state(key).id, MODEL)
+
+
+async def row_id(house: House, key: DatabaseKey) -> int:
+    return (await house.rows.snapshot(lambda rows: rows.state(key))).id
+
+
+async def plan(house: House, key: DatabaseKey, *, by_index: bool) -> str:
+    """How PostgreSQL looks for the nearest."""
+
+    def work(rows: SqlRows) -> str:
+        assert isinstance(rows, NearestRows)
+        state = rows.state(key)
+        plans: list[str] = []
+        execute = rows._connection.execute
+
+        class Explaining:
+            def execute(self, statement: object, given: object) -> list[tuple[int, float]]:
+                explained = execute(text(f"EXPLAIN {statement}"), given)  # type: ignore[call-overload]
+                plans.extend(row[0] for row in explained)
+                return []
+
+        rows._connection = Explaining()  # type: ignore[assignment]
+        embedding = np.ones(192, np.float32)
+        rows.nearest(state.id, MODEL, embedding, 10, by_index=by_index)
+        return "\n".join(plans)
+
+    return await house.rows.snapshot(work)
+
+
+async def test_it_finds_what_the_index_in_memory_finds(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(80))
+    await fill(house.pgvector, BRAND, range(40, 120))
+    for seed in (0, 7, 19, 41, 99, 500):
+        for limit in (1, 10, 1000):
+            picture = noisy(painted(seed), seed)
+            found = await house.pgvector.search(PARTS, picture, limit)
+            assert agree(found, await house.embedded.search(PARTS, picture, limit))
+
+
+async def test_what_the_embedded_engine_added_is_found_once_it_is_filled_in(house: House) -> None:
+    await fill(house.embedded, PARTS, range(30))
+    assert await house.pgvector.search(PARTS, painted(3)) == ()
+    await house.upkeep.open()
+    assert (await house.pgvector.search(PARTS, painted(3)))[0].entity == "part_3"
+    found = await house.pgvector.search(PARTS, painted(3))
+    assert agree(found, await house.embedded.search(PARTS, painted(3)))
+    assert await house.upkeep.fill() == 0
+
+
+async def test_a_large_database_gets_indexes_that_are_used_and_a_small_one_none(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(200))
+    await fill(house.pgvector, BRAND, range(LARGE - 1))
+    assert await house.upkeep.index_large() == 1
+    assert await house.upkeep.index_large() == 0
+    for key, expected in ((PARTS, True), (BRAND, False)):
+        assert await house.rows.snapshot(partial(is_indexed, key)) is expected
+    by_index = await plan(house, PARTS, by_index=True)
+    assert index_name(await row_id(house, PARTS), MODEL) in by_index
+    assert "ix_pgvector_" not in (await plan(house, PARTS, by_index=False)).replace("ix_pgvector_rows_", "")
+
+
+async def test_through_an_index_the_same_is_found(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(200))
+    await house.upkeep.index_large()
+    # Which databases have indexes is remembered for a while.
+    searching = engine(house.rows)
+    for seed in range(0, 200, 9):
+        picture = noisy(painted(seed), seed)
+        found = await searching.search(PARTS, picture)
+        assert agree(found, await house.embedded.search(PARTS, picture))
+    assert len(await searching.search(PARTS, painted(1), 1000)) == 200
+
+
+async def test_what_is_added_and_deleted_later_is_seen_through_the_index(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(100))
+    await house.upkeep.index_large()
+    searching = engine(house.rows)
+    await searching.add_image(PARTS, painted(700), EntityId("late"), Note())
+    assert (await searching.search(PARTS, painted(700)))[0].entity == "late"
+    for seed in range(0, 100, 2):
+        await searching.delete_images(PARTS, EntityId(f"part_{seed}"))
+    found = await searching.search(PARTS, painted(3), 40)
+    assert len(found) == 40
+    assert not {match.entity for match in found} & {f"part_{seed}" for seed in range(0, 100, 2)}
+    await searching.delete_database(PARTS)
+    with pytest.raises(UnknownDatabase):
+        await searching.search(PARTS, painted(3))
+
+
+async def test_an_index_that_was_left_half_built_is_built_again(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(LARGE))
+    await house.upkeep.index_large()
+    state = await house.rows.snapshot(lambda rows: rows.state(PARTS))
+    name = index_name(state.id, MODEL)
+    half = text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(:name)")
+    await house.storage._database.write(lambda connection: connection.execute(half, {"name": name}).rowcount)
+    assert await house.upkeep.index_large() == 1
+    assert (await engine(house.rows).search(PARTS, painted(3)))[0].entity == "part_3"
+
+
+async def test_fingerprints_in_memory_follow_what_others_add_and_delete(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(40))
+    here, there = engine(house.rows), engine(house.rows)
+    assert (await here.search(PARTS, noisy(painted(3))))[0].score > 9
+    await there.add_image(PARTS, painted(500), EntityId("new"), Note())
+    assert (await here.search(PARTS, noisy(painted(500))))[0].score > 9
+    held = here.index_memory
+    for seed in range(10):
+        await there.delete_images(PARTS, EntityId(f"part_{seed}"))
+    assert (await here.search(PARTS, noisy(painted(3))))[0].score < 9
+    assert (await here.search(PARTS, noisy(painted(500))))[0].score > 9
+    assert here.index_memory < held
+
+
+async def test_fingerprints_beyond_the_memory_are_looked_at_all_the_same(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(40))
+    await fill(house.pgvector, BRAND, range(40))
+    searching = engine(house.rows, memory=50 * BYTES)
+    for key in (PARTS, BRAND, PARTS):
+        assert (await searching.search(key, noisy(painted(3))))[0].score > 9
+        assert 0 < searching.index_memory <= 50 * BYTES
+    tiny = engine(house.rows, memory=0)
+    assert (await tiny.search(PARTS, noisy(painted(3))))[0].score > 9
+    assert tiny.index_memory == 0
+
+
+async def test_two_processes_that_open_at_once(tmp_path: Path, postgres_address: str) -> None:
+    opened = [await SqlStorage.open(tmp_path, postgres_address) for _ in range(4)]
+    try:
+        await opened[0]._database.write(lambda connection: connection.execute(text("DROP TABLE pgvector_rows")))
+        await asyncio.gather(*(storage.nearest() for storage in opened))
+    finally:
+        for storage in opened:
+            await storage.close()
+
+
+async def test_vectors_of_two_models_never_mix(house: House) -> None:
+    await fill(house.pgvector, PARTS, range(5))
+    other = engine(house.rows, "another")
+    with pytest.raises(ModelMismatch):
+        await other.search(PARTS, painted(1))
+    with pytest.raises(ModelMismatch):
+        await other.add_image(PARTS, painted(9), EntityId("new"), Note())
+
+
+async def test_without_postgresql_there_is_none(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    try:
+        with pytest.raises(BackendRefused, match="DATABASE_URL"):
+            await storage.nearest()
+    finally:
+        await storage.close()
+    with pytest.raises(SettingsError, match="pgvector needs DATABASE_URL"):
+        Settings.from_mapping({"VSEARCH_BACKEND": "pgvector"})
+    url = "postgresql://me@host/vsearch"
+    assert Settings.from_mapping({"VSEARCH_BACKEND": "pgvector", "DATABASE_URL": url}).backend == "pgvector"
+
+
+def test_five_digits_keep_half_precision() -> None:
+    numbers = np.random.default_rng(0).normal(0, 0.03, 20_000).astype(np.float16)
+    read = np.array([float(number) for number in text_of(numbers.astype(np.float32))[1:-1].split(",")], np.float16)
+    assert (read == numbers).all()
