@@ -85,6 +85,12 @@ class Settings:
         parse=read.integer(60, 315_360_000),
         unit="seconds",
     )
+    role: str = _setting(
+        "VSEARCH_ROLE",
+        "What this process does: web takes Slack's deliveries, worker does the jobs of shared images, all does both",
+        default="all",
+        parse=read.one_of("all", "web", "worker"),
+    )
     data_dir: Path = _setting(
         "VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=read.path
     )
@@ -255,6 +261,16 @@ class Settings:
     def many_workspaces(self) -> bool:
         """Whether workspaces install the app through OAuth, each with a token of its own."""
         return bool(self.slack_client_id and self.slack_client_secret and self.slack_state_secret)
+
+    @property
+    def takes_deliveries(self) -> bool:
+        """Whether Slack delivers to this process."""
+        return self.role != "worker"
+
+    @property
+    def does_jobs(self) -> bool:
+        """Whether this process does what waits in the inbox, and the upkeep."""
+        return self.role != "web"
 
     @property
     def listen_on(self) -> tuple[str, int]:

@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
     CannotListen when the port is taken, and CannotStart when storage or engine can't be opened.
     """
     missing = []
-    if not settings.slack_app_token and not settings.slack_signing_secret:
+    if settings.takes_deliveries and not settings.slack_app_token and not settings.slack_signing_secret:
         missing.append(MODES)
     if not settings.slack_bot_token and not settings.many_workspaces:
         missing.append(TOKENS)
@@ -97,14 +97,15 @@ async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
     from handlers.connection import socket_mode  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
-        app_token = settings.slack_app_token
-        if app_token is None:
+        app_token = settings.slack_app_token if settings.takes_deliveries else None
+        over_http = settings.takes_deliveries and app_token is None
+        if over_http:
             stack.push_async_callback(_drained, app)
-        if app_token is None or settings.port is not None:
+        if over_http or settings.port is not None:
             web = serving(app.web, *settings.listen_on, grace_s=LAST_ANSWERS_S)
             host, port = await stack.enter_async_context(web)
             log.info("listening on http://%s:%d", host, port)
-        else:
+        elif settings.takes_deliveries:
             _warn_of_silence(settings)
         if app_token is not None:
             socket = socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url, app.metrics)

@@ -112,7 +112,10 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             inbox=services.storage.inbox,
         )
         await _warn_of_lost(services)
-        async with _working(worker), _upkeep(settings, services, tools.clients, desk.uploads):
+        async with AsyncExitStack() as jobs:
+            if settings.does_jobs:
+                await jobs.enter_async_context(_working(worker))
+                await jobs.enter_async_context(_upkeep(settings, services, tools.clients, desk.uploads))
             yield App(services, identity, tools.guard, bolt, web, metrics, worker)
 
 
@@ -221,7 +224,8 @@ def _checks(services: Services, settings: Settings) -> Mapping[str, Check]:
 
 def _over_http(settings: Settings) -> bool:
     """Whether Slack delivers by HTTP: Socket Mode has no use for that."""
-    return settings.slack_signing_secret is not None and settings.slack_app_token is None
+    delivered = settings.takes_deliveries and settings.slack_app_token is None
+    return delivered and settings.slack_signing_secret is not None
 
 
 def _installation_pages(

@@ -82,8 +82,10 @@ def data_directory(settings: Settings) -> Iterator[Finding]:
 
 def catalogue(settings: Settings) -> Iterator[Finding]:
     """Whether the SQLite file is whole and of this version. It is read, never changed."""
-    from bot.storage import migrate, sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
+    from bot.storage import postgres, sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
 
+    if postgres.is_address(settings.database_url):
+        return
     path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
     if not path.exists():
         yield Finding("Catalogue", State.OK, "none yet; the first command makes it")
@@ -105,14 +107,19 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
         yield Finding("Catalogue", State.WRONG, f"{path} is damaged: {verdict}", restore)
         return
     yield Finding("Catalogue", State.OK, f"{path} is whole")
-    revision = str(row[0]) if row else "none"
+    yield revision_finding(str(row[0]) if row else "none")
+
+
+def revision_finding(revision: str) -> Finding:
+    """Whether the tables are of this version."""
+    from bot.storage import migrate  # noqa: PLC0415 - see above
+
     if revision == migrate.HEAD:
-        yield Finding("Tables", State.OK, f"revision {revision}")
-    elif revision < migrate.HEAD:
-        yield Finding("Tables", State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
-    else:
-        found = f"revision {revision} is newer than this program's {migrate.HEAD}"
-        yield Finding("Tables", State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+        return Finding("Tables", State.OK, f"revision {revision}")
+    if revision < migrate.HEAD:
+        return Finding("Tables", State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
+    found = f"revision {revision} is newer than this program's {migrate.HEAD}"
+    return Finding("Tables", State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
 
 
 def formats(_settings: Settings) -> Iterator[Finding]:

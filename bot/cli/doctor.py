@@ -12,6 +12,7 @@ from bot.cli.hosted_check import hosted
 from bot.cli.model_check import model
 from bot.cli.options import AsJson
 from bot.cli.output import say, show_json, show_table
+from bot.cli.postgres_check import postgres
 from bot.cli.session import session_of
 from bot.cli.slack_check import slack
 
@@ -21,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     checks.python,
     checks.data_directory,
     checks.catalogue,
+    postgres,
     model,
     checks.formats,
     hosted,

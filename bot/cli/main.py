@@ -16,7 +16,15 @@ from bot.cli import api, databases, doctor, engine, images, importing, migrate, 
 from bot.cli.exits import SUMMARY, ExitCode, code_for
 from bot.cli.output import show_error
 from bot.cli.session import Session, session_of
-from bot.errors import BackendError, BackendLost, BotError, SettingsError
+from bot.errors import (
+    BackendCannotFetch,
+    BackendCredentials,
+    BackendError,
+    BackendLost,
+    BackendQuota,
+    BotError,
+    SettingsError,
+)
 from bot.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -91,14 +99,24 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
+DOCTOR = "“vsearch doctor” may tell why."
+
+_ADVICE: dict[type[BackendError], str] = {
+    BackendLost: "“vsearch reconcile --mend” fills it again.",
+    BackendCredentials: "Check SHOWAPI_APP_KEY and SHOWAPI_DS_ID.",
+    BackendQuota: "The account has no calls left.",
+    BackendCannotFetch: "Check that PUBLIC_BASE_URL leads to HOST and PORT of this machine.",
+}
+
+
 def sentence_for(error: Exception) -> str:
     """What is said of an error that ends a command."""
     if isinstance(error, SettingsError):
         return "\n".join(error.problems)
     if isinstance(error, BackendError):
         text = str(error).rstrip(".")
-        told = "reconcile --mend” fills it again" if isinstance(error, BackendLost) else "doctor” may tell why"
-        return f"{text[:1].upper()}{text[1:]}. “vsearch {told}."
+        advice = next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), DOCTOR)
+        return f"{text[:1].upper()}{text[1:]}. {advice}"
     if isinstance(error, BotError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

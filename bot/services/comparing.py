@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
@@ -168,7 +168,9 @@ class Comparer:
         """The picture that is kept of an image, or why there is none."""
         try:
             jpeg = await self._storage.pictures.get(record.digest)
-            return await asyncio.to_thread(self._decode, jpeg)
+            picture = await asyncio.to_thread(self._decode, jpeg)
+            # It is that very picture, though what is kept of it was encoded once more.
+            return replace(picture, digest=record.digest, source_digest=record.source_digest)
         except KeyError:
             return LeftOut(record.data_id, record.entity, "Its stored picture is gone.")
         except UserError:

@@ -43,6 +43,7 @@ from bot.storage.hosted_rows import (
 from bot.storage.paging import Owner, read_page
 from bot.storage.records import in_groups
 from bot.storage.schema import hosted_chores, hosted_databases, hosted_images
+from bot.storage.turns import take_turns
 
 _databases, _images, _chores = hosted_databases.c, hosted_images.c, hosted_chores.c
 
@@ -58,6 +59,7 @@ class SqlLedger:
         """Note a database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
+            take_turns(connection, "hosted databases", [f"{key.workspace} {key.name}"])
             if find_place(connection, key) is not None:
                 raise DatabaseExists(key.name)
             names = {"workspace": key.workspace, "name": str(key.name), "upstream": upstream, "prefix": prefix}
@@ -79,7 +81,8 @@ class SqlLedger:
         """Forget a database; what is to go from the service becomes chores: the ``whole`` of its, or each image."""
 
         def work(connection: Connection) -> None:
-            place, now = place_of(connection, key), self._clock()
+            # Or an add that begins meanwhile would go with it, and leave its image at the service for good.
+            place, now = place_of(connection, key, own=True), self._clock()
             if whole:
                 # They go with it.
                 connection.execute(delete(hosted_chores).where(_chores.upstream == place.upstream))
@@ -99,7 +102,7 @@ class SqlLedger:
         """
 
         def work(connection: Connection) -> bool:
-            place = place_of(connection, key)
+            place = place_of(connection, key, kept=True)
             values = columns_of(image) | beginning(self._clock())
             # Or what is left to be done of an earlier deletion would take the new one.
             chore = (_chores.upstream == place.upstream) & (_chores.entity == place.prefix + image.data_id)
@@ -124,7 +127,7 @@ class SqlLedger:
 
         def work(connection: Connection) -> DataId | None:
             now = self._clock()
-            same = is_in(place_of(connection, key)) & (_images.digest == digest)
+            same = is_in(place_of(connection, key, kept=True)) & (_images.digest == digest)
             # Where several may write at once, each takes another.
             left = select(_images.id, _images.data_id).where(same, is_left(now)).with_for_update(skip_locked=True)
             row = connection.execute(left.order_by(_images.id).limit(1)).first()
@@ -143,7 +146,7 @@ class SqlLedger:
         """
 
         def work(connection: Connection) -> None:
-            named = is_in(place_of(connection, key)) & (_images.data_id == data_id)
+            named = is_in(place_of(connection, key, kept=True)) & (_images.data_id == data_id)
             confirmed = update(hosted_images).where(named).values(state=AddState.KEPT)
             if not connection.execute(confirmed).rowcount:
                 raise BackendTimeout(f"the add of image {data_id} took so long that it was taken back")
@@ -153,7 +156,7 @@ class SqlLedger:
 
     async def _take_back(self, key: DatabaseKey, data_id: DataId) -> None:
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key):
+            if place := find_place(connection, key, kept=True):
                 the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
                 # The service has it already: nothing is on its way.
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
@@ -165,7 +168,7 @@ class SqlLedger:
         """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
 
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key):
+            if place := find_place(connection, key, kept=True):
                 the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
 
@@ -175,7 +178,7 @@ class SqlLedger:
         """At once: the service doesn't have it, for sure. As with ``doubt``, what is confirmed stays."""
 
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key):
+            if place := find_place(connection, key, kept=True):
                 the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
                 connection.execute(delete(hosted_images).where(the_add))
 
@@ -264,7 +267,7 @@ class SqlLedger:
 
         def work(connection: Connection) -> int:
             now = self._clock()
-            of_entity = is_in(place_of(connection, key)) & (_images.entity == str(entity))
+            of_entity = is_in(place_of(connection, key, kept=True)) & (_images.entity == str(entity))
             if data_id is not None:
                 of_entity &= _images.data_id == data_id
             return make_chores(connection, of_entity & (IS_KEPT | is_left(now)), now).count(AddState.KEPT)
@@ -276,7 +279,7 @@ class SqlLedger:
         lost = list(data_ids)
 
         def work(connection: Connection) -> None:
-            kept = delete(hosted_images).where(is_in(place_of(connection, key)), IS_KEPT)
+            kept = delete(hosted_images).where(is_in(place_of(connection, key, kept=True)), IS_KEPT)
             for some in in_groups(lost):
                 connection.execute(kept.where(_images.data_id.in_(some)))
 

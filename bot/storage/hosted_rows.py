@@ -38,6 +38,8 @@ IS_OPEN = _images.state.in_((AddState.ADDING, AddState.DOUBTFUL))
 _PLACE = select(_databases.id, _databases.upstream, _databases.prefix).where(
     _databases.workspace == bindparam("of"), _databases.name == bindparam("called")
 )
+_KEPT_PLACE = _PLACE.with_for_update(key_share=True, read=True)
+_OWN_PLACE = _PLACE.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,21 @@ class HostedChore:
     entity: str
 
 
-def find_place(connection: Connection, key: DatabaseKey) -> HostedPlace | None:
-    """A database, if there is one."""
-    row = connection.execute(_PLACE, {"of": key.workspace, "called": str(key.name)}).first()
+def find_place(
+    connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False
+) -> HostedPlace | None:
+    """A database, if there is one.
+
+    Until the transaction's end nobody deletes it (``kept``), or nobody who keeps it is at it as well (``own``).
+    """
+    query = _OWN_PLACE if own else _KEPT_PLACE if kept else _PLACE
+    row = connection.execute(query, {"of": key.workspace, "called": str(key.name)}).first()
     return None if row is None else HostedPlace(*row)
 
 
-def place_of(connection: Connection, key: DatabaseKey) -> HostedPlace:
-    """A database. Raises UnknownDatabase."""
-    place = find_place(connection, key)
+def place_of(connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False) -> HostedPlace:
+    """The same. Raises UnknownDatabase."""
+    place = find_place(connection, key, kept=kept, own=own)
     if place is None:
         raise UnknownDatabase(key.name)
     return place

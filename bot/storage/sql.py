@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -58,18 +60,18 @@ DEFAULTS = Choices()
 class SqlStorage:
     """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
 
-    def __init__(self, database: Database, pictures: FilePictures | SqlPictures, inbox: SqlInbox) -> None:
-        self._database = database
+    def __init__(self, ground: _Ground, pictures: FilePictures | SqlPictures) -> None:
+        database = self._database = ground.database
         self._pictures = pictures
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
-        self._inbox = inbox
+        self._inbox = ground.inbox
         self._thumbnails = SqlThumbnails(database)
         self._keyring = SqlKeyring(database)
         self._vectors = SqlVectors(database)
-        self._ledger = SqlLedger(database)
-        self._hosted_chores = SqlHostedChores(database)
-        self._relayed = SqlRelayedPictures(database)
+        self._ledger = SqlLedger(database, ground.clock)
+        self._hosted_chores = SqlHostedChores(database, ground.clock)
+        self._relayed = SqlRelayedPictures(database, ground.clock)
 
     @classmethod
     async def open(cls, data_dir: Path, database_url: str | None = None, choices: Choices = DEFAULTS) -> Self:
@@ -89,7 +91,7 @@ class SqlStorage:
         except OSError as error:
             await ground.database.close()
             raise _unusable(data_dir, error) from error
-        return cls(ground.database, pictures, ground.inbox)
+        return cls(ground, pictures)
 
     @property
     def catalogue(self) -> SqlCatalogue:
@@ -190,6 +192,7 @@ class _Ground:
     database: Database
     inbox: SqlInbox
     pictures: str
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 def _on_sqlite(data_dir: Path, database_url: str | None) -> _Ground:
@@ -224,7 +227,7 @@ def _on_postgres(database_url: str, choices: Choices) -> _Ground:
     writers = max(choices.connections // 2, 1)
     database = Database(engine, max(choices.connections - writers, 1), postgres.manners(writers))
     inbox = SqlInbox(database, NoAttendance(), clock, PostgresBell(postgres.connect_arguments(url)))
-    return _Ground(database, inbox, IN_DATABASE)
+    return _Ground(database, inbox, IN_DATABASE, clock)
 
 
 def _unusable(data_dir: Path, error: Exception) -> BackendDown:

@@ -72,17 +72,30 @@ async def real(folder: Path) -> AsyncIterator[VisualSearch]:
 
 
 @asynccontextmanager
-async def showapi(folder: Path, shared: str | None = None) -> AsyncIterator[VisualSearch]:
+async def showapi(
+    folder: Path, shared: str | None = None, storage: SqlStorage | None = None
+) -> AsyncIterator[VisualSearch]:
     """Our client of the hosted API, against our own server of it, over real HTTP."""
     async with api_house(folder / "server") as server:
         account = HostedAccount(server.url, KEY, "any", calls_per_s=1000)
-        async with hosted_house(folder / "client", account, shared=shared) as house:
+        async with hosted_house(folder / "client", account, shared=shared, storage=storage) as house:
             yield house.visual
 
 
 def shared(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
     """The same, with all databases in one of the service's."""
     return showapi(folder, shared="everybodys")
+
+
+@asynccontextmanager
+async def ledger_on_postgresql(folder: Path, database_url: str) -> AsyncIterator[VisualSearch]:
+    """The same, with a ledger that many machines share."""
+    storage = await SqlStorage.open(folder, database_url)
+    try:
+        async with showapi(folder, storage=storage) as visual:
+            yield visual
+    finally:
+        await storage.close()
 
 
 _built_in = cache(BuiltInModel)
@@ -95,7 +108,7 @@ BACK_ENDS: dict[str, Maker] = {
     "showapi": showapi,
     "showapi-shared": shared,
 }
-ON_POSTGRES = {"pgvector": pgvector}
+ON_POSTGRES = {"pgvector": pgvector, "showapi-postgresql": ledger_on_postgresql}
 
 
 @pytest.fixture(params=[*BACK_ENDS, *ON_POSTGRES])

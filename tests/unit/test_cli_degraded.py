@@ -62,7 +62,7 @@ def test_scripts_read_it_too(vsearch: Vsearch, visual: AilingSearch, pictures: P
         (BackendDown("search: no answer"), "Search: no answer. “vsearch doctor” may tell why."),
         (
             BackendQuota("search: -2 (HTTP 200, request R-1)"),
-            "Search: -2 (HTTP 200, request R-1). “vsearch doctor” may tell why.",
+            "Search: -2 (HTTP 200, request R-1). The account has no calls left.",
         ),
         (BackendLost("it has no database."), "It has no database. “vsearch reconcile --mend” fills it again."),
         (PictureRefused("It can't be read."), "It can't be read."),

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -28,6 +27,7 @@ from bot.models import (
 from bot.storage.hosted import SqlLedger
 from bot.storage.hosted_chores import SqlHostedChores
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
@@ -52,8 +52,8 @@ class Clock:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -72,9 +72,9 @@ async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
 
 
 @pytest.fixture
-async def neighbour(tmp_path: Path, clock: Clock, ledger: SqlLedger) -> AsyncIterator[SqlLedger]:
+async def neighbour(ground: Ground, clock: Clock, ledger: SqlLedger) -> AsyncIterator[SqlLedger]:
     """Another process's."""
-    opened = await SqlStorage.open(tmp_path)
+    opened = await ground.open()
     yield SqlLedger(opened._database, clock)
     await opened.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -13,6 +12,7 @@ from bot.storage.base import RelayedPictures
 from bot.storage.relayed import SqlRelayedPictures
 from bot.storage.schema import relayed_pictures
 from bot.storage.sql import SqlStorage
+from tests.grounds import Ground
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -27,8 +27,8 @@ class Clock:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    opened = await SqlStorage.open(tmp_path)
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open()
     yield opened
     await opened.close()
 
@@ -62,17 +62,17 @@ async def test_a_picture_comes_back_until_it_expires(relayed: SqlRelayedPictures
         await port.get("another")
 
 
-async def test_another_process_has_it_too(relayed: SqlRelayedPictures, tmp_path: Path, clock: Clock) -> None:
+async def test_another_process_has_it_too(relayed: SqlRelayedPictures, ground: Ground, clock: Clock) -> None:
     await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
-    other = await SqlStorage.open(tmp_path)
+    other = await ground.open()
     try:
         assert await SqlRelayedPictures(other._database, clock).get("one") == b"jpeg"
     finally:
         await other.close()
 
 
-async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, tmp_path: Path) -> None:
-    other = await SqlStorage.open(tmp_path)
+async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, ground: Ground) -> None:
+    other = await ground.open()
     try:
         async with storage.unit():
             await storage.relayed.put("one", b"jpeg", datetime.now(UTC) + FIVE_MINUTES)

@@ -1,0 +1,39 @@
+"""The program on PostgreSQL with pgvector: whole commands, and a move from SQLite's engine and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.scenario.asking import GASKET, VALVE
+from tests.scenario.program import program
+
+
+async def ran(settings: dict[str, str], *arguments: str) -> Any:
+    """What a command printed as JSON; it goes well."""
+    async with program(settings, *arguments, "--json") as command:
+        printed, errors = await command.process.communicate()
+    assert command.process.returncode == 0, errors.decode()
+    return json.loads(printed)
+
+
+async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
+    tmp_path: Path, postgres_address: str
+) -> None:
+    for name, content in (("valve.png", VALVE), ("gasket.png", GASKET)):
+        (tmp_path / name).write_bytes(content)
+    embedded = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": postgres_address}
+    pgvector = embedded | {"VSEARCH_BACKEND": "pgvector"}
+    checks = {check["check"]: check for check in (await ran(pgvector, "doctor"))["checks"]}
+    assert {checks[name]["state"] for name in ("PostgreSQL", "pgvector", "Tables")} == {"ok"}
+    await ran(embedded, "db", "create", "parts")
+    await ran(embedded, "add", str(tmp_path / "valve.png"), "--in", "parts")
+    await ran(embedded, "migrate", "--to", "pgvector")
+    await ran(pgvector, "add", str(tmp_path / "gasket.png"), "--in", "parts")
+    for name in ("valve", "gasket"):
+        found = await ran(pgvector, "search", str(tmp_path / f"{name}.png"), "--in", "parts")
+        assert (found["matches"][0]["verdict"], found["matches"][0]["score"]) == ("same image", 10)
+        assert found["matches"][0]["entity"] == name
+    assert not (tmp_path / "data" / "pictures").exists()
+    await ran(pgvector, "reconcile")
