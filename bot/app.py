@@ -18,7 +18,7 @@ from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
 from bot.services.export import ExportService
 from bot.services.forgetting import ForgetService
-from bot.services.importing import ImportService
+from bot.services.importing import AT_ONCE, CALLED_AT_ONCE, ImportService
 from bot.services.listing import ListingService
 from bot.services.lookup import LookupService
 from bot.services.search import SearchService
@@ -118,7 +118,14 @@ def _compose(
         fetcher=fetcher,
         databases=databases,
         adding=adding,
-        importing=ImportService(catalogue, adding, normaliser, max_bytes=settings.max_image_mb * MEGA),
+        importing=ImportService(
+            catalogue,
+            adding,
+            normaliser,
+            # Where each add is a call, more of them under way bring nothing but a longer wait at the end.
+            at_once=CALLED_AT_ONCE if visual.capabilities.needs_public_url else AT_ONCE,
+            max_bytes=settings.max_image_mb * MEGA,
+        ),
         listing=listing,
         deleting=deleting,
         exporting=ExportService(storage, listing),

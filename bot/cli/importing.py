@@ -12,7 +12,7 @@ from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import counted, remark, say, show_json
 from bot.cli.progress import ProgressLine, stop_on_interrupt
 from bot.cli.session import Desk, Shelf, session_of
-from bot.errors import InvalidInput, UnknownDatabase
+from bot.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName
 from bot.services.export import ExportReport, ExportService
 from bot.services.importing import ImportReport
@@ -21,6 +21,7 @@ from bot.services.sources import sources_of
 app = typer.Typer()
 
 _SHOWN_REFUSALS = 20
+AGAIN = "Run the same command again to go on."
 
 
 @app.command("import", rich_help_panel="Whole folders")
@@ -36,10 +37,20 @@ def import_pictures(
 
     async def work(desk: Desk) -> tuple[DatabaseKey, ImportReport]:
         key = await _database(desk, database, create=create)
-        with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
-            return key, await desk.services.importing.run(
-                key, sources, on_progress=lambda report: line.update(report.done, report.total), stop=stop
-            )
+        so_far = ImportReport()
+
+        def seen(report: ImportReport) -> None:
+            nonlocal so_far
+            so_far = report
+            line.update(report.done, report.total)
+
+        try:
+            with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
+                return key, await desk.services.importing.run(key, sources, on_progress=seen, stop=stop)
+        except BackendError:
+            # What is wrong is said by whoever ends the program.
+            remark(f"Added {counted(so_far.added, 'image')} so far. {AGAIN}", "yellow")
+            raise
 
     key, report = session_of(ctx).run(work)
     if as_json:
@@ -70,7 +81,7 @@ def _tell(key: DatabaseKey, report: ImportReport) -> None:
     refused = f", {len(report.refused):,} refused" if report.refused else ""
     say(f"Added {counted(report.added, 'image')} to “{key.name}”{there}{refused}.")
     if report.interrupted:
-        remark("Stopped before the end; nothing is lost. Run the same command again to go on.", "yellow")
+        remark(f"Stopped before the end; nothing is lost. {AGAIN}", "yellow")
 
 
 def _document(key: DatabaseKey, report: ImportReport) -> dict[str, object]:

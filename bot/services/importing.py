@@ -61,6 +61,11 @@ def _ignore(_report: ImportReport) -> None:
     """For callers that do not watch."""
 
 
+AT_ONCE = 32
+CALLED_AT_ONCE = 4
+"""For a back end that is called for each picture."""
+
+
 class ImportService:
     """One use case: bring a folder's or a table's pictures in.
 
@@ -74,7 +79,7 @@ class ImportService:
         adding: AddService,
         reader: PictureReader,
         *,
-        at_once: int = 32,
+        at_once: int = AT_ONCE,
         max_bytes: int = 25_000_000,
     ) -> None:
         self._catalogue = catalogue
