@@ -22,6 +22,8 @@ NAMES = (
     "answering",
     "acknowledging",
     "killing",
+    "workers",
+    "nearest",
 )
 
 

@@ -1,0 +1,29 @@
+"""One worker of ``bench workers``: says that it is ready, waits for a line, and imports a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.synthetic import KEY
+from bot.app import build_services
+from bot.config import Settings
+from bot.services.sources import sources_of
+
+
+async def _work(folder: Path, url: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as data:
+        settings = Settings(data_dir=Path(data), database_url=url, backend="pgvector", threads=1)
+        async with build_services(settings) as services:
+            print("ready", flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+            started = time.perf_counter()
+            report = await services.importing.run(KEY, sources_of(folder))
+            print(report.added, time.perf_counter() - started, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,135 @@
+"""The nearest images by pgvector, against the bare SQL through psycopg: 50,000 of a million, in 200 databases.
+
+    python -m bench nearest
+
+Loading a million vectors of 1,280 dimensions takes minutes and 3 GB of disk; VSEARCH_BENCH_ROWS makes it fewer.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+
+from bench.report import Bar, Row
+from bench.timing import in_turns, medians
+from bot.storage.nearest import EF_SEARCH, NearestRows, SqlNearest, rows_of, text_of
+from bot.storage.nearest_upkeep import NearestUpkeep
+from bot.storage.sql import SqlStorage
+from tests.postgres import running
+
+ROWS, DATABASES, LARGE = 1_000_000, 200, 50_000
+DIMENSIONS, MODEL = 1280, "synthetic"
+WANTED, COMPARED, PROBES, ROUNDS = 32, 10, 40, 60
+CLUSTERS, SPREAD = 3000, 0.9
+"""Pictures of a kind lie together; without that, all neighbours would be as far, and no index would find them."""
+
+AT_ONCE = 5000
+SERVER = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=2GB", "max_wal_size=8GB")
+
+Floats = npt.NDArray[np.float32]
+_COPY = "COPY pgvector_rows (vector_id, database_id, model_id, embedding) FROM STDIN (FORMAT binary)"
+_HEADER, _END = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0), struct.pack("!h", -1)
+
+
+async def run() -> list[Row]:
+    """In a server of its own."""
+    count = int(os.environ.get("VSEARCH_BENCH_ROWS", ROWS))
+    with running(SERVER) as cluster, tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
+        url = cluster.address(cluster.database())
+        storage = await SqlStorage.open(Path(folder), url)
+        try:
+            rows, _ = await storage.nearest()
+            started = time.monotonic()
+            with psycopg.connect(url, autocommit=True) as connection:
+                _load(connection, count)
+            print(f"nearest: {count:,} vectors loaded in {time.monotonic() - started:.0f} s", flush=True)
+            started = time.monotonic()
+            built = await NearestUpkeep(storage._database).index_large()  # noqa: SLF001 - there is no other way in
+            print(f"nearest: {built} index built in {time.monotonic() - started:.0f} s", flush=True)
+            return await _measured(rows, url, count)
+        finally:
+            await storage.close()
+
+
+async def _measured(rows: SqlNearest, url: str, count: int) -> list[Row]:
+    probes = list(_vectors(np.random.default_rng(7), PROBES))
+    turn = 0
+
+    async def nearest(probe: Floats, *, by_index: bool) -> list[int]:
+        def work(inside: NearestRows) -> list[int]:
+            if by_index:
+                inside.search_by_index(WANTED)
+            found = inside.nearest(1, MODEL, probe, WANTED, by_index=by_index)
+            return sorted(found, key=lambda row_id: -found[row_id])
+
+        return await rows.snapshot(work)  # type: ignore[arg-type]  # these rows can do more than the port says
+
+    async def ours() -> None:
+        nonlocal turn
+        turn += 1
+        await nearest(probes[turn % PROBES], by_index=True)
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"SET hnsw.ef_search = {EF_SEARCH}")
+        connection.execute("SET hnsw.iterative_scan = relaxed_order")
+        place = f"embedding::halfvec({DIMENSIONS}) <#> %s::halfvec({DIMENSIONS})"
+        query = f"SELECT vector_id FROM pgvector_rows WHERE {rows_of(1, MODEL)} ORDER BY {place} LIMIT {WANTED}"
+
+        def bare() -> None:
+            connection.execute(query.encode(), [text_of(probes[turn % PROBES])]).fetchall()
+
+        times = medians(await in_turns({"ours": ours, "bare": bare}, ROUNDS))
+    found = [await nearest(probe, by_index=True) for probe in probes]
+    exact = [await nearest(probe, by_index=False) for probe in probes]
+    recall = _recall(found, exact)
+    note = f"{count:,} images, {DATABASES} databases"
+    name = f"nearest {WANTED} of {LARGE:,} by index"
+    return [
+        Row(name, times["ours"], "ms", times["bare"], "bare SQL", 1.3, Bar.AT_MOST, note),
+        Row(f"{name}: recall@{COMPARED}", recall, "", limit=0.98, side=Bar.AT_LEAST, note="against exact search"),
+    ]
+
+
+def _recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> float:
+    shares = (len({*some[:COMPARED]} & {*all_of[:COMPARED]}) for some, all_of in zip(found, exact, strict=True))
+    return sum(shares) / (COMPARED * len(exact))
+
+
+def _vectors(chance: np.random.Generator, count: int) -> Floats:
+    centres = np.random.default_rng(1).standard_normal((CLUSTERS, DIMENSIONS), np.float32)
+    vectors = centres[chance.integers(0, CLUSTERS, count)]
+    vectors += SPREAD * chance.standard_normal((count, DIMENSIONS), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def _load(connection: psycopg.Connection, count: int) -> None:
+    """The large database's rows lie scattered among the others', as they do where all are added to."""
+    # What the vectors were derived from is not asked for.
+    connection.execute("ALTER TABLE pgvector_rows DROP CONSTRAINT pgvector_rows_vector_id_fkey")
+    chance = np.random.default_rng(3)
+    others = chance.integers(2, DATABASES + 1, max(count - LARGE, 0))
+    owners = np.concatenate([np.ones(min(LARGE, count), np.int64), others])
+    chance.shuffle(owners)
+    for start in range(0, count, AT_ONCE):
+        some = owners[start : start + AT_ONCE]
+        with connection.cursor().copy(_COPY) as copy:
+            copy.write(_HEADER + b"".join(_binary(start, some, _vectors(chance, len(some)))) + _END)
+    connection.execute("VACUUM ANALYZE pgvector_rows")
+
+
+def _binary(start: int, owners: npt.NDArray[np.int64], vectors: Floats) -> Iterator[bytes]:
+    """Rows as COPY takes them: a count of fields, then each with its length; halves of pgvector are big-endian."""
+    model = struct.pack("!i", len(MODEL)) + MODEL.encode()
+    for place, (owner, half) in enumerate(zip(owners.tolist(), vectors.astype(">f2"), strict=True)):
+        embedding = struct.pack("!HH", DIMENSIONS, 0) + half.tobytes()
+        yield struct.pack("!hiqiq", 4, 8, start + place + 1, 8, owner)
+        yield model + struct.pack("!i", len(embedding)) + embedding
