@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MEGA = 1_000_000
 
+_ON_THE_SAME_ROWS = frozenset({"embedded", "pgvector"})
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -38,6 +40,11 @@ def open_back_end(name: str, parts: Parts) -> AbstractAsyncContextManager[Visual
     """A back end, by its name in VSEARCH_BACKEND. Raises SettingsError, and BackendError when it is entered."""
     parts.settings.check_back_end(name)
     return _OPENERS[name](parts)
+
+
+def have_images_in_common(one: str, other: str) -> bool:
+    """Whether two back ends search the same rows: what is deleted from one goes from the other."""
+    return one == other or {one, other} == _ON_THE_SAME_ROWS
 
 
 @asynccontextmanager

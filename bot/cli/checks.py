@@ -107,13 +107,15 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
         yield Finding("Catalogue", State.WRONG, f"{path} is damaged: {verdict}", restore)
         return
     yield Finding("Catalogue", State.OK, f"{path} is whole")
-    yield revision_finding(str(row[0]) if row else "none")
+    yield revision_finding(str(row[0]) if row else None)
 
 
-def revision_finding(revision: str) -> Finding:
+def revision_finding(revision: str | None) -> Finding:
     """Whether the tables are of this version."""
     from bot.storage import migrate  # noqa: PLC0415 - see above
 
+    if revision is None:
+        return Finding("Tables", State.NOTE, "none yet; the next command makes them")
     if revision == migrate.HEAD:
         return Finding("Tables", State.OK, f"revision {revision}")
     if revision < migrate.HEAD:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.embedded.ports import Knots
     from bot.adapters.embedded.reindex import Reindexed
+    from bot.storage.vectors import SqlVectors
 
 app = typer.Typer()
 
@@ -88,7 +89,7 @@ async def _reindexed(shelf: Shelf, key: DatabaseKey, settings: Settings) -> Rein
         line.update(done, total)
 
     try:
-        store = shelf.storage.vectors
+        store = await _store(shelf, settings)
         total = (await shelf.find(key.name)).images - await store.read(
             lambda rows: rows.count_vectors(rows.state(key).id, analyser.model_id)
         )
@@ -105,6 +106,14 @@ async def _reindexed(shelf: Shelf, key: DatabaseKey, settings: Settings) -> Rein
             return None
     finally:
         await analyser.close()
+
+
+async def _store(shelf: Shelf, settings: Settings) -> SqlVectors:
+    if settings.backend != "pgvector":
+        return shelf.storage.vectors
+    # What PostgreSQL searches is made along with each vector.
+    rows, _ = await shelf.storage.nearest()
+    return rows
 
 
 @app.command(rich_help_panel="Upkeep")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot.back_ends import open_beside
+from bot.back_ends import have_images_in_common, open_beside
 from bot.cli.exits import Unconfirmed
 from bot.cli.options import AsJson, Yes, ask
 from bot.cli.output import counted, remark, say, show_json
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer()
+
+COPIES = "pgvector"
+"""Searches copies of the vectors that the embedded engine has."""
 
 
 def _back_end(name: str) -> str:
@@ -67,8 +70,12 @@ def _tell(outcome: Outcome, before: str, to: str) -> None:
     if outcome.complete:
         say(
             f"The {to} back end has it all. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch reconcile "
-            f"--mend” for what came meanwhile. When all is well, “vsearch retire {before}” deletes what the other has."
+            f"--mend” for what came meanwhile."
         )
+        if have_images_in_common(before, to) and to == COPIES:
+            say(f"The two have their images in common; there is nothing to retire, and you can go back to {before}.")
+        else:
+            say(f"When all is well, “vsearch retire {before}” deletes what the other has.")
 
 
 @app.command(rich_help_panel="Upkeep")
@@ -81,6 +88,10 @@ def retire(
     """Delete everything from a search back end that isn't used any more. The stored pictures stay."""
     session = session_of(ctx)
     _check_not_in_use(session, name, "only one that isn't used can be retired")
+    used = session.settings().backend
+    if have_images_in_common(used, name):
+        _retire_copies(session, name, used, yes=yes, as_json=as_json)
+        return
 
     async def look(service: ReconcileService) -> tuple[Holding, ...]:
         return await service.holdings()
@@ -92,14 +103,35 @@ def retire(
         holdings = _beside(session, name, look)
         images = sum(holding.images for holding in holdings)
         amount = f"{counted(len(holdings), 'database')} with {counted(images, 'image')}"
-        question = f"This deletes {amount} from the {name} back end. Go on? [y/N]"
-        if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
-            raise Unconfirmed("Nothing was deleted.")
+        _confirm(f"This deletes {amount} from the {name} back end.", as_json=as_json)
     databases = _beside(session, name, work)
     if as_json:
         show_json({"back_end": name, "deleted": databases})
     else:
         say(f"Deleted {counted(databases, 'database')} from the {name} back end.")
+
+
+def _retire_copies(session: Session, name: str, used: str, *, yes: bool, as_json: bool) -> None:
+    """Of two back ends on the same rows, one has copies that can go; the rows themselves are the other's as well."""
+    if name != COPIES:
+        raise InvalidInput(f"The {used} back end, which is in use, searches the images of {name}; they have to stay.")
+    kept = f"the {used} back end keeps all images"
+    if not yes:
+        _confirm(f"This deletes the copies of vectors that {name} searches; {kept}.", as_json=as_json)
+
+    async def drop(storage: SqlStorage) -> None:
+        await storage.drop_nearest()
+
+    session.browse_all(drop)
+    if as_json:
+        show_json({"back_end": name, "deleted": 0})
+    else:
+        say(f"Deleted the copies of vectors that {name} searches; {kept}.")
+
+
+def _confirm(what: str, *, as_json: bool) -> None:
+    if ask(f"{what} Go on? [y/N]", as_json=as_json).lower() not in {"y", "yes"}:
+        raise Unconfirmed("Nothing was deleted.")
 
 
 def _check_not_in_use(session: Session, name: str, advice: str) -> None:

@@ -64,6 +64,10 @@ class NearestUpkeep:
         if filled := await self.fill():
             log.info("%d vectors were made ready for pgvector", filled)
 
+    async def drop(self) -> None:
+        """Delete the table: it is derived, and is made again when it is needed."""
+        await self._database.write(_drop)
+
     async def fill(self) -> int:
         """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
         filled, after = 0, 0
@@ -116,6 +120,11 @@ def _make(connection: Connection) -> None:
         raise BackendRefused(
             f"VSEARCH_BACKEND=pgvector needs the extension “vector” 0.8 or newer: {meaning}"
         ) from error
+
+
+def _drop(connection: Connection) -> None:
+    take_turns(connection, "pgvector")
+    connection.execute(text("DROP TABLE IF EXISTS pgvector_rows"))
 
 
 def _fill_some(after: int, connection: Connection) -> tuple[int, int]:

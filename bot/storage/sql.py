@@ -157,6 +157,12 @@ class SqlStorage:
         await upkeep.open()
         return SqlNearest(self._database), upkeep
 
+    async def drop_nearest(self) -> None:
+        """Delete the rows that pgvector searches; those that they were made of stay."""
+        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+
+        await NearestUpkeep(self._database).drop()
+
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""
         from bot.storage.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack

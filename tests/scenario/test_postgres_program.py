@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bot.cli.exits import ExitCode
 from tests.scenario.asking import GASKET, VALVE
 from tests.scenario.program import program
 
@@ -16,6 +17,14 @@ async def ran(settings: dict[str, str], *arguments: str) -> Any:
         printed, errors = await command.process.communicate()
     assert command.process.returncode == 0, errors.decode()
     return json.loads(printed)
+
+
+async def refused(settings: dict[str, str], *arguments: str) -> str:
+    """Why a command does nothing."""
+    async with program(settings, *arguments) as command:
+        _, errors = await command.process.communicate()
+    assert command.process.returncode == ExitCode.USAGE
+    return " ".join(errors.decode().split())
 
 
 async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
@@ -36,4 +45,14 @@ async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
         assert (found["matches"][0]["verdict"], found["matches"][0]["score"]) == ("same image", 10)
         assert found["matches"][0]["entity"] == name
     assert not (tmp_path / "data" / "pictures").exists()
+    assert (await ran(pgvector, "reindex", "--in", "parts"))["done"] == 0
     await ran(pgvector, "reconcile")
+    # Both engines search the same images: none may take them from the other.
+    assert "have to stay" in await refused(pgvector, "retire", "embedded", "--yes")
+    back = await ran(pgvector, "migrate", "--to", "embedded")
+    assert [(one["database"], one["in_back_end"], one["added"]) for one in back["databases"]] == [("parts", 2, 0)]
+    await ran(embedded, "retire", "pgvector", "--yes")
+    await ran(embedded, "reconcile")
+    for settings in (embedded, pgvector):
+        found = await ran(settings, "search", str(tmp_path / "gasket.png"), "--in", "parts")
+        assert (found["matches"][0]["entity"], found["matches"][0]["verdict"]) == ("gasket", "same image")
