@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot import config_checks as checks
 from bot import config_parsers as read
 from bot.errors import SettingsError
 
@@ -15,7 +16,6 @@ SLACK_API_URL = "https://slack.com/api/"
 SHOWAPI_BASE_URL = "https://route.showapi.com"
 BACK_ENDS = ("embedded", "pgvector", "showapi")
 DEFAULT_PORT = 3000
-SHORTEST_STATE_SECRET = 16
 
 
 def _setting(
@@ -250,9 +250,9 @@ class Settings:
                 # The value itself is not shown: it may be a secret put in the wrong place.
                 problems.append(f"{item.metadata['name']} must be {parse.__doc__}.")
         settings = cls(**values)
-        problems.extend(settings._swapped_tokens())
-        problems.extend(settings._half_installations())
-        problems.extend(settings._lacking_for(settings.backend))
+        problems.extend(checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL))
+        problems.extend(checks.half_installations(settings))
+        problems.extend(checks.lacking_for(settings, settings.backend))
         if problems:
             raise SettingsError(tuple(problems))
         return settings
@@ -288,46 +288,5 @@ class Settings:
 
     def check_back_end(self, name: str) -> None:
         """Whether that back end could be used, though it need not be the one in use. Raises SettingsError."""
-        if problems := tuple(self._lacking_for(name)):
+        if problems := tuple(checks.lacking_for(self, name)):
             raise SettingsError(problems)
-
-    def _swapped_tokens(self) -> Iterator[str]:
-        """Slack's tokens tell what they are for; a stand-in's may look any way."""
-        if self.slack_api_url != SLACK_API_URL:
-            return
-        for name, token, prefix in (
-            ("SLACK_BOT_TOKEN", self.slack_bot_token, "xoxb-"),
-            ("SLACK_APP_TOKEN", self.slack_app_token, "xapp-"),
-        ):
-            if token and not token.startswith(prefix):
-                # Quoted, or the log's and the errors' redaction takes the prefix for a token.
-                yield f"{name} must be a token that begins with “{prefix}”."
-
-    def _lacking_for(self, backend: str) -> Iterator[str]:
-        """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us."""
-        if backend == "pgvector" and not (self.database_url or "").startswith("postgresql://"):
-            yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
-        if backend != "showapi":
-            return
-        for name, value in (("SHOWAPI_APP_KEY", self.showapi_app_key), ("SHOWAPI_DS_ID", self.showapi_ds_id)):
-            if not value:
-                yield f"VSEARCH_BACKEND=showapi needs {name}; the service's console has it."
-        if self.public_base_url is None:
-            yield (
-                "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the address at which the outside reaches this bot:"
-                " the service fetches each picture from there."
-            )
-
-    def _half_installations(self) -> Iterator[str]:
-        """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""
-        parts = {
-            "SLACK_CLIENT_ID": self.slack_client_id,
-            "SLACK_CLIENT_SECRET": self.slack_client_secret,
-            "SLACK_STATE_SECRET": self.slack_state_secret,
-        }
-        given = [name for name, value in parts.items() if value]
-        missing = [name for name in parts if given and name not in given]
-        if missing and not self.slack_bot_token:
-            yield f"With {' and '.join(given)}, {' and '.join(missing)} must be set too."
-        if self.many_workspaces and self.slack_state_secret and len(self.slack_state_secret) < SHORTEST_STATE_SECRET:
-            yield f"SLACK_STATE_SECRET must have at least {SHORTEST_STATE_SECRET} characters."

@@ -1,0 +1,59 @@
+"""What settings must be together. Each check yields a sentence for every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.config import Settings
+
+SHORTEST_STATE_SECRET = 16
+
+
+def swapped_tokens(settings: Settings, *, stand_in: bool) -> Iterator[str]:
+    """Slack's tokens tell what they are for; a stand-in's may look any way."""
+    if stand_in:
+        return
+    for name, token, prefix in (
+        ("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-"),
+        ("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-"),
+    ):
+        if token and not token.startswith(prefix):
+            # Quoted, or the log's and the errors' redaction takes the prefix for a token.
+            yield f"{name} must be a token that begins with “{prefix}”."
+
+
+def lacking_for(settings: Settings, backend: str) -> Iterator[str]:
+    """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us."""
+    if backend == "pgvector" and not (settings.database_url or "").startswith("postgresql://"):
+        yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
+    if backend != "showapi":
+        return
+    for name, value in (("SHOWAPI_APP_KEY", settings.showapi_app_key), ("SHOWAPI_DS_ID", settings.showapi_ds_id)):
+        if not value:
+            yield f"VSEARCH_BACKEND=showapi needs {name}; the service's console has it."
+    if settings.public_base_url is None:
+        yield (
+            "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the address at which the outside reaches this bot:"
+            " the service fetches each picture from there."
+        )
+
+
+def half_installations(settings: Settings) -> Iterator[str]:
+    """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""
+    parts = {
+        "SLACK_CLIENT_ID": settings.slack_client_id,
+        "SLACK_CLIENT_SECRET": settings.slack_client_secret,
+        "SLACK_STATE_SECRET": settings.slack_state_secret,
+    }
+    given = [name for name, value in parts.items() if value]
+    missing = [name for name in parts if given and name not in given]
+    if missing and not settings.slack_bot_token:
+        yield f"With {' and '.join(given)}, {' and '.join(missing)} must be set too."
+    if (
+        settings.many_workspaces
+        and settings.slack_state_secret
+        and len(settings.slack_state_secret) < SHORTEST_STATE_SECRET
+    ):
+        yield f"SLACK_STATE_SECRET must have at least {SHORTEST_STATE_SECRET} characters."
