@@ -74,10 +74,10 @@ class MediaLinks:
         """Where the links lead on this host, up to the token."""
         return httpx.URL(self._base_url).path.rstrip("/") + PATH
 
-    def url(self, workspace: WorkspaceId, digest: str, *, ttl_s: int | None = None) -> str:
+    def url(self, workspace: WorkspaceId, digest: str) -> str:
         """A link to the stored picture of that digest (64 hex digits)."""
         content = bytes.fromhex(digest) + workspace.encode()
-        return self._url(_STORED, self._ttl_s if ttl_s is None else ttl_s, content)
+        return self._url(_STORED, self._ttl_s, content)
 
     def relay_url(self, relay_id: str) -> str:
         """A link to a relayed picture (32 hex digits), good for RELAY_TTL_S."""

@@ -154,7 +154,8 @@ class HostedSearch:
             return await self._copies(database, evidence, limit, error)
         # The service may not show yet what it was given a moment ago; copies of it are known all the same.
         young = await self._ledger.fingerprints(database, SHOWS_WITHIN)
-        best = {name: copy.score for name, copy in evidence.copies(young).items()} | dict(found.best)
+        copies = await asyncio.to_thread(evidence.copies, young)
+        best = {name: copy.score for name, copy in copies.items()} | dict(found.best)
         matches = _ranked(best, await self._ledger.images(database, best), evidence)[:limit]
         caveats = []
         if found.is_full and len(matches) < min(limit, size):
