@@ -162,11 +162,16 @@ async def media_links(settings: Settings, storage: SqlStorage) -> MediaLinks | N
 
 
 def load_model(settings: Settings) -> EmbeddingModel:
-    """The built-in model, or the operator's. Raises SettingsError."""
-    from bot.adapters.embedded.embedding import BuiltInModel, CustomModel, CustomModelOptions  # noqa: PLC0415
+    """The built-in model, or the operator's, whose name is known once it is loaded. Raises SettingsError."""
+    from bot.adapters.embedded.embedding import (  # noqa: PLC0415
+        BuiltInModel,
+        CustomModel,
+        CustomModelOptions,
+        LateModel,
+    )
 
     if settings.model_path is None:
-        return BuiltInModel()
+        return BuiltInModel() if settings.does_jobs else LateModel()
     return CustomModel(
         CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
     )

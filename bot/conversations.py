@@ -58,6 +58,8 @@ class JobKind(StrEnum):
     """A file or a message was deleted in Slack."""
     UNINSTALL = "uninstall"
     """The app was removed from a workspace."""
+    REQUEST = "request"
+    """Somebody asked by a mention, or by a command or a form in a process that does no jobs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from handlers.assembly import Acquaintance, Finder, Tools, Uploads
 from handlers.clients import Clients, OneWorkspace, Several, web_client
 from handlers.connection import Identity, bolt_app, check_slack, identify
 from handlers.desk import Desk
+from handlers.errands import DoneHere, LeftToWorkers
 from handlers.guard import Guard
 from handlers.installed import InstalledWorkspaces
 from handlers.installing import OAuth, oauth_flow
@@ -97,7 +98,9 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
         runner = assembly.job_runner(desk, tools, services.forgetting, _delete_tokens(store))
         worker = Worker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
-        assembly.attach(bolt, desk, tools, worker.wake, identity.bot_user if identity else "")
+        errands = DoneHere() if settings.does_jobs else LeftToWorkers(services.storage.inbox)
+        listeners = assembly.listeners(desk, tools, errands)
+        assembly.attach(bolt, listeners, tools, worker.wake, identity.bot_user if identity else "")
         if identity is not None:
             await services.storage.catalogue.adopt(identity.workspace, identity.enterprise or "")
         web = web_app(

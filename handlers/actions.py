@@ -19,6 +19,7 @@ from handlers import delivery
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.desk import Desk
+from handlers.errands import Errands
 from handlers.forms import Forms
 from handlers.guard import errors_told, with_progress
 from handlers.home import HomeListener
@@ -26,16 +27,22 @@ from handlers.interactions import ActionRequest, parse_action
 
 NOT_YOURS = "These buttons are for the people of the workspace that I serve."
 
+LOOKING = frozenset({ActionId.MORE, ActionId.SHARE})
+"""What needs a look at a picture again, if nobody has looked lately."""
+
 Press = Callable[[ActionRequest, Asker], Awaitable[None]]
 
 
 class ActionListener:
     """What a button starts."""
 
-    def __init__(self, desk: Desk, answers: Answers, forms: Forms, home: HomeListener, metrics: Metrics) -> None:
+    def __init__(
+        self, desk: Desk, answers: Answers, forms: Forms, home: HomeListener, *, errands: Errands, metrics: Metrics
+    ) -> None:
         self._desk = desk
         self._answers = answers
         self._forms = forms
+        self._errands = errands
         self._home = home
         self._metrics = metrics
         self._presses: Mapping[str, Press] = {
@@ -68,6 +75,8 @@ class ActionListener:
             press = self._presses.get(request.action_id)
             if press is None:
                 raise InvalidInput(STALE)
+            if request.action_id in LOOKING and await self._errands.pass_on(body):
+                return
             await press(request, asker)
 
     async def _more(self, request: ActionRequest, asker: Asker) -> None:

@@ -19,6 +19,8 @@ from handlers.clients import Clients
 from handlers.commands import CommandListener
 from handlers.conversations import Acquaintance
 from handlers.desk import Desk
+from handlers.errand_runner import ErrandRunner, Listeners
+from handlers.errands import DoneHere, Errands
 from handlers.finding import Finder
 from handlers.forms import Forms
 from handlers.guard import Guard
@@ -49,21 +51,24 @@ class Tools:
     guard: Guard
 
 
-def attach(app: AsyncApp, desk: Desk, tools: Tools, wake: Callable[[], None], bot_user: str) -> None:
+def attach(app: AsyncApp, listeners: Listeners, tools: Tools, wake: Callable[[], None], bot_user: str) -> None:
     """Attach every listener; ``wake`` is called when the inbox has something new."""
+    intake = Intake(tools.storage.inbox, tools.storage.catalogue, wake, bot_user)
+    register(app, tools.guard, intake, listeners)
+
+
+def listeners(desk: Desk, tools: Tools, errands: Errands) -> Listeners:
+    """All of them; ``errands``: who looks at pictures for them."""
     answers = Answers(desk)
     forms = Forms(desk, answers)
     home = HomeListener(desk, answers, tools.guard)
-    commands = CommandListener(desk, answers, forms, tools.metrics)
-    register(
-        app,
-        tools.guard,
-        intake=Intake(tools.storage.inbox, tools.storage.catalogue, wake, bot_user),
+    commands = CommandListener(desk, answers, forms, errands, tools.metrics)
+    return Listeners(
         commands=commands,
-        mentions=MentionListener(commands, desk.acquaintance, tools.guard),
-        actions=ActionListener(desk, answers, forms, home, tools.metrics),
-        views=ViewListener(desk, answers, home, tools.metrics),
-        shortcuts=ShortcutListener(answers, forms, tools.metrics),
+        mentions=MentionListener(commands, desk.acquaintance),
+        actions=ActionListener(desk, answers, forms, home, errands=errands, metrics=tools.metrics),
+        views=ViewListener(desk, answers, home, errands, tools.metrics),
+        shortcuts=ShortcutListener(answers, forms, errands, tools.metrics),
         home=home,
     )
 
@@ -85,6 +90,7 @@ def job_runner(desk: Desk, tools: Tools, forgetting: ForgetService, delete_token
     )
     return JobRunner(
         shares=shares,
+        errands=ErrandRunner(listeners(desk, tools, DoneHere()), tools.clients),
         forgetting=forgetting,
         catalogue=storage.catalogue,
         clients=tools.clients,
@@ -98,4 +104,4 @@ def presenter(tools: Tools, uploads: Uploads, acquaintance: Acquaintance, link_o
     return Presenter(PrivacyService(), acquaintance, tools.storage.catalogue, uploads, link_of)
 
 
-__all__ = ["Acquaintance", "Finder", "Tools", "Uploads", "attach", "job_runner", "presenter"]
+__all__ = ["Acquaintance", "Finder", "Tools", "Uploads", "attach", "job_runner", "listeners", "presenter"]

@@ -30,6 +30,7 @@ from handlers import grammar
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.desk import Desk
+from handlers.errands import Errands
 from handlers.forms import Forms, NoForms
 from handlers.guard import errors_told, with_progress
 from handlers.payloads import CommandRequest, parse_command
@@ -40,10 +41,11 @@ NOT_HERE = "Direct messages with me are always looked up: set this in a channel 
 class CommandListener:
     """What a slash command starts."""
 
-    def __init__(self, desk: Desk, answers: Answers, forms: Forms, metrics: Metrics) -> None:
+    def __init__(self, desk: Desk, answers: Answers, forms: Forms, errands: Errands, metrics: Metrics) -> None:
         self._desk = desk
         self._answers = answers
         self._forms = forms
+        self._errands = errands
         self._metrics = metrics
 
     async def on_command(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
@@ -52,17 +54,25 @@ class CommandListener:
         request = parse_command(body)
         if request is None:
             return
-        await self.carry_out(as_asker(request, client), request.text, request.trigger_id)
-
-    async def carry_out(self, asker: Asker, text: str, trigger_id: str = "") -> None:
-        """Understand a command and answer it."""
+        asker = as_asker(request, client)
         async with errors_told(asker.say, self._metrics):
-            try:
-                reply = await with_progress(self._answer(asker, grammar.parse(text), trigger_id), asker.say)
-            except NoDatabase:
-                reply = no_database_reply(asker.channel)
-            if reply is not None:
-                await asker.tell(reply)
+            command = grammar.parse(request.text)
+            if isinstance(command, grammar.Search | grammar.Add) and await self._errands.pass_on(body):
+                return
+            await self._carry_out(asker, command, request.trigger_id)
+
+    async def carry_out(self, asker: Asker, text: str) -> None:
+        """Understand a command that was not typed as one, and answer it."""
+        async with errors_told(asker.say, self._metrics):
+            await self._carry_out(asker, grammar.parse(text), "")
+
+    async def _carry_out(self, asker: Asker, command: grammar.Command, trigger_id: str) -> None:
+        try:
+            reply = await with_progress(self._answer(asker, command, trigger_id), asker.say)
+        except NoDatabase:
+            reply = no_database_reply(asker.channel)
+        if reply is not None:
+            await asker.tell(reply)
 
     async def _answer(self, asker: Asker, command: grammar.Command, trigger_id: str) -> Reply | None:
         """The reply; None where a modal opens in its place. Raises UserError and BackendError."""

@@ -15,6 +15,7 @@ from bot.conversations import JobKind, NewJob
 from bot.errors import BackendError
 from bot.models import WorkspaceId
 from bot.storage.base import Catalogue, Inbox
+from handlers.errands import mention_job
 from handlers.payloads import (
     Deletion,
     ImageShare,
@@ -23,6 +24,7 @@ from handlers.payloads import (
     encode_share,
     encode_uninstall,
     parse_deletion,
+    parse_mention,
     parse_share,
     parse_uninstall,
 )
@@ -89,6 +91,8 @@ class Intake:
             return deletion_job(deletion)
         if uninstall := parse_uninstall(body):
             return _uninstall(uninstall)
+        if mention := parse_mention(body, self._bot_user):
+            return mention_job(mention, body)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Runs what the inbox holds: shares, deletions, uninstalls."""
+"""Runs what the inbox holds: shares, requests, deletions, uninstalls."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bot.models import WorkspaceId
 from bot.services.forgetting import ForgetService
 from bot.storage.base import Catalogue
 from handlers.clients import Clients
+from handlers.errand_runner import ErrandRunner
 from handlers.payloads import decode_deletion, decode_uninstall
 from handlers.shares import ShareRunner
 from handlers.uploads import Uploads
@@ -28,6 +29,7 @@ class JobRunner:
         self,
         *,
         shares: ShareRunner,
+        errands: ErrandRunner,
         forgetting: ForgetService,
         catalogue: Catalogue,
         clients: Clients,
@@ -35,6 +37,7 @@ class JobRunner:
         delete_tokens: DeleteTokens,
     ) -> None:
         self._shares = shares
+        self._errands = errands
         self._forgetting = forgetting
         self._catalogue = catalogue
         self._clients = clients
@@ -46,6 +49,8 @@ class JobRunner:
         match job.kind:
             case JobKind.SHARE:
                 await self._shares.run(job)
+            case JobKind.REQUEST:
+                await self._errands.run(job)
             case JobKind.FORGET:
                 await self._forget(job)
             case JobKind.UNINSTALL:
@@ -55,6 +60,8 @@ class JobRunner:
         """The last word, where somebody waits for one."""
         if job.kind is JobKind.SHARE:
             await self._shares.give_up(job, error)
+        if job.kind is JobKind.REQUEST:
+            await self._errands.give_up(job)
 
     async def _forget(self, job: Job) -> None:
         deletion = decode_deletion(job.payload)

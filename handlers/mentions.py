@@ -12,25 +12,20 @@ from handlers.asking import Asker
 from handlers.commands import CommandListener
 from handlers.conversations import Acquaintance
 from handlers.grammar import mention_command
-from handlers.guard import Guard
 from handlers.payloads import Mention, parse_mention
 
 
 class MentionListener:
-    """What a mention starts; one with an image is a share, and comes from the inbox."""
+    """What a mention starts; one with an image is a share. Both come from the inbox, which knows their repetitions."""
 
-    def __init__(self, commands: CommandListener, acquaintance: Acquaintance, guard: Guard) -> None:
+    def __init__(self, commands: CommandListener, acquaintance: Acquaintance) -> None:
         self._commands = commands
         self._acquaintance = acquaintance
-        self._guard = guard
 
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """``@vsearch help``, or any other command; every other message of a channel ends here."""
+        """``@vsearch help``, or any other command."""
         mention = parse_mention(body)
-        where = (mention.workspace, mention.channel, mention.ts) if mention else ()
-        if mention is None or not self._guard.first_time(("event", mention.event_id), where):
-            return
-        if not await self._is_ours(mention, client):
+        if mention is None or not await self._is_ours(mention, client):
             return
         asker = Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
         await self._commands.carry_out(asker, mention_command(mention.text, ""))

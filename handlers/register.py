@@ -9,14 +9,9 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.actions import ActionListener
-from handlers.commands import CommandListener
+from handlers.errand_runner import Listeners
 from handlers.guard import Guard, Listener
-from handlers.home import HomeListener
 from handlers.intake import Intake
-from handlers.mentions import MentionListener
-from handlers.shortcuts import ShortcutListener
-from handlers.views import ViewListener
 
 COMMAND = "/vsearch"
 MESSAGE = "message"
@@ -29,29 +24,17 @@ EVENTS = frozenset({MENTION, HOME, "app_uninstalled", "tokens_revoked", "team_ac
 _ANY = re.compile(".*", re.DOTALL)
 
 
-def register(
-    app: AsyncApp,
-    guard: Guard,
-    *,
-    intake: Intake,
-    commands: CommandListener,
-    mentions: MentionListener,
-    actions: ActionListener,
-    views: ViewListener,
-    shortcuts: ShortcutListener,
-    home: HomeListener,
-) -> None:
+def register(app: AsyncApp, guard: Guard, intake: Intake, listeners: Listeners) -> None:
     """Attach everything to a Bolt app."""
     app.use(intake.keep)
-    # First, since Bolt asks each listener in turn, and most of what is delivered are messages.
-    app.event(MESSAGE)(guard.wrap(mentions.on_mention))
-    app.event(MENTION)(guard.wrap(mentions.on_mention))
-    app.command(COMMAND)(guard.wrap(commands.on_command))
-    app.event(HOME)(guard.wrap(home.on_opened))
+    # First, since Bolt asks each listener in turn, and most of what is delivered are messages, which the intake keeps.
+    app.event(MESSAGE)(_ignore)
+    app.command(COMMAND)(guard.wrap(listeners.commands.on_command))
+    app.event(HOME)(guard.wrap(listeners.home.on_opened))
     app.event(_ANY)(_ignore)
-    app.action(_ANY)(guard.wrap(actions.on_action))
-    app.view_submission(_ANY)(guard.wrap(views.on_submission))
-    app.shortcut(_ANY)(guard.wrap(shortcuts.on_shortcut))
+    app.action(_ANY)(guard.wrap(listeners.actions.on_action))
+    app.view_submission(_ANY)(guard.wrap(listeners.views.on_submission))
+    app.shortcut(_ANY)(guard.wrap(listeners.shortcuts.on_shortcut))
     # What is left, such as a closed modal or a command of another name, is acknowledged too: Slack repeats the one
     # and shows an error for the other, and neither helps anybody.
     _rest(app, _acknowledge)

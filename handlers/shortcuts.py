@@ -17,6 +17,7 @@ from bot.metrics import Metrics
 from bot.services.lookup import NoDatabase, SeveralDatabases
 from handlers.answers import Answers
 from handlers.asking import Asker
+from handlers.errands import Errands
 from handlers.forms import Forms
 from handlers.guard import errors_told, with_progress
 from handlers.interactions import ShortcutRequest, parse_shortcut
@@ -29,9 +30,10 @@ NO_IMAGE = "That message has no image that I could look at."
 class ShortcutListener:
     """What a shortcut starts."""
 
-    def __init__(self, answers: Answers, forms: Forms, metrics: Metrics) -> None:
+    def __init__(self, answers: Answers, forms: Forms, errands: Errands, metrics: Metrics) -> None:
         self._answers = answers
         self._forms = forms
+        self._errands = errands
         self._metrics = metrics
 
     async def on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
@@ -52,9 +54,9 @@ class ShortcutListener:
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(asker, request.trigger_id, _states(request, ""))
                 return
-            await self._find(request, asker)
+            await self._find(request, asker, body)
 
-    async def _find(self, request: ShortcutRequest, asker: Asker) -> None:
+    async def _find(self, request: ShortcutRequest, asker: Asker, body: Mapping[str, Any]) -> None:
         try:
             key = await self._answers.database(asker, None)
         except NoDatabase:
@@ -63,6 +65,8 @@ class ShortcutListener:
             # Nothing can be typed along with a shortcut.
             await self._forms.open_another_database(asker, request.trigger_id, _states(request, ""))
         else:
+            if await self._errands.pass_on(body):
+                return
             search = self._answers.search(asker, asker.alone, _states(request, key.name))
             await asker.tell(await with_progress(search, asker.say))
 

@@ -27,6 +27,7 @@ from handlers import fields
 from handlers.answers import Answers
 from handlers.asking import Asker
 from handlers.desk import Desk
+from handlers.errands import Errands
 from handlers.failures import UNREACHABLE
 from handlers.fields import FieldErrors
 from handlers.guard import errors_told
@@ -52,7 +53,8 @@ Submit = Callable[["Submitted"], Awaitable[None]]
 class Submitted:
     """A modal that was submitted: what was filled in, who did it, and how it is answered."""
 
-    def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck) -> None:
+    def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        self.body = body
         self.form = submission.form
         self.state = FormState.decode(submission.metadata or "{}")
         self.response_urls = dict(submission.response_urls)
@@ -109,10 +111,11 @@ class Submitted:
 class ViewListener:
     """What a submitted modal starts."""
 
-    def __init__(self, desk: Desk, answers: Answers, home: HomeListener, metrics: Metrics) -> None:
+    def __init__(self, desk: Desk, answers: Answers, home: HomeListener, errands: Errands, metrics: Metrics) -> None:
         self._desk = desk
         self._answers = answers
         self._home = home
+        self._errands = errands
         self._metrics = metrics
         self._submits: Mapping[str, Submit] = {
             ViewId.SEARCH: self._search,
@@ -132,7 +135,7 @@ class ViewListener:
             await ack()
             return
         try:
-            submitted = Submitted(submission, client, ack)
+            submitted = Submitted(submission, client, ack, body)
         except InvalidInput as error:
             await ack(response_action="update", view=note_view("Please try again", str(error)))
             return
@@ -142,9 +145,15 @@ class ViewListener:
             except FieldErrors as error:
                 await submitted.refuse(error.problems)
 
+    async def _left_to_workers(self, submitted: Submitted, text: str) -> bool:
+        """Acknowledge what was filled in well; whether somebody else does it."""
+        await submitted.wait(text)
+        return await self._errands.pass_on(submitted.body)
+
     async def _search(self, submitted: Submitted) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
-        await submitted.wait(LOOKING)
+        if await self._left_to_workers(submitted, LOOKING):
+            return
         asker = submitted.asker = await self._at(submitted, wanted.conversation)
         plain = SearchState(channel=asker.channel, thread=asker.thread, database=wanted.database, top=wanted.top)
         states = [
@@ -175,14 +184,16 @@ class ViewListener:
 
     async def _another_database(self, submitted: Submitted) -> None:
         database = fields.database_field(submitted.form)
-        await submitted.wait(LOOKING)
+        if await self._left_to_workers(submitted, LOOKING):
+            return
         states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
         await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, states))
         await submitted.finish("Done", FOR_YOU)
 
     async def _add(self, submitted: Submitted) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
-        await submitted.wait(ADDING)
+        if await self._left_to_workers(submitted, ADDING):
+            return
         asker, key = submitted.asker, DatabaseKey(submitted.asker.workspace, wanted.database)
         replies = [await self._added(asker, state, key, wanted) for state in _searches(submitted.state)]
         reply = joined(replies)

@@ -18,6 +18,9 @@ from bot.storage.presence import Attendance
 from bot.storage.schema import inbox, inbox_files
 from bot.storage.turns import take_turns
 
+AHEAD_S = 60.0
+"""Somebody waits for the answer to a request: it comes before the shares of the last minute."""
+
 SETTLES_S = 3.0
 """An answer that a process sent off as it died may still be on its way: its thread is read this much later."""
 
@@ -86,10 +89,7 @@ class SqlInbox:
         dead = await asyncio.to_thread(self._presence.dead)
         if not dead:
             return 0
-        moment = self._clock()
-        left = update(inbox).where(_jobs.owner.in_(dead), _jobs.state == _State.RUNNING)
-        now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, SETTLES_S))
-        due = await self._change(left.values(due_at=case((_jobs.answering, settled), else_=now)))
+        due = await self._change(_let_fall(self._clock()).where(_jobs.owner.in_(dead)))
         await asyncio.to_thread(self._presence.leave, *dead)
         return due
 
@@ -158,7 +158,9 @@ class SqlInbox:
     async def finish(self, job: Job, *, failed: bool = False) -> None:
         """The job is done, or was given up; nothing happens if somebody else has taken it up since."""
         state = _State.FAILED if failed else _State.DONE
-        await self._change(_held(job).values(state=state, owner="", finished_at=self._clock()))
+        # What somebody asked, and the address for the answer, are nobody's business any more.
+        payload = case((_jobs.kind == JobKind.REQUEST, ""), else_=_jobs.payload)
+        await self._change(_held(job).values(state=state, owner="", finished_at=self._clock(), payload=payload))
 
     async def retry(self, job: Job, delay_s: float) -> None:
         """Let go of the job; it is due again after the delay. Nothing happens to one that is somebody else's by now."""
@@ -244,6 +246,18 @@ class SqlInbox:
         return await self._database.write(work)
 
 
+def nobody_works(connection: Connection, moment: datetime) -> None:
+    """Whoever held anything is dead, and it is due."""
+    connection.execute(_let_fall(moment))
+
+
+def _let_fall(moment: datetime) -> Update:
+    """All that is under way is due."""
+    now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, SETTLES_S))
+    under_way = update(inbox).where(_jobs.state == _State.RUNNING)
+    return under_way.values(due_at=case((_jobs.answering, settled), else_=now))
+
+
 def _held(job: Job) -> Update:
     """The job, if nobody else has taken it up since."""
     return update(inbox).where(_jobs.id == job.id, _jobs.owner == job.owner, _jobs.state == _State.RUNNING)
@@ -258,7 +272,7 @@ def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
         "attempts": 0,
         "answering": False,
         "owner": "",
-        "due_at": moment,
+        "due_at": moment - timedelta(seconds=AHEAD_S if job.kind is JobKind.REQUEST else 0),
         "created_at": moment,
     }
 

@@ -13,9 +13,11 @@ from handlers.payloads.events import (
 from handlers.payloads.files import RENDITIONS, FileState, SharedFile, parse_file
 from handlers.payloads.kept import (
     decode_deletion,
+    decode_request,
     decode_share,
     decode_uninstall,
     encode_deletion,
+    encode_request,
     encode_share,
     encode_uninstall,
 )
@@ -33,9 +35,11 @@ __all__ = [
     "SharedFile",
     "Uninstall",
     "decode_deletion",
+    "decode_request",
     "decode_share",
     "decode_uninstall",
     "encode_deletion",
+    "encode_request",
     "encode_share",
     "encode_uninstall",
     "parse_command",

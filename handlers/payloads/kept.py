@@ -82,6 +82,16 @@ def decode_uninstall(kept: str) -> Uninstall | None:
     return uninstall if uninstall.workspaces or is_whole else None
 
 
+def encode_request(body: Mapping[str, Any]) -> str:
+    """A delivery as text, without the token that Slack once verified itself with."""
+    return json.dumps({name: value for name, value in body.items() if name != "token"}, separators=(",", ":"))
+
+
+def decode_request(kept: str) -> Mapping[str, Any]:
+    """Back from text; empty for what is none."""
+    return _decode(kept)
+
+
 def _encode(value: ImageShare | Deletion | Uninstall) -> str:
     # ASCII: databases refuse some of the characters that people can type.
     return json.dumps(value, default=_fields, separators=(",", ":"))

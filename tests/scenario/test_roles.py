@@ -8,6 +8,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from bot.conversations import JobKind
 from tests.fakes.slack import FakeSlack, Message
 from tests.pictures import encoded, photo
 from tests.scenario.program import Program, free_port, program
@@ -60,6 +61,26 @@ async def test_of_three_workers_and_two_webs_one_each_is_killed_and_no_share_is_
         for bot, _ in (webs[1], *workers[1:]):
             assert await bot.end() == 0, bot.errors
     assert [len(slack.replies(message.ts)) for message in shared] == [1] * SHARES
+
+
+async def test_what_needs_a_look_at_a_picture_is_left_to_workers_and_put_before_shares(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    async with web_bot(slack, tmp_path / "data", VSEARCH_ROLE="web") as bot:
+        await stock(bot.app, slack.state.team, "parts", valve=VALVE)
+        shared = await slack.upload(VALVE)
+        await slack.command("search last in:parts")
+        async with asyncio.timeout(10):
+            while (await bot.app.services.storage.inbox.depth()).waiting < 2:  # noqa: ASYNC110 - it is SQL that changes
+                await asyncio.sleep(0.01)
+        first, second = await bot.app.services.storage.inbox.claim("somebody", 2, 0.0)
+        assert (first.kind, second.kind) == (JobKind.REQUEST, JobKind.SHARE)
+        assert '"token"' not in first.payload
+    settings = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
+    async with program({name: value for name, value in settings.items() if name != "SLACK_SIGNING_SECRET"}) as worker:
+        assert "`valve`" in (await slack.wait_for_answer()).everything
+        assert "`valve`" in (await slack.wait_for_reply(shared.channel, shared.ts)).everything
+        assert await worker.end() == 0, worker.errors
 
 
 async def test_a_web_process_leaves_shares_to_workers_and_answers_commands(slack: FakeSlack, tmp_path: Path) -> None:

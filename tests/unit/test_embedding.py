@@ -17,7 +17,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bot.adapters.embedded import embedding
-from bot.adapters.embedded.embedding import BUILT_IN, BUILT_IN_SHA256, BuiltInModel, CustomModel, CustomModelOptions
+from bot.adapters.embedded.embedding import (
+    BUILT_IN,
+    BUILT_IN_SHA256,
+    BuiltInModel,
+    CustomModel,
+    CustomModelOptions,
+    LateModel,
+)
 from bot.errors import SettingsError
 from tests.scenes import scene
 
@@ -231,3 +238,18 @@ def test_loading_the_model_tells_nobody_and_leaves_nothing_in_the_home_directory
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=60)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_late_model_is_loaded_once_and_is_the_built_in_one() -> None:
+    loads = []
+
+    def load() -> BuiltInModel:
+        loads.append(1)
+        return BuiltInModel()
+
+    late, known = LateModel(load), BuiltInModel()
+    assert (late.model_id, late.dimensions, loads) == (known.model_id, known.dimensions, [])
+    grey = np.full((300, 200, 3), 90, np.uint8)
+    for _ in range(2):
+        assert np.array_equal(late.run([late.prepare(grey)]), known.run([known.prepare(grey)]))
+    assert loads == [1]

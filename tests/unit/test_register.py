@@ -12,6 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from handlers.clients import OneWorkspace, web_client
 from handlers.connection import bolt_app
+from handlers.errand_runner import Listeners
 from handlers.guard import Guard
 from handlers.register import register
 
@@ -54,13 +55,15 @@ def app(recorder: Recorder, guard: Guard) -> AsyncApp:
     register(
         app,
         guard,
-        intake=everything,
-        commands=everything,
-        mentions=everything,
-        actions=everything,
-        views=everything,
-        shortcuts=everything,
-        home=everything,
+        everything,
+        Listeners(
+            commands=everything,
+            mentions=everything,
+            actions=everything,
+            views=everything,
+            shortcuts=everything,
+            home=everything,
+        ),
     )
     return app
 
@@ -83,7 +86,7 @@ VIEW = {"view": {"callback_id": "whatever\nthere is", "state": {"values": {}}, "
 
 DELIVERIES = [
     ({"command": "/vsearch", "text": "help", "user_id": "U1", "channel_id": "C1"}, "on_command"),
-    (event("app_mention"), "on_mention"),
+    (event("app_mention"), ""),
     (event("app_home_opened", tab="home"), "on_opened"),
     ({"type": "block_actions", **PRESSED}, "on_action"),
     ({"type": "view_submission", **VIEW}, "on_submission"),

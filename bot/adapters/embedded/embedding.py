@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ Vectors = npt.NDArray[np.float32]
 BUILT_IN = "efficientnet_lite2_gem.int8.onnx"
 BUILT_IN_SHA256 = "25b7ec93b60897aef147f1f99f6072cc63dca5cea8125c7212dbc8b5dcbb68d4"
 BUILT_IN_SIDE = 224
+BUILT_IN_ID = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
+BUILT_IN_DIMENSIONS = 1280
 
 _CROP = 224 / 256
 """Share of the short side that is looked at, the way that the network was trained."""
@@ -95,7 +98,7 @@ class BuiltInModel:
         if hashlib.sha256(data).hexdigest() != BUILT_IN_SHA256:
             raise SettingsError((f"The built-in model {BUILT_IN} is damaged: install vsearch again.",))
         self._session = _session(data)
-        self.model_id = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
+        self.model_id = BUILT_IN_ID
         self.dimensions = int(self._session.get_outputs()[0].shape[1])
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
@@ -105,6 +108,32 @@ class BuiltInModel:
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
         """Vectors of L2 norm 1, a row a picture."""
         return np.asarray(self._session.run(None, {"pixels": np.stack(prepared)})[0], np.float32)
+
+
+class LateModel:
+    """The built-in model, loaded when it is first asked: a process that leaves pictures to others never asks."""
+
+    model_id = BUILT_IN_ID
+    dimensions = BUILT_IN_DIMENSIONS
+
+    def __init__(self, load: Callable[[], EmbeddingModel] = BuiltInModel) -> None:
+        self._load = load
+        self._loaded: EmbeddingModel | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """As the model does. Raises SettingsError if it can't be loaded."""
+        return self._model().prepare(pixels)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """As the model does."""
+        return self._model().run(prepared)
+
+    def _model(self) -> EmbeddingModel:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""Goes on with requests that another process took and acknowledged, or that wait in the inbox from the start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.conversations import Job
+from handlers.actions import ActionListener
+from handlers.asking import Asker
+from handlers.clients import Clients
+from handlers.commands import CommandListener, as_asker
+from handlers.guard import FAILED
+from handlers.home import HomeListener
+from handlers.interactions import parse_action, parse_shortcut, parse_submission
+from handlers.mentions import MentionListener
+from handlers.payloads import decode_request, parse_command, parse_mention
+from handlers.shortcuts import ShortcutListener
+from handlers.views import Submitted, ViewListener
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Everything that people's doings start."""
+
+    commands: CommandListener
+    mentions: MentionListener
+    actions: ActionListener
+    views: ViewListener
+    shortcuts: ShortcutListener
+    home: HomeListener
+
+
+class ErrandRunner:
+    """Calls the listener that the delivery would have reached. These tell people of errors, and raise none."""
+
+    def __init__(self, listeners: Listeners, clients: Clients) -> None:
+        self._listeners = listeners
+        self._clients = clients
+
+    async def run(self, job: Job) -> None:
+        """Answer. Done again after a crash, it may answer twice, but adds nothing twice."""
+        body = decode_request(job.payload)
+        client = await self._clients.client(job.workspace, job.enterprise)
+        if client is None:
+            log.info("a request is dropped: the app is not in %s any more", job.workspace)
+            return
+        # It was acknowledged by whoever took it.
+        ack, listeners = _acknowledged(), self._listeners
+        match body.get("type"):
+            case "event_callback":
+                await listeners.mentions.on_mention(body, client)
+            case "block_actions":
+                await listeners.actions.on_action(ack, body, client)
+            case "view_submission":
+                await listeners.views.on_submission(ack, body, client)
+            case "shortcut" | "message_action":
+                await listeners.shortcuts.on_shortcut(ack, body, client)
+            case _:
+                await listeners.commands.on_command(ack, body, client)
+
+    async def give_up(self, job: Job) -> None:
+        """Tell whoever waits. Raises SlackApiError."""
+        client = await self._clients.client(job.workspace, job.enterprise)
+        asker = _asker(decode_request(job.payload), client) if client is not None else None
+        if asker is not None:
+            await asker.say(FAILED)
+
+
+def _acknowledged() -> AsyncAck:
+    """Takes an acknowledgement that nobody waits for any more."""
+    return AsyncAck()  # type: ignore[no-untyped-call] # Bolt's own
+
+
+def _asker(body: Mapping[str, Any], client: AsyncWebClient) -> Asker | None:
+    if pressed := parse_action(body) or parse_shortcut(body):
+        return Asker.of(pressed, client)
+    if submission := parse_submission(body):
+        return Submitted(submission, client, _acknowledged(), body).asker
+    if mention := parse_mention(body):
+        return Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
+    command = parse_command(body)
+    return as_asker(command, client) if command else None
