@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.config import Settings
     from bot.images.fetch import Fetcher
     from bot.images.normalise import Normaliser
+    from bot.storage.bucket import Bucket
     from bot.storage.sql import SqlStorage
 
 
@@ -87,12 +88,34 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
         yield _compose(settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics)
 
 
-async def open_storage(settings: Settings) -> SqlStorage:
-    """The storage that the settings name. Raises BackendError."""
+async def open_storage(settings: Settings, *, half_moved: bool = False) -> SqlStorage:
+    """The storage that the settings name; ``half_moved``: to finish a move to it. Raises BackendError."""
     from bot.storage.sql import Choices, SqlStorage  # noqa: PLC0415
 
-    choices = Choices(pictures=settings.pictures, connections=settings.database_connections)
+    choices = Choices(
+        pictures=settings.pictures,
+        bucket=bucket_of(settings),
+        connections=settings.database_connections,
+        half_moved=half_moved,
+    )
     return await SqlStorage.open(settings.data_dir, settings.database_url, choices)
+
+
+def bucket_of(settings: Settings) -> Bucket | None:
+    """The bucket that pictures are to be kept in, if they are."""
+    if settings.pictures != "bucket" or settings.bucket is None:
+        return None
+    from bot.storage.bucket import Bucket, Key  # noqa: PLC0415 - most have none
+
+    name, _, prefix = settings.bucket.partition("/")
+    key_id, secret = settings.aws_access_key_id, settings.aws_secret_access_key
+    return Bucket(
+        name=name,
+        prefix=prefix,
+        endpoint=settings.bucket_endpoint,
+        region=settings.aws_region,
+        key=Key(key_id, secret, settings.aws_session_token) if key_id and secret else None,
+    )
 
 
 def _compose(

@@ -87,7 +87,7 @@ class Settings:
     )
     role: str = _setting(
         "VSEARCH_ROLE",
-        "What this process does: web takes Slack's deliveries, worker does the jobs of shared images, all does both",
+        "What this process does: web takes Slack's deliveries, worker looks at pictures and answers, all does both",
         default="all",
         parse=read.one_of("all", "web", "worker"),
     )
@@ -141,10 +141,36 @@ class Settings:
     )
     pictures: str | None = _setting(
         "VSEARCH_PICTURES",
-        "Where pictures are kept: in files of the data directory (by default with SQLite), or in the database, where"
-        " every machine reaches them (by default with PostgreSQL)",
+        "Where pictures are kept: in files of the data directory (by default with SQLite), in the database, where"
+        " every machine reaches them (by default with PostgreSQL), or in a bucket, where they do so too",
         default=None,
-        parse=read.one_of("files", "database"),
+        parse=read.one_of("files", "database", "bucket"),
+    )
+    bucket: str | None = _setting(
+        "VSEARCH_BUCKET",
+        "The bucket for VSEARCH_PICTURES=bucket, such as our-pictures, or our-pictures/vsearch for a part of it",
+        default=None,
+        parse=read.bucket,
+    )
+    bucket_endpoint: str | None = _setting(
+        "VSEARCH_BUCKET_ENDPOINT",
+        "Where the bucket's service is, such as https://minio.example.com:9000; unset: Amazon S3 in AWS_REGION",
+        default=None,
+        parse=read.base_url,
+    )
+    aws_region: str | None = _setting(
+        "AWS_REGION", "The bucket's region, such as eu-central-1", default=None, parse=read.region
+    )
+    aws_access_key_id: str | None = _setting(
+        "AWS_ACCESS_KEY_ID",
+        "The id of the key for the bucket; without one, the role that the machine has at Amazon is used",
+        default=None,
+    )
+    aws_secret_access_key: str | None = _setting(
+        "AWS_SECRET_ACCESS_KEY", "The secret of that key", default=None, secret=True
+    )
+    aws_session_token: str | None = _setting(
+        "AWS_SESSION_TOKEN", "What belongs to a key that is lent for a while", default=None, secret=True
     )
     retention_days: int | None = _setting(
         "VSEARCH_RETENTION_DAYS",
@@ -253,6 +279,7 @@ class Settings:
         problems.extend(checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL))
         problems.extend(checks.half_installations(settings))
         problems.extend(checks.lacking_for(settings, settings.backend))
+        problems.extend(checks.lacking_for_pictures(settings))
         if problems:
             raise SettingsError(tuple(problems))
         return settings

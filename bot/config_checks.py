@@ -40,6 +40,26 @@ def lacking_for(settings: Settings, backend: str) -> Iterator[str]:
         )
 
 
+def lacking_for_pictures(settings: Settings) -> Iterator[str]:
+    """What a bucket can't do without. A key may be missing: then a role of the machine brings one."""
+    if settings.pictures != "bucket":
+        return
+    if settings.bucket is None:
+        yield "VSEARCH_PICTURES=bucket needs VSEARCH_BUCKET, the bucket's name."
+    if settings.bucket_endpoint is None and settings.aws_region is None:
+        yield (
+            "VSEARCH_PICTURES=bucket needs AWS_REGION, where Amazon has the bucket, or VSEARCH_BUCKET_ENDPOINT,"
+            " the address of another service."
+        )
+    parts = {
+        "AWS_ACCESS_KEY_ID": settings.aws_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key,
+    }
+    missing = [name for name, value in parts.items() if not value]
+    if missing and (len(missing) < len(parts) or settings.aws_session_token):
+        yield f"VSEARCH_PICTURES=bucket needs {' and '.join(missing)} too, or no key at all and a role of the machine."
+
+
 def half_installations(settings: Settings) -> Iterator[str]:
     """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""
     parts = {

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 SHORTEST_API_KEY = 16
 
 _DATABASE_NAME = re.compile(r"[a-z0-9_]{2,64}", re.ASCII)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -46,6 +48,21 @@ def names(raw: str) -> tuple[str, ...]:
 def database_name(raw: str) -> str:
     """2 to 64 of a-z, 0-9 and _"""  # noqa: D400 - becomes part of a sentence
     if not _DATABASE_NAME.fullmatch(raw):
+        raise ValueError(raw)
+    return raw
+
+
+def bucket(raw: str) -> str:
+    """a bucket's name, or one with a prefix after a slash, of letters, digits, dots, - and _"""  # noqa: D403, D400 - becomes part of a sentence
+    name = raw.rstrip("/")
+    if not _BUCKET.fullmatch(name):
+        raise ValueError(raw)
+    return name
+
+
+def region(raw: str) -> str:
+    """a region's name, such as eu-central-1"""  # noqa: D403, D400 - becomes part of a sentence
+    if not _REGION.fullmatch(raw):
         raise ValueError(raw)
     return raw
 

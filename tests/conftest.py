@@ -10,6 +10,7 @@ import pytest
 
 from bot.storage import postgres
 from bot.storage.migrate import migrate
+from tests.buckets import BucketService, serving
 from tests.grounds import KINDS, POSTGRESQL, Ground, empty
 from tests.postgres import Cluster, running
 
@@ -50,6 +51,13 @@ def postgres_address(migrated: str) -> str:
     """The address of a database with all tables and nothing in them."""
     empty(migrated)
     return migrated
+
+
+@pytest.fixture(scope="session")
+def bucket_service() -> Iterator[BucketService]:
+    """A service with buckets for all tests."""
+    with serving() as service:
+        yield service
 
 
 @pytest.fixture(params=KINDS)

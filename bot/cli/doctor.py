@@ -6,13 +6,16 @@ import typer
 from rich.text import Text
 
 from bot.cli import checks
+from bot.cli.bucket_check import bucket
 from bot.cli.checks import Check, Finding, State
 from bot.cli.exits import ExitCode
 from bot.cli.hosted_check import hosted
+from bot.cli.lost_check import lost
 from bot.cli.model_check import model
 from bot.cli.options import AsJson
 from bot.cli.output import say, show_json, show_table
 from bot.cli.postgres_check import postgres
+from bot.cli.public_check import public_address
 from bot.cli.session import session_of
 from bot.cli.slack_check import slack
 
@@ -23,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     checks.data_directory,
     checks.catalogue,
     postgres,
+    bucket,
     model,
     checks.formats,
     hosted,
@@ -38,6 +42,10 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     settings, findings = checks.settings_of(session_of(ctx).settings)
     for check in CHECKS:
         findings.extend(check(settings))
+    # Older tables would be changed by looking into them.
+    has_tables = any(finding.check == checks.TABLES and finding.state is State.OK for finding in findings)
+    findings.extend(lost(settings) if has_tables else ())
+    findings.extend(public_address(settings, has_tables=has_tables))
     wrong = [finding for finding in findings if finding.state is State.WRONG]
     if as_json:
         show_json({"ok": not wrong, "checks": [_document(finding) for finding in findings]})

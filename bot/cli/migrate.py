@@ -1,4 +1,4 @@
-"""``vsearch migrate`` and ``retire``: to another back end, and away from the one before."""
+"""``vsearch migrate`` and ``retire``: to another back end or storage, and away from the back end before."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from bot.back_ends import have_images_in_common, open_beside
 from bot.cli.exits import Unconfirmed
+from bot.cli.moving import move_house
 from bot.cli.options import AsJson, Yes, ask
 from bot.cli.output import counted, remark, say, show_json
 from bot.cli.progress import ProgressLine, stop_on_interrupt
@@ -40,12 +41,36 @@ def _back_end(name: str) -> str:
 def migrate(
     ctx: typer.Context,
     to: Annotated[
-        str, typer.Option("--to", parser=_back_end, metavar="|".join(BACK_ENDS), help="As in VSEARCH_BACKEND.")
-    ],
+        str | None,
+        typer.Option(
+            "--to",
+            parser=_back_end,
+            metavar="|".join(BACK_ENDS),
+            help="Bring all databases to another search back end, as in VSEARCH_BACKEND, from the stored pictures.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DIR|ADDRESS",
+            help="Bring everything from a former data directory (or sqlite:///…, postgresql://…) to where the settings "
+            "point now.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring all databases to another search back end, from the stored pictures. Run again, it goes on."""
+    """Move: to another search back end, or from other storage. Run again, it goes on."""
     session = session_of(ctx)
+    if (to is None) == (source is None):
+        raise InvalidInput("Say either --to and a back end, or --from and where everything is now.")
+    if source is not None:
+        move_house(session, source, as_json=as_json)
+    elif to is not None:
+        _move_to(session, to, as_json=as_json)
+
+
+def _move_to(session: Session, to: str, *, as_json: bool) -> None:
     _check_not_in_use(session, to, "name another, or mend it with “vsearch reconcile --mend”")
 
     async def work(service: ReconcileService) -> Outcome:

@@ -24,6 +24,7 @@ from bot.storage.base import Catalogue
 
 if TYPE_CHECKING:
     from bot.app import Services
+    from bot.services.moving import MoveService
     from bot.storage.sql import SqlStorage
 
 T = TypeVar("T")
@@ -137,6 +138,17 @@ class Session:
                 pictures_lent(settings, services.visual, services.storage),
             ):
                 return await work(services)
+
+        return self._run(opened)
+
+    def move(self, source: str, work: Callable[[MoveService], Awaitable[T]]) -> T:
+        """Do work on a move of another house to where the settings point."""
+
+        async def opened(settings: Settings) -> T:
+            from bot.moving import open_move  # noqa: PLC0415 - as above
+
+            async with open_move(settings, source) as service:
+                return await work(service)
 
         return self._run(opened)
 

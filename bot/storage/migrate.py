@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEAD = "0004"
 
+TOO_NEW = "A newer vsearch has written this data, and this one can't read it: install the newest."
+
 
 def configuration(connection: Connection) -> Config:
     """What Alembic needs to work on ``connection``, inside its transaction."""
@@ -33,24 +35,23 @@ def migrate(engine: Engine) -> None:
     Raises BackendRefused for tables of a newer program.
     """
     with engine.connect() as connection, connection.begin():
-        revision = _revision(connection)
+        revision = revision_of(connection)
         if revision == HEAD:
             return
         if revision is not None and revision > HEAD:
-            raise BackendRefused(
-                "A newer vsearch has written this data, and this one can't read it: install the newest."
-            )
+            raise BackendRefused(TOO_NEW)
     with engine.execution_options(immediate=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             postgres.take_your_time(connection)
         take_turns(connection, "migration")
-        if _revision(connection) != HEAD:
+        if revision_of(connection) != HEAD:
             from alembic import command  # noqa: PLC0415
 
             command.upgrade(configuration(connection), HEAD)
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """Of the tables; None where there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -60,9 +60,13 @@ class NearestUpkeep:
 
     async def open(self) -> None:
         """Make the table if it isn't there, and fill in what another engine added. Raises BackendError."""
-        await self._database.write(_make)
+        await self.make()
         if filled := await self.fill():
             log.info("%d vectors were made ready for pgvector", filled)
+
+    async def make(self) -> None:
+        """Make the table if it isn't there. Raises BackendRefused where it can't be, and BackendError."""
+        await self._database.write(_make)
 
     async def drop(self) -> None:
         """Delete the table: it is derived, and is made again when it is needed."""
@@ -72,10 +76,14 @@ class NearestUpkeep:
         """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
         filled, after = 0, 0
         while True:
-            some, last = await self._database.write(partial(_fill_some, after))
+            some, after = await self.fill_some(after)
             if not some:
                 return filled
-            filled, after = filled + some, last
+            filled += some
+
+    async def fill_some(self, after: int) -> tuple[int, int]:
+        """Derive some of the rows that are missing beyond a row id; how many, and the last of them."""
+        return await self._database.write(partial(_fill_some, after))
 
     async def run(self, every_s: float = EVERY_S) -> None:
         """Index what has become large, now and then, until cancelled."""

@@ -97,9 +97,7 @@ class FilePictures:
         await asyncio.to_thread(self._threads.shutdown)
 
     def _path(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise KeyError(digest)
-        return self._folder / digest[:2] / f"{digest}.jpg"
+        return _path_in(self._folder, digest)
 
     def _open_now(self) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True)
@@ -136,6 +134,20 @@ class FilePictures:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _told_plainly, work)
+
+
+def read_file(folder: Path, digest: str) -> bytes | None:
+    """A picture of a folder that need not be in use. Blocks. Raises BackendDown."""
+    try:
+        return _told_plainly(_path_in(folder, digest).read_bytes)
+    except (FileNotFoundError, KeyError):
+        return None
+
+
+def _path_in(folder: Path, digest: str) -> Path:
+    if not _DIGEST.fullmatch(digest):
+        raise KeyError(digest)
+    return folder / digest[:2] / f"{digest}.jpg"
 
 
 def _told_plainly(work: Callable[[], T]) -> T:

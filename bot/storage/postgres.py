@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,13 @@ DRIVER = "postgresql+psycopg"
 LOCK_TIMEOUT_S = 15
 STATEMENT_TIMEOUT_S = 60
 PATIENCE_S = 15.0
+
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND application_name = current_setting('application_name')"
+)
+_GONE_WITHIN_S, _LOOK_AGAIN_S = 1.0, 0.05
+"""The server takes a moment to see that a process has ended."""
 
 _OPTIONS = {
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
@@ -116,6 +124,25 @@ def clock(engine: Engine) -> Callable[[], datetime]:
         theirs: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     ahead: timedelta = theirs - datetime.now(UTC)
     return lambda: datetime.now(UTC) + ahead
+
+
+def in_use(url: URL) -> bool:
+    """Whether another vsearch is connected to the database, and goes on being so. Blocks. Raises BackendError."""
+    engine = create(url, 1)
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    try:
+        with engine.connect() as connection:
+            while connection.execute(_OTHERS).scalar():
+                if time.monotonic() > deadline:
+                    return True
+                # Or the answer stays what it was when the transaction began.
+                connection.rollback()
+                time.sleep(_LOOK_AGAIN_S)
+            return False
+    except SQLAlchemyError as error:
+        raise meaning(error) from error
+    finally:
+        engine.dispose()
 
 
 def take_your_time(connection: Connection) -> None:

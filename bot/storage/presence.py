@@ -82,6 +82,12 @@ class Presence:
                 found.append(name)
         return tuple(found)
 
+    def anybody(self) -> bool:
+        """Whether a process of another name lives. Nothing is written, and nobody dead is taken. Raises OSError."""
+        if sys.platform == "win32" or not self._folder.is_dir():
+            return False
+        return any(_is_held(path) for path in self._folder.iterdir() if unquote(path.name) not in self._held)
+
     def leave(self, *names: str) -> None:
         """These are known no more: our own, or the dead once what they left was seen to. Raises OSError."""
         for name in names:
@@ -110,6 +116,23 @@ def _locked(path: Path) -> int | None:
             return descriptor
     os.close(descriptor)
     return None
+
+
+def _is_held(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -26,6 +26,7 @@ from bot.storage.hosted_chores import SqlHostedChores
 from bot.storage.inbox import SqlInbox
 from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
+from bot.storage.moves import refuse_half_moved
 from bot.storage.pictures import FilePictures
 from bot.storage.pictures_in_sql import SqlPictures
 from bot.storage.presence import NoAttendance, Presence
@@ -34,24 +35,31 @@ from bot.storage.thumbnails import SqlThumbnails
 from bot.storage.vectors import SqlVectors
 
 if TYPE_CHECKING:
+    from bot.storage.bucket import Bucket
     from bot.storage.installations import SqlInstallations, SqlOAuthStates
+    from bot.storage.moving import SqlMove
     from bot.storage.nearest import SqlNearest
     from bot.storage.nearest_upkeep import NearestUpkeep
+    from bot.storage.origin import Origin
+    from bot.storage.pictures_in_bucket import BucketPictures
 
 READERS = 4
 CONNECTIONS = 8
 """To PostgreSQL; half of them for writers."""
 
-IN_FILES, IN_DATABASE = "files", "database"
+IN_FILES, IN_DATABASE, IN_BUCKET = "files", "database", "bucket"
 """Where pictures are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What the settings say of the storage; None: as the kind of database suggests."""
+    """What the settings say of the storage; None: as the kind of database suggests. ``bucket``: for IN_BUCKET."""
 
     pictures: str | None = None
+    bucket: Bucket | None = None
     connections: int = CONNECTIONS
+    half_moved: bool = False
+    """Open it even if a move to it isn't finished, to finish that."""
 
 
 DEFAULTS = Choices()
@@ -60,9 +68,10 @@ DEFAULTS = Choices()
 class SqlStorage:
     """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
 
-    def __init__(self, ground: _Ground, pictures: FilePictures | SqlPictures) -> None:
+    def __init__(self, ground: _Ground, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
         database = self._database = ground.database
         self._pictures = pictures
+        self._clock = ground.clock
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
         self._inbox = ground.inbox
@@ -80,10 +89,10 @@ class SqlStorage:
             ground = await asyncio.to_thread(_on_postgres, str(database_url), choices)
         else:
             ground = await asyncio.to_thread(_on_sqlite, data_dir, database_url)
-        kept_in = choices.pictures or ground.pictures
-        folder = data_dir / "pictures"
-        pictures = SqlPictures(ground.database) if kept_in == IN_DATABASE else FilePictures(folder, ground.database)
+        pictures = _pictures(ground, data_dir / "pictures", choices)
         try:
+            if not choices.half_moved:
+                await ground.database.read(refuse_half_moved)
             await pictures.open()
         except BackendError:
             await ground.database.close()
@@ -99,7 +108,7 @@ class SqlStorage:
         return self._catalogue
 
     @property
-    def pictures(self) -> FilePictures | SqlPictures:
+    def pictures(self) -> FilePictures | SqlPictures | BucketPictures:
         """The pictures."""
         return self._pictures
 
@@ -162,6 +171,13 @@ class SqlStorage:
         from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
 
         await NearestUpkeep(self._database).drop()
+
+    def move_from(self, origin: Origin, *, for_pgvector: bool) -> SqlMove:
+        """A move of another house's rows to here, where pgvector is to search them or not."""
+        from bot.storage.moving import SqlMove  # noqa: PLC0415 - as above
+        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+
+        return SqlMove(origin, self._database, self._clock, NearestUpkeep(self._database) if for_pgvector else None)
 
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""
@@ -234,6 +250,16 @@ def _on_postgres(database_url: str, choices: Choices) -> _Ground:
     database = Database(engine, max(choices.connections - writers, 1), postgres.manners(writers))
     inbox = SqlInbox(database, NoAttendance(), clock, PostgresBell(postgres.connect_arguments(url)))
     return _Ground(database, inbox, IN_DATABASE, clock)
+
+
+def _pictures(ground: _Ground, folder: Path, choices: Choices) -> FilePictures | SqlPictures | BucketPictures:
+    kept_in = choices.pictures or ground.pictures
+    if kept_in == IN_BUCKET:
+        from bot.storage.pictures_in_bucket import BucketPictures  # noqa: PLC0415 - most have none
+
+        assert choices.bucket is not None
+        return BucketPictures(choices.bucket, ground.database)
+    return SqlPictures(ground.database) if kept_in == IN_DATABASE else FilePictures(folder, ground.database)
 
 
 def _unusable(data_dir: Path, error: Exception) -> BackendDown:

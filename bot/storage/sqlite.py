@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +24,15 @@ JOURNAL_BYTES = 64 * 2**20
 def address(data_dir: Path, database_url: str | None = None) -> URL:
     """Where the file is: in the data directory, unless an address (``sqlite:///…``) says otherwise."""
     return make_url(database_url) if database_url else URL.create("sqlite", database=str(data_dir / "vsearch.db"))
+
+
+def reading(file: Path) -> URL:
+    """The address of a file in which nothing is changed, whoever opens it."""
+    journal = file.with_name(f"{file.name}-wal")
+    # Even a reader needs a file for the locks beside it; where none can be made, nobody else writes either.
+    still = not os.access(file.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if still else {})
+    return URL.create("sqlite", database=f"file:{quote(str(file.resolve()))}", query=query)
 
 
 def create(url: URL, connections: int) -> Engine:

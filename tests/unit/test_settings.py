@@ -83,6 +83,10 @@ def test_the_example_sets_nothing_by_itself() -> None:
         ("SHOWAPI_SHARED_DATABASE", "team_parts", "team_parts"),
         ("SHOWAPI_CALLS_PER_S", "5", 5),
         ("VSEARCH_API_KEYS", f" {'a' * 16} , {'b' * 40},", ("a" * 16, "b" * 40)),
+        ("VSEARCH_BUCKET", "our-pictures", "our-pictures"),
+        ("VSEARCH_BUCKET", "our.pictures/vsearch/live/", "our.pictures/vsearch/live"),
+        ("VSEARCH_BUCKET_ENDPOINT", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+        ("AWS_REGION", "eu-central-1", "eu-central-1"),
     ],
 )
 def test_values_are_read(name: str, text: str, value: Any) -> None:
@@ -114,6 +118,13 @@ def test_values_are_read(name: str, text: str, value: Any) -> None:
         ("SHOWAPI_SHARED_DATABASE", "Team parts"),
         ("SHOWAPI_SHARED_DATABASE", "p"),
         ("SHOWAPI_CALLS_PER_S", "-7"),
+        ("VSEARCH_BUCKET", "s3://our-pictures"),
+        ("VSEARCH_BUCKET", "our-pictures/../theirs"),
+        ("VSEARCH_BUCKET", "our-pictures//vsearch"),
+        ("VSEARCH_BUCKET", "/vsearch"),
+        ("VSEARCH_BUCKET_ENDPOINT", "minio.example.com:9000"),
+        ("VSEARCH_BUCKET_ENDPOINT", "https://me:hidden@minio.example.com"),
+        ("AWS_REGION", "eu central"),
         ("VSEARCH_API_KEYS", "too-short"),
         ("VSEARCH_API_KEYS", "long-enough-by-far-0123456789,too-short"),
     ],
@@ -143,6 +154,8 @@ def test_secrets_stay_out_of_the_repr() -> None:
         "DATABASE_URL": "sqlite:///hidden.db",
         "SHOWAPI_APP_KEY": "hidden-hosted-key",
         "VSEARCH_API_KEYS": "hidden-api-key-0123456789",
+        "AWS_SECRET_ACCESS_KEY": "hidden-bucket-secret",
+        "AWS_SESSION_TOKEN": "hidden-bucket-token",
     }
     assert set(names) == set(given)
     values: dict[str, Any] = {item.name: given[name] for name, item in names.items()}
@@ -187,6 +200,47 @@ def test_all_that_the_hosted_service_lacks_is_told_at_once_and_only_where_it_is_
     with pytest.raises(SettingsError) as refused:
         settings.check_back_end("showapi")
     assert len(refused.value.problems) == len(HOSTED) - 1
+
+
+BUCKET = {
+    "VSEARCH_PICTURES": "bucket",
+    "VSEARCH_BUCKET": "our-pictures/vsearch",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "AKIAOURS",
+    "AWS_SECRET_ACCESS_KEY": "hidden",
+}
+
+
+@pytest.mark.parametrize(
+    ("without", "problem"),
+    [
+        (["VSEARCH_BUCKET"], "VSEARCH_PICTURES=bucket needs VSEARCH_BUCKET, the bucket's name."),
+        (["AWS_REGION"], "VSEARCH_PICTURES=bucket needs AWS_REGION"),
+        (["AWS_ACCESS_KEY_ID"], "VSEARCH_PICTURES=bucket needs AWS_ACCESS_KEY_ID too"),
+        (["AWS_SECRET_ACCESS_KEY"], "VSEARCH_PICTURES=bucket needs AWS_SECRET_ACCESS_KEY too"),
+    ],
+)
+def test_what_a_bucket_lacks_is_told_where_it_is_used(without: list[str], problem: str) -> None:
+    given = {name: value for name, value in BUCKET.items() if name not in without}
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping(given)
+    (told,) = refused.value.problems
+    assert told.startswith(problem)
+    assert "hidden" not in told
+    Settings.from_mapping(given | {"VSEARCH_PICTURES": "files"})
+
+
+def test_a_bucket_takes_a_region_or_an_address_and_a_key_or_a_role() -> None:
+    assert Settings.from_mapping(BUCKET).pictures == "bucket"
+    elsewhere = {**BUCKET, "AWS_REGION": "", "VSEARCH_BUCKET_ENDPOINT": "https://minio.example.com"}
+    assert Settings.from_mapping(elsewhere).aws_region is None
+    roles = {name: value for name, value in BUCKET.items() if "KEY" not in name}
+    assert Settings.from_mapping(roles).aws_access_key_id is None
+    with pytest.raises(SettingsError, match="needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too"):
+        Settings.from_mapping({**roles, "AWS_SESSION_TOKEN": "hidden"})
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({"VSEARCH_PICTURES": "bucket", "AWS_ACCESS_KEY_ID": "AKIAOURS"})
+    assert len(refused.value.problems) == 3
 
 
 MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "abc", "SLACK_STATE_SECRET": "0123456789abcdef"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
-from bot.storage.pictures import FilePictures
-from bot.storage.sql import IN_DATABASE, IN_FILES, Choices, SqlStorage
+from bot.storage.sql import IN_BUCKET, IN_DATABASE, IN_FILES, Choices, SqlStorage
+from tests.buckets import BucketService
 from tests.grounds import Ground
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
@@ -22,9 +22,17 @@ PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 TWIN = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
 
 
-@pytest.fixture(params=[IN_FILES, IN_DATABASE])
-async def storage(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open(Choices(pictures=request.param))
+@pytest.fixture(params=[IN_FILES, IN_DATABASE, IN_BUCKET])
+def choices(request: pytest.FixtureRequest) -> Choices:
+    if request.param != IN_BUCKET:
+        return Choices(pictures=request.param)
+    service: BucketService = request.getfixturevalue("bucket_service")
+    return Choices(pictures=IN_BUCKET, bucket=service.bucket("vsearch/kept"))
+
+
+@pytest.fixture
+async def storage(choices: Choices, ground: Ground) -> AsyncIterator[SqlStorage]:
+    opened = await ground.open(choices)
     yield opened
     await opened.close()
 
@@ -116,10 +124,10 @@ async def test_a_unit_that_is_rolled_back_discards_nothing(storage: SqlStorage) 
 
 
 async def test_a_picture_that_is_kept_in_the_unit_of_its_record_outlives_a_discard_at_the_same_time(
-    storage: SqlStorage, ground: Ground
+    storage: SqlStorage, ground: Ground, choices: Choices
 ) -> None:
     await storage.catalogue.create_database(PARTS)
-    other = await ground.open(Choices(pictures=IN_FILES if isinstance(storage.pictures, FilePictures) else IN_DATABASE))
+    other = await ground.open(choices)
 
     async def add() -> None:
         await storage.pictures.put(DIGEST, JPEG)

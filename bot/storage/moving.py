@@ -1,0 +1,222 @@
+"""Moves a house: all rows of another database, in batches, each of which remembers how far it brought the move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text, tuple_
+
+from bot.storage import moves, postgres
+from bot.storage.database import Database
+from bot.storage.inbox import nobody_works
+from bot.storage.marks import ROWS, Marks, different, marks_of
+from bot.storage.moves import CannotMove, Entry, Position
+from bot.storage.nearest_upkeep import NearestUpkeep
+from bot.storage.numbering import go_on_after, last_numbers
+from bot.storage.origin import Origin
+from bot.storage.records import in_groups
+from bot.storage.schema import (
+    embedded_vectors,
+    images,
+    keys,
+    metadata,
+    oauth_states,
+    pictures,
+    relayed_pictures,
+    workspaces,
+)
+from bot.storage.turns import take_turns
+
+AT_ONCE = 500
+"""Rows of a batch."""
+
+TABLES: tuple[Table, ...] = tuple(table for table in metadata.sorted_tables if table is not pictures)
+"""In an order in which none refers to a later one. Pictures go from store to store, wherever each keeps them."""
+
+_AT_A_START = frozenset({keys, workspaces, oauth_states, relayed_pictures})
+"""What a bot writes that has started and was given nothing yet."""
+
+_BEGIN_EMPTY = "A house moves into an empty database only: make one, or name another in the settings."
+
+Rows = Sequence[RowMapping]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What there is to do. ``rows``: to be moved, ``done`` of them earlier; ``pictures``: how many the rows name.
+
+    ``source``: from where, for people. ``vectors``: to be made ready for the search. ``anew``: an unfinished move
+    begins again, since its origin has changed. ``finished``: it was finished earlier.
+    """
+
+    source: str
+    rows: int
+    done: int
+    pictures: int
+    vectors: int
+    anew: bool
+    finished: bool
+
+
+class SqlMove:
+    """Satisfies ``services.moving.HouseMove``: one move, from an origin to a database."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        database: Database,
+        clock: Callable[[], datetime],
+        nearest: NearestUpkeep | None = None,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._origin = origin
+        self._database = database
+        self._clock = clock
+        self._nearest = nearest
+        self._at_once = at_once
+        self._derived = 0
+        self._marks: Marks = {}
+        self._positions: dict[str, Position] = {}
+        self._left = list(TABLES)
+
+    async def begin(self) -> Beginning:
+        """Begin, or go on with what an earlier run began. Raises CannotMove and BackendError."""
+        if self._nearest is not None:
+            # Told now if it can't be made, and not when all has come.
+            await self._nearest.make()
+        self._marks = await self._origin.database.read(partial(marks_of, tables=TABLES))
+        entry, anew = await self._database.write(partial(_begin, self._origin.place.identity, self._marks))
+        self._positions = dict(entry.positions)
+        if entry.finished:
+            self._left.clear()
+        rows = sum(mark[ROWS] for mark in self._marks.values())
+        done = rows if entry.finished else await self._database.read(_count_all)
+        named = select(func.count(images.c.digest.distinct()))
+        count = await self._origin.database.read(lambda connection: connection.execute(named).scalar_one())
+        vectors = self._marks[embedded_vectors.name][ROWS] if self._nearest else 0
+        return Beginning(self._origin.place.name, rows, done, count, vectors, anew, entry.finished)
+
+    async def move_some(self) -> int:
+        """Bring over some rows; how many, and none in the end. Raises CannotMove and BackendError."""
+        while self._left:
+            table = self._left[0]
+            before = self._positions.get(table.name)
+            rows = await self._origin.database.read(partial(_after, table, before, self._at_once))
+            if rows:
+                after = tuple(rows[-1][column.name] for column in table.primary_key)
+                await self._database.write(partial(_put, table, rows, before, after))
+                self._positions[table.name] = after
+                return len(rows)
+            self._left.pop(0)
+        return 0
+
+    async def digests(self, after: str, limit: int) -> tuple[Sequence[str], str]:
+        """Pictures that images here name, of the next so many of the origin, and the last of those; "": no more.
+
+        Raises BackendError.
+        """
+        some = select(images.c.digest).where(images.c.digest > after).distinct().order_by(images.c.digest).limit(limit)
+        theirs = await self._origin.database.read(lambda connection: connection.execute(some).scalars().all())
+        if not theirs:
+            return (), ""
+        # An image that was deleted here since its house moved needs none.
+        ours = await self._database.read(partial(_named_here, theirs))
+        return [digest for digest in theirs if digest in ours], theirs[-1]
+
+    async def derive_some(self) -> int:
+        """Make some of the vectors ready for the search; how many, and none in the end. Raises BackendError."""
+        if self._nearest is None:
+            return 0
+        some, self._derived = await self._nearest.fill_some(self._derived)
+        return some
+
+    async def finish(self) -> Mapping[str, int]:
+        """Compare both sides, and let the house be used; the rows of each table. Raises CannotMove and BackendError."""
+        now = await self._origin.database.read(partial(marks_of, tables=TABLES))
+        if different(self._marks, now):
+            raise CannotMove(
+                f"{self._origin.place.name} has changed while it was moved: stop whatever writes there, and run this "
+                "again; it begins anew then."
+            )
+        numbers = await self._origin.database.read(partial(last_numbers, tables=TABLES))
+        await self._database.write(partial(_finish, self._marks, numbers, self._clock()))
+        return {name: mark[ROWS] for name, mark in now.items()}
+
+
+def _begin(source: str, marks: Marks, connection: Connection) -> tuple[Entry, bool]:
+    """What is remembered of the move from here on, and whether it begins anew."""
+    take_turns(connection, "move")
+    entry = moves.read(connection, own=True)
+    if entry is None or (entry.finished and entry.source != source):
+        if held := _held(connection):
+            raise CannotMove(f"There is something already where the settings point ({held}). {_BEGIN_EMPTY}")
+    elif entry.source != source:
+        raise CannotMove(f"The move from {entry.source} to here isn't finished: finish that one. {_BEGIN_EMPTY}")
+    elif entry.finished or not different(entry.marks, marks):
+        return entry, False
+    _clear(connection)
+    return moves.begin(connection, source, marks), entry is not None and not entry.finished
+
+
+def _held(connection: Connection) -> str:
+    """What a database has that no start alone puts there, in words; an empty text if that is nothing."""
+    counts = {table.name: _count(connection, table) for table in TABLES if table not in _AT_A_START}
+    return ", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count)
+
+
+def _clear(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        postgres.take_your_time(connection)
+        # What pgvector searches is derived from these, and goes with them.
+        connection.execute(text(f"TRUNCATE {', '.join(table.name for table in TABLES)} CASCADE"))
+    else:
+        for table in reversed(TABLES):
+            connection.execute(table.delete())
+
+
+def _count_all(connection: Connection) -> int:
+    return sum(_count(connection, table) for table in TABLES)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _after(table: Table, last: Position | None, limit: int, connection: Connection) -> Rows:
+    """The next rows, in the order of the origin's own keys."""
+    key = list(table.primary_key)
+    query = select(table).order_by(*key).limit(limit)
+    if last is not None:
+        query = query.where(tuple_(*key) > tuple_(*last))
+    return connection.execute(query).mappings().all()
+
+
+def _put(table: Table, rows: Rows, before: Position | None, after: Position, connection: Connection) -> None:
+    moves.go_on(connection, table.name, before, after)
+    connection.execute(insert(table), [{name: _fitting(value) for name, value in row.items()} for row in rows])
+
+
+def _fitting(value: object) -> object:
+    # PostgreSQL's texts have no zeros, and ours no use for them.
+    return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
+
+
+def _named_here(digests: Sequence[str], connection: Connection) -> set[str]:
+    found: set[str] = set()
+    for some in in_groups(digests):
+        found.update(connection.execute(select(images.c.digest).where(images.c.digest.in_(some))).scalars())
+    return found
+
+
+def _finish(marks: Marks, numbers: Mapping[str, int], moment: datetime, connection: Connection) -> None:
+    if names := different(marks, marks_of(connection, TABLES)):
+        raise CannotMove(
+            f"What has come differs from the original ({', '.join(names)}): something else wrote here meanwhile. "
+            f"{_BEGIN_EMPTY}"
+        )
+    go_on_after(connection, TABLES, numbers)
+    nobody_works(connection, moment)
+    moves.finish(connection)

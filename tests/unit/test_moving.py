@@ -1,0 +1,372 @@
+"""A house that moves from one kind of database to the other: every row, once, whatever comes between."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, delete, event, insert, select, update
+
+from bot.errors import BackendError, BackendRefused
+from bot.models import LOCAL, DatabaseKey, DatabaseName, WorkspaceId
+from bot.services.moving import Moved, MoveService, Phase
+from bot.storage.inbox import SETTLES_S
+from bot.storage.moves import CannotMove
+from bot.storage.moving import TABLES, SqlMove
+from bot.storage.origin import Origin, place_of
+from bot.storage.schema import (
+    databases,
+    images,
+    inbox,
+    metadata,
+    pictures,
+)
+from bot.storage.sql import IN_BUCKET, Choices
+from tests.buckets import BucketService
+from tests.grounds import KINDS, POSTGRESQL, Ground
+from tests.moving_house import ROWS, all_rows, digest_of, furnish, jpeg_of
+
+HALF_MOVED = Choices(half_moved=True)
+SOME = 3
+"""Rows of a batch: several to a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From one ground to the other."""
+
+    before: Ground
+    after: Ground
+    choices: Choices = HALF_MOVED
+
+    async def origin(self) -> Origin:
+        return await Origin.open(place_of(self.before.data_dir, self.before.database_url))
+
+    async def run(self, *, batches: int | None = None) -> Moved:
+        """Move, or so many batches of it and no more."""
+        stop = asyncio.Event()
+        seen = 0
+
+        def watch(phase: Phase, done: int, total: int) -> None:
+            nonlocal seen
+            assert 0 < done <= total, phase
+            seen += 1
+            if seen == batches:
+                stop.set()
+
+        origin = await self.origin()
+        storage = await self.after.open(self.choices)
+        try:
+            move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
+            return await MoveService(move, origin, storage.pictures).move(watch, stop)
+        finally:
+            await storage.close()
+            await origin.close()
+
+
+@pytest.fixture(params=KINDS)
+async def move(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> Move:
+    """To each kind of database from the other; the house is furnished."""
+    on_sqlite, on_postgres = Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address)
+    made = Move(on_sqlite, on_postgres) if request.param == POSTGRESQL else Move(on_postgres, on_sqlite)
+    storage = await made.before.open()
+    await storage._database.write(furnish)
+    await storage.close()
+    return made
+
+
+@pytest.fixture
+async def to_postgres(tmp_path: Path, postgres_address: str) -> Move:
+    """The house is empty."""
+    made = Move(Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address))
+    await (await made.before.open()).close()
+    return made
+
+
+async def test_every_row_of_every_table_comes(move: Move) -> None:
+    before = await move.before.open()
+    there = await all_rows(before._database)
+    assert {len(rows) for rows in there.values()} == {ROWS}
+    assert set(there) == set(metadata.tables) - {pictures.name}
+    await before.close()
+    moved = await move.run()
+    assert moved.complete
+    assert moved.tables == dict.fromkeys(there, ROWS)
+    assert (moved.rows, moved.pictures) == (ROWS * len(there), ROWS)
+    after = await move.after.open()
+    try:
+        here = await all_rows(after._database)
+        # What somebody had under way is due: nobody has it any more.
+        assert {**here, "inbox": []} == {**there, "inbox": []}
+        assert [row[:10] for row in here["inbox"]] == [row[:10] for row in there["inbox"]]
+        for number in range(ROWS):
+            assert await after.pictures.get(digest_of(number)) == jpeg_of(number)
+    finally:
+        await after.close()
+
+
+async def test_nothing_of_the_house_before_is_touched(to_postgres: Move) -> None:
+    storage = await to_postgres.before.open()
+    await storage._database.write(furnish)
+    await storage.close()
+    folder = to_postgres.before.data_dir
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    await to_postgres.run()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+async def test_a_move_that_is_interrupted_anywhere_goes_on(move: Move) -> None:
+    before = await move.before.open()
+    there = await all_rows(before._database)
+    await before.close()
+    runs: list[Moved] = []
+    while not runs or runs[-1].interrupted:
+        runs.append(await move.run(batches=11))
+        if runs[-1].interrupted:
+            with pytest.raises(BackendRefused, match="isn't finished: run “vsearch migrate --from"):
+                await move.after.open()
+    assert len(runs) > 4
+    assert sum(moved.rows for moved in runs) == ROWS * len(TABLES)
+    assert sum(moved.pictures for moved in runs) == ROWS
+    after = await move.after.open()
+    assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
+    await after.close()
+
+
+async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(to_postgres: Move) -> None:
+    before = await to_postgres.before.open()
+    await before._database.write(furnish)
+    there = await all_rows(before._database)
+    await before.close()
+    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
+    move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
+    await move.begin()
+    come = sum([await move.move_some() for _ in range(5)])
+
+    def lose(connection: Connection, *_: object) -> None:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    event.listen(storage._database._engine, "commit", lose)
+    with pytest.raises(BackendError):
+        await move.move_some()
+    await storage.close()
+    await origin.close()
+    assert (await to_postgres.run()).rows == ROWS * len(TABLES) - come
+    after = await to_postgres.after.open()
+    assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
+    await after.close()
+
+
+async def test_a_batch_that_fails_leaves_nothing(to_postgres: Move) -> None:
+    storage = await to_postgres.before.open()
+    await storage._database.write(furnish)
+    await storage.close()
+    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
+    first, second = (SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME) for _ in range(2))
+    try:
+        await first.begin()
+        await first.move_some()
+        await second.begin()
+        assert await second.move_some() == SOME
+        # The one that comes too late does what was done already: none of it stays.
+        with pytest.raises(CannotMove, match="Another “vsearch migrate”"):
+            await first.move_some()
+        while await second.move_some():
+            pass
+        await second.finish()
+    finally:
+        await storage.close()
+        await origin.close()
+
+
+async def test_numbers_go_on_where_they_were(move: Move) -> None:
+    before = await move.before.open()
+
+    def give_and_take(connection: Connection) -> None:
+        number = connection.execute(insert(databases), row()).inserted_primary_key
+        assert number is not None
+        connection.execute(delete(databases).where(databases.c.id == number[0]))
+
+    def row() -> dict[str, object]:
+        moment = datetime.now(UTC)
+        return {"workspace": "T9", "name": "new", "created_at": moment, "created_by": "", "revision": 0}
+
+    def highest(connection: Connection) -> int:
+        return int(max(connection.execute(select(databases.c.id)).scalars()))
+
+    if move.before.database_url is not None:
+        # Whoever gives numbers of its own has to say so.
+        await before._database.write(
+            lambda connection: connection.exec_driver_sql("SELECT setval('databases_id_seq', 63)")
+        )
+    last = await before._database.read(highest)
+    await before._database.write(give_and_take)
+    await before.close()
+    await move.run()
+    after = await move.after.open()
+    await after._database.write(lambda connection: connection.execute(insert(databases), row()))
+    assert await after._database.read(highest) == last + 2
+    await after.close()
+
+
+async def test_what_somebody_had_under_way_is_due(to_postgres: Move) -> None:
+    before = await to_postgres.before.open()
+    await before._database.write(furnish)
+    late = datetime.now(UTC) + timedelta(days=1)
+    await before._database.write(lambda connection: connection.execute(update(inbox).values(due_at=late, owner="dead")))
+    await before.close()
+    await to_postgres.run()
+    after = await to_postgres.after.open()
+    due = await after._database.read(lambda connection: connection.execute(select(inbox)).all())
+    soon = datetime.now(UTC) + timedelta(seconds=SETTLES_S)
+    assert {(job.state, job.due_at < soon) for job in due} == {
+        ("running", True),
+        ("waiting", False),
+        ("done", False),
+        ("failed", False),
+    }
+    await after.close()
+
+
+async def test_what_belongs_to_nobody_yet_is_taken_over_where_the_house_is_now(to_postgres: Move) -> None:
+    before = await to_postgres.before.open()
+    await before.catalogue.create_database(DatabaseKey(LOCAL, DatabaseName("parts")))
+    await before.close()
+    # A bot that was started too early, with its one workspace.
+    early = await to_postgres.after.open()
+    team = WorkspaceId("T1")
+    await early.catalogue.adopt(team)
+    early_key = await early.keyring.key("media")
+    await early.close()
+    assert (await to_postgres.run()).complete
+    after = await to_postgres.after.open()
+    await after.catalogue.adopt(team)
+    assert [info.key.name for info in await after.catalogue.databases(team)] == ["parts"]
+    assert await after.keyring.key("media") != early_key
+    await after.close()
+
+
+async def test_keys_are_those_of_the_house_before(to_postgres: Move) -> None:
+    before, early = await to_postgres.before.open(), await to_postgres.after.open()
+    theirs = await before.keyring.key("media")
+    assert await early.keyring.key("media") != theirs
+    await before.close()
+    await early.close()
+    await to_postgres.run()
+    after = await to_postgres.after.open()
+    assert await after.keyring.key("media") == theirs
+    await after.close()
+
+
+async def test_a_place_that_has_something_is_refused(move: Move) -> None:
+    after = await move.after.open()
+    key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+    await after.catalogue.create_database(key)
+    with pytest.raises(CannotMove, match=r"something already where the settings point \(databases: 1\)"):
+        await move.run()
+    assert [info.key for info in await after.catalogue.databases(key.workspace)] == [key]
+    await after.close()
+
+
+async def test_an_unfinished_move_from_elsewhere_is_refused(to_postgres: Move, tmp_path: Path) -> None:
+    assert (await to_postgres.run(batches=0)).complete
+    other = Move(Ground(tmp_path / "other"), to_postgres.after)
+    storage = await other.before.open()
+    await storage._database.write(furnish)
+    await storage.close()
+    # Nothing came of the first: whoever comes next finds room.
+    assert (await other.run(batches=2)).interrupted
+    with pytest.raises(CannotMove, match=r"The move from .*other/vsearch.db to here isn't finished"):
+        await to_postgres.run()
+
+
+async def test_a_house_that_has_changed_since_moves_anew(move: Move) -> None:
+    assert (await move.run(batches=11)).interrupted
+    before = await move.before.open()
+    await before._database.write(lambda connection: connection.execute(delete(databases).where(databases.c.id == 3)))
+    there = await all_rows(before._database)
+    await before.close()
+    moved = await move.run()
+    assert (moved.anew, moved.complete) == (True, True)
+    after = await move.after.open()
+    assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
+    await after.close()
+
+
+async def test_a_house_that_changes_meanwhile_is_not_taken_for_moved(move: Move) -> None:
+    origin, storage = await move.origin(), await move.after.open()
+    inhabited = await move.before.open()
+    try:
+        going = SqlMove(origin, storage._database, lambda: datetime.now(UTC))
+        await going.begin()
+        while await going.move_some():
+            pass
+        await inhabited._database.write(lambda connection: connection.execute(update(images).values(width=1)))
+        with pytest.raises(CannotMove, match="has changed while it was moved"):
+            await going.finish()
+    finally:
+        for opened in (origin, storage, inhabited):
+            await opened.close()
+
+
+async def test_what_somebody_writes_meanwhile_where_it_moves_is_noticed(to_postgres: Move) -> None:
+    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
+    try:
+        going = SqlMove(origin, storage._database, lambda: datetime.now(UTC))
+        await going.begin()
+        await storage.keyring.key("media")
+        with pytest.raises(CannotMove, match=r"differs from the original \(keys\)"):
+            await going.finish()
+    finally:
+        await storage.close()
+        await origin.close()
+
+
+async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(to_postgres: Move) -> None:
+    before = await to_postgres.before.open()
+    await before._database.write(furnish)
+    await before._database.write(lambda connection: connection.execute(delete(pictures)))
+    first = await to_postgres.run()
+    assert first.missing == tuple(sorted(map(digest_of, range(ROWS))))
+    assert not first.complete
+    assert first.tables["images"] == ROWS
+    after = await to_postgres.after.open()
+    await after._database.write(lambda connection: connection.execute(delete(images).where(images.c.id == 3)))
+    await after.catalogue.create_database(DatabaseKey(LOCAL, DatabaseName("newer")))
+    await after.close()
+    # They were somewhere else, as files.
+    for number in range(ROWS):
+        await before.pictures.put(digest_of(number), jpeg_of(number))
+    await before.close()
+    again = await to_postgres.run()
+    assert (again.finished, again.complete, again.rows, again.pictures) == (True, True, 0, ROWS - 1)
+    after = await to_postgres.after.open()
+    assert len(await after.catalogue.databases(LOCAL)) == 1
+    with pytest.raises(KeyError):
+        await after.pictures.get(digest_of(0))
+    assert await after.pictures.get(digest_of(1)) == jpeg_of(1)
+    await after.close()
+
+
+async def test_pictures_go_to_where_they_are_to_be_kept(to_postgres: Move, bucket_service: BucketService) -> None:
+    before = await to_postgres.before.open()
+    await before._database.write(furnish)
+    await before.close()
+    in_bucket = Choices(pictures=IN_BUCKET, bucket=bucket_service.bucket(), half_moved=True)
+    moved = await replace(to_postgres, choices=in_bucket).run()
+    assert (moved.complete, moved.pictures) == (True, ROWS)
+    after = await to_postgres.after.open(in_bucket)
+    assert await after.pictures.get(digest_of(1)) == jpeg_of(1)
+    assert await after._database.read(lambda connection: connection.execute(select(pictures)).all()) == []
+    await after.close()
+
+
+async def test_zeros_in_texts_do_not_stop_a_move(to_postgres: Move) -> None:
+    before = await to_postgres.before.open()
+    await before._database.write(furnish)
+    await before._database.write(lambda connection: connection.execute(update(images).values(source_name="a\0b.jpg")))
+    await before.close()
+    assert (await to_postgres.run()).complete

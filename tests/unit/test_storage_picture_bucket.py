@@ -1,0 +1,334 @@
+"""Pictures in a bucket: what is asked of the service, and what comes of a service that is unwell."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.app import bucket_of, open_storage
+from bot.config import Settings
+from bot.errors import (
+    BackendCredentials,
+    BackendDown,
+    BackendError,
+    BackendRefused,
+    BackendThrottled,
+    BackendTimeout,
+)
+from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
+from bot.storage.bucket import Bucket, Key, Objects, Patience
+from bot.storage.database import Database
+from bot.storage.pictures_in_bucket import BucketPictures
+from bot.storage.sql import IN_BUCKET, Choices, SqlStorage
+from tests.buckets import KEY, BucketService
+from tests.fakes.bucket import HANGS_UP, NEVER, NOT_THERE, FakeBucket, fake_bucket
+from tests.grounds import Ground
+
+JPEG = b"\xff\xd8 not really \xff\xd9"
+DIGEST = hashlib.sha256(JPEG).hexdigest()
+NAME = f"/pictures/{DIGEST[:2]}/{DIGEST}.jpg"
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+HASTE = Patience(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, tries=2)
+SLOW_DOWN = ("503 Slow Down", "SlowDown")
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeBucket]:
+    async with fake_bucket() as bucket:
+        yield bucket
+
+
+def record(digest: str = DIGEST) -> ImageRecord:
+    return ImageRecord(
+        database=PARTS,
+        data_id=DataId("id-1"),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest=digest,
+        source_digest=digest,
+        fingerprint=b"",
+        width=1,
+        height=1,
+        added_at=datetime.now(UTC),
+    )
+
+
+async def opened(ground: Ground, bucket: Bucket) -> SqlStorage:
+    return await ground.open(Choices(pictures=IN_BUCKET, bucket=bucket))
+
+
+@pytest.fixture
+async def storage(fake: FakeBucket, tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    storage = await opened(Ground(tmp_path), fake.place(KEY))
+    await storage.catalogue.create_database(PARTS)
+    fake.asked.clear()
+    yield storage
+    await storage.close()
+
+
+async def test_an_object_is_named_as_the_file_would_be(bucket_service: BucketService, tmp_path: Path) -> None:
+    bucket = bucket_service.bucket("vsearch/kept")
+    storage = await opened(Ground(tmp_path), bucket)
+    try:
+        await storage.pictures.put(DIGEST, JPEG)
+    finally:
+        await storage.close()
+    assert await Objects(replace(bucket, prefix="")).get(f"vsearch/kept/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
+    assert not (tmp_path / "pictures").exists()
+
+
+async def test_the_settings_say_which_bucket(bucket_service: BucketService, tmp_path: Path) -> None:
+    bucket = bucket_service.bucket()
+    settings = {
+        "VSEARCH_DATA_DIR": str(tmp_path),
+        "VSEARCH_PICTURES": "bucket",
+        "VSEARCH_BUCKET": f"{bucket.name}/vsearch",
+        "VSEARCH_BUCKET_ENDPOINT": bucket.address,
+        "AWS_ACCESS_KEY_ID": KEY.id,
+        "AWS_SECRET_ACCESS_KEY": KEY.secret,
+    }
+    storage = await open_storage(Settings.from_mapping(settings))
+    try:
+        await storage.pictures.put(DIGEST, JPEG)
+    finally:
+        await storage.close()
+    assert await Objects(bucket).get(f"vsearch/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
+
+
+def test_a_bucket_at_amazon_needs_no_address() -> None:
+    settings = {"VSEARCH_PICTURES": "bucket", "VSEARCH_BUCKET": "ours", "AWS_REGION": "eu-central-1"}
+    bucket = bucket_of(Settings.from_mapping(settings))
+    assert bucket == Bucket(name="ours", region="eu-central-1")
+    assert bucket.address == "https://s3.eu-central-1.amazonaws.com"
+    assert bucket_of(Settings.from_mapping({**settings, "VSEARCH_PICTURES": "database"})) is None
+
+
+async def test_keeping_again_sends_no_picture(storage: SqlStorage, fake: FakeBucket) -> None:
+    await storage.pictures.put(DIGEST, JPEG)
+    await storage.pictures.put(DIGEST, JPEG)
+    assert fake.methods() == ["HEAD", "PUT", "HEAD"]
+    assert fake.objects == {NAME: JPEG}
+    assert fake.asked[1].headers["content-type"] == "image/jpeg"
+
+
+async def test_many_are_kept_and_discarded(storage: SqlStorage, fake: FakeBucket) -> None:
+    jpegs = {hashlib.sha256(str(number).encode()).hexdigest(): str(number).encode() for number in range(250)}
+    await storage.pictures.put_all(jpegs)
+    assert len(fake.objects) == len(jpegs)
+    await storage.catalogue.add(record(min(jpegs)))
+    await storage.pictures.discard_unused(jpegs)
+    assert list(fake.objects.values()) == [jpegs[min(jpegs)]]
+
+
+async def test_a_bucket_that_is_not_there_is_found_at_the_start(bucket_service: BucketService, tmp_path: Path) -> None:
+    nowhere = replace(bucket_service.bucket(), name="not-made")
+    with pytest.raises(BackendRefused, match=r"There is no bucket “not-made” at http://127\.0\.0\.1:.* VSEARCH_BUCKET"):
+        await opened(Ground(tmp_path), nowhere)
+    objects = Objects(nowhere)
+    for asking in (objects.get("a"), objects.put("a", JPEG), objects.delete("a")):
+        with pytest.raises(BackendRefused, match="There is no bucket"):
+            await asking
+
+
+async def test_a_key_that_the_service_does_not_know_is_found_at_the_start(
+    bucket_service: BucketService, tmp_path: Path
+) -> None:
+    bucket = bucket_service.bucket()
+    with bucket_service.only_known_keys():
+        with pytest.raises(BackendCredentials, match="AWS_SECRET_ACCESS_KEY") as refused:
+            await opened(Ground(tmp_path), bucket)
+        assert "(InvalidAccessKeyId)" in str(refused.value)
+    assert KEY.secret not in str(refused.value) + repr(bucket)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "meaning", "told"),
+    [
+        (("403 Forbidden", "AccessDenied"), BackendCredentials, "may get, put and delete objects and list the bucket"),
+        (("401 Unauthorized", "Unauthorized"), BackendCredentials, "(Unauthorized)"),
+        (("400 Bad Request", "ExpiredToken"), BackendCredentials, "(ExpiredToken)"),
+        (("301 Moved Permanently", "PermanentRedirect"), BackendRefused, "check AWS_REGION"),
+        (("400 Bad Request", "AuthorizationHeaderMalformed"), BackendRefused, "check AWS_REGION"),
+        ((NOT_THERE, "NoSuchBucket"), BackendRefused, "There is no bucket"),
+        (("500 Internal Server Error", "InternalError"), BackendDown, "it fails (InternalError)"),
+        (("502 Bad Gateway", "not-xml!"), BackendDown, "it fails (502)"),
+        (SLOW_DOWN, BackendThrottled, "(SlowDown)"),
+        (("429 Too Many Requests", "TooManyRequests"), BackendThrottled, "(TooManyRequests)"),
+        ((HANGS_UP, ""), BackendDown, "there is no connection"),
+        ((NEVER, ""), BackendTimeout, "took too long"),
+    ],
+)
+async def test_what_is_wrong_is_told_without_what_the_service_says(
+    fake: FakeBucket, trouble: tuple[str, str], meaning: type[BackendError], told: str
+) -> None:
+    fake.ailment = trouble
+    with pytest.raises(BackendError) as caught:
+        await Objects(fake.place(KEY), HASTE).get("a")
+    assert type(caught.value) is meaning
+    assert told in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+
+
+async def test_a_service_that_is_down_is_told_at_the_start(fake: FakeBucket, tmp_path: Path) -> None:
+    with pytest.raises(BackendDown, match="there is no connection"):
+        await opened(Ground(tmp_path), replace(fake.place(KEY), endpoint="http://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("trouble", [SLOW_DOWN, (HANGS_UP, "")])
+async def test_a_moment_of_trouble_is_waited_out(
+    storage: SqlStorage, fake: FakeBucket, trouble: tuple[str, str]
+) -> None:
+    fake.troubles.append(trouble)
+    await storage.pictures.put(DIGEST, JPEG)
+    fake.troubles.append(trouble)
+    assert await storage.pictures.get(DIGEST) == JPEG
+    assert fake.methods() == ["HEAD", "HEAD", "PUT", "GET", "GET"]
+
+
+async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
+    fake.ailment = (NEVER, "")
+    asking = asyncio.create_task(Objects(fake.place(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG))
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    with pytest.raises(BackendTimeout):
+        await asking
+
+
+async def test_a_record_whose_picture_can_not_be_kept_is_none(storage: SqlStorage, fake: FakeBucket) -> None:
+    async def add() -> None:
+        async with storage.unit():
+            await storage.catalogue.add(record())
+            await storage.pictures.put(DIGEST, JPEG)
+
+    fake.ailment = ("403 Forbidden", "AccessDenied")
+    with pytest.raises(BackendCredentials):
+        await add()
+    assert await storage.catalogue.with_digest(PARTS, DIGEST) is None
+    fake.ailment = None
+    await add()
+    assert fake.objects == {NAME: JPEG}
+
+
+async def test_a_transaction_does_not_wait_for_long(fake: FakeBucket, database: Database) -> None:
+    pictures = BucketPictures(fake.place(KEY), database, replace(HASTE, request_s=5))
+    fake.ailment = (NEVER, "")
+    began = time.monotonic()
+    with pytest.raises(BackendTimeout, match=r"over 0\.3 s while a transaction"):
+        async with database.unit():
+            await pictures.put(DIGEST, JPEG)
+    assert time.monotonic() - began < 2
+
+
+@pytest.fixture
+async def database(storage: SqlStorage) -> Database:
+    return storage._database
+
+
+async def test_what_could_not_be_discarded_is_discarded_later(
+    storage: SqlStorage, fake: FakeBucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = hashlib.sha256(b"other").hexdigest()
+    await storage.pictures.put_all({DIGEST: JPEG, other: b"other"})
+    fake.ailment = ("403 Forbidden", "AccessDenied")
+    with caplog.at_level(logging.WARNING):
+        await storage.pictures.discard_unused([DIGEST])
+    assert "1 pictures are to be deleted from the bucket later" in caplog.text
+    assert "hidden" not in caplog.text
+    assert len(fake.objects) == 2
+    fake.ailment = None
+    await storage.pictures.discard_unused([other])
+    assert fake.objects == {}
+    fake.asked.clear()
+    await storage.pictures.discard_unused([other])
+    assert fake.methods() == ["DELETE"]
+
+
+async def test_an_add_waits_for_a_deletion_elsewhere_and_brings_the_picture_back(
+    fake: FakeBucket, ground: Ground
+) -> None:
+    ours, theirs = await opened(ground, fake.place(KEY)), await opened(ground, fake.place(KEY))
+    try:
+        await ours.catalogue.create_database(PARTS)
+        await ours.pictures.put(DIGEST, JPEG)
+        fake.let_delete.clear()
+        discarding = asyncio.create_task(theirs.pictures.discard_unused([DIGEST]))
+        await fake.deleting.wait()
+        fake.asked.clear()
+
+        async def add() -> None:
+            async with ours.unit():
+                await ours.catalogue.add(record())
+                await ours.pictures.put(DIGEST, JPEG)
+
+        adding = asyncio.create_task(add())
+        await asyncio.sleep(0.1)
+        assert fake.asked == []
+        fake.let_delete.set()
+        await asyncio.gather(discarding, adding)
+        assert fake.methods() == ["HEAD", "PUT"]
+        assert await theirs.pictures.get(DIGEST) == JPEG
+    finally:
+        await ours.close()
+        await theirs.close()
+
+
+ASTRAY: Mapping[str, str] = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": "AKIAANOTHERS",
+    "AWS_SECRET_ACCESS_KEY": "another's",
+    "AWS_SESSION_TOKEN": "another's",
+    "AWS_REGION": "eu-north-1",
+    "AWS_BUCKET": "another",
+    "AWS_SKIP_SIGNATURE": "true",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+}
+
+
+async def test_the_environment_leads_nothing_astray(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ASTRAY.items():
+        monkeypatch.setenv(name, value)
+    await Objects(fake.place(KEY)).put("a", JPEG)
+    (asked,) = fake.asked
+    assert asked.path == "/pictures/a"
+    assert f"Credential={KEY.id}/" in asked.headers["authorization"]
+    assert "/us-east-1/s3/" in asked.headers["authorization"]
+    assert "x-amz-security-token" not in asked.headers
+
+
+async def test_a_key_that_is_lent_goes_with_its_token(fake: FakeBucket) -> None:
+    await Objects(fake.place(Key("AKIALENT", "hidden", "its-token"))).put("a", JPEG)
+    assert fake.asked[0].headers["x-amz-security-token"] == "its-token"
+    assert "its-token" not in repr(fake.place(Key("AKIALENT", "hidden", "its-token")))
+
+
+async def test_without_a_key_the_machines_role_brings_one(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    lent = {
+        "AccessKeyId": "AKIAROLE",
+        "SecretAccessKey": "hidden",
+        "Token": "the-roles-token",
+        "Expiration": (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    fake.objects["/lent"] = json.dumps(lent).encode()
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{fake.port}/lent")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
+    await Objects(fake.place(None)).put("a", JPEG)
+    assert "Credential=AKIAROLE/" in fake.asked[-1].headers["authorization"]
+
+
+async def test_a_role_that_brings_no_key_is_told(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/lent")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
+    with pytest.raises(BackendCredentials, match="no role that brings one: set AWS_ACCESS_KEY_ID"):
+        await Objects(fake.place(None), HASTE).put("a", JPEG)
