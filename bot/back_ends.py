@@ -34,11 +34,13 @@ class Parts:
     storage: SqlStorage
     normaliser: Normaliser
     metrics: Metrics
+    to_empty: bool = False
+    """The back end is only to be emptied, so that nothing has to be fetched from us."""
 
 
 def open_back_end(name: str, parts: Parts) -> AbstractAsyncContextManager[VisualSearch]:
     """A back end, by its name in VSEARCH_BACKEND. Raises SettingsError, and BackendError when it is entered."""
-    parts.settings.check_back_end(name)
+    parts.settings.check_back_end(name, to_empty=parts.to_empty)
     return _OPENERS[name](parts)
 
 
@@ -48,11 +50,13 @@ def have_images_in_common(one: str, other: str) -> bool:
 
 
 @asynccontextmanager
-async def open_beside(name: str, settings: Settings, storage: SqlStorage) -> AsyncIterator[VisualSearch]:
+async def open_beside(
+    name: str, settings: Settings, storage: SqlStorage, *, to_empty: bool = False
+) -> AsyncIterator[VisualSearch]:
     """A back end that need not be the one in use, and what it needs. Raises as ``open_back_end`` does."""
     normaliser = new_normaliser(settings)
     try:
-        async with open_back_end(name, Parts(settings, storage, normaliser, NullMetrics())) as visual:
+        async with open_back_end(name, Parts(settings, storage, normaliser, NullMetrics(), to_empty)) as visual:
             yield visual
     finally:
         await normaliser.close()
@@ -115,18 +119,18 @@ async def _hosted(parts: Parts) -> AsyncIterator[VisualSearch]:
     from bot.adapters.showapi.leftovers import Leftovers  # noqa: PLC0415
     from bot.adapters.showapi.naming import Namer  # noqa: PLC0415
     from bot.adapters.showapi.upkeep import Upkeep  # noqa: PLC0415
-    from bot.relay import PictureRelay  # noqa: PLC0415
+    from bot.relay import NoRelay, PictureRelay  # noqa: PLC0415
 
     settings, storage = parts.settings, parts.storage
     links = await media_links(settings, storage)
-    assert links is not None
+    assert links is not None or parts.to_empty
     assert settings.showapi_app_key is not None
     assert settings.showapi_ds_id is not None
     account = HostedAccount(
         settings.showapi_base_url, settings.showapi_app_key, settings.showapi_ds_id, settings.showapi_calls_per_s
     )
     service = ShowApi(account, metrics=parts.metrics)
-    relay = PictureRelay(storage.relayed, links, parts.normaliser.run)
+    relay = NoRelay() if links is None else PictureRelay(storage.relayed, links, parts.normaliser.run)
     namer = Namer(await storage.keyring.key("hosted names"))
     upkeep = Upkeep(service, storage.hosted_chores, relay)
     try:

@@ -265,6 +265,7 @@ class Settings:
         """Read the settings; empty values count as unset. Raises SettingsError with every problem at once."""
         values: dict[str, Any] = {}
         problems: list[str] = []
+        wrong: list[str] = []
         for item in dataclasses.fields(cls):
             raw = environment.get(item.metadata["name"], "").strip()
             if not raw:
@@ -275,11 +276,15 @@ class Settings:
             except ValueError:
                 # The value itself is not shown: it may be a secret put in the wrong place.
                 problems.append(f"{item.metadata['name']} must be {parse.__doc__}.")
+                wrong.append(item.metadata["name"])
         settings = cls(**values)
-        problems.extend(checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL))
-        problems.extend(checks.half_installations(settings))
-        problems.extend(checks.lacking_for(settings, settings.backend))
-        problems.extend(checks.lacking_for_pictures(settings))
+        together = [
+            *checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL),
+            *checks.half_installations(settings),
+            *checks.lacking_for(settings, settings.backend),
+            *checks.lacking_for_pictures(settings),
+        ]
+        problems.extend(checks.not_about(wrong, together))
         if problems:
             raise SettingsError(tuple(problems))
         return settings
@@ -313,7 +318,7 @@ class Settings:
         values = (getattr(self, item.name) for item in items)
         return tuple(part for value in values if value for part in ((value,) if isinstance(value, str) else value))
 
-    def check_back_end(self, name: str) -> None:
-        """Whether that back end could be used, though it need not be the one in use. Raises SettingsError."""
-        if problems := tuple(checks.lacking_for(self, name)):
+    def check_back_end(self, name: str, *, to_empty: bool = False) -> None:
+        """Whether that back end could be used, or just emptied; it need not be the one in use. Raises SettingsError."""
+        if problems := tuple(checks.lacking_for(self, name, to_empty=to_empty)):
             raise SettingsError(problems)

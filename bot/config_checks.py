@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.config import Settings
 
 SHORTEST_STATE_SECRET = 16
+
+
+def not_about(names: Iterable[str], problems: Iterable[str]) -> Iterator[str]:
+    """Those problems that name none of these settings: what was given, but wrong, isn't missing as well."""
+    named = [re.compile(rf"\b{re.escape(name)}\b") for name in names]
+    return (problem for problem in problems if not any(name.search(problem) for name in named))
 
 
 def swapped_tokens(settings: Settings, *, stand_in: bool) -> Iterator[str]:
@@ -24,8 +31,11 @@ def swapped_tokens(settings: Settings, *, stand_in: bool) -> Iterator[str]:
             yield f"{name} must be a token that begins with “{prefix}”."
 
 
-def lacking_for(settings: Settings, backend: str) -> Iterator[str]:
-    """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us."""
+def lacking_for(settings: Settings, backend: str, *, to_empty: bool = False) -> Iterator[str]:
+    """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us.
+
+    ``to_empty``: nothing is to be fetched, since all that it has is to go.
+    """
     if backend == "pgvector" and not (settings.database_url or "").startswith("postgresql://"):
         yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
     if backend != "showapi":
@@ -33,7 +43,7 @@ def lacking_for(settings: Settings, backend: str) -> Iterator[str]:
     for name, value in (("SHOWAPI_APP_KEY", settings.showapi_app_key), ("SHOWAPI_DS_ID", settings.showapi_ds_id)):
         if not value:
             yield f"VSEARCH_BACKEND=showapi needs {name}; the service's console has it."
-    if settings.public_base_url is None:
+    if settings.public_base_url is None and not to_empty:
         yield (
             "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the address at which the outside reaches this bot:"
             " the service fetches each picture from there."

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from bot.errors import BackendRefused
 from bot.images.relaying import jpeg_for_service
 from bot.images.thumbnails import Run
 from bot.media import RELAY_TTL_S, MediaLinks
@@ -44,3 +45,14 @@ class PictureRelay:
     async def tidy(self) -> None:
         """Forget what was offered longer ago. Raises BackendError."""
         await self._relayed.purge()
+
+
+class NoRelay:
+    """For a service that is only emptied, by a program that has no address: it is shown nothing."""
+
+    async def offer(self, _picture: Picture) -> str:
+        """Raises BackendRefused."""
+        raise BackendRefused("Without PUBLIC_BASE_URL the service can fetch no picture.")
+
+    async def tidy(self) -> None:
+        """Nothing was offered."""

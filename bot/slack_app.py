@@ -24,6 +24,7 @@ from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.models import WorkspaceId
 from bot.services.jobs import Worker
+from bot.services.lost import lost_databases
 from bot.services.permissions import PermissionService
 from bot.services.upkeep import Upkeep
 from bot.services.watching import WatchService
@@ -124,12 +125,9 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
 
 async def _warn_of_lost(services: Services) -> None:
     """Another back end may have been set without a move."""
-    catalogue, visual = services.storage.catalogue, services.visual
-    for workspace in await catalogue.workspaces():
-        there = await visual.list_databases(workspace)
-        lost = [info.key.name for info in await catalogue.databases(workspace) if info.key.name not in there]
-        if lost:
-            log.warning(LOST, visual.capabilities.name, ", ".join(lost), workspace)
+    visual = services.visual
+    for lost in await lost_databases(services.storage.catalogue, visual.list_databases):
+        log.warning(LOST, visual.capabilities.name, ", ".join(lost.names), lost.workspace)
 
 
 async def _installations(settings: Settings, services: Services) -> SqlInstallations | None:

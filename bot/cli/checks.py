@@ -17,6 +17,7 @@ from bot.config import Settings
 from bot.errors import BotError, SettingsError
 
 OLDEST_PYTHON = (3, 11)
+TABLES = "Tables"
 LITTLE_SPACE_GB = 1.0
 
 
@@ -115,13 +116,13 @@ def revision_finding(revision: str | None) -> Finding:
     from bot.storage import migrate  # noqa: PLC0415 - see above
 
     if revision is None:
-        return Finding("Tables", State.NOTE, "none yet; the next command makes them")
+        return Finding(TABLES, State.NOTE, "none yet; the next command makes them")
     if revision == migrate.HEAD:
-        return Finding("Tables", State.OK, f"revision {revision}")
+        return Finding(TABLES, State.OK, f"revision {revision}")
     if revision < migrate.HEAD:
-        return Finding("Tables", State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
+        return Finding(TABLES, State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
     found = f"revision {revision} is newer than this program's {migrate.HEAD}"
-    return Finding("Tables", State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+    return Finding(TABLES, State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
 
 
 def formats(_settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -112,7 +113,7 @@ def retire(
 ) -> None:
     """Delete everything from a search back end that isn't used any more. The stored pictures stay."""
     session = session_of(ctx)
-    _check_not_in_use(session, name, "only one that isn't used can be retired")
+    _check_not_in_use(session, name, "only one that isn't used can be retired", to_empty=True)
     used = session.settings().backend
     if have_images_in_common(used, name):
         _retire_copies(session, name, used, yes=yes, as_json=as_json)
@@ -125,11 +126,11 @@ def retire(
         return await service.clear()
 
     if not yes:
-        holdings = _beside(session, name, look)
+        holdings = _beside(session, name, look, to_empty=True)
         images = sum(holding.images for holding in holdings)
         amount = f"{counted(len(holdings), 'database')} with {counted(images, 'image')}"
         _confirm(f"This deletes {amount} from the {name} back end.", as_json=as_json)
-    databases = _beside(session, name, work)
+    databases = _beside(session, name, work, to_empty=True)
     if as_json:
         show_json({"back_end": name, "deleted": databases})
     else:
@@ -159,21 +160,26 @@ def _confirm(what: str, *, as_json: bool) -> None:
         raise Unconfirmed("Nothing was deleted.")
 
 
-def _check_not_in_use(session: Session, name: str, advice: str) -> None:
+def _check_not_in_use(session: Session, name: str, advice: str, *, to_empty: bool = False) -> None:
     settings = session.settings()
     if settings.backend == name:
         raise InvalidInput(f"The {name} back end is the one in use; {advice}.")
-    settings.check_back_end(name)
+    settings.check_back_end(name, to_empty=to_empty)
 
 
-def _beside(session: Session, name: str, work: Callable[[ReconcileService], Awaitable[T]]) -> T:
+def _beside(
+    session: Session, name: str, work: Callable[[ReconcileService], Awaitable[T]], *, to_empty: bool = False
+) -> T:
     """Do work on a back end that isn't in use. That which is need not even be well."""
 
     async def opened(storage: SqlStorage) -> T:
         from bot.images.normalise import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
 
         settings = session.settings()
-        async with open_beside(name, settings, storage) as visual, pictures_lent(settings, visual, storage):
+        async with AsyncExitStack() as stack:
+            visual = await stack.enter_async_context(open_beside(name, settings, storage, to_empty=to_empty))
+            if not to_empty:
+                await stack.enter_async_context(pictures_lent(settings, visual, storage))
             return await work(ReconcileService(storage, visual, decode_stored))
 
     return session.browse_all(opened)

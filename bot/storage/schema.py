@@ -1,68 +1,53 @@
-"""The tables. Migrations build them; a test holds the two together."""
+"""The tables. Migrations build them; a test holds the two together.
+
+Importing this makes all of them known to ``metadata``.
+"""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.types import TypeDecorator
 
+from bot.storage.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.hosted_schema import hosted_chores, hosted_databases, hosted_images, relayed_pictures
 
-class UtcTime(TypeDecorator[datetime]):
-    """A moment; databases without time zones keep it in UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC."""
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
-        del dialect
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-# Row ids are never used twice: an index that saw one may trust it for ever.
-ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
-# Prefix searches compare by bytes.
-ENTITY = String(64).with_variant(String(64, collation="C"), "postgresql")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _owner(table: str) -> ForeignKey:
-    return ForeignKey(f"{table}.id", ondelete="CASCADE")
-
+__all__ = [
+    "UtcTime",
+    "api_image_urls",
+    "channel_bindings",
+    "databases",
+    "embedded_databases",
+    "embedded_images",
+    "embedded_sketches",
+    "embedded_vectors",
+    "hosted_chores",
+    "hosted_databases",
+    "hosted_images",
+    "images",
+    "inbox",
+    "inbox_files",
+    "installations",
+    "keys",
+    "metadata",
+    "oauth_states",
+    "pictures",
+    "relayed_pictures",
+    "thumbnails",
+    "workspaces",
+]
 
 workspaces = Table(
     "workspaces",
@@ -90,7 +75,7 @@ images = Table(
     "images",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    Column("database_id", ROW_ID, _owner("databases"), nullable=False),
+    Column("database_id", ROW_ID, owner("databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
     Column("note", Text, nullable=False),
@@ -138,7 +123,7 @@ embedded_images = Table(
     "embedded_images",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    Column("database_id", ROW_ID, _owner("embedded_databases"), nullable=False),
+    Column("database_id", ROW_ID, owner("embedded_databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
     Column("note", Text, nullable=False),
@@ -154,7 +139,7 @@ embedded_vectors = Table(
     "embedded_vectors",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    Column("image_id", ROW_ID, _owner("embedded_images"), nullable=False),
+    Column("image_id", ROW_ID, owner("embedded_images"), nullable=False),
     Column("database_id", ROW_ID, nullable=False),
     Column("model_id", String(255), nullable=False),
     Column("embedding", LargeBinary, nullable=False),
@@ -168,67 +153,8 @@ embedded_vectors = Table(
 embedded_sketches = Table(
     "embedded_sketches",
     metadata,
-    Column("vector_id", ROW_ID, _owner("embedded_vectors"), primary_key=True, autoincrement=False),
+    Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
     Column("sketch", LargeBinary, nullable=False),
-)
-
-# What was given to the hosted service; ``prefix`` and data id are an image's name there.
-hosted_databases = Table(
-    "hosted_databases",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("workspace", String(64), nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("upstream", String(64), nullable=False),
-    Column("prefix", String(64), nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    UniqueConstraint("workspace", "name"),
-    sqlite_autoincrement=True,
-)
-
-hosted_images = Table(
-    "hosted_images",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("database_id", ROW_ID, _owner("hosted_databases"), nullable=False),
-    Column("data_id", String(64), nullable=False),
-    Column("entity", ENTITY, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("begun_at", UtcTime, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    UniqueConstraint("database_id", "data_id"),
-    Index(None, "database_id", "created_at", "id"),
-    Index(None, "database_id", "entity"),
-    Index(None, "database_id", "digest"),
-    Index(None, "state", "begun_at"),
-    sqlite_autoincrement=True,
-)
-
-# What is to go from the service; an empty entity stands for the whole database. It outlives what it was made of.
-hosted_chores = Table(
-    "hosted_chores",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("upstream", String(64), nullable=False),
-    Column("entity", String(64), nullable=False),
-    Column("due_at", UtcTime, nullable=False),
-    Index(None, "due_at", "id"),
-    Index(None, "entity"),
-    sqlite_autoincrement=True,
-)
-
-# Pictures that the service is to fetch, for minutes.
-relayed_pictures = Table(
-    "relayed_pictures",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("expires_at", UtcTime, nullable=False),
-    Column("jpeg", LargeBinary, nullable=False),
-    Index(None, "expires_at"),
 )
 
 # From where our own server of the hosted API was told to fetch its images.
@@ -284,7 +210,7 @@ inbox = Table(
 inbox_files = Table(
     "inbox_files",
     metadata,
-    Column("job_id", ROW_ID, _owner("inbox"), nullable=False),
+    Column("job_id", ROW_ID, owner("inbox"), nullable=False),
     Column("workspace", String(64), primary_key=True),
     Column("channel", String(64), primary_key=True),
     Column("message", String(64), primary_key=True),

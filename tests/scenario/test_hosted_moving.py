@@ -72,4 +72,8 @@ async def test_a_moved_picture_is_still_the_same_image(tmp_path: Path) -> None:
         assert '"verdict": "same image"' in printed.decode()
         async with program(hosted, "reconcile") as command:
             assert await command.end(None) == 0, command.errors
+        unreachable = {name: value for name, value in embedded.items() if name not in {"PUBLIC_BASE_URL", "PORT"}}
+        async with program(unreachable, "retire", "showapi", "--yes") as command:
+            assert await command.end(None) == 0, command.errors
+        assert service.names == []
     assert len(service.calls_of("add")) == 1

@@ -202,6 +202,31 @@ def test_all_that_the_hosted_service_lacks_is_told_at_once_and_only_where_it_is_
     assert len(refused.value.problems) == len(HOSTED) - 1
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (
+            {**HOSTED, "VSEARCH_BACKEND": "showapi", "PUBLIC_BASE_URL": "ftp://vsearch.example.com"},
+            "PUBLIC_BASE_URL must",
+        ),
+        ({"VSEARCH_BACKEND": "pgvector", "DATABASE_URL": "mysql://ours"}, "DATABASE_URL must"),
+    ],
+    ids=["an address", "a database"],
+)
+def test_what_is_given_but_wrong_is_not_missing_too(given: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping(given)
+    (told,) = refused.value.problems
+    assert told.startswith(problem)
+
+
+def test_a_wrong_setting_hides_no_problem_of_another() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({"VSEARCH_BACKEND": "showapi", "SHOWAPI_DS_ID": "42", "PUBLIC_BASE_URL": "ftp://a"})
+    assert [told.partition(" ")[0] for told in refused.value.problems] == ["PUBLIC_BASE_URL", "VSEARCH_BACKEND=showapi"]
+    assert "SHOWAPI_APP_KEY" in refused.value.problems[1]
+
+
 BUCKET = {
     "VSEARCH_PICTURES": "bucket",
     "VSEARCH_BUCKET": "our-pictures/vsearch",

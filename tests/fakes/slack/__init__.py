@@ -5,6 +5,10 @@ Delivery: Socket Mode from the start; after ``http(url, signing_secret)`` as sig
 does Slack's challenge. Everything that delivers returns a task that ends with what the acknowledgement held;
 ``state.acks`` has the seconds. ``tolerate_silence()`` for bots that are killed.
 
+Several processes: an envelope goes to any of the open connections, by a fixed seed, and again to another. Of
+``socket_mode``: ``connected(3)``, ``numbers``, ``through(number)``, ``acknowledged`` and ``unacknowledged`` by number,
+``refresh_every``, ``refused`` (beyond ten).
+
 People: ``upload``, ``say``, ``edit_message``, ``delete_message``, ``delete_file``, ``command``, ``open_home``,
 ``press``, ``press_in_view``, ``submit``, ``close``, ``shortcut_message``, ``shortcut_global``, ``uninstall``,
 ``revoke_tokens``, ``approve_install``, and ``event`` for any other.

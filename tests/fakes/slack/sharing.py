@@ -54,9 +54,7 @@ class Sharing(Stand):
         if not self.state.channels[channel].bot_is_member:
             return message
         event = share_event(self.state, message)
-        payload = event_body(self.state, workspace, event)
-        for _ in range(redeliveries + 1):
-            self.deliver("events_api", payload)
+        self._repeated(event, redeliveries)
         for _ in range(twins):
             self.event(event)
         self._mention(message, event)
@@ -66,9 +64,19 @@ class Sharing(Stand):
         return message
 
     async def say(
-        self, text: str, *, channel: str = GENERAL, user: str = SOMEONE, thread_ts: str = "", mention: bool = False
+        self,
+        text: str,
+        *,
+        channel: str = GENERAL,
+        user: str = SOMEONE,
+        thread_ts: str = "",
+        mention: bool = False,
+        redeliveries: int = 0,
     ) -> Message:
-        """Write a message without files; the bot gets ``message``, and ``app_mention`` if it is mentioned."""
+        """Write a message without files; the bot gets ``message``, and ``app_mention`` if it is mentioned.
+
+        ``redeliveries`` repeat both under their own event ids.
+        """
         if mention:
             text = f"<@{self.state.of_channel(channel).bot_user}> {text}".strip()
         message = await self.state.post(Message(channel, self.state.ts(), user, text, thread_ts=thread_ts))
@@ -77,15 +85,21 @@ class Sharing(Stand):
             event |= {"channel_type": self.state.channels[channel].type, "event_ts": message.ts}
             if thread_ts:
                 event["thread_ts"] = thread_ts
-            self.event(event)
-            self._mention(message, event)
+            self._repeated(event, redeliveries)
+            self._mention(message, event, redeliveries)
         return message
 
-    def _mention(self, message: Message, event: Json) -> None:
+    def _repeated(self, event: Json, redeliveries: int) -> None:
+        workspace = self.state.of_channel(str(event["channel"]))
+        payload = event_body(self.state, workspace, event)
+        for _ in range(redeliveries + 1):
+            self.deliver("events_api", payload)
+
+    def _mention(self, message: Message, event: Json, redeliveries: int = 0) -> None:
         workspace = self.state.of_channel(message.channel)
         if f"<@{workspace.bot_user}>" in message.text and self.state.channels[message.channel].kind != "im":
             kept = {key: value for key, value in event.items() if key not in {"subtype", "channel_type"}}
-            self.event(kept | {"type": "app_mention"})
+            self._repeated(kept | {"type": "app_mention"}, redeliveries)
 
     async def edit_message(self, message: Message, text: str) -> Message:
         """Change a person's message; the bot gets a hidden ``message_changed``."""

@@ -1,0 +1,62 @@
+"""Whether the search back end in use has every database of the catalogue: asked of what we noted, nothing changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.cli.checks import Finding, State
+from bot.cli.exits import ExitCode
+from bot.cli.output import counted
+from bot.config import Settings
+from bot.errors import BackendError
+from bot.models import DatabaseName, WorkspaceId
+from bot.services.lost import Lost, lost_databases
+
+if TYPE_CHECKING:
+    from bot.storage.sql import SqlStorage
+
+SHOWN = 10
+
+
+def lost(settings: Settings) -> Iterator[Finding]:
+    """For where the tables are there and of this version: opening older ones would bring them up to date."""
+    try:
+        databases, lacking = asyncio.run(_asked(settings))
+    except BackendError as error:
+        found = str(error).removesuffix(".")
+        yield Finding("Databases", State.WRONG, found, "Mend the storage first.", ExitCode.STORAGE)
+        return
+    if not lacking:
+        yield Finding("Databases", State.OK, f"the {settings.backend} back end knows all {databases}")
+    for one in lacking:
+        names = ", ".join(one.names[:SHOWN]) + (", …" if len(one.names) > SHOWN else "")
+        yield Finding(
+            "Databases",
+            State.WRONG,
+            f"the {settings.backend} back end lacks {counted(len(one.names), 'database')} of {one.workspace}: {names}",
+            "If another back end was in use before, set VSEARCH_BACKEND to that one, and run “vsearch migrate --to "
+            f"{settings.backend}”; else “vsearch reconcile --mend” fills them from the stored pictures.",
+        )
+
+
+async def _asked(settings: Settings) -> tuple[int, tuple[Lost, ...]]:
+    """How many databases there are, and which of them are lacking."""
+    from bot.app import open_storage  # noqa: PLC0415 - slow to load, and most commands do without
+
+    storage = await open_storage(settings)
+    try:
+        catalogue = storage.catalogue
+        databases = sum([len(await catalogue.databases(one)) for one in await catalogue.workspaces()])
+        return databases, await lost_databases(catalogue, partial(_names, storage, settings.backend))
+    finally:
+        await storage.close()
+
+
+async def _names(storage: SqlStorage, backend: str, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+    """As the back end lists them. Opening it would load a model, or let the hosted service delete what is due."""
+    if backend == "showapi":
+        return await storage.ledger.names(workspace)
+    return await storage.vectors.read(lambda rows: rows.names(workspace))

@@ -1,0 +1,131 @@
+"""Whether the outside reaches our pictures: one is asked for through PUBLIC_BASE_URL, and nothing else is fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from bot.cli.checks import Finding, State
+from bot.cli.exits import ExitCode
+from bot.config import Settings
+from bot.errors import BackendError, SettingsError
+from bot.models import PageRequest, WorkspaceId
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bot.storage.sql import SqlStorage
+
+NAME = "Public address"
+TIMEOUT_S = 5.0
+NO_PICTURE = "doctor"
+"""In the place of a link's token: our web server, and hardly another, says of it that there is no picture here."""
+
+_PROXYS_OWN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_THERE = "Check that PUBLIC_BASE_URL, and whatever proxy stands behind it, leads to this bot's HOST and PORT"
+
+
+def public_address(settings: Settings, *, has_tables: bool) -> Iterator[Finding]:
+    """Nothing without PUBLIC_BASE_URL. ``has_tables``: there may be pictures, of which one is asked for."""
+    if settings.public_base_url is None:
+        return
+    try:
+        link = asyncio.run(_link(settings)) if has_tables else None
+        yield asyncio.run(_asked(settings.public_base_url, link))
+    except SettingsError as error:
+        yield Finding(NAME, State.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS)
+    except BackendError:
+        # What is wrong with the storage, others say.
+        return
+
+
+async def _asked(base_url: str, link: str | None) -> Finding:
+    """GET it, and follow no redirection. ``link``: of a stored picture, if there is any."""
+    import httpx  # noqa: PLC0415 - slow to load, and most commands do without
+
+    url = link or f"{base_url.rstrip('/')}/media/{NO_PICTURE}"
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client,
+            client.stream("GET", url) as answer,
+        ):
+            head = (await anext(answer.aiter_bytes(), b""))[:1000]
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        return _unanswered(base_url, error)
+    return _judged(base_url, answer, head, is_picture=link is not None)
+
+
+def _judged(base_url: str, answer: httpx.Response, head: bytes, *, is_picture: bool) -> Finding:
+    from bot.media import LinkRefused  # noqa: PLC0415 - cryptography, which most commands do without
+
+    if is_picture and answer.status_code == HTTPStatus.OK and answer.headers.get("content-type") == "image/jpeg":
+        return Finding(NAME, State.OK, f"{base_url} shows our pictures")
+    is_ours = answer.status_code == HTTPStatus.NOT_FOUND and head == str(LinkRefused()).encode()
+    if is_ours and not is_picture:
+        return Finding(NAME, State.OK, f"{base_url} leads to a bot; there is no picture yet to ask for")
+    if is_ours:
+        found = f"{base_url} leads to a bot that doesn't have our pictures"
+        return Finding(NAME, State.WRONG, found, f"{_THERE}, and that the two have the same DATABASE_URL or data.")
+    if answer.status_code in _PROXYS_OWN:
+        found = (
+            f"a proxy at {base_url} answers {answer.status_code}: the bot isn't running, or the proxy can't reach it"
+        )
+        return Finding(NAME, State.NOTE, found)
+    if answer.is_redirect:
+        remedy = "Set PUBLIC_BASE_URL to the address that it leads to in the end."
+        return Finding(NAME, State.WRONG, f"{base_url} redirects elsewhere", remedy)
+    found = f"{base_url} answers {answer.status_code} and no picture of ours"
+    return Finding(NAME, State.WRONG, found, f"{_THERE}, with the whole path.")
+
+
+def _unanswered(base_url: str, error: Exception) -> Finding:
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        # Nobody has to be there while the doctor looks.
+        return Finding(NAME, State.NOTE, f"nobody listens at {base_url}; start the bot, and ask again")
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        remedy = "Check the spelling of PUBLIC_BASE_URL, and the name's entry in the DNS."
+        return Finding(NAME, State.WRONG, f"the host of {base_url} is not known", remedy)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        remedy = "Give it a certificate that browsers accept, for this very host."
+        return Finding(NAME, State.WRONG, f"{base_url} has no valid certificate", remedy)
+    remedy = f"{_THERE}. If this machine just can't use its own public address, look at it from another."
+    return Finding(NAME, State.WRONG, f"{base_url} can't be reached from here ({type(error).__name__})", remedy)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came from."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        if isinstance(seen, BaseExceptionGroup):
+            yield from seen.exceptions
+        seen = seen.__cause__ or seen.__context__
+
+
+async def _link(settings: Settings) -> str | None:
+    """To a stored picture, if there is one. Raises BackendError, and SettingsError for an address that can't be one."""
+    from bot.app import open_storage  # noqa: PLC0415 - as above
+    from bot.back_ends import media_links  # noqa: PLC0415
+
+    storage = await open_storage(settings)
+    try:
+        links = await media_links(settings, storage)
+        picture = await _any_picture(storage)
+        return None if links is None or picture is None else links.url(*picture)
+    finally:
+        await storage.close()
+
+
+async def _any_picture(storage: SqlStorage) -> tuple[WorkspaceId, str] | None:
+    """Whose, and its digest."""
+    for workspace in await storage.catalogue.workspaces():
+        for info in await storage.catalogue.databases(workspace):
+            for record in (await storage.catalogue.page(info.key, PageRequest(limit=1))).items:
+                return workspace, record.digest
+    return None
