@@ -27,13 +27,14 @@ class ReconnectingClient(SocketModeClient):
     a network that fails between the two would leave the bot running and deaf.
     """
 
+    turned_away_pause_s = TURNED_AWAY_PAUSE_S
     _not_before = 0.0
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
         """As the SDK does, but for the eleventh connection of an app: it waits for another to end."""
         if message.get("type") == "disconnect" and message.get("reason") == TURNED_AWAY:
             log.warning("Slack takes ten connections for an app, and has them: this process waits for one to end")
-            self._not_before = time.monotonic() + TURNED_AWAY_PAUSE_S
+            self._not_before = time.monotonic() + self.turned_away_pause_s
             if self.current_session is not None:
                 # Whoever finds it closed calls connect.
                 await self.current_session.close()
