@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.config import Settings
     from bot.images.normalise import Normaliser
     from bot.media import MediaLinks
+    from bot.storage.nearest_upkeep import NearestUpkeep
     from bot.storage.sql import SqlStorage
 
 MEGA = 1_000_000
@@ -102,13 +103,20 @@ async def _pgvector(parts: Parts) -> AsyncIterator[VisualSearch]:
 
     rows, upkeep = await parts.storage.nearest()
     async with _analyser(parts) as analyser:
-        indexing = asyncio.create_task(upkeep.run(), name="indexes of large databases")
-        try:
-            finder = PgvectorFinder(analyser.model_id, parts.settings.index_memory_mb * MEGA)
+        finder = PgvectorFinder(analyser.model_id, parts.settings.index_memory_mb * MEGA)
+        async with _indexing(upkeep) if parts.settings.does_jobs else nullcontext():
             yield EmbeddedSearch(rows, analyser, EvidenceJudge(), finder=finder, name="pgvector")
-        finally:
-            indexing.cancel()
-            await asyncio.wait([indexing])
+
+
+@asynccontextmanager
+async def _indexing(upkeep: NearestUpkeep) -> AsyncIterator[None]:
+    """Inside, large databases get their indexes: work for those that do jobs."""
+    running = asyncio.create_task(upkeep.run(), name="indexes of large databases")
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 @asynccontextmanager

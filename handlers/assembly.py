@@ -19,7 +19,7 @@ from handlers.clients import Clients
 from handlers.commands import CommandListener
 from handlers.conversations import Acquaintance
 from handlers.desk import Desk
-from handlers.errand_runner import ErrandRunner, Listeners
+from handlers.errand_runner import ErrandRunner
 from handlers.errands import DoneHere, Errands
 from handlers.finding import Finder
 from handlers.forms import Forms
@@ -28,6 +28,7 @@ from handlers.home import HomeListener
 from handlers.intake import Intake
 from handlers.job_runner import DeleteTokens, JobRunner
 from handlers.keeping import Keeper
+from handlers.listeners import Listeners
 from handlers.mentions import MentionListener
 from handlers.presenting import LinkOf, Presenter
 from handlers.register import register

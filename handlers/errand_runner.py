@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversations import Job
-from handlers.actions import ActionListener
 from handlers.asking import Asker
 from handlers.clients import Clients
-from handlers.commands import CommandListener, as_asker
+from handlers.commands import as_asker
 from handlers.guard import FAILED
-from handlers.home import HomeListener
 from handlers.interactions import parse_action, parse_shortcut, parse_submission
-from handlers.mentions import MentionListener
+from handlers.listeners import Listeners
 from handlers.payloads import decode_request, parse_command, parse_mention
-from handlers.shortcuts import ShortcutListener
-from handlers.views import Submitted, ViewListener
+from handlers.views import Submitted
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Everything that people's doings start."""
-
-    commands: CommandListener
-    mentions: MentionListener
-    actions: ActionListener
-    views: ViewListener
-    shortcuts: ShortcutListener
-    home: HomeListener
 
 
 class ErrandRunner:

@@ -9,9 +9,9 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.errand_runner import Listeners
 from handlers.guard import Guard, Listener
 from handlers.intake import Intake
+from handlers.listeners import Listeners
 
 COMMAND = "/vsearch"
 MESSAGE = "message"

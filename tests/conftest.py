@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.storage import postgres
 from bot.storage.migrate import migrate
+from bot.storage.sql import SqlStorage
 from tests.buckets import BucketService, serving
 from tests.grounds import KINDS, POSTGRESQL, Ground, empty
 from tests.postgres import Cluster, running
@@ -64,3 +65,11 @@ def bucket_service() -> Iterator[BucketService]:
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     """Each kind of database in turn, empty."""
     return Ground(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)
+
+
+@pytest.fixture
+async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+    """Opened on it."""
+    opened = await ground.open()
+    yield opened
+    await opened.close()

@@ -1,17 +1,24 @@
-"""A house with something in every table, and ways to look at all of it."""
+"""A house with something in every table, ways to look at all of it, and its move from one ground to another."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, LargeBinary, insert, select
 
+from bot.services.moving import Moved, MoveService, Phase
 from bot.storage.database import Database
+from bot.storage.moving import SqlMove
+from bot.storage.origin import Origin, place_of
 from bot.storage.schema import UtcTime, metadata, pictures
+from bot.storage.sql import Choices
+from tests.grounds import Ground
 
 ROWS = 7
 """Of each table."""
@@ -77,3 +84,42 @@ async def all_rows(database: Database) -> Rows:
         }
 
     return await database.read(look)
+
+
+HALF_MOVED = Choices(half_moved=True)
+SOME = 3
+"""Rows of a batch: several to a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From one ground to the other."""
+
+    before: Ground
+    after: Ground
+    choices: Choices = HALF_MOVED
+
+    async def origin(self) -> Origin:
+        """The house before, as a move reads it."""
+        return await Origin.open(place_of(self.before.data_dir, self.before.database_url))
+
+    async def run(self, *, batches: int | None = None) -> Moved:
+        """Move, or so many batches of it and no more."""
+        stop = asyncio.Event()
+        seen = 0
+
+        def watch(phase: Phase, done: int, total: int) -> None:
+            nonlocal seen
+            assert 0 < done <= total, phase
+            seen += 1
+            if seen == batches:
+                stop.set()
+
+        origin = await self.origin()
+        storage = await self.after.open(self.choices)
+        try:
+            move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
+            return await MoveService(move, origin, storage.pictures).move(watch, stop)
+        finally:
+            await storage.close()
+            await origin.close()

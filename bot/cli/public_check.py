@@ -34,13 +34,16 @@ def public_address(settings: Settings, *, has_tables: bool) -> Iterator[Finding]
     if settings.public_base_url is None:
         return
     try:
-        link = asyncio.run(_link(settings)) if has_tables else None
-        yield asyncio.run(_asked(settings.public_base_url, link))
+        yield asyncio.run(_looked(settings, settings.public_base_url, has_tables=has_tables))
     except SettingsError as error:
         yield Finding(NAME, State.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS)
     except BackendError:
         # What is wrong with the storage, others say.
         return
+
+
+async def _looked(settings: Settings, base_url: str, *, has_tables: bool) -> Finding:
+    return await _asked(base_url, await _link(settings) if has_tables else None)
 
 
 async def _asked(base_url: str, link: str | None) -> Finding:

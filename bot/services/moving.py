@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from bot.storage.base import PictureStore
+from bot.storage.house import Beginning, HouseMove, OldPictures
 
 PICTURES_AT_ONCE = 16
 GROUPS_AT_ONCE = 6
@@ -25,77 +25,6 @@ class Phase(StrEnum):
 
 Watch = Callable[[Phase, int, int], None]
 """Told how many of how many were dealt with."""
-
-
-class Beginning(Protocol):
-    """What there is to do: ``storage.moving.Beginning``."""
-
-    @property
-    def source(self) -> str:
-        """The house's name, for people: an address without its password."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """How many rows the house has."""
-        ...
-
-    @property
-    def done(self) -> int:
-        """Those that an earlier run has moved."""
-        ...
-
-    @property
-    def pictures(self) -> int:
-        """How many pictures its images name."""
-        ...
-
-    @property
-    def vectors(self) -> int:
-        """How many are to be made ready for the search."""
-        ...
-
-    @property
-    def anew(self) -> bool:
-        """Whether an unfinished move begins again, since the house has changed."""
-        ...
-
-    @property
-    def finished(self) -> bool:
-        """Whether all rows came earlier, and the house has been in use since, maybe."""
-        ...
-
-
-class HouseMove(Protocol):
-    """One move of rows. What was moved when a call returns is never moved again."""
-
-    async def begin(self) -> Beginning:
-        """Begin, or go on with what an earlier run began. Raises UserError and BackendError."""
-        ...
-
-    async def move_some(self) -> int:
-        """Bring over some rows; how many, and none in the end."""
-        ...
-
-    async def digests(self, after: str, limit: int) -> tuple[Sequence[str], str]:
-        """Pictures that are wanted, of the next so many, and the last of those; "": there are no more."""
-        ...
-
-    async def derive_some(self) -> int:
-        """Make some of the vectors ready for the search; how many, and none in the end."""
-        ...
-
-    async def finish(self) -> Mapping[str, int]:
-        """Compare both sides, and let the house be used; the rows of each table. Raises UserError."""
-        ...
-
-
-class OldPictures(Protocol):
-    """The pictures of the house before."""
-
-    async def jpegs(self, digests: Iterable[str]) -> Mapping[str, bytes]:
-        """Those that are there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text
 
 from bot.storage import moves, postgres
 from bot.storage.database import Database
+from bot.storage.house import Beginning
 from bot.storage.inbox import nobody_works
 from bot.storage.marks import ROWS, Marks, different, marks_of
 from bot.storage.moves import CannotMove, Entry, Position
@@ -44,25 +44,8 @@ _BEGIN_EMPTY = "A house moves into an empty database only: make one, or name ano
 Rows = Sequence[RowMapping]
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What there is to do. ``rows``: to be moved, ``done`` of them earlier; ``pictures``: how many the rows name.
-
-    ``source``: from where, for people. ``vectors``: to be made ready for the search. ``anew``: an unfinished move
-    begins again, since its origin has changed. ``finished``: it was finished earlier.
-    """
-
-    source: str
-    rows: int
-    done: int
-    pictures: int
-    vectors: int
-    anew: bool
-    finished: bool
-
-
 class SqlMove:
-    """Satisfies ``services.moving.HouseMove``: one move, from an origin to a database."""
+    """Satisfies ``storage.house.HouseMove``: one move, from an origin to a database."""
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -14,18 +13,10 @@ from bot.errors import ModelMismatch, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import DIMENSIONS, FakeAnalyser, FakeJudge, noisy, painted, picture_of
-from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 KNOTS = ((0.3, 0.0), (0.7, 6.0), (1.0, 8.9))
 MEMORY = 64 * 2**20
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

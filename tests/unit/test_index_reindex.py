@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import Connection, func, select
 
@@ -14,7 +12,6 @@ from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, Pictur
 from bot.storage.schema import embedded_sketches, embedded_vectors
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
-from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 OLD, NEW = "thumbnails-1", "thumbnails-2"
@@ -38,13 +35,6 @@ class Shelf:
         if self.asked > self.power_cut_after:
             raise PowerCutError
         return self.pictures[data_id]
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 def engine(storage: SqlStorage, model: str) -> EmbeddedSearch:

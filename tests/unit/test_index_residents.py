@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -17,17 +16,9 @@ from bot.models import DatabaseKey, DatabaseName, EntityId, Match, Note, Workspa
 from bot.storage.schema import embedded_vectors
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import DIMENSIONS, FakeAnalyser, FakeJudge, noisy, painted
-from tests.grounds import Ground
 
 ROOMY = 64 * 2**20
 ONE = bytes_for(DIMENSIONS, 20)
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 def engine(storage: SqlStorage, budget: int = ROOMY) -> EmbeddedSearch:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, delete, event, insert, select, update
 
 from bot.errors import BackendError, BackendRefused
 from bot.models import LOCAL, DatabaseKey, DatabaseName, WorkspaceId
-from bot.services.moving import Moved, MoveService, Phase
+from bot.services.moving import Moved
 from bot.storage.inbox import SETTLES_S
 from bot.storage.moves import CannotMove
 from bot.storage.moving import TABLES, SqlMove
-from bot.storage.origin import Origin, place_of
 from bot.storage.schema import (
     databases,
     images,
@@ -26,64 +23,7 @@ from bot.storage.schema import (
 )
 from bot.storage.sql import IN_BUCKET, Choices
 from tests.buckets import BucketService
-from tests.grounds import KINDS, POSTGRESQL, Ground
-from tests.moving_house import ROWS, all_rows, digest_of, furnish, jpeg_of
-
-HALF_MOVED = Choices(half_moved=True)
-SOME = 3
-"""Rows of a batch: several to a table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """From one ground to the other."""
-
-    before: Ground
-    after: Ground
-    choices: Choices = HALF_MOVED
-
-    async def origin(self) -> Origin:
-        return await Origin.open(place_of(self.before.data_dir, self.before.database_url))
-
-    async def run(self, *, batches: int | None = None) -> Moved:
-        """Move, or so many batches of it and no more."""
-        stop = asyncio.Event()
-        seen = 0
-
-        def watch(phase: Phase, done: int, total: int) -> None:
-            nonlocal seen
-            assert 0 < done <= total, phase
-            seen += 1
-            if seen == batches:
-                stop.set()
-
-        origin = await self.origin()
-        storage = await self.after.open(self.choices)
-        try:
-            move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
-            return await MoveService(move, origin, storage.pictures).move(watch, stop)
-        finally:
-            await storage.close()
-            await origin.close()
-
-
-@pytest.fixture(params=KINDS)
-async def move(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> Move:
-    """To each kind of database from the other; the house is furnished."""
-    on_sqlite, on_postgres = Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address)
-    made = Move(on_sqlite, on_postgres) if request.param == POSTGRESQL else Move(on_postgres, on_sqlite)
-    storage = await made.before.open()
-    await storage._database.write(furnish)
-    await storage.close()
-    return made
-
-
-@pytest.fixture
-async def to_postgres(tmp_path: Path, postgres_address: str) -> Move:
-    """The house is empty."""
-    made = Move(Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address))
-    await (await made.before.open()).close()
-    return made
+from tests.moving_house import ROWS, SOME, Move, all_rows, digest_of, furnish, jpeg_of
 
 
 async def test_every_row_of_every_table_comes(move: Move) -> None:
@@ -259,70 +199,6 @@ async def test_keys_are_those_of_the_house_before(to_postgres: Move) -> None:
     after = await to_postgres.after.open()
     assert await after.keyring.key("media") == theirs
     await after.close()
-
-
-async def test_a_place_that_has_something_is_refused(move: Move) -> None:
-    after = await move.after.open()
-    key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
-    await after.catalogue.create_database(key)
-    with pytest.raises(CannotMove, match=r"something already where the settings point \(databases: 1\)"):
-        await move.run()
-    assert [info.key for info in await after.catalogue.databases(key.workspace)] == [key]
-    await after.close()
-
-
-async def test_an_unfinished_move_from_elsewhere_is_refused(to_postgres: Move, tmp_path: Path) -> None:
-    assert (await to_postgres.run(batches=0)).complete
-    other = Move(Ground(tmp_path / "other"), to_postgres.after)
-    storage = await other.before.open()
-    await storage._database.write(furnish)
-    await storage.close()
-    # Nothing came of the first: whoever comes next finds room.
-    assert (await other.run(batches=2)).interrupted
-    with pytest.raises(CannotMove, match=r"The move from .*other/vsearch.db to here isn't finished"):
-        await to_postgres.run()
-
-
-async def test_a_house_that_has_changed_since_moves_anew(move: Move) -> None:
-    assert (await move.run(batches=11)).interrupted
-    before = await move.before.open()
-    await before._database.write(lambda connection: connection.execute(delete(databases).where(databases.c.id == 3)))
-    there = await all_rows(before._database)
-    await before.close()
-    moved = await move.run()
-    assert (moved.anew, moved.complete) == (True, True)
-    after = await move.after.open()
-    assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
-    await after.close()
-
-
-async def test_a_house_that_changes_meanwhile_is_not_taken_for_moved(move: Move) -> None:
-    origin, storage = await move.origin(), await move.after.open()
-    inhabited = await move.before.open()
-    try:
-        going = SqlMove(origin, storage._database, lambda: datetime.now(UTC))
-        await going.begin()
-        while await going.move_some():
-            pass
-        await inhabited._database.write(lambda connection: connection.execute(update(images).values(width=1)))
-        with pytest.raises(CannotMove, match="has changed while it was moved"):
-            await going.finish()
-    finally:
-        for opened in (origin, storage, inhabited):
-            await opened.close()
-
-
-async def test_what_somebody_writes_meanwhile_where_it_moves_is_noticed(to_postgres: Move) -> None:
-    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
-    try:
-        going = SqlMove(origin, storage._database, lambda: datetime.now(UTC))
-        await going.begin()
-        await storage.keyring.key("media")
-        with pytest.raises(CannotMove, match=r"differs from the original \(keys\)"):
-            await going.finish()
-    finally:
-        await storage.close()
-        await origin.close()
 
 
 async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(to_postgres: Move) -> None:

@@ -12,8 +12,8 @@ from slack_bolt.response import BoltResponse
 
 from handlers.clients import OneWorkspace, web_client
 from handlers.connection import bolt_app
-from handlers.errand_runner import Listeners
 from handlers.guard import Guard
+from handlers.listeners import Listeners
 from handlers.register import register
 
 TEAM, BASE = "T1", "http://127.0.0.1:9/api/"

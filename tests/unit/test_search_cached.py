@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +19,6 @@ from bot.services.search import SearchService
 from bot.storage.sql import SqlStorage
 from tests.fakes.analyser import noisy, painted
 from tests.fakes.jobs import eventually
-from tests.grounds import Ground
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 THEIRS = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
@@ -56,13 +54,6 @@ class RecordingMetrics(NullMetrics):
 
     def backend_error(self, kind: str) -> None:
         self.errors.append(kind)
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import Connection, insert, select, text
@@ -17,20 +17,12 @@ from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.database import Database
 from bot.storage.schema import keys
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
 
 TEAM = WorkspaceId("T1")
 
 
 class GaveUpError(Exception):
     pass
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
@@ -21,7 +21,6 @@ from bot.models import (
 )
 from bot.storage.hosted import SqlLedger
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
 from tests.hosted_ledger import (
     LOGOS,
     NOWHERE,
@@ -36,25 +35,7 @@ from tests.hosted_ledger import (
     image,
     keep,
     kept,
-    ledger_on,
 )
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
-    return await ledger_on(storage, clock)
 
 
 def test_it_is_the_back_end_s_ledger(storage: SqlStorage) -> None:

@@ -28,25 +28,7 @@ from tests.hosted_ledger import (
     in_a_unit,
     keep,
     kept,
-    ledger_on,
 )
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
-    return await ledger_on(storage, clock)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from bot.errors import BackendTimeout, UnknownDatabase
 from bot.storage.hosted import SqlLedger
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
 from tests.hosted_ledger import (
     LOGOS,
     PARTS,
@@ -25,25 +23,7 @@ from tests.hosted_ledger import (
     in_a_unit,
     keep,
     kept,
-    ledger_on,
 )
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
-    return await ledger_on(storage, clock)
 
 
 async def test_a_deleted_entity_becomes_chores(ledger: SqlLedger) -> None:

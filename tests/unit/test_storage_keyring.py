@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-
-import pytest
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
@@ -15,13 +12,6 @@ from tests.grounds import Ground
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
 DIGESTS = [f"{number:064x}" for number in range(600)]
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 async def test_a_key_stays_the_same_and_each_name_has_its_own(ground: Ground, storage: SqlStorage) -> None:

@@ -22,13 +22,6 @@ MESSAGE = "1700000000.000001"
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
 async def other(ground: Ground, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
     """Another process on the same file."""
     del storage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,17 +12,9 @@ from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.lookup import NoDatabase, SeveralDatabases
 from bot.services.watching import WatchService
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS, LOGOS = DatabaseName("parts"), DatabaseName("logos")
-
-
-@pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

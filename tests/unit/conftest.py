@@ -1,0 +1,44 @@
+"""What several modules begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.storage.hosted import SqlLedger
+from bot.storage.sql import SqlStorage
+from tests.grounds import KINDS, POSTGRESQL, Ground
+from tests.hosted_ledger import Clock, ledger_on
+from tests.moving_house import Move, furnish
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Of the ledger below."""
+    return Clock()
+
+
+@pytest.fixture
+async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
+    """Of the hosted service, with two databases."""
+    return await ledger_on(storage, clock)
+
+
+@pytest.fixture(params=KINDS)
+async def move(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> Move:
+    """To each kind of database from the other; the house is furnished."""
+    on_sqlite, on_postgres = Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address)
+    made = Move(on_sqlite, on_postgres) if request.param == POSTGRESQL else Move(on_postgres, on_sqlite)
+    storage = await made.before.open()
+    await storage._database.write(furnish)
+    await storage.close()
+    return made
+
+
+@pytest.fixture
+async def to_postgres(tmp_path: Path, postgres_address: str) -> Move:
+    """The house is empty."""
+    made = Move(Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address))
+    await (await made.before.open()).close()
+    return made
