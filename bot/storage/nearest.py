@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import text
+from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
 
+from bot.models import DataId, EntityId, Note
+from bot.storage.columns import ROW_ID, UtcTime
+from bot.storage.halfvec import Halfvec
 from bot.storage.vectors import SqlRows, SqlVectors
 
 Floats = npt.NDArray[np.float32]
@@ -21,13 +26,34 @@ Floats = npt.NDArray[np.float32]
 EF_SEARCH = 100
 LARGEST_EF_SEARCH = 1000
 
+_STATEMENTS_KEPT = 1024
+
 ADD_ROW = text(
     "INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " VALUES (:vector_id, :database_id, :model_id, CAST(:embedding AS halfvec))"
     " ON CONFLICT DO NOTHING"
-)
-_BY_INDEX = text(
-    "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', :ef, true)"
+).bindparams(bindparam("embedding", type_=Halfvec()))
+# One statement each: an import's adds take turns, and are held up by every trip to the server that one of them makes.
+_NEW_IMAGE = text(
+    "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, note, created_at, updated_at)"
+    "  VALUES (:database, :data_id, :entity, :note, :at, :at) RETURNING id),"
+    " touched AS (UPDATE embedded_databases SET revision = revision + 1 WHERE id = :database)"
+    " SELECT id FROM image"
+).bindparams(bindparam("database", type_=ROW_ID), bindparam("at", type_=UtcTime()))
+_NEW_VECTOR = text(
+    "WITH vector AS (INSERT INTO embedded_vectors (image_id, database_id, model_id, embedding, fingerprint)"
+    "  SELECT id, :database, :model, :embedding, :fingerprint FROM embedded_images WHERE id = :image"
+    "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image AND model_id = :model)"
+    "  RETURNING id, database_id, model_id),"
+    " sketch AS (INSERT INTO embedded_sketches (vector_id, sketch)"
+    "  SELECT id, :sketch FROM vector WHERE length(:sketch) > 0)"
+    " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
+    " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
+).bindparams(
+    *(bindparam(name, type_=ROW_ID) for name in ("image", "database")),
+    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "sketch")),
+    bindparam("model", type_=String()),
+    bindparam("halves", type_=Halfvec()),
 )
 _PRINTS = text(
     "SELECT id, fingerprint FROM embedded_vectors"
@@ -40,9 +66,15 @@ _COSINES = """
     WHERE vector_id = ANY(CAST(:some AS bigint[]))
 """
 _NEAREST = """
-    SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT :most
+    SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT {most:d}
+"""
+# Depends on no row, so that it comes before the first of them is looked for: thorough enough, with no trip of its own.
+_THOROUGHLY = """ AND (
+    SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true) || set_config('hnsw.ef_search', '{ef:d}', true)
+) IS NOT NULL
 """
 _DISTANCE = "embedding::halfvec({size}) <#> CAST(:probe AS halfvec({size}))"
+_PROBE = bindparam("probe", type_=Halfvec())
 
 
 class NearestRows(SqlRows):
@@ -53,19 +85,12 @@ class NearestRows(SqlRows):
         name = index_name(database_id, model_id)
         return self._connection.execute(_IS_INDEXED, {"name": name}).scalar() is not None
 
-    def search_by_index(self, count: int) -> None:
-        """Be thorough enough for so many results, in this transaction."""
-        self._connection.execute(_BY_INDEX, {"ef": str(max(EF_SEARCH, min(2 * count, LARGEST_EF_SEARCH)))})
-
     def nearest(
         self, database_id: int, model_id: str, embedding: Floats, count: int, *, by_index: bool
     ) -> Mapping[int, float]:
         """Cosines by row id."""
-        distance = _DISTANCE.format(size=len(embedding))
-        # A sum is in no index: each is compared.
-        order = distance if by_index else f"({distance}) + 0"
-        query = _NEAREST.format(distance=distance, order=order, of=rows_of(database_id, model_id))
-        rows = self._connection.execute(text(query), {"probe": text_of(embedding), "most": count})
+        query = _nearest(len(embedding), rows_of(database_id, model_id), count, by_index)
+        rows = self._connection.execute(query, {"probe": embedding})
         return {row[0]: row[1] for row in rows}
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
@@ -75,12 +100,28 @@ class NearestRows(SqlRows):
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
         """By row id."""
-        query = text(_COSINES.format(size=len(embedding)))
-        rows = self._connection.execute(query, {"probe": text_of(embedding), "some": list(row_ids)})
+        query = _cosines(len(embedding))
+        rows = self._connection.execute(query, {"probe": embedding, "some": list(row_ids)})
         return {row[0]: row[1] for row in rows}
 
-    def _derive(self, vector_id: int, values: Mapping[str, Any]) -> None:
-        self._connection.execute(ADD_ROW, derived(vector_id, values))
+    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
+        """The new image's row id."""
+        said = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
+        return int(self._connection.execute(_NEW_IMAGE, said).scalar_one())
+
+    def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
+        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        embedding, fingerprint, sketch = features
+        values = {
+            "image": image_id,
+            "database": database_id,
+            "model": model_id,
+            "embedding": embedding,
+            "halves": _halves_of(embedding),
+            "fingerprint": fingerprint,
+            "sketch": sketch,
+        }
+        self._connection.execute(_NEW_VECTOR, values)
 
 
 class SqlNearest(SqlVectors):
@@ -95,7 +136,7 @@ def derived(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
         "vector_id": vector_id,
         "database_id": values["database_id"],
         "model_id": values["model_id"],
-        "embedding": text_of(np.frombuffer(values["embedding"], "<f2").astype(np.float32)),
+        "embedding": _halves_of(values["embedding"]),
     }
 
 
@@ -112,6 +153,22 @@ def index_name(database_id: int, model_id: str) -> str:
     return f"ix_pgvector_{database_id}_{model}"
 
 
-def text_of(embedding: Floats) -> str:
-    """Five digits tell all numbers of half precision apart."""
-    return "[" + ",".join([f"{number:.5g}" for number in embedding.tolist()]) + "]"
+# Made once, they cost little more than the driver's own work.
+@lru_cache(_STATEMENTS_KEPT)
+def _nearest(size: int, of: str, count: int, by_index: bool) -> TextClause:
+    order = distance = _DISTANCE.format(size=size)
+    if by_index:
+        of += _THOROUGHLY.format(ef=max(EF_SEARCH, min(2 * count, LARGEST_EF_SEARCH)))
+    else:
+        # A sum is in no index: each is compared.
+        order = f"({distance}) + 0"
+    return text(_NEAREST.format(distance=distance, order=order, of=of, most=count)).bindparams(_PROBE)
+
+
+@lru_cache
+def _cosines(size: int) -> TextClause:
+    return text(_COSINES.format(size=size)).bindparams(_PROBE)
+
+
+def _halves_of(embedding: bytes) -> npt.NDArray[np.float16]:
+    return np.frombuffer(embedding, "<f2")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
+from threading import Lock
 
+import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +26,8 @@ LARGE = 10_000
 
 FILLED_AT_ONCE = 200
 EVERY_S = 600.0
+STOPPED_AGAIN_S = 0.5
+CANCELLED_WITHIN_S = 5.0
 
 _TABLE = (
     "CREATE EXTENSION IF NOT EXISTS vector",
@@ -95,21 +101,60 @@ class NearestUpkeep:
             await asyncio.sleep(every_s)
 
     async def index_large(self) -> int:
-        """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile."""
-        return await asyncio.to_thread(self._index_large_now)
+        """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile.
 
-    def _index_large_now(self) -> int:
+        Whoever cancels this stops the server too; what is half-built then is built anew by the next that passes.
+        """
+        session = _Session()
+        building = asyncio.ensure_future(asyncio.to_thread(self._index_large_now, session))
+        try:
+            return await asyncio.shield(building)
+        except asyncio.CancelledError:
+            while not building.done():
+                # Between two statements it is heard by nobody.
+                await asyncio.to_thread(session.stop)
+                await asyncio.wait([building], timeout=STOPPED_AGAIN_S)
+            # Its caller is gone; a failure that nobody asks for would be printed.
+            building.exception()
+            raise
+
+    def _index_large_now(self, session: _Session) -> int:
         try:
             # No transaction may build an index beside others' writes.
-            with self._database.autocommitted() as connection:
-                if not connection.execute(_OURS).scalar():
-                    return 0
+            with self._database.autocommitted() as connection, session.of(connection):
                 try:
-                    return _index_all(connection, self._large)
-                finally:
-                    connection.execute(_NOT_OURS)
+                    return _index_in_turn(connection, self._large)
+                except SQLAlchemyError:
+                    # Its lock and settings end with it, whatever it was that failed.
+                    connection.invalidate()
+                    raise
         except SQLAlchemyError as error:
             raise postgres.meaning(error) from error
+
+
+class _Session:
+    """A connection whose statement another thread may stop, for as long as the connection is its builder's own."""
+
+    def __init__(self) -> None:
+        self._driver: psycopg.Connection[object] | None = None
+        self._lock = Lock()
+
+    @contextmanager
+    def of(self, connection: Connection) -> Iterator[None]:
+        self._driver = connection.connection.driver_connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                # The pool may lend it to somebody else from now on.
+                self._driver = None
+
+    def stop(self) -> None:
+        """Cancel what runs, if anything does. Blocks."""
+        with self._lock:
+            if self._driver is not None:
+                with suppress(psycopg.Error):
+                    self._driver.cancel_safe(timeout=CANCELLED_WITHIN_S)
 
 
 def _make(connection: Connection) -> None:
@@ -144,15 +189,22 @@ def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
     return len(rows), rows[-1]["id"]
 
 
+def _index_in_turn(connection: Connection, least: int) -> int:
+    """Nothing while another process is at it."""
+    if not connection.execute(_OURS).scalar():
+        return 0
+    built = _index_all(connection, least)
+    connection.execute(_NOT_OURS)
+    return built
+
+
 def _index_all(connection: Connection, least: int) -> int:
     built = 0
     connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '512MB'"))
-    try:
-        for database_id, model_id, dimensions in connection.execute(_LARGE_ONES, {"least": least}).all():
-            column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
-            built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
-    finally:
-        connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))
+    for database_id, model_id, dimensions in connection.execute(_LARGE_ONES, {"least": least}).all():
+        column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
+        built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
+    connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))
     return built
 
 
@@ -161,7 +213,7 @@ def _index(connection: Connection, name: str, column: str, condition: str) -> bo
     if valid:
         return False
     if valid is False:
-        # What a process left half-built when it died.
+        # What a process left half-built when it died or was stopped.
         connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
     log.info("%s is being built", name)
     build = f"CREATE INDEX CONCURRENTLY {name} ON pgvector_rows USING hnsw ({column}) WHERE {condition}"

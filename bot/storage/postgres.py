@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, func, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -67,16 +67,20 @@ def address(database_url: str) -> URL:
 
 def create(url: URL, connections: int) -> Engine:
     """An engine with at most so many connections. One that is found dead when it is about to be used is replaced."""
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE_S,
         pool_pre_ping=True,
+        # The last used has its statements prepared and its caches warm.
+        pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args=arguments_of(url),
     )
+    event.listen(engine, "connect", _teach)
+    return engine
 
 
 def arguments_of(url: URL) -> dict[str, Any]:
@@ -149,6 +153,12 @@ def take_your_time(connection: Connection) -> None:
     """In this transaction nothing is cut short: a migration, or the building of an index, lasts as long as it does."""
     for name in _OPTIONS:
         connection.execute(text(f"SET LOCAL {name} = 0"))
+
+
+def _teach(connection: Any, _record: object) -> None:
+    from bot.storage import halfvec  # noqa: PLC0415 - without PostgreSQL there is no driver to be loaded
+
+    halfvec.teach(connection)
 
 
 def _sqlstate(error: SQLAlchemyError) -> str:

@@ -146,7 +146,6 @@ class SqlRows:
         assert key is not None
         if sketch:
             self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
-        self._derive(int(key[0]), values)
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
@@ -236,9 +235,6 @@ class SqlRows:
         for some in in_groups(ids):
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
-
-    def _derive(self, vector_id: int, values: Mapping[str, Any]) -> None:
-        """What else is kept of a new vector; nothing here."""
 
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)

@@ -261,3 +261,12 @@ async def test_who_listens_goes_on_after_a_restart(
             await anext(arrivals)
         finally:
             await arrivals.aclose()  # type: ignore[attr-defined]
+
+
+async def test_what_does_not_get_smaller_is_not_compressed(database: Database) -> None:
+    as_they_are = text(
+        "SELECT attrelid::regclass::text, attname FROM pg_attribute WHERE attstorage = 'e' AND attnum > 0"
+    )
+    rows = await database.read(lambda connection: connection.execute(as_they_are).all())
+    wanted = {("pictures", "jpeg"), ("embedded_sketches", "sketch"), ("embedded_vectors", "embedding")}
+    assert wanted <= {(table, column) for table, column in rows}

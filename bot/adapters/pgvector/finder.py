@@ -64,8 +64,6 @@ class PgvectorFinder:
 
     def _found(self, rows: NearestRows, state: DatabaseState, query: Query) -> Found:
         by_index = query.count <= MOST_BY_INDEX and self._is_indexed(rows, state.id)
-        if by_index:
-            rows.search_by_index(query.count)
         looks = [
             rows.nearest(state.id, self._model_id, embedding, query.count, by_index=by_index)
             for embedding in query.embeddings

@@ -16,14 +16,10 @@ class NearestRows(Rows, Protocol):
         """Whether the database has an index of its own; otherwise each of its vectors is compared."""
         ...
 
-    def search_by_index(self, count: int) -> None:
-        """Be thorough enough for so many results, in this transaction."""
-        ...
-
     def nearest(
         self, database_id: int, model_id: str, embedding: Floats, count: int, *, by_index: bool
     ) -> Mapping[int, float]:
-        """Cosines by row id."""
+        """Cosines by row id. With ``by_index`` only for a database that has an index."""
         ...
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:

@@ -19,8 +19,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_pictures"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        # JPEG doesn't get smaller: trying to costs time at each add.
-        op.execute("ALTER TABLE pictures ALTER COLUMN jpeg SET STORAGE EXTERNAL")
+        # None of them gets smaller: trying to costs time at each add.
+        for table, column in (("pictures", "jpeg"), ("embedded_sketches", "sketch"), ("embedded_vectors", "embedding")):
+            op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
