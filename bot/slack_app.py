@@ -219,6 +219,7 @@ def _checks(services: Services, settings: Settings) -> Mapping[str, Check]:
     return {
         "storage": services.storage.ping,
         "search": services.visual.ping,
+        "pictures": services.storage.pictures.ping,
         "slack": lambda: check_slack(client),
     }
 

@@ -127,6 +127,10 @@ class PictureStore(Protocol):
         """Delete those that no record in any database names any more."""
         ...
 
+    async def ping(self) -> None:
+        """Return if pictures can be kept and read. Raises BackendError."""
+        ...
+
 
 class ChannelBindings(Protocol):
     """What was set for channels."""

@@ -92,6 +92,10 @@ class FilePictures:
         if wanted:
             await self._database.afterwards(lambda: self._database.write(work))
 
+    async def ping(self) -> None:
+        """Return if the folder can be read and written. Raises BackendDown."""
+        await self._in_thread(self._ping_now)
+
     async def close(self) -> None:
         """Let go of the threads."""
         await asyncio.to_thread(self._threads.shutdown)
@@ -107,6 +111,10 @@ class FilePictures:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+    def _ping_now(self) -> None:
+        if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+            raise BackendDown("The folder of the pictures can't be read and written any more.")
 
     def _restore_now(self, path: Path, jpeg: bytes) -> None:
         if not path.exists():

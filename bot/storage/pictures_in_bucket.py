@@ -42,6 +42,10 @@ class BucketPictures:
 
     async def open(self) -> None:
         """Find out whether bucket, address and key fit. Raises BackendError."""
+        await self.ping()
+
+    async def ping(self) -> None:
+        """Return if the bucket lets itself be read. Raises BackendError."""
         try:
             await self._objects.get(_PROBE)
         except KeyError:

@@ -73,6 +73,9 @@ class SqlPictures:
         if wanted:
             await self._database.afterwards(lambda: self._database.write(work))
 
+    async def ping(self) -> None:
+        """Nothing but the database could be unwell, and that is asked for itself."""
+
     async def close(self) -> None:
         """There is nothing to let go of."""
 

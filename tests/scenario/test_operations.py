@@ -31,7 +31,7 @@ async def bot(slack: FakeSlack, tmp_path: Path, pictures: PictureServer) -> Asyn
         yield running
 
 
-WELL = {"storage": "ok", "search": "ok", "slack": "ok"}
+WELL = {"storage": "ok", "search": "ok", "pictures": "ok", "slack": "ok"}
 
 
 async def ready(bot: WebBot) -> tuple[int, dict[str, str]]:
@@ -64,6 +64,15 @@ async def test_readiness_tells_that_the_search_fails_and_recovers(bot: WebBot, t
         connection.commit()
         assert await ready(bot) == (200, WELL)
     connection.close()
+
+
+@pytest.mark.usefixtures("_at_once")
+async def test_readiness_tells_that_pictures_can_not_be_kept_and_recovers(bot: WebBot, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.rename(tmp_path / "elsewhere")
+    assert await ready(bot) == (503, WELL | {"pictures": "failing"})
+    (tmp_path / "elsewhere").rename(folder)
+    assert await ready(bot) == (200, WELL)
 
 
 @pytest.mark.usefixtures("_at_once")
