@@ -36,7 +36,7 @@ test: setup ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory browser
 	@$(MAKE) --no-print-directory prism
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 browser: setup ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
 	@$(BIN)/python -m tests.browser.chromium

@@ -27,10 +27,10 @@ from tests.fakes.hosted import HostedService
 MEGA = 1_000_000
 
 QUICK = Patience(
-    connect_s=1,
-    read_s=1,
-    attempt_s=1,
-    overall_s=3,
+    connect_s=3,
+    read_s=3,
+    attempt_s=3,
+    overall_s=5,
     pause_s=0.01,
     throttled_pause_s=0.01,
     last_start_s=0.1,

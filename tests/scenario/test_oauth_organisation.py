@@ -65,10 +65,9 @@ async def test_buttons_modals_and_shortcuts_find_their_workspace(slack: FakeSlac
     shared = await slack.upload(VALVE, channel=CHANNELS[WEST])
     answer = await slack.wait_for_reply(CHANNELS[WEST], shared.ts)
     await slack.press(answer, ActionId.ADD_THIS)
-    view = await slack.wait_for_view()
-    await slack.submit(view)
+    await slack.submit(await slack.wait_for_view("add_form"))
     await slack.shortcut_global(ShortcutId.SEARCH_BY_IMAGE, team=WEST, channel=CHANNELS[WEST])
-    assert "parts" in (await slack.wait_for_view()).everything
+    assert "parts" in (await slack.wait_for_view("search_form")).everything
     await slack.open_home(team=WEST)
     assert "parts" in (await slack.wait_for_home()).everything
 
