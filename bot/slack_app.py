@@ -99,7 +99,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
         runner = assembly.job_runner(desk, tools, services.forgetting, _delete_tokens(store))
         worker = Worker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
-        errands = DoneHere() if settings.does_jobs else LeftToWorkers(services.storage.inbox)
+        errands = DoneHere() if settings.does_jobs else _left_to_workers(stack, services)
         listeners = assembly.listeners(desk, tools, errands)
         assembly.attach(bolt, listeners, tools, worker.wake, identity.bot_user if identity else "")
         if identity is not None:
@@ -121,6 +121,12 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
                 await jobs.enter_async_context(_working(worker))
                 await jobs.enter_async_context(_upkeep(settings, services, tools.clients, desk.uploads))
             yield App(services, identity, tools.guard, bolt, web, metrics, worker)
+
+
+def _left_to_workers(stack: AsyncExitStack, services: Services) -> LeftToWorkers:
+    errands = LeftToWorkers(services.storage.inbox)
+    stack.push_async_callback(errands.close)
+    return errands
 
 
 async def _warn_of_lost(services: Services) -> None:

@@ -75,7 +75,7 @@ class ActionListener:
             press = self._presses.get(request.action_id)
             if press is None:
                 raise InvalidInput(STALE)
-            if request.action_id in LOOKING and await self._errands.pass_on(body):
+            if request.action_id in LOOKING and await self._errands.pass_on(body, asker.say):
                 return
             await press(request, asker)
 

@@ -57,7 +57,7 @@ class CommandListener:
         asker = as_asker(request, client)
         async with errors_told(asker.say, self._metrics):
             command = grammar.parse(request.text)
-            if isinstance(command, grammar.Search | grammar.Add) and await self._errands.pass_on(body):
+            if isinstance(command, grammar.Search | grammar.Add) and await self._errands.pass_on(body, asker.say):
                 return
             await self._carry_out(asker, command, request.trigger_id)
 

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from bot.conversations import JobKind, NewJob
+from bot.errors import BackendError
 from bot.storage.base import Inbox
+from handlers.guard import Tell, tell_if_possible
 from handlers.payloads import Mention, encode_request
 from handlers.payloads.reading import enterprise_of, text, workspace_of
 
 ONLY = "-"
 """Jobs have files; of a request there is one."""
 
+ALL_BUSY = "Everybody who looks at pictures is busy or away just now. You get the answer as soon as somebody is free."
+WAITS_FOR_S = 5.0
+"""A request that nobody has taken up by then is worth a word."""
+
 _NAME_BYTES = 8
+
+log = logging.getLogger(__name__)
 
 
 class Errands(Protocol):
     """Where requests are seen to that need a look at a picture."""
 
-    async def pass_on(self, body: Mapping[str, Any]) -> bool:
-        """Leave this delivery to somebody else; False: it is to be done here. Raises BackendError."""
+    async def pass_on(self, body: Mapping[str, Any], tell: Tell | None = None) -> bool:
+        """Leave this delivery to somebody else; False: it is to be done here. Raises BackendError.
+
+        ``tell`` is for a word to whoever waits, should nobody take it up for long.
+        """
         ...
 
 
 class DoneHere:
     """A process that looks at pictures itself."""
 
-    async def pass_on(self, body: Mapping[str, Any]) -> bool:  # noqa: ARG002 - the port's
+    async def pass_on(self, body: Mapping[str, Any], tell: Tell | None = None) -> bool:  # noqa: ARG002 - the port's
         """Never."""
         return False
 
@@ -39,11 +52,32 @@ class LeftToWorkers:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
+        self._watched: set[asyncio.Task[None]] = set()
 
-    async def pass_on(self, body: Mapping[str, Any]) -> bool:
+    async def pass_on(self, body: Mapping[str, Any], tell: Tell | None = None) -> bool:
         """Put it into the inbox. Delivered twice, it is there once. Raises BackendError."""
-        await self._inbox.put(_request_job(body))
+        job = _request_job(body)
+        if await self._inbox.put(job) and tell is not None:
+            watching = asyncio.create_task(self._watch(job, tell))
+            self._watched.add(watching)
+            watching.add_done_callback(self._watched.discard)
         return True
+
+    async def close(self) -> None:
+        """Watch nothing any more; what waits is answered all the same."""
+        for task in self._watched:
+            task.cancel()
+        await asyncio.gather(*self._watched, return_exceptions=True)
+
+    async def _watch(self, job: NewJob, tell: Tell) -> None:
+        await asyncio.sleep(WAITS_FOR_S)
+        try:
+            waits = await self._inbox.waits(job)
+        except BackendError as error:
+            log.warning("whether a request waits can't be told: %s", error)
+            return
+        if waits:
+            await tell_if_possible(tell, ALL_BUSY)
 
 
 def mention_job(mention: Mention, body: Mapping[str, Any]) -> NewJob:

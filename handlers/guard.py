@@ -113,23 +113,24 @@ async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
     try:
         yield
     except UserError as error:
-        await _tell(tell, str(error))
+        await tell_if_possible(tell, str(error))
     except BackendError as error:
         log.exception("the search back end failed")
         metrics.backend_error(type(error).__name__)
-        await _tell(tell, error.told)
+        await tell_if_possible(tell, error.told)
     except TryAgain as error:
         log.warning("not now: %s", error)
-        await _tell(tell, SLACK_BUSY)
+        await tell_if_possible(tell, SLACK_BUSY)
     except SlackApiError as error:
         log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
-        await _tell(tell, SLACK_BUSY if not_now(error) else FAILED)
+        await tell_if_possible(tell, SLACK_BUSY if not_now(error) else FAILED)
     except Exception:
         log.exception("a request failed")
-        await _tell(tell, FAILED)
+        await tell_if_possible(tell, FAILED)
 
 
-async def _tell(tell: Tell, sentence: str) -> None:
+async def tell_if_possible(tell: Tell, sentence: str) -> None:
+    """Say it; that it can't be said goes to the log alone."""
     try:
         await tell(sentence)
     except SlackApiError as error:
@@ -144,7 +145,7 @@ async def with_progress(work: Awaitable[T], tell: Tell) -> T:
     try:
         done, _ = await asyncio.wait({task}, timeout=PROGRESS_AFTER_S)
         if not done:
-            await _tell(tell, STILL_AT_IT)
+            await tell_if_possible(tell, STILL_AT_IT)
         return await task
     finally:
         task.cancel()

@@ -65,7 +65,7 @@ class ShortcutListener:
             # Nothing can be typed along with a shortcut.
             await self._forms.open_another_database(asker, request.trigger_id, _states(request, ""))
         else:
-            if await self._errands.pass_on(body):
+            if await self._errands.pass_on(body, asker.say):
                 return
             search = self._answers.search(asker, asker.alone, _states(request, key.name))
             await asker.tell(await with_progress(search, asker.say))

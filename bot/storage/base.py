@@ -175,6 +175,10 @@ class Inbox(Protocol):
         """Whether all its files were put earlier, and not purged since."""
         ...
 
+    async def waits(self, job: NewJob) -> bool:
+        """Whether nobody has taken it up yet, or anything else of its message."""
+        ...
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
         ...

@@ -122,6 +122,12 @@ class SqlInbox:
         known = await self._database.read(lambda connection: set(connection.execute(_KNOWN_FILES, where).scalars()))
         return known.issuperset(job.files)
 
+    async def waits(self, job: NewJob) -> bool:
+        """Whether nobody has taken it up yet, or anything else of its message."""
+        of_it = (_jobs.workspace == job.workspace) & (_jobs.channel == job.channel) & (_jobs.message == job.message)
+        query = select(_jobs.id).where(of_it, _jobs.state == _State.WAITING, _jobs.attempts == 0).limit(1)
+        return await self._database.read(lambda connection: connection.execute(query).first() is not None)
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
 

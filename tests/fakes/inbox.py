@@ -87,6 +87,14 @@ class MemoryInbox:
         known = {file for one in kept if (one.workspace, one.channel, one.message) == where for file in one.files}
         return known.issuperset(job.files)
 
+    async def waits(self, job: NewJob) -> bool:
+        self._fail()
+        where = (job.workspace, job.channel, job.message)
+        same = [
+            kept for kept in self.kept.values() if (kept.job.workspace, kept.job.channel, kept.job.message) == where
+        ]
+        return any(kept.state == "waiting" and not kept.job.attempts for kept in same)
+
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
         self._fail()
         self.claims.append(limit)

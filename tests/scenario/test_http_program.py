@@ -119,7 +119,10 @@ async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSla
         assert (await browser.get(shown[0][:-3])).status_code == 404
         assert (await browser.get("/healthz")).text == "ok"
         ready = await browser.get("/readyz")
-        assert ready.json() == {"ready": True, "checks": {"storage": "ok", "search": "ok", "pictures": "ok", "slack": "ok"}}
+        assert ready.json() == {
+            "ready": True,
+            "checks": {"storage": "ok", "search": "ok", "pictures": "ok", "slack": "ok"},
+        }
         metrics = (await browser.get("/metrics")).text
         assert 'vsearch_acknowledgement_seconds_count{kind="events_api"}' in metrics
         assert (await browser.post("/slack/events", content=b"{}")).status_code == 404

@@ -14,10 +14,12 @@ from bot.config import Settings
 from bot.conversations import JobKind
 from bot.services.jobs import DELAYS_S
 from bot.slack_app import App, build
+from handlers import errands
+from handlers.errands import ALL_BUSY
 from handlers.guard import FAILED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
-from tests.scenario.conftest import Start, fill
+from tests.scenario.conftest import PictureServer, Start, fill
 
 
 @pytest.fixture
@@ -127,3 +129,21 @@ async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
     async with build(Settings.from_mapping(values)):
         assert FAILED in (await slack.wait_for_answer()).everything
+
+
+async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later(
+    slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "WAITS_FOR_S", 0.05)
+    own = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_TRUSTED_HOSTS": pictures.address}
+    worker = Settings.from_mapping({**slack.environment, **own, "VSEARCH_ROLE": "worker"})
+    async with build(worker) as earlier:
+        await fill(earlier, "parts", valve_0042=VALVE)
+    await start(VSEARCH_ROLE="web")
+    await slack.command(f"search {pictures.url('v.png', VALVE)}")
+    told = await slack.wait_for_answer()
+    assert (told.text, told.to) == (ALL_BUSY, SOMEONE)
+    await asyncio.sleep(0.2)
+    assert len(slack.transcript) == 1
+    async with build(worker):
+        await answer_with(slack, "`valve_0042`")

@@ -216,6 +216,18 @@ async def test_what_is_finished_stays_so(inbox: SqlInbox, clock: Clock, failed: 
     assert await inbox.depth() == InboxDepth(0)
 
 
+async def test_a_job_waits_until_somebody_takes_it_up(inbox: SqlInbox) -> None:
+    assert not await inbox.waits(share())
+    await inbox.put(share())
+    assert await inbox.waits(share())
+    assert not await inbox.waits(share(2))
+    job = await only(inbox)
+    assert not await inbox.waits(share())
+    # Begun once, it has been somebody's.
+    await inbox.retry(job, 0)
+    assert not await inbox.waits(share())
+
+
 async def test_a_unit_that_fails_leaves_the_job_unfinished(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     job = await only(inbox)
