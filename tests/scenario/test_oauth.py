@@ -262,6 +262,7 @@ async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_pat
 
 async def test_readiness_names_slack_though_nobody_has_installed_yet(slack: FakeSlack, bot: WebBot) -> None:
     answer = await bot.browser.get("/readyz")
-    assert answer.json() == {"ready": True, "checks": {"storage": "ok", "search": "ok", "slack": "ok"}}
+    checks = dict.fromkeys(("storage", "search", "pictures", "slack"), "ok")
+    assert answer.json() == {"ready": True, "checks": checks}
     assert {call.method for call in slack.state.calls} == {"auth.test"}
     assert {call.token for call in slack.state.calls} == {""}
