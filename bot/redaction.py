@@ -16,7 +16,7 @@ SHORTEST = 4
 _FORMS = re.compile(
     r"""
       \bx(?:ox[a-z](?:\.xox[a-z])?|app)-[\w.%-]+          # Slack's tokens
-    | (?<=Bearer\ )[^\s"',}\]]+                           # whatever authorises a request
+    | (?<=Bearer\ )(?!\[redacted\])[^\s"',}\]]+           # whatever authorises a request
     | (?<=/commands/)[\w/%-]+                             # response URLs of a stand-in; Slack's own are below
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)                     # user:password of a database address
     | \bv0=[0-9a-f]{64}\b                                 # Slack's signature: good for five minutes
@@ -28,7 +28,7 @@ _FORMS = re.compile(
 # Each pattern reads a text once: no repetition can begin at every place of another.
 _QUOTE = r"""(?:\\{0,3}["'])"""
 _QUOTED = r"""(?P<quote>\\{0,3}["'])(?:(?!(?P=quote)).)+"""
-_WORD = r"""[^\s"'&,;)}\]\\]+"""
+_WORD = r"""(?!\[redacted\])[^\s"'&,;)}\]\\]+"""
 _CALLED = r"(?:secret|passw(?:or)?d|app_?key|api_?key|private_?key|(?:access|refresh|id)_token)"
 _HEADERS = r"(?:authorization|cookie)"
 

@@ -128,13 +128,20 @@ class Answers:
         if not state.file:
             return None
         if not (state.channel and state.message):
-            # Uploaded in a modal, for the database and for nobody else.
-            return SlackOrigin(state.file, "", "")
+            return await self._origin_of_upload(asker, state)
         # Where Slack doesn't say who reads a place, nobody else is to see its pictures.
         known = asker.kind if state.channel == asker.channel else ChannelKind.PRIVATE
         kind = await self.people(asker).kind(state.channel, known)
         link = await permalink(asker.client, state.channel, state.message)
         return SlackOrigin(state.file, state.channel, state.message, link, kind)
+
+    async def _origin_of_upload(self, asker: Asker, state: SearchState) -> SlackOrigin:
+        """Dropped into a modal, it is in no message; but where not everybody reads the answer, it is of that place."""
+        if asker.channel:
+            kind = await self.people(asker).kind(asker.channel, asker.kind)
+            if kind in {ChannelKind.PRIVATE, ChannelKind.SHARED}:
+                return SlackOrigin(state.file, asker.channel, "", kind=kind)
+        return SlackOrigin(state.file, "", "")
 
     async def page(self, asker: Asker, state: ListState) -> Reply:
         """A page of a database's images. Raises UserError."""

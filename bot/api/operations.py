@@ -80,6 +80,9 @@ class Operations:
             # Before anything is fetched.
             await self._size(key)
             matches = await self._visual.search(key, await self._intake.picture(url, SEARCHED_BYTES), limit)
+        if matches.cause is not None:
+            # The API has no way to say that an answer is only a part of one.
+            raise matches.cause
         urls = await self._storage.api_images.urls(key, (match.data_id for match in matches))
         return _data(MatchList=[_match(match, urls.get(match.data_id, "")) for match in matches])
 

@@ -59,7 +59,8 @@ def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[Finding]]:
     except SettingsError as error:
         remedy = "Mend it in the environment or in .env; .env.example explains each setting."
         return Settings(), [
-            Finding("Settings", State.WRONG, problem, remedy, ExitCode.SETTINGS) for problem in error.problems
+            Finding("Settings", State.WRONG, problem.removesuffix("."), remedy, ExitCode.SETTINGS)
+            for problem in error.problems
         ]
 
 

@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "vsearch"
-        said = error.format_message().rstrip(".")
+        said = error.format_message().rstrip(".") or "A command is missing"
         end = "" if said.endswith("?") else "."
         show_error(f"{said}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
         return ExitCode.USAGE

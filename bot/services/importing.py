@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -146,6 +147,10 @@ class ImportService:
     def _read(self, source: Source) -> _File | UserError:
         try:
             entity, note = EntityId(source.entity), Note(source.note)
+            mode = source.path.stat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                # Whoever opens a pipe waits for its writer.
+                return PictureRefused("The file can't be read: it is no ordinary file.")
             with source.path.open("rb") as stream:
                 data = stream.read(self._max_bytes + 1)
         except InvalidInput as error:

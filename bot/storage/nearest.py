@@ -19,7 +19,7 @@ from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
 from bot.models import DataId, EntityId, Note
 from bot.storage.columns import ROW_ID, UtcTime
 from bot.storage.halfvec import Halfvec
-from bot.storage.vectors import SqlRows, SqlVectors
+from bot.storage.vectors import SqlRows, SqlVectors, vector_values
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,17 +42,17 @@ _NEW_IMAGE = text(
 ).bindparams(bindparam("database", type_=ROW_ID), bindparam("at", type_=UtcTime()))
 _NEW_VECTOR = text(
     "WITH vector AS (INSERT INTO embedded_vectors (image_id, database_id, model_id, embedding, fingerprint)"
-    "  SELECT id, :database, :model, :embedding, :fingerprint FROM embedded_images WHERE id = :image"
-    "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image AND model_id = :model)"
+    "  SELECT id, :database_id, :model_id, :embedding, :fingerprint FROM embedded_images WHERE id = :image_id"
+    "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image_id AND model_id = :model_id)"
     "  RETURNING id, database_id, model_id),"
     " sketch AS (INSERT INTO embedded_sketches (vector_id, sketch)"
     "  SELECT id, :sketch FROM vector WHERE length(:sketch) > 0)"
     " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
 ).bindparams(
-    *(bindparam(name, type_=ROW_ID) for name in ("image", "database")),
+    *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
     *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "sketch")),
-    bindparam("model", type_=String()),
+    bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
 )
 _PRINTS = text(
@@ -111,17 +111,9 @@ class NearestRows(SqlRows):
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
-        embedding, fingerprint, sketch = features
-        values = {
-            "image": image_id,
-            "database": database_id,
-            "model": model_id,
-            "embedding": embedding,
-            "halves": _halves_of(embedding),
-            "fingerprint": fingerprint,
-            "sketch": sketch,
-        }
-        self._connection.execute(_NEW_VECTOR, values)
+        values = vector_values(database_id, image_id, model_id, features)
+        more = {"halves": _halves_of(values["embedding"]), "sketch": features[2]}
+        self._connection.execute(_NEW_VECTOR, values | more)
 
 
 class SqlNearest(SqlVectors):

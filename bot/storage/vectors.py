@@ -134,17 +134,10 @@ class SqlRows:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         if self._connection.execute(_UNSEEN_IMAGE, {"image": image_id, "model": model_id}).first() is None:
             return
-        embedding, fingerprint, sketch = features
-        values = {
-            "image_id": image_id,
-            "database_id": database_id,
-            "model_id": model_id,
-            "embedding": embedding,
-            "fingerprint": fingerprint,
-        }
+        values = vector_values(database_id, image_id, model_id, features)
         key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
         assert key is not None
-        if sketch:
+        if sketch := features[2]:
             self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
@@ -269,3 +262,17 @@ class SqlVectors:
 def _done(work: Callable[[SqlRows], T], rows: SqlRows) -> T:
     with closing(rows):
         return work(rows)
+
+
+def vector_values(
+    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]
+) -> dict[str, Any]:
+    """What a row of ``embedded_vectors`` is made of; the sketch, last of the features, has a table of its own."""
+    embedding, fingerprint, _ = features
+    return {
+        "image_id": image_id,
+        "database_id": database_id,
+        "model_id": model_id,
+        "embedding": embedding,
+        "fingerprint": fingerprint,
+    }

@@ -242,3 +242,21 @@ async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack
     assert secret.origin.file_id in str(there.blocks)
     assert SOMEONE not in str(there.blocks)
     assert GENERAL not in str(there.blocks)
+
+
+@pytest.mark.parametrize("kind", ["private", "shared"])
+async def test_what_is_dropped_into_a_form_in_a_closed_place_stays_there(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    await fill(await start(), "parts", sofa=OTHER)
+    slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
+    await slack.command("", user=INSIDER, channel=THERE)
+    await slack.submit(await slack.wait_for_view("search_form", user=INSIDER), {"files": ORIGINAL})
+    await slack.press(await slack.wait_for_answer(to=INSIDER), "results_add_this", user=INSIDER)
+    form = await slack.wait_for_view("add_form", user=INSIDER)
+    await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
+    await slack.wait_until(lambda: "Added" in form.everything)
+    outsider = await listed(slack, OUTSIDER)
+    assert gives_nothing_away(outsider)
+    assert "`sofa`" in outsider.everything
+    assert "tell nobody" in (await listed(slack, INSIDER)).everything

@@ -24,7 +24,7 @@ from bot.errors import (
     ModelMismatch,
     UnknownEntity,
 )
-from bot.models import DatabaseKey, DataId, EntityId, Matches, Note, Picture
+from bot.models import Caveat, DatabaseKey, DataId, EntityId, Matches, Note, Picture
 from tests.api_house import ADD, CREATE, DATABASES, KEY, SEARCH, api_house
 from tests.pictures import encoded, photo
 
@@ -94,6 +94,23 @@ async def test_a_failing_back_end_is_an_internal_error(
         assert "secret detail" not in caplog.text
     elif isinstance(failure, BackendError):
         assert "secret detail" in caplog.text
+
+
+class Degraded(MemorySearch):
+    """Knows copies only, since what would know the rest is down."""
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+        found = await super().search(database, picture, limit)
+        return Matches(found, [Caveat.SAME_IMAGES_ONLY], BackendDown("secret detail"))
+
+
+async def test_a_part_of_an_answer_is_none(tmp_path: Path) -> None:
+    async with api_house(tmp_path, Degraded()) as house:
+        await house.done(CREATE, Name="parts")
+        url = house.picture("valve.png")
+        await house.add(url)
+        body = await house.body(SEARCH, DbName="parts", ImageUrl=url, Limit="1")
+    assert (body["ret_code"], body["Code"]) == (586, "InternalError.Algo")
 
 
 async def test_more_than_so_many_at_once_are_told_to_wait(tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def test_databases_are_created_listed_and_deleted(vsearch: Vsearch) -> None:
     assert vsearch("db", "list", "--json").document == {"databases": []}
 
 
+def test_a_command_that_lacks_its_verb_says_so(vsearch: Vsearch) -> None:
+    outcome = vsearch("db")
+    assert outcome.code == 2
+    assert "Error: ." not in outcome.err
+    assert "“vsearch db --help”" in outcome.err
+
+
 def test_a_taken_name_is_said_and_fails(vsearch: Vsearch) -> None:
     vsearch("db", "create", "parts")
     again = vsearch("db", "create", "parts")

@@ -68,6 +68,7 @@ def test_settings_are_all_told(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch
     outcome = vsearch("doctor", "--json")
     assert outcome.code == ExitCode.SETTINGS
     assert "VSEARCH_THREADS" in _wrong(outcome)["Settings"]["found"]
+    assert ".." not in vsearch("doctor").err + vsearch("doctor").out
 
 
 def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -126,6 +127,15 @@ async def test_what_is_too_large_or_gone_is_reported(house: House, folder: Path)
     assert report.added == FILES
     assert "larger than 1 MB" in reasons["huge.png"]
     assert "No such file" in reasons["gone.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+async def test_a_pipe_is_reported_and_not_waited_for(house: House, folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    async with asyncio.timeout(10):
+        report = await house.service.run(KEY, Folder(folder))
+    assert report.added == FILES
+    assert [refusal.reason for refusal in report.refused] == ["The file can't be read: it is no ordinary file."]
 
 
 async def test_more_sources_than_the_queue_holds(house: House, folder: Path) -> None:

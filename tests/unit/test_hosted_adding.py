@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BackendDown, BackendError, BackendTimeout, PictureRefused
+from bot.errors import BackendDown, BackendError, BackendRefused, BackendTimeout, PictureRefused
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, Picture, WorkspaceId
 from bot.services.collecting import Withdrawn
 from tests.fakes.hosted import HostedService, StoredImage
@@ -197,3 +197,19 @@ async def test_what_belongs_to_nobody_is_told_and_cleared_and_others_are_let_be(
     assert await house.visual.leftovers([PARTS]) == ()
     assert len(service.names) == 2
     assert len(service.images_of(place.upstream)) == 2
+
+
+async def test_deletions_that_were_put_off_are_done_when_all_is_cleared(
+    house: HostedHouse, service: HostedService
+) -> None:
+    await house.visual.add_image(PARTS, seen(1), VALVE, Note())
+    await house.visual.delete_images(PARTS, VALVE)
+    service.always("delete", bad.html(200))
+    await house.upkeep.round()
+    with pytest.raises(BackendRefused, match="did not let go of 1 of"):
+        await house.visual.clear_leftovers([PARTS])
+    service.behave()
+    assert await house.upkeep.round() == 0
+    assert len(stored(service)) == 1
+    assert await house.visual.clear_leftovers([PARTS]) == 1
+    assert stored(service) == ()

@@ -115,6 +115,12 @@ async def test_the_client_lists_oldest_first_with_the_prefix() -> None:
     assert asked.form == form | {"ds_id": "ds-7"}
 
 
+async def test_what_is_listed_of_others_is_not_taken_for_ours() -> None:
+    rows = [{"EntityId": entity, "DataId": entity} for entity in ("others_1", "e_0", "others_2")]
+    async with client(good({"TotalCount": 3, "ImageList": rows})) as (service, _):
+        assert [row.entity async for row in service.all_images("parts", prefix="e_")] == ["e_0"]
+
+
 @dataclass
 class Shrinking(Pages):
     """Rows go while it is listed: after these many pages, the first ten."""

@@ -136,7 +136,9 @@ class ShowApi:
         # Oldest first: what is added meanwhile comes at the end, and moves nothing.
         ask = partial(self._rows, database, newest_first=False, prefix=prefix)
         async for row in listing.all_rows(ask):
-            yield row
+            # What others put there must not be taken for ours, should the service overlook the prefix.
+            if row.entity.startswith(prefix):
+                yield row
 
     async def delete_images(self, database: str, entity: str) -> None:
         """Delete all images of an entity; that there was one is not said."""

@@ -179,7 +179,7 @@ class HostedSearch:
 
     async def clear_leftovers(self, keys: Collection[DatabaseKey]) -> int:  # noqa: ARG002 - as above
         """Delete these, and what waits to be deleted; how many went."""
-        return await self._leftovers.clear() + await self._upkeep.finish()
+        return await self._leftovers.clear() + await self._upkeep.finish_all()
 
     async def ping(self) -> None:
         """Return if the service answers, or did so within the last minute. Raises BackendError."""

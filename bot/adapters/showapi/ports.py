@@ -174,6 +174,10 @@ class Chores(Protocol):
         """At once: these can't be done now."""
         ...
 
+    async def hasten(self) -> None:
+        """At once: what was put off is due."""
+        ...
+
     async def places(self) -> Sequence[HostedDatabase]:
         """Where the images of all databases are."""
         ...

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.adapters.showapi.client import ShowApi
 from bot.adapters.showapi.ports import Chore, Chores, Relay
-from bot.errors import BackendDown, BackendError, BackendLost, BackendThrottled, BackendTimeout
+from bot.errors import BackendDown, BackendError, BackendLost, BackendRefused, BackendThrottled, BackendTimeout
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +76,28 @@ class Upkeep:
 
     async def finish(self) -> int:
         """The same. Raises BackendError while something that is due can't be done, since the service is unwell."""
-        gone = 0
+        gone, _ = await self._finish()
+        return gone
+
+    async def finish_all(self) -> int:
+        """The same with what was put off. Raises BackendError also for what the service refuses still."""
+        await self._chores.hasten()
+        gone, refused = await self._finish()
+        if refused:
+            raise BackendRefused(
+                f"the image search did not let go of {refused} of what is to be deleted; it is tried again later"
+            )
+        return gone
+
+    async def _finish(self) -> tuple[int, int]:
+        """How many things went, and how many were refused."""
+        done: list[bool] = []
         await self._relay.tidy()
         await self._chores.take_back(self._clock() - TAKEN_BACK_AFTER)
         while chores := await self._chores.due(CHORES_AT_ONCE):
             for chore in chores:
-                gone += await self._do(chore)
-        return gone
+                done.append(await self._do(chore))  # noqa: PERF401 - whoever raises leaves the rest
+        return sum(done), done.count(False)
 
     async def _run(self) -> None:
         while True:
