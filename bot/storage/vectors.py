@@ -93,6 +93,14 @@ class SqlRows:
         query = select(_databases.name).where(_databases.workspace == workspace)
         return tuple(DatabaseName(name) for name in sorted(self._connection.execute(query).scalars()))
 
+    def models(self) -> list[tuple[DatabaseKey, str]]:
+        """Each database that has vectors, with the id of the model that made them, by workspace and name."""
+        query = select(_databases.workspace, _databases.name, _databases.model_id).where(
+            _databases.model_id.is_not(None)
+        )
+        rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
+        return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.model_id) for row in rows]
+
     def delete(self, database_id: int) -> None:
         """The database and all its rows."""
         self._connection.execute(delete(embedded_databases).where(_databases.id == database_id))

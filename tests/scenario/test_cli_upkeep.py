@@ -31,12 +31,34 @@ def test_reindex_moves_a_database_to_the_model_in_use(
     assert "vsearch reindex" in stale.err
 
     done = stocked("reindex", "parts", "--json")
-    assert done.document == {"database": "parts", "done": 3, "unreadable": [], "interrupted": False}
+    assert done.document == {
+        "database": "parts",
+        "done": 3,
+        "unreadable": [],
+        "interrupted": False,
+        "uncalibrated": False,
+    }
     assert stocked("search", pictures / "pump.jpg", "--json").document["matches"][0]["entity"] == "pump"
     assert stocked("reindex", "--in", "parts", "--json").document["done"] == 0
 
     monkeypatch.setattr(bot.app, "build_services", fake)
     assert stocked("search", pictures / "pump.jpg").code == ExitCode.FAILED
+
+
+def test_reindex_all_takes_every_database_of_every_workspace(stocked: Vsearch, pictures: Path) -> None:
+    for workspace, name in (("T1", "valves"), ("T2", "logos")):
+        assert stocked("--workspace", workspace, "import", pictures, "--in", name, "--create").code == ExitCode.OK
+    assert stocked("reindex", "parts", "--all").code == ExitCode.USAGE
+    done = stocked("reindex", "--all", "--json").document["databases"]
+    assert {one["database"]: one["done"] for one in done} == {"parts": 3, "valves": 3, "logos": 3}
+    again = stocked("--workspace", "T1", "reindex", "--all")
+    assert "Reindexed 0 images of “valves”." in again.out
+    assert "logos" not in again.out
+
+
+def test_reindex_all_without_a_database_says_so(vsearch: Vsearch) -> None:
+    assert "There are no databases yet." in vsearch("reindex", "--all").out
+    assert vsearch("reindex", "--all", "--json").document == {"databases": []}
 
 
 def test_reindex_keeps_the_old_model_while_a_picture_is_gone(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:

