@@ -17,10 +17,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from tests.postgres_files import PACKAGE, programs, readable_programs, server_folder
+from tests.postgres_files import PACKAGE, programs, readable_programs
+from tests.temporary import socket_folder
 
 SUPERUSER = "vsearch"
 NOBODY = "nobody"
+SOCKET = ".s.PGSQL.65535"
 STARTS_WITHIN_S = 30.0
 
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -128,7 +130,7 @@ class Cluster:
 def running(settings: tuple[str, ...] = QUICK) -> Iterator[Cluster]:
     """A server in a folder of its own, which goes with it."""
     # Not in pytest's own folders: their paths are too long for a socket, and no other account can read them.
-    with server_folder(for_others=_is_root()) as folder:
+    with socket_folder(SOCKET, for_others=_is_root()) as folder:
         cluster = Cluster(folder, settings)
         cluster.make()
         cluster.start()

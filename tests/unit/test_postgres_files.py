@@ -15,9 +15,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from bot.storage import postgres as bot_postgres
-from tests import postgres, postgres_files
-from tests.postgres import Cluster
-from tests.postgres_files import NEEDED, SOCKET, SOCKET_PATH_BYTES, programs, readable_programs, server_folder
+from tests import postgres, postgres_files, temporary
+from tests.postgres import SOCKET, Cluster
+from tests.postgres_files import NEEDED, programs, readable_programs
+from tests.temporary import SOCKET_PATH_BYTES, socket_folder
 
 SITE_PACKAGES = postgres._site_packages()
 
@@ -125,16 +126,14 @@ def test_the_address_leads_to_the_folder_whatever_its_name(tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("name", ["long " * 20, "com,ma"], ids=["too long for a socket", "with a comma"])
-def test_a_tmpdir_that_does_not_suit_a_server_is_passed_over(
-    open_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_an_unsuitable_tmpdir_is_passed_over(open_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (open_folder / name).mkdir(mode=0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(open_folder / name))
 
-    with server_folder(for_others=True) as folder:
+    with socket_folder(SOCKET, for_others=True) as folder:
         assert not folder.is_relative_to(open_folder)
         assert len(os.fsencode(folder / SOCKET)) <= SOCKET_PATH_BYTES
-        assert postgres_files.others_can_reach(folder.parent)
+        assert temporary.others_can_reach(folder.parent)
     assert not folder.exists()
 
 
@@ -145,16 +144,19 @@ def test_a_tmpdir_that_others_cannot_reach_is_passed_over_only_for_others(
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(tempfile, "tempdir", str(closed))
 
-    with server_folder(for_others=True) as folder:
+    with socket_folder(SOCKET, for_others=True) as folder:
         assert folder.parent != closed
-    with server_folder(for_others=False) as folder:
+    with socket_folder(SOCKET, for_others=False) as folder:
         assert folder.parent == closed
 
 
 def test_without_a_suitable_folder_it_says_why_and_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = tmp_path / "missing"
     monkeypatch.setattr(tempfile, "tempdir", str(missing))
-    monkeypatch.setattr(postgres_files, "TEMPORARY", ())
+    monkeypatch.setattr(temporary, "ALTERNATIVES", ())
 
-    with pytest.raises(RuntimeError, match=r"missing can't be written to\. Set TMPDIR"), server_folder(for_others=True):
+    with (
+        pytest.raises(RuntimeError, match=r"missing can't be written to\. Set TMPDIR"),
+        socket_folder(SOCKET, for_others=True),
+    ):
         pass
