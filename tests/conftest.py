@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from bot.storage.sql import SqlStorage
 from tests.buckets import BucketService, serving
 from tests.grounds import KINDS, POSTGRESQL, Ground, empty
 from tests.postgres import Cluster, running
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def pytest_configure() -> None:
+    """Tests talk to loopback only, which no proxy reaches; Slack's SDK sends it requests for loopback all the same."""
+    for name in list(os.environ):
+        if name.lower() in PROXIES:
+            del os.environ[name]
 
 
 @pytest.fixture(autouse=True)

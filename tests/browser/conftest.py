@@ -1,7 +1,8 @@
-"""One demo for all of these tests, and a page of it for each; what they saw is kept in build/screenshots."""
+"""One demo for all of these tests, and a page of it for each; screenshots go to build/screenshots."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,8 +17,11 @@ from examples.samples import ensure_samples
 from tests.browser import chromium
 from tests.browser.pages import ANSWER_WITHIN_MS, SlackPage
 from tests.fakes.web import WebServer, web_server
+from tests.temporary import socket_folder
 
 SHOTS = BUILD / "screenshots"
+SINGLETON = "org.chromium.Chromium.123456/SingletonSocket"
+"""Chromium's own socket in TMPDIR. It ends if the path is too long."""
 
 expect.set_options(timeout=ANSWER_WITHIN_MS)
 
@@ -45,21 +49,32 @@ async def running(samples: Path, web: WebServer) -> AsyncIterator[Demo]:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=await chromium.program(), args=list(chromium.FLAGS))
-        yield browser
-        await browser.close()
+    program, flags = await chromium.program(), list(chromium.FLAGS)
+    with socket_folder(SINGLETON) as folder:
+        environment: dict[str, str | float | bool] = {**os.environ, "TMPDIR": str(folder)}
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=program, args=flags, env=environment)
+            yield browser
+            await browser.close()
+
+
+@pytest.fixture(scope="package")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where they go: to a temporary folder if the checkout is read-only."""
+    return SHOTS if os.access(BUILD, os.W_OK) else tmp_path_factory.mktemp("screenshots")
 
 
 @pytest_asyncio.fixture(loop_scope="package")
-async def slack(running: Demo, browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[SlackPage]:
+async def slack(
+    running: Demo, browser: Browser, screenshots: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[SlackPage]:
     """The page, opened as the terminal says."""
     context = await browser.new_context(viewport={"width": 1200, "height": 800})
     page = await context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     await page.goto(running.stand_in.address)
-    slack = SlackPage(page, SHOTS)
+    slack = SlackPage(page, screenshots)
     await expect(slack.thread).to_be_visible()
     yield slack
     await slack.shoot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])

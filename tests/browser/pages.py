@@ -90,9 +90,12 @@ class SlackPage:
         await self.modal.locator(".modal-x").click()
         await expect(self.modal).to_have_count(0)
 
-    async def shoot(self, name: str) -> None:
+    async def shoot(self, name: str) -> Path:
+        """Take a screenshot; its file."""
         self._shots.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=self._shots / f"{name}.png")
+        file = self._shots / f"{name}.png"
+        await self.page.screenshot(path=file)
+        return file
 
 
 async def widths(within: Locator) -> list[int]:

@@ -8,7 +8,6 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from examples.demo.running import Demo
-from tests.browser.conftest import SHOTS
 from tests.browser.pages import SlackPage, widths
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -26,8 +25,8 @@ async def test_the_first_look_shows_an_answer_with_its_pictures(slack: SlackPage
     assert min(loaded) > SMALLEST
     await slack.widen_thread(by=110)
     await expect(slack.page.locator(".msg.highlighted")).to_have_count(0)
-    await slack.shoot("readme")
-    assert (SHOTS / "readme.png").stat().st_size < README_LIMIT
+    screenshot = await slack.shoot("readme")
+    assert screenshot.stat().st_size < README_LIMIT
 
 
 async def test_a_part_that_was_photographed_again_is_found(slack: SlackPage) -> None:
@@ -57,9 +56,9 @@ async def test_an_edited_copy_is_reported_with_the_way_to_the_original(slack: Sl
     await expect(slack.page.locator(".msg.highlighted")).to_contain_text("Fog over the firs")
 
 
-async def test_it_can_be_read_on_a_phone(running: Demo, browser: Browser, samples: Path) -> None:
+async def test_it_can_be_read_on_a_phone(running: Demo, browser: Browser, screenshots: Path) -> None:
     context = await browser.new_context(viewport={"width": 390, "height": 800})
-    page = SlackPage(await context.new_page(), SHOTS)
+    page = SlackPage(await context.new_page(), screenshots)
     await page.page.goto(running.stand_in.address)
     await expect(page.thread.locator(".msg", has_text="The 2 best matches")).to_be_in_viewport()
     await page.shoot("phone_thread")

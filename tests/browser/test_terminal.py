@@ -28,6 +28,7 @@ async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
     """The demo as a program, which Ctrl-C ends well."""
     # Nothing is fetched here: the drawn samples are enough. None of the user's settings may reach it.
     theirs = {"DATABASE_URL": "sqlite:////nowhere/at/all.db", "VSEARCH_MODEL_PATH": "/nowhere/model.onnx", "PORT": "1"}
+    theirs |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **theirs, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "VSEARCH_DATA_DIR": str(data_dir)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -60,7 +60,7 @@ def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, sta
 
 
 def test_a_server_out_of_reach_is_told_without_the_password(tmp_path: Path, postgres_address: str) -> None:
-    nowhere = found(f"postgresql://me:hidden@/vsearch?host={tmp_path}")["PostgreSQL"]
+    nowhere = found("postgresql://me:hidden@/vsearch?host=/nowhere")["PostgreSQL"]
     assert (nowhere.state, nowhere.code) == (State.WRONG, ExitCode.STORAGE)
     assert "hidden" not in f"{nowhere.found} {nowhere.remedy}"
     assert "DATABASE_URL" in nowhere.remedy

@@ -44,6 +44,14 @@ def test_the_demo_uses_none_of_the_users_settings(tmp_path: Path) -> None:
     assert given["PATH"] == "/bin"
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
+def test_the_demo_reaches_its_stand_in_without_the_users_proxy(tmp_path: Path, name: str) -> None:
+    outer = {name: "http://127.0.0.1:9", "PATH": "/bin"}
+    given = environment(outer, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
+    assert name not in given
+    assert given["PATH"] == "/bin"
+
+
 @pytest.mark.parametrize(
     ("credential", "against"),
     [("SLACK_BOT_TOKEN", "slack"), ("SLACK_SIGNING_SECRET", "slack"), ("VSEARCH_LOG_LEVEL", "demo")],

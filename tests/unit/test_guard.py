@@ -244,7 +244,7 @@ async def test_work_ends_with_the_request_that_was_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(ended.wait(), 1)
+    await asyncio.wait_for(ended.wait(), 10)
 
 
 def test_what_has_no_name_is_new_each_time() -> None:

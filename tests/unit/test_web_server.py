@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import statistics
 import time
 
 import httpx
@@ -53,10 +54,13 @@ async def test_a_free_port_is_found_and_told(caplog: pytest.LogCaptureFixture) -
 
 async def test_an_answer_with_a_body_does_not_wait_for_the_client() -> None:
     async with serving(_plain, "127.0.0.1", 0) as (host, port), httpx.AsyncClient() as client:
-        begun = time.perf_counter()
+        took_s = []
         for _ in range(20):
+            begun = time.perf_counter()
             await client.get(f"http://{host}:{port}/")
-        assert time.perf_counter() - begun < 20 * 0.04
+            took_s.append(time.perf_counter() - begun)
+        # One that waits does so for 40 ms each time. On a busy machine single ones take as long.
+        assert statistics.median(took_s) < 0.04
 
 
 async def test_the_signals_stay_with_the_program() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from bot.errors import (
     BackendTimeout,
     PictureRefused,
 )
-from tests.contract.hosted.clients import READ_S, client_of
+from tests.contract.hosted.clients import HASTY, READ_S, client_of
 from tests.fakes.hosted import APP_KEY, HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.hosted.misbehaviours import Misbehaviour
@@ -36,13 +37,22 @@ TOO_SLOW_S = 2 * READ_S
 
 @dataclass(frozen=True)
 class Case:
-    """``adds``, ``searches``: how often each is asked for when the service always does this."""
+    """``adds``, ``searches``: how often each is asked for when the service always does this.
+
+    ``patience``: of the client that meets it.
+    """
 
     what: Misbehaviour
     error: type[Exception]
     doubtful: bool = False
     adds: int = 1
     searches: int = 1
+    patience: dict[str, Any] = field(default_factory=dict)
+
+
+def too_late(what: Misbehaviour) -> Case:
+    """An answer that a hasty client does not wait for."""
+    return Case(what, BackendTimeout, doubtful=True, searches=OFTEN, patience=HASTY)
 
 
 def told(code: str, error: type[Exception], status: int = 400, **more: bool | int) -> dict[str, Case]:
@@ -96,9 +106,9 @@ CASES: dict[str, Case] = {
     "no DataId, no MatchList": Case(bad.without("DataId", "MatchList"), BackendGarbled, doubtful=True),
     "an answer that breaks off": Case(bad.truncated(), BackendGarbled, doubtful=True),
     "no answer": Case(bad.hang_up(), BackendDown, doubtful=True, searches=OFTEN),
-    "silence": Case(bad.silent(TOO_SLOW_S), BackendTimeout, doubtful=True, searches=OFTEN),
-    "dripping": Case(bad.dripping(READ_S / 10), BackendTimeout, doubtful=True, searches=OFTEN),
-    "done, then silence": Case(bad.done_then(bad.silent(TOO_SLOW_S)), BackendTimeout, doubtful=True, searches=OFTEN),
+    "silence": too_late(bad.silent(TOO_SLOW_S)),
+    "dripping": too_late(bad.dripping(READ_S / 10)),
+    "done, then silence": too_late(bad.done_then(bad.silent(TOO_SLOW_S))),
     "done, then 502": Case(bad.done_then(bad.html(502)), BackendDown, doubtful=True, searches=OFTEN),
     "done, then a page": Case(bad.done_then(bad.html()), BackendGarbled, doubtful=True),
     "done, then no answer": Case(bad.done_then(bad.hang_up()), BackendDown, doubtful=True, searches=OFTEN),
@@ -134,14 +144,15 @@ async def test_each_failure_has_its_error(
     service.always("add", case.what)
     service.always("search", case.what)
 
-    error = await failed(show_api.add_image("parts", "one", "", web.url("/0")), case.error)
-    assert len(service.calls_of("add")) == case.adds
-    assert len(service.images_of("parts")) <= 1
-    if isinstance(error, BackendError):
-        assert error.may_have_been_done == case.doubtful
-    if service.images_of("parts"):
-        assert case.doubtful
-    searched = await failed(show_api.search("parts", web.url("/0"), 5), case.error)
+    async with client_of(service, **case.patience) as failing:
+        error = await failed(failing.add_image("parts", "one", "", web.url("/0")), case.error)
+        assert len(service.calls_of("add")) == case.adds
+        assert len(service.images_of("parts")) <= 1
+        if isinstance(error, BackendError):
+            assert error.may_have_been_done == case.doubtful
+        if service.images_of("parts"):
+            assert case.doubtful
+        searched = await failed(failing.search("parts", web.url("/0"), 5), case.error)
     assert len(service.calls_of("search")) == case.searches
     assert APP_KEY not in shown(error) + shown(searched) + caplog.text
 
