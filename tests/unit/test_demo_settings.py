@@ -11,9 +11,9 @@ import examples.__main__ as program
 from bot.config import Settings
 from examples.demo import isolation
 from examples.demo.main import directory_of
-from examples.demo.processes import ROOT
 from examples.demo.running import forget
 from examples.demo.workspace import environment
+from scripts.environment.places import output_folder
 
 THEIRS = {
     "DATABASE_URL": "sqlite:////theirs.db",
@@ -27,7 +27,7 @@ THEIRS = {
 
 
 def test_the_demo_has_a_directory_of_its_own(tmp_path: Path) -> None:
-    assert directory_of({}) == ROOT / "data" / "demo"
+    assert directory_of({}) == output_folder() / "data" / "demo"
     assert directory_of({"VSEARCH_DATA_DIR": str(tmp_path)}) == tmp_path / "demo"
 
 
