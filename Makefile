@@ -47,7 +47,7 @@ lint: ## ruff, mypy strict, import-linter
 	@$(IN) dev ruff check .
 	@$(IN) dev ruff format --check .
 	@$(IN) dev mypy
-	@$(IN) dev lint-imports
+	@$(IN) dev lint-imports --no-cache
 
 format: ## let ruff mend what it can
 	@$(IN) dev ruff check --fix .
