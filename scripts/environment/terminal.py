@@ -17,13 +17,18 @@ POLL_S = 0.5
 
 
 class ProgressLine:
-    """A line that changes in place on a terminal; in a log it is a new line every few seconds."""
+    """A line that changes in place on a terminal; in a log it is a new line every few seconds.
+
+    All of them together keep to this pace, so that several short tasks in a row don't add up to a long silence.
+    """
+
+    _last = time.monotonic()
 
     def __init__(self, stream: TextIO | None = None, every_s: float = EVERY_S) -> None:
         self._stream = sys.stdout if stream is None else stream
         self._in_place = self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._every_s = every_s
-        self._started = self._last = time.monotonic()
+        self._started = time.monotonic()
         self._shown = False
 
     def show(self, text: str) -> None:
@@ -33,8 +38,8 @@ class ProgressLine:
         if self._in_place:
             self._write("\r\x1b[2K" + line[: shutil.get_terminal_size().columns - 1])
             self._shown = True
-        elif now - self._last >= self._every_s:
-            self._last = now
+        elif now - ProgressLine._last >= self._every_s:
+            ProgressLine._last = now
             self._write(line + "\n")
 
     def finish(self, text: str = "") -> None:
