@@ -25,15 +25,13 @@ OPTIONS = (
     "--only-binary=:all:",
     "--require-hashes",
 )
-SLOW_MB_PER_S = 2
 
 
 def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
     """Install the packages that are not there yet. Raises SetupError."""
     print(
-        f"Installing the packages for {packages.purpose}: {packages.count}, {packages.download_mb} MB to download,"
-        f" {packages.installed_mb} MB on disk. This takes about a minute on a fast network and"
-        f" {1 + packages.download_mb // SLOW_MB_PER_S // 60} minutes at {SLOW_MB_PER_S} MB/s.",
+        f"Installing the packages for {packages.purpose}: {packages.download_mb} MB to download,"
+        f" {packages.installed_mb} MB on disk. This takes about 1 min on a fast network, {packages.download_mb / 60:.0f} min at 1 MB/s.",
         flush=True,
     )
     _remove_incomplete(site_packages)
@@ -43,26 +41,29 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
     temporary.mkdir()
     line, progress = ProgressLine(), PipProgress(packages.count)
     command = [str(python), "-m", "pip", "install", *OPTIONS, "--requirement", str(packages.file)]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
     try:
-        lines = PipLines(process)
-        while not lines.ended:
-            lines.pass_on(progress)
-            line.show(progress.told(temporary, site_packages))
-        process.wait()
+        with _started(command, temporary) as process:
+            lines = PipLines(process)
+            try:
+                while not lines.ended:
+                    lines.pass_on(progress)
+                    line.show(progress.told(temporary, site_packages))
+            except BaseException:
+                stop(process)
+                raise
     finally:
-        stop(process)
         line.finish()
         shutil.rmtree(temporary, ignore_errors=True)
     if process.returncode:
         raise SetupError(f"pip could not install the packages:\n{progress.failure()}")
     print(f"Installed in {line.seconds:.0f} s.", flush=True)
+
+
+def _started(command: list[str], temporary: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 class PipLines:
