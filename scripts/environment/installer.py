@@ -31,7 +31,8 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
     """Install the packages that are not there yet. Raises SetupError."""
     print(
         f"Installing the packages for {packages.purpose}: {packages.download_mb} MB to download,"
-        f" {packages.installed_mb} MB on disk. This takes about 1 min on a fast network, {packages.download_mb / 60:.0f} min at 1 MB/s.",
+        f" {packages.installed_mb} MB on disk. It takes about 1 min on a fast network,"
+        f" {packages.download_mb / 60:.0f} min at 1 MB/s.",
         flush=True,
     )
     _remove_incomplete(site_packages)
