@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -66,6 +67,25 @@ def test_credentials_decide_what_make_run_starts(
     assert program.main() == 0
     assert started == [against]
     assert ("against Slack" in capsys.readouterr().out) is (against == "slack")
+
+
+@pytest.mark.parametrize("named", ["", "/named"])
+def test_from_a_read_only_checkout_the_bots_data_goes_to_the_users_cache(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("VSEARCH_DATA_DIR", named)
+    monkeypatch.setattr(program, "output_folder", lambda: tmp_path)
+    monkeypatch.setattr(program, "start_bot", lambda: 0)
+    assert program.main() == 0
+    assert os.environ["VSEARCH_DATA_DIR"] == (named or str(tmp_path / "data"))
+
+
+def test_the_demo_does_not_ask_a_proxy_for_this_machine(tmp_path: Path) -> None:
+    outer = {"https_proxy": "http://proxy:3128", "HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
+    given = environment(outer, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
+    assert not [name for name in given if "proxy" in name.lower()]
 
 
 def test_starting_afresh_keeps_the_samples_alone(tmp_path: Path) -> None:
