@@ -58,7 +58,8 @@ class VirtualEnvironment:
 
     def create(self) -> None:
         """Make it afresh, with the Python that runs this. Raises SetupError."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            run_with_progress(["rm", "-rf", str(self.folder)], "removing the old one")
         command = [sys.executable, "-m", "venv", str(self.folder)]
         done = run_with_progress(command, "making a virtual environment")
         if done.returncode:
