@@ -37,8 +37,8 @@ class PackageSet:
         return (self.installed_mb + self.download_mb) * MB
 
 
-RUN = PackageSet("run", "running", ROOT / "requirements" / "run.txt", 175, 545)
-DEV = PackageSet("dev", "testing", ROOT / "requirements" / "dev.txt", 400, 1060)
+RUN = PackageSet("run", "running", ROOT / "requirements" / "run.txt", 170, 545)
+DEV = PackageSet("dev", "testing", ROOT / "requirements" / "dev.txt", 360, 1060)
 SETS = {one.name: one for one in (RUN, DEV)}
 
 INCLUDED = {RUN.name: (RUN.name,), DEV.name: (RUN.name, DEV.name)}

@@ -9,7 +9,7 @@ from pathlib import Path
 NOISE = re.compile(r"WARNING: (Location |The directory |Running pip as|Value for|Target directory)|\[notice\]|^\s*$")
 RETRY = re.compile(r"WARNING: Retrying")
 
-_COLLECTING = re.compile(r"(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)")
+_COLLECTING = re.compile(r"(?:Collecting |Requirement already satisfied: |Processing (?:\S*/)?)([A-Za-z0-9._-]+)")
 _DOWNLOADING = re.compile(r"\s+Downloading (\S+\.whl)(?:\.metadata)? \(([\d.]+ [kM]B)\)")
 _INSTALLING = "Installing collected packages: "
 
@@ -33,7 +33,9 @@ class PipProgress:
         if line.startswith("Ignoring "):  # a package for another platform
             self.total -= 1
         elif found := _COLLECTING.match(line):
-            self.collected, self.name, self.wheel, self.size = self.collected + 1, found[1], "", ""
+            self.collected, self.wheel, self.size = self.collected + 1, "", ""
+            # A wheel on this machine is named by its file.
+            self.name = found[1].partition("-")[0] if found[1].endswith(".whl") else found[1]
         elif found := _DOWNLOADING.match(line):
             self.wheel, self.size = found[1], found[2]
         elif line.startswith(_INSTALLING):

@@ -64,6 +64,20 @@ def test_a_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
     assert progress.told(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (7 of 18.8 MB)"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Collecting faiss_cpu==1.15.1 (from -r run.txt (line 1))",
+        "Requirement already satisfied: faiss_cpu==1.15.1 in ./lib",
+        "Processing /srv/wheels/faiss_cpu-1.15.1-cp310-abi3-manylinux_2_28_x86_64.whl (from -r run.txt (line 1))",
+    ],
+)
+def test_a_package_counts_wherever_it_comes_from(line: str, tmp_path: Path) -> None:
+    progress = PipProgress(total=1)
+    progress.feed(line)
+    assert progress.told(tmp_path, tmp_path) == "downloading 1 of 1: faiss_cpu"
+
+
 def test_what_is_installed_is_counted_in_the_folder(tmp_path: Path) -> None:
     progress = PipProgress(total=2)
     progress.feed("Installing collected packages: click, faiss-cpu")
