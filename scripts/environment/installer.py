@@ -56,7 +56,7 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
         line.finish()
         shutil.rmtree(temporary, ignore_errors=True)
     if process.returncode:
-        raise SetupError(f"pip could not install the packages:\n{progress.failure()}")
+        raise SetupError(progress.failure())
     print(f"Installed in {line.seconds:.0f} s.", flush=True)
 
 

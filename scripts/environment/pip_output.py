@@ -43,8 +43,10 @@ class PipProgress:
 
     def feed_error(self, line: str) -> None:
         """Take in a line of pip's standard error."""
-        if RETRY.match(line):
-            self.retrying = True
+        self.retrying = bool(RETRY.match(line))
+        if self.retrying:
+            # Each attempt fails in the same words: the last is enough.
+            self.errors = [error for error in self.errors if not RETRY.match(error)]
         if not NOISE.search(line):
             self.errors.append(line)
 
@@ -70,8 +72,10 @@ class PipProgress:
         return f" ({arrived / 1e6:.0f} of {self.size})" if arrived else f" ({self.size})"
 
     def failure(self) -> str:
-        """What pip says about its failure."""
-        return "\n".join(self.errors) or "pip gave no reason."
+        """A sentence, and what pip says."""
+        unreachable = any(map(RETRY.match, self.errors))
+        told = "The package registry can't be reached" if unreachable else "The packages could not be installed"
+        return "\n".join([f"{told}; pip says:", *(self.errors or ["nothing."])])
 
 
 def installed(site_packages: Path) -> set[str]:
