@@ -52,6 +52,9 @@ class VirtualEnvironment:
         runs = self._facts()
         if not runs or runs[0] != version:
             return f"was made with Python {version}, which is not here any more"
+        # Making it ends with pip, which writes RECORD last.
+        if not list(Path(runs[1]).glob("pip-*.dist-info/RECORD")):
+            return "is incomplete"
         if wanted_version and version != wanted_version:
             return f"was made with Python {version}, and you chose {wanted_version}"
         return None

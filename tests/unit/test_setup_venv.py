@@ -23,7 +23,11 @@ def environment(tmp_path: Path) -> VirtualEnvironment:
     (root / "bot" / "__init__.py").touch()
     (root / "bot" / "__main__.py").write_text("import sys; print(sys.argv[1:])")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root / ".venv")], check=True)
-    return VirtualEnvironment(root / ".venv", root)
+    environment = VirtualEnvironment(root / ".venv", root)
+    pip = environment.site_packages / "pip-26.0.dist-info"
+    pip.mkdir()
+    (pip / "RECORD").touch()
+    return environment
 
 
 def test_a_new_environment_has_no_flaw(environment: VirtualEnvironment) -> None:
@@ -33,6 +37,11 @@ def test_a_new_environment_has_no_flaw(environment: VirtualEnvironment) -> None:
 
 def test_one_that_was_never_made_is_incomplete(tmp_path: Path) -> None:
     assert VirtualEnvironment(tmp_path / ".venv", tmp_path).flaw() == "is incomplete"
+
+
+def test_one_whose_making_was_interrupted_is_incomplete(environment: VirtualEnvironment) -> None:
+    (environment.site_packages / "pip-26.0.dist-info" / "RECORD").unlink()
+    assert environment.flaw() == "is incomplete"
 
 
 def test_one_that_was_moved_is_made_again(environment: VirtualEnvironment) -> None:
