@@ -1,6 +1,6 @@
 """Run a program in the project's virtual environment, and make or complete the environment first.
 
-    python3 scripts/in_venv.py [--chosen] run|dev [PROGRAM [ARGUMENT …]]
+    python3 scripts/in_venv.py [--chosen] run|dev [PROGRAM [ARGUMENT ...]]
 
 ``run`` needs the packages that the bot needs, ``dev`` those of the tests too. ``--chosen`` means that the user named
 this Python, so an environment of another version is replaced. This file parses on old versions of Python, so that
