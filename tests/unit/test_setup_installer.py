@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,11 @@ def site_packages(tmp_path: Path) -> Path:
 
 def fake_pip(folder: Path, script: str) -> Path:
     """A Python that is pip alone."""
+    source = folder / "fake_pip.py"
+    source.write_text(f"import sys\n{script}")
     program = folder / "python"
-    program.write_text(f"#!{sys.executable}\nimport sys\n{script}")
+    # The path of Python may have blanks, which a shebang line can't name.
+    program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(source))}\n")
     program.chmod(0o755)
     return program
 
