@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.environment import installer
+from scripts.environment import installer, terminal
 from scripts.environment.errors import SetupError
 from scripts.environment.packages import PackageSet
 from scripts.environment.pip_output import PipProgress
-from scripts.environment.terminal import ProgressLine, run_with_progress
+from scripts.environment.terminal import ProgressLine, run_with_progress, stop
 
 OUTPUT = """\
 Ignoring colorama: markers 'sys_platform == "win32"' don't match your environment
@@ -149,8 +150,14 @@ def test_a_programs_output_and_end_are_passed_on() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
-def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
-    script = f"echo $$ > {tmp_path}/pid; exec sleep 60"
+def test_a_program_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[subprocess.Popen[bytes]] = []
+
+    def stop_and_note(process: subprocess.Popen[bytes]) -> None:
+        stop(process)
+        stopped.append(process)
+
+    monkeypatch.setattr(terminal, "stop", stop_and_note)
     with pytest.raises(subprocess.TimeoutExpired):
-        run_with_progress(["sh", "-c", script], "working", timeout_s=0.1)
-    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+        run_with_progress(["sleep", "60"], "working", timeout_s=0.1)
+    assert [process.poll() for process in stopped] == [-signal.SIGTERM]
