@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.environment.errors import SetupError
 from scripts.environment.installer import install
-from scripts.environment.packages import DEV, SETS, PackageSet
+from scripts.environment.packages import DEV, RUN, SETS, PackageSet
 from scripts.environment.places import ROOT, create_private, output_folder
 from scripts.environment.preflight import obstacles
 from scripts.environment.venv import VirtualEnvironment
@@ -56,6 +56,8 @@ def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bo
     flaw = environment.flaw(version if chosen else None)
     if flaw is None and environment.has(packages):
         return
+    if flaw is None and packages is DEV and environment.has(RUN):
+        packages = packages.without(RUN)
     if found := list(obstacles(environment.folder, packages)):
         raise SetupError("\n".join(found))
     if output != environment.root:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.environment.places import ROOT
@@ -35,6 +35,14 @@ class PackageSet:
     def room_needed(self) -> int:
         """Bytes of disk that installing takes: the packages, and the archives that they come in."""
         return (self.installed_mb + self.download_mb) * MB
+
+    def without(self, other: PackageSet) -> PackageSet:
+        """What is left to install where the other set is installed already."""
+        return replace(
+            self,
+            download_mb=self.download_mb - other.download_mb,
+            installed_mb=self.installed_mb - other.installed_mb,
+        )
 
 
 RUN = PackageSet("run", "running", ROOT / "requirements" / "run.txt", 170, 545)

@@ -66,9 +66,8 @@ def folder_is_writable(folder: Path) -> str | None:
 
 
 def disk_has_room(folder: Path, packages: PackageSet) -> str | None:
-    """What an interrupted installation left there counts as installed."""
-    there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    needed = max(packages.room_needed - there, packages.download_mb * MB)
+    """An interrupted installation is given the room of a whole one."""
+    needed = packages.room_needed
     free = shutil.disk_usage(nearest(folder)).free
     if free >= needed:
         return None

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.environment import main, preflight
 from scripts.environment.errors import SetupError
-from scripts.environment.packages import RUN
+from scripts.environment.packages import DEV, RUN
 from scripts.environment.places import ROOT
 from scripts.environment.venv import VirtualEnvironment
 
@@ -56,11 +56,8 @@ def test_a_full_disk_is_told_how_much_is_needed(tmp_path: Path, monkeypatch: pyt
     assert told == f"Installing needs {RUN.room_needed // 1_000_000} MB of disk, and {tmp_path} has 5 MB left."
 
 
-def test_what_is_installed_already_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with (tmp_path / "installed").open("wb") as file:
-        file.truncate(RUN.room_needed)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=RUN.download_mb * 1_000_000))
-    assert preflight.disk_has_room(tmp_path, RUN) is None
+def test_testing_needs_less_room_where_running_is_installed() -> None:
+    assert DEV.without(RUN).room_needed == DEV.room_needed - RUN.room_needed
 
 
 def test_a_folder_that_is_a_file_is_not_written_to(tmp_path: Path) -> None:
