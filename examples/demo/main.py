@@ -13,9 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from examples.demo.errors import Failed
-from examples.demo.fetching import ROOT, ensure_stand_in
+from examples.demo.fetching import ensure_stand_in
 from examples.demo.running import Demo, Plan, demo, forget
 from examples.samples import ensure_samples
+from scripts.environment.places import output_folder
+from scripts.environment.terminal import POLL_S, ProgressLine
 
 INTERRUPTED = 130
 
@@ -43,7 +45,7 @@ OPEN = (
 
 def directory_of(environment: Mapping[str, str]) -> Path:
     """Where the demo keeps what is its own, below the directory for data."""
-    return Path(environment.get("VSEARCH_DATA_DIR") or ROOT / "data").expanduser().absolute() / "demo"
+    return Path(environment.get("VSEARCH_DATA_DIR") or output_folder() / "data").expanduser().absolute() / "demo"
 
 
 def main() -> int:
@@ -79,16 +81,35 @@ async def _until_stopped(plan: Plan, console: Console) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
+    progress = asyncio.create_task(_show_progress("starting the bot and importing the samples"))
     try:
         async with demo(plan) as running:
             ready.set()
+            await _cancelled(progress)
             _say(console, plan, running)
             await _over(running, stopped, plan)
             console.print("\nStopping …")
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
+    finally:
+        await _cancelled(progress)
     console.print("Stopped; what was said is kept.")
+
+
+async def _show_progress(doing: str) -> None:
+    line = ProgressLine()
+    try:
+        while True:
+            line.show(doing)
+            await asyncio.sleep(POLL_S)
+    finally:
+        line.finish()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _say(console: Console, plan: Plan, running: Demo) -> None:

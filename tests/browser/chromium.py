@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from playwright.async_api import async_playwright
+
+from scripts.environment.places import home_folder, output_folder
+from scripts.environment.terminal import run_with_progress
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (
@@ -32,6 +34,7 @@ async def program() -> str | None:
     found = next(filter(None, map(shutil.which, NAMES)), None) or next(filter(os.path.exists, APPLICATIONS), None)
     if found:
         return found
+    set_browser_folder()
     async with async_playwright() as playwright:
         own = playwright.chromium.executable_path
     return own if os.path.exists(own) else None  # noqa: ASYNC240, PTH110 - once, before the tests
@@ -40,17 +43,28 @@ async def program() -> str | None:
 def install() -> None:
     """Debian's package where we may, Playwright's own browser otherwise."""
     if _is_debian() and shutil.which("apt-get") and os.geteuid() == 0:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "--quiet"], check=False, env=environment, stdout=subprocess.DEVNULL)
+        _run(["apt-get", "update", "--quiet"], "reading Debian's list of packages")
         packages = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "chromium"]
         # Without one, the page's icons are empty boxes.
-        done = subprocess.run([*packages, "fonts-noto-color-emoji"], check=False, env=environment, stdout=sys.stderr)
-        if done.returncode == 0:
+        if _run([*packages, "fonts-noto-color-emoji"], "installing Debian's Chromium"):
             return
     # Its libraries are the system's packages, which root alone may install.
     libraries = ["--with-deps"] if os.geteuid() == 0 and shutil.which("apt-get") else []
-    command = [sys.executable, "-m", "playwright", "install", *libraries, "chromium"]
-    subprocess.run(command, check=False, stdout=sys.stderr)
+    _run([sys.executable, "-m", "playwright", "install", *libraries, "chromium"], "installing Playwright's Chromium")
+
+
+def _run(command: list[str], doing: str) -> bool:
+    """Run a program that asks nothing, and show its output if it fails; whether it worked."""
+    done = run_with_progress(command, doing, environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+    return done.returncode == 0
+
+
+def set_browser_folder() -> None:
+    """Have Playwright keep its browsers with our files where there is no home to keep them in."""
+    if home_folder(os.environ) is None:
+        os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(output_folder() / "build" / "browsers"))
 
 
 def _is_debian() -> bool:
@@ -62,7 +76,7 @@ def _is_debian() -> bool:
 def main() -> int:
     """See that there is a browser."""
     if asyncio.run(program()) is None:
-        sys.stderr.write("Installing a browser for the tests …\n")
+        sys.stderr.write("Installing a browser for the tests (up to 400 MB on disk) …\n")
         install()
     if asyncio.run(program()) is None:
         sys.stderr.write("The browser tests need Chromium, and it could not be installed: install it, and try again.\n")

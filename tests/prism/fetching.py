@@ -40,7 +40,7 @@ def _fetch(home: Path, build: Path) -> None:
     with tempfile.TemporaryDirectory(dir=build) as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder)
-        done = run([*command, "ci", *PLAIN], Path(folder), with_npm(build))
+        done = run([*command, "ci", *PLAIN], Path(folder), "fetching Prism", with_npm(build))
         if done.returncode:
             raise Failed(f"Prism could not be fetched: {reason(done.stderr)}")
         home.mkdir(exist_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples.demo.errors import Failed
-from examples.demo.fetching import LOCK, Package, manifests, package_for, reason
+from examples.demo.fetching import LOCK, Package, manifests, package_for, reason, with_npm
+from tests.browser import chromium
 
 
 @pytest.fixture
@@ -50,6 +53,22 @@ def test_a_pinned_hash_reaches_npm_and_no_address_does(lock: dict[str, Any]) -> 
 def test_a_package_without_a_hash_is_held_to_its_version() -> None:
     entry = manifests(Package("one", "1.2.3"))["package-lock.json"]["packages"]["node_modules/one"]
     assert entry == {"version": "1.2.3"}
+
+
+def test_without_a_home_npm_and_playwright_keep_their_files_with_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("npm_config_cache", "PLAYWRIGHT_BROWSERS_PATH"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chromium.set_browser_folder()
+    assert "npm_config_cache" not in with_npm(tmp_path)
+    assert "PLAYWRIGHT_BROWSERS_PATH" not in os.environ
+    monkeypatch.setenv("HOME", "/no/such/home")
+    chromium.set_browser_folder()
+    assert with_npm(tmp_path)["npm_config_cache"] == str(tmp_path / "npm-cache")
+    assert os.environ["PLAYWRIGHT_BROWSERS_PATH"].endswith("build/browsers")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import examples.__main__ as program
 from bot.config import Settings
 from examples.demo import isolation
 from examples.demo.main import directory_of
-from examples.demo.processes import ROOT
 from examples.demo.running import forget
 from examples.demo.workspace import environment
+from scripts.environment.places import output_folder
 
 THEIRS = {
     "DATABASE_URL": "sqlite:////theirs.db",
@@ -27,7 +28,7 @@ THEIRS = {
 
 
 def test_the_demo_has_a_directory_of_its_own(tmp_path: Path) -> None:
-    assert directory_of({}) == ROOT / "data" / "demo"
+    assert directory_of({}) == output_folder() / "data" / "demo"
     assert directory_of({"VSEARCH_DATA_DIR": str(tmp_path)}) == tmp_path / "demo"
 
 
@@ -74,6 +75,25 @@ def test_credentials_decide_what_make_run_starts(
     assert program.main() == 0
     assert started == [against]
     assert ("against Slack" in capsys.readouterr().out) is (against == "slack")
+
+
+@pytest.mark.parametrize("named", ["", "/named"])
+def test_from_a_read_only_checkout_the_bots_data_goes_to_the_users_cache(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("VSEARCH_DATA_DIR", named)
+    monkeypatch.setattr(program, "output_folder", lambda: tmp_path)
+    monkeypatch.setattr(program, "start_bot", lambda: 0)
+    assert program.main() == 0
+    assert os.environ["VSEARCH_DATA_DIR"] == (named or str(tmp_path / "data"))
+
+
+def test_the_demo_does_not_ask_a_proxy_for_this_machine(tmp_path: Path) -> None:
+    outer = {"https_proxy": "http://proxy:3128", "HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
+    given = environment(outer, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
+    assert not [name for name in given if "proxy" in name.lower()]
 
 
 def test_starting_afresh_keeps_the_samples_alone(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""Make the virtual environment ready, and run a program in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scripts.environment.errors import SetupError
+from scripts.environment.installer import install
+from scripts.environment.packages import DEV, RUN, SETS, PackageSet
+from scripts.environment.places import ROOT, create_private, output_folder
+from scripts.environment.preflight import obstacles
+from scripts.environment.venv import VirtualEnvironment
+
+INTERRUPTED = 130
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the environment, then become the program; the code to exit with if that fails."""
+    chosen = arguments[:1] == ["--chosen"]
+    name, *program = arguments[1:] if chosen else arguments
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        output = output_folder()
+        environment = VirtualEnvironment(output / ".venv", ROOT)
+        prepare(environment, SETS[name], chosen=chosen)
+    except KeyboardInterrupt:
+        print("\nStopped; the next run goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    except (SetupError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if program:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if name == DEV.name:
+            print("$ " + shlex.join(program), flush=True)
+        variables = variables_for(environment, output, os.environ)
+        found = environment.programs / program[0]
+        os.execvpe(str(found) if found.exists() else program[0], program, variables)
+    return 0
+
+
+def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bool) -> None:
+    """Make the environment if need be, and install what it lacks. Raises SetupError and OSError."""
+    output = environment.folder.parent
+    # For testing, many commands run in a row: the first of them is told.
+    if output != environment.root and not (packages is DEV and environment.has(DEV)):
+        print(f"This checkout is read-only: what is generated goes to {output}", flush=True)
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    flaw = environment.flaw(version if chosen else None)
+    if flaw is None and environment.has(packages):
+        return
+    if flaw is None and packages is DEV and environment.has(RUN):
+        packages = packages.without(RUN)
+    if found := list(obstacles(environment.folder, packages)):
+        raise SetupError("\n".join(found))
+    if output != environment.root:
+        create_private(output)
+    if flaw is not None:
+        if environment.folder.exists():
+            print(f"The virtual environment in {environment.folder} {flaw}; making it again.", flush=True)
+        environment.create()
+    install(environment.python, environment.site_packages, packages)
+    environment.add_project()
+    environment.add(packages.name)
+
+
+def variables_for(environment: VirtualEnvironment, output: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables of the program."""
+    variables = {**outer, "VIRTUAL_ENV": str(environment.folder)}
+    variables["PATH"] = f"{environment.programs}{os.pathsep}{outer.get('PATH', os.defpath)}"
+    variables.pop("PYTHONHOME", None)
+    variables |= loopback_without_proxy(outer)
+    if output != environment.root:
+        pytest_cache = shlex.quote(f"cache_dir={output}/.pytest_cache")
+        variables |= {
+            "PYTHONPYCACHEPREFIX": str(output / "pycache"),
+            "RUFF_CACHE_DIR": str(output / ".ruff_cache"),
+            "MYPY_CACHE_DIR": str(output / ".mypy_cache"),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(output / ".hypothesis"),
+            "PYTEST_ADDOPTS": f"{outer.get('PYTEST_ADDOPTS', '')} -o {pytest_cache}",
+        }
+    return variables
+
+
+def loopback_without_proxy(outer: Mapping[str, str]) -> dict[str, str]:
+    """What keeps programs from asking a proxy for this machine, if a proxy is set."""
+    if not any(outer.get(name) or outer.get(name.upper()) for name in PROXIES):
+        return {}
+    excepted = [host for host in (outer.get("no_proxy") or outer.get("NO_PROXY") or "").split(",") if host]
+    hosts = ",".join([*excepted, *(host for host in LOOPBACK if host not in excepted)])
+    return {"no_proxy": hosts, "NO_PROXY": hosts}

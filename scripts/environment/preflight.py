@@ -1,0 +1,74 @@
+"""Look for obstacles before anything is installed. Each check returns a sentence, or None."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from scripts.environment.packages import MB, PackageSet
+from scripts.environment.places import nearest
+
+OLDEST_GLIBC = (2, 28)
+MACHINES = {"linux": ("x86_64", "amd64", "aarch64", "arm64"), "darwin": ("arm64",)}
+PARTS = ("venv", "ensurepip")
+
+Find = Callable[[str], object]
+
+
+def obstacles(folder: Path, packages: PackageSet) -> Iterator[str]:
+    """All that stands in the way of installing these packages into an environment in this folder."""
+    checks: Iterable[str | None] = (
+        python_is_complete(),
+        platform_is_supported(sys.platform, platform.machine(), platform.libc_ver()),
+        folder_is_writable(folder),
+        disk_has_room(folder, packages),
+    )
+    return filter(None, checks)
+
+
+def python_is_complete(find: Find = importlib.util.find_spec) -> str | None:
+    """Debian packages the two modules apart from Python."""
+    missing = [name for name in PARTS if find(name) is None]
+    if not missing:
+        return None
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return (
+        f"Python {version} lacks its module {' and '.join(missing)}, which make virtual environments;"
+        f" on Debian and Ubuntu install python{version}-venv."
+    )
+
+
+def platform_is_supported(system: str, machine: str, libc: tuple[str, str]) -> str | None:
+    """The packages come compiled, for some platforms only."""
+    if machine.lower() not in MACHINES.get(system, ()):
+        return f"vsearch runs on Linux (x86-64, ARM64) and macOS (ARM64); some of its packages lack {system} {machine}."
+    if system != "linux":
+        return None
+    name, version = libc
+    if name != "glibc":
+        return "vsearch needs a Linux with glibc: some of its packages have no version for musl, which Alpine uses."
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_GLIBC:
+        return f"vsearch needs glibc 2.28 or newer (Debian 10, Ubuntu 20.04, RHEL 8), and this system has {version}."
+    return None
+
+
+def folder_is_writable(folder: Path) -> str | None:
+    """The folder may not exist yet."""
+    existing = nearest(folder)
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return None
+    return f"{existing} can't be written to; set XDG_CACHE_HOME or TMPDIR to a folder that can be."
+
+
+def disk_has_room(folder: Path, packages: PackageSet) -> str | None:
+    """An interrupted installation is given the room of a whole one."""
+    needed = packages.room_needed
+    free = shutil.disk_usage(nearest(folder)).free
+    if free >= needed:
+        return None
+    return f"Installing needs {needed // MB} MB of disk, and {nearest(folder)} has {free // MB} MB left."

@@ -1,0 +1,108 @@
+"""The virtual environment: when it is made again, what it has, and how programs are run in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.environment import main
+from scripts.environment.packages import DEV, RUN
+from scripts.environment.venv import VirtualEnvironment
+
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> VirtualEnvironment:
+    """One without packages, in a path with blanks and letters of another alphabet."""
+    root = tmp_path / "a checkout, größer"
+    (root / "bot").mkdir(parents=True)
+    (root / "bot" / "__init__.py").touch()
+    (root / "bot" / "__main__.py").write_text("import sys; print(sys.argv[1:])")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root / ".venv")], check=True)
+    environment = VirtualEnvironment(root / ".venv", root)
+    pip = environment.site_packages / "pip-26.0.dist-info"
+    pip.mkdir()
+    (pip / "RECORD").touch()
+    return environment
+
+
+def test_a_new_environment_has_no_flaw(environment: VirtualEnvironment) -> None:
+    assert environment.flaw() is None
+    assert environment.flaw(VERSION) is None
+
+
+def test_one_that_was_never_made_is_incomplete(tmp_path: Path) -> None:
+    assert VirtualEnvironment(tmp_path / ".venv", tmp_path).flaw() == "is incomplete"
+
+
+def test_one_whose_making_was_interrupted_is_incomplete(environment: VirtualEnvironment) -> None:
+    (environment.site_packages / "pip-26.0.dist-info" / "RECORD").unlink()
+    assert environment.flaw() == "is incomplete"
+
+
+def test_one_that_was_moved_is_made_again(environment: VirtualEnvironment) -> None:
+    moved = environment.root.rename(environment.root.with_name("moved"))
+    assert VirtualEnvironment(moved / ".venv", moved).flaw() == "was made in another folder"
+
+
+def test_one_whose_python_is_gone_is_made_again(environment: VirtualEnvironment) -> None:
+    environment.python.unlink()
+    environment.python.symlink_to("/no/such/python")
+    assert environment.flaw() == f"was made with Python {VERSION}, which is not here any more"
+
+
+def test_one_of_another_version_than_the_chosen_is_made_again(environment: VirtualEnvironment) -> None:
+    assert environment.flaw("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
+
+
+def test_the_packages_for_testing_include_those_for_running(environment: VirtualEnvironment) -> None:
+    assert not environment.has(RUN)
+    environment.add(RUN.name)
+    assert environment.has(RUN)
+    assert not environment.has(DEV)
+    environment.add(DEV.name)
+    assert environment.has(RUN)
+    assert environment.has(DEV)
+
+
+def test_each_version_for_running_is_the_one_for_testing() -> None:
+    """So that ``make run`` and ``make test`` in turn install nothing anew."""
+
+    def pins(path: Path) -> set[str]:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {line.partition(" \\")[0] for line in lines if line[:1].isalnum()}
+
+    assert pins(RUN.file) <= pins(DEV.file)
+    assert len(pins(RUN.file)) == RUN.count
+
+
+def test_the_program_runs_from_anywhere_and_imports_the_checkout(
+    environment: VirtualEnvironment, tmp_path: Path
+) -> None:
+    environment.add_project()
+    (tmp_path / "bot.py").write_text("raise SystemExit('the wrong bot')")
+    command = [str(environment.programs / "vsearch"), "a b", "c"]
+    assert subprocess.check_output(command, cwd=tmp_path, text=True) == "['a b', 'c']\n"
+
+
+def test_programs_run_in_the_environment(environment: VirtualEnvironment) -> None:
+    variables = main.variables_for(environment, environment.root, {"PATH": "/bin", "PYTHONHOME": "/elsewhere"})
+    assert variables == {"PATH": f"{environment.programs}:/bin", "VIRTUAL_ENV": str(environment.folder)}
+
+
+def test_from_a_read_only_checkout_all_caches_are_elsewhere(environment: VirtualEnvironment, tmp_path: Path) -> None:
+    output = tmp_path / "of the user"
+    variables = main.variables_for(environment, output, {"PYTEST_ADDOPTS": "-x"})
+    for name in ("PYTHONPYCACHEPREFIX", "RUFF_CACHE_DIR", "MYPY_CACHE_DIR", "HYPOTHESIS_STORAGE_DIRECTORY"):
+        assert variables[name].startswith(str(output))
+    assert variables["PYTEST_ADDOPTS"] == f"-x -o 'cache_dir={output}/.pytest_cache'"
+
+
+def test_this_machine_is_not_asked_for_through_a_proxy() -> None:
+    assert main.loopback_without_proxy({"PATH": "/bin"}) == {}
+    given = main.loopback_without_proxy({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "inner,localhost"})
+    assert given == dict.fromkeys(("no_proxy", "NO_PROXY"), "inner,localhost,127.0.0.1,::1")
