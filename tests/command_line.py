@@ -78,3 +78,10 @@ def pictures(tmp_path: Path) -> Path:
 def stocked(vsearch: Vsearch, pictures: Path) -> Vsearch:
     assert vsearch("import", pictures, "--in", "parts", "--create").code == ExitCode.OK
     return vsearch
+
+
+@pytest.fixture
+def indexed(stocked: Vsearch) -> Vsearch:
+    """The same, indexed by the built-in model, which the doctor expects."""
+    assert stocked("reindex", "--all").code == ExitCode.OK
+    return stocked

@@ -17,10 +17,10 @@ from bot.cli.model_check import embeddings
 from bot.config import Settings
 from bot.models import SERVED, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.command_line import Outcome, Vsearch, pictures, stocked, vsearch
+from tests.command_line import Outcome, Vsearch, indexed, pictures, stocked, vsearch
 from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
 
-__all__ = ["pictures", "stocked", "vsearch"]
+__all__ = ["indexed", "pictures", "stocked", "vsearch"]
 
 
 def _wrong(outcome: Outcome) -> dict[str, dict[str, str]]:
@@ -36,9 +36,8 @@ def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
         assert name in outcome.out
 
 
-def test_all_is_well_with_pictures_in_it(stocked: Vsearch) -> None:
-    assert stocked("reindex", "--all").code == ExitCode.OK
-    document = stocked("doctor", "--json").document
+def test_all_is_well_with_pictures_in_it(indexed: Vsearch) -> None:
+    document = indexed("doctor", "--json").document
     assert document["ok"] is True
     assert any("is whole" in check["found"] for check in document["checks"])
 

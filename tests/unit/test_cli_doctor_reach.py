@@ -14,9 +14,9 @@ import pytest
 
 from bot.cli import public_check
 from bot.cli.exits import ExitCode
-from tests.command_line import Outcome, Vsearch, pictures, stocked, vsearch
+from tests.command_line import Outcome, Vsearch, indexed, pictures, stocked, vsearch
 
-__all__ = ["pictures", "stocked", "vsearch"]
+__all__ = ["indexed", "pictures", "stocked", "vsearch"]
 
 HOSTED = {"VSEARCH_BACKEND": "showapi", "SHOWAPI_APP_KEY": "0123456789abcdef", "SHOWAPI_DS_ID": "7"}
 GONE = (HTTPStatus.NOT_FOUND, "text/plain", b"There is no picture here.")
@@ -124,10 +124,10 @@ def test_without_an_address_nothing_is_asked(stocked: Vsearch) -> None:
     assert public_check.NAME not in {check["check"] for check in stocked("doctor", "--json").document["checks"]}
 
 
-def test_a_picture_is_asked_for_by_a_link_of_ours(stocked: Vsearch, at: Callable[..., None]) -> None:
+def test_a_picture_is_asked_for_by_a_link_of_ours(indexed: Vsearch, at: Callable[..., None]) -> None:
     with door(PICTURE) as there:
         at(PUBLIC_BASE_URL=f"{there.url}/under/here")
-        outcome = stocked("doctor", "--json")
+        outcome = indexed("doctor", "--json")
         [path] = there.asked
     assert outcome.code == ExitCode.OK
     assert found(outcome, public_check.NAME) == ("ok", f"{there.url}/under/here shows our pictures ")
@@ -143,10 +143,10 @@ def test_with_no_picture_yet_a_bot_is_all_that_can_be_found(vsearch: Vsearch, at
     assert "no picture yet" in found(outcome, public_check.NAME)[1]
 
 
-def test_a_bot_that_is_not_running_is_a_remark(stocked: Vsearch, at: Callable[..., None]) -> None:
+def test_a_bot_that_is_not_running_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> None:
     with door(PICTURE) as there:
         at(PUBLIC_BASE_URL=there.url)
-    outcome = stocked("doctor", "--json")
+    outcome = indexed("doctor", "--json")
     assert outcome.code == ExitCode.OK
     state, words = found(outcome, public_check.NAME)
     assert (state, "nobody listens" in words) == ("note", True)
@@ -164,11 +164,11 @@ def test_a_bot_that_is_not_running_is_a_remark(stocked: Vsearch, at: Callable[..
     ids=["a proxy", "another address", "another bot", "another server", "a page"],
 )
 def test_what_else_may_stand_there_is_told(
-    stocked: Vsearch, at: Callable[..., None], answer: Answer, state: str, says: str
+    indexed: Vsearch, at: Callable[..., None], answer: Answer, state: str, says: str
 ) -> None:
     with door(answer) as there:
         at(PUBLIC_BASE_URL=there.url)
-        outcome = stocked("doctor", "--json")
+        outcome = indexed("doctor", "--json")
         assert len(there.asked) == 1
     assert outcome.code == (ExitCode.OK if state == "note" else ExitCode.FAILED)
     told, words = found(outcome, public_check.NAME)
