@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bot.storage import postgres
 from bot.storage.migrate import migrate
@@ -15,6 +16,10 @@ from bot.storage.sql import SqlStorage
 from tests.buckets import BucketService, serving
 from tests.grounds import KINDS, POSTGRESQL, Ground, empty
 from tests.postgres import Cluster, running
+
+# On a busy machine an example takes as long as it does.
+settings.register_profile("vsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vsearch")
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 

@@ -142,7 +142,6 @@ async def test_a_search_takes_a_megabyte_more(asker: Asker) -> None:
 
 async def test_an_address_that_gives_no_picture_is_refused(asker: Asker) -> None:
     await asker.well("create", Name="parts")
-    asker.service.pictures.timeout_s = 0.1
 
     async def never(_: asyncio.StreamWriter) -> None:
         await asyncio.sleep(1)
@@ -151,6 +150,7 @@ async def test_an_address_that_gives_no_picture_is_refused(asker: Asker) -> None
     form = {"DbName": "parts", "EntityId": "e", "ExtraData": ""}
     for address in ("http://h/图.jpg", "file:///p.jpg", "", asker.web.url("/gone"), "http://127.0.0.1:1/"):
         assert await asker.refused("add", ImageUrl=address, **form) == "IllegalUrlParameter"
+    asker.service.pictures.timeout_s = 0.1
     assert await asker.refused("add", ImageUrl=asker.web.url("/slow"), **form) == -3
 
 

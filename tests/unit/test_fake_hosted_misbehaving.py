@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.hosted import APP_KEY, DS_ID
 from tests.fakes.hosted import misbehaviours as bad
+from tests.fakes.jobs import eventually
 from tests.unit.hosted_asker import Asker, asking, jpeg
 
 
@@ -26,11 +27,11 @@ async def test_a_new_image_can_be_hidden_for_some_listings_or_seconds(asker: Ask
     asker.service.hide_new_images(listings=2)
     await asker.add("parts", "one", url)
     assert [await asker.listed("parts") for _ in range(3)] == [[], [], ["one"]]
-    asker.service.hide_new_images(seconds=0.2)
+    asker.service.hide_new_images(seconds=1)
     await asker.add("parts", "two", url)
     assert await asker.listed("parts") == ["one"]
     assert len(asker.service.images_of("parts")) == 2
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.05)
     assert await asker.listed("parts") == ["one", "two"]
 
 
@@ -65,7 +66,8 @@ async def test_the_work_may_be_done_whatever_is_said(asker: Asker) -> None:
     assert "<html>" in (await asker.ask("add", **form)).text
     with pytest.raises(httpx.ReadTimeout):
         await asker.raw("add", data={"ds_id": DS_ID, **form}, timeout=0.2)
-    assert len(asker.service.images_of("parts")) == 2
+    # On a busy machine the work takes longer than that.
+    await eventually(lambda: len(asker.service.images_of("parts")) == 2)
 
 
 async def test_an_answer_can_break_off_drip_or_never_come(asker: Asker) -> None:
@@ -104,7 +106,7 @@ async def test_it_goes_down_and_comes_up_on_the_same_port(asker: Asker) -> None:
     await asker.well("create", Name="parts")
     asker.service.always("databases", bad.slow(5))
     waiting = asyncio.create_task(asker.ask("databases"))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: asker.service.calls_of("databases"))
     port = asker.service.port
     await asker.service.down()
     with pytest.raises(httpx.RemoteProtocolError):
