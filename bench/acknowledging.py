@@ -30,7 +30,7 @@ Deliver = Callable[[bytes], Awaitable[float]]
 
 
 @dataclass(slots=True)
-class Taken:
+class Latencies:
     """Of one run: seconds to each acknowledgement, by message, and when each was shared."""
 
     ours: dict[str, float] = field(default_factory=dict)
@@ -86,9 +86,11 @@ async def _in_socket_mode(data_dir: Path, folder: Path, pictures: Sequence[bytes
 
 async def _load(
     slack: StandIn, pictures: Sequence[bytes], deliver: Deliver, deliver_to_bare: Deliver | None = None
-) -> Taken:
-    taken = Taken()
-    pending = [asyncio.create_task(_share(slack, content, deliver, None, Taken())) for content in pictures[:WARM_UP]]
+) -> Latencies:
+    taken = Latencies()
+    pending = [
+        asyncio.create_task(_share(slack, content, deliver, None, Latencies())) for content in pictures[:WARM_UP]
+    ]
     await asyncio.gather(*pending)
     started = time.perf_counter()
     for number, content in enumerate(pictures[WARM_UP:]):
@@ -99,7 +101,7 @@ async def _load(
 
 
 async def _share(
-    slack: StandIn, content: bytes, deliver: Deliver, deliver_to_bare: Deliver | None, taken: Taken
+    slack: StandIn, content: bytes, deliver: Deliver, deliver_to_bare: Deliver | None, taken: Latencies
 ) -> None:
     message, body = slack.share(content)
     taken.shared[message] = time.perf_counter()
@@ -109,7 +111,7 @@ async def _share(
         taken.bare.append(await deliver_to_bare(body))
 
 
-async def _lost(slack: StandIn, taken: Taken) -> int:
+async def _lost(slack: StandIn, taken: Latencies) -> int:
     """How many shares had no answer in the end, or more than one."""
     try:
         await slack.until_answered(list(taken.shared), DRAINED_WITHIN_S)
@@ -118,7 +120,7 @@ async def _lost(slack: StandIn, taken: Taken) -> int:
     return sum(len(slack.answers.get(message, ())) != 1 for message in taken.shared)
 
 
-def _rows(how: str, taken: Taken, slack: StandIn, lost: int) -> list[Row]:
+def _rows(how: str, taken: Latencies, slack: StandIn, lost: int) -> list[Row]:
     ours = sorted(taken.ours.values())
     answered = [slack.answers[m][0] - moment for m, moment in taken.shared.items() if m in slack.answers]
     print(f"acknowledging, {how}: {len(ours)} shares, {_spread(ours)}")

@@ -17,8 +17,8 @@ from bench.report import Row
 from bench.synthetic import KEY
 from bench.timing import in_turns, medians
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import EvidenceJudge
-from bot.adapters.embedded.ports import Features, Probe
+from bot.adapters.embedded.judge import GeometricVerifier
+from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.images.normalise import encode_jpeg
 from bot.models import EntityId, Note, Picture
 from bot.services.add import AddService
@@ -30,19 +30,19 @@ BAR_MS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyFeatures:
+class PrecomputedFeatures:
     """An analyser whose work is done: embedding costs nothing."""
 
-    ready: Features
+    ready: ImageFeatures
     model_id: str
     dimensions: int
 
-    async def features(self, picture: Picture) -> Features:
+    async def extract(self, picture: Picture) -> ImageFeatures:
         """The ones that are ready."""
         del picture
         return self.ready
 
-    async def probe(self, picture: Picture) -> Probe:
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
         """Never asked."""
         raise NotImplementedError
 
@@ -72,8 +72,10 @@ async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
     kept = specimens.sketches()[0]
     chance = np.random.default_rng(1)
     vector = chance.standard_normal(synthetic.model().dimensions).astype(np.float32)
-    analyser = ReadyFeatures(Features(vector, chance.bytes(32), kept), synthetic.model().model_id, len(vector))
-    engine = EmbeddedSearch(storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=500_000_000)
+    extractor = PrecomputedFeatures(
+        ImageFeatures(vector, chance.bytes(32), kept), synthetic.model().model_id, len(vector)
+    )
+    engine = EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=500_000_000)
     await DatabaseService(engine, storage).create(KEY)
     adding, pictures = AddService(engine, storage), _different(specimens.query())
     jpeg = encode_jpeg(specimens.query())

@@ -91,7 +91,7 @@ async def _bare(settings: Settings) -> None:
 
     handler = AsyncSlackRequestHandler(app)
     web = Starlette(routes=[Route("/slack/events", handler.handle, methods=["POST"])])
-    async with serving(web, *settings.listen_on):
+    async with serving(web, *settings.listen_address):
         await asyncio.Event().wait()
 
 

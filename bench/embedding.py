@@ -10,7 +10,7 @@ from bench import specimens, synthetic
 from bench.report import Row
 from bench.timing import in_turns, medians
 from bot.adapters.embedded.batching import BatchRunner
-from bot.adapters.embedded.embedding import BUILT_IN
+from bot.adapters.embedded.embedding import BUILT_IN_FILE
 from bot.adapters.embedded.runtime import ort
 
 ROUNDS = 120
@@ -23,7 +23,7 @@ def bare_session() -> ort.InferenceSession:
     """The built-in model as onnxruntime alone runs it, on one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN)
+    path = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE)
     return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 

@@ -21,10 +21,10 @@ from PIL import Image
 from bench import pictures
 from bench.edits import COMBINED, EDITS
 from bot.adapters.embedded.embedding import BuiltInModel
-from bot.adapters.embedded.scoring import fit_knots
+from bot.adapters.embedded.scoring import fit_calibration
 from bot.images import fingerprint, geometry
-from bot.images.normalise import Limits, normalise
-from bot.images.sketch import Sketch, View, sketch
+from bot.images.normalise import PictureLimits, normalise
+from bot.images.sketch import LocalFeatures, QueryView, extract_local_features
 
 Matrix = npt.NDArray[np.float64]
 
@@ -40,28 +40,28 @@ NAMES = ("correlation", "ratio", "log inliers", "typical")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class FitPicture:
     """A picture that the fit works with."""
 
     path: Path
-    view: View
-    stored: Sketch
+    view: QueryView
+    stored: LocalFeatures
     embedding: npt.NDArray[np.float32]
 
 
-def load(files: Sequence[Path]) -> list[Known]:
+def load(files: Sequence[Path]) -> list[FitPicture]:
     """Views, sketches and embeddings of all pictures."""
     model = BuiltInModel()
     known = []
     for path in files:
-        pixels = normalise(path.read_bytes(), Limits()).pixels
+        pixels = normalise(path.read_bytes(), PictureLimits()).pixels
         gray = fingerprint.luminance(pixels)
         embedding = model.run([model.prepare(pixels)])[0]
-        known.append(Known(path, View(pixels, gray), sketch(pixels, gray), embedding))
+        known.append(FitPicture(path, QueryView(pixels, gray), extract_local_features(pixels, gray), embedding))
     return known
 
 
-def unrelated_cosines(known: Sequence[Known]) -> npt.NDArray[np.float32]:
+def unrelated_cosines(known: Sequence[FitPicture]) -> npt.NDArray[np.float32]:
     """Cosines of all pairs of different classes, but for classes that stand on one shelf."""
     vectors = np.stack([one.embedding for one in known])
     kinds = np.array([str(one.path.parent) for one in known])
@@ -71,7 +71,7 @@ def unrelated_cosines(known: Sequence[Known]) -> npt.NDArray[np.float32]:
     return np.asarray(cosines[(kinds[:, None] != kinds[None, :]) & ~together], np.float32)
 
 
-def look_alikes(known: Sequence[Known], chance: np.random.Generator) -> Iterator[list[float]]:
+def same_class_pairs(known: Sequence[FitPicture], chance: np.random.Generator) -> Iterator[list[float]]:
     """What geometry sees of pairs of one class."""
     for _, group in itertools.groupby(known, key=lambda one: one.path.parent):
         pairs = list(itertools.permutations(group, 2))
@@ -80,19 +80,19 @@ def look_alikes(known: Sequence[Known], chance: np.random.Generator) -> Iterator
             yield from _seen(query.view, stored.stored)
 
 
-def copies(known: Sequence[Known], chance: np.random.Generator) -> Iterator[list[float]]:
+def copies(known: Sequence[FitPicture], chance: np.random.Generator) -> Iterator[list[float]]:
     """What geometry sees of edited copies."""
     for edit in (*EDITS.values(), *COMBINED.values()):
         for index in chance.choice(len(known), min(COPIES_AN_EDIT, len(known)), replace=False):
             one = known[index]
             with Image.open(one.path) as image:
                 pixels = pictures.as_posted(edit(image.convert("RGB"), chance)).pixels
-            view = View(pixels, fingerprint.luminance(pixels))
+            view = QueryView(pixels, fingerprint.luminance(pixels))
             seen = list(_seen(view, one.stored)) or list(_seen(view.mirrored, one.stored))
             yield from seen
 
 
-def _seen(query: View, stored: Sketch) -> Iterator[list[float]]:
+def _seen(query: QueryView, stored: LocalFeatures) -> Iterator[list[float]]:
     found = geometry.align(query, stored)
     if found is not None and found.inliers >= MIN_INLIERS and math.isfinite(found.typical):
         yield [found.correlation, found.inliers / found.matched, math.log(found.inliers), found.typical]
@@ -125,8 +125,8 @@ def main() -> None:
     chance = np.random.default_rng(5)
     cosines = unrelated_cosines(known)
     print(f"{len(known)} pictures, {len(cosines):,} pairs of different classes")
-    print("DEFAULT_KNOTS =", fit_knots(cosines))
-    positive, negative = np.array(list(copies(known, chance))), np.array(list(look_alikes(known, chance)))
+    print("DEFAULT_KNOTS =", fit_calibration(cosines))
+    positive, negative = np.array(list(copies(known, chance))), np.array(list(same_class_pairs(known, chance)))
     bias, weights = logistic(positive, negative)
     print(f"geometry, on {len(positive)} copies and {len(negative)} look-alikes: bias {bias:.2f}")
     for name, value in zip(NAMES, weights, strict=True):

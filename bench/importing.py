@@ -22,7 +22,7 @@ from bench.synthetic import KEY
 from bot.app import build_services
 from bot.config import Settings
 from bot.images import fingerprint
-from bot.services.sources import Source
+from bot.services.sources import ImportSource
 
 PICTURES = 120
 ROUNDS = 3
@@ -65,7 +65,7 @@ async def _imported(paths: Sequence[Path]) -> float:
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
         async with build_services(Settings(data_dir=Path(folder))) as services:
             await services.databases.create(KEY)
-            sources = [Source(path, f"picture_{number}") for number, path in enumerate(paths)]
+            sources = [ImportSource(path, f"picture_{number}") for number, path in enumerate(paths)]
             started = time.perf_counter()
             report = await services.importing.run(KEY, sources)
             spent = time.perf_counter() - started

@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench import pictures, specimens
 from bench.report import Row
-from bot.adapters.embedded.judge import EvidenceJudge
-from bot.adapters.embedded.ports import FINGERPRINT_REACH, Candidate, Probe
+from bot.adapters.embedded.judge import GeometricVerifier
+from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
 from bot.images import fingerprint
-from bot.images.sketch import Look, sketch
+from bot.images.sketch import QueryRegion, extract_local_features
 from bot.models import Verdict
 
 Chance = np.random.Generator
@@ -158,14 +158,16 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
     """For every ordered pair, whether the first is called a copy of the second."""
     pixels = [pictures.as_posted(member).pixels for member in members]
     grays = [fingerprint.luminance(one) for one in pixels]
-    kept = [sketch(one, gray).pack() for one, gray in zip(pixels, grays, strict=True)]
+    kept = [extract_local_features(one, gray).pack() for one, gray in zip(pixels, grays, strict=True)]
     marks = [fingerprint.orientations(gray) for gray in grays]
-    judge = EvidenceJudge()
+    verifier = GeometricVerifier()
     for query, stored in itertools.permutations(range(len(members)), 2):
         rows = marks[query]
-        probe = Probe(np.zeros((1, 1), np.float32), rows, (Look(pixels[query], grays[query], range(len(rows))),))
+        query_features = QueryFeatures(
+            np.zeros((1, 1), np.float32), rows, (QueryRegion(pixels[query], grays[query], range(len(rows))),)
+        )
         distance, row = _nearest(rows, marks[stored])
-        [judged] = judge.judge(probe, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
+        [judged] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
         yield judged.verdict is not Verdict.SIMILAR
 
 
@@ -174,7 +176,7 @@ def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None
         return None, None
     distances = np.bitwise_count(rows ^ kept[0]).sum(axis=1)
     row = int(distances.argmin())
-    near = distances[row] <= FINGERPRINT_REACH
+    near = distances[row] <= FINGERPRINT_RADIUS
     return (int(distances[row]), row) if near else (None, None)
 
 

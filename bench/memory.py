@@ -24,13 +24,13 @@ _ROOT = Path(__file__).parents[1]
 async def run() -> list[Row]:
     """Each measured in a process of its own."""
     from bench import specimens, synthetic  # noqa: PLC0415 - a child loads no more than the bot does
-    from bot.adapters.embedded.index import bytes_for  # noqa: PLC0415
+    from bot.adapters.embedded.index import memory_for  # noqa: PLC0415
 
     image = specimens.specimens()[-1]
     steps = await _child(await asyncio.to_thread(synthetic.filled, SIZE), image)
     print("memory, MB after each step: " + ", ".join(f"{name} {held:.0f}" for name, held in steps.items()))
     many = await _child(await asyncio.to_thread(synthetic.filled, EACH, databases=MANY), image, BUDGET_MB)
-    needed = MANY * bytes_for(synthetic.model().dimensions, EACH) / 1e6
+    needed = MANY * memory_for(synthetic.model().dimensions, EACH) / 1e6
     return [
         Row(f"memory at rest after a search, {SIZE:,} images", steps["at rest"], "MB", limit=BAR_MB),
         Row(
@@ -64,17 +64,17 @@ async def _steps(data_dir: Path, image: Path, budget_mb: int, names: list[str]) 
     held = {"interpreter": resident_mb()}
     from bench.serving import serving  # noqa: PLC0415 - what loading costs is measured here
     from bot.config import Settings  # noqa: PLC0415
-    from bot.models import LOCAL, DatabaseKey, DatabaseName  # noqa: PLC0415
+    from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName  # noqa: PLC0415
 
     async with serving(Settings(data_dir=data_dir, index_memory_mb=budget_mb)) as services:
         held["bot ready"] = resident_mb()
         picture = await services.normaliser.picture(await asyncio.to_thread(image.read_bytes))
         for number, name in enumerate(names):
-            await services.search.search(DatabaseKey(LOCAL, DatabaseName(name)), picture, minimum=0)
+            await services.search.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name)), picture, minimum=0)
             if number == 0:
                 held["one searched"] = resident_mb()
         for _ in range(20):
-            await services.search.search(DatabaseKey(LOCAL, DatabaseName(names[-1])), picture, minimum=0)
+            await services.search.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName(names[-1])), picture, minimum=0)
         held["searched 20 times more"] = resident_mb()
         await asyncio.sleep(REST_S)
         held["at rest"] = resident_mb()

@@ -21,8 +21,8 @@ import psycopg
 
 from bench.report import Bar, Row
 from bench.timing import in_turns, medians
-from bot.storage.nearest import EF_SEARCH, NearestRows, SqlNearest, rows_of
-from bot.storage.nearest_upkeep import NearestUpkeep
+from bot.storage.nearest import EF_SEARCH, PgvectorRows, PgvectorVectorStore, rows_of
+from bot.storage.nearest_upkeep import PgvectorMaintenance
 from bot.storage.sql import SqlStorage
 from tests.postgres import running
 
@@ -47,26 +47,26 @@ async def run() -> list[Row]:
         url = cluster.address(cluster.database())
         storage = await SqlStorage.open(Path(folder), url)
         try:
-            rows, _ = await storage.nearest()
+            rows, _ = await storage.open_pgvector()
             started = time.monotonic()
             with psycopg.connect(url, autocommit=True) as connection:
                 _load(connection, count)
             print(f"nearest: {count:,} vectors loaded in {time.monotonic() - started:.0f} s", flush=True)
             started = time.monotonic()
-            built = await NearestUpkeep(storage._database).index_large()  # noqa: SLF001 - there is no other way in
+            built = await PgvectorMaintenance(storage._database).index_large()  # noqa: SLF001 - there is no other way in
             print(f"nearest: {built} index built in {time.monotonic() - started:.0f} s", flush=True)
             return await _measured(rows, url, count)
         finally:
             await storage.close()
 
 
-async def _measured(rows: SqlNearest, url: str, count: int) -> list[Row]:
+async def _measured(rows: PgvectorVectorStore, url: str, count: int) -> list[Row]:
     probes = list(_vectors(np.random.default_rng(7), PROBES))
     ours_next, bare_next = _two_walks(probes)
 
-    async def nearest(probe: Floats, *, by_index: bool) -> list[int]:
-        def work(inside: NearestRows) -> list[int]:
-            found = inside.nearest(1, MODEL, probe, WANTED, by_index=by_index)
+    async def nearest(query_features: Floats, *, by_index: bool) -> list[int]:
+        def work(inside: PgvectorRows) -> list[int]:
+            found = inside.nearest(1, MODEL, query_features, WANTED, by_index=by_index)
             return sorted(found, key=lambda row_id: -found[row_id])
 
         return await rows.snapshot(work)  # type: ignore[arg-type]  # these rows can do more than the port says
@@ -84,8 +84,8 @@ async def _measured(rows: SqlNearest, url: str, count: int) -> list[Row]:
             connection.execute(query.encode(), [_spelled(next(bare_next))]).fetchall()
 
         times = medians(await in_turns({"ours": ours, "bare": bare}, ROUNDS))
-    found = [await nearest(probe, by_index=True) for probe in probes]
-    exact = [await nearest(probe, by_index=False) for probe in probes]
+    found = [await nearest(query_features, by_index=True) for query_features in probes]
+    exact = [await nearest(query_features, by_index=False) for query_features in probes]
     recall = _recall(found, exact)
     note = f"{count:,} images, {DATABASES} databases"
     name = f"nearest {WANTED} of {LARGE:,} by index"

@@ -13,13 +13,13 @@ from PIL import Image
 
 from bot.app import Services, build_services
 from bot.config import Settings
-from bot.images.normalise import Limits, normalise
-from bot.models import LOCAL, DatabaseKey, DatabaseName, EntityId, Note, Picture
+from bot.images.normalise import PictureLimits, normalise
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note, Picture
 
-DATABASE = DatabaseKey(LOCAL, DatabaseName("bench"))
+DATABASE = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("bench"))
 VARIABLE = "VSEARCH_BENCH_IMAGES"
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".heic"})
-_LIMITS = Limits(50_000_000, 100_000_000)
+_LIMITS = PictureLimits(50_000_000, 100_000_000)
 
 
 def folder() -> Path | None:

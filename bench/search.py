@@ -16,11 +16,11 @@ from bench.report import Row
 from bench.synthetic import KEY, Filled, Floats
 from bench.timing import Call, in_turns, medians
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import EvidenceJudge
-from bot.adapters.embedded.ports import Candidate, Features, Judge, Judgement, Knots, Probe
-from bot.adapters.embedded.scoring import likeness
+from bot.adapters.embedded.judge import GeometricVerifier
+from bot.adapters.embedded.ports import CalibrationCurve, Candidate, ImageFeatures, QueryFeatures, ScoredMatch, Verifier
+from bot.adapters.embedded.scoring import similarity_score
 from bot.images import fingerprint
-from bot.images.sketch import Look, Pixels
+from bot.images.sketch import Pixels, QueryRegion
 from bot.models import Picture, Verdict
 from bot.storage.sql import SqlStorage
 
@@ -46,25 +46,25 @@ class Query:
     embedding: Floats
     fingerprints: Pixels
 
-    def probe(self) -> Probe:
+    def probe(self) -> QueryFeatures:
         """As the analyser gives it: the sketch is not made yet, the judge does that when it wants one."""
-        look = Look(self.pixels, fingerprint.luminance(self.pixels), range(len(self.fingerprints)))
-        return Probe(self.embedding, self.fingerprints, (look,))
+        region = QueryRegion(self.pixels, fingerprint.luminance(self.pixels), range(len(self.fingerprints)))
+        return QueryFeatures(self.embedding, self.fingerprints, (region,))
 
 
 @dataclass(slots=True)
-class ReadyAnalyser:
+class PrecomputedQuery:
     """An analyser whose work is done: embedding costs nothing."""
 
     model_id: str
     dimensions: int
-    ready: Probe | None = None
+    ready: QueryFeatures | None = None
 
-    async def features(self, picture: Picture) -> Features:
+    async def extract(self, picture: Picture) -> ImageFeatures:
         """Never asked."""
         raise NotImplementedError
 
-    async def probe(self, picture: Picture) -> Probe:
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
         """The one that is ready."""
         del picture
         assert self.ready
@@ -74,13 +74,15 @@ class ReadyAnalyser:
         """Nothing to let go of."""
 
 
-class LikenessOnly:
+class SimilarityOnlyVerifier:
     """A judge that looks at nothing: what is left is retrieval."""
 
-    def judge(self, probe: Probe, candidates: Sequence[Candidate], knots: Knots | None) -> list[Judgement]:
+    def verify(
+        self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
+    ) -> list[ScoredMatch]:
         """The score of the cosine."""
-        del probe, knots
-        return [Judgement(likeness(candidate.cosine), Verdict.SIMILAR) for candidate in candidates]
+        del query_features, calibration
+        return [ScoredMatch(similarity_score(candidate.cosine), Verdict.SIMILAR) for candidate in candidates]
 
 
 async def run() -> list[Row]:
@@ -94,7 +96,7 @@ async def run() -> list[Row]:
 async def _measure(size: int) -> list[Row]:
     whole = size != LARGE
     data = await asyncio.to_thread(lambda: synthetic.filled(size, sketched=whole))
-    stranger, copy = _stranger(data), _copy(data)
+    stranger, copy = _unrelated_query(data), _copy(data)
     found = peers(data.vectors, stranger.embedding, LIMIT)
     bare = medians(await in_turns({peer.name: peer.call for peer in found}, rounds=9 if whole else 5))
     _tell(size, found, bare)
@@ -102,7 +104,7 @@ async def _measure(size: int) -> list[Row]:
     rivals = sorted((peer for peer in found if peer.as_stored), key=lambda peer: bare[peer.name])[:2]
     rivals = list({peer.name: peer for peer in (*rivals, *found) if peer.name == ENGINE or peer in rivals}.values())
     del found  # their copies of the vectors are not ours to carry
-    async with _engine(data, LikenessOnly()) as retrieving, _engine(data, EvidenceJudge()) as judging:
+    async with _engine(data, SimilarityOnlyVerifier()) as retrieving, _engine(data, GeometricVerifier()) as judging:
         calls: dict[str, Call] = {peer.name: peer.call for peer in rivals}
         calls["retrieval"] = lambda: retrieving(stranger)
         if whole:
@@ -127,7 +129,7 @@ def _rows(size: int, fastest: str, taken: Mapping[str, float]) -> Iterator[Row]:
         yield Row(f"search {size:,}, retrieval", taken["retrieval"], "ms", taken[ENGINE], ENGINE)
 
 
-def _stranger(data: Filled) -> Query:
+def _unrelated_query(data: Filled) -> Query:
     """A query that resembles a cluster and is a copy of nothing: every candidate is looked at in vain."""
     pixels = specimens.query().pixels
     return Query(pixels, synthetic.query_near(data.vectors, 7), fingerprint.orientations(fingerprint.luminance(pixels)))
@@ -143,15 +145,15 @@ def _copy(data: Filled) -> Query:
 
 
 @asynccontextmanager
-async def _engine(data: Filled, judge: Judge) -> AsyncIterator[Callable[[Query], Awaitable[object]]]:
+async def _engine(data: Filled, verifier: Verifier) -> AsyncIterator[Callable[[Query], Awaitable[object]]]:
     """What searches through the port."""
     storage = await SqlStorage.open(data.data_dir)
-    analyser = ReadyAnalyser(synthetic.model().model_id, data.vectors.shape[1])
-    engine = EmbeddedSearch(storage.vectors, analyser, judge, index_memory_bytes=_MEMORY)
+    extractor = PrecomputedQuery(synthetic.model().model_id, data.vectors.shape[1])
+    engine = EmbeddedSearch(storage.vectors, extractor, verifier, index_memory_bytes=_MEMORY)
     picture = specimens.query()
 
     async def search(query: Query) -> object:
-        analyser.ready = query.probe()
+        extractor.ready = query.probe()
         return await engine.search(KEY, picture, LIMIT)
 
     try:

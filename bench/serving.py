@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.app import Services
 from bot.config import Settings
-from bot.models import LOCAL
+from bot.models import LOCAL_WORKSPACE
 from bot.slack_app import build
 
 
@@ -20,7 +20,9 @@ async def serving(settings: Settings) -> AsyncIterator[Services]:
 
     async def who(_request: web.Request) -> web.Response:
         # The workspace of the command line, so that nothing is moved to another.
-        return web.json_response({"ok": True, "team_id": LOCAL, "team": "Bench", "user_id": "U1", "bot_id": "B1"})
+        return web.json_response(
+            {"ok": True, "team_id": LOCAL_WORKSPACE, "team": "Bench", "user_id": "U1", "bot_id": "B1"}
+        )
 
     slack = web.Application()
     slack.router.add_post("/api/auth.test", who)

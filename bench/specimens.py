@@ -46,7 +46,7 @@ def sketches() -> Sequence[bytes]:
     made = []
     for path in specimens()[: min(SKETCHES, len(specimens()) - 1)]:
         picture = read(path)
-        made.append(sketch.sketch(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
+        made.append(sketch.extract_local_features(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
     return made
 
 

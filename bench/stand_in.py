@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from bot.models import LOCAL
+from bot.models import LOCAL_WORKSPACE
 
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-bench", "xapp-bench", "bench-signing-secret"
 CHANNELS = 50
@@ -23,7 +23,7 @@ SLACKS_PATIENCE_S = 3.0
 
 Json = dict[str, Any]
 
-_WHO = {"team_id": LOCAL, "team": "Bench", "user_id": "UBOT", "bot_id": "BBOT"}
+_WHO = {"team_id": LOCAL_WORKSPACE, "team": "Bench", "user_id": "UBOT", "bot_id": "BBOT"}
 """The workspace of the command line, so that nothing is moved to another."""
 
 
@@ -92,13 +92,15 @@ class StandIn:
         }
         body = {
             "token": "verification-token",
-            "team_id": LOCAL,
+            "team_id": LOCAL_WORKSPACE,
             "api_app_id": "ABENCH",
             "event": event,
             "type": "event_callback",
             "event_id": f"Ev{number:06d}",
             "event_time": self._began,
-            "authorizations": [{"team_id": LOCAL, "user_id": "UBOT", "is_bot": True, "is_enterprise_install": False}],
+            "authorizations": [
+                {"team_id": LOCAL_WORKSPACE, "user_id": "UBOT", "is_bot": True, "is_enterprise_install": False}
+            ],
         }
         return ts, json.dumps(body).encode()
 

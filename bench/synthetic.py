@@ -24,7 +24,7 @@ from bench.specimens import sketches
 from bot.adapters.embedded.embedding import BuiltInModel
 from bot.app import build_services
 from bot.config import Settings
-from bot.models import LOCAL, DatabaseKey, DatabaseName
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName
 from bot.storage import sqlite
 from bot.storage.schema import (
     databases,
@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Bytes = npt.NDArray[np.uint8]
 
-KEY = DatabaseKey(LOCAL, DatabaseName("synthetic"))
+KEY = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("synthetic"))
 """The first database; others have a number after the name."""
 CLUSTER = 25
 """Rows that resemble each other."""
@@ -125,7 +125,7 @@ def _direction(chance: np.random.Generator, rows: int, dimensions: int) -> Float
 async def _create(data_dir: Path, names: Sequence[str]) -> None:
     async with build_services(Settings(data_dir=data_dir)) as services:
         for name in names:
-            await services.databases.create(DatabaseKey(LOCAL, DatabaseName(name)))
+            await services.databases.create(DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name)))
 
 
 def sketched_by(row_id: int) -> int:

@@ -10,15 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from bot.back_ends import MEGA, Parts, new_normaliser, open_back_end
-from bot.cache import results_cache
+from bot.back_ends import MEGA, BackendDependencies, new_normaliser, open_back_end
+from bot.cache import new_result_cache
 from bot.metrics import Metrics, NullMetrics
 from bot.services.add import AddService
 from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
 from bot.services.export import ExportService
 from bot.services.forgetting import ForgetService
-from bot.services.importing import AT_ONCE, CALLED_AT_ONCE, ImportService
+from bot.services.importing import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
 from bot.services.listing import ListingService
 from bot.services.lookup import LookupService
 from bot.services.search import SearchService
@@ -83,20 +83,20 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
         visual = overrides.get("visual")
         if visual is None:
             visual = await stack.enter_async_context(
-                open_back_end(settings.backend, Parts(settings, storage, normaliser, metrics))
+                open_back_end(settings.backend, BackendDependencies(settings, storage, normaliser, metrics))
             )
         yield _compose(settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics)
 
 
-async def open_storage(settings: Settings, *, half_moved: bool = False) -> SqlStorage:
-    """The storage that the settings name; ``half_moved``: to finish a move to it. Raises BackendError."""
-    from bot.storage.sql import Choices, SqlStorage  # noqa: PLC0415
+async def open_storage(settings: Settings, *, allow_partial: bool = False) -> SqlStorage:
+    """The storage that the settings name; ``allow_partial``: to finish a move to it. Raises BackendError."""
+    from bot.storage.sql import SqlStorage, StorageOptions  # noqa: PLC0415
 
-    choices = Choices(
+    choices = StorageOptions(
         pictures=settings.pictures,
         bucket=bucket_of(settings),
         connections=settings.database_connections,
-        half_moved=half_moved,
+        allow_partial=allow_partial,
     )
     return await SqlStorage.open(settings.data_dir, settings.database_url, choices)
 
@@ -105,7 +105,7 @@ def bucket_of(settings: Settings) -> Bucket | None:
     """The bucket that pictures are to be kept in, if they are."""
     if settings.pictures != "bucket" or settings.bucket is None:
         return None
-    from bot.storage.bucket import Bucket, Key  # noqa: PLC0415 - most have none
+    from bot.storage.bucket import Bucket, BucketKey  # noqa: PLC0415 - most have none
 
     name, _, prefix = settings.bucket.partition("/")
     key_id, secret = settings.aws_access_key_id, settings.aws_secret_access_key
@@ -114,7 +114,7 @@ def bucket_of(settings: Settings) -> Bucket | None:
         prefix=prefix,
         endpoint=settings.bucket_endpoint,
         region=settings.aws_region,
-        key=Key(key_id, secret, settings.aws_session_token) if key_id and secret else None,
+        key=BucketKey(key_id, secret, settings.aws_session_token) if key_id and secret else None,
     )
 
 
@@ -128,7 +128,7 @@ def _compose(
     metrics: Metrics,
 ) -> Services:
     catalogue = storage.catalogue
-    recent = results_cache(settings.cache_ttl_s, settings.cache_size, metrics)
+    recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
     search = SearchService(visual, catalogue, recent, metrics)
     adding = AddService(visual, storage, metrics=metrics)
     listing = ListingService(catalogue)
@@ -146,7 +146,7 @@ def _compose(
             adding,
             normaliser,
             # Where each add is a call, more of them under way bring nothing but a longer wait at the end.
-            at_once=CALLED_AT_ONCE if visual.capabilities.needs_public_url else AT_ONCE,
+            concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
             max_bytes=settings.max_image_mb * MEGA,
         ),
         listing=listing,

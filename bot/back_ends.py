@@ -15,49 +15,51 @@ from bot.metrics import Metrics, NullMetrics
 if TYPE_CHECKING:
     from bot.adapters.base import VisualSearch
     from bot.adapters.embedded.embedding import EmbeddingModel
-    from bot.adapters.embedded.ports import Analyser
+    from bot.adapters.embedded.ports import FeatureExtractor
     from bot.config import Settings
     from bot.images.normalise import Normaliser
     from bot.media import MediaLinks
-    from bot.storage.nearest_upkeep import NearestUpkeep
+    from bot.storage.nearest_upkeep import PgvectorMaintenance
     from bot.storage.sql import SqlStorage
 
 MEGA = 1_000_000
 
-_ON_THE_SAME_ROWS = frozenset({"embedded", "pgvector"})
+_SHARED_ROWS = frozenset({"embedded", "pgvector"})
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class BackendDependencies:
     """What back ends are made of."""
 
     settings: Settings
     storage: SqlStorage
     normaliser: Normaliser
     metrics: Metrics
-    to_empty: bool = False
+    for_deletion: bool = False
     """The back end is only to be emptied, so that nothing has to be fetched from us."""
 
 
-def open_back_end(name: str, parts: Parts) -> AbstractAsyncContextManager[VisualSearch]:
+def open_back_end(name: str, dependencies: BackendDependencies) -> AbstractAsyncContextManager[VisualSearch]:
     """A back end, by its name in VSEARCH_BACKEND. Raises SettingsError, and BackendError when it is entered."""
-    parts.settings.check_back_end(name, to_empty=parts.to_empty)
-    return _OPENERS[name](parts)
+    dependencies.settings.check_back_end(name, for_deletion=dependencies.for_deletion)
+    return _OPENERS[name](dependencies)
 
 
-def have_images_in_common(one: str, other: str) -> bool:
+def share_rows(one: str, other: str) -> bool:
     """Whether two back ends search the same rows: what is deleted from one goes from the other."""
-    return one == other or {one, other} == _ON_THE_SAME_ROWS
+    return one == other or {one, other} == _SHARED_ROWS
 
 
 @asynccontextmanager
-async def open_beside(
-    name: str, settings: Settings, storage: SqlStorage, *, to_empty: bool = False
+async def open_unused(
+    name: str, settings: Settings, storage: SqlStorage, *, for_deletion: bool = False
 ) -> AsyncIterator[VisualSearch]:
     """A back end that need not be the one in use, and what it needs. Raises as ``open_back_end`` does."""
     normaliser = new_normaliser(settings)
     try:
-        async with open_back_end(name, Parts(settings, storage, normaliser, NullMetrics(), to_empty)) as visual:
+        async with open_back_end(
+            name, BackendDependencies(settings, storage, normaliser, NullMetrics(), for_deletion)
+        ) as visual:
             yield visual
     finally:
         await normaliser.close()
@@ -65,19 +67,19 @@ async def open_beside(
 
 def new_normaliser(settings: Settings) -> Normaliser:
     """What verifies pictures, within the limits that are set."""
-    from bot.images.normalise import Limits, Normaliser  # noqa: PLC0415
+    from bot.images.normalise import Normaliser, PictureLimits  # noqa: PLC0415
 
-    limits = Limits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
+    limits = PictureLimits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
     return Normaliser(limits, threads=threads_of(settings))
 
 
 @asynccontextmanager
-async def _analyser(parts: Parts) -> AsyncIterator[Analyser]:
-    from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415
+async def _analyser(dependencies: BackendDependencies) -> AsyncIterator[FeatureExtractor]:
+    from bot.adapters.embedded.analyser import PictureFeatureExtractor  # noqa: PLC0415
     from bot.adapters.embedded.embedding import TimedModel  # noqa: PLC0415
 
-    model = TimedModel(await asyncio.to_thread(load_model, parts.settings), parts.metrics.embedded)
-    analyser = PictureAnalyser(model, threads_of(parts.settings))
+    model = TimedModel(await asyncio.to_thread(load_model, dependencies.settings), dependencies.metrics.embedded)
+    analyser = PictureFeatureExtractor(model, threads_of(dependencies.settings))
     try:
         yield analyser
     finally:
@@ -85,31 +87,31 @@ async def _analyser(parts: Parts) -> AsyncIterator[Analyser]:
 
 
 @asynccontextmanager
-async def _embedded(parts: Parts) -> AsyncIterator[VisualSearch]:
+async def _embedded(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
     from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
-    from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
+    from bot.adapters.embedded.judge import GeometricVerifier  # noqa: PLC0415
 
-    async with _analyser(parts) as analyser:
-        memory = parts.settings.index_memory_mb * MEGA
-        yield EmbeddedSearch(parts.storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=memory)
+    async with _analyser(dependencies) as analyser:
+        memory = dependencies.settings.index_memory_mb * MEGA
+        yield EmbeddedSearch(dependencies.storage.vectors, analyser, GeometricVerifier(), index_memory_bytes=memory)
 
 
 @asynccontextmanager
-async def _pgvector(parts: Parts) -> AsyncIterator[VisualSearch]:
+async def _pgvector(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
     """The embedded engine's eye and judgement; PostgreSQL finds the candidates."""
     from bot.adapters.embedded.engine import EmbeddedSearch  # noqa: PLC0415
-    from bot.adapters.embedded.judge import EvidenceJudge  # noqa: PLC0415
-    from bot.adapters.pgvector.finder import PgvectorFinder  # noqa: PLC0415
+    from bot.adapters.embedded.judge import GeometricVerifier  # noqa: PLC0415
+    from bot.adapters.pgvector.finder import PgvectorNeighbourSearch  # noqa: PLC0415
 
-    rows, upkeep = await parts.storage.nearest()
-    async with _analyser(parts) as analyser:
-        finder = PgvectorFinder(analyser.model_id, parts.settings.index_memory_mb * MEGA)
-        async with _indexing(upkeep) if parts.settings.does_jobs else nullcontext():
-            yield EmbeddedSearch(rows, analyser, EvidenceJudge(), finder=finder, name="pgvector")
+    rows, upkeep = await dependencies.storage.open_pgvector()
+    async with _analyser(dependencies) as analyser:
+        finder = PgvectorNeighbourSearch(analyser.model_id, dependencies.settings.index_memory_mb * MEGA)
+        async with _maintaining_indexes(upkeep) if dependencies.settings.runs_jobs else nullcontext():
+            yield EmbeddedSearch(rows, analyser, GeometricVerifier(), neighbours=finder, name="pgvector")
 
 
 @asynccontextmanager
-async def _indexing(upkeep: NearestUpkeep) -> AsyncIterator[None]:
+async def _maintaining_indexes(upkeep: PgvectorMaintenance) -> AsyncIterator[None]:
     """Inside, large databases get their indexes: work for those that do jobs."""
     running = asyncio.create_task(upkeep.run(), name="indexes of large databases")
     try:
@@ -120,44 +122,46 @@ async def _indexing(upkeep: NearestUpkeep) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _hosted(parts: Parts) -> AsyncIterator[VisualSearch]:
-    from bot.adapters.showapi.adding import Adder  # noqa: PLC0415
-    from bot.adapters.showapi.client import HostedAccount, ShowApi  # noqa: PLC0415
+async def _hosted(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
+    from bot.adapters.showapi.adding import HostedImageAdder  # noqa: PLC0415
+    from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient  # noqa: PLC0415
     from bot.adapters.showapi.engine import HostedSearch  # noqa: PLC0415
-    from bot.adapters.showapi.leftovers import Leftovers  # noqa: PLC0415
-    from bot.adapters.showapi.naming import Namer  # noqa: PLC0415
-    from bot.adapters.showapi.upkeep import Upkeep  # noqa: PLC0415
-    from bot.relay import NoRelay, PictureRelay  # noqa: PLC0415
+    from bot.adapters.showapi.leftovers import HostedOrphans  # noqa: PLC0415
+    from bot.adapters.showapi.naming import HostedNaming  # noqa: PLC0415
+    from bot.adapters.showapi.upkeep import PendingDeletionWorker  # noqa: PLC0415
+    from bot.relay import LinkPictureLender, NullPictureLender  # noqa: PLC0415
 
-    settings, storage = parts.settings, parts.storage
+    settings, storage = dependencies.settings, dependencies.storage
     links = await media_links(settings, storage)
-    assert links is not None or parts.to_empty
+    assert links is not None or dependencies.for_deletion
     assert settings.showapi_app_key is not None
     assert settings.showapi_ds_id is not None
-    account = HostedAccount(
+    account = ShowApiAccount(
         settings.showapi_base_url, settings.showapi_app_key, settings.showapi_ds_id, settings.showapi_calls_per_s
     )
-    service = ShowApi(account, metrics=parts.metrics)
-    relay = NoRelay() if links is None else PictureRelay(storage.relayed, links, parts.normaliser.run)
-    namer = Namer(await storage.keyring.key("hosted names"))
-    upkeep = Upkeep(service, storage.hosted_chores, relay)
+    service = ShowApiClient(account, metrics=dependencies.metrics)
+    lender = (
+        NullPictureLender() if links is None else LinkPictureLender(storage.relayed, links, dependencies.normaliser.run)
+    )
+    naming = HostedNaming(await storage.keyring.key("hosted names"))
+    upkeep = PendingDeletionWorker(service, storage.pending_deletions, lender)
     try:
         async with upkeep.running():
             yield HostedSearch(
                 service,
                 storage.ledger,
-                relay,
-                adder=Adder(service, storage.ledger, relay),
+                lender,
+                adder=HostedImageAdder(service, storage.ledger, lender),
                 upkeep=upkeep,
-                leftovers=Leftovers(service, storage.hosted_chores, namer),
-                namer=namer,
+                orphans=HostedOrphans(service, storage.pending_deletions, naming),
+                naming=naming,
                 shared=settings.showapi_shared_database,
             )
     finally:
         await service.close()
 
 
-_OPENERS: Mapping[str, Callable[[Parts], AbstractAsyncContextManager[VisualSearch]]] = {
+_OPENERS: Mapping[str, Callable[[BackendDependencies], AbstractAsyncContextManager[VisualSearch]]] = {
     "embedded": _embedded,
     "pgvector": _pgvector,
     "showapi": _hosted,
@@ -179,11 +183,11 @@ def load_model(settings: Settings) -> EmbeddingModel:
         BuiltInModel,
         CustomModel,
         CustomModelOptions,
-        LateModel,
+        LazyModel,
     )
 
     if settings.model_path is None:
-        return BuiltInModel() if settings.does_jobs else LateModel()
+        return BuiltInModel() if settings.runs_jobs else LazyModel()
     return CustomModel(
         CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
     )

@@ -7,7 +7,7 @@ import asyncio
 from starlette.requests import Request
 
 
-async def whole_body(request: Request, max_bytes: int, timeout_s: float) -> bytes | None:
+async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes | None:
     """The whole of it; None if that is too much. Raises TimeoutError and ClientDisconnect."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:

@@ -14,38 +14,38 @@ from bot.errors import BackendError
 from bot.metrics import Metrics
 from bot.models import Caveat, Matches
 
-FOR_NOW = {Caveat.SAME_IMAGES_ONLY, Caveat.SETTLING}
+UNCACHED_CAVEATS = {Caveat.SAME_IMAGES_ONLY, Caveat.SETTLING}
 """Answers of which the next may be better."""
 
-Search = Callable[[], Awaitable[Matches]]
+RunSearch = Callable[[], Awaitable[Matches]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CachedMatches:
     """Matches; ``kept_at`` says since when they were kept, None that they are fresh."""
 
     matches: Matches
-    kept_at: datetime | None = None
+    cached_at: datetime | None = None
 
 
-class Results(Protocol):
+class ResultCache(Protocol):
     """Where searches go through. A key names all that an answer depends on, the database's revision included."""
 
-    async def get(self, key: Hashable, search: Search) -> Cached:
+    async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:
         """The answer to that key, by searching if need be. Raises what the search raises."""
         ...
 
 
-class NullResults:
-    """Satisfies ``Results`` and keeps nothing."""
+class NullResultCache:
+    """Satisfies ``ResultCache`` and keeps nothing."""
 
-    async def get(self, key: Hashable, search: Search) -> Cached:  # noqa: ARG002 - the port's
+    async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:  # noqa: ARG002 - the port's
         """Search."""
-        return Cached(await search())
+        return CachedMatches(await search())
 
 
-class RecentResults:
-    """Satisfies ``Results``: keeps answers, never errors. A write makes a new revision and with it another key."""
+class TtlResultCache:
+    """Satisfies ``ResultCache``: keeps answers, never errors. A write makes a new revision and with it another key."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class RecentResults:
         metrics: Metrics,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._kept: TTLCache[Hashable, Cached] = TTLCache(size, ttl_s, lambda: clock().timestamp())
-        self._flights: dict[Hashable, asyncio.Future[Cached | BackendError | None]] = {}
+        self._kept: TTLCache[Hashable, CachedMatches] = TTLCache(size, ttl_s, lambda: clock().timestamp())
+        self._flights: dict[Hashable, asyncio.Future[CachedMatches | BackendError | None]] = {}
         self._metrics = metrics
         self._clock = clock
 
-    async def get(self, key: Hashable, search: Search) -> Cached:
+    async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:
         """The answer to that key: a kept one, that of an equal search under way, or a search's."""
         while True:
             if kept := self._kept.get(key):
@@ -68,7 +68,7 @@ class RecentResults:
             flight = self._flights.get(key)
             if flight is None:
                 self._metrics.cache(hit=False)
-                return await self._lead(key, search)
+                return await self._search_and_keep(key, search)
             # Waiting this way, whoever gives up leaves the others' flight as it is.
             await asyncio.wait([flight])
             answer = flight.result()
@@ -79,15 +79,15 @@ class RecentResults:
                 self._metrics.cache(hit=True)
                 return answer
 
-    async def _lead(self, key: Hashable, search: Search) -> Cached:
-        flight: asyncio.Future[Cached | BackendError | None] = asyncio.get_running_loop().create_future()
+    async def _search_and_keep(self, key: Hashable, search: RunSearch) -> CachedMatches:
+        flight: asyncio.Future[CachedMatches | BackendError | None] = asyncio.get_running_loop().create_future()
         self._flights[key] = flight
         # None: the end was the leader's own affair, such as a cancellation, and one of those who wait leads.
-        outcome: Cached | BackendError | None = None
+        outcome: CachedMatches | BackendError | None = None
         try:
-            outcome = fresh = Cached(await search())
-            if not fresh.matches.caveats & FOR_NOW:
-                self._kept[key] = Cached(fresh.matches, self._clock())
+            outcome = fresh = CachedMatches(await search())
+            if not fresh.matches.caveats & UNCACHED_CAVEATS:
+                self._kept[key] = CachedMatches(fresh.matches, self._clock())
         except BackendError as error:
             outcome = error
             raise
@@ -97,6 +97,6 @@ class RecentResults:
         return fresh
 
 
-def results_cache(ttl_s: float, size: int, metrics: Metrics) -> Results:
+def new_result_cache(ttl_s: float, size: int, metrics: Metrics) -> ResultCache:
     """As the settings have it: 0 seconds keep nothing."""
-    return RecentResults(ttl_s, size, metrics) if ttl_s else NullResults()
+    return TtlResultCache(ttl_s, size, metrics) if ttl_s else NullResultCache()

@@ -253,11 +253,11 @@ class Settings:
         settings = cls(**values)
         together = [
             *checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL),
-            *checks.half_installations(settings),
-            *checks.lacking_for(settings, settings.backend),
-            *checks.lacking_for_pictures(settings),
+            *checks.incomplete_oauth(settings),
+            *checks.missing_for_back_end(settings, settings.backend),
+            *checks.missing_for_pictures(settings),
         ]
-        if problems := (*wrong.values(), *checks.not_about(wrong, together)):
+        if problems := (*wrong.values(), *checks.unrelated(wrong, together)):
             raise SettingsError(problems)
         return settings
 
@@ -272,12 +272,12 @@ class Settings:
         return self.role != "worker"
 
     @property
-    def does_jobs(self) -> bool:
+    def runs_jobs(self) -> bool:
         """Whether this process does what waits in the inbox, and the upkeep."""
         return self.role != "web"
 
     @property
-    def listen_on(self) -> tuple[str, int]:
+    def listen_address(self) -> tuple[str, int]:
         """Host and port for HTTP."""
         # A platform that sets PORT, such as Heroku, comes in from outside.
         host = self.host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - said in .env.example
@@ -288,7 +288,7 @@ class Settings:
         """The values that may stand in no log."""
         return secret_values(self)
 
-    def check_back_end(self, name: str, *, to_empty: bool = False) -> None:
+    def check_back_end(self, name: str, *, for_deletion: bool = False) -> None:
         """Whether that back end could be used, or just emptied; it need not be the one in use. Raises SettingsError."""
-        if problems := tuple(checks.lacking_for(self, name, to_empty=to_empty)):
+        if problems := tuple(checks.missing_for_back_end(self, name, for_deletion=for_deletion)):
             raise SettingsError(problems)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bot.config import Settings
 
-SHORTEST_STATE_SECRET = 16
+MIN_STATE_SECRET = 16
 
 
-def not_about(names: Iterable[str], problems: Iterable[str]) -> Iterator[str]:
+def unrelated(names: Iterable[str], problems: Iterable[str]) -> Iterator[str]:
     """Those problems that name none of these settings: what was given, but wrong, isn't missing as well."""
     named = [re.compile(rf"\b{re.escape(name)}\b") for name in names]
     return (problem for problem in problems if not any(name.search(problem) for name in named))
@@ -31,10 +31,10 @@ def swapped_tokens(settings: Settings, *, stand_in: bool) -> Iterator[str]:
             yield f"{name} must be a token that begins with “{prefix}”."
 
 
-def lacking_for(settings: Settings, backend: str, *, to_empty: bool = False) -> Iterator[str]:
+def missing_for_back_end(settings: Settings, backend: str, *, for_deletion: bool = False) -> Iterator[str]:
     """What a back end can't do without. The hosted service fetches every picture from us, so it has to reach us.
 
-    ``to_empty``: nothing is to be fetched, since all that it has is to go.
+    ``for_deletion``: nothing is to be fetched, since all that it has is to go.
     """
     if backend == "pgvector" and not (settings.database_url or "").startswith("postgresql://"):
         yield "VSEARCH_BACKEND=pgvector needs DATABASE_URL, an address that begins with postgresql://."
@@ -43,14 +43,14 @@ def lacking_for(settings: Settings, backend: str, *, to_empty: bool = False) -> 
     for name, value in (("SHOWAPI_APP_KEY", settings.showapi_app_key), ("SHOWAPI_DS_ID", settings.showapi_ds_id)):
         if not value:
             yield f"VSEARCH_BACKEND=showapi needs {name}; the service's console has it."
-    if settings.public_base_url is None and not to_empty:
+    if settings.public_base_url is None and not for_deletion:
         yield (
             "VSEARCH_BACKEND=showapi needs PUBLIC_BASE_URL, the address at which the outside reaches this bot:"
             " the service fetches each picture from there."
         )
 
 
-def lacking_for_pictures(settings: Settings) -> Iterator[str]:
+def missing_for_pictures(settings: Settings) -> Iterator[str]:
     """What a bucket can't do without. A key may be missing: then a role of the machine brings one."""
     if settings.pictures != "bucket":
         return
@@ -70,7 +70,7 @@ def lacking_for_pictures(settings: Settings) -> Iterator[str]:
         yield f"VSEARCH_PICTURES=bucket needs {' and '.join(missing)} too, or no key at all and a role of the machine."
 
 
-def half_installations(settings: Settings) -> Iterator[str]:
+def incomplete_oauth(settings: Settings) -> Iterator[str]:
     """Many workspaces take three settings. With a token for one, that one is served whatever else is there."""
     parts = {
         "SLACK_CLIENT_ID": settings.slack_client_id,
@@ -81,9 +81,5 @@ def half_installations(settings: Settings) -> Iterator[str]:
     missing = [name for name in parts if given and name not in given]
     if missing and not settings.slack_bot_token:
         yield f"With {' and '.join(given)}, {' and '.join(missing)} must be set too."
-    if (
-        settings.many_workspaces
-        and settings.slack_state_secret
-        and len(settings.slack_state_secret) < SHORTEST_STATE_SECRET
-    ):
-        yield f"SLACK_STATE_SECRET must have at least {SHORTEST_STATE_SECRET} characters."
+    if settings.many_workspaces and settings.slack_state_secret and len(settings.slack_state_secret) < MIN_STATE_SECRET:
+        yield f"SLACK_STATE_SECRET must have at least {MIN_STATE_SECRET} characters."

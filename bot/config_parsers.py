@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SHORTEST_API_KEY = 16
+MIN_API_KEY = 16
 
 _DATABASE_NAME = re.compile(r"[a-z0-9_]{2,64}", re.ASCII)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
@@ -70,7 +70,7 @@ def region(raw: str) -> str:
 def api_keys(raw: str) -> tuple[str, ...]:
     """keys of 16 characters or more, separated by commas"""  # noqa: D403, D400 - becomes part of a sentence
     keys = names(raw)
-    if any(len(key) < SHORTEST_API_KEY for key in keys):
+    if any(len(key) < MIN_API_KEY for key in keys):
         raise ValueError(raw)
     return keys
 

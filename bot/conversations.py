@@ -12,7 +12,7 @@ GUARD_MINIMUM = 9.0
 """From this score on, a guard calls an image a repost."""
 
 
-class Mode(StrEnum):
+class ChannelMode(StrEnum):
     """What happens to images shared in a channel."""
 
     LOOKUP = "lookup"
@@ -28,7 +28,7 @@ class ChannelBinding:
 
     workspace: WorkspaceId
     channel: str
-    mode: Mode = Mode.LOOKUP
+    mode: ChannelMode = ChannelMode.LOOKUP
     database: DatabaseName | None = None
     minimum: float | None = None
     changed_by: str = ""
@@ -96,7 +96,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptShare:
+class StoredShare:
     """A share that was delivered earlier: ``file`` is one of those in ``payload``."""
 
     message: str

@@ -113,54 +113,63 @@ class CannotListen(UserError):
 
 
 class BackendError(BotError):
-    """The search back end failed. The text is for operators and may name internals; ``told`` is what people read."""
+    """The search back end failed.
+
+    The text is for operators and may name internals; ``user_message`` is what people read.
+    """
 
     may_have_been_done = False
     """Whether the work may have been done all the same; told by who raises it."""
 
-    told: ClassVar[str] = "The image search can't be reached right now. Please try again in a minute."
+    user_message: ClassVar[str] = "The image search can't be reached right now. Please try again in a minute."
 
 
 class BackendTimeout(BackendError):
     """No answer in time; the work may have been done."""
 
-    told = "The image search took too long to answer. Please try again in a minute."
+    user_message = "The image search took too long to answer. Please try again in a minute."
 
 
 class BackendRefused(BackendError):
     """The back end understood and said no."""
 
-    told = "The image search refused this. Please ask an admin of this bot to look into its log."
+    user_message = "The image search refused this. Please ask an admin of this bot to look into its log."
 
 
 class BackendCredentials(BackendRefused):
     """It doesn't accept our key, or the key's rights don't reach."""
 
-    told = "The image search doesn't accept this bot's key. Please ask an admin of this bot to check its settings."
+    user_message = (
+        "The image search doesn't accept this bot's key. Please ask an admin of this bot to check its settings."
+    )
 
 
 class BackendQuota(BackendRefused):
     """No calls or no money left on the account."""
 
-    told = "The image search has no calls left for this bot. Please ask an admin of this bot to buy more."
+    user_message = "The image search has no calls left for this bot. Please ask an admin of this bot to buy more."
 
 
 class BackendLost(BackendRefused):
     """It has no such database, though we made it."""
 
-    told = "The image search has lost this database. Please ask an admin of this bot to run `vsearch reconcile`."
+    user_message = (
+        "The image search has lost this database. Please ask an admin of this bot to run `vsearch reconcile`."
+    )
 
 
 class BackendCannotFetch(BackendRefused):
     """It can't fetch pictures from the address that we give it."""
 
-    told = "The image search can't fetch pictures from this bot. Please ask an admin of it to check `PUBLIC_BASE_URL`."
+    user_message = (
+        "The image search can't fetch pictures from this bot. Please ask an admin of it to check `PUBLIC_BASE_URL`."
+    )
 
 
 class BackendThrottled(BackendError):
     """Too many requests; try again later."""
 
-    told = "The image search is busy right now. Please try again in a minute."
+    user_message = "The image search is busy right now. Please try again in a minute."
 
 
 class BackendDown(BackendError):
@@ -170,14 +179,14 @@ class BackendDown(BackendError):
 class BackendGarbled(BackendError):
     """Its answer can't be understood; the work may have been done."""
 
-    told = "The image search gave an answer that I don't understand. Please try again in a minute."
+    user_message = "The image search gave an answer that I don't understand. Please try again in a minute."
 
 
 class CannotStart(BackendError):
     """Storage or engine can't be opened; a later start may go well."""
 
 
-class TryAgain(BotError):
+class RetryLater(BotError):
     """Slack is busy or unwell. ``after_s``: the least delay that it asked for, in seconds."""
 
     def __init__(self, text: str, after_s: float = 0.0) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def pictures_lent(settings: Settings, visual: VisualSearch, storage: SqlStorage) -> AsyncIterator[None]:
+async def serve_pictures(settings: Settings, visual: VisualSearch, storage: SqlStorage) -> AsyncIterator[None]:
     """Inside, pictures that the back end is to fetch are served on HOST and PORT, where a bot would serve them.
 
     Nothing is served for back ends that fetch nothing, nor where somebody listens already: mostly the bot itself, which
@@ -33,7 +33,7 @@ async def pictures_lent(settings: Settings, visual: VisualSearch, storage: SqlSt
             assert links is not None
             app = pictures_app(links, storage.pictures, storage.catalogue, storage.relayed)
             try:
-                await stack.enter_async_context(serving(app, *settings.listen_on))
+                await stack.enter_async_context(serving(app, *settings.listen_address))
             except CannotListen as error:
                 log.info("pictures are served by whoever listens there already: %s", error)
         yield

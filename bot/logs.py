@@ -16,14 +16,14 @@ from typing import Any
 
 from bot.redaction import Redactor, redact
 
-__all__ = ["JsonFormatter", "TextFormatter", "frames", "redact", "request_scope", "set_up"]
+__all__ = ["JsonFormatter", "TextFormatter", "raise_locations", "redact", "request_scope", "set_up"]
 
-FRAMES = 8
+MAX_FRAMES = 8
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 # The SDK repeats whole payloads at debug level and httpx every address at info; the others tell of their insides.
-_NOISY = (
+_QUIET_LOGGERS = (
     "slack_sdk",
     "slack_bolt",
     "aiohttp.access",
@@ -36,7 +36,7 @@ _NOISY = (
     "starlette",
 )
 
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "color_message"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id", "color_message"}
 
 
 @contextmanager
@@ -50,9 +50,9 @@ def request_scope() -> Iterator[str]:
         _request_id.reset(token)
 
 
-def frames(error: BaseException) -> str:
+def raise_locations(error: BaseException) -> str:
     """Where it was raised, innermost first: what may be told of an error whose text may quote what nobody may read."""
-    stack = reversed(traceback.extract_tb(error.__traceback__)[-FRAMES:])
+    stack = reversed(traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:])
     return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in stack)
 
 
@@ -90,8 +90,8 @@ class JsonFormatter(logging.Formatter):
         if record.stack_info:
             line["stack"] = self._redact(record.stack_info)
         for name, value in vars(record).items():
-            if name not in _USUAL and name not in line:
-                line[name] = value if isinstance(value, int | float | None) else self._redact.named(name, str(value))
+            if name not in _STANDARD_FIELDS and name not in line:
+                line[name] = value if isinstance(value, int | float | None) else self._redact.field(name, str(value))
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -110,5 +110,5 @@ def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter(hide) if log_format == "json" else TextFormatter(hide))
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    for noisy in _NOISY:
+    for noisy in _QUIET_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -64,7 +64,7 @@ class MediaLinks:
     def __init__(
         self, base_url: str, key: bytes, ttl_s: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._base_url = _in_ascii(base_url).rstrip("/")
+        self._base_url = _ascii_url(base_url).rstrip("/")
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._ttl_s = ttl_s
         self._clock = clock
@@ -85,7 +85,7 @@ class MediaLinks:
 
     def read(self, token: str) -> MediaClaim | RelayClaim:
         """What the token stands for. Raises LinkRefused, LinkExpired."""
-        expires, claim = self._opened(token)
+        expires, claim = self._decrypt(token)
         if self._clock().timestamp() >= expires:
             raise LinkExpired
         return claim
@@ -96,7 +96,7 @@ class MediaLinks:
         token = self._fernet.encrypt_at_time(_HEAD.pack(kind, now + ttl_s) + content, now).decode().rstrip("=")
         return f"{self._base_url}{PATH}{token}"
 
-    def _opened(self, token: str) -> tuple[int, MediaClaim | RelayClaim]:
+    def _decrypt(self, token: str) -> tuple[int, MediaClaim | RelayClaim]:
         if not _TOKEN.fullmatch(token):
             raise LinkRefused
         padded = token + "=" * (-len(token) % 4)
@@ -119,7 +119,7 @@ def _claim(kind: int, content: bytes) -> MediaClaim | RelayClaim:
     raise LinkRefused
 
 
-def _in_ascii(base_url: str) -> str:
+def _ascii_url(base_url: str) -> str:
     # The hosted service can't read any other address.
     try:
         return str(httpx.URL(base_url))

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WorkspaceId = NewType("WorkspaceId", str)
-"""A Slack team id (``T…``), or ``LOCAL`` for what the command line made before Slack was connected."""
+"""A Slack team id (``T…``), or ``LOCAL_WORKSPACE`` for what the command line made before Slack was connected."""
 
-LOCAL = WorkspaceId("local")
+LOCAL_WORKSPACE = WorkspaceId("local")
 
-SERVED = "api:"
+API_WORKSPACE_PREFIX = "api:"
 """So begin the workspaces of those who use `vsearch serve-api`; they are in the back end alone, in no catalogue."""
 
 DataId = NewType("DataId", str)
@@ -285,7 +285,7 @@ class DatabaseInfo:
     hints_at_hidden: bool = False
 
 
-def checked_limit(limit: int) -> int:
+def validate_limit(limit: int) -> int:
     """A number of results that a search takes, 1 to 1000. Raises InvalidInput."""
     if not 1 <= limit <= MAX_RESULTS:
         raise InvalidInput(f"A search gives 1 to {MAX_RESULTS} results.")

@@ -9,11 +9,11 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 
-SHORTEST = 4
+MIN_SECRET = 4
 """Shorter values would tear holes into all text, and are no secrets."""
 
 # By its form, wherever it stands.
-_FORMS = re.compile(
+_TOKEN_FORMS = re.compile(
     r"""
       \bx(?:ox[a-z](?:\.xox[a-z])?|app)-[\w.%-]+          # Slack's tokens
     | (?<=Bearer\ )(?!\[redacted\])[^\s"',}\]]+           # whatever authorises a request
@@ -29,7 +29,7 @@ _FORMS = re.compile(
 _QUOTE = r"""(?:\\{0,3}["'])"""
 _QUOTED = r"""(?P<quote>\\{0,3}["'])(?:(?!(?P=quote)).)+"""
 _WORD = r"""(?!\[redacted\])[^\s"'&,;)}\]\\]+"""
-_CALLED = r"(?:secret|passw(?:or)?d|app_?key|api_?key|private_?key|(?:access|refresh|id)_token)"
+_SENSITIVE_NAMES = r"(?:secret|passw(?:or)?d|app_?key|api_?key|private_?key|(?:access|refresh|id)_token)"
 _HEADERS = r"(?:authorization|cookie)"
 
 # By its name, or by the address that it is part of: the group “told” stays.
@@ -44,8 +44,8 @@ _NAMED = tuple(
         # Bolt tells which of OAuth's codes Slack refused.
         r"(?P<told>\bwith code: )\S+",
         # In a form, a mapping, JSON or the environment.
-        rf"(?P<told>{_CALLED}{_QUOTE}?\s*[:=,]\s*b?){_QUOTED}",
-        rf"(?P<told>{_CALLED}{_QUOTE}?\s*[:=]\s*)(?!b?{_QUOTE}){_WORD}",
+        rf"(?P<told>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=,]\s*b?){_QUOTED}",
+        rf"(?P<told>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=]\s*)(?!b?{_QUOTE}){_WORD}",
         rf"(?P<told>{_QUOTE}token{_QUOTE}\s*[:,]\s*){_QUOTED}",
         rf"(?P<told>\btoken=)(?!{_QUOTE}){_WORD}",
         # Headers: in quotes up to the same quote, as a line of its own to its end.
@@ -54,14 +54,16 @@ _NAMED = tuple(
     )
 )
 
-_FIELD = re.compile(rf".*{_CALLED}|(?:set_)?cookies?|.*authorization|.*token|ticket|response_url", re.IGNORECASE)
+_FIELD = re.compile(
+    rf".*{_SENSITIVE_NAMES}|(?:set_)?cookies?|.*authorization|.*token|ticket|response_url", re.IGNORECASE
+)
 
 
 class Redactor:
     """Takes secrets out of text. ``values``: those that the settings hold, found whatever stands around them."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        written = {form for value in values if len(value) >= SHORTEST for form in _written(value)}
+        written = {form for value in values if len(value) >= MIN_SECRET for form in _spellings(value)}
         # The longest first: one may be the beginning of another.
         ordered = sorted(written, key=len, reverse=True)
         # Whatever the case: of percent signs' digits, and of those who shout.
@@ -72,21 +74,21 @@ class Redactor:
         """The text without what would let a reader act as us."""
         if self._values is not None:
             text = self._values.sub(REDACTED, text)
-        text = _FORMS.sub(REDACTED, text)
+        text = _TOKEN_FORMS.sub(REDACTED, text)
         for pattern in _NAMED:
-            text = pattern.sub(_told, text)
+            text = pattern.sub(_replacement, text)
         return text
 
-    def named(self, name: str, text: str) -> str:
+    def field(self, name: str, text: str) -> str:
         """The text of a field that is called so."""
         return REDACTED if _FIELD.fullmatch(name) else self(text)
 
 
-def _told(match: re.Match[str]) -> str:
+def _replacement(match: re.Match[str]) -> str:
     return f"{match['told']}{match.groupdict().get('quote', '')}{REDACTED}"
 
 
-def _written(value: str) -> Iterable[str]:
+def _spellings(value: str) -> Iterable[str]:
     """The ways in which a value may stand in a line: as it is, in an address, in JSON, in Python's quotes."""
     quoted = quote(value, safe="")
     return value, quoted, quote(quoted, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]

@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.errors import BackendRefused
 from bot.images.relaying import jpeg_for_service
-from bot.images.thumbnails import Run
+from bot.images.thumbnails import RunInThread
 from bot.media import RELAY_TTL_S, MediaLinks
 from bot.models import Picture
 from bot.storage.base import RelayedPictures
@@ -17,14 +17,17 @@ from bot.storage.base import RelayedPictures
 ID_BYTES = 16
 
 
-class PictureRelay:
-    """Satisfies ``adapters.showapi.ports.Relay``. ``run`` does CPU work off the event loop, such as Normaliser's."""
+class LinkPictureLender:
+    """Satisfies ``adapters.showapi.ports.PictureLender``.
+
+    ``run`` does CPU work off the event loop, such as Normaliser's.
+    """
 
     def __init__(
         self,
         relayed: RelayedPictures,
         links: MediaLinks,
-        run: Run,
+        run: RunInThread,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._relayed = relayed
@@ -32,7 +35,7 @@ class PictureRelay:
         self._run = run
         self._clock = clock
 
-    async def offer(self, picture: Picture) -> str:
+    async def lend(self, picture: Picture) -> str:
         """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits.
 
         Raises BackendError.
@@ -42,17 +45,17 @@ class PictureRelay:
         await self._relayed.put(relay_id, jpeg, self._clock() + timedelta(seconds=RELAY_TTL_S))
         return self._links.relay_url(relay_id)
 
-    async def tidy(self) -> None:
+    async def delete_expired(self) -> None:
         """Forget what was offered longer ago. Raises BackendError."""
         await self._relayed.purge()
 
 
-class NoRelay:
+class NullPictureLender:
     """For a service that is only emptied, by a program that has no address: it is shown nothing."""
 
-    async def offer(self, _picture: Picture) -> str:
+    async def lend(self, _picture: Picture) -> str:
         """Raises BackendRefused."""
         raise BackendRefused("Without PUBLIC_BASE_URL the service can fetch no picture.")
 
-    async def tidy(self) -> None:
+    async def delete_expired(self) -> None:
         """Nothing was offered."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from bot import logs
 from bot.config import Settings
 from bot.errors import BackendError, CannotStart, SettingsError
-from bot.signals import when_signalled
+from bot.signals import on_stop_signal
 
 if TYPE_CHECKING:
-    from bot.slack_app import App
+    from bot.slack_app import SlackApp
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +24,21 @@ NO_CREDENTIALS = (
     "Set {missing}; README.md, “With your Slack”, says where they are found.",
     "To try vsearch without Slack, run “make run”: it needs no account and no settings.",
 )
-NOBODY_SERVES_PICTURES = (
+PICTURES_NOT_SERVED = (
     "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
     " another process serves them"
 )
-NOTHING_CAN_BE_FETCHED = (
+PICTURES_NOT_FETCHABLE = (
     "the hosted service fetches each picture from PUBLIC_BASE_URL: unless another process listens there, nothing can be"
     " added or searched for until PORT is set"
 )
-NOBODY_CAN_INSTALL = (
+INSTALL_NOT_SERVED = (
     "in Socket Mode nothing listens without PORT: nobody can install the app in a further workspace until it is set"
 )
 DRAIN_TIMEOUT_S = 8
 """With a web server's last answers (3 s) and the jobs under way (14 s), it is over before platforms kill, at 30 s."""
 
-LAST_ANSWERS_S = 3
+FINAL_ANSWERS_S = 3
 """Slack waits no longer for an acknowledgement."""
 
 
@@ -77,8 +77,8 @@ async def _serve(settings: Settings) -> None:
             this.cancel()
 
     try:
-        with when_signalled(stop):
-            async with build(settings) as app, _delivered(settings, app):
+        with on_stop_signal(stop):
+            async with build(settings) as app, _receiving_deliveries(settings, app):
                 connected.set()
                 who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
                 log.info("connected to %s", who)
@@ -91,7 +91,7 @@ async def _serve(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
+async def _receiving_deliveries(settings: Settings, app: SlackApp) -> AsyncIterator[None]:
     """Inside, Slack's deliveries arrive, and what HTTP there is is served."""
     from bot.web import serving  # noqa: PLC0415 - as above
     from handlers.connection import socket_mode  # noqa: PLC0415
@@ -100,28 +100,28 @@ async def _delivered(settings: Settings, app: App) -> AsyncIterator[None]:
         app_token = settings.slack_app_token if settings.takes_deliveries else None
         over_http = settings.takes_deliveries and app_token is None
         if over_http:
-            stack.push_async_callback(_drained, app)
+            stack.push_async_callback(_drain, app)
         if over_http or settings.port is not None:
-            web = serving(app.web, *settings.listen_on, grace_s=LAST_ANSWERS_S)
+            web = serving(app.web, *settings.listen_address, grace_s=FINAL_ANSWERS_S)
             host, port = await stack.enter_async_context(web)
             log.info("listening on http://%s:%d", host, port)
         elif settings.takes_deliveries:
-            _warn_of_silence(settings)
+            _warn_of_unserved(settings)
         if app_token is not None:
-            socket = socket_mode(app.bolt, app.guard, app_token, settings.slack_api_url, app.metrics)
+            socket = socket_mode(app.bolt, app.wrapper, app_token, settings.slack_api_url, app.metrics)
             await stack.enter_async_context(socket)
         yield
 
 
-def _warn_of_silence(settings: Settings) -> None:
+def _warn_of_unserved(settings: Settings) -> None:
     if settings.public_base_url is not None:
-        log.warning(NOBODY_SERVES_PICTURES)
+        log.warning(PICTURES_NOT_SERVED)
         if settings.backend == "showapi":
-            log.error(NOTHING_CAN_BE_FETCHED)
+            log.error(PICTURES_NOT_FETCHABLE)
     if settings.many_workspaces:
-        log.warning(NOBODY_CAN_INSTALL)
+        log.warning(INSTALL_NOT_SERVED)
 
 
-async def _drained(app: App) -> None:
-    if unfinished := await app.guard.drain(DRAIN_TIMEOUT_S):
+async def _drain(app: SlackApp) -> None:
+    if unfinished := await app.wrapper.drain(DRAIN_TIMEOUT_S):
         log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from bot import logs
 from bot.config import Settings
 from bot.errors import BackendError, CannotStart, SettingsError
-from bot.signals import when_signalled
+from bot.signals import on_stop_signal
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +36,18 @@ def serve_api(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     from bot.api import api_app  # noqa: PLC0415 - Starlette and the numeric libraries take a while to load
-    from bot.api.limits import SEARCHED_BYTES  # noqa: PLC0415
+    from bot.api.limits import MAX_SEARCH_BYTES  # noqa: PLC0415
     from bot.app import build_services  # noqa: PLC0415
     from bot.images.fetch import Fetcher  # noqa: PLC0415
     from bot.web import serving  # noqa: PLC0415
 
     stopped = asyncio.Event()
-    with when_signalled(stopped.set):
+    with on_stop_signal(stopped.set):
         async with AsyncExitStack() as stack:
             services = await stack.enter_async_context(build_services(settings))
             # Unlike the one that fetches for people in Slack: no more is read, and no longer waited, than callers may.
             fetcher = Fetcher(
-                max_bytes=SEARCHED_BYTES,
+                max_bytes=MAX_SEARCH_BYTES,
                 timeout_s=min(FETCH_TIMEOUT_S, settings.fetch_timeout_s),
                 trusted_hosts=settings.trusted_hosts,
                 advice="use another address",
@@ -60,7 +60,7 @@ async def _serve(settings: Settings) -> None:
                 read=services.normaliser.picture,
                 keys=settings.api_keys,
             )
-            host, port = await stack.enter_async_context(serving(app, *settings.listen_on))
+            host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
             log.info("listening on http://%s:%d", host, port)
             await stopped.wait()
             log.info("stopping: no more calls are taken, what was begun is finished")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def when_signalled(stop: Callable[[], None]) -> Iterator[None]:
+def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Inside, SIGTERM and Ctrl-C call this."""
     loop = asyncio.get_running_loop()
     taken = []

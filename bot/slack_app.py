@@ -17,45 +17,45 @@ from starlette.types import ASGIApp
 from bot.app import Overrides, Services, build_services
 from bot.back_ends import MEGA, media_links
 from bot.config import Settings
-from bot.errors import BackendRefused, SettingsError, TryAgain
+from bot.errors import BackendRefused, RetryLater, SettingsError
 from bot.images.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media import MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.models import WorkspaceId
-from bot.services.jobs import Worker
-from bot.services.lost import lost_databases
+from bot.services.jobs import JobWorker
+from bot.services.lost import find_missing_databases
 from bot.services.permissions import PermissionService
-from bot.services.upkeep import Upkeep
+from bot.services.upkeep import PeriodicMaintenance
 from bot.services.watching import WatchService
 from bot.web import web_app
-from bot.web.health import Check
+from bot.web.health import HealthCheck
 from handlers import assembly, http
-from handlers.assembly import Acquaintance, Finder, Tools, Uploads
-from handlers.clients import Clients, OneWorkspace, Several, web_client
+from handlers.assembly import DirectoryCache, PictureFinder, SlackInfrastructure, ThumbnailUploads
+from handlers.clients import Clients, CombinedClients, SingleWorkspaceClients, web_client
 from handlers.connection import Identity, bolt_app, check_slack, identify
-from handlers.desk import Desk
-from handlers.errands import DoneHere, LeftToWorkers
-from handlers.guard import Guard
-from handlers.installed import InstalledWorkspaces
+from handlers.desk import SlackDependencies
+from handlers.errands import DeferredRequests, InlineRequests
+from handlers.guard import ListenerWrapper
+from handlers.installed import InstalledClients
 from handlers.installing import OAuth, oauth_flow
 from handlers.job_runner import DeleteTokens
-from handlers.shared_files import SharedFiles
+from handlers.shared_files import SharedFileReader
 
 if TYPE_CHECKING:
     from bot.storage.installations import SqlInstallations
 
 log = logging.getLogger(__name__)
 
-FINISH_WITHIN_S = 14
+DRAIN_TIMEOUT_S = 14
 """For jobs that are under way at the end; platforms such as Heroku kill a process 30 seconds after SIGTERM."""
 
-LOST = (
+DATABASES_MISSING = (
     "the %s back end lacks databases of the catalogue (%s of %s): if another was in use before, “vsearch migrate” moves"
     " them; “vsearch reconcile --mend” fills them from the stored pictures"
 )
 
-SEALED_OTHERWISE = (
+TOKENS_UNREADABLE = (
     "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with: set the former one; if it is lost,"
     " docs/operating.md says what to do."
 )
@@ -69,20 +69,20 @@ class InstallationPages(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class SlackApp:
     """The whole house. ``identity`` is None where only installations have tokens; ``web`` is not served yet."""
 
     services: Services
     identity: Identity | None
-    guard: Guard
+    wrapper: ListenerWrapper
     bolt: AsyncApp
     web: ASGIApp
     metrics: PrometheusMetrics
-    worker: Worker
+    worker: JobWorker
 
 
 @asynccontextmanager
-async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[App]:
+async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[SlackApp]:
     """Everything, its worker running, connected to nothing yet but Slack's ``auth.test``.
 
     On the way out the jobs under way are finished. Raises SlackUnavailable, SettingsError and BackendError.
@@ -93,19 +93,19 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
     async with build_services(settings, **({"metrics": metrics} | overrides)) as services, AsyncExitStack() as stack:
         store = await _installations(settings, services)
         clients = _clients(stack, settings, identity, store)
-        tools = await _tools(stack, settings, services, clients, metrics)
+        infrastructure = await _infrastructure(stack, settings, services, clients, metrics)
         links = await media_links(settings, services.storage)
-        desk = _desk(settings, services, tools, links)
+        dependencies = _dependencies(settings, services, infrastructure, links)
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
-        runner = assembly.job_runner(desk, tools, services.forgetting, _delete_tokens(store))
-        worker = Worker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
-        errands = DoneHere() if settings.does_jobs else _left_to_workers(stack, services)
-        listeners = assembly.listeners(desk, tools, errands)
-        assembly.attach(bolt, listeners, tools, worker.wake, identity.bot_user if identity else "")
+        runner = assembly.job_runner(dependencies, infrastructure, services.forgetting, _delete_tokens(store))
+        worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
+        deferral = InlineRequests() if settings.runs_jobs else _deferral(stack, services)
+        listeners = assembly.listeners(dependencies, infrastructure, deferral)
+        assembly.attach(bolt, listeners, infrastructure, worker.wake, identity.bot_user if identity else "")
         if identity is not None:
             await services.storage.catalogue.adopt(identity.workspace, identity.enterprise or "")
         web = web_app(
-            slack=http.deliveries(bolt, tools.guard, metrics) if _over_http(settings) else None,
+            slack=http.deliveries(bolt, infrastructure.wrapper, metrics) if _over_http(settings) else None,
             **_installation_pages(settings, services, clients, store),
             media=links,
             pictures=_thumbnails(services),
@@ -115,25 +115,27 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
             metrics=metrics,
             inbox=services.storage.inbox,
         )
-        await _warn_of_lost(services)
+        await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
-            if settings.does_jobs:
-                await jobs.enter_async_context(_working(worker))
-                await jobs.enter_async_context(_upkeep(settings, services, tools.clients, desk.uploads))
-            yield App(services, identity, tools.guard, bolt, web, metrics, worker)
+            if settings.runs_jobs:
+                await jobs.enter_async_context(_running_worker(worker))
+                await jobs.enter_async_context(
+                    _running_maintenance(settings, services, infrastructure.clients, dependencies.uploads)
+                )
+            yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker)
 
 
-def _left_to_workers(stack: AsyncExitStack, services: Services) -> LeftToWorkers:
-    errands = LeftToWorkers(services.storage.inbox)
-    stack.push_async_callback(errands.close)
-    return errands
+def _deferral(stack: AsyncExitStack, services: Services) -> DeferredRequests:
+    deferral = DeferredRequests(services.storage.inbox)
+    stack.push_async_callback(deferral.close)
+    return deferral
 
 
-async def _warn_of_lost(services: Services) -> None:
+async def _warn_of_missing_databases(services: Services) -> None:
     """Another back end may have been set without a move."""
     visual = services.visual
-    for lost in await lost_databases(services.storage.catalogue, visual.list_databases):
-        log.warning(LOST, visual.capabilities.name, ", ".join(lost.names), lost.workspace)
+    for lost in await find_missing_databases(services.storage.catalogue, visual.list_databases):
+        log.warning(DATABASES_MISSING, visual.capabilities.name, ", ".join(lost.names), lost.workspace)
 
 
 async def _installations(settings: Settings, services: Services) -> SqlInstallations | None:
@@ -143,7 +145,7 @@ async def _installations(settings: Settings, services: Services) -> SqlInstallat
     try:
         await store.check()
     except BackendRefused as error:
-        raise SettingsError((SEALED_OTHERWISE,)) from error
+        raise SettingsError((TOKENS_UNREADABLE,)) from error
     return store
 
 
@@ -159,13 +161,13 @@ def _clients(
             bot_id=identity.bot_id,
             bot_token=settings.slack_bot_token,
         )
-        known.append(OneWorkspace(result, settings.slack_api_url))
+        known.append(SingleWorkspaceClients(result, settings.slack_api_url))
     if store is not None:
         oauth = settings.slack_client_id or "", settings.slack_client_secret or ""
-        installed = InstalledWorkspaces(store, *oauth, settings.slack_api_url)
+        installed = InstalledClients(store, *oauth, settings.slack_api_url)
         stack.push_async_callback(installed.close)
         known.append(installed)
-    return known[0] if len(known) == 1 else Several(known)
+    return known[0] if len(known) == 1 else CombinedClients(known)
 
 
 def _delete_tokens(store: SqlInstallations | None) -> DeleteTokens:
@@ -176,22 +178,22 @@ def _delete_tokens(store: SqlInstallations | None) -> DeleteTokens:
     return delete
 
 
-async def _tools(
+async def _infrastructure(
     stack: AsyncExitStack, settings: Settings, services: Services, clients: Clients, metrics: PrometheusMetrics
-) -> Tools:
-    most_bytes = settings.max_image_mb * MEGA
+) -> SlackInfrastructure:
+    max_bytes = settings.max_image_mb * MEGA
     slack_files = SlackFiles(
-        max_bytes=most_bytes, timeout_s=settings.fetch_timeout_s, slack_api_url=settings.slack_api_url
+        max_bytes=max_bytes, timeout_s=settings.fetch_timeout_s, slack_api_url=settings.slack_api_url
     )
     stack.push_async_callback(slack_files.close)
-    return Tools(
+    return SlackInfrastructure(
         storage=services.storage,
         search=services.search,
-        files=SharedFiles(slack_files.download, most_bytes=most_bytes),
+        files=SharedFileReader(slack_files.download, max_bytes=max_bytes),
         pictures=services.normaliser,
         clients=clients,
         metrics=metrics,
-        guard=Guard(),
+        wrapper=ListenerWrapper(),
     )
 
 
@@ -199,10 +201,12 @@ def _thumbnails(services: Services) -> ThumbnailStore:
     return ThumbnailStore(services.storage.pictures, services.normaliser.run)
 
 
-def _desk(settings: Settings, services: Services, tools: Tools, links: MediaLinks | None) -> Desk:
+def _dependencies(
+    settings: Settings, services: Services, infrastructure: SlackInfrastructure, links: MediaLinks | None
+) -> SlackDependencies:
     storage = services.storage
-    uploads, acquaintance = Uploads(storage.thumbnails, _thumbnails(services)), Acquaintance()
-    return Desk(
+    uploads, acquaintance = ThumbnailUploads(storage.thumbnails, _thumbnails(services)), DirectoryCache()
+    return SlackDependencies(
         visual=services.visual,
         catalogue=storage.catalogue,
         inbox=storage.inbox,
@@ -213,14 +217,16 @@ def _desk(settings: Settings, services: Services, tools: Tools, links: MediaLink
         deleting=services.deleting,
         watching=WatchService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
-        finder=Finder(services.lookup, tools.files, tools.pictures, services.fetcher.fetch, storage.inbox),
-        presenter=assembly.presenter(tools, uploads, acquaintance, links.url if links else None),
-        acquaintance=acquaintance,
+        finder=PictureFinder(
+            services.lookup, infrastructure.files, infrastructure.pictures, services.fetcher.fetch, storage.inbox
+        ),
+        presenter=assembly.presenter(infrastructure, uploads, acquaintance, links.url if links else None),
+        directories=acquaintance,
         uploads=uploads,
     )
 
 
-def _checks(services: Services, settings: Settings) -> Mapping[str, Check]:
+def _checks(services: Services, settings: Settings) -> Mapping[str, HealthCheck]:
     client = web_client(settings.slack_bot_token, settings.slack_api_url)
     return {
         "storage": services.storage.ping,
@@ -255,28 +261,30 @@ def _installation_pages(
 
 
 @asynccontextmanager
-async def _working(worker: Worker) -> AsyncIterator[None]:
+async def _running_worker(worker: JobWorker) -> AsyncIterator[None]:
     """Inside, jobs are done; on the way out, those under way are finished."""
     running = asyncio.create_task(worker.run(), name="worker")
     try:
         yield
     finally:
-        if unfinished := await worker.stop(FINISH_WITHIN_S):
+        if unfinished := await worker.stop(DRAIN_TIMEOUT_S):
             log.warning("stopped with %d jobs unfinished: they are taken up at the next start", unfinished)
         await running
 
 
 @asynccontextmanager
-async def _upkeep(settings: Settings, services: Services, clients: Clients, uploads: Uploads) -> AsyncIterator[None]:
+async def _running_maintenance(
+    settings: Settings, services: Services, clients: Clients, uploads: ThumbnailUploads
+) -> AsyncIterator[None]:
     """Inside, what is too old is forgotten now and then."""
 
     async def tidy() -> None:
         for workspace, enterprise in await services.storage.catalogue.connected():
-            with contextlib.suppress(TryAgain):
+            with contextlib.suppress(RetryLater):
                 if client := await clients.client(workspace, enterprise):
                     await uploads.sweep(workspace, client)
 
-    upkeep = Upkeep(services.forgetting, services.storage.inbox, settings.retention_days, tidy=tidy)
+    upkeep = PeriodicMaintenance(services.forgetting, services.storage.inbox, settings.retention_days, clean_up=tidy)
     running = asyncio.create_task(upkeep.run(), name="upkeep")
     try:
         yield

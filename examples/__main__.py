@@ -6,7 +6,7 @@ import os
 import sys
 
 from bot.__main__ import main as start_bot
-from bot.cli.session import Session
+from bot.cli.session import CommandContext
 from bot.config import Settings
 from bot.errors import SettingsError
 from examples.demo.main import main as start_demo
@@ -16,7 +16,7 @@ from scripts.environment.places import ROOT, output_folder
 def main() -> int:
     """Run one or the other; the code to exit with."""
     try:
-        settings = Session().settings()
+        settings = CommandContext().settings()
     except SettingsError:
         return start_bot()  # it says what is wrong with them, and ends with their code
     tokens = (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)

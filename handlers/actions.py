@@ -11,41 +11,48 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.ids import ActionId
 from bot.blocks.notices import watching_reply
-from bot.blocks.state import STALE, EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.state import STALE_BUTTON, EntityState, FormState, ListState, NameState, SearchState
 from bot.errors import InvalidInput, UserError
 from bot.metrics import Metrics
 from bot.models import DatabaseKey, DatabaseName, EntityId
 from handlers import delivery
-from handlers.answers import Answers
-from handlers.asking import Asker
-from handlers.desk import Desk
-from handlers.errands import Errands
-from handlers.forms import Forms
-from handlers.guard import errors_told, with_progress
+from handlers.answers import AnswerComposer
+from handlers.asking import Requester
+from handlers.desk import SlackDependencies
+from handlers.errands import RequestDeferral
+from handlers.forms import ModalOpener
+from handlers.guard import report_errors, with_progress
 from handlers.home import HomeListener
 from handlers.interactions import ActionRequest, parse_action
 
-NOT_YOURS = "These buttons are for the people of the workspace that I serve."
+OTHER_ORGANISATION = "These buttons are for the people of the workspace that I serve."
 
-LOOKING = frozenset({ActionId.MORE, ActionId.SHARE})
+NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
 """What needs a look at a picture again, if nobody has looked lately."""
 
-Press = Callable[[ActionRequest, Asker], Awaitable[None]]
+HandleAction = Callable[[ActionRequest, Requester], Awaitable[None]]
 
 
 class ActionListener:
     """What a button starts."""
 
     def __init__(
-        self, desk: Desk, answers: Answers, forms: Forms, home: HomeListener, *, errands: Errands, metrics: Metrics
+        self,
+        dependencies: SlackDependencies,
+        answers: AnswerComposer,
+        forms: ModalOpener,
+        home: HomeListener,
+        *,
+        deferral: RequestDeferral,
+        metrics: Metrics,
     ) -> None:
-        self._desk = desk
+        self._dependencies = dependencies
         self._answers = answers
         self._forms = forms
-        self._errands = errands
+        self._deferral = deferral
         self._home = home
         self._metrics = metrics
-        self._presses: Mapping[str, Press] = {
+        self._presses: Mapping[str, HandleAction] = {
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
@@ -67,87 +74,89 @@ class ActionListener:
         request = parse_action(body)
         if request is None:
             return
-        asker = Asker.of(request, client)
-        async with errors_told(asker.say, self._metrics):
+        requester = Requester.of(request, client)
+        async with report_errors(requester.reply_sentence, self._metrics):
             if request.user_workspace not in {"", request.workspace}:
                 # From a Slack Connect channel: what is theirs to see was shown to the whole channel.
-                raise UserError(NOT_YOURS)
+                raise UserError(OTHER_ORGANISATION)
             press = self._presses.get(request.action_id)
             if press is None:
-                raise InvalidInput(STALE)
-            if request.action_id in LOOKING and await self._errands.pass_on(body, asker.say):
+                raise InvalidInput(STALE_BUTTON)
+            if request.action_id in NEEDS_PICTURE and await self._deferral.defer(body, requester.reply_sentence):
                 return
-            await press(request, asker)
+            await press(request, requester)
 
-    async def _more(self, request: ActionRequest, asker: Asker) -> None:
+    async def _more(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
-        reply = await with_progress(self._answers.search(asker, asker.alone, [state]), asker.say)
+        reply = await with_progress(
+            self._answers.search(requester, requester.as_reader, [state]), requester.reply_sentence
+        )
         # What only they see turns its page; in what all see, others may still be at the first.
-        await asker.tell(reply, replace=request.is_ephemeral)
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
 
-    async def _another_database(self, request: ActionRequest, asker: Asker) -> None:
-        await self._forms.open_another_database(asker, request.trigger_id, [SearchState.decode(request.value)])
+    async def _another_database(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_another_database(requester, request.trigger_id, [SearchState.decode(request.value)])
 
-    async def _add_this(self, request: ActionRequest, asker: Asker) -> None:
-        await self._forms.open_add(asker, request.trigger_id, [SearchState.decode(request.value)])
+    async def _add_this(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_add(requester, request.trigger_id, [SearchState.decode(request.value)])
 
-    async def _share(self, request: ActionRequest, asker: Asker) -> None:
+    async def _share(self, request: ActionRequest, requester: Requester) -> None:
         state = replace(SearchState.decode(request.value), offset=0)
-        kind = await self._answers.people(asker).audience(asker.channel, asker.kind)
-        sharer = replace(asker, kind=kind)
-        reply = await self._answers.search(sharer, sharer.everyone, [state], shared_by=asker.user)
-        await sharer.tell_everyone(reply)
+        kind = await self._answers.directory(requester).audience(requester.channel, requester.kind)
+        sharer = replace(requester, kind=kind)
+        reply = await self._answers.search(sharer, sharer.channel_reader, [state], shared_by=requester.user)
+        await sharer.reply_publicly(reply)
 
-    async def _list_page(self, request: ActionRequest, asker: Asker) -> None:
-        reply = await self._answers.page(asker, ListState.decode(request.value))
-        await asker.tell(reply, replace=request.is_ephemeral)
+    async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
+        reply = await self._answers.page(requester, ListState.decode(request.value))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
 
-    async def _delete_entity(self, request: ActionRequest, asker: Asker) -> None:
+    async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
         state = EntityState.decode(request.value)
-        key = DatabaseKey(asker.workspace, DatabaseName(state.database))
-        reply = await self._answers.delete(asker, key, EntityId(state.entity))
-        await asker.tell(reply, replace=request.is_ephemeral)
+        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
+        reply = await self._answers.delete(requester, key, EntityId(state.entity))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
 
-    async def _dismiss(self, request: ActionRequest, asker: Asker) -> None:
-        if asker.response_url:
-            await delivery.dismiss(request.response_url)
+    async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:
+        if requester.response_url:
+            await delivery.delete_original(request.response_url)
 
-    async def _create_database(self, request: ActionRequest, asker: Asker) -> None:
+    async def _create_database(self, request: ActionRequest, requester: Requester) -> None:
         is_home = self._home.is_home(request)
         if request.view_id and not is_home:
-            asker = _behind(request, asker)
-            await self._forms.open_create_database(asker, request.trigger_id, view=True, home=False)
+            requester = _behind(request, requester)
+            await self._forms.open_create_database(requester, request.trigger_id, view=True, home=False)
             return
         channel = NameState.decode(request.value).channel if request.value else ""
         # An offer that was made to a channel names it. Direct messages have no settings.
         offered = "" if channel.startswith("D") else channel
-        await self._forms.open_create_database(asker, request.trigger_id, home=is_home, binds=offered)
+        await self._forms.open_create_database(requester, request.trigger_id, home=is_home, binds=offered)
 
-    async def _delete_database(self, request: ActionRequest, asker: Asker) -> None:
+    async def _delete_database(self, request: ActionRequest, requester: Requester) -> None:
         name = DatabaseName(NameState.decode(request.value).database)
-        await self._forms.open_delete_database(asker, request.trigger_id, name, home=self._home.is_home(request))
+        await self._forms.open_delete_database(requester, request.trigger_id, name, home=self._home.is_home(request))
 
-    async def _database_settings(self, request: ActionRequest, asker: Asker) -> None:
+    async def _database_settings(self, request: ActionRequest, requester: Requester) -> None:
         name = DatabaseName(NameState.decode(request.value).database)
-        await self._forms.open_database_settings(asker, request.trigger_id, name)
+        await self._forms.open_database_settings(requester, request.trigger_id, name)
 
-    async def _open_search(self, request: ActionRequest, asker: Asker) -> None:
-        await self._forms.open_search(asker, request.trigger_id)
+    async def _open_search(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_search(requester, request.trigger_id)
 
-    async def _watch(self, request: ActionRequest, asker: Asker) -> None:
+    async def _watch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel if request.value else ""
-        await self._forms.open_watch(asker, request.trigger_id, channel, home=self._home.is_home(request))
+        await self._forms.open_watch(requester, request.trigger_id, channel, home=self._home.is_home(request))
 
-    async def _unwatch(self, request: ActionRequest, asker: Asker) -> None:
+    async def _unwatch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel
-        binding = await self._desk.watching.unwatch(asker.workspace, channel, asker.user)
+        binding = await self._dependencies.watching.unwatch(requester.workspace, channel, requester.user)
         if self._home.is_home(request):
-            await self._home.publish(asker)
+            await self._home.publish(requester)
         else:
-            await asker.tell(watching_reply(binding, None))
+            await requester.reply_privately(watching_reply(binding, None))
 
 
-def _behind(request: ActionRequest, asker: Asker) -> Asker:
+def _behind(request: ActionRequest, requester: Requester) -> Requester:
     """Whoever pressed in a modal, in the place where it was opened."""
     state = FormState.decode(request.view_metadata or "{}")
-    return replace(asker, channel=state.channel, response_url=state.response_url, thread=state.thread)
+    return replace(requester, channel=state.channel, response_url=state.response_url, thread=state.thread)

@@ -12,13 +12,13 @@ from bot.blocks.reply import Reply, notice
 from bot.conversations import Audience
 from bot.models import ChannelKind, WorkspaceId
 from handlers import delivery
-from handlers.failures import UNREACHABLE, cant_speak, is_unclear
+from handlers.failures import UNREACHABLE, cannot_post, is_outcome_unknown
 from handlers.interactions import ActionRequest, ShortcutRequest
-from handlers.presenting import Reader
+from handlers.presenting import AnswerReader
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """A person in a place. ``channel`` is empty where they asked from App Home or a global shortcut."""
 
     workspace: WorkspaceId
@@ -30,14 +30,14 @@ class Asker:
     thread: str = ""
 
     @property
-    def alone(self) -> Reader:
+    def as_reader(self) -> AnswerReader:
         """The person as the only reader."""
-        return Reader(Audience(self.workspace, self.channel, self.kind, self.user), self.client)
+        return AnswerReader(Audience(self.workspace, self.channel, self.kind, self.user), self.client)
 
     @property
-    def everyone(self) -> Reader:
+    def channel_reader(self) -> AnswerReader:
         """All who read the channel."""
-        return Reader(Audience(self.workspace, self.channel, self.kind), self.client)
+        return AnswerReader(Audience(self.workspace, self.channel, self.kind), self.client)
 
     @classmethod
     def of(cls, request: ActionRequest | ShortcutRequest, client: AsyncWebClient) -> Self:
@@ -52,20 +52,20 @@ class Asker:
             request.thread_ts,
         )
 
-    async def say(self, sentence: str) -> None:
+    async def reply_sentence(self, sentence: str) -> None:
         """One sentence to them alone. Raises SlackApiError."""
-        await self.tell(notice(sentence))
+        await self.reply_privately(notice(sentence))
 
-    async def tell(self, reply: Reply, *, replace: bool = False) -> None:
+    async def reply_privately(self, reply: Reply, *, replace: bool = False) -> None:
         """Answer to them alone: by the response URL, else in the channel, else directly. Raises SlackApiError."""
-        if await self._responded(reply, replace=replace):
+        if await self._try_response_url(reply, replace=replace):
             return
         if self.channel:
-            await delivery.whisper(self.client, self.channel, self.user, reply, self.thread)
+            await delivery.post_ephemeral(self.client, self.channel, self.user, reply, self.thread)
         else:
             await delivery.post(self.client, self.user, reply)
 
-    async def tell_everyone(self, reply: Reply) -> None:
+    async def reply_publicly(self, reply: Reply) -> None:
         """Answer for the whole channel to see. A response URL may write where the bot is no member.
 
         Raises CantSpeak, Unclear (said twice, it would stand there twice) and SlackApiError.
@@ -75,21 +75,21 @@ class Asker:
         try:
             await delivery.post(self.client, self.channel, reply, self.thread)
         except SlackApiError as error:
-            if is_unclear(error):
-                raise delivery.Unclear from error
-            reason = cant_speak(error, self.channel)
+            if is_outcome_unknown(error):
+                raise delivery.DeliveryUnknown from error
+            reason = cannot_post(error, self.channel)
             if reason is None:
                 raise
             raise reason from error
         except UNREACHABLE as error:
-            raise delivery.Unclear from error
+            raise delivery.DeliveryUnknown from error
 
-    async def _responded(self, reply: Reply, *, replace: bool) -> bool:
+    async def _try_response_url(self, reply: Reply, *, replace: bool) -> bool:
         """Whether the response URL took it."""
         try:
             return bool(self.response_url) and await delivery.respond(
                 self.response_url, reply, replace=replace, thread_ts=self.thread
             )
-        except delivery.Unclear:
+        except delivery.DeliveryUnknown:
             # What one person alone sees: rather twice than not at all.
             return False

@@ -21,15 +21,15 @@ from bot.models import WorkspaceId
 
 CALL_TIMEOUT_S = 15
 
-PATIENCE_S = 10
+MAX_RETRY_AFTER_S = 10
 """A person waits no longer; and a job that has to leaves its place to others meanwhile."""
 
-PATIENCE_WITH_TRIGGER_S = 1
+MAX_RETRY_AFTER_WITH_TRIGGER_S = 1
 """A trigger lives for three seconds."""
 
-_TRIGGERED = ("views.open", "views.push")
+_TRIGGER_METHODS = ("views.open", "views.push")
 
-_SAFE_TO_REPEAT = (
+_IDEMPOTENT_METHODS = (
     "auth.test",
     "apps.connections.open",
     "chat.getPermalink",
@@ -42,7 +42,7 @@ _SAFE_TO_REPEAT = (
 """Methods that read, or that do nothing the second time. A message posted twice stands there twice."""
 
 
-class _OnlySafe(AsyncRetryHandler):
+class _IdempotentRetryHandler(AsyncRetryHandler):
     async def _can_retry_async(
         self,
         *,
@@ -51,20 +51,20 @@ class _OnlySafe(AsyncRetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
-        return _is_safe(request) and await super()._can_retry_async(
+        return _is_idempotent(request) and await super()._can_retry_async(
             state=state, request=request, response=response, error=error
         )
 
 
-class _SafeServerErrors(_OnlySafe, AsyncServerErrorRetryHandler):
+class _IdempotentServerErrorHandler(_IdempotentRetryHandler, AsyncServerErrorRetryHandler):
     pass
 
 
-class _SafeConnectionErrors(_OnlySafe, AsyncConnectionErrorRetryHandler):
+class _IdempotentConnectionErrorHandler(_IdempotentRetryHandler, AsyncConnectionErrorRetryHandler):
     pass
 
 
-class _BearableRateLimits(AsyncRateLimitErrorRetryHandler):
+class _BoundedRateLimitHandler(AsyncRateLimitErrorRetryHandler):
     """Waits while that is no longer than those who wait for us can bear."""
 
     async def _can_retry_async(
@@ -75,7 +75,9 @@ class _BearableRateLimits(AsyncRateLimitErrorRetryHandler):
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
-        most_s = PATIENCE_WITH_TRIGGER_S if _method_of(request).startswith(_TRIGGERED) else PATIENCE_S
+        most_s = (
+            MAX_RETRY_AFTER_WITH_TRIGGER_S if _method_of(request).startswith(_TRIGGER_METHODS) else MAX_RETRY_AFTER_S
+        )
         asked = _retry_after(response)
         # Without a number, the SDK can't wait either.
         is_bearable = asked is None or (asked.isdecimal() and int(asked) <= most_s)
@@ -93,18 +95,18 @@ def _method_of(request: HttpRequest) -> str:
     return request.url.partition("?")[0].rpartition("/")[2]
 
 
-def _is_safe(request: HttpRequest) -> bool:
-    return _method_of(request).startswith(_SAFE_TO_REPEAT)
+def _is_idempotent(request: HttpRequest) -> bool:
+    return _method_of(request).startswith(_IDEMPOTENT_METHODS)
 
 
 def web_client(token: str | None, base_url: str) -> AsyncWebClient:
     """A client of the Web API that waits out rate limits, and hiccups where that is safe."""
     # Without these handlers only lost connections are tried again, those of posts included.
     handlers: list[AsyncRetryHandler] = [
-        _SafeConnectionErrors(),
+        _IdempotentConnectionErrorHandler(),
         # Refused for its rate, a call was not carried out: any may be repeated.
-        _BearableRateLimits(max_retry_count=2),
-        _SafeServerErrors(max_retry_count=2),
+        _BoundedRateLimitHandler(max_retry_count=2),
+        _IdempotentServerErrorHandler(max_retry_count=2),
     ]
     return AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=handlers)
 
@@ -127,7 +129,7 @@ class Clients(Protocol):
         ...
 
 
-class OneWorkspace:
+class SingleWorkspaceClients:
     """The token of the settings. Satisfies Clients."""
 
     def __init__(self, known: AuthorizeResult, base_url: str) -> None:
@@ -159,7 +161,7 @@ class OneWorkspace:
         """There is nothing to ask anew."""
 
 
-class Several:
+class CombinedClients:
     """The token of the settings for its own workspace, and installations for all others. Satisfies Clients."""
 
     def __init__(self, known: Sequence[Clients]) -> None:

@@ -21,13 +21,13 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import BackendError, TryAgain
+from bot.errors import BackendError, RetryLater
 from bot.logs import request_scope
 from bot.metrics import Metrics, NullMetrics
 from bot.models import WorkspaceId
 from handlers.clients import Clients, web_client
 from handlers.failures import UNREACHABLE, code_of
-from handlers.guard import Guard
+from handlers.guard import ListenerWrapper
 from handlers.reconnection import ReconnectingClient
 from handlers.unavailable import SlackUnavailable
 
@@ -40,7 +40,7 @@ DRAIN_TIMEOUT_S = 8
 PING_INTERVAL_S = 10
 """A connection that has answered none for four times as long is replaced."""
 
-DELIVERIES = frozenset({"events_api", "slash_commands", "interactive"})
+ENVELOPE_TYPES = frozenset({"events_api", "slash_commands", "interactive"})
 
 OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to start one for yours."
 
@@ -48,8 +48,8 @@ _UNREACHABLE = "Slack can't be reached at {url}: check the network and SLACK_API
 _BROKEN = "{url} doesn't answer as Slack does: check SLACK_API_URL, and start again when Slack is well."
 _COPY_AGAIN = "copy it again from the app's settings"
 _INSTALL_AGAIN = "install the app into the workspace again, and copy the new token"
-_NO_LONGER = frozenset({"account_inactive", "token_revoked", "token_expired", "missing_scope"})
-_NOT_NOW = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
+_TOKEN_REVOKED = frozenset({"account_inactive", "token_revoked", "token_expired", "missing_scope"})
+_TRANSIENT = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
 
     # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
-    bolt_log.addFilter(_unexpected)
+    bolt_log.addFilter(_is_relevant)
     app = AsyncApp(
         name="vsearch",
         logger=bolt_log,
@@ -109,13 +109,13 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
         signing_secret=signing_secret or "",
         request_verification_enabled=signing_secret is not None,
     )
-    app.error(_not_taken)
+    app.error(_acknowledge_failure)
     return app
 
 
-async def _not_taken(error: Exception) -> BoltResponse:
+async def _acknowledge_failure(error: Exception) -> BoltResponse:
     """For what goes wrong before a listener has a delivery; without a 200 Slack delivers events again."""
-    if isinstance(error, BackendError | TryAgain):
+    if isinstance(error, BackendError | RetryLater):
         log.warning("a delivery can't be taken now: %s", error)
         return BoltResponse(status=503)
     if isinstance(error, UNREACHABLE):
@@ -126,14 +126,14 @@ async def _not_taken(error: Exception) -> BoltResponse:
     return BoltResponse(status=500)
 
 
-def _unexpected(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     """All but this: Bolt finds the token in the environment too and warns that it takes the client's, as it should."""
     return record.getMessage() != warning_client_prioritized_and_token_skipped()
 
 
 @asynccontextmanager
 async def socket_mode(
-    app: AsyncApp, guard: Guard, app_token: str, base_url: str, metrics: Metrics | None = None
+    app: AsyncApp, wrapper: ListenerWrapper, app_token: str, base_url: str, metrics: Metrics | None = None
 ) -> AsyncIterator[None]:
     """Inside, Slack's deliveries reach the app. On the way out, what was taken is finished. Raises SlackUnavailable."""
     counted = metrics or NullMetrics()
@@ -145,10 +145,10 @@ async def socket_mode(
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         # Counted too, since the acknowledgement is sent after the listener has begun.
-        with guard.counted(), request_scope():
+        with wrapper.in_flight(), request_scope():
             started = time.time()
             await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
-            counted.acknowledged(request.type if request.type in DELIVERIES else "other", time.time() - started)
+            counted.acknowledged(request.type if request.type in ENVELOPE_TYPES else "other", time.time() - started)
 
     socket.socket_mode_request_listeners.append(handle)
     try:
@@ -161,7 +161,7 @@ async def socket_mode(
     finally:
         # From here on nothing is acknowledged, so that Slack delivers it again to whoever comes next.
         socket.socket_mode_request_listeners.clear()
-        if unfinished := await guard.drain(DRAIN_TIMEOUT_S):
+        if unfinished := await wrapper.drain(DRAIN_TIMEOUT_S):
             log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)
         await socket.close()  # type: ignore[no-untyped-call]
 
@@ -173,9 +173,9 @@ async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted:
     except SlackApiError as error:
         code = code_of(error)
         # A number is the status of a page that is not Slack's.
-        if code.isdecimal() or code in _NOT_NOW:
+        if code.isdecimal() or code in _TRANSIENT:
             raise SlackUnavailable(_BROKEN.format(url=client.base_url)) from error
-        advice = _INSTALL_AGAIN if code in _NO_LONGER else _COPY_AGAIN
+        advice = _INSTALL_AGAIN if code in _TOKEN_REVOKED else _COPY_AGAIN
         raise SlackUnavailable(f"Slack refused {setting} ({code}): {advice}.") from error
     except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
         raise SlackUnavailable(_UNREACHABLE.format(url=client.base_url)) from error

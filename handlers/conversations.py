@@ -17,30 +17,30 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-KINDS_REMEMBERED_S = 300
-MEMBERS_REMEMBERED_S = 60
+KINDS_TTL_S = 300
+MEMBERS_TTL_S = 60
 """Somebody who was removed from a channel sees its pictures for no longer than this."""
 
-REMEMBERED = 10_000
-MEMBERS_A_PAGE = 1000
-MOST_PAGES = 20
+CACHE_SIZE = 10_000
+MEMBERS_PER_PAGE = 1000
+MAX_PAGES = 20
 
 
-class Acquaintance:
+class DirectoryCache:
     """What was asked lately, of all workspaces."""
 
     def __init__(self) -> None:
-        self._kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None] = TTLCache(REMEMBERED, KINDS_REMEMBERED_S)
-        self._members: TTLCache[tuple[WorkspaceId, str], frozenset[str]] = TTLCache(REMEMBERED, MEMBERS_REMEMBERED_S)
-        self._admins: TTLCache[tuple[WorkspaceId, str], bool] = TTLCache(REMEMBERED, KINDS_REMEMBERED_S)
+        self._kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
+        self._members: TTLCache[tuple[WorkspaceId, str], frozenset[str]] = TTLCache(CACHE_SIZE, MEMBERS_TTL_S)
+        self._admins: TTLCache[tuple[WorkspaceId, str], bool] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
 
-    def of(self, workspace: WorkspaceId, client: AsyncWebClient) -> SlackPeople:
+    def of(self, workspace: WorkspaceId, client: AsyncWebClient) -> SlackDirectory:
         """To ask with this client."""
-        return SlackPeople(workspace, client, self._kinds, self._members, self._admins)
+        return SlackDirectory(workspace, client, self._kinds, self._members, self._admins)
 
 
-class SlackPeople:
-    """Satisfies ``services.privacy.Conversations`` and ``services.permissions.People``, for one workspace."""
+class SlackDirectory:
+    """Satisfies ``ChannelDirectory`` and ``MemberDirectory``, for one workspace."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SlackPeople:
         if not channel:
             return known
         try:
-            found = await _remembered(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
+            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
         except SlackApiError as error:
             if code_of(error) == "channel_not_found" and known is ChannelKind.PUBLIC:
                 # Every public channel can be asked about: this one has become private, or is gone.
@@ -76,7 +76,7 @@ class SlackPeople:
     async def audience(self, channel: str, known: ChannelKind) -> ChannelKind:
         """As ``kind``, for what all of a channel will see: where Slack doesn't say, outsiders may be among them."""
         try:
-            found = await _remembered(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
+            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
         except SlackApiError as error:
             # A stand-in that has no such method has no Slack Connect either.
             return known if code_of(error) == "unknown_method" else ChannelKind.SHARED
@@ -87,9 +87,9 @@ class SlackPeople:
     async def can_read(self, channel: str, user: str) -> bool:
         """Whether the person is in the channel. Raises what the client raises."""
         key = (self._workspace, channel)
-        return user in await _remembered(self._members, key, lambda: self._ask_members(channel))
+        return user in await _cached(self._members, key, lambda: self._ask_members(channel))
 
-    async def is_here(self, channel: str) -> bool:
+    async def is_bot_member(self, channel: str) -> bool:
         """Whether the bot is in the channel; yes, where Slack doesn't say."""
         try:
             about = (await self._client.conversations_info(channel=channel)).get("channel")
@@ -100,7 +100,7 @@ class SlackPeople:
             return True
         return not isinstance(about, Mapping) or about.get("is_member") is not False
 
-    async def reads(self, channel: str, user: str) -> bool:
+    async def can_read_or_no(self, channel: str, user: str) -> bool:
         """As ``can_read``; no, where Slack doesn't say."""
         try:
             return await self.can_read(channel, user)
@@ -111,7 +111,7 @@ class SlackPeople:
     async def is_admin(self, user: str) -> bool:
         """Whether the person is an admin or an owner of the workspace; no, where Slack doesn't say."""
         try:
-            return await _remembered(self._admins, (self._workspace, user), lambda: self._ask_admin(user))
+            return await _cached(self._admins, (self._workspace, user), lambda: self._ask_admin(user))
         except UNREACHABLE as error:
             log.info("users.info failed: %s", type(error).__name__)
             return False
@@ -122,8 +122,8 @@ class SlackPeople:
     async def _ask_members(self, channel: str) -> frozenset[str]:
         members: set[str] = set()
         cursor = ""
-        for _ in range(MOST_PAGES):
-            answer = await self._client.conversations_members(channel=channel, limit=MEMBERS_A_PAGE, cursor=cursor)
+        for _ in range(MAX_PAGES):
+            answer = await self._client.conversations_members(channel=channel, limit=MEMBERS_PER_PAGE, cursor=cursor)
             members.update(member for member in answer.get("members") or () if isinstance(member, str))
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
@@ -148,7 +148,7 @@ def kind_of(channel: object) -> ChannelKind | None:
     return ChannelKind.PUBLIC if about.get("is_private") is False or "is_channel" in flags else None
 
 
-async def _remembered(
+async def _cached(
     cache: TTLCache[tuple[WorkspaceId, str], T], key: tuple[WorkspaceId, str], ask: Callable[[], Awaitable[T]]
 ) -> T:
     """The answer that is remembered, or a fresh one."""

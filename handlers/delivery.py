@@ -16,17 +16,17 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.degrade import without_pictures
 from bot.blocks.limits import Block
 from bot.blocks.reply import Reply
-from bot.errors import TryAgain, UserError
-from handlers.failures import UNREACHABLE, code_of, not_now
+from bot.errors import RetryLater, UserError
+from handlers.failures import UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
 
 RESPONSE_TIMEOUT_S = 10
-REPLIES_A_PAGE = 200
-MOST_PAGES = 5
+REPLIES_PER_PAGE = 200
+MAX_PAGES = 5
 HTTP_OK = 200
 
-_TOO_MUCH = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
+_BLOCK_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
 
 # Some refusals come with a status of 200.
 _REFUSED = re.compile(r'"ok"\s*:\s*false')
@@ -34,7 +34,7 @@ _REFUSED = re.compile(r'"ok"\s*:\s*false')
 Send = Callable[[str, list[Block] | None], Awaitable[Any]]
 
 
-class Unclear(UserError):
+class DeliveryUnknown(UserError):
     """Slack may have taken it or not."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ async def _send(send: Send, reply: Reply) -> bool:
 
     Whether it took the whole.
     """
-    for place, blocks in enumerate(_attempts(reply)):
+    for place, blocks in enumerate(_variants(reply)):
         try:
             await send(reply.text, blocks)
         except SlackApiError as error:
             code = code_of(error)
-            if code not in _TOO_MUCH or blocks is None:
+            if code not in _BLOCK_ERRORS or blocks is None:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
         else:
@@ -59,7 +59,7 @@ async def _send(send: Send, reply: Reply) -> bool:
     return False
 
 
-def _attempts(reply: Reply) -> Iterator[list[Block] | None]:
+def _variants(reply: Reply) -> Iterator[list[Block] | None]:
     """All of it, what Slack takes if a picture was what it minds, and the text alone."""
     lighter = without_pictures(reply.blocks)
     yield list(reply.blocks)
@@ -95,9 +95,9 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
     """
     cursor = ""
     try:
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = await client.conversations_replies(
-                channel=channel, ts=thread_ts, oldest=since, limit=REPLIES_A_PAGE, cursor=cursor
+                channel=channel, ts=thread_ts, oldest=since, limit=REPLIES_PER_PAGE, cursor=cursor
             )
             for message in answer.get("messages") or ():
                 if any(str(block.get("block_id")).endswith(f":{marker}") for block in message.get("blocks") or ()):
@@ -106,16 +106,16 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
             if not cursor:
                 break
     except SlackApiError as error:
-        if later := not_now(error):
+        if later := retry_later(error):
             raise later from error
         # Rather twice than not at all.
         log.warning("the thread may not be read (%s): answering, perhaps again", code_of(error))
     except UNREACHABLE as error:
-        raise TryAgain("the thread can't be read now") from error
+        raise RetryLater("the thread can't be read now") from error
     return False
 
 
-async def whisper(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
+async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
     """Tell one person in a channel; directly, where the bot may not speak. Raises SlackApiError."""
     if channel.startswith("D"):
         # Nobody else reads along, and what is whispered is gone when they come back.
@@ -149,21 +149,21 @@ async def respond(
     if thread_ts:
         body["thread_ts"] = thread_ts
     status = 0
-    for blocks in _attempts(reply):
+    for blocks in _variants(reply):
         status, problem = await _send_webhook(response_url, body | ({} if blocks is None else {"blocks": blocks}))
         if status == HTTP_OK and not _REFUSED.search(problem):
             return True
-        if not any(code in problem for code in _TOO_MUCH):
+        if not any(code in problem for code in _BLOCK_ERRORS):
             break
         log.warning("Slack refused the blocks at a response URL: sending less")
     # The answer's text may repeat what was sent.
     log.warning("a response URL answered %s", status)
     if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Unclear
+        raise DeliveryUnknown
     return False
 
 
-async def dismiss(response_url: str) -> None:
+async def delete_original(response_url: str) -> None:
     """Take the ephemeral message away that a button was pressed in."""
     await _send_webhook(response_url, {"delete_original": True})
 

@@ -13,14 +13,14 @@ from bot.services.lookup import LookupService
 from bot.services.permissions import PermissionService
 from bot.services.watching import WatchService
 from bot.storage.base import Catalogue, Inbox
-from handlers.conversations import Acquaintance
-from handlers.finding import Finder
-from handlers.presenting import Presenter
-from handlers.uploads import Uploads
+from handlers.conversations import DirectoryCache
+from handlers.finding import PictureFinder
+from handlers.presenting import AnswerPresenter
+from handlers.uploads import ThumbnailUploads
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SlackDependencies:
     """The services, and what knows Slack's ways."""
 
     visual: VisualSearch
@@ -33,7 +33,7 @@ class Desk:
     deleting: DeleteService
     watching: WatchService
     permissions: PermissionService
-    finder: Finder
-    presenter: Presenter
-    acquaintance: Acquaintance
-    uploads: Uploads
+    finder: PictureFinder
+    presenter: AnswerPresenter
+    directories: DirectoryCache
+    uploads: ThumbnailUploads

@@ -10,19 +10,19 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.conversations import Job
-from handlers.asking import Asker
+from handlers.asking import Requester
 from handlers.clients import Clients
-from handlers.commands import as_asker
+from handlers.commands import requester_of
 from handlers.guard import FAILED
 from handlers.interactions import parse_action, parse_shortcut, parse_submission
 from handlers.listeners import Listeners
 from handlers.payloads import decode_request, parse_command, parse_mention
-from handlers.views import Submitted
+from handlers.views import SubmittedModal
 
 log = logging.getLogger(__name__)
 
 
-class ErrandRunner:
+class DeferredRequestRunner:
     """Calls the listener that the delivery would have reached. These tell people of errors, and raise none."""
 
     def __init__(self, listeners: Listeners, clients: Clients) -> None:
@@ -37,7 +37,7 @@ class ErrandRunner:
             log.info("a request is dropped: the app is not in %s any more", job.workspace)
             return
         # It was acknowledged by whoever took it.
-        ack, listeners = _acknowledged(), self._listeners
+        ack, listeners = _null_ack(), self._listeners
         match body.get("type"):
             case "event_callback":
                 await listeners.mentions.on_mention(body, client)
@@ -53,22 +53,24 @@ class ErrandRunner:
     async def give_up(self, job: Job) -> None:
         """Tell whoever waits. Raises SlackApiError."""
         client = await self._clients.client(job.workspace, job.enterprise)
-        asker = _asker(decode_request(job.payload), client) if client is not None else None
-        if asker is not None:
-            await asker.say(FAILED)
+        requester = _requester(decode_request(job.payload), client) if client is not None else None
+        if requester is not None:
+            await requester.reply_sentence(FAILED)
 
 
-def _acknowledged() -> AsyncAck:
+def _null_ack() -> AsyncAck:
     """Takes an acknowledgement that nobody waits for any more."""
     return AsyncAck()  # type: ignore[no-untyped-call] # Bolt's own
 
 
-def _asker(body: Mapping[str, Any], client: AsyncWebClient) -> Asker | None:
+def _requester(body: Mapping[str, Any], client: AsyncWebClient) -> Requester | None:
     if pressed := parse_action(body) or parse_shortcut(body):
-        return Asker.of(pressed, client)
+        return Requester.of(pressed, client)
     if submission := parse_submission(body):
-        return Submitted(submission, client, _acknowledged(), body).asker
+        return SubmittedModal(submission, client, _null_ack(), body).requester
     if mention := parse_mention(body):
-        return Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
+        return Requester(
+            mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
+        )
     command = parse_command(body)
-    return as_asker(command, client) if command else None
+    return requester_of(command, client) if command else None

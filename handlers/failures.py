@@ -9,15 +9,15 @@ from http import HTTPStatus
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.errors import TryAgain, UserError
+from bot.errors import RetryLater, UserError
 
 UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
 """What a call of the Web API raises besides SlackApiError (which is one of SlackClientError)."""
 
-_NOT_NOW = frozenset(
+_TRANSIENT = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
-_NOT_HERE = {
+_NOT_IN_CHANNEL = {
     "not_in_channel": "invite me with `/invite`, and try again",
     "channel_not_found": "invite me with `/invite`, and try again",
     "is_archived": "the channel is archived",
@@ -29,7 +29,7 @@ _NOT_HERE = {
 }
 
 
-_OVER = frozenset(
+_TOKEN_REVOKED = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -44,7 +44,7 @@ _OVER = frozenset(
 )
 
 
-class CantSpeak(UserError):
+class CannotPost(UserError):
     """The bot may not write where it should; the text is for the person, who is told elsewhere."""
 
     def __init__(self, channel: str, reason: str) -> None:
@@ -53,7 +53,7 @@ class CantSpeak(UserError):
         self.reason = reason
 
 
-class Gone(UserError):
+class TargetGone(UserError):
     """What was to be answered is no longer there; nobody is told."""
 
 
@@ -70,23 +70,23 @@ def status_of(error: SlackApiError) -> int:
 
 
 def _word(error: SlackApiError) -> str:
-    told = getattr(error.response, "data", error.response)
-    return str(told.get("error") or "") if isinstance(told, dict) else ""
+    data = getattr(error.response, "data", error.response)
+    return str(data.get("error") or "") if isinstance(data, dict) else ""
 
 
-def not_now(error: SlackApiError) -> TryAgain | None:
+def retry_later(error: SlackApiError) -> RetryLater | None:
     """When to try again, if Slack is only busy or unwell."""
     status = status_of(error)
     # No word of Slack's: a proxy's page, or an answer that was cut.
-    unread = _word(error) in {"", *_NOT_NOW}
+    unread = _word(error) in {"", *_TRANSIENT}
     if unread or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
         after = str(headers.get("retry-after", ""))
-        return TryAgain(f"Slack asks for patience ({code_of(error)})", float(after) if after.isdecimal() else 0.0)
+        return RetryLater(f"Slack asks for patience ({code_of(error)})", float(after) if after.isdecimal() else 0.0)
     return None
 
 
-def is_unclear(error: SlackApiError) -> bool:
+def is_outcome_unknown(error: SlackApiError) -> bool:
     """Whether the call may have been carried out."""
     status = status_of(error)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -94,25 +94,25 @@ def is_unclear(error: SlackApiError) -> bool:
     return not _word(error) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def cant_speak(error: SlackApiError, channel: str) -> CantSpeak | None:
+def cannot_post(error: SlackApiError, channel: str) -> CannotPost | None:
     """Why the bot may not write in a channel, if that is what Slack says."""
-    reason = _NOT_HERE.get(code_of(error))
-    return CantSpeak(channel, reason) if reason else None
+    reason = _NOT_IN_CHANNEL.get(code_of(error))
+    return CannotPost(channel, reason) if reason else None
 
 
 @contextmanager
-def translated(channel: str) -> Iterator[None]:
+def translate_errors(channel: str) -> Iterator[None]:
     """Turn what a call raises into TryAgain, CantSpeak or Gone."""
     try:
         yield
     except SlackApiError as error:
-        raise _meaning(error, channel) from error
+        raise _translate(error, channel) from error
     except UNREACHABLE as error:
-        raise TryAgain(f"Slack can't be reached ({type(error).__name__})") from error
+        raise RetryLater(f"Slack can't be reached ({type(error).__name__})") from error
 
 
-def _meaning(error: SlackApiError, channel: str) -> TryAgain | CantSpeak | Gone:
+def _translate(error: SlackApiError, channel: str) -> RetryLater | CannotPost | TargetGone:
     code = code_of(error)
     # What we don't know may be over by the next attempt; after the last one, the person is told.
-    unknown = Gone(code) if code in _OVER else TryAgain(f"Slack refused ({code})")
-    return not_now(error) or cant_speak(error, channel) or unknown
+    unknown = TargetGone(code) if code in _TOKEN_REVOKED else RetryLater(f"Slack refused ({code})")
+    return retry_later(error) or cannot_post(error, channel) or unknown

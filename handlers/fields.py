@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from bot.blocks.ids import InputId
 from bot.blocks.modals import CHANNEL
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.errors import InvalidInput
 from bot.models import DatabaseName, EntityId, Note
 from bot.services.search import DEFAULT_MINIMUM, TOP_SCORE
-from handlers.grammar import MOST_TOP
-from handlers.interactions import Form
+from handlers.grammar import MAX_TOP
+from handlers.interactions import FormValues
 from handlers.payloads import SharedFile
 
 T = TypeVar("T")
@@ -55,14 +55,14 @@ class AddFields:
 class WatchFields:
     """What happens to a channel's images. ``channel``: empty where it was not asked for."""
 
-    mode: Mode
+    mode: ChannelMode
     database: DatabaseName
     minimum: float | None
     channel: str
 
 
-def search_fields(form: Form, usual: str = "") -> SearchFields:
-    """``usual``: the database that is meant where the form doesn't say. Raises FieldErrors."""
+def search_fields(form: FormValues, default: str = "") -> SearchFields:
+    """``default``: the database that is meant where the form doesn't say. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
     others = [file.name or "A file" for file in form.files if not file.may_be_image]
@@ -72,7 +72,7 @@ def search_fields(form: Form, usual: str = "") -> SearchFields:
         problems[InputId.URL] = "An address begins with https:// or http://."
     if not form.files and not url:
         problems[InputId.FILES] = "Choose a picture, or give the address of one."
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     top = _choice(form, InputId.TOP)
     if problems or database is None:
         raise FieldErrors(problems)
@@ -80,34 +80,34 @@ def search_fields(form: Form, usual: str = "") -> SearchFields:
         form.files,
         url,
         database,
-        min(int(top), MOST_TOP) if top.isdecimal() and int(top) else 5,
+        min(int(top), MAX_TOP) if top.isdecimal() and int(top) else 5,
         _choice(form, InputId.READERS) == CHANNEL,
         _choice(form, InputId.CONVERSATION),
     )
 
 
-def database_field(form: Form, usual: str = "") -> DatabaseName:
+def database_field(form: FormValues, default: str = "") -> DatabaseName:
     """As in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if database is None:
         raise FieldErrors(problems)
     return database
 
 
-def add_fields(form: Form, usual: str = "") -> AddFields:
-    """``usual`` as in a search. Raises FieldErrors."""
+def add_fields(form: FormValues, default: str = "") -> AddFields:
+    """``default`` as in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
     typed = form.texts.get(InputId.ENTITY, "").strip().lower()
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
     note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if problems or database is None or note is None:
         raise FieldErrors(problems)
     return AddFields(database, entity, note)
 
 
-def name_field(form: Form) -> DatabaseName:
+def name_field(form: FormValues) -> DatabaseName:
     """Raises FieldErrors."""
     problems: dict[str, str] = {}
     name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
@@ -116,25 +116,25 @@ def name_field(form: Form) -> DatabaseName:
     return name
 
 
-def watch_fields(form: Form, usual: str = "") -> WatchFields:
-    """``usual`` as in a search. Raises FieldErrors."""
+def watch_fields(form: FormValues, default: str = "") -> WatchFields:
+    """``default`` as in a search. Raises FieldErrors."""
     problems: dict[str, str] = {}
     mode = _choice(form, InputId.MODE)
     minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
-    database = _checked(problems, InputId.DATABASE, lambda: _database(form, usual))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if problems or database is None or minimum is None:
         raise FieldErrors(problems)
     return WatchFields(
-        Mode(mode) if mode in set(Mode) else Mode.LOOKUP,
+        ChannelMode(mode) if mode in set(ChannelMode) else ChannelMode.LOOKUP,
         database,
         None if minimum < 0 else minimum,
         _choice(form, InputId.CHANNEL),
     )
 
 
-def _database(form: Form, usual: str) -> DatabaseName:
+def _database(form: FormValues, default: str) -> DatabaseName:
     """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
-    named = _choice(form, InputId.DATABASE) or usual
+    named = _choice(form, InputId.DATABASE) or default
     if not named:
         raise InvalidInput("Choose a database.")
     return DatabaseName(named)
@@ -153,7 +153,7 @@ def _score(text: str) -> float:
     return number
 
 
-def _choice(form: Form, name: InputId) -> str:
+def _choice(form: FormValues, name: InputId) -> str:
     return next(iter(form.choices.get(name, ())), "")
 
 

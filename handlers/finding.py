@@ -11,15 +11,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.state import SearchState
 from bot.errors import FetchRefused, InvalidInput
 from bot.models import DatabaseKey, DatabaseName, Picture, WorkspaceId
-from bot.services.lookup import Looked, LookupService
+from bot.services.lookup import LookupResult, LookupService
 from bot.storage.base import Inbox
 from handlers.failures import UNREACHABLE
 from handlers.payloads import FileState, SharedFile, decode_share, parse_file
-from handlers.shared_files import PictureReader, SharedFiles
+from handlers.shared_files import PictureReader, SharedFileReader
 
 T = TypeVar("T")
 
-MOST_MATCHES = 50
+MAX_MATCHES = 50
 """Looked for whatever is shown first, so that “More” finds them in the cache."""
 
 HISTORY_READ = 50
@@ -27,15 +27,15 @@ HISTORY_READ = 50
 NO_IMAGE_YET = "I haven't seen an image in this channel yet: share one, or invite me with `/invite` if I'm not here."
 NOT_AN_IMAGE = "That file isn't an image."
 
-Fetch = Callable[[str], Awaitable[bytes]]
+FetchUrl = Callable[[str], Awaitable[bytes]]
 """The bytes at an address that a user gave. Raises FetchRefused."""
 
 
-class Finder:
+class PictureFinder:
     """Reads and looks up what states name."""
 
     def __init__(
-        self, lookup: LookupService, files: SharedFiles, reader: PictureReader, fetch: Fetch, inbox: Inbox
+        self, lookup: LookupService, files: SharedFileReader, reader: PictureReader, fetch: FetchUrl, inbox: Inbox
     ) -> None:
         self._lookup = lookup
         self._files = files
@@ -61,12 +61,12 @@ class Finder:
 
     async def look_up(
         self, workspace: WorkspaceId, states: Sequence[SearchState], client: AsyncWebClient
-    ) -> tuple[Looked, ...]:
+    ) -> tuple[LookupResult, ...]:
         """What is known of pictures that are searched for in one database, by the first state's least score."""
         first = states[0]
         key = DatabaseKey(workspace, DatabaseName(first.database))
         pictures = [(state.name, partial(self.picture, state, client)) for state in states]
-        return await self._lookup.look_up(key, pictures, limit=MOST_MATCHES, minimum=first.minimum)
+        return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum)
 
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
         """The newest image that was shared in a channel. Raises InvalidInput if there is none."""

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import BackendError, TryAgain, UserError
+from bot.errors import BackendError, RetryLater, UserError
 from bot.logs import request_scope
 from bot.metrics import Metrics
-from handlers.failures import code_of, not_now
+from handlers.failures import code_of, retry_later
 
 log = logging.getLogger(__name__)
 
@@ -28,28 +28,28 @@ T = TypeVar("T")
 
 Listener = Callable[..., Awaitable[None]]
 
-Tell = Callable[[str], Awaitable[None]]
+SendSentence = Callable[[str], Awaitable[None]]
 """Says one sentence to the person who asked."""
 
 FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
 SLACK_BUSY = "Slack is busy or unwell right now. Please try again in a minute."
-STILL_AT_IT = "Still at it: this takes a little longer than usual …"
+STILL_WORKING = "Still at it: this takes a little longer than usual …"
 
 PROGRESS_AFTER_S = 2.5
 
-REMEMBERED = 100_000
-REMEMBERED_S = 60 * 60
+SEEN_CACHE_SIZE = 100_000
+SEEN_TTL_S = 60 * 60
 """Slack's last repetition comes about six minutes after the first delivery."""
 
 
-class Guard:
+class ListenerWrapper:
     """Wraps listeners, and counts what is under way."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seen: TTLCache[Hashable, bool] = TTLCache(REMEMBERED, REMEMBERED_S, clock)
+        self._seen: TTLCache[Hashable, bool] = TTLCache(SEEN_CACHE_SIZE, SEEN_TTL_S, clock)
         self._under_way: set[asyncio.Task[Any]] = set()
 
-    def first_time(self, *keys: Hashable) -> bool:
+    def is_first_delivery(self, *keys: Hashable) -> bool:
         """Whether none of these was seen before; all of them are from now on."""
         # A delivery without an id is like no other.
         named = [key for key in keys if key and key != ("event", "")]
@@ -64,7 +64,7 @@ class Guard:
         @functools.wraps(listen)
         async def guarded(**arguments: Any) -> None:
             started = time.perf_counter()
-            with self.counted(), request_scope():
+            with self.in_flight(), request_scope():
                 outcome = await _run(listen, arguments)
                 name = getattr(listen, "__qualname__", "listener")
                 log.debug("%s: %s in %.3f s", name, outcome, time.perf_counter() - started)
@@ -72,7 +72,7 @@ class Guard:
         return guarded
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
+    def in_flight(self) -> Iterator[None]:
         """What the current task does inside is waited for by ``drain``."""
         task = asyncio.current_task()
         assert task is not None
@@ -108,44 +108,44 @@ async def _run(listen: Listener, arguments: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def errors_told(tell: Tell, metrics: Metrics) -> AsyncIterator[None]:
+async def report_errors(send: SendSentence, metrics: Metrics) -> AsyncIterator[None]:
     """Whatever goes wrong inside becomes one sentence to the person whose doing it was, and to nobody else."""
     try:
         yield
     except UserError as error:
-        await tell_if_possible(tell, str(error))
+        await try_to_send(send, str(error))
     except BackendError as error:
         log.exception("the search back end failed")
         metrics.backend_error(type(error).__name__)
-        await tell_if_possible(tell, error.told)
-    except TryAgain as error:
+        await try_to_send(send, error.user_message)
+    except RetryLater as error:
         log.warning("not now: %s", error)
-        await tell_if_possible(tell, SLACK_BUSY)
+        await try_to_send(send, SLACK_BUSY)
     except SlackApiError as error:
         log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
-        await tell_if_possible(tell, SLACK_BUSY if not_now(error) else FAILED)
+        await try_to_send(send, SLACK_BUSY if retry_later(error) else FAILED)
     except Exception:
         log.exception("a request failed")
-        await tell_if_possible(tell, FAILED)
+        await try_to_send(send, FAILED)
 
 
-async def tell_if_possible(tell: Tell, sentence: str) -> None:
+async def try_to_send(send: SendSentence, sentence: str) -> None:
     """Say it; that it can't be said goes to the log alone."""
     try:
-        await tell(sentence)
+        await send(sentence)
     except SlackApiError as error:
         log.error("the person could not be told: %s", code_of(error))  # noqa: TRY400
     except Exception:
         log.exception("the person could not be told")
 
 
-async def with_progress(work: Awaitable[T], tell: Tell) -> T:
+async def with_progress(work: Awaitable[T], send: SendSentence) -> T:
     """The work's result; if it takes long, the person is told once that it goes on."""
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=PROGRESS_AFTER_S)
         if not done:
-            await tell_if_possible(tell, STILL_AT_IT)
+            await try_to_send(send, STILL_WORKING)
         return await task
     finally:
         task.cancel()

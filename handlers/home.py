@@ -9,12 +9,12 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.home import Home, home_view
-from handlers.answers import Answers
-from handlers.asking import Asker
-from handlers.desk import Desk
+from bot.blocks.home import HomeContent, home_view
+from handlers.answers import AnswerComposer
+from handlers.asking import Requester
+from handlers.desk import SlackDependencies
 from handlers.failures import UNREACHABLE, code_of
-from handlers.guard import Guard
+from handlers.guard import ListenerWrapper
 from handlers.interactions import ActionRequest
 from handlers.payloads import parse_home
 
@@ -24,28 +24,28 @@ log = logging.getLogger(__name__)
 class HomeListener:
     """Publishes the tab when it is opened, and again when something in it changed."""
 
-    def __init__(self, desk: Desk, answers: Answers, guard: Guard) -> None:
-        self._desk = desk
+    def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer, wrapper: ListenerWrapper) -> None:
+        self._dependencies = dependencies
         self._answers = answers
-        self._guard = guard
+        self._wrapper = wrapper
 
     async def on_opened(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
         """Somebody looks at it."""
         opened = parse_home(body)
-        if opened is not None and self._guard.first_time(("event", opened.event_id)):
-            await self.publish(Asker(opened.workspace, opened.user, client))
+        if opened is not None and self._wrapper.is_first_delivery(("event", opened.event_id)):
+            await self.publish(Requester(opened.workspace, opened.user, client))
 
-    async def publish(self, asker: Asker) -> None:
+    async def publish(self, requester: Requester) -> None:
         """Show the present state to one person, if Slack lets us."""
         backend, problem = await self._answers.backend()
-        home = Home(
-            databases=await self._desk.databases.all(asker.workspace),
-            bindings=await self._answers.watched(asker),
+        home = HomeContent(
+            databases=await self._dependencies.databases.all(requester.workspace),
+            bindings=await self._answers.watched_channels(requester),
             backend=backend,
             problem=problem,
         )
         try:
-            await asker.client.views_publish(user_id=asker.user, view=home_view(home))
+            await requester.client.views_publish(user_id=requester.user, view=home_view(home))
         except UNREACHABLE as error:
             # What was changed is changed, whether it can be shown or not.
             log.warning(

@@ -18,23 +18,23 @@ from starlette.responses import PlainTextResponse, Response
 from bot.errors import BackendError
 from bot.metrics import Metrics
 from handlers.failures import UNREACHABLE
-from handlers.guard import Guard
+from handlers.guard import ListenerWrapper
 
 log = logging.getLogger(__name__)
 
 NOT_INSTALLED = "The app could not be installed right now. Please start again in a minute."
 
-LONGEST_TIMESTAMP = 20
+MAX_TIMESTAMP = 20
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def deliveries(app: AsyncApp, guard: Guard, metrics: Metrics) -> Handler:
+def deliveries(app: AsyncApp, wrapper: ListenerWrapper, metrics: Metrics) -> Handler:
     """What answers ``POST /slack/events``."""
 
     async def handle(request: Request) -> Response:
         # Counted, since the listener begins before the acknowledgement is sent.
-        with guard.counted():
+        with wrapper.in_flight():
             started = time.perf_counter()
             body = await request.body()
             if not _may_be_signed(request):
@@ -50,7 +50,7 @@ def deliveries(app: AsyncApp, guard: Guard, metrics: Metrics) -> Handler:
 def _may_be_signed(request: Request) -> bool:
     """Whether Bolt can check the signature: it takes the timestamp for a number, and the signature for ASCII."""
     timestamp = request.headers.get("x-slack-request-timestamp", "0")
-    is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= LONGEST_TIMESTAMP
+    is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP
     return is_number and request.headers.get("x-slack-signature", "").isascii()
 
 

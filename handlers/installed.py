@@ -15,30 +15,32 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import TryAgain
+from bot.errors import RetryLater
 from bot.models import WorkspaceId
 from handlers.clients import web_client
 from handlers.failures import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_S = 60
-INSTALLATIONS_REMEMBERED = 10_000
+CACHE_TTL_S = 60
+CACHE_SIZE = 10_000
 
 ROTATE_BEFORE_MINUTES = 120
 """Rotating tokens live for twelve hours."""
 
-MARGIN_S = 60
+EXPIRY_MARGIN_S = 60
 """A token that has less than this left may run out while it is used."""
 
-PATIENCE_S = 1.0
+MAX_ROTATION_WAIT_S = 1.0
 """How long a delivery waits for a new token while the one before is still good: Slack wants its acknowledgement."""
 
-_OVER = frozenset({"invalid_refresh_token", "token_revoked", "token_expired", "account_inactive", "invalid_auth"})
+_REFRESH_TOKEN_DEAD = frozenset(
+    {"invalid_refresh_token", "token_revoked", "token_expired", "account_inactive", "invalid_auth"}
+)
 """What no further attempt changes."""
 
 
-class InstalledWorkspaces:
+class InstalledClients:
     """Tokens from installations, rotated before they run out. Satisfies Clients."""
 
     def __init__(
@@ -56,7 +58,7 @@ class InstalledWorkspaces:
         self._rotator = AsyncTokenRotator(
             client_id=client_id, client_secret=client_secret, client=web_client(None, base_url)
         )
-        self._bots: TTLCache[tuple[str, str], Bot] = TTLCache(INSTALLATIONS_REMEMBERED, REMEMBERED_S)
+        self._bots: TTLCache[tuple[str, str], Bot] = TTLCache(CACHE_SIZE, CACHE_TTL_S)
         self._rotating: dict[str, asyncio.Task[Bot | None]] = {}
         self._changes = 0
 
@@ -121,7 +123,7 @@ class InstalledWorkspaces:
             task = asyncio.create_task(self._rotated(bot), name="token rotation")
             self._rotating[refresh_token] = task
             task.add_done_callback(lambda _: self._rotating.pop(refresh_token, None))
-        await asyncio.wait({task}, timeout=PATIENCE_S if self._lives_for(bot, MARGIN_S) else None)
+        await asyncio.wait({task}, timeout=MAX_ROTATION_WAIT_S if self._lives_for(bot, EXPIRY_MARGIN_S) else None)
         return task.result() if task.done() else bot
 
     async def _rotated(self, bot: Bot) -> Bot | None:
@@ -146,13 +148,13 @@ class InstalledWorkspaces:
         if now is not None and now.bot_refresh_token != bot.bot_refresh_token:
             return now
         name = bot.team_id or bot.enterprise_id
-        if self._lives_for(bot, MARGIN_S):
+        if self._lives_for(bot, EXPIRY_MARGIN_S):
             log.warning("the token of %s could not be rotated (%s): the one before is still good", name, reason)
             return bot
-        if reason in _OVER:
+        if reason in _REFRESH_TOKEN_DEAD:
             log.error("the token of %s has run out and can't be rotated (%s): install the app again", name, reason)
             return None
-        raise TryAgain(f"Slack would not rotate the bot's token ({reason})") from error
+        raise RetryLater(f"Slack would not rotate the bot's token ({reason})") from error
 
     def _lives_for(self, bot: Bot, seconds: float) -> bool:
         return bot.bot_token_expires_at is None or bot.bot_token_expires_at > self._clock() + seconds

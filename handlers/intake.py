@@ -17,8 +17,8 @@ from bot.models import WorkspaceId
 from bot.storage.base import Catalogue, Inbox
 from handlers.errands import mention_job
 from handlers.payloads import (
-    Deletion,
     ImageShare,
+    SlackDeletion,
     Uninstall,
     encode_deletion,
     encode_share,
@@ -32,8 +32,8 @@ from handlers.payloads.reading import enterprise_of, workspace_of
 
 log = logging.getLogger(__name__)
 
-WORKSPACES_REMEMBERED = 10_000
-WORKSPACES_REMEMBERED_S = 60
+CACHE_SIZE = 10_000
+CACHE_TTL_S = 60
 """Another process may have forgotten one since, which has installed the app again."""
 
 ACKNOWLEDGED_WITHIN_S = 0.005
@@ -43,17 +43,17 @@ ANY_CHANNEL = "-"
 """Of jobs that are about no channel; the database refuses nulls in keys."""
 
 
-class Intake:
+class InboxMiddleware:
     """A middleware of Bolt's, which acknowledges events before it runs their listeners."""
 
     def __init__(self, inbox: Inbox, catalogue: Catalogue, wake: Callable[[], None], bot_user: str = "") -> None:
         self._inbox = inbox
         self._catalogue = catalogue
-        self._known: TTLCache[tuple[str, str], bool] = TTLCache(WORKSPACES_REMEMBERED, WORKSPACES_REMEMBERED_S)
+        self._known: TTLCache[tuple[str, str], bool] = TTLCache(CACHE_SIZE, CACHE_TTL_S)
         self._wake = wake
         self._bot_user = bot_user
 
-    async def keep(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
+    async def store(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Write down what is to be done for this delivery, if anything is; then let it be acknowledged."""
         job = self.job_of(body)
         try:
@@ -101,7 +101,7 @@ def _share(share: ImageShare) -> NewJob:
     return NewJob(JobKind.SHARE, share.workspace, share.enterprise, share.channel, share.ts, files, encode_share(share))
 
 
-def deletion_job(deletion: Deletion) -> NewJob:
+def deletion_job(deletion: SlackDeletion) -> NewJob:
     """What is kept of a deletion."""
     # A file can be deleted once, and so can a message: what Slack repeats is known by that.
     message, file = deletion.message or ANY_CHANNEL, deletion.file or ANY_CHANNEL

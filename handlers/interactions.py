@@ -61,7 +61,7 @@ class ShortcutRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FormValues:
     """What was filled in, by field. Fields that were left empty are there, with nothing in them."""
 
     files: tuple[SharedFile, ...] = ()
@@ -80,7 +80,7 @@ class Submission:
     view_id: str
     view_hash: str
     metadata: str
-    form: Form
+    form: FormValues
     response_urls: tuple[tuple[str, str], ...]
 
 
@@ -168,7 +168,7 @@ def parse_submission(body: Mapping[str, Any]) -> Submission | None:
     )
 
 
-def parse_form(values: object) -> Form:
+def parse_form(values: object) -> FormValues:
     """A view's ``state.values``, block by block."""
     # Raw, since slack_sdk's View raises TypeError for a file_input.
     files: dict[str, SharedFile] = {}
@@ -185,7 +185,7 @@ def parse_form(values: object) -> Form:
             said[block_id] = text(element.get("value"))
         elif sort:
             choices[block_id] = _chosen(element)
-    return Form(tuple(files.values()), said, choices)
+    return FormValues(tuple(files.values()), said, choices)
 
 
 def _element(block_id: str, elements: Mapping[str, Any]) -> Mapping[str, Any]:

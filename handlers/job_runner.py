@@ -11,10 +11,10 @@ from bot.models import WorkspaceId
 from bot.services.forgetting import ForgetService
 from bot.storage.base import Catalogue
 from handlers.clients import Clients
-from handlers.errand_runner import ErrandRunner
+from handlers.errand_runner import DeferredRequestRunner
 from handlers.payloads import decode_deletion, decode_uninstall
 from handlers.shares import ShareRunner
-from handlers.uploads import Uploads
+from handlers.uploads import ThumbnailUploads
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,15 @@ class JobRunner:
         self,
         *,
         shares: ShareRunner,
-        errands: ErrandRunner,
+        deferral: DeferredRequestRunner,
         forgetting: ForgetService,
         catalogue: Catalogue,
         clients: Clients,
-        uploads: Uploads,
+        uploads: ThumbnailUploads,
         delete_tokens: DeleteTokens,
     ) -> None:
         self._shares = shares
-        self._errands = errands
+        self._deferral = deferral
         self._forgetting = forgetting
         self._catalogue = catalogue
         self._clients = clients
@@ -50,7 +50,7 @@ class JobRunner:
             case JobKind.SHARE:
                 await self._shares.run(job)
             case JobKind.REQUEST:
-                await self._errands.run(job)
+                await self._deferral.run(job)
             case JobKind.FORGET:
                 await self._forget(job)
             case JobKind.UNINSTALL:
@@ -61,7 +61,7 @@ class JobRunner:
         if job.kind is JobKind.SHARE:
             await self._shares.give_up(job, error)
         if job.kind is JobKind.REQUEST:
-            await self._errands.give_up(job)
+            await self._deferral.give_up(job)
 
     async def _forget(self, job: Job) -> None:
         deletion = decode_deletion(job.payload)

@@ -11,20 +11,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.notices import collected_problems_reply
 from bot.blocks.reply import Reply
 from bot.blocks.state import SearchState
-from bot.conversations import GUARD_MINIMUM, Mode
+from bot.conversations import GUARD_MINIMUM, ChannelMode
 from bot.errors import AlreadyAdded, UserError
 from bot.models import MAX_NOTE, DatabaseKey, EntityId, Note, SlackOrigin
 from bot.services.add import NewImage
-from bot.services.collecting import CollectService, GuardService, SharedImage, Withdrawn
-from bot.services.lookup import Looked
-from bot.services.sources import entity_from
+from bot.services.collecting import CollectService, RepostGuard, SharedImage, Withdrawn
+from bot.services.lookup import LookupResult
+from bot.services.sources import entity_from_name
 from handlers import delivery
 from handlers.failures import UNREACHABLE, code_of
-from handlers.grammar.words import plain
+from handlers.grammar.words import as_typed
 from handlers.payloads import ImageShare, SharedFile
-from handlers.presenting import Presenter, Reader
-from handlers.shared_files import PictureReader, SharedFiles
-from handlers.sharing import SHARE_LIMIT, Share, Unresolved, patience
+from handlers.presenting import AnswerPresenter, AnswerReader
+from handlers.shared_files import PictureReader, SharedFileReader
+from handlers.sharing import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
 
 log = logging.getLogger(__name__)
 
@@ -42,38 +42,38 @@ _MODIFIER = re.compile(r"(?<!\S)(?:in|top|min|id):\S+\s*", re.IGNORECASE)
 """Said to us, not of the picture."""
 
 
-class Keeper:
+class ShareCollector:
     """Keeps what is shared in a channel."""
 
     def __init__(
         self,
         collecting: CollectService,
-        guarding: GuardService,
-        files: SharedFiles,
+        guarding: RepostGuard,
+        files: SharedFileReader,
         pictures: PictureReader,
-        presenter: Presenter,
+        presenter: AnswerPresenter,
     ) -> None:
         self._collecting = collecting
-        self._guarding = guarding
+        self._repost_guard = guarding
         self._files = files
         self._pictures = pictures
         self._presenter = presenter
 
-    async def keep(self, share: Share, key: DatabaseKey, mode: Mode) -> Reply | None:
+    async def collect(self, share: Share, key: DatabaseKey, mode: ChannelMode) -> Reply | None:
         """Keep each image; the answer for those that a guard knew already. Raises BackendError, TryAgain."""
         kept = False
         minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
-        link = await permalink(share.client, share.said.channel, share.said.ts)
+        link = await permalink(share.client, share.message.channel, share.message.ts)
         problems: list[tuple[str, str]] = []
-        repeated: list[tuple[Looked, SearchState]] = []
+        repeated: list[tuple[LookupResult, SearchState]] = []
         for file in share.files:
             try:
                 image = await self._image(share, file, link)
-                if mode is Mode.COLLECT:
+                if mode is ChannelMode.COLLECT:
                     await self._collecting.collect(key, image)
-                elif found := await self._guarding.check(key, image, minimum):
-                    state = share.state(file, key, minimum, SHARE_LIMIT)
-                    repeated.append((Looked(file.name, found), state))
+                elif found := await self._repost_guard.check(key, image, minimum):
+                    state = share.state(file, key, minimum, MATCHES_SHOWN)
+                    repeated.append((LookupResult(file.name, found), state))
                 kept = True
             except AlreadyAdded:
                 # Whoever collects wants it in; and in it is.
@@ -83,46 +83,48 @@ class Keeper:
             except UserError as error:
                 if not isinstance(file, SharedFile) or file.claims_to_be_image:
                     problems.append((file.name, str(error)))
-        await self._tell(share, problems, done=kept and mode is Mode.COLLECT)
+        await self._report(share, problems, done=kept and mode is ChannelMode.COLLECT)
         # What a guard matched may be out of these readers' sight; that it matched at all is not to be seen then.
-        reader = Reader(share.audience, share.client)
+        reader = AnswerReader(share.audience, share.client)
         told = [(one, state) for one, state in repeated if await self._presenter.has_anything(reader, one)]
         if not told:
             return None
         return await self._presenter.answer(reader, [one for one, _ in told], [state for _, state in told])
 
-    async def refuse(self, client: AsyncWebClient, said: ImageShare) -> None:
+    async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
         """Nothing of a share can be kept; whoever shared it is told elsewhere why."""
-        await _react(client, said.channel, said.ts, FAILED)
+        await _react(client, message.channel, message.ts, FAILED)
 
-    async def _image(self, share: Share, file: SharedFile | Unresolved, link: str) -> SharedImage:
+    async def _image(self, share: Share, file: SharedFile | UnresolvedFile, link: str) -> SharedImage:
         """Raises UserError."""
-        said = share.said
+        message = share.message
         if not isinstance(file, SharedFile):
             raise UserError(file.problem)
-        with patience(share.job):
+        with retry_first_attempts(share.job):
             picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
-        entity = share.modifiers.entity or named_after(file.name, file.id)
-        image = NewImage(picture, jpeg, entity, _note(share), added_by=said.user, source_name=file.name)
-        origin = SlackOrigin(file.id, said.channel, said.ts, link, share.kind)
+        entity = share.modifiers.entity or entity_of_file(file.name, file.id)
+        image = NewImage(picture, jpeg, entity, _note(share), added_by=message.user, source_name=file.name)
+        origin = SlackOrigin(file.id, message.channel, message.ts, link, share.kind)
         return SharedImage(image, origin, share.job.id)
 
-    async def _tell(self, share: Share, problems: list[tuple[str, str]], *, done: bool) -> None:
-        said, client = share.said, share.client
+    async def _report(self, share: Share, problems: list[tuple[str, str]], *, done: bool) -> None:
+        message, client = share.message, share.client
         if done:
-            await _react(client, said.channel, said.ts, DONE)
+            await _react(client, message.channel, message.ts, DONE)
         if not problems:
             return
-        await _react(client, said.channel, said.ts, FAILED)
+        await _react(client, message.channel, message.ts, FAILED)
         try:
-            await delivery.whisper(client, said.channel, said.user, collected_problems_reply(problems), said.thread_ts)
+            await delivery.post_ephemeral(
+                client, message.channel, message.user, collected_problems_reply(problems), message.thread_ts
+            )
         except UNREACHABLE as error:
-            log.warning("%s could not be told: %s", said.user, type(error).__name__)
+            log.warning("%s could not be told: %s", message.user, type(error).__name__)
 
 
-def named_after(name: str, file_id: str) -> EntityId:
+def entity_of_file(name: str, file_id: str) -> EntityId:
     """An entity for a picture that was given none: its file's name, if that says anything."""
-    entity = entity_from(name)
+    entity = entity_from_name(name)
     if _GENERIC.fullmatch(entity):
         entity = f"{entity[:40]}_{file_id.lower()}"[:64]
     return EntityId(re.sub(r"[^a-z0-9_]", "_", entity))
@@ -152,5 +154,5 @@ def _note(share: Share) -> Note:
     """What was said with the picture, unless a note was given by name."""
     if share.modifiers.note is not None:
         return share.modifiers.note
-    said = plain(_MODIFIER.sub("", _MENTION.sub("", share.said.text))).strip()
-    return Note("".join(character for character in said if character.isprintable() or character == "\n")[:MAX_NOTE])
+    message = as_typed(_MODIFIER.sub("", _MENTION.sub("", share.message.text))).strip()
+    return Note("".join(character for character in message if character.isprintable() or character == "\n")[:MAX_NOTE])

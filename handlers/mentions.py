@@ -8,9 +8,9 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.models import ChannelKind
-from handlers.asking import Asker
+from handlers.asking import Requester
 from handlers.commands import CommandListener
-from handlers.conversations import Acquaintance
+from handlers.conversations import DirectoryCache
 from handlers.grammar import mention_command
 from handlers.payloads import Mention, parse_mention
 
@@ -18,17 +18,19 @@ from handlers.payloads import Mention, parse_mention
 class MentionListener:
     """What a mention starts; one with an image is a share. Both come from the inbox, which knows their repetitions."""
 
-    def __init__(self, commands: CommandListener, acquaintance: Acquaintance) -> None:
+    def __init__(self, commands: CommandListener, directories: DirectoryCache) -> None:
         self._commands = commands
-        self._acquaintance = acquaintance
+        self._directories = directories
 
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
         """``@vsearch help``, or any other command."""
         mention = parse_mention(body)
         if mention is None or not await self._is_ours(mention, client):
             return
-        asker = Asker(mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts)
-        await self._commands.carry_out(asker, mention_command(mention.text, ""))
+        requester = Requester(
+            mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
+        )
+        await self._commands.run_text(requester, mention_command(mention.text, ""))
 
     async def _is_ours(self, mention: Mention, client: AsyncWebClient) -> bool:
         """Whether the speaker is of our workspace: where channels are shared, others may read along, but not ask."""
@@ -37,5 +39,5 @@ class MentionListener:
         if mention.kind is ChannelKind.SHARED or not mention.user_workspace:
             return mention.kind is not ChannelKind.SHARED
         # Of channels that workspaces of one organisation share, events don't say so.
-        people = self._acquaintance.of(mention.workspace, client)
+        people = self._directories.of(mention.workspace, client)
         return await people.kind(mention.channel, ChannelKind.SHARED) is not ChannelKind.SHARED

@@ -10,59 +10,59 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.degrade import slack_files
 from bot.blocks.reply import Reply
-from bot.blocks.results import MATCHES_OF_EACH, PictureRef, Shown, pictures_reply
+from bot.blocks.results import MATCHES_PER_PICTURE, PictureRef, PresentationOptions, pictures_reply
 from bot.blocks.state import SearchState
 from bot.conversations import Audience
 from bot.models import ChannelKind, DataId, ImageRecord, WorkspaceId
-from bot.services.lookup import Looked
+from bot.services.lookup import LookupResult
 from bot.services.privacy import PrivacyService
 from bot.storage.base import Catalogue
-from handlers.conversations import Acquaintance
-from handlers.uploads import Uploads
+from handlers.conversations import DirectoryCache
+from handlers.uploads import ThumbnailUploads
 
-MOST_PICTURES = 10
+MAX_PICTURES = 10
 """In one message; more don't fit into its characters anyway."""
 
-NOT_SHOWN_S = 3600
-REMEMBERED = 10_000
+FAILED_FILE_TTL_S = 3600
+FAILED_FILE_CACHE_SIZE = 10_000
 """Files that Slack would not show: of people, since the bot has left their channel, or uploads that came to nothing."""
 
 _SHOWN_BY_SLACK = (".png", ".jpg", ".jpeg", ".gif")
 
-LinkOf = Callable[[WorkspaceId, str], str]
+MakeLink = Callable[[WorkspaceId, str], str]
 """The signed address of a workspace's picture, by its digest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class AnswerReader:
     """Who will read an answer, and the client that speaks to them."""
 
     audience: Audience
     client: AsyncWebClient
 
 
-class Presenter:
+class AnswerPresenter:
     """Makes answers that may be shown."""
 
     def __init__(
         self,
         privacy: PrivacyService,
-        acquaintance: Acquaintance,
+        directories: DirectoryCache,
         catalogue: Catalogue,
-        uploads: Uploads,
-        link_of: LinkOf | None,
+        uploads: ThumbnailUploads,
+        link_of: MakeLink | None,
     ) -> None:
         self._privacy = privacy
-        self._acquaintance = acquaintance
+        self._directories = directories
         self._catalogue = catalogue
         self._uploads = uploads
         self._link_of = link_of
-        self._not_shown: TTLCache[str, bool] = TTLCache(REMEMBERED, NOT_SHOWN_S)
+        self._not_shown: TTLCache[str, bool] = TTLCache(FAILED_FILE_CACHE_SIZE, FAILED_FILE_TTL_S)
 
     async def answer(
         self,
-        reader: Reader,
-        looked: Sequence[Looked],
+        reader: AnswerReader,
+        results: Sequence[LookupResult],
         states: Sequence[SearchState],
         *,
         shared_by: str = "",
@@ -73,12 +73,14 @@ class Presenter:
         ``can_share``: whether there is anybody whom the one reader could show it.
         """
         audience = reader.audience
-        seen = [await self._seen(reader, one) for one in looked]
-        records = [record for one, state in zip(seen, states, strict=True) for record in _window(one, state, len(seen))]
-        pictures = await self.pictures(reader, records[:MOST_PICTURES])
+        seen = [await self._visible_result(reader, one) for one in results]
+        records = [
+            record for one, state in zip(seen, states, strict=True) for record in _shown_records(one, state, len(seen))
+        ]
+        pictures = await self.pictures(reader, records[:MAX_PICTURES])
         databases = len(await self._catalogue.databases(audience.workspace))
         shown = [
-            Shown(
+            PresentationOptions(
                 pictures=pictures,
                 state=state,
                 private=audience.is_one_person,
@@ -90,17 +92,17 @@ class Presenter:
         ]
         return pictures_reply(seen, shown)
 
-    async def has_anything(self, reader: Reader, looked: Looked) -> bool:
+    async def has_anything(self, reader: AnswerReader, results: LookupResult) -> bool:
         """Whether these readers may see, or know of, any match of a picture."""
-        found = (await self._seen(reader, looked)).found
+        found = (await self._visible_result(reader, results)).found
         return found is not None and bool(found.matches or found.hidden)
 
-    async def visible(self, reader: Reader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
+    async def visible(self, reader: AnswerReader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
         """Which of the images these readers may see."""
-        people = self._acquaintance.of(reader.audience.workspace, reader.client)
+        people = self._directories.of(reader.audience.workspace, reader.client)
         return await self._privacy.visible(records, reader.audience, people)
 
-    async def pictures(self, reader: Reader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
+    async def pictures(self, reader: AnswerReader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
         """How each image is shown: by our own link, as Slack's own file, or as one that we upload."""
         workspace = reader.audience.workspace
         if self._link_of is not None:
@@ -112,7 +114,7 @@ class Presenter:
         shown = {data_id: file for data_id, file in files.items() if file and file not in self._not_shown}
         return {data_id: PictureRef(slack_file=file) for data_id, file in shown.items()}
 
-    async def check_pictures(self, reader: Reader, reply: Reply) -> None:
+    async def check_pictures(self, reader: AnswerReader, reply: Reply) -> None:
         """After Slack refused a message: it may no longer have what was uploaded to it, or not show us a file."""
         if files := slack_files(reply.blocks):
             for file in await self._uploads.check(reader.audience.workspace, reader.client, files):
@@ -126,17 +128,17 @@ class Presenter:
         readable = origin.kind is ChannelKind.PUBLIC or origin.channel == audience.channel
         return origin.file_id if readable and origin.file_id not in self._not_shown else ""
 
-    async def _seen(self, reader: Reader, one: Looked) -> Looked:
+    async def _visible_result(self, reader: AnswerReader, one: LookupResult) -> LookupResult:
         if one.found is None:
             return one
-        people = self._acquaintance.of(reader.audience.workspace, reader.client)
+        people = self._directories.of(reader.audience.workspace, reader.client)
         return replace(one, found=await self._privacy.for_audience(one.found, reader.audience, people))
 
 
-def _window(one: Looked, state: SearchState, of: int) -> list[ImageRecord]:
+def _shown_records(one: LookupResult, state: SearchState, of: int) -> list[ImageRecord]:
     """The images that the answer has room for."""
     if one.found is None:
         return []
-    first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_OF_EACH)
+    first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_PER_PICTURE)
     matches = one.found.matches[first : first + most]
     return [ranked.record for ranked in matches if ranked.record is not None]

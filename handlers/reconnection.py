@@ -13,8 +13,8 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 ATTEMPT_TIMEOUT_S = 15.0
 """For one address, its handshake included. Slack's stay good for half a minute."""
 
-TURNED_AWAY = "too_many_websockets"
-TURNED_AWAY_PAUSE_S = 15.0
+TOO_MANY_CONNECTIONS = "too_many_websockets"
+TOO_MANY_CONNECTIONS_PAUSE_S = 15.0
 """Until another of an app's ten connections may have ended. By itself the SDK asks hundreds of times a second."""
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ class ReconnectingClient(SocketModeClient):
     a network that fails between the two would leave the bot running and deaf.
     """
 
-    turned_away_pause_s = TURNED_AWAY_PAUSE_S
+    too_many_connections_pause_s = TOO_MANY_CONNECTIONS_PAUSE_S
     _not_before = 0.0
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
         """As the SDK does, but for the eleventh connection of an app: it waits for another to end."""
-        if message.get("type") == "disconnect" and message.get("reason") == TURNED_AWAY:
+        if message.get("type") == "disconnect" and message.get("reason") == TOO_MANY_CONNECTIONS:
             log.warning("Slack takes ten connections for an app, and has them: this process waits for one to end")
-            self._not_before = time.monotonic() + self.turned_away_pause_s
+            self._not_before = time.monotonic() + self.too_many_connections_pause_s
             if self.current_session is not None:
                 # Whoever finds it closed calls connect.
                 await self.current_session.close()

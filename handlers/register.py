@@ -9,8 +9,8 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.guard import Guard, Listener
-from handlers.intake import Intake
+from handlers.guard import Listener, ListenerWrapper
+from handlers.intake import InboxMiddleware
 from handlers.listeners import Listeners
 
 COMMAND = "/vsearch"
@@ -24,17 +24,17 @@ EVENTS = frozenset({MENTION, HOME, "app_uninstalled", "tokens_revoked", "team_ac
 _ANY = re.compile(".*", re.DOTALL)
 
 
-def register(app: AsyncApp, guard: Guard, intake: Intake, listeners: Listeners) -> None:
+def register(app: AsyncApp, wrapper: ListenerWrapper, inbox: InboxMiddleware, listeners: Listeners) -> None:
     """Attach everything to a Bolt app."""
-    app.use(intake.keep)
+    app.use(inbox.store)
     # First, since Bolt asks each listener in turn, and most of what is delivered are messages, which the intake keeps.
     app.event(MESSAGE)(_ignore)
-    app.command(COMMAND)(guard.wrap(listeners.commands.on_command))
-    app.event(HOME)(guard.wrap(listeners.home.on_opened))
+    app.command(COMMAND)(wrapper.wrap(listeners.commands.on_command))
+    app.event(HOME)(wrapper.wrap(listeners.home.on_opened))
     app.event(_ANY)(_ignore)
-    app.action(_ANY)(guard.wrap(listeners.actions.on_action))
-    app.view_submission(_ANY)(guard.wrap(listeners.views.on_submission))
-    app.shortcut(_ANY)(guard.wrap(listeners.shortcuts.on_shortcut))
+    app.action(_ANY)(wrapper.wrap(listeners.actions.on_action))
+    app.view_submission(_ANY)(wrapper.wrap(listeners.views.on_submission))
+    app.shortcut(_ANY)(wrapper.wrap(listeners.shortcuts.on_shortcut))
     # What is left, such as a closed modal or a command of another name, is acknowledged too: Slack repeats the one
     # and shows an error for the other, and neither helps anybody.
     _rest(app, _acknowledge)

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import FetchRefused, PictureRefused
 from bot.images import formats
 from bot.models import Picture
-from handlers.failures import code_of, not_now
+from handlers.failures import code_of, retry_later
 from handlers.payloads import FileState, SharedFile, parse_file
 
 T = TypeVar("T")
@@ -21,12 +21,12 @@ T = TypeVar("T")
 STUB_DELAYS_S = (0.5, 1.0, 2.0)
 """Slack needs a moment to look at an upload; after these it is told to the person."""
 
-GONE = "That file was deleted, or is hidden by the plan's limit, before I could look at it."
-UNSEEN = "I can't find that file: it was deleted, or it is where I'm not. `/invite` me there, and try again."
+FILE_DELETED = "That file was deleted, or is hidden by the plan's limit, before I could look at it."
+FILE_NOT_VISIBLE = "I can't find that file: it was deleted, or it is where I'm not. `/invite` me there, and try again."
 STILL_PROCESSING = "Slack is still working on that file; share it again in a minute and I'll look it up."
 NO_ACCESS = "I can't open that file: Slack doesn't let me see it here."
 
-_REFUSALS = {"file_deleted": GONE, "file_not_found": UNSEEN}
+_REFUSALS = {"file_deleted": FILE_DELETED, "file_not_found": FILE_NOT_VISIBLE}
 
 
 Download = Callable[[str, str], Awaitable[bytes]]
@@ -47,12 +47,12 @@ class PictureReader(Protocol):
         ...
 
 
-class SharedFiles:
+class SharedFileReader:
     """Pictures of files that people shared."""
 
-    def __init__(self, download: Download, *, most_bytes: int, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, download: Download, *, max_bytes: int, sleep: Sleep = asyncio.sleep) -> None:
         self._download = download
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._sleep = sleep
 
     async def read(self, file: SharedFile, token: str, decode: Callable[[bytes], Awaitable[T]]) -> T:
@@ -65,7 +65,7 @@ class SharedFiles:
                 # What we can't decode or is too large, Slack may have made a rendition of. The reason that
                 # is told is the first: it is about what the person shared.
                 refusal = refusal or error
-        raise refusal or PictureRefused(formats.too_many_bytes(self._most_bytes))
+        raise refusal or PictureRefused(formats.too_many_bytes(self._max_bytes))
 
     def _copies(self, file: SharedFile) -> tuple[str, ...]:
         """Addresses in the order in which they are tried: the original, then the largest rendition.
@@ -74,7 +74,7 @@ class SharedFiles:
         digest, a copy is told from an edit, and the fingerprint is exact. So the original comes first while
         it is within our limits.
         """
-        original = () if file.size > self._most_bytes else (file.url,)
+        original = () if file.size > self._max_bytes else (file.url,)
         return (*original, *file.renditions[:1])
 
     async def resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile:
@@ -83,7 +83,7 @@ class SharedFiles:
             if file.state is FileState.STUB:
                 file = await _ask(file, client)
             if file.state is FileState.GONE:
-                raise FetchRefused(GONE)
+                raise FetchRefused(FILE_DELETED)
             if file.state is FileState.READY:
                 return file
             if delay is not None:
@@ -98,5 +98,5 @@ async def _ask(file: SharedFile, client: AsyncWebClient) -> SharedFile:
     try:
         answer = await client.files_info(file=file.id)
     except SlackApiError as error:
-        raise not_now(error) or FetchRefused(_REFUSALS.get(code_of(error), NO_ACCESS)) from error
+        raise retry_later(error) or FetchRefused(_REFUSALS.get(code_of(error), NO_ACCESS)) from error
     return parse_file(answer.get("file")) or file

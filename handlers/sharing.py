@@ -11,30 +11,30 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.limits import shorten
 from bot.blocks.state import SearchState
 from bot.conversations import Audience, ChannelBinding, Job
-from bot.errors import FetchFailed, TryAgain
+from bot.errors import FetchFailed, RetryLater
 from bot.models import ChannelKind, DatabaseKey
 from handlers.grammar import Modifiers
 from handlers.payloads import ImageShare, SharedFile
 
-NAME_CARRIED = 80
+MAX_NAME = 80
 
-SHARE_LIMIT = 5
+MATCHES_SHOWN = 5
 """Matches in an answer that nobody asked for by name: enough to see, not enough to fill the screen."""
 
 
-PATIENT_ATTEMPTS = 2
+QUIET_ATTEMPTS = 2
 """So often a file that can't be fetched just now is left for later; then the person is told."""
 
 
 @contextmanager
-def patience(job: Job) -> Iterator[None]:
+def retry_first_attempts(job: Job) -> Iterator[None]:
     """Turn what may go well later into TryAgain, at a job's first attempts."""
     try:
         yield
     except FetchFailed as error:
-        if job.attempts > PATIENT_ATTEMPTS:
+        if job.attempts > QUIET_ATTEMPTS:
             raise
-        raise TryAgain(str(error)) from error
+        raise RetryLater(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +42,29 @@ class Share:
     """A share that is being worked on. ``files`` are those that may be images, and those that can't be told."""
 
     job: Job
-    said: ImageShare
+    message: ImageShare
     kind: ChannelKind
     client: AsyncWebClient
     binding: ChannelBinding
     modifiers: Modifiers
-    files: tuple[SharedFile | Unresolved, ...]
+    files: tuple[SharedFile | UnresolvedFile, ...]
 
     @property
     def audience(self) -> Audience:
         """Who reads an answer in its thread."""
         # A direct message to the bot has the one reader; to several, all that are in it.
-        user = self.said.user if self.said.channel.startswith("D") else ""
-        return Audience(self.said.workspace, self.said.channel, self.kind, user)
+        user = self.message.user if self.message.channel.startswith("D") else ""
+        return Audience(self.message.workspace, self.message.channel, self.kind, user)
 
-    def state(self, file: SharedFile | Unresolved, database: DatabaseKey, minimum: float, top: int) -> SearchState:
+    def state(self, file: SharedFile | UnresolvedFile, database: DatabaseKey, minimum: float, top: int) -> SearchState:
         """What the buttons of an answer about one of its files carry."""
-        said = self.said
+        message = self.message
         return SearchState(
             file=file.id,
-            name=shorten(file.name, NAME_CARRIED),
-            channel=said.channel,
-            message=said.ts,
-            thread=said.reply_to,
+            name=shorten(file.name, MAX_NAME),
+            channel=message.channel,
+            message=message.ts,
+            thread=message.reply_to,
             database=database.name,
             top=top,
             minimum=minimum,
@@ -72,7 +72,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Unresolved:
+class UnresolvedFile:
     """A file that Slack would not describe, and the sentence that says so."""
 
     id: str

@@ -15,13 +15,13 @@ from bot.blocks.state import SearchState
 from bot.errors import InvalidInput
 from bot.metrics import Metrics
 from bot.services.lookup import NoDatabase, SeveralDatabases
-from handlers.answers import Answers
-from handlers.asking import Asker
-from handlers.errands import Errands
-from handlers.forms import Forms
-from handlers.guard import errors_told, with_progress
+from handlers.answers import AnswerComposer
+from handlers.asking import Requester
+from handlers.errands import RequestDeferral
+from handlers.forms import ModalOpener
+from handlers.guard import report_errors, with_progress
 from handlers.interactions import ShortcutRequest, parse_shortcut
-from handlers.sharing import NAME_CARRIED, SHARE_LIMIT
+from handlers.sharing import MATCHES_SHOWN, MAX_NAME
 
 UNKNOWN = "That shortcut is from another version of the bot. `/vsearch help` shows what there is."
 NO_IMAGE = "That message has no image that I could look at."
@@ -30,10 +30,12 @@ NO_IMAGE = "That message has no image that I could look at."
 class ShortcutListener:
     """What a shortcut starts."""
 
-    def __init__(self, answers: Answers, forms: Forms, errands: Errands, metrics: Metrics) -> None:
+    def __init__(
+        self, answers: AnswerComposer, forms: ModalOpener, deferral: RequestDeferral, metrics: Metrics
+    ) -> None:
         self._answers = answers
         self._forms = forms
-        self._errands = errands
+        self._deferral = deferral
         self._metrics = metrics
 
     async def on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
@@ -42,45 +44,45 @@ class ShortcutListener:
         request = parse_shortcut(body)
         if request is None:
             return
-        asker = Asker.of(request, client)
-        async with errors_told(asker.say, self._metrics):
+        requester = Requester.of(request, client)
+        async with report_errors(requester.reply_sentence, self._metrics):
             if request.callback_id == ShortcutId.SEARCH_BY_IMAGE:
-                await self._forms.open_search(asker, request.trigger_id)
+                await self._forms.open_search(requester, request.trigger_id)
                 return
             if request.callback_id not in {ShortcutId.ADD_TO_DATABASE, ShortcutId.FIND_SIMILAR}:
                 raise InvalidInput(UNKNOWN)
             if not request.files:
                 raise InvalidInput(NO_IMAGE)
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
-                await self._forms.open_add(asker, request.trigger_id, _states(request, ""))
+                await self._forms.open_add(requester, request.trigger_id, _states(request, ""))
                 return
-            await self._find(request, asker, body)
+            await self._find(request, requester, body)
 
-    async def _find(self, request: ShortcutRequest, asker: Asker, body: Mapping[str, Any]) -> None:
+    async def _find(self, request: ShortcutRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         try:
-            key = await self._answers.database(asker, None)
+            key = await self._answers.database(requester, None)
         except NoDatabase:
-            await asker.tell(no_database_reply(request.channel))
+            await requester.reply_privately(no_database_reply(request.channel))
         except SeveralDatabases:
             # Nothing can be typed along with a shortcut.
-            await self._forms.open_another_database(asker, request.trigger_id, _states(request, ""))
+            await self._forms.open_another_database(requester, request.trigger_id, _states(request, ""))
         else:
-            if await self._errands.pass_on(body, asker.say):
+            if await self._deferral.defer(body, requester.reply_sentence):
                 return
-            search = self._answers.search(asker, asker.alone, _states(request, key.name))
-            await asker.tell(await with_progress(search, asker.say))
+            search = self._answers.search(requester, requester.as_reader, _states(request, key.name))
+            await requester.reply_privately(await with_progress(search, requester.reply_sentence))
 
 
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:
     return [
         SearchState(
             file=file.id,
-            name=shorten(file.name, NAME_CARRIED),
+            name=shorten(file.name, MAX_NAME),
             channel=request.channel,
             message=request.message_ts,
             thread=request.thread_ts,
             database=database,
-            top=SHARE_LIMIT,
+            top=MATCHES_SHOWN,
         )
         for file in request.files
     ]

@@ -11,29 +11,29 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BackendError
-from bot.images.thumbnails import Stored
+from bot.images.thumbnails import PictureSource
 from bot.models import ImageRecord, WorkspaceId
 from bot.storage.base import Thumbnails
-from handlers.failures import UNREACHABLE, code_of, not_now
+from handlers.failures import UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 3
-ALL_WITHIN_S = 8.0
+CONCURRENCY = 3
+TOTAL_TIMEOUT_S = 8.0
 """An answer does not wait for its pictures for longer."""
 
 PROCESSING_DELAYS_S = (0.2, 0.4, 0.8, 1.6)
 """A message that shows a file which Slack is still looking at is refused as a whole."""
 
-SWEPT_AT_ONCE = 100
+SWEEP_BATCH = 100
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Uploads:
+class ThumbnailUploads:
     """Uploads each picture of a workspace once, to nobody in particular, and takes it back when it is forgotten."""
 
-    def __init__(self, thumbnails: Thumbnails, pictures: Stored, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, thumbnails: Thumbnails, pictures: PictureSource, sleep: Sleep = asyncio.sleep) -> None:
         self._thumbnails = thumbnails
         self._pictures = pictures
         self._sleep = sleep
@@ -45,7 +45,7 @@ class Uploads:
         """Slack's file ids by digest; a picture that can't be uploaded in time is left out."""
         wanted = {record.digest: record for record in records}
         found = dict(await self._thumbnails.get(workspace, wanted))
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(CONCURRENCY)
 
         async def upload(record: ImageRecord) -> None:
             # Two answers at the same moment often show the same picture.
@@ -57,10 +57,10 @@ class Uploads:
 
         missing = [record for digest, record in wanted.items() if digest not in found]
         try:
-            async with asyncio.timeout(ALL_WITHIN_S):
+            async with asyncio.timeout(TOTAL_TIMEOUT_S):
                 await asyncio.gather(*map(upload, missing))
         except TimeoutError:
-            log.warning("Slack took longer than %g s for the pictures of an answer", ALL_WITHIN_S)
+            log.warning("Slack took longer than %g s for the pictures of an answer", TOTAL_TIMEOUT_S)
         return found
 
     async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> Sequence[str]:
@@ -89,7 +89,7 @@ class Uploads:
 
     async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
         """Delete from Slack what shows pictures that no database of the workspace has any more."""
-        while unused := await self._thumbnails.unused(workspace, SWEPT_AT_ONCE):
+        while unused := await self._thumbnails.unused(workspace, SWEEP_BATCH):
             done = [digest for digest, file in unused.items() if await _is_deleted(client, file)]
             await self._thumbnails.remove(workspace, done)
             if len(done) < len(unused):
@@ -126,7 +126,7 @@ async def _is_deleted(client: AsyncWebClient, file: str) -> bool:
         await client.files_delete(file=file)
     except SlackApiError as error:
         # What Slack refuses for good is gone already, or none of ours.
-        return not_now(error) is None
+        return retry_later(error) is None
     except UNREACHABLE:
         return False
     return True

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.joining import joined
 from bot.blocks.limits import shorten
-from bot.blocks.modals import note_view, waiting_view
+from bot.blocks.modals import text_view, waiting_view
 from bot.blocks.notices import added_reply, created_reply, database_deleted_reply, watching_reply
 from bot.blocks.reply import Reply, notice
 from bot.blocks.state import FormState, SearchState
@@ -24,16 +24,16 @@ from bot.errors import BackendError, DatabaseExists, InvalidInput, UserError
 from bot.metrics import Metrics
 from bot.models import ChannelKind, DatabaseKey, DatabaseName
 from handlers import fields
-from handlers.answers import Answers
-from handlers.asking import Asker
-from handlers.desk import Desk
-from handlers.errands import Errands
+from handlers.answers import AnswerComposer
+from handlers.asking import Requester
+from handlers.desk import SlackDependencies
+from handlers.errands import RequestDeferral
 from handlers.failures import UNREACHABLE
 from handlers.fields import FieldErrors
-from handlers.guard import errors_told
+from handlers.guard import report_errors
 from handlers.home import HomeListener
 from handlers.interactions import Submission, parse_submission
-from handlers.sharing import NAME_CARRIED
+from handlers.sharing import MAX_NAME
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ FOR_YOU = "The answer is in the channel, for you alone."
 FOR_ALL = "The answer is in the channel."
 DIRECTLY = "The answer is in your direct messages with me."
 
-SETTLED_S = 0.5
+VIEW_UPDATE_DELAY_S = 0.5
 """After an acknowledgement, until Slack shows what was in it: an update that is quicker would be overwritten by it."""
 
-Submit = Callable[["Submitted"], Awaitable[None]]
+HandleSubmission = Callable[["SubmittedModal"], Awaitable[None]]
 
 
-class Submitted:
+class SubmittedModal:
     """A modal that was submitted: what was filled in, who did it, and how it is answered."""
 
     def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class Submitted:
         self._ack = ack
         self._acknowledged_at: float | None = None
         kind = self.state.channel_kind
-        self.asker = Asker(
+        self.requester = Requester(
             submission.workspace,
             submission.user,
             client,
@@ -86,13 +86,13 @@ class Submitted:
 
     async def finish(self, title: str, text: str) -> bool:
         """Say in the modal how it ended; whether that was seen, since it may be closed by now."""
-        view = note_view(title, text)
+        view = text_view(title, text)
         if self._acknowledged_at is None:
             await self._acknowledge(response_action="update", view=view)
             return True
-        await asyncio.sleep(self._acknowledged_at + SETTLED_S - time.monotonic())
+        await asyncio.sleep(self._acknowledged_at + VIEW_UPDATE_DELAY_S - time.monotonic())
         try:
-            await self.asker.client.views_update(view_id=self._view_id, view=view)
+            await self.requester.client.views_update(view_id=self._view_id, view=view)
         except UNREACHABLE as error:
             log.info("views.update: %s", type(error).__name__)
             return False
@@ -101,7 +101,7 @@ class Submitted:
     async def failed(self, sentence: str) -> None:
         """Say what went wrong, in the modal or else where it was opened."""
         if not await self.finish("That did not work", sentence):
-            await self.asker.tell(notice(sentence))
+            await self.requester.reply_privately(notice(sentence))
 
     async def _acknowledge(self, **answer: Any) -> None:
         await self._ack(**answer)
@@ -111,13 +111,20 @@ class Submitted:
 class ViewListener:
     """What a submitted modal starts."""
 
-    def __init__(self, desk: Desk, answers: Answers, home: HomeListener, errands: Errands, metrics: Metrics) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        dependencies: SlackDependencies,
+        answers: AnswerComposer,
+        home: HomeListener,
+        deferral: RequestDeferral,
+        metrics: Metrics,
+    ) -> None:
+        self._dependencies = dependencies
         self._answers = answers
         self._home = home
-        self._errands = errands
+        self._deferral = deferral
         self._metrics = metrics
-        self._submits: Mapping[str, Submit] = {
+        self._submits: Mapping[str, HandleSubmission] = {
             ViewId.SEARCH: self._search,
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
@@ -135,140 +142,152 @@ class ViewListener:
             await ack()
             return
         try:
-            submitted = Submitted(submission, client, ack, body)
+            submitted = SubmittedModal(submission, client, ack, body)
         except InvalidInput as error:
-            await ack(response_action="update", view=note_view("Please try again", str(error)))
+            await ack(response_action="update", view=text_view("Please try again", str(error)))
             return
-        async with errors_told(submitted.failed, self._metrics):
+        async with report_errors(submitted.failed, self._metrics):
             try:
                 await submit(submitted)
             except FieldErrors as error:
                 await submitted.refuse(error.problems)
 
-    async def _left_to_workers(self, submitted: Submitted, text: str) -> bool:
+    async def _defer(self, submitted: SubmittedModal, text: str) -> bool:
         """Acknowledge what was filled in well; whether somebody else does it."""
         await submitted.wait(text)
-        return await self._errands.pass_on(submitted.body)
+        return await self._deferral.defer(submitted.body)
 
-    async def _search(self, submitted: Submitted) -> None:
+    async def _search(self, submitted: SubmittedModal) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
-        if await self._left_to_workers(submitted, LOOKING):
+        if await self._defer(submitted, LOOKING):
             return
-        asker = submitted.asker = await self._at(submitted, wanted.conversation)
-        plain = SearchState(channel=asker.channel, thread=asker.thread, database=wanted.database, top=wanted.top)
+        requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
+        plain = SearchState(
+            channel=requester.channel, thread=requester.thread, database=wanted.database, top=wanted.top
+        )
         states = [
             # Uploaded here, it belongs to no message.
-            replace(plain, channel="", file=file.id, name=shorten(file.name, NAME_CARRIED))
+            replace(plain, channel="", file=file.id, name=shorten(file.name, MAX_NAME))
             for file in wanted.files
         ]
         if wanted.url:
             states.append(replace(plain, url=wanted.url))
-        for_everyone = wanted.for_everyone and bool(asker.channel)
-        reader = asker.everyone if for_everyone else asker.alone
-        by = asker.user if for_everyone else ""
-        reply = await self._answers.search(asker, reader, states, shared_by=by)
-        await (asker.tell_everyone(reply) if for_everyone else asker.tell(reply))
+        for_everyone = wanted.for_everyone and bool(requester.channel)
+        reader = requester.channel_reader if for_everyone else requester.as_reader
+        by = requester.user if for_everyone else ""
+        reply = await self._answers.search(requester, reader, states, shared_by=by)
+        await (requester.reply_publicly(reply) if for_everyone else requester.reply_privately(reply))
         where = FOR_ALL if for_everyone else FOR_YOU
-        await submitted.finish("Done", where if asker.channel else DIRECTLY)
+        await submitted.finish("Done", where if requester.channel else DIRECTLY)
 
-    async def _at(self, submitted: Submitted, conversation: str) -> Asker:
+    async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
         """The same person in the channel that they chose for the answer."""
-        asker = submitted.asker
-        if not asker.channel and conversation:
+        requester = submitted.requester
+        if not requester.channel and conversation:
             # By this address the bot answers where it is no member.
             response_url = submitted.response_urls.get(conversation, "")
-            asker = replace(asker, channel=conversation, response_url=response_url)
-        if not asker.channel:
-            return asker
-        return replace(asker, kind=await self._answers.people(asker).audience(asker.channel, asker.kind))
+            requester = replace(requester, channel=conversation, response_url=response_url)
+        if not requester.channel:
+            return requester
+        return replace(
+            requester, kind=await self._answers.directory(requester).audience(requester.channel, requester.kind)
+        )
 
-    async def _another_database(self, submitted: Submitted) -> None:
+    async def _another_database(self, submitted: SubmittedModal) -> None:
         database = fields.database_field(submitted.form)
-        if await self._left_to_workers(submitted, LOOKING):
+        if await self._defer(submitted, LOOKING):
             return
         states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
-        await submitted.asker.tell(await self._answers.search(submitted.asker, submitted.asker.alone, states))
+        await submitted.requester.reply_privately(
+            await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
+        )
         await submitted.finish("Done", FOR_YOU)
 
-    async def _add(self, submitted: Submitted) -> None:
+    async def _add(self, submitted: SubmittedModal) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
-        if await self._left_to_workers(submitted, ADDING):
+        if await self._defer(submitted, ADDING):
             return
-        asker, key = submitted.asker, DatabaseKey(submitted.asker.workspace, wanted.database)
-        replies = [await self._added(asker, state, key, wanted) for state in _searches(submitted.state)]
+        requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
+        replies = [await self._added(requester, state, key, wanted) for state in _searches(submitted.state)]
         reply = joined(replies)
-        await asker.tell(reply)
+        await requester.reply_privately(reply)
         await submitted.finish("Add to image database", reply.text)
 
-    async def _added(self, asker: Asker, state: SearchState, key: DatabaseKey, wanted: fields.AddFields) -> Reply:
+    async def _added(
+        self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
+    ) -> Reply:
         try:
-            added = await self._answers.add(asker, state, key, wanted.entity, wanted.note)
+            added = await self._answers.add(requester, state, key, wanted.entity, wanted.note)
         except UserError as error:
             # One that can't be added spoils none of the others.
             return notice(str(error))
         return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
 
-    async def _create_database(self, submitted: Submitted) -> None:
-        name, asker = fields.name_field(submitted.form), submitted.asker
+    async def _create_database(self, submitted: SubmittedModal) -> None:
+        name, requester = fields.name_field(submitted.form), submitted.requester
         try:
-            info = await self._desk.databases.create(DatabaseKey(asker.workspace, name), asker.user)
+            info = await self._dependencies.databases.create(DatabaseKey(requester.workspace, name), requester.user)
         except DatabaseExists as error:
             raise FieldErrors({InputId.NAME: str(error)}) from error
         except BackendError as error:
             log.exception("a database could not be made")
-            raise FieldErrors({InputId.NAME: error.told}) from error
+            raise FieldErrors({InputId.NAME: error.user_message}) from error
         await submitted.close()
         if submitted.state.home:
-            await self._home.publish(asker)
+            await self._home.publish(requester)
             return
         reply = created_reply(info)
         if submitted.state.binds:
-            binding = await self._desk.watching.adopt(asker.workspace, submitted.state.binds, name, asker.user)
+            binding = await self._dependencies.watching.set_database_if_unset(
+                requester.workspace, submitted.state.binds, name, requester.user
+            )
             if binding.database == name:
                 reply = joined([watching_reply(binding, name), reply])
-                reply = await self._answers.with_invitation(asker, binding.channel, reply)
-        await asker.tell(reply)
+                reply = await self._answers.with_invitation(requester, binding.channel, reply)
+        await requester.reply_privately(reply)
 
-    async def _delete_database(self, submitted: Submitted) -> None:
+    async def _delete_database(self, submitted: SubmittedModal) -> None:
         name = DatabaseName(submitted.state.database)
         if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
             raise FieldErrors({InputId.NAME: f"That is not its name: type {name} to delete it."})
         await submitted.wait(DELETING)
-        asker = submitted.asker
-        info = await self._answers.deletable_database(asker, name)
-        await self._desk.databases.delete(info.key)
+        requester = submitted.requester
+        info = await self._answers.deletable_database(requester, name)
+        await self._dependencies.databases.delete(info.key)
         reply = database_deleted_reply(name, info.images)
-        await (self._home.publish(asker) if submitted.state.home else asker.tell(reply))
+        await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
         await submitted.finish("Done", reply.text)
-        await self._desk.uploads.sweep(asker.workspace, asker.client)
+        await self._dependencies.uploads.sweep(requester.workspace, requester.client)
 
-    async def _database_settings(self, submitted: Submitted) -> None:
-        asker = submitted.asker
+    async def _database_settings(self, submitted: SubmittedModal) -> None:
+        requester = submitted.requester
         try:
-            info = await self._answers.changeable_database(asker, DatabaseName(submitted.state.database))
+            info = await self._answers.changeable_database(requester, DatabaseName(submitted.state.database))
         except UserError as error:
             raise FieldErrors({InputId.HINTS: str(error)}) from error
         hints = bool(submitted.form.choices.get(InputId.HINTS))
-        await self._desk.catalogue.set_hints(info.key, hints_at_hidden=hints)
+        await self._dependencies.catalogue.set_hints(info.key, hints_at_hidden=hints)
         await submitted.close()
-        await self._home.publish(asker)
+        await self._home.publish(requester)
 
-    async def _watch(self, submitted: Submitted) -> None:
-        wanted, asker = fields.watch_fields(submitted.form, submitted.state.database), submitted.asker
+    async def _watch(self, submitted: SubmittedModal) -> None:
+        wanted, requester = fields.watch_fields(submitted.form, submitted.state.database), submitted.requester
         channel = submitted.state.channel or wanted.channel
         if not channel:
             raise FieldErrors({InputId.CHANNEL: "Choose a channel."})
-        binding = ChannelBinding(asker.workspace, channel, wanted.mode, wanted.database, wanted.minimum, asker.user)
+        binding = ChannelBinding(
+            requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
+        )
         try:
-            await self._desk.watching.watch(binding)
+            await self._dependencies.watching.watch(binding)
         except UserError as error:
             raise FieldErrors({InputId.DATABASE: str(error)}) from error
         await submitted.close()
         if submitted.state.home:
-            await self._home.publish(asker)
+            await self._home.publish(requester)
         else:
             reply = watching_reply(binding, wanted.database)
-            await asker.tell(await self._answers.with_invitation(asker, channel, reply))
+            await requester.reply_privately(await self._answers.with_invitation(requester, channel, reply))
 
 
 def _searches(state: FormState) -> list[SearchState]:

@@ -12,8 +12,8 @@ import httpx
 
 from bot.adapters.base import VisualSearch
 from bot.adapters.memory import MemorySearch
-from bot.api import Limits, api_app
-from bot.api.limits import SEARCHED_BYTES
+from bot.api import ApiLimits, api_app
+from bot.api.limits import MAX_SEARCH_BYTES
 from bot.api.pictures import Fetch
 from bot.images.fetch import Fetcher
 from bot.images.normalise import Normaliser
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class ApiHouse:
+class ApiServer:
     """The server's address, and what stands behind it."""
 
     url: str
@@ -68,13 +68,13 @@ class ApiHouse:
         body: Json = envelope["showapi_res_body"]
         return body
 
-    async def done(self, path: str, key: str = KEY, **fields: str) -> Any:
+    async def call(self, path: str, key: str = KEY, **fields: str) -> Any:
         """What a call that goes well gives."""
         body = await self.body(path, key, **fields)
         assert body["ret_code"] == 0, body
         return body.get("Data")
 
-    async def refused(self, path: str, key: str = KEY, **fields: str) -> tuple[str, str]:
+    async def call_refused(self, path: str, key: str = KEY, **fields: str) -> tuple[str, str]:
         """The code word and the sentence of a call that doesn't."""
         body = await self.body(path, key, **fields)
         assert body["ret_code"] != 0
@@ -85,25 +85,27 @@ class ApiHouse:
 
     async def add(self, url: str, entity: str = "valve", extra: str = "", database: str = "parts") -> str:
         """Add an image; its data id."""
-        added = await self.done(ADD, DbName=database, EntityId=entity, ExtraData=extra, ImageUrl=url)
+        added = await self.call(ADD, DbName=database, EntityId=entity, ExtraData=extra, ImageUrl=url)
         return str(added["DataId"])
 
     async def search(self, url: str, limit: int = 10, database: str = "parts") -> list[Json]:
         """The matches."""
-        found = await self.done(SEARCH, DbName=database, ImageUrl=url, Limit=str(limit))
+        found = await self.call(SEARCH, DbName=database, ImageUrl=url, Limit=str(limit))
         matches: list[Json] = found["MatchList"]
         return matches
 
 
 @asynccontextmanager
-async def api_house(
-    folder: Path, visual: VisualSearch | None = None, limits: Limits | None = None, fetch: Fetch | None = None
-) -> AsyncIterator[ApiHouse]:
+async def api_server(
+    folder: Path, visual: VisualSearch | None = None, limits: ApiLimits | None = None, fetch: Fetch | None = None
+) -> AsyncIterator[ApiServer]:
     """It serves inside. ``fetch`` stands in for the guarded client."""
     back_end = visual or MemorySearch()
     storage = await SqlStorage.open(folder)
     normaliser = Normaliser()
-    fetcher = Fetcher(max_bytes=SEARCHED_BYTES, timeout_s=1, trusted_hosts=["127.0.0.1"], advice="use another address")
+    fetcher = Fetcher(
+        max_bytes=MAX_SEARCH_BYTES, timeout_s=1, trusted_hosts=["127.0.0.1"], advice="use another address"
+    )
     app = api_app(
         visual=back_end,
         storage=storage,
@@ -118,7 +120,7 @@ async def api_house(
             serving(app, "127.0.0.1", 0) as (host, port),
             httpx.AsyncClient(trust_env=False, timeout=10) as client,
         ):
-            yield ApiHouse(f"http://{host}:{port}", web, back_end, storage, client)
+            yield ApiServer(f"http://{host}:{port}", web, back_end, storage, client)
     finally:
         await fetcher.close()
         await normaliser.close()

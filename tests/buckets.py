@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from moto.server import ThreadedMotoServer
 
-from bot.storage.bucket import Bucket, Key
+from bot.storage.bucket import Bucket, BucketKey
 
-KEY = Key("AKIATESTS", "hidden-bucket-secret")
+KEY = BucketKey("AKIATESTS", "hidden-bucket-secret")
 
 
 class BucketService:
@@ -27,7 +27,7 @@ class BucketService:
         """Of the service."""
         return f"http://{self._host}:{self._port}"
 
-    def bucket(self, prefix: str = "", key: Key | None = KEY) -> Bucket:
+    def bucket(self, prefix: str = "", key: BucketKey | None = KEY) -> Bucket:
         """A new, empty one."""
         name = f"pictures-{next(self._numbers)}"
         assert self.ask("PUT", f"/{name}")[0] == http.client.OK

@@ -18,7 +18,7 @@ from bot.cli.exits import ExitCode
 from bot.cli.main import run
 from bot.config import Settings
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier
 from tests.pictures import encoded, photo
 
 
@@ -26,7 +26,7 @@ from tests.pictures import encoded, photo
 async def _services_with_a_fake_model(settings: Settings) -> AsyncIterator[Services]:
     storage = await SqlStorage.open(settings.data_dir)
     try:
-        engine = EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=1_000_000)
+        engine = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
         async with _build_services(settings, storage=storage, visual=engine) as services:
             yield services
     finally:

@@ -14,7 +14,7 @@ from bot.storage import postgres
 from bot.storage.migrate import migrate
 from bot.storage.sql import SqlStorage
 from tests.buckets import BucketService, serving
-from tests.grounds import KINDS, POSTGRESQL, Ground, empty
+from tests.grounds import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
 from tests.postgres import Cluster, running
 
 # On a busy machine an example takes as long as it does.
@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def the_log_as_it_was() -> Iterator[None]:
+def restore_logging() -> Iterator[None]:
     """The program sets up the log for a whole process; a test's must not outlive it."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
@@ -65,7 +65,7 @@ def migrated(cluster: Cluster) -> str:
 @pytest.fixture
 def postgres_address(migrated: str) -> str:
     """The address of a database with all tables and nothing in them."""
-    empty(migrated)
+    delete_all_rows(migrated)
     return migrated
 
 
@@ -76,15 +76,15 @@ def bucket_service() -> Iterator[BucketService]:
         yield service
 
 
-@pytest.fixture(params=KINDS)
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+@pytest.fixture(params=DATABASE_KINDS)
+def storage_place(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePlace:
     """Each kind of database in turn, empty."""
-    return Ground(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)
+    return StoragePlace(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
     """Opened on it."""
-    opened = await ground.open()
+    opened = await storage_place.open()
     yield opened
     await opened.close()

@@ -8,23 +8,23 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from bot.storage.sql import DEFAULTS, Choices, SqlStorage
+from bot.storage.sql import DEFAULT_OPTIONS, SqlStorage, StorageOptions
 
-SQLITE, POSTGRESQL = KINDS = ("sqlite", "postgresql")
+SQLITE, POSTGRESQL = DATABASE_KINDS = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class StoragePlace:
     """A place for one storage, which may be opened several times, as by several processes."""
 
     data_dir: Path
     database_url: str | None = None
 
-    async def open(self, choices: Choices = DEFAULTS) -> SqlStorage:
+    async def open(self, choices: StorageOptions = DEFAULT_OPTIONS) -> SqlStorage:
         return await SqlStorage.open(self.data_dir, self.database_url, choices)
 
 
-def empty(address: str) -> None:
+def delete_all_rows(address: str) -> None:
     """Delete all rows of a database. It takes a tenth of the time of making another."""
     with psycopg.connect(address, autocommit=True) as connection:
         # No references are looked after, in whatever order the tables come.

@@ -10,23 +10,23 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.adapters.showapi.adding import Adder
-from bot.adapters.showapi.client import HostedAccount, ShowApi
+from bot.adapters.showapi.adding import HostedImageAdder
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
 from bot.adapters.showapi.engine import HostedSearch
-from bot.adapters.showapi.leftovers import Leftovers
-from bot.adapters.showapi.naming import Namer
-from bot.adapters.showapi.resilience import Patience
-from bot.adapters.showapi.upkeep import Upkeep
-from bot.images.normalise import Limits, Normaliser
+from bot.adapters.showapi.leftovers import HostedOrphans
+from bot.adapters.showapi.naming import HostedNaming
+from bot.adapters.showapi.resilience import RetryPolicy
+from bot.adapters.showapi.upkeep import PendingDeletionWorker
+from bot.images.normalise import Normaliser, PictureLimits
 from bot.media import MediaLinks
-from bot.relay import PictureRelay
+from bot.relay import LinkPictureLender
 from bot.storage.sql import SqlStorage
 from bot.web import pictures_app, serving
 from tests.fakes.hosted import HostedService
 
 MEGA = 1_000_000
 
-QUICK = Patience(
+QUICK = RetryPolicy(
     connect_s=3,
     read_s=3,
     attempt_s=3,
@@ -38,9 +38,9 @@ QUICK = Patience(
 )
 
 
-def account_of(service: HostedService) -> HostedAccount:
+def account_of(service: HostedService) -> ShowApiAccount:
     """As the service knows us, and in no hurry to be waited for."""
-    return HostedAccount(service.base_url, service.app_key, service.ds_id, calls_per_s=1000)
+    return ShowApiAccount(service.base_url, service.app_key, service.ds_id, calls_per_s=1000)
 
 
 class Clock:
@@ -53,7 +53,7 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-class Door:
+class LateApp:
     """An app that is put in after its address is known."""
 
     app: ASGIApp
@@ -63,44 +63,44 @@ class Door:
 
 
 @dataclass
-class HostedHouse:
+class HostedBackEnd:
     """The back end and its parts. ``clock`` is the upkeep's."""
 
     visual: HostedSearch
     storage: SqlStorage
-    client: ShowApi
-    upkeep: Upkeep
-    namer: Namer
+    client: ShowApiClient
+    upkeep: PendingDeletionWorker
+    namer: HostedNaming
     clock: Clock
 
 
 @asynccontextmanager
-async def hosted_house(
-    folder: Path, account: HostedAccount, *, shared: str | None = None, storage: SqlStorage | None = None
-) -> AsyncIterator[HostedHouse]:
+async def hosted_back_end(
+    folder: Path, account: ShowApiAccount, *, shared: str | None = None, storage: SqlStorage | None = None
+) -> AsyncIterator[HostedBackEnd]:
     """As ``bot.back_ends`` makes it, with waits that tests can bear, and upkeep that is done when a test says so."""
-    door, clock = Door(), Clock()
+    door, clock = LateApp(), Clock()
     opened = storage or await SqlStorage.open(folder)
-    normaliser = Normaliser(Limits(25 * MEGA, 50 * MEGA), threads=2)
-    client = ShowApi(account, patience=QUICK)
+    normaliser = Normaliser(PictureLimits(25 * MEGA, 50 * MEGA), threads=2)
+    client = ShowApiClient(account, retry_policy=QUICK)
     try:
         async with serving(door, "127.0.0.1", 0, grace_s=1) as (host, port):
             links = MediaLinks(f"http://{host}:{port}", await opened.keyring.key("media"), 3600)
             door.app = pictures_app(links, opened.pictures, opened.catalogue, opened.relayed)
-            relay = PictureRelay(opened.relayed, links, normaliser.run)
-            namer = Namer(await opened.keyring.key("hosted names"))
-            upkeep = Upkeep(client, opened.hosted_chores, relay, clock=clock)
+            lender = LinkPictureLender(opened.relayed, links, normaliser.run)
+            naming = HostedNaming(await opened.keyring.key("hosted names"))
+            upkeep = PendingDeletionWorker(client, opened.pending_deletions, lender, clock=clock)
             visual = HostedSearch(
                 client,
                 opened.ledger,
-                relay,
-                adder=Adder(client, opened.ledger, relay, looks_after_s=(0.01, 0.02)),
+                lender,
+                adder=HostedImageAdder(client, opened.ledger, lender, verify_delays_s=(0.01, 0.02)),
                 upkeep=upkeep,
-                leftovers=Leftovers(client, opened.hosted_chores, namer),
-                namer=namer,
+                orphans=HostedOrphans(client, opened.pending_deletions, naming),
+                naming=naming,
                 shared=shared,
             )
-            yield HostedHouse(visual, opened, client, upkeep, namer, clock)
+            yield HostedBackEnd(visual, opened, client, upkeep, naming, clock)
     finally:
         await client.close()
         await normaliser.close()

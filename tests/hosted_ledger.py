@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, NewHostedImage, Note, WorkspaceId
 from bot.storage.hosted import SqlLedger
-from bot.storage.hosted_chores import SqlHostedChores
+from bot.storage.hosted_chores import SqlPendingDeletions
 from bot.storage.sql import SqlStorage
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -49,8 +49,8 @@ def image(number: int, entity: EntityId = VALVE) -> NewHostedImage:
 async def keep(ledger: SqlLedger, *numbers: int, entity: EntityId = VALVE, key: DatabaseKey = PARTS) -> None:
     """Add and confirm."""
     for number in numbers:
-        assert await ledger.begin(key, image(number, entity))
-        await ledger.confirm(key, image(number).data_id)
+        assert await ledger.begin_add(key, image(number, entity))
+        await ledger.confirm_add(key, image(number).data_id)
 
 
 async def kept(ledger: SqlLedger, key: DatabaseKey = PARTS) -> list[str]:
@@ -58,9 +58,9 @@ async def kept(ledger: SqlLedger, key: DatabaseKey = PARTS) -> list[str]:
     return [data_id for data_id, _, _ in await ledger.fingerprints(key)]
 
 
-def going(ledger: SqlLedger) -> SqlHostedChores:
+def going(ledger: SqlLedger) -> SqlPendingDeletions:
     """The chores that the ledger's changes leave behind."""
-    return SqlHostedChores(ledger._database, ledger._clock)
+    return SqlPendingDeletions(ledger._database, ledger._clock)
 
 
 async def chores(ledger: SqlLedger) -> list[tuple[str, str]]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, LargeBinary, insert, select
 
-from bot.services.moving import Moved, MoveService, Phase
+from bot.services.moving import TransferPhase, TransferResult, TransferService
 from bot.storage.database import Database
-from bot.storage.moving import SqlMove
-from bot.storage.origin import Origin, place_of
+from bot.storage.moving import SqlTransfer
+from bot.storage.origin import TransferSource, source_location
 from bot.storage.schema import UtcTime, metadata, pictures
-from bot.storage.sql import Choices
-from tests.grounds import Ground
+from bot.storage.sql import StorageOptions
+from tests.grounds import StoragePlace
 
 ROWS = 7
 """Of each table."""
@@ -54,7 +54,7 @@ _TYPED: Sequence[tuple[type[Any], Values]] = (
 )
 
 
-def furnish(connection: Connection) -> None:
+def fill_all_tables(connection: Connection) -> None:
     """Fill every table, whichever there are, with all that its columns may hold."""
     for table in metadata.sorted_tables:
         rows = [{column.name: _value(column, number) for column in table.columns} for number in range(ROWS)]
@@ -86,40 +86,40 @@ async def all_rows(database: Database) -> Rows:
     return await database.read(look)
 
 
-HALF_MOVED = Choices(half_moved=True)
+HALF_MOVED = StorageOptions(allow_partial=True)
 SOME = 3
 """Rows of a batch: several to a table."""
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class TransferCase:
     """From one ground to the other."""
 
-    before: Ground
-    after: Ground
-    choices: Choices = HALF_MOVED
+    before: StoragePlace
+    after: StoragePlace
+    choices: StorageOptions = HALF_MOVED
 
-    async def origin(self) -> Origin:
+    async def source(self) -> TransferSource:
         """The house before, as a move reads it."""
-        return await Origin.open(place_of(self.before.data_dir, self.before.database_url))
+        return await TransferSource.open(source_location(self.before.data_dir, self.before.database_url))
 
-    async def run(self, *, batches: int | None = None) -> Moved:
+    async def run(self, *, batches: int | None = None) -> TransferResult:
         """Move, or so many batches of it and no more."""
         stop = asyncio.Event()
         seen = 0
 
-        def watch(phase: Phase, done: int, total: int) -> None:
+        def watch(phase: TransferPhase, done: int, total: int) -> None:
             nonlocal seen
             assert 0 < done <= total, phase
             seen += 1
             if seen == batches:
                 stop.set()
 
-        origin = await self.origin()
+        origin = await self.source()
         storage = await self.after.open(self.choices)
         try:
-            move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
-            return await MoveService(move, origin, storage.pictures).move(watch, stop)
+            move = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME)
+            return await TransferService(move, origin, storage.pictures).transfer(watch, stop)
         finally:
             await storage.close()
             await origin.close()

@@ -21,7 +21,7 @@ from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
 from bot.services.reconciling import ReconcileService
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
 
 TEAM = WorkspaceId("T1")
 PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
@@ -32,18 +32,18 @@ def decode(jpeg: bytes) -> Picture:
     """A stored “picture” is the number from which it is painted."""
     if not jpeg.isdigit():
         raise PictureRefused("That is no picture.")
-    return painted(int(jpeg))
+    return random_picture(int(jpeg))
 
 
 def engine(storage: SqlStorage, model_id: str = "thumbnails-1") -> EmbeddedSearch:
-    return EmbeddedSearch(storage.vectors, FakeAnalyser(model_id), FakeJudge(), index_memory_bytes=1_000_000)
+    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(model_id), FakeVerifier(), index_memory_bytes=1_000_000)
 
 
 class Killed(BaseException):
     """The process ends here."""
 
 
-class Troubled:
+class FaultyBackEnd:
     """A back end that does as another does, calling ``before`` and ``after`` around each operation, with its name."""
 
     def __init__(self, inner: VisualSearch) -> None:
@@ -70,14 +70,14 @@ class Troubled:
         return operation
 
 
-def troubled(inner: VisualSearch) -> tuple[VisualSearch, Troubled]:
+def with_faults(inner: VisualSearch) -> tuple[VisualSearch, FaultyBackEnd]:
     """The same thing twice: as a back end, and to be told what is to go wrong."""
-    made = Troubled(inner)
+    made = FaultyBackEnd(inner)
     return cast("VisualSearch", made), made
 
 
 @dataclass
-class Sides:
+class ReconcileCase:
     storage: SqlStorage
     visual: VisualSearch
     painted: int = 0
@@ -90,9 +90,9 @@ class Sides:
 
     @property
     def service(self) -> ReconcileService:
-        return self.over(self.visual)
+        return self.service_for(self.visual)
 
-    def over(self, visual: VisualSearch) -> ReconcileService:
+    def service_for(self, visual: VisualSearch) -> ReconcileService:
         return ReconcileService(self.storage, visual, decode)
 
     async def add(self, key: DatabaseKey, count: int = 1) -> list[ImageRecord]:
@@ -102,28 +102,28 @@ class Sides:
             self.painted += 1
             entity, note = EntityId(f"part_{self.painted // 2}"), Note(f"note {self.painted}")
             jpeg = str(self.painted).encode()
-            records.append(await self.adding.add(key, painted(self.painted), jpeg, entity, note))
+            records.append(await self.adding.add(key, random_picture(self.painted), jpeg, entity, note))
         return records
 
-    async def lose(self, record: ImageRecord) -> None:
+    async def remove_from_back_end(self, record: ImageRecord) -> None:
         """The back end forgets an image."""
         assert await self.visual.delete_images(record.database, record.entity, record.data_id) == 1
 
-    async def orphan(self, key: DatabaseKey, name: str = "stranger") -> DataId:
+    async def add_orphan(self, key: DatabaseKey, name: str = "stranger") -> DataId:
         """The back end has an image that the catalogue does not know."""
-        return await self.visual.add_image(key, painted(1000), EntityId(name), Note(), DataId(name))
+        return await self.visual.add_image(key, random_picture(1000), EntityId(name), Note(), DataId(name))
 
-    async def recorded(self, key: DatabaseKey) -> set[tuple[str, str, str]]:
+    async def in_catalogue(self, key: DatabaseKey) -> set[tuple[str, str, str]]:
         page = await self.storage.catalogue.page(key, PageRequest(limit=1000))
         return {(record.data_id, record.entity, record.note) for record in page.items}
 
-    async def held(self, key: DatabaseKey, visual: VisualSearch | None = None) -> set[tuple[str, str, str]]:
+    async def in_back_end(self, key: DatabaseKey, visual: VisualSearch | None = None) -> set[tuple[str, str, str]]:
         back_end = visual or self.visual
         page = await back_end.list_images(key, PageRequest(limit=1000))
         assert await back_end.inventory(key) == {image.data_id for image in page.items}
         return {(image.data_id, image.entity, image.note) for image in page.items}
 
-    async def apart(self, work: Awaitable[Any]) -> None:
+    async def run_concurrently(self, work: Awaitable[Any]) -> None:
         """Somebody else does something at the same time: it is no part of our transaction, nor cancelled with us."""
 
         async def done() -> None:
@@ -133,14 +133,14 @@ class Sides:
         self._others.append(task)
         await asyncio.shield(task)
 
-    async def others_are_done(self) -> None:
+    async def wait_for_others(self) -> None:
         await asyncio.gather(*self._others)
 
 
 @pytest.fixture(params=["memory", "embedded"])
-async def sides(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sides]:
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ReconcileCase]:
     storage = await SqlStorage.open(tmp_path)
-    made = Sides(storage, MemorySearch() if request.param == "memory" else engine(storage))
+    made = ReconcileCase(storage, MemorySearch() if request.param == "memory" else engine(storage))
     for key in (PARTS, LOGOS, THEIRS):
         await made.databases.create(key)
     yield made

@@ -22,7 +22,7 @@ TEAM, OTHER = WorkspaceId("T1"), WorkspaceId("T2")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Rooms:
+class FakeWebStorage:
     """The parts of storage that the routes ask, with what they hold. ``failure`` is raised by all."""
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class Rooms:
         return self.waiting
 
 
-class Relayed:
+class FakeRelayedPictures:
     """What is there to be fetched, whoever asks."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: FakeWebStorage) -> None:
         self._rooms = rooms
         self.pictures: dict[str, bytes] = {}
 
@@ -61,11 +61,11 @@ class Relayed:
         return self.pictures[relay_id]
 
 
-class House:
+class WebClient:
     def __init__(self, **given: Any) -> None:
-        self.rooms = Rooms()
+        self.rooms = FakeWebStorage()
         self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.rooms.now)
-        self.relayed = Relayed(self.rooms)
+        self.relayed = FakeRelayedPictures(self.rooms)
         self.metrics = PrometheusMetrics()
         parts: dict[str, Any] = {"media": self.links, "checks": {}} | given
         self.app: ASGIApp = web_app(

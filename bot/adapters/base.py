@@ -87,17 +87,17 @@ class VisualSearch(Protocol):
 
 
 @runtime_checkable
-class SelfReport(Protocol):
+class OrphanReporter(Protocol):
     """A back end at which more may lie than it lists, such as a service that forgets nothing when our ledger does.
 
     ``keys`` are the databases of the catalogue. Theirs is what belongs to an image of them; those of workspaces that
     begin with ``api:`` are somebody's too, though the catalogue has none of them.
     """
 
-    async def leftovers(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
+    async def describe_orphans(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
         """A sentence for each thing there that we made and that belongs to nobody."""
         ...
 
-    async def clear_leftovers(self, keys: Collection[DatabaseKey]) -> int:
+    async def delete_orphans(self, keys: Collection[DatabaseKey]) -> int:
         """Delete these, and what waits to be deleted; how many went once this returns."""
         ...

@@ -29,11 +29,11 @@ from bot.models import (
     Picture,
     Verdict,
     WorkspaceId,
-    checked_limit,
+    validate_limit,
 )
 
 GRID = 16
-SAME_SCORE, SIMILAR_AT_MOST = 10.0, 8.9
+SAME_SCORE, MAX_SIMILAR_SCORE = 10.0, 8.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +69,14 @@ class MemorySearch:
 
     async def delete_database(self, database: DatabaseKey) -> None:
         """Forget a database and all its images; can't be undone."""
-        self._found(database)
+        self._images_of(database)
         del self._databases[database]
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
         """Add a picture; nothing happens if ``data_id`` is there."""
-        images = self._found(database)
+        images = self._images_of(database)
         if data_id in images:
             return images[data_id].listed.data_id
         self._added += 1
@@ -88,7 +88,9 @@ class MemorySearch:
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
         images = [
-            image for image in self._found(database).values() if image.listed.entity.startswith(request.entity_prefix)
+            image
+            for image in self._images_of(database).values()
+            if image.listed.entity.startswith(request.entity_prefix)
         ]
         total = len(images)
         newest_first = request.order is Order.NEWEST_FIRST
@@ -104,7 +106,7 @@ class MemorySearch:
 
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
         """Delete the entity's images, or the one named; how many went, 0 if none was there."""
-        images = self._found(database)
+        images = self._images_of(database)
         going = [found for found, image in images.items() if image.listed.entity == entity and data_id in {None, found}]
         for found in going:
             del images[found]
@@ -112,19 +114,19 @@ class MemorySearch:
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
-        checked_limit(limit)
+        validate_limit(limit)
         thumbnail = _thumbnail(picture)
-        matches = [_match(image, picture, thumbnail) for image in self._found(database).values()]
+        matches = [_match(image, picture, thumbnail) for image in self._images_of(database).values()]
         return Matches(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
         """The images that are there."""
-        return frozenset(self._found(database))
+        return frozenset(self._images_of(database))
 
     async def ping(self) -> None:
         """Always ready."""
 
-    def _found(self, key: DatabaseKey) -> dict[DataId, _Image]:
+    def _images_of(self, key: DatabaseKey) -> dict[DataId, _Image]:
         if key not in self._databases:
             raise UnknownDatabase(key.name)
         return self._databases[key]
@@ -146,7 +148,7 @@ def _match(image: _Image, picture: Picture, thumbnail: npt.NDArray[np.float32]) 
     if image.digest == picture.digest:
         return Match(listed.data_id, listed.entity, listed.note, SAME_SCORE, Verdict.SAME)
     correlation = min(max(float(image.thumbnail @ thumbnail), 0.0), 1.0)
-    return Match(listed.data_id, listed.entity, listed.note, SIMILAR_AT_MOST * correlation)
+    return Match(listed.data_id, listed.entity, listed.note, MAX_SIMILAR_SCORE * correlation)
 
 
 def _listing(database: DatabaseKey, request: PageRequest) -> list[str]:

@@ -13,16 +13,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bot.adapters.base import VisualSearch
-from bot.api.fields import Fields
-from bot.api.keys import Keys
-from bot.api.limits import Limits
+from bot.api.fields import FormFields
+from bot.api.keys import ApiKeys
+from bot.api.limits import ApiLimits
 from bot.api.operations import Body, Operation, Operations
-from bot.api.pictures import Fetch, Intake, Read
+from bot.api.pictures import ApiPictureReader, Fetch, Read
 from bot.api.ports import ApiStorage
-from bot.api.refusals import CallRefused, GatewayCode, GatewayRefused, refusal_of
-from bot.bodies import whole_body
+from bot.api.refusals import CallRefused, GatewayCode, GatewayRefused, call_error
+from bot.bodies import read_body
 from bot.errors import BackendError, BotError
-from bot.logs import frames, request_scope
+from bot.logs import raise_locations, request_scope
 from bot.models import WorkspaceId
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ def api_app(
     fetch: Fetch,
     read: Read,
     keys: Iterable[str],
-    limits: Limits | None = None,
+    limits: ApiLimits | None = None,
 ) -> ASGIApp:
     """All that is served. ``fetch`` gets an address's bytes, ``read`` verifies and decodes them."""
-    limits = limits or Limits()
-    does = Operations(visual, storage, Intake(fetch, read, limits), limits)
-    known = Keys(keys)
+    limits = limits or ApiLimits()
+    does = Operations(visual, storage, ApiPictureReader(fetch, read, limits), limits)
+    known = ApiKeys(keys)
     operations: dict[str, Operation] = {
         "/2475-1": does.create_database,
         "/2475-2": does.list_databases,
@@ -56,21 +56,21 @@ def api_app(
         "/2475-7": does.delete_image,
     }
     routes = [
-        Route(path, Endpoint(path, operation, known, limits.body_timeout_s).answer, methods=["POST"])
+        Route(path, ApiEndpoint(path, operation, known, limits.body_timeout_s).answer, methods=["POST"])
         for path, operation in operations.items()
     ]
     routes.append(Route("/healthz", _alive, methods=["GET"]))
-    elsewhere = Endpoint("elsewhere", _nowhere, known, limits.body_timeout_s)
+    elsewhere = ApiEndpoint("elsewhere", _unknown_path, known, limits.body_timeout_s)
     routes.append(Route("/{path:path}", elsewhere.answer, methods=["POST"]))
     starlette = Starlette(routes=routes)
     starlette.router.redirect_slashes = False
     return starlette
 
 
-class Endpoint:
+class ApiEndpoint:
     """One path: whatever happens, the answer is 200 and an envelope, as the service's is."""
 
-    def __init__(self, path: str, operation: Operation, keys: Keys, timeout_s: float) -> None:
+    def __init__(self, path: str, operation: Operation, keys: ApiKeys, timeout_s: float) -> None:
         self._path = path
         self._operation = operation
         self._keys = keys
@@ -84,35 +84,35 @@ class Endpoint:
             begun = time.perf_counter()
             try:
                 body = await self._body(request)
-                outcome, answer = "done", _done(identifier, body)
+                outcome, answer = "done", _success(identifier, body)
             except GatewayRefused as error:
-                outcome, answer = f"refused, {error.code:d}", _refused_early(identifier, error)
+                outcome, answer = f"refused, {error.code:d}", _gateway_error(identifier, error)
             except BotError as error:
-                refusal = refusal_of(error)
-                outcome, answer = f"refused, {refusal.code}", _refused(identifier, refusal)
+                refusal = call_error(error)
+                outcome, answer = f"refused, {refusal.code}", _search_error(identifier, refusal)
                 if isinstance(error, BackendError):
                     log.warning("the back end failed: %s: %s", type(error).__name__, error)
             except Exception as error:  # noqa: BLE001 - nobody is above
                 # Its text may quote what the caller sent.
-                log.error("%s, raised by %s", type(error).__name__, frames(error))  # noqa: TRY400
-                outcome, answer = "failed", _refused(identifier, refusal_of(BotError()))
+                log.error("%s, raised by %s", type(error).__name__, raise_locations(error))  # noqa: TRY400
+                outcome, answer = "failed", _search_error(identifier, call_error(BotError()))
             log.info("%s: %s, in %.0f ms", self._path, outcome, 1000 * (time.perf_counter() - begun))
         return JSONResponse(answer, headers=_FRESH)
 
     async def _body(self, request: Request) -> Body:
         workspace = self._keys.workspace(request.query_params.get("appKey"))
         try:
-            body = await whole_body(request, MAX_BODY, self._timeout_s)
+            body = await read_body(request, MAX_BODY, self._timeout_s)
         except (TimeoutError, ClientDisconnect):
             raise GatewayRefused(GatewayCode.INVALID, "The request did not come in time.") from None
         if body is None:
             raise GatewayRefused(GatewayCode.INVALID, f"The form may have {MAX_BODY:,} bytes at most.")
-        fields = Fields.of(body, request.headers.get("content-type", ""))
+        fields = FormFields.of(body, request.headers.get("content-type", ""))
         fields.require_source()
         return await self._operation(workspace, fields)
 
 
-async def _nowhere(workspace: WorkspaceId, fields: Fields) -> Body:
+async def _unknown_path(workspace: WorkspaceId, fields: FormFields) -> Body:
     """Any other path."""
     del workspace, fields
     raise GatewayRefused(GatewayCode.NO_SUCH_SERVICE, "There is no such service; those here are /2475-1 to /2475-7.")
@@ -133,15 +133,15 @@ def _envelope(identifier: str, body: Body, code: int = GatewayCode.OK, error: st
     }
 
 
-def _done(identifier: str, body: Body) -> Body:
+def _success(identifier: str, body: Body) -> Body:
     return _envelope(identifier, {"ret_code": 0, "remark": "OK", "RequestId": identifier, **body})
 
 
-def _refused_early(identifier: str, error: GatewayRefused) -> Body:
+def _gateway_error(identifier: str, error: GatewayRefused) -> Body:
     return _envelope(identifier, {}, error.code, str(error))
 
 
-def _refused(identifier: str, refusal: CallRefused) -> Body:
+def _search_error(identifier: str, refusal: CallRefused) -> Body:
     remark = f"{refusal.code} - {refusal}"
-    told = {"ret_code": refusal.code.number, "remark": remark, "RequestId": identifier, "Code": refusal.code}
-    return _envelope(identifier, told)
+    message = {"ret_code": refusal.code.number, "remark": remark, "RequestId": identifier, "Code": refusal.code}
+    return _envelope(identifier, message)

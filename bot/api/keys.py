@@ -7,12 +7,12 @@ import hmac
 from collections.abc import Iterable
 
 from bot.api.refusals import GatewayCode, GatewayRefused
-from bot.models import SERVED, WorkspaceId
+from bot.models import API_WORKSPACE_PREFIX, WorkspaceId
 
 _DIGITS = 16
 
 
-class Keys:
+class ApiKeys:
     """The keys that are accepted."""
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -34,7 +34,7 @@ class Keys:
 
 def workspace_of(key: str) -> WorkspaceId:
     """Each key's databases are apart from all others'."""
-    return WorkspaceId(f"{SERVED}{_digest(key).hex()[:_DIGITS]}")
+    return WorkspaceId(f"{API_WORKSPACE_PREFIX}{_digest(key).hex()[:_DIGITS]}")
 
 
 def _digest(key: str) -> bytes:

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from bot.adapters.base import VisualSearch
-from bot.api.fields import Fields
-from bot.api.limits import ADDED_BYTES, BY_OFFSET, PAGE, RESULTS, SEARCHED_BYTES, Limits
-from bot.api.pictures import Intake
+from bot.api.fields import FormFields
+from bot.api.limits import MAX_ADD_BYTES, MAX_OFFSET, MAX_PAGE, MAX_RESULTS, MAX_SEARCH_BYTES, ApiLimits
+from bot.api.pictures import ApiPictureReader
 from bot.api.ports import ApiStorage
-from bot.api.refusals import CallRefused, Code
+from bot.api.refusals import CallRefused, SearchCode
 from bot.models import DatabaseKey, ListedImage, Match, PageRequest, WorkspaceId
 
 Body = Mapping[str, object]
-Operation = Callable[[WorkspaceId, Fields], Awaitable[Body]]
+Operation = Callable[[WorkspaceId, FormFields], Awaitable[Body]]
 
 DEFAULT_PAGE = 20
 
@@ -24,47 +24,49 @@ _DONE: Body = {}
 class Operations:
     """Over the port alone: the catalogue of the Slack side knows nothing of these databases."""
 
-    def __init__(self, visual: VisualSearch, storage: ApiStorage, intake: Intake, limits: Limits) -> None:
+    def __init__(
+        self, visual: VisualSearch, storage: ApiStorage, picture_reader: ApiPictureReader, limits: ApiLimits
+    ) -> None:
         self._visual = visual
         self._storage = storage
-        self._intake = intake
+        self._picture_reader = picture_reader
         self._limits = limits
 
-    async def create_database(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def create_database(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-1, CreateImageDb."""
         await self._visual.create_database(DatabaseKey(workspace, fields.database("Name")))
         return _DONE
 
-    async def list_databases(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def list_databases(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-2, ListImageDbs."""
         del fields
         return _data(DbList=[{"Name": name} for name in await self._visual.list_databases(workspace)])
 
-    async def add_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def add_image(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-3, AddImage."""
         key = DatabaseKey(workspace, fields.database())
         entity, note, url = fields.entity(), fields.note(), fields.url()
-        async with self._intake.turn():
+        async with self._picture_reader.slot():
             if await self._size(key) >= self._limits.images:
-                raise CallRefused(Code.ILLEGAL_ARGUMENT, f"A database takes {self._limits.images:,} images.")
-            picture = await self._intake.picture(url, ADDED_BYTES)
+                raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, f"A database takes {self._limits.images:,} images.")
+            picture = await self._picture_reader.picture(url, MAX_ADD_BYTES)
             async with self._storage.unit():
                 data_id = await self._visual.add_image(key, picture, entity, note)
                 await self._storage.api_images.put(key, data_id, entity, url)
         return _data(DataId=data_id)
 
-    async def list_images(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def list_images(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-4, ListImages."""
         key = DatabaseKey(workspace, fields.database())
         token = fields.optional("Token")
         offset = fields.number("Offset", 0, 999_999_999, default=0)
-        limit = fields.number("Limit", 1, PAGE, default=DEFAULT_PAGE)
-        if not token and offset >= BY_OFFSET:
-            told = f"Offset reaches the first {BY_OFFSET:,} rows; from there on send the Token of the page before."
-            raise CallRefused(Code.ILLEGAL_ARGUMENT, told)
+        limit = fields.number("Limit", 1, MAX_PAGE, default=DEFAULT_PAGE)
+        if not token and offset >= MAX_OFFSET:
+            message = f"Offset reaches the first {MAX_OFFSET:,} rows; from there on send the Token of the page before."
+            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, message)
         request = PageRequest(
             offset=0 if token else offset,
-            limit=limit if token else min(limit, BY_OFFSET - offset),
+            limit=limit if token else min(limit, MAX_OFFSET - offset),
             token=token or None,
             order=fields.order(),
             entity_prefix=fields.optional("EntityIdPrefix"),
@@ -72,21 +74,21 @@ class Operations:
         page = await self._visual.list_images(key, request)
         return _data(TotalCount=page.total, ImageList=[_row(image) for image in page.items], Token=page.token or "")
 
-    async def search_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def search_image(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-5, SearchImage."""
         key = DatabaseKey(workspace, fields.database())
-        limit, url = fields.number("Limit", 1, RESULTS), fields.url()
-        async with self._intake.turn():
+        limit, url = fields.number("Limit", 1, MAX_RESULTS), fields.url()
+        async with self._picture_reader.slot():
             # Before anything is fetched.
             await self._size(key)
-            matches = await self._visual.search(key, await self._intake.picture(url, SEARCHED_BYTES), limit)
+            matches = await self._visual.search(key, await self._picture_reader.picture(url, MAX_SEARCH_BYTES), limit)
         if matches.cause is not None:
             # The API has no way to say that an answer is only a part of one.
             raise matches.cause
         urls = await self._storage.api_images.urls(key, (match.data_id for match in matches))
         return _data(MatchList=[_match(match, urls.get(match.data_id, "")) for match in matches])
 
-    async def delete_database(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def delete_database(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-6, DeleteImageDb."""
         key = DatabaseKey(workspace, fields.database("Name"))
         async with self._storage.unit():
@@ -94,7 +96,7 @@ class Operations:
             await self._storage.api_images.forget_database(key)
         return _DONE
 
-    async def delete_image(self, workspace: WorkspaceId, fields: Fields) -> Body:
+    async def delete_image(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-7, DeleteImage: all of the entity's; that there were none is no error."""
         key = DatabaseKey(workspace, fields.database())
         entity = fields.entity()

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from bot.api.limits import SIDE_OVER, SIDE_UNDER, Limits
-from bot.api.refusals import CallRefused, Code
+from bot.api.limits import SIDE_OVER, SIDE_UNDER, ApiLimits
+from bot.api.refusals import CallRefused, SearchCode
 from bot.errors import PictureRefused
 from bot.images import formats
 from bot.models import Picture
@@ -18,23 +18,25 @@ Read = Callable[[bytes], Awaitable[Picture]]
 _MEGA = 1_000_000
 
 
-class Intake:
+class ApiPictureReader:
     """Fetches pictures and verifies them; so many at once, whatever comes."""
 
-    def __init__(self, fetch: Fetch, read: Read, limits: Limits) -> None:
+    def __init__(self, fetch: Fetch, read: Read, limits: ApiLimits) -> None:
         self._fetch = fetch
         self._read = read
         self._wait_s = limits.wait_s
-        self._slots = asyncio.Semaphore(limits.at_once)
+        self._slots = asyncio.Semaphore(limits.concurrency)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Inside, one of the slots is held: a picture costs memory until the work on it is done. Raises CallRefused."""
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._slots.acquire()
         except TimeoutError:
-            raise CallRefused(Code.THROTTLING, "Too many calls are under way. Please try again in a second.") from None
+            raise CallRefused(
+                SearchCode.THROTTLING, "Too many calls are under way. Please try again in a second."
+            ) from None
         try:
             yield
         finally:
@@ -44,24 +46,24 @@ class Intake:
         """The picture at an address. Raises CallRefused, FetchRefused and PictureRefused."""
         data = await self._fetch(url)
         if len(data) > max_bytes:
-            told = f"The picture may have {max_bytes // _MEGA} MB at most."
-            raise CallRefused(Code.FILE_SIZE, told)
+            message = f"The picture may have {max_bytes // _MEGA} MB at most."
+            raise CallRefused(SearchCode.FILE_SIZE, message)
         _check_format(data)
         picture = await self._read(data)
         if not all(SIDE_OVER < side < SIDE_UNDER for side in picture.source_size):
             width, height = picture.source_size
-            told = (
+            message = (
                 f"The picture is {width} × {height} pixels; each side must have more than {SIDE_OVER} and less than"
                 f" {SIDE_UNDER}."
             )
-            raise CallRefused(Code.FILE_RESOLUTION, told)
+            raise CallRefused(SearchCode.FILE_RESOLUTION, message)
         return picture
 
 
 def _check_format(data: bytes) -> None:
     try:
-        taken = formats.recognise(data) in {formats.JPEG, formats.PNG}
+        taken = formats.detect_format(data) in {formats.JPEG, formats.PNG}
     except PictureRefused:
         taken = False
     if not taken:
-        raise CallRefused(Code.FILE_TYPE, "The picture must be a JPG, JPEG or PNG.")
+        raise CallRefused(SearchCode.FILE_TYPE, "The picture must be a JPG, JPEG or PNG.")

@@ -27,8 +27,8 @@ class GatewayCode(IntEnum):
     KEY_UNKNOWN = -1010
 
 
-class Code(StrEnum):
-    """``Code`` of the image search."""
+class SearchCode(StrEnum):
+    """``SearchCode`` of the image search."""
 
     ILLEGAL_ARGUMENT = "ClientError.IllegalArgument"
     ILLEGAL_URL = "IllegalUrlParameter"
@@ -47,12 +47,12 @@ class Code(StrEnum):
 
 
 # The first that fits: a kind stands before the one that it is of.
-_MISTAKES: dict[type[UserError], Code] = {
-    FetchTooLarge: Code.FILE_SIZE,
-    FetchRefused: Code.ILLEGAL_URL,
-    PictureRefused: Code.FILE_CONTENT,
+_USER_ERRORS: dict[type[UserError], SearchCode] = {
+    FetchTooLarge: SearchCode.FILE_SIZE,
+    FetchRefused: SearchCode.ILLEGAL_URL,
+    PictureRefused: SearchCode.FILE_CONTENT,
 }
-_NUMBERS = {Code.TIMEOUT: 500, Code.FAILED: 586}
+_NUMBERS = {SearchCode.TIMEOUT: 500, SearchCode.FAILED: 586}
 
 
 class GatewayRefused(BotError):
@@ -66,30 +66,32 @@ class GatewayRefused(BotError):
 class CallRefused(BotError):
     """The image search refuses the call, or fails at it; the text is for the caller."""
 
-    def __init__(self, code: Code, text: str) -> None:
+    def __init__(self, code: SearchCode, text: str) -> None:
         super().__init__(text)
         self.code = code
 
 
-def refusal_of(error: BotError) -> CallRefused:
+def call_error(error: BotError) -> CallRefused:
     """What the service would say."""
     if isinstance(error, CallRefused):
         return error
     if isinstance(error, ModelMismatch):
         # No pictures are kept of these databases, so nothing can be looked at again.
         return CallRefused(
-            Code.FAILED, "The database was filled with another model: delete it, and add its images again."
+            SearchCode.FAILED, "The database was filled with another model: delete it, and add its images again."
         )
     if isinstance(error, UserError):
-        code = next((code for kind, code in _MISTAKES.items() if isinstance(error, kind)), Code.ILLEGAL_ARGUMENT)
+        code = next(
+            (code for kind, code in _USER_ERRORS.items() if isinstance(error, kind)), SearchCode.ILLEGAL_ARGUMENT
+        )
         return CallRefused(code, str(error))
     if isinstance(error, BackendError):
-        return CallRefused(_failure(error), error.told)
-    return CallRefused(Code.FAILED, "Something went wrong here. Please try again later.")
+        return CallRefused(_failure(error), error.user_message)
+    return CallRefused(SearchCode.FAILED, "Something went wrong here. Please try again later.")
 
 
-def _failure(error: BackendError) -> Code:
+def _failure(error: BackendError) -> SearchCode:
     """Where the work may have been done all the same, callers have to look: for them that is a timeout."""
     if isinstance(error, BackendThrottled):
-        return Code.THROTTLING
-    return Code.TIMEOUT if isinstance(error, BackendTimeout) or error.may_have_been_done else Code.FAILED
+        return SearchCode.THROTTLING
+    return SearchCode.TIMEOUT if isinstance(error, BackendTimeout) or error.may_have_been_done else SearchCode.FAILED

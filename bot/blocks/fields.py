@@ -6,34 +6,36 @@ from collections.abc import Sequence
 
 from bot.blocks.ids import InputId
 from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
-from bot.blocks.reply import plain
+from bot.blocks.reply import plain_text
 from bot.blocks.wording import count, count_images
 from bot.models import DatabaseInfo
 
-OPTIONS_SIZE = 200_000
+MAX_OPTIONS_SIZE = 200_000
 """Of a view's 250,000 bytes. A database takes about a hundred, so that a few thousand can be chosen from."""
 
 
-def field(name: InputId, label: str, element: Block, *, hint: str = "", optional: bool = False) -> Block:
+def input_block(name: InputId, label: str, element: Block, *, hint: str = "", optional: bool = False) -> Block:
     """A field; it is called the same as a block and as an action, and an error is shown at the block."""
     block: Block = {
         "type": "input",
         "block_id": str(name),
-        "label": plain(label, LABEL_TEXT),
+        "label": plain_text(label, LABEL_TEXT),
         "element": element | {"action_id": str(name)},
         "optional": optional,
     }
-    return block | {"hint": plain(hint, LABEL_TEXT)} if hint else block
+    return block | {"hint": plain_text(hint, LABEL_TEXT)} if hint else block
 
 
-def text_input(*, given: str = "", most: int, least: int = 0, example: str = "", lines: bool = False) -> Block:
+def text_input(
+    *, initial: str = "", max_length: int, min_length: int = 0, placeholder: str = "", multiline: bool = False
+) -> Block:
     """Somewhere to type."""
-    element: Block = {"type": "plain_text_input", "multiline": lines, "max_length": most}
-    if least:
-        element["min_length"] = least
-    if value := shorten(sendable(given), most):
+    element: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": max_length}
+    if min_length:
+        element["min_length"] = min_length
+    if value := shorten(sendable(initial), max_length):
         element["initial_value"] = value
-    return element | {"placeholder": plain(example, PLACEHOLDER_TEXT)} if example else element
+    return element | {"placeholder": plain_text(placeholder, PLACEHOLDER_TEXT)} if placeholder else element
 
 
 def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
@@ -44,8 +46,8 @@ def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
 
 def option(text: str, value: str, description: str = "") -> Block:
     """Something to choose."""
-    entry: Block = {"text": plain(text, OPTION_TEXT), "value": value}
-    return entry | {"description": plain(description, OPTION_TEXT)} if description else entry
+    entry: Block = {"text": plain_text(text, OPTION_TEXT), "value": value}
+    return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
 
 
 def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
@@ -60,7 +62,7 @@ def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
     element |= _initial(options, options[0]["value"] if len(options) == 1 else chosen)
     left_out = len(databases) - len(options)
     hint = f"{count(left_out, 'more database')} can be reached by in: in a command." if left_out else ""
-    return field(InputId.DATABASE, "Database", element, hint=hint)
+    return input_block(InputId.DATABASE, "Database", element, hint=hint)
 
 
 def _database_options(databases: Sequence[DatabaseInfo], chosen: str) -> list[Block]:
@@ -68,7 +70,7 @@ def _database_options(databases: Sequence[DatabaseInfo], chosen: str) -> list[Bl
     # The one that is chosen is always there, whatever else is cut.
     first_chosen = sorted(databases, key=lambda info: (info.key.name != chosen, info.key.name))
     options: list[Block] = []
-    room = OPTIONS_SIZE
+    room = MAX_OPTIONS_SIZE
     for info in first_chosen[: OPTIONS * OPTIONS]:
         entry = option(_label(info) if with_sizes else info.key.name, info.key.name)
         room -= size([entry])
@@ -86,7 +88,7 @@ def _label(info: DatabaseInfo) -> str:
 def _range(options: Sequence[Block]) -> Block:
     first, last = options[0]["value"], options[-1]["value"]
     half = OPTION_TEXT // 2 - 2
-    return plain(f"{shorten(first, half)} – {shorten(last, half)}", OPTION_TEXT)
+    return plain_text(f"{shorten(first, half)} – {shorten(last, half)}", OPTION_TEXT)
 
 
 def _initial(options: Sequence[Block], chosen: str) -> Block:

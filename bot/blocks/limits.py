@@ -44,11 +44,11 @@ def length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def shorten(text: str, most: int) -> str:
-    """The text, or its beginning and an ellipsis, in at most ``most`` characters as Slack counts them."""
-    if length(text) <= most:
+def shorten(text: str, max_length: int) -> str:
+    """The text, or its beginning and an ellipsis, in at most ``max_length`` characters as Slack counts them."""
+    if length(text) <= max_length:
         return text
-    room, end = most - 1, 0
+    room, end = max_length - 1, 0
     for character in text:
         room -= length(character)
         if room < 0:
@@ -67,9 +67,12 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def fit(most: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block, ...]:
-    """The largest message: ``build`` is asked for one with as many parts as fit, up to ``most``, none of them cut."""
-    for parts in range(min(most, MESSAGE_BLOCKS), -1, -1):
+def fit(max_length: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block, ...]:
+    """The largest message.
+
+    ``build`` is asked for one with as many parts as fit, up to ``max_length``, none of them cut.
+    """
+    for parts in range(min(max_length, MESSAGE_BLOCKS), -1, -1):
         blocks = build(parts)
         if fits(blocks):
             return tuple(blocks)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, fits, sendable
 from bot.blocks.records import NO_PICTURE, PictureRef, provenance, with_picture
-from bot.blocks.reply import Reply, button, buttons, section, small_print, verbatim
+from bot.blocks.reply import Reply, button, buttons, context_block, section, verbatim
 from bot.blocks.state import ListState
 from bot.blocks.wording import code, count_images
 from bot.models import DatabaseInfo, DataId, ImageRecord, Order
 
-PAGE_IMAGES = 8
+IMAGES_PER_PAGE = 8
 
-_MEASURES = ((300, True), (120, True), (60, True), (60, False))
+_DETAIL_LEVELS = ((300, True), (120, True), (60, True), (60, False))
 """How much of each note is shown, and whether pictures are: a page is always whole, or the next would leave a gap."""
 
 
@@ -32,12 +32,12 @@ def listing_reply(
     """A page with its images. ``hidden`` counts those of this page that the reader may not see but may know of."""
     text = _title(info, state, total)
     first = section(text, BlockId.SUMMARY)
-    last = [*_hidden(hidden), *_turning(state, more=more)]
+    last = [*_hidden(hidden), *_page_buttons(state, more=more)]
     blocks: tuple[Block, ...] = ()
-    for note_shown, with_pictures in _MEASURES:
+    for note_shown, with_pictures in _DETAIL_LEVELS:
         images = [
             block
-            for record in records[:PAGE_IMAGES]
+            for record in records[:IMAGES_PER_PAGE]
             for block in _image(record, pictures if with_pictures else {}, note_shown)
         ]
         blocks = (first, *images, *last)
@@ -52,8 +52,8 @@ def _title(info: DatabaseInfo, state: ListState, total: int) -> str:
     if not total:
         return f"{name} holds no images{which}." if which else f"{name} holds no images yet."
     order = "oldest first" if state.order == Order.OLDEST_FIRST else "newest first"
-    pages = -(-total // PAGE_IMAGES)
-    page = f", page {state.offset // PAGE_IMAGES + 1:,} of {pages:,}" if pages > 1 else ""
+    pages = -(-total // IMAGES_PER_PAGE)
+    page = f", page {state.offset // IMAGES_PER_PAGE + 1:,} of {pages:,}" if pages > 1 else ""
     return f"*{count_images(total)}* in {name}{which}, {order}{page}"
 
 
@@ -70,15 +70,15 @@ def _hidden(hidden: int) -> list[Block]:
     images = (
         "1 image of this page is from a place" if hidden == 1 else f"{hidden:,} images of this page are from places"
     )
-    return [small_print(f"{images} that you can't see.", BlockId.LEFT_OUT)]
+    return [context_block(f"{images} that you can't see.", BlockId.LEFT_OUT)]
 
 
-def _turning(state: ListState, *, more: bool) -> list[Block]:
+def _page_buttons(state: ListState, *, more: bool) -> list[Block]:
     wanted = []
     if state.offset > 0:
-        wanted.append(("Previous", "previous", max(0, state.offset - PAGE_IMAGES)))
+        wanted.append(("Previous", "previous", max(0, state.offset - IMAGES_PER_PAGE)))
     if more:
-        wanted.append(("Next", "next", state.offset + PAGE_IMAGES))
+        wanted.append(("Next", "next", state.offset + IMAGES_PER_PAGE))
     elements = [
         button(text, f"{ActionId.LIST_PAGE}:{way}", value)
         for text, way, offset in wanted

@@ -12,10 +12,10 @@ from bot.blocks.limits import Block, sendable, shorten, size
 from bot.blocks.records import NO_PICTURE, PictureRef, provenance, with_picture
 from bot.blocks.reply import button, section, verbatim
 from bot.blocks.state import SearchState
-from bot.blocks.wording import NAME_SHOWN, count, minute, score_text
+from bot.blocks.wording import MAX_NAME_SHOWN, count, score_text, time_text
 from bot.models import Caveat, DatabaseInfo, DataId, ImageRecord, Match
 
-NOTE_SHOWN = 300
+MAX_NOTE_SHOWN = 300
 
 _CAVEATS = {
     Caveat.SAME_IMAGES_ONLY: (
@@ -27,17 +27,17 @@ _CAVEATS = {
         " databases."
     ),
 }
-_SPOKEN = {
+_CAVEATS_IN_SHORT = {
     Caveat.SAME_IMAGES_ONLY: "Only copies could be looked for.",
     Caveat.CROWDED_OUT: "Some may be missing.",
 }
 """The same for notifications and screen readers, which read it with the best match."""
 
-BUTTONS_SIZE = 5000
+MAX_BUTTONS_SIZE = 5000
 """Of a message's 12,000 characters: each button carries the whole search, and an address may be long."""
 
 
-class Ranked(Protocol):
+class RankedAnswer(Protocol):
     """One match with its place and what the catalogue knows of it."""
 
     @property
@@ -48,13 +48,13 @@ class Ranked(Protocol):
     def record(self) -> ImageRecord | None: ...  # noqa: D102
 
 
-class Found(Protocol):
+class SearchAnswer(Protocol):
     """What a search found."""
 
     @property
     def database(self) -> DatabaseInfo: ...  # noqa: D102 - see the class
     @property
-    def matches(self) -> Sequence[Ranked]: ...  # noqa: D102
+    def matches(self) -> Sequence[RankedAnswer]: ...  # noqa: D102
     @property
     def weaker(self) -> int: ...  # noqa: D102
     @property
@@ -66,7 +66,7 @@ class Found(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PresentationOptions:
     """How an answer is shown, and to whom.
 
     ``state``: the search itself, for the buttons; None: there are none. ``private``: one person sees it, who may share
@@ -83,10 +83,12 @@ class Shown:
     can_share: bool = True
 
 
-PLAINLY = Shown()
+DEFAULT_PRESENTATION = PresentationOptions()
 
 
-def match_blocks(ranked: Ranked, pictures: Mapping[DataId, PictureRef], note_shown: int = NOTE_SHOWN) -> list[Block]:
+def match_blocks(
+    ranked: RankedAnswer, pictures: Mapping[DataId, PictureRef], note_shown: int = MAX_NOTE_SHOWN
+) -> list[Block]:
     """A match with its picture, and below it as much of its note."""
     match, score = ranked.match, score_text(ranked.match.score)
     verdict = str(match.verdict)
@@ -101,37 +103,39 @@ def match_blocks(ranked: Ranked, pictures: Mapping[DataId, PictureRef], note_sho
     return [text, verbatim(note, note_shown)] if note and note_shown else [text]
 
 
-def caveats_told(caveats: Collection[Caveat]) -> list[str]:
+def caveat_sentences(caveats: Collection[Caveat]) -> list[str]:
     """A sentence for each."""
     return [sentence for caveat, sentence in _CAVEATS.items() if caveat in caveats]
 
 
-def caveats_spoken(caveats: Collection[Caveat]) -> str:
+def caveats_in_short(caveats: Collection[Caveat]) -> str:
     """The same in short, to stand behind a sentence; empty if there is none."""
-    return "".join(f" {sentence}" for caveat, sentence in _SPOKEN.items() if caveat in caveats)
+    return "".join(f" {sentence}" for caveat, sentence in _CAVEATS_IN_SHORT.items() if caveat in caveats)
 
 
-def remarks(found: Found, shown: Shown, told: Collection[Caveat] = ()) -> list[str]:
-    """What else there is to know of an answer, a sentence each; but for the caveats that were ``told``."""
-    sentences = caveats_told(found.caveats - frozenset(told))
+def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Collection[Caveat] = ()) -> list[str]:
+    """What else there is to know of an answer, a sentence each; but for the caveats that were ``already_said``."""
+    sentences = caveat_sentences(found.caveats - frozenset(already_said))
     if found.weaker:
         noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
         sentences.append(f"{found.weaker:,} {noun} left out; `min:0` in a `/vsearch` shows more.")
     if found.hidden:
-        reader = "you can't see" if shown.private else "not everybody here can see"
+        reader = "you can't see" if options.private else "not everybody here can see"
         places = "is from a place" if found.hidden == 1 else "are from places"
         sentences.append(f"{count(found.hidden, 'more match', 'more matches')} {places} that {reader}.")
     if found.cached_at is not None:
-        sentences.append(f"From the cache, as of {minute(found.cached_at)}.")
+        sentences.append(f"From the cache, as of {time_text(found.cached_at)}.")
     return sentences
 
 
-def result_buttons(shown: Shown, *, onward: int | None, back: int | None = None) -> tuple[list[Block], str]:
+def result_buttons(
+    options: PresentationOptions, *, onward: int | None, back: int | None = None
+) -> tuple[list[Block], str]:
     """The buttons below an answer, and a sentence where there is no room for them.
 
     ``onward``, ``back``: where the next and the previous matches begin, if there are any.
     """
-    state = shown.state
+    state = options.state
     if state is None:
         return [], ""
     wanted: list[tuple[str, str, SearchState]] = []
@@ -139,18 +143,18 @@ def result_buttons(shown: Shown, *, onward: int | None, back: int | None = None)
         wanted.append(("More", ActionId.MORE, replace(state, offset=onward)))
     if back is not None:
         wanted.insert(0, ("Previous", f"{ActionId.MORE}:previous", replace(state, offset=back)))
-    if shown.private and shown.can_share:
+    if options.private and options.can_share:
         wanted.append(("Share to channel", ActionId.SHARE, state))
-    if shown.databases > 1:
+    if options.databases > 1:
         wanted.append(("Search another database", ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
-    if shown.can_add:
+    if options.can_add:
         wanted.append(("Add this image", ActionId.ADD_THIS, state))
     elements = [
         button(text, action_id, value) for text, action_id, carried in wanted if (value := _value(carried)) is not None
     ]
     if len(elements) < len(wanted):
         return [], "The address of this image is too long for buttons."
-    if size(elements) <= BUTTONS_SIZE:
+    if size(elements) <= MAX_BUTTONS_SIZE:
         return elements, ""
     most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
     return most_wanted, "The address of this image is too long for more buttons."
@@ -158,4 +162,4 @@ def result_buttons(shown: Shown, *, onward: int | None, back: int | None = None)
 
 def _value(state: SearchState) -> str | None:
     # The file's name only decorates: better a short one than no button.
-    return state.encode() or replace(state, name=shorten(state.name, NAME_SHOWN)).encode()
+    return state.encode() or replace(state, name=shorten(state.name, MAX_NAME_SHOWN)).encode()

@@ -7,16 +7,26 @@ from dataclasses import dataclass
 
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, escape, fit, sendable
-from bot.blocks.matches import NOTE_SHOWN
-from bot.blocks.reply import Reply, button, buttons, confirmation, notice, section, small_print, told, verbatim
+from bot.blocks.matches import MAX_NOTE_SHOWN
+from bot.blocks.reply import (
+    Reply,
+    button,
+    buttons,
+    confirmation,
+    context_block,
+    mrkdwn_reply,
+    notice,
+    section,
+    verbatim,
+)
 from bot.blocks.state import EntityState, NameState
-from bot.blocks.wording import code, count, count_images, place, points, prose
-from bot.conversations import GUARD_MINIMUM, ChannelBinding, Mode
+from bot.blocks.wording import channel_link, code, count, count_images, escape_sentence, points
+from bot.conversations import GUARD_MINIMUM, ChannelBinding, ChannelMode
 from bot.models import DatabaseInfo, DatabaseName
 
-NAMES_SHOWN = 20
-LISTED = 60
-LISTED_TOGETHER = 20
+MAX_NAMES = 20
+MAX_LISTED = 60
+MAX_LISTED_WITH_MORE = 20
 """Databases in one block: their names may be long, and a section's text is bounded."""
 
 _HELP = """\
@@ -52,11 +62,11 @@ Less: probably something else
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusInfo:
     """What ``/vsearch status`` tells. ``kind_of_place``: channel or direct. ``problem``: empty for a healthy search."""
 
     channel: str
-    kind_of_place: str
+    conversation: str
     binding: ChannelBinding | None
     effective: DatabaseName | None
     databases: tuple[DatabaseInfo, ...]
@@ -79,16 +89,20 @@ def databases_reply(databases: Sequence[DatabaseInfo]) -> Reply:
     if not databases:
         return no_database_reply()
     text = count(len(databases), "image database")
-    blocks = [section(f"*{text}*", BlockId.SUMMARY), *_listed(databases, LISTED), buttons([_create()], BlockId.BUTTONS)]
+    blocks = [
+        section(f"*{text}*", BlockId.SUMMARY),
+        *_database_list(databases, MAX_LISTED),
+        buttons([_create_button()], BlockId.BUTTONS),
+    ]
     return Reply(text, tuple(blocks))
 
 
 def no_database_reply(channel: str = "") -> Reply:
     """The offer to a workspace that has nothing to search in."""
-    return told(
+    return mrkdwn_reply(
         "There is no image database yet, so I have nothing to look pictures up in."
         " Create one, then add pictures with `/vsearch add`.",
-        buttons([_create(channel, style="primary")], BlockId.BUTTONS),
+        buttons([_create_button(channel, style="primary")], BlockId.BUTTONS),
     )
 
 
@@ -97,9 +111,9 @@ def several_databases_reply(databases: Sequence[DatabaseInfo], channel: str = ""
 
     ``databases`` is empty where their names are nobody's business.
     """
-    choices = [_choose(channel), _create(channel)] if channel else []
+    choices = [_choose_button(channel), _create_button(channel)] if channel else []
     known = f" ({_names(databases)})" if databases else ""
-    return told(
+    return mrkdwn_reply(
         f"I know several image databases{known} and can't tell which is meant here."
         " `/vsearch search last in:&lt;database&gt;` looks the newest picture up;"
         " in a direct message or a mention, write `in:&lt;database&gt;` beside the picture.",
@@ -107,44 +121,46 @@ def several_databases_reply(databases: Sequence[DatabaseInfo], channel: str = ""
     )
 
 
-def status_reply(status: Status) -> Reply:
+def status_reply(status: StatusInfo) -> Reply:
     """What is set here, what there is, and how the search does."""
-    text = _here(status)
+    text = _channel_text(status)
     blocks = [section(f"*Here*\n{text}", BlockId.SUMMARY)]
     if status.databases:
         images = sum(info.images for info in status.databases)
         blocks.append(section(f"*{count(len(status.databases), 'image database')}*, {count_images(images)}"))
-        blocks += _listed(status.databases, NAMES_SHOWN)
+        blocks += _database_list(status.databases, MAX_NAMES)
     else:
         blocks.append(section("*No image databases* yet"))
-    health = f":warning: {prose(status.problem)}" if status.problem else "healthy"
+    health = f":warning: {escape_sentence(status.problem)}" if status.problem else "healthy"
     blocks.append(section(f"*Search engine*\n{code(status.backend)}: {health}"))
     if status.waiting:
         verb = "is" if status.waiting == 1 else "are"
-        blocks.append(small_print(f"{count(status.waiting, 'message')} with images {verb} waiting for me."))
-    choices = [_create()]
-    if status.kind_of_place == "channel" and status.databases:
-        choices.insert(0, _choose(status.channel))
+        blocks.append(context_block(f"{count(status.waiting, 'message')} with images {verb} waiting for me."))
+    choices = [_create_button()]
+    if status.conversation == "channel" and status.databases:
+        choices.insert(0, _choose_button(status.channel))
     return Reply(text, (*blocks, buttons(choices, BlockId.BUTTONS)))
 
 
 def watching_reply(binding: ChannelBinding, effective: DatabaseName | None) -> Reply:
     """What happens from now on to the images of a channel; ``effective``: the database that is used for it."""
     text = watching_text(binding, effective)
-    if binding.mode is Mode.OFF or effective is not None:
-        return told(text)
-    return told(text, buttons([_choose(binding.channel), _create(binding.channel)], BlockId.BUTTONS))
+    if binding.mode is ChannelMode.OFF or effective is not None:
+        return mrkdwn_reply(text)
+    return mrkdwn_reply(
+        text, buttons([_choose_button(binding.channel), _create_button(binding.channel)], BlockId.BUTTONS)
+    )
 
 
 def watching_text(binding: ChannelBinding, effective: DatabaseName | None) -> str:
     """A channel's setting in a sentence or two."""
-    images = f"Images shared in {place(binding.channel)}"
-    if binding.mode is Mode.OFF:
+    images = f"Images shared in {channel_link(binding.channel)}"
+    if binding.mode is ChannelMode.OFF:
         return f"{images} are left alone. `/vsearch watch` changes that."
     where = "a database, once one is chosen" if effective is None else f"`{effective}`"
-    if binding.mode is Mode.COLLECT:
+    if binding.mode is ChannelMode.COLLECT:
         return f"{images} are added to {where}."
-    if binding.mode is Mode.GUARD:
+    if binding.mode is ChannelMode.GUARD:
         minimum = GUARD_MINIMUM if binding.minimum is None else binding.minimum
         return f"{images} are compared with {where}: I report matches of {points(minimum)} and more, and add the rest."
     shown = "" if binding.minimum is None else f" Matches of {points(binding.minimum)} and more are shown."
@@ -154,7 +170,7 @@ def watching_text(binding: ChannelBinding, effective: DatabaseName | None) -> st
 def created_reply(info: DatabaseInfo) -> Reply:
     """A database was made; how to fill it."""
     name = info.key.name
-    return told(
+    return mrkdwn_reply(
         f"The database `{name}` is ready.\n"
         f"`/vsearch add last in:{name}` adds the newest image of a channel.\n"
         f"`/vsearch watch collect in:{name}` adds every image shared in one."
@@ -163,32 +179,32 @@ def created_reply(info: DatabaseInfo) -> Reply:
 
 def database_deleted_reply(name: str, images: int) -> Reply:
     """A database is gone."""
-    return told(f"Deleted the database {code(name)} with {count_images(images)}.")
+    return mrkdwn_reply(f"Deleted the database {code(name)} with {count_images(images)}.")
 
 
 def added_reply(database: str, entity: str, *, note: str = "", name: str = "") -> Reply:
     """A picture is in a database now; ``name`` is that of its file."""
     text = sendable(note)
-    return told(
+    return mrkdwn_reply(
         f"Added {code(name, 'the image')} to {code(database)} as {code(entity)}.",
-        *([verbatim(text, NOTE_SHOWN)] if text else []),
+        *([verbatim(text, MAX_NOTE_SHOWN)] if text else []),
     )
 
 
 def already_added_reply(database: str, entity: str = "") -> Reply:
     """Nothing was changed. ``entity``: empty if this person may not know it."""
     known_as = f", as {code(entity)}" if entity else ""
-    return told(f"This image is in {code(database)} already{known_as}.")
+    return mrkdwn_reply(f"This image is in {code(database)} already{known_as}.")
 
 
 def collected_problems_reply(problems: Sequence[tuple[str, str]]) -> Reply:
     """For the author alone: file names, and a sentence each that says why it was not added."""
     text = f"I could not add {count(len(problems), 'of your images', 'of your images')}."
-    lines = [section(f"{code(name, 'An image')}: {prose(sentence)}") for name, sentence in problems]
+    lines = [section(f"{code(name, 'An image')}: {escape_sentence(sentence)}") for name, sentence in problems]
 
     def build(kept: int) -> list[Block]:
         rest = len(lines) - kept
-        left_out = [small_print(f"and {rest:,} more", BlockId.LEFT_OUT)] if rest else []
+        left_out = [context_block(f"and {rest:,} more", BlockId.LEFT_OUT)] if rest else []
         return [section(text, BlockId.NOTICE), *lines[:kept], *left_out]
 
     return Reply(text, fit(len(lines), build))
@@ -206,47 +222,47 @@ def delete_question(info: DatabaseInfo, entity: str, images: int) -> Reply:
         button("Delete", ActionId.DELETE_ENTITY, value, style="danger", confirm=sure),
         button("Keep", ActionId.DISMISS, value),
     ]
-    return told(
+    return mrkdwn_reply(
         f"Delete {which} of {code(entity)} from `{name}`? This can't be undone.", buttons(choices, BlockId.BUTTONS)
     )
 
 
-def cant_speak_reply(channel: str, reason: str) -> Reply:
+def cannot_post_reply(channel: str, reason: str) -> Reply:
     """For whoever waits for an answer in a channel that the bot may not write to; ``reason`` is ours."""
-    return told(f"I can't answer in {place(channel)}: {reason}.")
+    return mrkdwn_reply(f"I can't answer in {channel_link(channel)}: {reason}.")
 
 
 def deleted_reply(database: str, entity: str, images: int) -> Reply:
     """An entity's images are gone."""
-    return told(f"Deleted {count_images(images)} of {code(entity)} from {code(database)}.")
+    return mrkdwn_reply(f"Deleted {count_images(images)} of {code(entity)} from {code(database)}.")
 
 
-def _here(status: Status) -> str:
-    if status.kind_of_place != "channel":
+def _channel_text(status: StatusInfo) -> str:
+    if status.conversation != "channel":
         where = "a database, once there is one" if status.effective is None else f"`{status.effective}`"
         return f"Images that you send me are looked up in {where}."
     if status.binding is not None:
         return watching_text(status.binding, status.effective)
     where = "a database, once one is chosen" if status.effective is None else f"`{status.effective}`"
-    return f"Images shared in {place(status.channel)} are looked up in {where}, if I am in it."
+    return f"Images shared in {channel_link(status.channel)} are looked up in {where}, if I am in it."
 
 
-def _listed(databases: Sequence[DatabaseInfo], most: int) -> list[Block]:
+def _database_list(databases: Sequence[DatabaseInfo], most: int) -> list[Block]:
     lines = [f"`{info.key.name}`  ·  {count_images(info.images)}" for info in databases[:most]]
-    parts = [lines[start : start + LISTED_TOGETHER] for start in range(0, len(lines), LISTED_TOGETHER)]
+    parts = [lines[start : start + MAX_LISTED_WITH_MORE] for start in range(0, len(lines), MAX_LISTED_WITH_MORE)]
     blocks = [section("\n".join(part)) for part in parts]
     rest = len(databases) - len(lines)
-    return [*blocks, small_print(f"and {rest:,} more", BlockId.LEFT_OUT)] if rest else blocks
+    return [*blocks, context_block(f"and {rest:,} more", BlockId.LEFT_OUT)] if rest else blocks
 
 
 def _names(databases: Sequence[DatabaseInfo]) -> str:
-    names = [f"`{info.key.name}`" for info in databases[:NAMES_SHOWN]]
-    return ", ".join(names) + (", …" if len(databases) > NAMES_SHOWN else "")
+    names = [f"`{info.key.name}`" for info in databases[:MAX_NAMES]]
+    return ", ".join(names) + (", …" if len(databases) > MAX_NAMES else "")
 
 
-def _create(channel: str = "", *, style: str = "") -> Block:
+def _create_button(channel: str = "", *, style: str = "") -> Block:
     return button("Create a database", ActionId.CREATE_DATABASE, NameState(channel=channel).encode() or "", style=style)
 
 
-def _choose(channel: str) -> Block:
+def _choose_button(channel: str) -> Block:
     return button("Choose a database", ActionId.WATCH, NameState(channel=channel).encode() or "")

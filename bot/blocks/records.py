@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bot.blocks.limits import ALT_TEXT, IMAGE_URL, Block, escape, length, shorten
-from bot.blocks.wording import day, person
+from bot.blocks.wording import date_text, user_mention
 from bot.models import ImageRecord
 
 # Printable ASCII without quotes, backslashes and what ends a link.
@@ -40,8 +40,8 @@ def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:
 
 def provenance(record: ImageRecord) -> str:
     """``Added 23 November by @somebody · original message``."""
-    added = f"Added {day(record.added_at)}"
-    if somebody := person(record.added_by):
+    added = f"Added {date_text(record.added_at)}"
+    if somebody := user_mention(record.added_by):
         added += f" by {somebody}"
     if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
         return f"{added}  ·  <{escape(record.origin.permalink)}|original message>"

@@ -18,7 +18,7 @@ from bot.blocks.limits import (
     escape,
     shorten,
 )
-from bot.blocks.wording import SENTENCE_SHOWN, one_line, prose
+from bot.blocks.wording import MAX_SENTENCE, escape_sentence, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Reply:
     blocks: tuple[Block, ...]
 
 
-def marked(reply: Reply, marker: str) -> Reply:
+def with_marker(reply: Reply, marker: str) -> Reply:
     """The same, its first block named so that the message is known again in its thread."""
     first, *others = reply.blocks
     return Reply(reply.text, (first | {"block_id": f"{BlockId.SUMMARY}:{marker}"}, *others))
@@ -37,11 +37,11 @@ def marked(reply: Reply, marker: str) -> Reply:
 
 def notice(sentence: str, block_id: str = BlockId.NOTICE) -> Reply:
     """One sentence of ours that may quote somebody; nothing in it becomes a mention, a link or emphasis."""
-    text = escape(shorten(one_line(sentence), SENTENCE_SHOWN)) or "That did not work."
-    return Reply(text, (section(prose(sentence) or text, block_id),))
+    text = escape(shorten(one_line(sentence), MAX_SENTENCE)) or "That did not work."
+    return Reply(text, (section(escape_sentence(sentence) or text, block_id),))
 
 
-def told(mrkdwn: str, *blocks: Block) -> Reply:
+def mrkdwn_reply(mrkdwn: str, *blocks: Block) -> Reply:
     """Text that is ours or was escaped, and what stands below it."""
     return Reply(shorten(mrkdwn, MESSAGE_TEXT), (section(mrkdwn, BlockId.NOTICE), *blocks))
 
@@ -51,31 +51,31 @@ def section(mrkdwn: str, block_id: str = "") -> Block:
     return _named({"type": "section", "text": _mrkdwn(mrkdwn)}, block_id)
 
 
-def small_print(mrkdwn: str, block_id: str = "") -> Block:
+def context_block(mrkdwn: str, block_id: str = "") -> Block:
     """A line in small grey letters, of text that is ours or was escaped."""
     return _named({"type": "context", "elements": [_mrkdwn(mrkdwn)]}, block_id)
 
 
-def verbatim(text: str, most: int) -> Block:
+def verbatim(text: str, max_length: int) -> Block:
     """Somebody's text as it is: plain_text knows no mentions, links, emphasis or emoji codes."""
-    return {"type": "context", "elements": [plain(text, most)]}
+    return {"type": "context", "elements": [plain_text(text, max_length)]}
 
 
 def heading(text: str) -> Block:
     """A line in large letters, verbatim."""
-    return {"type": "header", "text": plain(text, HEADER_TEXT)}
+    return {"type": "header", "text": plain_text(text, HEADER_TEXT)}
 
 
-def plain(text: str, most: int) -> Block:
+def plain_text(text: str, max_length: int) -> Block:
     """A text object that shows each character as it is."""
-    return {"type": "plain_text", "text": shorten(text, most), "emoji": False}
+    return {"type": "plain_text", "text": shorten(text, max_length), "emoji": False}
 
 
 def button(text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
     """Something to press; ``style`` is primary, danger or nothing."""
     element: Block = {
         "type": "button",
-        "text": plain(text, BUTTON_TEXT),
+        "text": plain_text(text, BUTTON_TEXT),
         "action_id": str(action_id),
         "value": value,
     }
@@ -87,10 +87,10 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: B
 def confirmation(title: str, text: str, yes: str, no: str) -> Block:
     """The question that Slack asks before it tells us of a press."""
     return {
-        "title": plain(title, CONFIRM_TITLE),
-        "text": plain(text, CONFIRM_TEXT),
-        "confirm": plain(yes, CONFIRM_BUTTON),
-        "deny": plain(no, CONFIRM_BUTTON),
+        "title": plain_text(title, CONFIRM_TITLE),
+        "text": plain_text(text, CONFIRM_TEXT),
+        "confirm": plain_text(yes, CONFIRM_BUTTON),
+        "deny": plain_text(no, CONFIRM_BUTTON),
         "style": "danger",
     }
 

@@ -8,20 +8,20 @@ from typing import Any, Self
 
 from bot.errors import InvalidInput
 
-BUTTON_VALUE = 2000
-METADATA = 3000
+MAX_BUTTON_VALUE = 2000
+MAX_METADATA = 3000
 
-MOST = 1_000_000
+MAX_NUMBER = 1_000_000
 """No number that we carry is larger, and storage takes none that is very much so."""
 
-STALE = "That button is from an older version of the bot. Please search again."
+STALE_BUTTON = "That button is from an older version of the bot. Please search again."
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class InteractionState:
     """Base of what is carried: flat values of text, numbers and truth, written as compact JSON."""
 
-    def encode(self, most: int = BUTTON_VALUE) -> str | None:
+    def encode(self, most: int = MAX_BUTTON_VALUE) -> str | None:
         """As text; None if that is longer than Slack carries."""
         defaults = type(self)()
         given = {name: value for name, value in asdict(self).items() if value != getattr(defaults, name)}
@@ -36,22 +36,22 @@ class Carried:
         except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict):
-            raise InvalidInput(STALE)
+            raise InvalidInput(STALE_BUTTON)
         defaults = cls()
         try:
             # JSON has one kind of number.
             values = {name: type(getattr(defaults, name))(value) for name, value in given.items()}
             read = cls(**values)
         except (AttributeError, ValueError, TypeError, OverflowError):
-            raise InvalidInput(STALE) from None
+            raise InvalidInput(STALE_BUTTON) from None
         # Asked this way, NaN is no number that fits either.
-        if not all(abs(value) <= MOST for value in values.values() if isinstance(value, int | float)):
-            raise InvalidInput(STALE)
+        if not all(abs(value) <= MAX_NUMBER for value in values.values() if isinstance(value, int | float)):
+            raise InvalidInput(STALE_BUTTON)
         return read
 
 
 @dataclass(frozen=True, slots=True)
-class SearchState(Carried):
+class SearchState(InteractionState):
     """A search that can be done again: a Slack file or an address, where it was shared, and how to look.
 
     ``channel`` and ``message`` are those of the share (empty for an upload in a modal); ``thread`` is where answers
@@ -71,7 +71,7 @@ class SearchState(Carried):
 
 
 @dataclass(frozen=True, slots=True)
-class ListState(Carried):
+class ListState(InteractionState):
     """A page of a listing."""
 
     database: str = ""
@@ -81,7 +81,7 @@ class ListState(Carried):
 
 
 @dataclass(frozen=True, slots=True)
-class EntityState(Carried):
+class EntityState(InteractionState):
     """An entity of a database, to be deleted."""
 
     database: str = ""
@@ -89,7 +89,7 @@ class EntityState(Carried):
 
 
 @dataclass(frozen=True, slots=True)
-class NameState(Carried):
+class NameState(InteractionState):
     """A database (``database``) or a channel (``channel``) that a button is about."""
 
     database: str = ""
@@ -97,7 +97,7 @@ class NameState(Carried):
 
 
 @dataclass(frozen=True, slots=True)
-class FormState(Carried):
+class FormState(InteractionState):
     """What a modal remembers of where it was opened. ``state`` is an encoded SearchState, if it is about one.
 
     ``binds``: a channel that is to use the database which is made.

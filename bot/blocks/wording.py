@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from bot.blocks.limits import escape, sendable, shorten
 from bot.models import DatabaseInfo
 
-NAME_SHOWN = 80
-SENTENCE_SHOWN = 600
+MAX_NAME_SHOWN = 80
+MAX_SENTENCE = 600
 """Escaping and quoting make text up to five times longer, and a section holds 3,000."""
 
 _CODE = re.compile(r"(`[^`]+`)")
@@ -26,16 +26,16 @@ def one_line(text: str) -> str:
 
 def code(text: str, otherwise: str = "?") -> str:
     """A name as code, which is the only mrkdwn that knows no emphasis, emoji and quotes."""
-    name = shorten(one_line(text).replace("`", "'"), NAME_SHOWN)
+    name = shorten(one_line(text).replace("`", "'"), MAX_NAME_SHOWN)
     return f"`{escape(name)}`" if name else otherwise
 
 
-def prose(sentence: str) -> str:
+def escape_sentence(sentence: str) -> str:
     """A sentence of ours, with code of ours, that may quote somebody.
 
     mrkdwn has no escape for emphasis: a word with its signs is shown as code.
     """
-    parts = _CODE.split(shorten(one_line(sentence), SENTENCE_SHOWN))
+    parts = _CODE.split(shorten(one_line(sentence), MAX_SENTENCE))
     parts[::2] = [_SIGNS.sub(_as_code, part.replace("`", "'")) for part in parts[::2]]
     # Two of them with nothing between would open a longer kind of code.
     return escape("".join(parts)).replace("``", "` `")
@@ -55,7 +55,7 @@ def count_images(number: int) -> str:
     return count(number, "image")
 
 
-def size_of(info: DatabaseInfo) -> str:
+def database_size(info: DatabaseInfo) -> str:
     """A database and how many images it holds."""
     return f"`{info.key.name}` ({count_images(info.images)})"
 
@@ -71,12 +71,12 @@ def points(score: float) -> str:
     return f"{tenths // 10}" if tenths % 10 == 0 else f"{tenths / 10:.1f}"
 
 
-def person(user: str) -> str:
+def user_mention(user: str) -> str:
     """A mention of somebody by id; empty for what is no id."""
     return f"<@{user}>" if _USER.fullmatch(user) else ""
 
 
-def place(channel: str) -> str:
+def channel_link(channel: str) -> str:
     """A link to a channel by id, or words."""
     if channel.startswith("D"):
         # A direct message has no name to link to.
@@ -84,11 +84,11 @@ def place(channel: str) -> str:
     return f"<#{channel}>" if _CHANNEL.fullmatch(channel) else "this channel"
 
 
-def day(moment: datetime) -> str:
+def date_text(moment: datetime) -> str:
     """A date as everybody reads it, wherever they are and whatever shows it."""
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
-def minute(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     """A time of today."""
     return f"{moment.astimezone(UTC):%H:%M} UTC"

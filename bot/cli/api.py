@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.session import session_of
+from bot.cli.session import context_of
 
 app = typer.Typer()
 
@@ -23,7 +23,7 @@ def serve_api(
     """Serve the hosted search's API from this machine, to those whose keys VSEARCH_API_KEYS has. See docs/api.md."""
     from bot.serving_api import serve_api as serve  # noqa: PLC0415 - “--help” does not wait for it
 
-    settings = session_of(ctx).settings()
+    settings = context_of(ctx).settings()
     # A port alone opens nothing to the outside; PORT in the environment does, as platforms want it.
-    given_host = host or settings.host or (settings.listen_on[0] if port is None else "127.0.0.1")
-    serve(replace(settings, host=given_host, port=settings.listen_on[1] if port is None else port))
+    given_host = host or settings.host or (settings.listen_address[0] if port is None else "127.0.0.1")
+    serve(replace(settings, host=given_host, port=settings.listen_address[1] if port is None else port))

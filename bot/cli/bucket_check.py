@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.config import Settings
 from bot.errors import BackendError, BackendGarbled
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REMEDY = "docs/operating.md says what a bucket needs."
 
 
-def bucket(settings: Settings) -> Iterator[Finding]:
+def bucket(settings: Settings) -> Iterator[CheckResult]:
     """Nothing, where pictures are kept elsewhere."""
     from bot.app import bucket_of  # noqa: PLC0415 - slow to load, and most commands do without
 
@@ -26,17 +26,17 @@ def bucket(settings: Settings) -> Iterator[Finding]:
     if place is None:
         return
     try:
-        asyncio.run(_tried(place))
+        asyncio.run(_write_read_delete(place))
     except BackendError as error:
-        yield Finding("Bucket", State.WRONG, str(error).removesuffix("."), REMEDY, ExitCode.STORAGE)
+        yield CheckResult("Bucket", CheckStatus.WRONG, str(error).removesuffix("."), REMEDY, ExitCode.STORAGE)
         return
-    yield Finding("Bucket", State.OK, f"{place} can be written, read and deleted from")
+    yield CheckResult("Bucket", CheckStatus.OK, f"{place} can be written, read and deleted from")
 
 
-async def _tried(place: Bucket) -> None:
-    from bot.storage.bucket import Objects  # noqa: PLC0415 - as above
+async def _write_read_delete(place: Bucket) -> None:
+    from bot.storage.bucket import BucketObjects  # noqa: PLC0415 - as above
 
-    objects = Objects(place)
+    objects = BucketObjects(place)
     name, content = f"vsearch-doctor-{secrets.token_hex(8)}", secrets.token_bytes(64)
     await objects.put(name, content)
     try:

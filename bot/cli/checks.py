@@ -16,12 +16,12 @@ from bot.cli.exits import ExitCode
 from bot.config import Settings
 from bot.errors import BotError, SettingsError
 
-OLDEST_PYTHON = (3, 11)
+MIN_PYTHON = (3, 11)
 TABLES = "Tables"
-LITTLE_SPACE_GB = 1.0
+LOW_SPACE_GB = 1.0
 
 
-class State(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -30,41 +30,41 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What a check found; ``remedy`` says what to do, ``code`` is what the doctor ends with if it is wrong."""
 
     check: str
-    state: State
+    state: CheckStatus
     found: str
     remedy: str = ""
     code: ExitCode = ExitCode.FAILED
 
 
-Check = Callable[[Settings], Iterator[Finding]]
+DoctorCheck = Callable[[Settings], Iterator[CheckResult]]
 
 
-def python(_settings: Settings) -> Iterator[Finding]:
+def python(_settings: Settings) -> Iterator[CheckResult]:
     """Whether this Python is new enough."""
     version = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info >= OLDEST_PYTHON:
-        yield Finding("Python", State.OK, version)
+    if sys.version_info >= MIN_PYTHON:
+        yield CheckResult("Python", CheckStatus.OK, version)
     else:
-        yield Finding("Python", State.WRONG, f"{version} is too old", "Install Python 3.11 or newer.")
+        yield CheckResult("Python", CheckStatus.WRONG, f"{version} is too old", "Install Python 3.11 or newer.")
 
 
-def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[Finding]]:
+def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[CheckResult]]:
     """The settings, or the defaults beside a finding for each problem."""
     try:
-        return read(), [Finding("Settings", State.OK, "all fit")]
+        return read(), [CheckResult("Settings", CheckStatus.OK, "all fit")]
     except SettingsError as error:
         remedy = "Mend it in the environment or in .env; .env.example explains each setting."
         return Settings(), [
-            Finding("Settings", State.WRONG, problem.removesuffix("."), remedy, ExitCode.SETTINGS)
+            CheckResult("Settings", CheckStatus.WRONG, problem.removesuffix("."), remedy, ExitCode.SETTINGS)
             for problem in error.problems
         ]
 
 
-def data_directory(settings: Settings) -> Iterator[Finding]:
+def data_directory(settings: Settings) -> Iterator[CheckResult]:
     """Whether the data directory can be written, and has room."""
     folder = settings.data_dir
     try:
@@ -73,16 +73,16 @@ def data_directory(settings: Settings) -> Iterator[Finding]:
             probe.write(b"vsearch")
     except OSError as error:
         remedy = "Make it writable, or name another with VSEARCH_DATA_DIR or --data-dir."
-        yield Finding("Data directory", State.WRONG, f"{folder}: {error.strerror or error}", remedy)
+        yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", remedy)
         return
-    yield Finding("Data directory", State.OK, str(folder.absolute()))
+    yield CheckResult("Data directory", CheckStatus.OK, str(folder.absolute()))
     free = shutil.disk_usage(folder).free / 1e9
-    enough = free >= LITTLE_SPACE_GB
+    enough = free >= LOW_SPACE_GB
     remedy = "" if enough else "Free some space, or move the data directory: an image takes about 0.1 MB."
-    yield Finding("Disk space", State.OK if enough else State.WRONG, f"{free:,.1f} GB free", remedy)
+    yield CheckResult("Disk space", CheckStatus.OK if enough else CheckStatus.WRONG, f"{free:,.1f} GB free", remedy)
 
 
-def catalogue(settings: Settings) -> Iterator[Finding]:
+def catalogue(settings: Settings) -> Iterator[CheckResult]:
     """Whether the SQLite file is whole and of this version. It is read, never changed."""
     from bot.storage import postgres, sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
 
@@ -90,7 +90,7 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
         return
     path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
     if not path.exists():
-        yield Finding("Catalogue", State.OK, "none yet; the first command makes it")
+        yield CheckResult("Catalogue", CheckStatus.OK, "none yet; the first command makes it")
         return
     restore = (
         f"Stop vsearch, put a copy of {path.name} from your backup in its place, or start with another --data-dir."
@@ -103,30 +103,32 @@ def catalogue(settings: Settings) -> Iterator[Finding]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        yield Finding("Catalogue", State.WRONG, f"{path}: {error}", restore)
+        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path}: {error}", restore)
         return
     if verdict != "ok":
-        yield Finding("Catalogue", State.WRONG, f"{path} is damaged: {verdict}", restore)
+        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path} is damaged: {verdict}", restore)
         return
-    yield Finding("Catalogue", State.OK, f"{path} is whole")
-    yield revision_finding(str(row[0]) if row else None)
+    yield CheckResult("Catalogue", CheckStatus.OK, f"{path} is whole")
+    yield revision_result(str(row[0]) if row else None)
 
 
-def revision_finding(revision: str | None) -> Finding:
+def revision_result(revision: str | None) -> CheckResult:
     """Whether the tables are of this version."""
     from bot.storage import migrate  # noqa: PLC0415 - see above
 
     if revision is None:
-        return Finding(TABLES, State.NOTE, "none yet; the next command makes them")
+        return CheckResult(TABLES, CheckStatus.NOTE, "none yet; the next command makes them")
     if revision == migrate.HEAD:
-        return Finding(TABLES, State.OK, f"revision {revision}")
+        return CheckResult(TABLES, CheckStatus.OK, f"revision {revision}")
     if revision < migrate.HEAD:
-        return Finding(TABLES, State.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}")
+        return CheckResult(
+            TABLES, CheckStatus.NOTE, f"revision {revision}; the next command brings them to {migrate.HEAD}"
+        )
     found = f"revision {revision} is newer than this program's {migrate.HEAD}"
-    return Finding(TABLES, State.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+    return CheckResult(TABLES, CheckStatus.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
 
 
-def formats(_settings: Settings) -> Iterator[Finding]:
+def formats(_settings: Settings) -> Iterator[CheckResult]:
     """Whether a picture of each format can be read."""
     from PIL import Image  # noqa: PLC0415 - see above
 
@@ -146,9 +148,9 @@ def formats(_settings: Settings) -> Iterator[Finding]:
             missing.append(name)
     if missing:
         remedy = "Reinstall Pillow and pillow-heif from their wheels: pip install --force-reinstall pillow pillow-heif."
-        yield Finding("Picture formats", State.WRONG, f"can't read {', '.join(missing)}", remedy)
+        yield CheckResult("Picture formats", CheckStatus.WRONG, f"can't read {', '.join(missing)}", remedy)
     else:
-        yield Finding("Picture formats", State.OK, ", ".join(PILLOW_NAMES))
+        yield CheckResult("Picture formats", CheckStatus.OK, ", ".join(PILLOW_NAMES))
 
 
 PILLOW_NAMES = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from bot.cli.exits import Unconfirmed
+from bot.cli.exits import NotConfirmed
 from bot.cli.options import AsJson, Yes, ask
-from bot.cli.output import counted, say, show_json, show_table, when
-from bot.cli.session import Desk, Shelf, session_of
+from bot.cli.output import counted, print_line, show_json, show_table, when
+from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.models import DatabaseInfo, DatabaseKey, DatabaseName
 
 app = typer.Typer(help="Create, list and delete databases.", no_args_is_help=True)
@@ -22,27 +22,27 @@ def create(ctx: typer.Context, name: str, as_json: AsJson = False) -> None:
     """Make an empty database. A name has 2 to 64 of a-z, 0-9 and _."""
     checked = DatabaseName(name)
 
-    async def work(desk: Desk) -> DatabaseInfo:
-        return await desk.services.databases.create(DatabaseKey(desk.workspace, checked))
+    async def work(services_session: ServiceSession) -> DatabaseInfo:
+        return await services_session.services.databases.create(DatabaseKey(services_session.workspace, checked))
 
-    info = session_of(ctx).run(work)
+    info = context_of(ctx).run_with_services(work)
     if as_json:
         show_json(_document(info))
     else:
-        say(f"Created “{info.key.name}”. Fill it with “vsearch import FOLDER --in {info.key.name}”.")
+        print_line(f"Created “{info.key.name}”. Fill it with “vsearch import FOLDER --in {info.key.name}”.")
 
 
 @app.command("list")
 def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List the databases and how many images each has."""
-    infos = session_of(ctx).browse(Shelf.all_databases)
+    infos = context_of(ctx).run_with_storage(StorageSession.all_databases)
     if as_json:
         show_json({"databases": [_document(info) for info in infos]})
     elif infos:
         rows = [(info.key.name, f"{info.images:,}", when(info.created_at)) for info in infos]
         show_table(("Database", "Images", "Created"), rows, right=("Images",))
     else:
-        say("There is no database yet; make one with “vsearch db create NAME”.")
+        print_line("There is no database yet; make one with “vsearch db create NAME”.")
 
 
 @app.command()
@@ -50,21 +50,21 @@ def delete(ctx: typer.Context, name: str, yes: Yes = False, as_json: AsJson = Fa
     """Delete a database and all its images. This can't be undone, so its name has to be typed."""
     checked = DatabaseName(name)
 
-    session = session_of(ctx)
+    context = context_of(ctx)
 
-    async def look(shelf: Shelf) -> DatabaseInfo:
-        return await shelf.find(checked)
+    async def look(storage_session: StorageSession) -> DatabaseInfo:
+        return await storage_session.find(checked)
 
-    async def work(desk: Desk) -> DatabaseInfo:
-        return await desk.services.databases.delete(DatabaseKey(desk.workspace, checked))
+    async def work(services_session: ServiceSession) -> DatabaseInfo:
+        return await services_session.services.databases.delete(DatabaseKey(services_session.workspace, checked))
 
     if not yes:
-        info = session.browse(look)
+        info = context.run_with_storage(look)
         question = f"This deletes {counted(info.images, 'image')} for ever. Type the database's name to go on"
         if ask(question, as_json=as_json) != checked:
-            raise Unconfirmed("That is not its name; nothing was deleted.")
-    info = session.run(work)
+            raise NotConfirmed("That is not its name; nothing was deleted.")
+    info = context.run_with_services(work)
     if as_json:
         show_json({"deleted": info.key.name, "images": info.images})
     else:
-        say(f"Deleted “{info.key.name}” with {counted(info.images, 'image')}.")
+        print_line(f"Deleted “{info.key.name}” with {counted(info.images, 'image')}.")

@@ -7,21 +7,21 @@ from rich.text import Text
 
 from bot.cli import checks
 from bot.cli.bucket_check import bucket
-from bot.cli.checks import Check, Finding, State
+from bot.cli.checks import CheckResult, CheckStatus, DoctorCheck
 from bot.cli.exits import ExitCode
 from bot.cli.hosted_check import hosted
-from bot.cli.lost_check import lost
+from bot.cli.lost_check import missing_databases
 from bot.cli.model_check import embeddings, model
 from bot.cli.options import AsJson
-from bot.cli.output import say, show_json, show_table
+from bot.cli.output import print_line, show_json, show_table
 from bot.cli.postgres_check import postgres
 from bot.cli.public_check import public_address
-from bot.cli.session import session_of
+from bot.cli.session import context_of
 from bot.cli.slack_check import slack
 
 app = typer.Typer()
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[DoctorCheck, ...] = (
     checks.python,
     checks.data_directory,
     checks.catalogue,
@@ -33,21 +33,21 @@ CHECKS: tuple[Check, ...] = (
     slack,
 )
 
-_SHOWN = {State.OK: ("✓", "green"), State.NOTE: ("–", "yellow"), State.WRONG: ("✗", "bold red")}
+_SHOWN = {CheckStatus.OK: ("✓", "green"), CheckStatus.NOTE: ("–", "yellow"), CheckStatus.WRONG: ("✗", "bold red")}
 
 
 @app.command(rich_help_panel="Upkeep")
 def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Check the set-up, and say what to do where something is wrong."""
-    settings, findings = checks.settings_of(session_of(ctx).settings)
+    settings, findings = checks.settings_of(context_of(ctx).settings)
     for check in CHECKS:
         findings.extend(check(settings))
     # Older tables would be changed by looking into them.
-    has_tables = any(finding.check == checks.TABLES and finding.state is State.OK for finding in findings)
-    findings.extend(lost(settings) if has_tables else ())
+    has_tables = any(finding.check == checks.TABLES and finding.state is CheckStatus.OK for finding in findings)
+    findings.extend(missing_databases(settings) if has_tables else ())
     findings.extend(embeddings(settings) if has_tables else ())
     findings.extend(public_address(settings, has_tables=has_tables))
-    wrong = [finding for finding in findings if finding.state is State.WRONG]
+    wrong = [finding for finding in findings if finding.state is CheckStatus.WRONG]
     if as_json:
         show_json({"ok": not wrong, "checks": [_document(finding) for finding in findings]})
     else:
@@ -56,18 +56,18 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(wrong[0].code if len({finding.code for finding in wrong}) == 1 else ExitCode.FAILED)
 
 
-def _show(findings: list[Finding], wrong: list[Finding]) -> None:
+def _show(findings: list[CheckResult], wrong: list[CheckResult]) -> None:
     rows: list[tuple[Text | str, ...]] = []
     for finding in findings:
         sign, style = _SHOWN[finding.state]
         rows.append((Text(sign, style=style), finding.check, finding.found))
     show_table(("", "Check", "Found"), rows)
     for finding in wrong:
-        say(f"{finding.check}: {finding.found}. {finding.remedy}")
+        print_line(f"{finding.check}: {finding.found}. {finding.remedy}")
     if not wrong:
-        say("All is well.")
+        print_line("All is well.")
 
 
-def _document(finding: Finding) -> dict[str, str]:
+def _document(finding: CheckResult) -> dict[str, str]:
     document = {"check": finding.check, "state": finding.state, "found": finding.found}
     return document | ({"remedy": finding.remedy} if finding.remedy else {})

@@ -37,14 +37,14 @@ SUMMARY = (
 )
 
 
-class NoDatabase(UserError):
+class WorkspaceIsEmpty(UserError):
     """The workspace has none yet."""
 
     def __init__(self) -> None:
         super().__init__("There is no database yet; make one with “vsearch db create NAME”.")
 
 
-class Unconfirmed(UserError):
+class NotConfirmed(UserError):
     """The question was answered with a no."""
 
 
@@ -53,7 +53,7 @@ _CODES: dict[type[Exception], ExitCode] = {
     SlackUnavailable: ExitCode.SLACK,
     UnknownDatabase: ExitCode.NOT_FOUND,
     UnknownEntity: ExitCode.NOT_FOUND,
-    NoDatabase: ExitCode.NOT_FOUND,
+    WorkspaceIsEmpty: ExitCode.NOT_FOUND,
     InvalidInput: ExitCode.USAGE,
     CannotListen: ExitCode.LISTEN,
     CannotStart: ExitCode.STORAGE,

@@ -8,21 +8,21 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.exits import ExitCode, Unconfirmed
+from bot.cli.exits import ExitCode, NotConfirmed
 from bot.cli.options import AsJson, InDatabase, Yes, ask
-from bot.cli.output import counted, remark, say, show_json, show_table, when
-from bot.cli.reading import Named, read_picture
-from bot.cli.session import Desk, Shelf, session_of
+from bot.cli.output import counted, print_line, print_remark, show_json, show_table, when
+from bot.cli.reading import PictureArgument, read_picture
+from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.errors import AlreadyAdded, UnknownEntity, UserError
 from bot.models import DatabaseKey, EntityId, ImageRecord, Note, Order, Page, PageRequest
 from bot.services.delete import Deletion
-from bot.services.sources import entity_from
+from bot.services.sources import entity_from_name
 
 app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class _Added:
+class _AddOutcome:
     """What came of one image: ``entity`` when it is in the database, ``error`` when it was refused."""
 
     image: str
@@ -48,45 +48,51 @@ def add(
     shared = EntityId(entity) if entity is not None else None
     checked_note = Note(note)
 
-    async def work(desk: Desk) -> tuple[DatabaseKey, list[_Added]]:
-        key = await desk.database(database)
-        return key, [await _add(desk, key, Named(image), shared, checked_note) for image in images]
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, list[_AddOutcome]]:
+        key = await services_session.database(database)
+        return key, [
+            await _add(services_session, key, PictureArgument(image), shared, checked_note) for image in images
+        ]
 
-    key, outcomes = session_of(ctx).run(work)
+    key, outcomes = context_of(ctx).run_with_services(work)
     if as_json:
         show_json({"database": key.name, "images": [_outcome(outcome) for outcome in outcomes]})
     else:
-        _tell(outcomes, key)
+        _print_report(outcomes, key)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _add(desk: Desk, key: DatabaseKey, named: Named, shared: EntityId | None, note: Note) -> _Added:
+async def _add(
+    services_session: ServiceSession, key: DatabaseKey, named: PictureArgument, shared: EntityId | None, note: Note
+) -> _AddOutcome:
     try:
-        picture = await read_picture(desk, named)
-        entity = shared or EntityId(entity_from(named.file_name))
-        jpeg = await desk.services.normaliser.jpeg(picture)
-        record = await desk.services.adding.add(key, picture, jpeg, entity, note, source_name=named.file_name)
+        picture = await read_picture(services_session, named)
+        entity = shared or EntityId(entity_from_name(named.file_name))
+        jpeg = await services_session.services.normaliser.jpeg(picture)
+        record = await services_session.services.adding.add(
+            key, picture, jpeg, entity, note, source_name=named.file_name
+        )
     except AlreadyAdded as error:
-        return _Added(named.text, "already there", error.entity)
+        return _AddOutcome(named.text, "already there", error.entity)
     except UserError as error:
-        return _Added(named.text, "refused", error=str(error))
-    return _Added(named.text, "added", record.entity, record.data_id)
+        return _AddOutcome(named.text, "refused", error=str(error))
+    return _AddOutcome(named.text, "added", record.entity, record.data_id)
 
 
-def _outcome(outcome: _Added) -> dict[str, str]:
+def _outcome(outcome: _AddOutcome) -> dict[str, str]:
     fields = ("image", "status", "entity", "data_id", "error")
     return {name: value for name in fields if (value := getattr(outcome, name)) is not None}
 
 
-def _tell(outcomes: Sequence[_Added], key: DatabaseKey) -> None:
+def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
     for outcome in outcomes:
         if outcome.error:
-            remark(f"{outcome.image}: {outcome.error}", "red")
+            print_remark(f"{outcome.image}: {outcome.error}", "red")
         elif outcome.data_id:
-            say(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.")
+            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.")
         else:
-            say(f"{outcome.image} is in “{key.name}” already, as “{outcome.entity}”.")
+            print_line(f"{outcome.image} is in “{key.name}” already, as “{outcome.entity}”.")
 
 
 @app.command("images", rich_help_panel="Images")
@@ -102,14 +108,14 @@ def list_images(
 ) -> None:
     """List a database's images."""
 
-    async def work(shelf: Shelf) -> tuple[DatabaseKey, Page[ImageRecord]]:
-        key = await shelf.database(database)
+    async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
+        key = await storage_session.database(database)
         if everything:
-            records = tuple([record async for record in shelf.listing.everything(key, order, prefix)])
+            records = tuple([record async for record in storage_session.listing.everything(key, order, prefix)])
             return key, Page(records, len(records))
-        return key, await shelf.listing.page(key, PageRequest(limit=limit, order=order, entity_prefix=prefix))
+        return key, await storage_session.listing.page(key, PageRequest(limit=limit, order=order, entity_prefix=prefix))
 
-    key, page = session_of(ctx).browse(work)
+    key, page = context_of(ctx).run_with_storage(work)
     if as_json:
         show_json({"database": key.name, "total": page.total, "images": [document(record) for record in page.items]})
         return
@@ -118,7 +124,7 @@ def list_images(
         show_table(("Entity", "Note", "File", "Added"), rows)
     shown = f"{len(page.items):,} of " if len(page.items) < page.total else ""
     more = " (--all shows all)" if shown else ""
-    remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
+    print_remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
 
 
 def document(record: ImageRecord) -> dict[str, object]:
@@ -142,28 +148,28 @@ def delete(
 ) -> None:
     """Delete every image of an entity."""
     checked = EntityId(entity)
-    session = session_of(ctx)
+    context = context_of(ctx)
 
-    async def look(shelf: Shelf) -> tuple[DatabaseKey, int]:
-        key = await shelf.database(database)
+    async def look(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
+        key = await storage_session.database(database)
         images = 0
-        async for record in shelf.listing.everything(key, entity_prefix=checked):
+        async for record in storage_session.listing.everything(key, entity_prefix=checked):
             images += record.entity == checked
         if not images:
             raise UnknownEntity(checked, key.name)
         return key, images
 
-    async def work(desk: Desk) -> tuple[DatabaseKey, Deletion]:
-        key = await desk.database(database)
-        return key, await desk.services.deleting.delete(key, checked)
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
+        key = await services_session.database(database)
+        return key, await services_session.services.deleting.delete(key, checked)
 
     if not yes:
-        key, images = session.browse(look)
+        key, images = context.run_with_storage(look)
         question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Go on? [y/N]"
         if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
-            raise Unconfirmed("Nothing was deleted.")
-    key, deletion = session.run(work)
+            raise NotConfirmed("Nothing was deleted.")
+    key, deletion = context.run_with_services(work)
     if as_json:
         show_json({"database": key.name, "entity": checked, "deleted": deletion.images})
     else:
-        say(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")
+        print_line(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")

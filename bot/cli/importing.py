@@ -9,9 +9,9 @@ import typer
 
 from bot.cli.exits import ExitCode
 from bot.cli.options import AsJson, InDatabase
-from bot.cli.output import counted, remark, say, show_json
+from bot.cli.output import counted, print_line, print_remark, show_json
 from bot.cli.progress import ProgressLine, stop_on_interrupt
-from bot.cli.session import Desk, Shelf, session_of
+from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName
 from bot.services.export import ExportReport, ExportService
@@ -20,8 +20,8 @@ from bot.services.sources import sources_of
 
 app = typer.Typer()
 
-_SHOWN_REFUSALS = 20
-AGAIN = "Run the same command again to go on."
+_MAX_REFUSALS_SHOWN = 20
+RESUME_HINT = "Run the same command again to go on."
 
 
 @app.command("import", rich_help_panel="Whole folders")
@@ -35,8 +35,8 @@ def import_pictures(
     """Import a folder with its subfolders, or the files that a CSV names. Run again, it goes on where it stopped."""
     sources = sources_of(path)
 
-    async def work(desk: Desk) -> tuple[DatabaseKey, ImportReport]:
-        key = await _database(desk, database, create=create)
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:
+        key = await _database(services_session, database, create=create)
         so_far = ImportReport()
 
         def seen(report: ImportReport) -> None:
@@ -46,42 +46,44 @@ def import_pictures(
 
         try:
             with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
-                return key, await desk.services.importing.run(key, sources, on_progress=seen, stop=stop)
+                return key, await services_session.services.importing.run(key, sources, on_progress=seen, stop=stop)
         except BackendError:
             # What is wrong is said by whoever ends the program.
-            remark(f"Added {counted(so_far.added, 'image')} so far. {AGAIN}", "yellow")
+            print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
             raise
 
-    key, report = session_of(ctx).run(work)
+    key, report = context_of(ctx).run_with_services(work)
     if as_json:
         show_json(_document(key, report))
     else:
-        _tell(key, report)
+        _print_report(key, report)
     if report.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.refused:
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _database(desk: Desk, named: str | None, *, create: bool) -> DatabaseKey:
+async def _database(services_session: ServiceSession, named: str | None, *, create: bool) -> DatabaseKey:
     try:
-        return await desk.database(named)
+        return await services_session.database(named)
     except UnknownDatabase as error:
         if not create or named is None:
             raise UnknownDatabase(error.name, error.did_you_mean, " With --create, it is made.") from None
-    return (await desk.services.databases.create(DatabaseKey(desk.workspace, DatabaseName(named)))).key
+    return (
+        await services_session.services.databases.create(DatabaseKey(services_session.workspace, DatabaseName(named)))
+    ).key
 
 
-def _tell(key: DatabaseKey, report: ImportReport) -> None:
-    for refusal in report.refused[:_SHOWN_REFUSALS]:
-        remark(f"{refusal.path}: {refusal.reason}", "red")
-    if len(report.refused) > _SHOWN_REFUSALS:
-        remark(f"… and {len(report.refused) - _SHOWN_REFUSALS:,} more (--json lists all)", "red")
+def _print_report(key: DatabaseKey, report: ImportReport) -> None:
+    for refusal in report.refused[:_MAX_REFUSALS_SHOWN]:
+        print_remark(f"{refusal.path}: {refusal.reason}", "red")
+    if len(report.refused) > _MAX_REFUSALS_SHOWN:
+        print_remark(f"… and {len(report.refused) - _MAX_REFUSALS_SHOWN:,} more (--json lists all)", "red")
     there = f", {report.skipped:,} there already" if report.skipped else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
-    say(f"Added {counted(report.added, 'image')} to “{key.name}”{there}{refused}.")
+    print_line(f"Added {counted(report.added, 'image')} to “{key.name}”{there}{refused}.")
     if report.interrupted:
-        remark(f"Stopped before the end; nothing is lost. {AGAIN}", "yellow")
+        print_remark(f"Stopped before the end; nothing is lost. {RESUME_HINT}", "yellow")
 
 
 def _document(key: DatabaseKey, report: ImportReport) -> dict[str, object]:
@@ -106,26 +108,26 @@ def export_pictures(
     if directory.exists() and not directory.is_dir():
         raise InvalidInput(f"{directory} is a file; name a folder.")
 
-    async def work(shelf: Shelf) -> tuple[DatabaseKey, ExportReport]:
-        key = await shelf.database(database)
+    async def work(storage_session: StorageSession) -> tuple[DatabaseKey, ExportReport]:
+        key = await storage_session.database(database)
         with ProgressLine("Exporting") as line, stop_on_interrupt() as stop:
-            return key, await ExportService(shelf.storage, shelf.listing).run(
+            return key, await ExportService(storage_session.storage, storage_session.listing).run(
                 key,
                 directory,
                 on_progress=lambda report: line.update(report.written + report.missing, report.total),
                 stop=stop,
             )
 
-    key, report = session_of(ctx).browse(work)
+    key, report = context_of(ctx).run_with_storage(work)
     if as_json:
         fields = ("written", "missing", "interrupted")
         show_json({"database": key.name, "table": str(report.table)} | {name: getattr(report, name) for name in fields})
     elif report.interrupted:
-        remark("Stopped before the end; run the same command again for a whole export.", "yellow")
+        print_remark("Stopped before the end; run the same command again for a whole export.", "yellow")
     else:
-        say(f"Wrote {counted(report.written, 'image')} of “{key.name}” and {report.table}.")
+        print_line(f"Wrote {counted(report.written, 'image')} of “{key.name}” and {report.table}.")
     if report.missing and not as_json:
-        remark(f"{counted(report.missing, 'stored picture')} could not be found and were left out.", "red")
+        print_remark(f"{counted(report.missing, 'stored picture')} could not be found and were left out.", "red")
     if report.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.missing:

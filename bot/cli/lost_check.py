@@ -7,42 +7,42 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.cli.output import counted
 from bot.config import Settings
 from bot.errors import BackendError
 from bot.models import DatabaseName, WorkspaceId
-from bot.services.lost import Lost, lost_databases
+from bot.services.lost import MissingDatabases, find_missing_databases
 
 if TYPE_CHECKING:
     from bot.storage.sql import SqlStorage
 
-SHOWN = 10
+MAX_SHOWN = 10
 
 
-def lost(settings: Settings) -> Iterator[Finding]:
+def missing_databases(settings: Settings) -> Iterator[CheckResult]:
     """For where the tables are there and of this version: opening older ones would bring them up to date."""
     try:
-        databases, lacking = asyncio.run(_asked(settings))
+        databases, lacking = asyncio.run(_find_missing(settings))
     except BackendError as error:
         found = str(error).removesuffix(".")
-        yield Finding("Databases", State.WRONG, found, "Mend the storage first.", ExitCode.STORAGE)
+        yield CheckResult("Databases", CheckStatus.WRONG, found, "Mend the storage first.", ExitCode.STORAGE)
         return
     if not lacking:
-        yield Finding("Databases", State.OK, f"the {settings.backend} back end knows all {databases}")
+        yield CheckResult("Databases", CheckStatus.OK, f"the {settings.backend} back end knows all {databases}")
     for one in lacking:
-        names = ", ".join(one.names[:SHOWN]) + (", …" if len(one.names) > SHOWN else "")
-        yield Finding(
+        names = ", ".join(one.names[:MAX_SHOWN]) + (", …" if len(one.names) > MAX_SHOWN else "")
+        yield CheckResult(
             "Databases",
-            State.WRONG,
+            CheckStatus.WRONG,
             f"the {settings.backend} back end lacks {counted(len(one.names), 'database')} of {one.workspace}: {names}",
             "If another back end was in use before, set VSEARCH_BACKEND to that one, and run “vsearch migrate --to "
             f"{settings.backend}”; else “vsearch reconcile --mend” fills them from the stored pictures.",
         )
 
 
-async def _asked(settings: Settings) -> tuple[int, tuple[Lost, ...]]:
+async def _find_missing(settings: Settings) -> tuple[int, tuple[MissingDatabases, ...]]:
     """How many databases there are, and which of them are lacking."""
     from bot.app import open_storage  # noqa: PLC0415 - slow to load, and most commands do without
 
@@ -50,7 +50,7 @@ async def _asked(settings: Settings) -> tuple[int, tuple[Lost, ...]]:
     try:
         catalogue = storage.catalogue
         databases = sum([len(await catalogue.databases(one)) for one in await catalogue.workspaces()])
-        return databases, await lost_databases(catalogue, partial(_names, storage, settings.backend))
+        return databases, await find_missing_databases(catalogue, partial(_names, storage, settings.backend))
     finally:
         await storage.close()
 

@@ -15,7 +15,7 @@ import typer
 from bot.cli import api, databases, doctor, engine, images, importing, migrate, reconcile, search
 from bot.cli.exits import SUMMARY, ExitCode, code_for
 from bot.cli.output import show_error
-from bot.cli.session import Session, session_of
+from bot.cli.session import CommandContext, context_of
 from bot.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -56,15 +56,15 @@ def begin(
     debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show where an error arose.")] = False,
 ) -> None:
     """Find pictures by picture. Without a command, start the bot."""
-    ctx.obj = Session(data_dir, workspace, debug=debug)
+    ctx.obj = CommandContext(data_dir, workspace, debug=debug)
     if ctx.invoked_subcommand is None:
-        session_of(ctx).serve()
+        context_of(ctx).serve()
 
 
 @app.command(rich_help_panel="The bot")
 def serve(ctx: typer.Context) -> None:
     """Start the bot as the settings say (so does no command at all)."""
-    session_of(ctx).serve()
+    context_of(ctx).serve()
 
 
 def run(arguments: Sequence[str]) -> int:

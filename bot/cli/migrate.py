@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot.back_ends import have_images_in_common, open_beside
-from bot.cli.exits import Unconfirmed
-from bot.cli.moving import move_house
+from bot.back_ends import open_unused, share_rows
+from bot.cli.exits import NotConfirmed
+from bot.cli.moving import transfer_storage
 from bot.cli.options import AsJson, Yes, ask
-from bot.cli.output import counted, remark, say, show_json
+from bot.cli.output import counted, print_line, print_remark, show_json
 from bot.cli.progress import ProgressLine, stop_on_interrupt
-from bot.cli.reconcile import AGAIN, changes, end, outcome_document, scope_of, show_findings, show_remains
-from bot.cli.session import Session, session_of
+from bot.cli.reconcile import RESUME_HINT, changes, end, outcome_document, scope_of, show_failures, show_findings
+from bot.cli.session import CommandContext, context_of
 from bot.config import BACK_ENDS
 from bot.errors import InvalidInput
-from bot.lending import pictures_lent
-from bot.services.reconciling import Holding, Outcome, ReconcileService
+from bot.lending import serve_pictures
+from bot.services.reconciling import BackendDatabase, ReconcileOutcome, ReconcileService
 
 if TYPE_CHECKING:
     from bot.storage.sql import SqlStorage
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 app = typer.Typer()
 
-COPIES = "pgvector"
+SHARED_ROWS_BACK_END = "pgvector"
 """Searches copies of the vectors that the embedded engine has."""
 
 
@@ -62,46 +62,48 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Move: to another search back end, or from other storage. Run again, it goes on."""
-    session = session_of(ctx)
+    context = context_of(ctx)
     if (to is None) == (source is None):
         raise InvalidInput("Say either --to and a back end, or --from and where everything is now.")
     if source is not None:
-        move_house(session, source, as_json=as_json)
+        transfer_storage(context, source, as_json=as_json)
     elif to is not None:
-        _move_to(session, to, as_json=as_json)
+        _move_to(context, to, as_json=as_json)
 
 
-def _move_to(session: Session, to: str, *, as_json: bool) -> None:
-    _check_not_in_use(session, to, "name another, or mend it with “vsearch reconcile --mend”")
+def _move_to(context: CommandContext, to: str, *, as_json: bool) -> None:
+    _check_not_in_use(context, to, "name another, or mend it with “vsearch reconcile --mend”")
 
-    async def work(service: ReconcileService) -> Outcome:
+    async def work(service: ReconcileService) -> ReconcileOutcome:
         with ProgressLine("Moving") as line, stop_on_interrupt() as stop:
-            return await service.mend(scope_of(session), on_progress=line.update, stop=stop)
+            return await service.repair(scope_of(context), on_progress=line.update, stop=stop)
 
-    outcome = _beside(session, to, work)
+    outcome = _with_unused_back_end(context, to, work)
     if as_json:
         show_json({"back_end": to, **outcome_document(outcome)})
     else:
-        _tell(outcome, session.settings().backend, to)
+        _print_report(outcome, context.settings().backend, to)
     end(interrupted=outcome.interrupted, well=outcome.complete)
 
 
-def _tell(outcome: Outcome, before: str, to: str) -> None:
-    show_findings((mending.finding, len(mending.left_out)) for mending in outcome.mendings)
-    show_remains(outcome)
+def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
+    show_findings((repair.finding, len(repair.left_out)) for repair in outcome.repairs)
+    show_failures(outcome)
     if outcome.interrupted:
-        remark(AGAIN, "yellow")
+        print_remark(RESUME_HINT, "yellow")
         return
-    say(changes(outcome))
+    print_line(changes(outcome))
     if outcome.complete:
-        say(
+        print_line(
             f"The {to} back end has it all. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch reconcile "
             f"--mend” for what came meanwhile."
         )
-        if have_images_in_common(before, to) and to == COPIES:
-            say(f"The two have their images in common; there is nothing to retire, and you can go back to {before}.")
+        if share_rows(before, to) and to == SHARED_ROWS_BACK_END:
+            print_line(
+                f"The two have their images in common; there is nothing to retire, and you can go back to {before}."
+            )
         else:
-            say(f"When all is well, “vsearch retire {before}” deletes what the other has.")
+            print_line(f"When all is well, “vsearch retire {before}” deletes what the other has.")
 
 
 @app.command(rich_help_panel="Upkeep")
@@ -112,74 +114,74 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Delete everything from a search back end that isn't used any more. The stored pictures stay."""
-    session = session_of(ctx)
-    _check_not_in_use(session, name, "only one that isn't used can be retired", to_empty=True)
-    used = session.settings().backend
-    if have_images_in_common(used, name):
-        _retire_copies(session, name, used, yes=yes, as_json=as_json)
+    context = context_of(ctx)
+    _check_not_in_use(context, name, "only one that isn't used can be retired", for_deletion=True)
+    used = context.settings().backend
+    if share_rows(used, name):
+        _retire_shared_rows(context, name, used, yes=yes, as_json=as_json)
         return
 
-    async def look(service: ReconcileService) -> tuple[Holding, ...]:
-        return await service.holdings()
+    async def look(service: ReconcileService) -> tuple[BackendDatabase, ...]:
+        return await service.backend_databases()
 
     async def work(service: ReconcileService) -> int:
-        return await service.clear()
+        return await service.delete_all()
 
     if not yes:
-        holdings = _beside(session, name, look, to_empty=True)
+        holdings = _with_unused_back_end(context, name, look, for_deletion=True)
         images = sum(holding.images for holding in holdings)
         amount = f"{counted(len(holdings), 'database')} with {counted(images, 'image')}"
         _confirm(f"This deletes {amount} from the {name} back end.", as_json=as_json)
-    databases = _beside(session, name, work, to_empty=True)
+    databases = _with_unused_back_end(context, name, work, for_deletion=True)
     if as_json:
         show_json({"back_end": name, "deleted": databases})
     else:
-        say(f"Deleted {counted(databases, 'database')} from the {name} back end.")
+        print_line(f"Deleted {counted(databases, 'database')} from the {name} back end.")
 
 
-def _retire_copies(session: Session, name: str, used: str, *, yes: bool, as_json: bool) -> None:
+def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: bool, as_json: bool) -> None:
     """Of two back ends on the same rows, one has copies that can go; the rows themselves are the other's as well."""
-    if name != COPIES:
+    if name != SHARED_ROWS_BACK_END:
         raise InvalidInput(f"The {used} back end, which is in use, searches the images of {name}; they have to stay.")
     kept = f"the {used} back end keeps all images"
     if not yes:
         _confirm(f"This deletes the copies of vectors that {name} searches; {kept}.", as_json=as_json)
 
     async def drop(storage: SqlStorage) -> None:
-        await storage.drop_nearest()
+        await storage.drop_pgvector()
 
-    session.browse_all(drop)
+    context.run_with_storage_for_all(drop)
     if as_json:
         show_json({"back_end": name, "deleted": 0})
     else:
-        say(f"Deleted the copies of vectors that {name} searches; {kept}.")
+        print_line(f"Deleted the copies of vectors that {name} searches; {kept}.")
 
 
 def _confirm(what: str, *, as_json: bool) -> None:
     if ask(f"{what} Go on? [y/N]", as_json=as_json).lower() not in {"y", "yes"}:
-        raise Unconfirmed("Nothing was deleted.")
+        raise NotConfirmed("Nothing was deleted.")
 
 
-def _check_not_in_use(session: Session, name: str, advice: str, *, to_empty: bool = False) -> None:
-    settings = session.settings()
+def _check_not_in_use(context: CommandContext, name: str, advice: str, *, for_deletion: bool = False) -> None:
+    settings = context.settings()
     if settings.backend == name:
         raise InvalidInput(f"The {name} back end is the one in use; {advice}.")
-    settings.check_back_end(name, to_empty=to_empty)
+    settings.check_back_end(name, for_deletion=for_deletion)
 
 
-def _beside(
-    session: Session, name: str, work: Callable[[ReconcileService], Awaitable[T]], *, to_empty: bool = False
+def _with_unused_back_end(
+    context: CommandContext, name: str, work: Callable[[ReconcileService], Awaitable[T]], *, for_deletion: bool = False
 ) -> T:
     """Do work on a back end that isn't in use. That which is need not even be well."""
 
     async def opened(storage: SqlStorage) -> T:
         from bot.images.normalise import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
 
-        settings = session.settings()
+        settings = context.settings()
         async with AsyncExitStack() as stack:
-            visual = await stack.enter_async_context(open_beside(name, settings, storage, to_empty=to_empty))
-            if not to_empty:
-                await stack.enter_async_context(pictures_lent(settings, visual, storage))
+            visual = await stack.enter_async_context(open_unused(name, settings, storage, for_deletion=for_deletion))
+            if not for_deletion:
+                await stack.enter_async_context(serve_pictures(settings, visual, storage))
             return await work(ReconcileService(storage, visual, decode_stored))
 
-    return session.browse_all(opened)
+    return context.run_with_storage_for_all(opened)

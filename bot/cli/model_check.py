@@ -6,50 +6,54 @@ import asyncio
 from collections.abc import Iterator
 
 from bot.back_ends import load_model
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.cli.output import counted
 from bot.config import Settings
 from bot.errors import BackendError, SettingsError
-from bot.models import SERVED, DatabaseKey
+from bot.models import API_WORKSPACE_PREFIX, DatabaseKey
 
 SHOWN = 10
 
 
-def model(settings: Settings) -> Iterator[Finding]:
+def model(settings: Settings) -> Iterator[CheckResult]:
     """Whether the built-in model is the one that was shipped and computes its numbers, or the own one can be used."""
     own = settings.model_path
     try:
         loaded = load_model(settings)
     except OSError as error:
-        yield Finding("Model", State.WRONG, f"the file can't be read: {error.strerror}", "Install vsearch again.")
+        yield CheckResult(
+            "Model", CheckStatus.WRONG, f"the file can't be read: {error.strerror}", "Install vsearch again."
+        )
     except SettingsError as error:
         remedy = "Check the VSEARCH_MODEL_… settings." if own else "Install vsearch again."
         code = ExitCode.SETTINGS if own else ExitCode.FAILED
-        yield Finding("Model", State.WRONG, "; ".join(error.problems).rstrip("."), remedy, code)
+        yield CheckResult("Model", CheckStatus.WRONG, "; ".join(error.problems).rstrip("."), remedy, code)
     else:
         name = own.name if own else "built in, and as it was shipped"
-        yield Finding("Model", State.OK, f"{name}; {loaded.dimensions:,} numbers a picture; id {loaded.model_id}")
+        yield CheckResult(
+            "Model", CheckStatus.OK, f"{name}; {loaded.dimensions:,} numbers a picture; id {loaded.model_id}"
+        )
         if not own:
             yield _exactness(loaded.model_id)
 
 
-def _exactness(model_id: str) -> Finding:
+def _exactness(model_id: str) -> CheckResult:
     from bot.adapters.embedded.embedding import BUILT_IN_ID  # noqa: PLC0415 - OpenCV, which “--help” does without
 
     if model_id == BUILT_IN_ID:
-        return Finding(
-            "Arithmetic", State.OK, "exact: this processor computes the numbers that the model was shipped with"
+        return CheckResult(
+            "Arithmetic", CheckStatus.OK, "exact: this processor computes the numbers that the model was shipped with"
         )
-    return Finding(
+    return CheckResult(
         "Arithmetic",
-        State.WRONG,
+        CheckStatus.WRONG,
         "this processor computes other numbers than those that the model was shipped with",
         "Run vsearch on another machine, or, if it is the only one, run “vsearch reindex --all” here.",
     )
 
 
-def embeddings(settings: Settings) -> Iterator[Finding]:
+def embeddings(settings: Settings) -> Iterator[CheckResult]:
     """Whether each database holds the embeddings of the model in use; for tables that are of this version."""
     if settings.backend == "showapi":
         return
@@ -65,17 +69,19 @@ def embeddings(settings: Settings) -> Iterator[Finding]:
         return  # the check of the model says so
     stale = [key for key, known in indexed if known != model_id]
     if not stale:
-        yield Finding("Embeddings", State.OK, f"all {len(indexed)} databases were indexed by the model in use")
+        yield CheckResult(
+            "Embeddings", CheckStatus.OK, f"all {len(indexed)} databases were indexed by the model in use"
+        )
     for kind, remedy in (
-        ([key for key in stale if not key.workspace.startswith(SERVED)], "Run “vsearch reindex --all”."),
+        ([key for key in stale if not key.workspace.startswith(API_WORKSPACE_PREFIX)], "Run “vsearch reindex --all”."),
         (
-            [key for key in stale if key.workspace.startswith(SERVED)],
+            [key for key in stale if key.workspace.startswith(API_WORKSPACE_PREFIX)],
             "The API keeps no pictures to index again: delete those databases there, and add their images again.",
         ),
     ):
         if kind:
             found = f"{counted(len(kind), 'database')} indexed by another model or version of vsearch: {_listed(kind)}"
-            yield Finding("Embeddings", State.WRONG, found, remedy)
+            yield CheckResult("Embeddings", CheckStatus.WRONG, found, remedy)
 
 
 def _listed(keys: list[DatabaseKey]) -> str:

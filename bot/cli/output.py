@@ -36,12 +36,12 @@ def when(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def say(sentence: str, style: str = "") -> None:
+def print_line(sentence: str, style: str = "") -> None:
     """One line on standard output."""
     console(sys.stdout).print(Text(clean(sentence), style=style))
 
 
-def remark(sentence: str, style: str = "") -> None:
+def print_remark(sentence: str, style: str = "") -> None:
     """One line on standard error, which scripts that read the output don't see."""
     console(sys.stderr).print(Text(clean(sentence), style=style))
 

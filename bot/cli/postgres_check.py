@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.cli.checks import Finding, State, revision_finding
+from bot.cli.checks import CheckResult, CheckStatus, revision_result
 from bot.cli.exits import ExitCode
 from bot.config import Settings
 
-OLDEST_PGVECTOR = (0, 8)
+MIN_PGVECTOR = (0, 8)
 
 
-def postgres(settings: Settings) -> Iterator[Finding]:
+def postgres(settings: Settings) -> Iterator[CheckResult]:
     """Nothing, where the catalogue is a file."""
     from sqlalchemy import inspect, text  # noqa: PLC0415 - slow to load, and most commands do without
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
@@ -24,25 +24,25 @@ def postgres(settings: Settings) -> Iterator[Finding]:
     try:
         with engine.connect() as connection:
             version = connection.execute(text("SHOW server_version")).scalar_one()
-            yield Finding("PostgreSQL", State.OK, f"answers, version {version}")
+            yield CheckResult("PostgreSQL", CheckStatus.OK, f"answers, version {version}")
             if inspect(connection).has_table("alembic_version"):
-                yield revision_finding(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+                yield revision_result(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
             else:
-                yield revision_finding(None)
+                yield revision_result(None)
             extension = text("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
             if settings.backend == "pgvector":
                 yield _pgvector(connection.execute(extension).scalar())
     except SQLAlchemyError as error:
         remedy = "Check DATABASE_URL, and that the server runs and lets this machine in."
-        yield Finding("PostgreSQL", State.WRONG, str(server.meaning(error)), remedy, ExitCode.STORAGE)
+        yield CheckResult("PostgreSQL", CheckStatus.WRONG, str(server.translate_error(error)), remedy, ExitCode.STORAGE)
     finally:
         engine.dispose()
 
 
-def _pgvector(version: str | None) -> Finding:
+def _pgvector(version: str | None) -> CheckResult:
     remedy = "Install pgvector 0.8 or newer on the server; its packages are named like postgresql-17-pgvector."
     if version is None:
-        return Finding("pgvector", State.WRONG, "the server doesn't have it", remedy, ExitCode.STORAGE)
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
-        return Finding("pgvector", State.WRONG, f"{version} is too old", remedy, ExitCode.STORAGE)
-    return Finding("pgvector", State.OK, version)
+        return CheckResult("pgvector", CheckStatus.WRONG, "the server doesn't have it", remedy, ExitCode.STORAGE)
+    if tuple(int(part) for part in version.split(".")[:2]) < MIN_PGVECTOR:
+        return CheckResult("pgvector", CheckStatus.WRONG, f"{version} is too old", remedy, ExitCode.STORAGE)
+    return CheckResult("pgvector", CheckStatus.OK, version)

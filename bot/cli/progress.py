@@ -14,12 +14,12 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from bot.cli.output import console, remark
+from bot.cli.output import console, print_remark
 
 _PLAIN_EVERY_S = 10.0
 
 
-class _Rate(ProgressColumn):
+class _RateColumn(ProgressColumn):
     """Items a second."""
 
     def render(self, task: Task) -> Text:
@@ -38,13 +38,13 @@ class ProgressLine:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                _Rate(),
+                _RateColumn(),
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=target, transient=True)
             self._task = self._bar.add_task(label, total=None)
         self._label = label
-        self._started = self._told = time.monotonic()
+        self._started = self._shown_at = time.monotonic()
 
     def update(self, done: int, total: int | None) -> None:
         """Show how far it is."""
@@ -52,9 +52,9 @@ class ProgressLine:
             self._bar.update(self._task, completed=done, total=total)
             return
         now = time.monotonic()
-        if now - self._told >= _PLAIN_EVERY_S:
-            self._told = now
-            remark(plain_line(self._label, done, total, now - self._started))
+        if now - self._shown_at >= _PLAIN_EVERY_S:
+            self._shown_at = now
+            print_remark(plain_line(self._label, done, total, now - self._started))
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -87,7 +87,7 @@ def stop_on_interrupt() -> Iterator[asyncio.Event]:
     def interrupted() -> None:
         stop.set()
         let_go()
-        remark("Finishing what is under way … (Ctrl-C again stops at once)")
+        print_remark("Finishing what is under way … (Ctrl-C again stops at once)")
 
     def let_go() -> None:
         for number in signals:

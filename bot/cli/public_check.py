@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.config import Settings
 from bot.errors import BackendError, SettingsError
@@ -25,28 +25,30 @@ TIMEOUT_S = 5.0
 NO_PICTURE = "doctor"
 """In the place of a link's token: our web server, and hardly another, says of it that there is no picture here."""
 
-_PROXYS_OWN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_GATEWAY_ERRORS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _THERE = "Check that PUBLIC_BASE_URL, and whatever proxy stands behind it, leads to this bot's HOST and PORT"
 
 
-def public_address(settings: Settings, *, has_tables: bool) -> Iterator[Finding]:
+def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
     """Nothing without PUBLIC_BASE_URL. ``has_tables``: there may be pictures, of which one is asked for."""
     if settings.public_base_url is None:
         return
     try:
-        yield asyncio.run(_looked(settings, settings.public_base_url, has_tables=has_tables))
+        yield asyncio.run(_check(settings, settings.public_base_url, has_tables=has_tables))
     except SettingsError as error:
-        yield Finding(NAME, State.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS)
+        yield CheckResult(
+            NAME, CheckStatus.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS
+        )
     except BackendError:
         # What is wrong with the storage, others say.
         return
 
 
-async def _looked(settings: Settings, base_url: str, *, has_tables: bool) -> Finding:
-    return await _asked(base_url, await _link(settings) if has_tables else None)
+async def _check(settings: Settings, base_url: str, *, has_tables: bool) -> CheckResult:
+    return await _request_picture(base_url, await _link(settings) if has_tables else None)
 
 
-async def _asked(base_url: str, link: str | None) -> Finding:
+async def _request_picture(base_url: str, link: str | None) -> CheckResult:
     """GET it, and follow no redirection. ``link``: of a stored picture, if there is any."""
     import httpx  # noqa: PLC0415 - slow to load, and most commands do without
 
@@ -59,46 +61,50 @@ async def _asked(base_url: str, link: str | None) -> Finding:
         ):
             head = (await anext(answer.aiter_bytes(), b""))[:1000]
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        return _unanswered(base_url, error)
-    return _judged(base_url, answer, head, is_picture=link is not None)
+        return _connection_failed(base_url, error)
+    return _judge_response(base_url, answer, head, is_picture=link is not None)
 
 
-def _judged(base_url: str, answer: httpx.Response, head: bytes, *, is_picture: bool) -> Finding:
+def _judge_response(base_url: str, answer: httpx.Response, head: bytes, *, is_picture: bool) -> CheckResult:
     from bot.media import LinkRefused  # noqa: PLC0415 - cryptography, which most commands do without
 
     if is_picture and answer.status_code == HTTPStatus.OK and answer.headers.get("content-type") == "image/jpeg":
-        return Finding(NAME, State.OK, f"{base_url} shows our pictures")
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} shows our pictures")
     is_ours = answer.status_code == HTTPStatus.NOT_FOUND and head == str(LinkRefused()).encode()
     if is_ours and not is_picture:
-        return Finding(NAME, State.OK, f"{base_url} leads to a bot; there is no picture yet to ask for")
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} leads to a bot; there is no picture yet to ask for")
     if is_ours:
         found = f"{base_url} leads to a bot that doesn't have our pictures"
-        return Finding(NAME, State.WRONG, found, f"{_THERE}, and that the two have the same DATABASE_URL or data.")
-    if answer.status_code in _PROXYS_OWN:
+        return CheckResult(
+            NAME, CheckStatus.WRONG, found, f"{_THERE}, and that the two have the same DATABASE_URL or data."
+        )
+    if answer.status_code in _GATEWAY_ERRORS:
         found = (
             f"a proxy at {base_url} answers {answer.status_code}: the bot isn't running, or the proxy can't reach it"
         )
-        return Finding(NAME, State.NOTE, found)
+        return CheckResult(NAME, CheckStatus.NOTE, found)
     if answer.is_redirect:
         remedy = "Set PUBLIC_BASE_URL to the address that it leads to in the end."
-        return Finding(NAME, State.WRONG, f"{base_url} redirects elsewhere", remedy)
+        return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} redirects elsewhere", remedy)
     found = f"{base_url} answers {answer.status_code} and no picture of ours"
-    return Finding(NAME, State.WRONG, found, f"{_THERE}, with the whole path.")
+    return CheckResult(NAME, CheckStatus.WRONG, found, f"{_THERE}, with the whole path.")
 
 
-def _unanswered(base_url: str, error: Exception) -> Finding:
+def _connection_failed(base_url: str, error: Exception) -> CheckResult:
     causes = tuple(_causes(error))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         # Nobody has to be there while the doctor looks.
-        return Finding(NAME, State.NOTE, f"nobody listens at {base_url}; start the bot, and ask again")
+        return CheckResult(NAME, CheckStatus.NOTE, f"nobody listens at {base_url}; start the bot, and ask again")
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         remedy = "Check the spelling of PUBLIC_BASE_URL, and the name's entry in the DNS."
-        return Finding(NAME, State.WRONG, f"the host of {base_url} is not known", remedy)
+        return CheckResult(NAME, CheckStatus.WRONG, f"the host of {base_url} is not known", remedy)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         remedy = "Give it a certificate that browsers accept, for this very host."
-        return Finding(NAME, State.WRONG, f"{base_url} has no valid certificate", remedy)
+        return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} has no valid certificate", remedy)
     remedy = f"{_THERE}. If this machine just can't use its own public address, look at it from another."
-    return Finding(NAME, State.WRONG, f"{base_url} can't be reached from here ({type(error).__name__})", remedy)
+    return CheckResult(
+        NAME, CheckStatus.WRONG, f"{base_url} can't be reached from here ({type(error).__name__})", remedy
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from bot.cli.session import Desk
+from bot.cli.session import ServiceSession
 from bot.errors import PictureRefused
 from bot.models import Picture
 from bot.services.sources import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class PictureArgument:
     """What was typed, and the file name in it."""
 
     text: str
@@ -31,13 +31,13 @@ class Named:
         return printable(path.name) or "image"
 
 
-async def read_picture(desk: Desk, named: Named) -> Picture:
+async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:
     """Fetch or read, and verify. Raises PictureRefused and FetchRefused."""
     if named.is_address:
-        data = await desk.services.fetcher.fetch(named.text)
+        data = await services_session.services.fetcher.fetch(named.text)
     else:
-        data = await asyncio.to_thread(_read, Path(named.text), desk.services.settings.max_image_mb)
-    return await desk.services.normaliser.picture(data)
+        data = await asyncio.to_thread(_read, Path(named.text), services_session.services.settings.max_image_mb)
+    return await services_session.services.normaliser.picture(data)
 
 
 def _read(path: Path, most_mb: int) -> bytes:

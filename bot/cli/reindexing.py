@@ -12,12 +12,12 @@ from bot.config import Settings
 from bot.models import DatabaseKey, DataId, Picture, WorkspaceId
 
 if TYPE_CHECKING:
-    from bot.adapters.embedded.ports import Analyser
-    from bot.adapters.embedded.reindex import Reindexed
+    from bot.adapters.embedded.ports import FeatureExtractor
+    from bot.adapters.embedded.reindex import ReindexResult
     from bot.storage.sql import SqlStorage
-    from bot.storage.vectors import SqlVectors
+    from bot.storage.vectors import SqlVectorStore
 
-    Indexed = tuple[DatabaseKey, Reindexed | None]
+    Indexed = tuple[DatabaseKey, ReindexResult | None]
     """A database and what was done to it; None if that was interrupted."""
 
 
@@ -33,9 +33,9 @@ async def reindex_databases(storage: SqlStorage, keys: Sequence[DatabaseKey], se
 
     Raises UnknownDatabase, and SettingsError if the model can't be loaded.
     """
-    from bot.adapters.embedded.analyser import PictureAnalyser  # noqa: PLC0415 - the model's libraries load slowly
+    from bot.adapters.embedded.analyser import PictureFeatureExtractor  # noqa: PLC0415 - the model's libraries load slowly
 
-    analyser = PictureAnalyser(await asyncio.to_thread(load_model, settings), threads_of(settings))
+    analyser = PictureFeatureExtractor(await asyncio.to_thread(load_model, settings), threads_of(settings))
     try:
         store = await _store(storage, settings)
         outcomes: list[Indexed] = []
@@ -49,7 +49,9 @@ async def reindex_databases(storage: SqlStorage, keys: Sequence[DatabaseKey], se
         await analyser.close()
 
 
-async def _reindex(storage: SqlStorage, store: SqlVectors, analyser: Analyser, key: DatabaseKey) -> Reindexed | None:
+async def _reindex(
+    storage: SqlStorage, store: SqlVectorStore, analyser: FeatureExtractor, key: DatabaseKey
+) -> ReindexResult | None:
     from bot.adapters.embedded.reindex import Reindexer  # noqa: PLC0415 - as above
 
     done = 0
@@ -85,9 +87,9 @@ async def _reindex(storage: SqlStorage, store: SqlVectors, analyser: Analyser, k
         return None
 
 
-async def _store(storage: SqlStorage, settings: Settings) -> SqlVectors:
+async def _store(storage: SqlStorage, settings: Settings) -> SqlVectorStore:
     if settings.backend != "pgvector":
         return storage.vectors
     # What PostgreSQL searches is written along with each vector.
-    rows, _ = await storage.nearest()
+    rows, _ = await storage.open_pgvector()
     return rows

@@ -13,18 +13,18 @@ import typer
 from dotenv import dotenv_values
 
 from bot import logs
-from bot.cli.exits import NoDatabase
+from bot.cli.exits import WorkspaceIsEmpty
 from bot.config import Settings
 from bot.errors import InvalidInput
-from bot.lending import pictures_lent
-from bot.models import LOCAL, DatabaseInfo, DatabaseKey, DatabaseName, WorkspaceId
+from bot.lending import serve_pictures
+from bot.models import LOCAL_WORKSPACE, DatabaseInfo, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.listing import ListingService
 from bot.storage.base import Catalogue
 
 if TYPE_CHECKING:
     from bot.app import Services
-    from bot.services.moving import MoveService
+    from bot.services.moving import TransferService
     from bot.storage.sql import SqlStorage
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ ENV_FILE = Path(".env")
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class StorageSession:
     """Open storage, and the workspace that the command is about: enough to list and to export."""
 
     storage: SqlStorage
@@ -61,14 +61,14 @@ class Shelf:
             return (await self.find(named)).key
         infos = await self.all_databases()
         if not infos:
-            raise NoDatabase
+            raise WorkspaceIsEmpty
         if len(infos) > 1:
             raise InvalidInput(f"Say which database with --in: {_listed(info.key.name for info in infos)}.")
         return infos[0].key
 
 
 @dataclass(frozen=True, slots=True)
-class Desk(Shelf):
+class ServiceSession(StorageSession):
     """All services, open."""
 
     services: Services
@@ -80,7 +80,7 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class CommandContext:
     """One run of the program: its global options."""
 
     data_dir: Path | None = None
@@ -95,15 +95,15 @@ class Session:
             settings = replace(settings, data_dir=self.data_dir.expanduser())
         return replace(settings, log_level="debug") if self.debug else settings
 
-    def browse(self, work: Callable[[Shelf], Awaitable[T]]) -> T:
+    def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Do work that only reads the catalogue and the pictures: no model and no index is loaded for it."""
 
-        async def on_shelf(storage: SqlStorage) -> T:
-            return await work(Shelf(storage, await self._workspace(storage.catalogue)))
+        async def with_storage(storage: SqlStorage) -> T:
+            return await work(StorageSession(storage, await self._workspace(storage.catalogue)))
 
-        return self.browse_all(on_shelf)
+        return self.run_with_storage_for_all(with_storage)
 
-    def browse_all(self, work: Callable[[SqlStorage], Awaitable[T]]) -> T:
+    def run_with_storage_for_all(self, work: Callable[[SqlStorage], Awaitable[T]]) -> T:
         """The same, for work that is about all workspaces."""
 
         async def opened(settings: Settings) -> T:
@@ -118,16 +118,16 @@ class Session:
 
         return self._run(opened)
 
-    def run(self, work: Callable[[Desk], Awaitable[T]]) -> T:
+    def run_with_services(self, work: Callable[[ServiceSession], Awaitable[T]]) -> T:
         """Do work that may need all services: they are opened before it and closed after it."""
 
-        async def at_desk(services: Services) -> T:
+        async def with_services(services: Services) -> T:
             workspace = await self._workspace(services.storage.catalogue)
-            return await work(Desk(services.storage, workspace, services))
+            return await work(ServiceSession(services.storage, workspace, services))
 
-        return self.run_all(at_desk)
+        return self.run_with_services_for_all(with_services)
 
-    def run_all(self, work: Callable[[Services], Awaitable[T]]) -> T:
+    def run_with_services_for_all(self, work: Callable[[Services], Awaitable[T]]) -> T:
         """The same, for work that is about all workspaces."""
 
         async def opened(settings: Settings) -> T:
@@ -135,19 +135,19 @@ class Session:
 
             async with (
                 build_services(settings) as services,
-                pictures_lent(settings, services.visual, services.storage),
+                serve_pictures(settings, services.visual, services.storage),
             ):
                 return await work(services)
 
         return self._run(opened)
 
-    def move(self, source: str, work: Callable[[MoveService], Awaitable[T]]) -> T:
+    def run_transfer(self, source: str, work: Callable[[TransferService], Awaitable[T]]) -> T:
         """Do work on a move of another house to where the settings point."""
 
         async def opened(settings: Settings) -> T:
-            from bot.moving import open_move  # noqa: PLC0415 - as above
+            from bot.moving import open_transfer  # noqa: PLC0415 - as above
 
-            async with open_move(settings, source) as service:
+            async with open_transfer(settings, source) as service:
                 return await work(service)
 
         return self._run(opened)
@@ -170,11 +170,11 @@ class Session:
         known = await catalogue.workspaces()
         if len(known) > 1:
             raise InvalidInput(f"Say which workspace with --workspace: {_listed(known)}.")
-        return known[0] if known else LOCAL
+        return known[0] if known else LOCAL_WORKSPACE
 
 
-def session_of(ctx: typer.Context) -> Session:
+def context_of(ctx: typer.Context) -> CommandContext:
     """The session that the global options made."""
-    session = ctx.find_root().obj
-    assert isinstance(session, Session)
-    return session
+    context = ctx.find_root().obj
+    assert isinstance(context, CommandContext)
+    return context

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.cli.output import counted
 from bot.config import Settings
@@ -19,21 +19,23 @@ _WHERE = ".env.example says where Slack shows it"
 _REMEDY = "Copy the token again from your app's page at api.slack.com/apps, or reinstall the app there."
 
 
-def slack(settings: Settings) -> Iterator[Finding]:
+def slack(settings: Settings) -> Iterator[CheckResult]:
     """Whether the settings say how Slack's deliveries come and whose tokens answer, and Slack takes the tokens."""
     if not any(
         (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret, _installs(settings))
     ):
-        yield Finding("Slack", State.NOTE, "no tokens set: the command line works, the bot needs them to start")
+        yield CheckResult(
+            "Slack", CheckStatus.NOTE, "no tokens set: the command line works, the bot needs them to start"
+        )
         return
     yield _delivery(settings)
     if settings.slack_app_token:
-        yield asyncio.run(_asked("SLACK_APP_TOKEN", settings.slack_app_token, settings.slack_api_url))
+        yield asyncio.run(_check_token("SLACK_APP_TOKEN", settings.slack_app_token, settings.slack_api_url))
     if settings.slack_bot_token:
-        yield asyncio.run(_asked("SLACK_BOT_TOKEN", settings.slack_bot_token, settings.slack_api_url))
+        yield asyncio.run(_check_token("SLACK_BOT_TOKEN", settings.slack_bot_token, settings.slack_api_url))
     elif not settings.many_workspaces:
         remedy = f"Set it, or for many workspaces SLACK_CLIENT_ID and its companions; {_WHERE}."
-        yield Finding("Slack", State.WRONG, "SLACK_BOT_TOKEN is not set", remedy, ExitCode.SLACK)
+        yield CheckResult("Slack", CheckStatus.WRONG, "SLACK_BOT_TOKEN is not set", remedy, ExitCode.SLACK)
     if settings.many_workspaces:
         yield _installations(settings)
 
@@ -42,20 +44,22 @@ def _installs(settings: Settings) -> bool:
     return bool(settings.slack_client_id or settings.slack_client_secret or settings.slack_state_secret)
 
 
-def _delivery(settings: Settings) -> Finding:
+def _delivery(settings: Settings) -> CheckResult:
     """How Slack reaches the bot."""
-    host, port = settings.listen_on
+    host, port = settings.listen_address
     if settings.slack_app_token:
         if settings.many_workspaces and settings.port is None:
-            return Finding("Slack", State.NOTE, "Socket Mode; without PORT nobody can install the app elsewhere")
-        return Finding("Slack", State.OK, "Socket Mode")
+            return CheckResult(
+                "Slack", CheckStatus.NOTE, "Socket Mode; without PORT nobody can install the app elsewhere"
+            )
+        return CheckResult("Slack", CheckStatus.OK, "Socket Mode")
     if settings.slack_signing_secret:
-        return Finding("Slack", State.OK, f"HTTP on {host}:{port}")
+        return CheckResult("Slack", CheckStatus.OK, f"HTTP on {host}:{port}")
     remedy = f"Set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET for HTTP; {_WHERE}."
-    return Finding("Slack", State.WRONG, "no way for Slack to reach the bot is set", remedy, ExitCode.SLACK)
+    return CheckResult("Slack", CheckStatus.WRONG, "no way for Slack to reach the bot is set", remedy, ExitCode.SLACK)
 
 
-async def _asked(name: str, token: str, api_url: str) -> Finding:
+async def _check_token(name: str, token: str, api_url: str) -> CheckResult:
     from slack_sdk.errors import SlackApiError  # noqa: PLC0415 - slow to load, and most commands do without
     from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
 
@@ -65,23 +69,23 @@ async def _asked(name: str, token: str, api_url: str) -> Finding:
     try:
         answer = await asyncio.wait_for(client.api_call(method), TIMEOUT_S)
     except SlackApiError as error:
-        told = error.response.data
+        data = error.response.data
         # A proxy's page is no JSON.
-        reason = told.get("error") if isinstance(told, dict) else f"status {error.response.status_code}"
-        return Finding("Slack", State.WRONG, f"{name} is refused: {reason}", _REMEDY, ExitCode.SLACK)
+        reason = data.get("error") if isinstance(data, dict) else f"status {error.response.status_code}"
+        return CheckResult("Slack", CheckStatus.WRONG, f"{name} is refused: {reason}", _REMEDY, ExitCode.SLACK)
     except Exception as error:  # noqa: BLE001 - the client lets aiohttp's, JSON's and the socket's errors through
         remedy = "Check the network, a proxy, and SLACK_API_URL."
         found = f"{api_url} can't be reached ({type(error).__name__})"
-        return Finding("Slack", State.WRONG, found, remedy, ExitCode.SLACK)
+        return CheckResult("Slack", CheckStatus.WRONG, found, remedy, ExitCode.SLACK)
     if name == "SLACK_APP_TOKEN":
-        return Finding("Slack", State.OK, f"{name} is known")
-    return Finding("Slack", State.OK, f"{name} is {answer.get('user')} in {answer.get('team')}")
+        return CheckResult("Slack", CheckStatus.OK, f"{name} is known")
+    return CheckResult("Slack", CheckStatus.OK, f"{name} is {answer.get('user')} in {answer.get('team')}")
 
 
-def _installations(settings: Settings) -> Finding:
+def _installations(settings: Settings) -> CheckResult:
     """How many there are, and whether their tokens can be opened."""
     from bot.storage import sqlite  # noqa: PLC0415 - SQLAlchemy, which “--help” does without
-    from bot.storage.sealing import Sealer  # noqa: PLC0415 - cryptography, too
+    from bot.storage.sealing import TokenCipher  # noqa: PLC0415 - cryptography, too
 
     path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
     try:
@@ -91,12 +95,12 @@ def _installations(settings: Settings) -> Finding:
         finally:
             connection.close()
         for one in sealed:
-            Sealer(settings.slack_state_secret or "").open(one)
+            TokenCipher(settings.slack_state_secret or "").decrypt(one)
     except sqlite3.Error:
         # No file or no table yet; whether the file is whole is another check's business.
         sealed = []
     except BackendRefused:
         remedy = "Set the former one; if it is lost, docs/operating.md says what to do."
         found = "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with"
-        return Finding("Slack", State.WRONG, found, remedy, ExitCode.SETTINGS)
-    return Finding("Slack", State.OK, f"installed {counted(len(sealed), 'time')} through OAuth")
+        return CheckResult("Slack", CheckStatus.WRONG, found, remedy, ExitCode.SETTINGS)
+    return CheckResult("Slack", CheckStatus.OK, f"installed {counted(len(sealed), 'time')} through OAuth")

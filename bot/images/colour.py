@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-_LARGEST_PROFILE = 4_000_000
+_MAX_PROFILE_BYTES = 4_000_000
 """Bytes; the profiles of printing presses have up to about 3 MB."""
 
-_NOTHING_TO_SEE = 2
+_INVISIBLE_DIFFERENCE = 2
 """Steps of 255 by which a profile may differ from sRGB before its picture is converted."""
 
 _FULL_16_BIT = 65535
 _FULL_8_BIT = 255
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
+def to_eight_bit(image: Image.Image) -> Image.Image:
     """The image as L, LA, RGB, RGBA or CMYK, 8 bits a channel; mostly the image itself."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_eight_bit(np.asarray(image)))
+        return Image.fromarray(_scale_to_eight_bit(np.asarray(image)))
     if image.mode in {"P", "PA"} or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
@@ -35,7 +35,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def on_white(image: Image.Image) -> Image.Image:
+def flatten_on_white(image: Image.Image) -> Image.Image:
     """What has transparency, laid on white: RGBA gives RGB, LA gives L."""
     if image.mode not in {"RGBA", "LA"}:
         return image
@@ -47,7 +47,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> npt.NDArray[np.uint8]:
     """Pixels of mode L, RGB or CMYK as sRGB; a profile that is broken or does not fit the mode is ignored."""
-    transform = _transform(profile, mode) if profile and len(profile) <= _LARGEST_PROFILE else None
+    transform = _transform(profile, mode) if profile and len(profile) <= _MAX_PROFILE_BYTES else None
     if transform is None and mode == "RGB":
         return pixels
     image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
@@ -58,7 +58,7 @@ def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> 
     return np.asarray(image.convert("RGB"), np.uint8)
 
 
-def _to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _scale_to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Grey of 16 bits, 32 bits or floating point on the scale that its values suggest, never clipped."""
     if values.dtype.kind == "u":  # 16 bits, in either order of bytes
         return (values >> 8).astype(np.uint8)
@@ -93,15 +93,15 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if mode == "CMYK":
         return transform
     # Asked of the profile itself: its name says little, and most pictures carry some sRGB.
-    probe = _probe(mode)
+    probe = _sample_colours(mode)
     plain = np.asarray(probe.convert("RGB")).astype(np.int16)
     converted = ImageCms.applyTransform(probe, transform)
-    if converted is not None and np.abs(np.asarray(converted) - plain).max() <= _NOTHING_TO_SEE:
+    if converted is not None and np.abs(np.asarray(converted) - plain).max() <= _INVISIBLE_DIFFERENCE:
         return None
     return transform
 
 
-def _probe(mode: str) -> Image.Image:
+def _sample_colours(mode: str) -> Image.Image:
     """Colours from all over the cube, or all the greys."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None, :])

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.geometry import Matrix, Values, laid_luminance, same_exposure
-from bot.images.sketch import Pixels, Sketch, View
+from bot.images.geometry import Matrix, Values, match_exposure, warped_luminance
+from bot.images.sketch import LocalFeatures, Pixels, QueryView
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,7 +21,7 @@ _ONE_TONE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class Difference:
     """``largest``: side of the largest square in which the two differ, as a share of their overlap's short side.
 
     ``share``: how much of what has detail differs. ``worst``: the greatest difference of a patch, in standard
@@ -33,33 +33,33 @@ class Disagreement:
     worst: float
 
 
-NOTHING_IN_COMMON = Disagreement(1.0, 1.0, float("inf"))
+NOTHING_IN_COMMON = Difference(1.0, 1.0, float("inf"))
 
 
-def ground(stored: Sketch) -> float:
+def plain_share(stored: LocalFeatures) -> float:
     """Share of the picture that has one tone: 0.25 at most in photographs of scenes, most of a page or a logo."""
-    counts = np.bincount(stored.thumb.ravel(), minlength=256)
-    return float(np.convolve(counts, np.ones(_ONE_TONE), "same").max() / stored.thumb.size)
+    counts = np.bincount(stored.thumbnail.ravel(), minlength=256)
+    return float(np.convolve(counts, np.ones(_ONE_TONE), "same").max() / stored.thumbnail.size)
 
 
-def of(query: View, stored: Sketch, matrix: Matrix) -> Disagreement:
+def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Difference:
     """How the two disagree where the query, laid by ``matrix``, overlaps the stored picture."""
-    laid, seen = laid_luminance(query, stored, matrix)
+    laid, seen = warped_luminance(query, stored, matrix)
     overlap = np.argwhere(seen)
     inner = cv2.erode(
         seen.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_RIM, borderType=cv2.BORDER_CONSTANT, borderValue=0
     ).astype(bool)
     if not inner.any():
         return NOTHING_IN_COMMON
-    detailed, unlike = _structure(laid.astype(np.float32), stored.thumb.astype(np.float32), inner)
-    return Disagreement(
+    detailed, unlike = _structure(laid.astype(np.float32), stored.thumbnail.astype(np.float32), inner)
+    return Difference(
         largest=_largest_square(unlike) / (int(np.ptp(overlap, axis=0).min()) + 1),
         share=float(unlike.sum()) / max(int(detailed.sum()), 1),
-        worst=_worst_patch(laid, stored.thumb, seen, inner),
+        worst=_worst_patch(laid, stored.thumbnail, seen, inner),
     )
 
 
-def _structure(shown: Values, kept: Values, inner: Mask) -> tuple[Mask, Mask]:
+def _structure(shown: Values, stored: Values, inner: Mask) -> tuple[Mask, Mask]:
     """Where there is detail around a pixel, in either; and where the one's doesn't resemble the other's."""
     weight = inner.astype(np.float32)
     count = np.maximum(_blurred(weight), 1e-6)
@@ -67,10 +67,10 @@ def _structure(shown: Values, kept: Values, inner: Mask) -> tuple[Mask, Mask]:
     def mean(values: Values) -> Values:
         return np.asarray(_blurred(values * weight) / count, np.float32)
 
-    mean_shown, mean_kept = mean(shown), mean(kept)
+    mean_shown, mean_kept = mean(shown), mean(stored)
     variance_shown = np.maximum(mean(shown * shown) - mean_shown**2, 0)
-    variance_kept = np.maximum(mean(kept * kept) - mean_kept**2, 0)
-    covariance = mean(shown * kept) - mean_shown * mean_kept
+    variance_kept = np.maximum(mean(stored * stored) - mean_kept**2, 0)
+    covariance = mean(shown * stored) - mean_shown * mean_kept
     detailed = inner & (np.maximum(variance_shown, variance_kept) > _DETAIL**2)
     unlike = covariance < _RESEMBLES * np.sqrt((variance_shown + _NOISE) * (variance_kept + _NOISE))
     return detailed, detailed & unlike
@@ -92,6 +92,6 @@ def _largest_square(different: Mask) -> float:
 def _worst_patch(laid: Pixels, thumb: Pixels, seen: Mask, inner: Mask) -> float:
     shown, kept = laid[seen].astype(np.float32), thumb[seen].astype(np.float32)
     difference = np.zeros(seen.shape, np.float32)
-    difference[seen] = np.abs(same_exposure(shown, kept) - kept)
+    difference[seen] = np.abs(match_exposure(shown, kept) - kept)
     patches = cv2.blur(difference, (_PATCH, _PATCH))[inner] / cv2.blur(seen.astype(np.float32), (_PATCH, _PATCH))[inner]
     return float(patches.max()) / max(float(kept.std()), 1e-3)

@@ -37,7 +37,7 @@ class Server:
 
 
 @asynccontextmanager
-async def one_sentence(server: Server, timeout_s: float) -> AsyncIterator[None]:
+async def translate_errors(server: Server, timeout_s: float) -> AsyncIterator[None]:
     """Hold a deadline, and turn whatever the network raises into FetchRefused."""
     name, advice = server.name, server.advice
     try:
@@ -57,12 +57,12 @@ async def one_sentence(server: Server, timeout_s: float) -> AsyncIterator[None]:
 
 
 @cache
-def certificates() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Whom to trust: the usual authorities, or what ``SSL_CERT_FILE`` names. Reading them takes some 20 ms."""
     return httpx.create_ssl_context(trust_env=True)
 
 
-async def body(response: httpx.Response, server: Server, max_bytes: int) -> bytes:
+async def read_response(response: httpx.Response, server: Server, max_bytes: int) -> bytes:
     """The content of a good answer, never more than the cap in memory. Raises FetchRefused."""
     if response.status_code != HTTPStatus.OK:
         raise _status(response.status_code, server)

@@ -17,7 +17,7 @@ from bot.images import download, formats
 
 MAX_REDIRECTS = 5
 
-_MOST_AT_ONCE = 16
+_MAX_CONCURRENT = 16
 _NAME = "The picture's server"
 
 _NOT_OPENED = (
@@ -60,12 +60,12 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._trusted = frozenset(_trusted_host(entry) for entry in trusted_hosts)
-        limits = httpx.Limits(max_connections=_MOST_AT_ONCE, max_keepalive_connections=0)
+        limits = httpx.Limits(max_connections=_MAX_CONCURRENT, max_keepalive_connections=0)
         self._guarded = AsyncClient(
             policy=_GUARD,
             resolver=resolver,
             trust_env=False,
-            verify=download.certificates(),
+            verify=download.tls_context(),
             limits=limits,
             timeout=timeout_s,
             headers=download.HEADERS,
@@ -73,7 +73,7 @@ class Fetcher:
         )
         self._plain = httpx.AsyncClient(
             trust_env=False,
-            verify=download.certificates(),
+            verify=download.tls_context(),
             limits=limits,
             timeout=timeout_s,
             headers=download.HEADERS,
@@ -82,7 +82,7 @@ class Fetcher:
 
     async def fetch(self, url: str) -> bytes:
         """The bytes behind an address. Raises FetchRefused with one sentence."""
-        async with download.one_sentence(self._server, self._timeout_s):
+        async with download.translate_errors(self._server, self._timeout_s):
             return await self._follow(_checked(_parsed(url)))
 
     async def close(self) -> None:
@@ -97,7 +97,7 @@ class Fetcher:
                 async with client.stream("GET", url) as response:
                     following = response.next_request
                     if following is None:
-                        return _picture(await download.body(response, self._server, self._max_bytes))
+                        return _picture(await download.read_response(response, self._server, self._max_bytes))
                     url = _checked(following.url)
             except SSRFGuardError as error:
                 raise FetchRefused(_NOT_OPENED) from error

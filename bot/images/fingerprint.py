@@ -23,7 +23,7 @@ MIN_QUALITY = 30
 
 _SAMPLES = 64
 _FREQUENCIES = 16
-_LONGEST = 512
+_MAX_SIDE = 512
 
 Pixels = npt.NDArray[np.uint8]
 Spectrum = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ def luminance(pixels: Pixels) -> Pixels:
     """Height × width, uint8, long side at most 512: what fingerprint and sketch are made of."""
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     height, width = gray.shape
-    scale = _LONGEST / max(height, width)
+    scale = _MAX_SIDE / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         # Above a half, four neighbours are all that there is to average, and averaging fractions of them is slow.
@@ -42,20 +42,20 @@ def luminance(pixels: Pixels) -> Pixels:
     return gray
 
 
-def of(picture: Picture) -> bytes:
+def compute(picture: Picture) -> bytes:
     """The picture's hash, empty if it has too little detail; worked out once for each picture, whoever asks."""
-    mark = _known.get(picture)
+    mark = _cache.get(picture)
     if mark is None:
-        mark = _known[picture] = pdq(picture.pixels)[0]
+        mark = _cache[picture] = pdq(picture.pixels)[0]
     return mark
 
 
-def known(picture: Picture) -> bytes | None:
-    """What ``of`` worked out before, if it did: costs nothing."""
-    return _known.get(picture)
+def cached(picture: Picture) -> bytes | None:
+    """What ``compute`` worked out before, if it did: costs nothing."""
+    return _cache.get(picture)
 
 
-_known: WeakKeyDictionary[Picture, bytes] = WeakKeyDictionary()
+_cache: WeakKeyDictionary[Picture, bytes] = WeakKeyDictionary()
 
 
 def pdq(pixels: Pixels) -> tuple[bytes, int]:
@@ -85,7 +85,7 @@ def orientations(gray: Pixels) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(_bits(view) for view in turned), np.uint8).reshape(-1, BYTES)
 
 
-TURNS: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
+ORIENTATION_MATRICES: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
     ((1, 0), (0, 1)),
     ((-1, 0), (0, 1)),
     ((1, 0), (0, -1)),

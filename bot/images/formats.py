@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.errors import PictureRefused
 
-FORMATS_TAKEN = "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF"
+SUPPORTED_FORMATS = "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF"
 
 _HEAD = 1024
 _MEGA = 1_000_000
@@ -58,10 +58,10 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 _MARKUP = b"\xef\xbb\xbf \t\r\n"
 
 
-def recognise(data: bytes) -> Format:
+def detect_format(data: bytes) -> Format:
     """The format of a file's content. Raises PictureRefused, saying what the file is where that can be told."""
     if not data:
-        raise PictureRefused(f"The file is empty: send a {FORMATS_TAKEN} picture.")
+        raise PictureRefused(f"The file is empty: send a {SUPPORTED_FORMATS} picture.")
     for signature, found in _SIGNATURES:
         if data.startswith(signature):
             return found
@@ -108,8 +108,8 @@ def _not_a_picture(data: bytes) -> str:
         return "That is a web page, not a picture: send the picture's own address, or the file itself."
     what = _what_else(data)
     if what:
-        return f"That is {what}, which can't be read here: send it as a {FORMATS_TAKEN} picture."
-    return f"That file is not a picture that can be read: send a {FORMATS_TAKEN} picture."
+        return f"That is {what}, which can't be read here: send it as a {SUPPORTED_FORMATS} picture."
+    return f"That file is not a picture that can be read: send a {SUPPORTED_FORMATS} picture."
 
 
 def _what_else(data: bytes) -> str:

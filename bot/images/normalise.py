@@ -31,7 +31,7 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _DRAFT_SHARE = 0.88
 """A JPEG may come out of its decoder this much smaller than the side allowed: 4032 px give 1008 with no resampling."""
 
-_MOST_SCANS = 40
+_MAX_SCANS = 40
 """Of a progressive JPEG; encoders write about ten, and each costs a pass over the whole picture."""
 
 _UPRIGHT: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
@@ -47,7 +47,7 @@ _UPRIGHT: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = 
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PictureLimits:
     """What is taken. ``max_side`` is that of the result, in pixels; larger pictures are scaled down to it."""
 
     max_bytes: int = 25_000_000
@@ -56,10 +56,10 @@ class Limits:
     seconds: float = 10.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = PictureLimits()
 
 
-def normalise(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     """Verify and decode a picture. Raises PictureRefused with one sentence.
 
     Pure CPU work of some milliseconds to about a second: call it off the event loop, as Normaliser does. Bytes,
@@ -68,7 +68,7 @@ def normalise(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """
     if len(data) > limits.max_bytes:
         raise PictureRefused(formats.too_many_bytes(limits.max_bytes))
-    found = formats.recognise(data)
+    found = formats.detect_format(data)
     try:
         with _opened(data, found, limits) as image:
             size = image.size
@@ -97,7 +97,7 @@ def encode_jpeg(picture: Picture) -> bytes:
     return encoded.getvalue()
 
 
-def decode_stored(jpeg: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def decode_stored(jpeg: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     """A picture back from what ``encode_jpeg`` gave. Raises PictureRefused when the file has been damaged."""
     return normalise(jpeg, limits)
 
@@ -111,7 +111,7 @@ class Normaliser:
     """
 
     def __init__(
-        self, limits: Limits = DEFAULT_LIMITS, *, threads: int = 2, executor: ThreadPoolExecutor | None = None
+        self, limits: PictureLimits = DEFAULT_LIMITS, *, threads: int = 2, executor: ThreadPoolExecutor | None = None
     ) -> None:
         self.limits = limits
         self._owned = None if executor else ThreadPoolExecutor(threads, thread_name_prefix="pictures")
@@ -174,7 +174,7 @@ class Normaliser:
             future.exception()  # or asyncio complains of one that nobody waited for any more
 
 
-def _opened(data: bytes, found: formats.Format, limits: Limits) -> Image.Image:
+def _opened(data: bytes, found: formats.Format, limits: PictureLimits) -> Image.Image:
     """The header read, the pixels not yet. Raises PictureRefused for what would be dear to decode."""
     if found is formats.HEIC:
         _register_heic()
@@ -190,14 +190,14 @@ def _opened(data: bytes, found: formats.Format, limits: Limits) -> Image.Image:
         raise PictureRefused(f"The {found.name} has no pixels: save it again and send the copy.")
     if width * height > limits.max_pixels:
         raise PictureRefused(formats.too_many_pixels(width, height, limits.max_pixels))
-    if found is formats.JPEG and image.info.get("progressive") and data.count(b"\xff\xda") > _MOST_SCANS:
+    if found is formats.JPEG and image.info.get("progressive") and data.count(b"\xff\xda") > _MAX_SCANS:
         raise PictureRefused("The JPEG is built in too many steps to be read: save it as an ordinary JPEG.")
     if found is formats.TIFF:
         _check_tiles(image, limits)
     return image
 
 
-def _check_tiles(image: Image.Image, limits: Limits) -> None:
+def _check_tiles(image: Image.Image, limits: PictureLimits) -> None:
     """A TIFF's tiles may be declared far larger than its picture, and a whole one is decoded at a time."""
     tags = getattr(image, "tag_v2", {})
     width, height = tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1)
@@ -212,19 +212,19 @@ def _decoded(image: Image.Image, side: int) -> tuple[npt.NDArray[np.uint8], int]
     profile = image.info.get("icc_profile")
     # Asked after the load: TIFF turns itself upright there, and PNG may bring its EXIF last.
     orientation = _orientation(image)
-    plain = colour.eight_bit(image)
-    longest = max(plain.size)
-    if longest >= 2 * side:
-        plain = plain.reduce(longest // side)
-    plain = colour.on_white(plain)
+    plain = colour.to_eight_bit(image)
+    max_side = max(plain.size)
+    if max_side >= 2 * side:
+        plain = plain.reduce(max_side // side)
+    plain = colour.flatten_on_white(plain)
     return colour.to_srgb(_fitted(plain, side), plain.mode, profile), orientation
 
 
 def _draft(image: Image.Image, side: int) -> None:
     """Let libjpeg decode at an eighth, a quarter or half the size, whichever is still large enough."""
-    longest, enough = max(image.size), side * _DRAFT_SHARE
-    if image.format in {"JPEG", "MPO"} and longest > side:
-        width, height = (max(1, int(length * enough / longest)) for length in image.size)
+    max_side, enough = max(image.size), side * _DRAFT_SHARE
+    if image.format in {"JPEG", "MPO"} and max_side > side:
+        width, height = (max(1, int(length * enough / max_side)) for length in image.size)
         image.draft(None, (width, height))
 
 
@@ -235,10 +235,10 @@ def _fitted(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     tenth of the cost; integer factors were averaged out before.
     """
     pixels: npt.NDArray[np.uint8] = np.asarray(image)
-    longest = max(image.size)
-    if longest <= side:
+    max_side = max(image.size)
+    if max_side <= side:
         return pixels
-    width, height = (max(1, round(length * side / longest)) for length in image.size)
+    width, height = (max(1, round(length * side / max_side)) for length in image.size)
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

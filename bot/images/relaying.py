@@ -13,28 +13,28 @@ from bot.models import Picture
 
 Pixels = npt.NDArray[np.uint8]
 
-SHORTEST, LONGEST = 129, 1023
+MIN_SIDE, MAX_SIDE = 129, 1023
 """Pixels a side; the service wants more than 128 and fewer than 1024."""
 
-MOST_BYTES = 1_900_000
+MAX_BYTES = 1_900_000
 """Of the 2 MB that an add may have; a search may have 3."""
 
 QUALITIES = (92, 85, 75, 60, 40)
 
 
-def jpeg_for_service(picture: Picture, most_bytes: int = MOST_BYTES) -> bytes:
-    """The picture as a JPEG inside the service's limits, without metadata: as good as ``most_bytes`` allows.
+def jpeg_for_service(picture: Picture, max_bytes: int = MAX_BYTES) -> bytes:
+    """The picture as a JPEG inside the service's limits, without metadata: as good as ``max_bytes`` allows.
 
     Small ones are enlarged; what is too long and thin for that gets margins in the colour of its edges. Pure CPU work
     of some milliseconds.
     """
-    image = Image.fromarray(_widened(_resized(picture.pixels)))
+    image = Image.fromarray(_padded(_resized(picture.pixels)))
     jpeg = b""
     for quality in QUALITIES:
         encoded = io.BytesIO()
         image.save(encoded, "JPEG", quality=quality)
         jpeg = encoded.getvalue()
-        if len(jpeg) <= most_bytes:
+        if len(jpeg) <= max_bytes:
             break
     return jpeg
 
@@ -42,7 +42,7 @@ def jpeg_for_service(picture: Picture, most_bytes: int = MOST_BYTES) -> bytes:
 def _resized(pixels: Pixels) -> Pixels:
     """So that the short side is long enough, or else the long one as long as may be; in proportion."""
     height, width = pixels.shape[:2]
-    scale = min(max(1.0, SHORTEST / min(height, width)), LONGEST / max(height, width))
+    scale = min(max(1.0, MIN_SIDE / min(height, width)), MAX_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):
         return pixels
@@ -51,10 +51,10 @@ def _resized(pixels: Pixels) -> Pixels:
     )
 
 
-def _widened(pixels: Pixels) -> Pixels:
+def _padded(pixels: Pixels) -> Pixels:
     """With margins along the short side, if it is still too short."""
     height, width = pixels.shape[:2]
-    across, down = max(0, SHORTEST - width), max(0, SHORTEST - height)
+    across, down = max(0, MIN_SIDE - width), max(0, MIN_SIDE - height)
     if not across and not down:
         return pixels
     edges = (pixels[:, 0], pixels[:, -1]) if across else (pixels[0], pixels[-1])

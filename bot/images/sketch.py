@@ -18,7 +18,7 @@ Pixels = npt.NDArray[np.uint8]
 
 STORED_POINTS = 310
 QUERY_POINTS = 500
-LONGEST = 400
+MAX_SIDE = 400
 """Long side, in pixels, of the picture that points are looked for in."""
 COLOURS = 16
 
@@ -36,7 +36,7 @@ _COORDINATE = 65535.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
+class LocalFeatures:
     """What is kept of a picture.
 
     ``points``: n × 2, float32, in units of the long side. ``descriptors``: n × 32. ``thumb``: luminance, long side 64.
@@ -45,22 +45,22 @@ class Sketch:
 
     points: npt.NDArray[np.float32]
     descriptors: Pixels
-    thumb: Pixels
+    thumbnail: Pixels
     colours: Pixels
     width: int
     height: int
 
     def pack(self) -> bytes:
         """At most 16 KB: 8 + 64 × 64 + 16 × 16 × 3 + 310 × (4 + 32)."""
-        height, width = self.thumb.shape
+        height, width = self.thumbnail.shape
         coordinates = np.round(self.points * _COORDINATE).clip(0, _COORDINATE).astype("<u2")
         header = _HEADER.pack(self.width, self.height, width, height, len(self.points))
-        parts = (self.thumb, self.colours, coordinates, self.descriptors)
+        parts = (self.thumbnail, self.colours, coordinates, self.descriptors)
         return header + b"".join(part.tobytes() for part in parts)
 
 
-def unpack(data: bytes) -> Sketch:
-    """What ``Sketch.pack`` wrote. Raises ValueError when it is not that."""
+def unpack(data: bytes) -> LocalFeatures:
+    """What ``LocalFeatures.pack`` wrote. Raises ValueError when it is not that."""
     if len(data) < _HEADER.size:
         raise ValueError("not a sketch")
     width, height, across, down, count = _HEADER.unpack_from(data)
@@ -70,21 +70,21 @@ def unpack(data: bytes) -> Sketch:
         raise ValueError("not a sketch")
     ends = np.cumsum((_HEADER.size, *sizes))
     thumb, colours, points, descriptors = np.split(np.frombuffer(data, np.uint8), ends)[1:5]
-    return Sketch(
+    return LocalFeatures(
         points=points.view("<u2").reshape(-1, 2).astype(np.float32) / np.float32(_COORDINATE),
         descriptors=descriptors.reshape(-1, _DESCRIPTOR),
-        thumb=thumb.reshape(down, across),
+        thumbnail=thumb.reshape(down, across),
         colours=colours.reshape(COLOURS, COLOURS, 3),
         width=width,
         height=height,
     )
 
 
-def is_the_same(query: Sketch, stored: Sketch) -> bool:
+def is_identical(query: LocalFeatures, stored: LocalFeatures) -> bool:
     """Whether nothing that is kept of the stored picture differs: the same pixels, however plain they are."""
     return (
         (query.width, query.height) == (stored.width, stored.height)
-        and np.array_equal(query.thumb, stored.thumb)
+        and np.array_equal(query.thumbnail, stored.thumbnail)
         and np.array_equal(query.colours, stored.colours)
         and {row.tobytes() for row in stored.descriptors} <= {row.tobytes() for row in query.descriptors}
     )
@@ -103,16 +103,16 @@ def _detector(threshold: int) -> cv2.ORB:
     return detectors[threshold]
 
 
-def sketch(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> Sketch:
+def extract_local_features(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
     """The sketch of an RGB picture and its ``fingerprint.luminance``."""
     height, width = gray.shape
-    work = _resized(gray, LONGEST)
+    work = _resized(gray, MAX_SIDE)
     places, descriptors = _points(work, points)
-    return Sketch(
+    return LocalFeatures(
         points=(places + np.float32(0.5)) / np.float32(max(work.shape)),
         descriptors=descriptors,
-        thumb=_resized(work, _THUMB),
-        colours=_squeezed(pixels, COLOURS),
+        thumbnail=_resized(work, _THUMB),
+        colours=_resized_to_square(pixels, COLOURS),
         width=width,
         height=height,
     )
@@ -134,41 +134,41 @@ def _points(work: Pixels, count: int) -> tuple[npt.NDArray[np.float32], Pixels]:
     places = np.asarray(cv2.KeyPoint.convert(found), np.float32).reshape(-1, 2)
     if len(found) > count:
         strength = np.array([point.response for point in found], np.float32)
-        chosen = _spread_out(places, strength, (work.shape[1], work.shape[0]), count)
+        chosen = _select_spread(places, strength, (work.shape[1], work.shape[0]), count)
         places, descriptors = places[chosen], descriptors[chosen]
     return places, np.asarray(descriptors, np.uint8)
 
 
-def _resized(gray: Pixels, longest: int) -> Pixels:
+def _resized(gray: Pixels, max_side: int) -> Pixels:
     height, width = gray.shape
-    scale = longest / max(height, width)
+    scale = max_side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
 
 
-def _squeezed(pixels: Pixels, side: int) -> Pixels:
+def _resized_to_square(pixels: Pixels, side: int) -> Pixels:
     # Averages over every few pixels are as good as over all of them, and many times faster.
     step = max(1, min(pixels.shape[:2]) // (4 * side))
     return np.asarray(cv2.resize(pixels[::step, ::step], (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-class View:
+class QueryView:
     """A query picture as one way of looking at it: its sketch, and its luminance and colours at several sizes."""
 
     def __init__(self, pixels: Pixels, gray: Pixels) -> None:
         self._pixels = pixels
         self._gray = gray
-        self.sketch = sketch(pixels, gray, QUERY_POINTS)
+        self.sketch = extract_local_features(pixels, gray, QUERY_POINTS)
         self.levels = tuple(_resized(gray, side) for side in _LEVELS)
-        self.colours = tuple(_squeezed(pixels, side) for side in _COLOUR_LEVELS)
+        self.colours = tuple(_resized_to_square(pixels, side) for side in _COLOUR_LEVELS)
 
     @cached_property
-    def mirrored(self) -> View:
+    def mirrored(self) -> QueryView:
         """The same, left and right exchanged; made when it is first wanted, since most queries never need it."""
-        return View(np.ascontiguousarray(self._pixels[:, ::-1]), np.ascontiguousarray(self._gray[:, ::-1]))
+        return QueryView(np.ascontiguousarray(self._pixels[:, ::-1]), np.ascontiguousarray(self._gray[:, ::-1]))
 
 
-def _spread_out(
+def _select_spread(
     places: npt.NDArray[np.float32], strength: npt.NDArray[np.float32], size: tuple[int, int], count: int
 ) -> npt.NDArray[np.intp]:
     """The strongest points of every part of the picture, so that a caption's hard corners don't take them all."""
@@ -180,7 +180,7 @@ def _spread_out(
     return order[np.lexsort((-strength[order], rank_in_cell))[:count]]
 
 
-class Look:
+class QueryRegion:
     """One part of a query picture that is laid on stored ones; its view is made when it is first wanted.
 
     ``rows`` are its fingerprints' rows among all of the query's, in the order of ``fingerprint.orientations``;
@@ -194,6 +194,6 @@ class Look:
         self._gray = gray
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> QueryView:
         """What is compared."""
-        return View(self._pixels, self._gray)
+        return QueryView(self._pixels, self._gray)

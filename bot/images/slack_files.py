@@ -30,7 +30,7 @@ class SlackFiles:
         self._api_origin = _origin(httpx.URL(slack_api_url))
         self._client = httpx.AsyncClient(
             trust_env=False,
-            verify=download.certificates(),
+            verify=download.tls_context(),
             timeout=timeout_s,
             headers=download.HEADERS,
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -38,7 +38,7 @@ class SlackFiles:
 
     async def download(self, url: str, token: str) -> bytes:
         """The file's bytes. Raises FetchRefused with one sentence."""
-        async with download.one_sentence(_SLACK, self._timeout_s):
+        async with download.translate_errors(_SLACK, self._timeout_s):
             return await self._follow(httpx.URL(url), token)
 
     async def close(self) -> None:
@@ -72,7 +72,7 @@ class SlackFiles:
             )
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise FetchRefused(f"Slack no longer has that file ({response.status_code}): upload it again.")
-        content = await download.body(response, _SLACK, self._max_bytes)
+        content = await download.read_response(response, _SLACK, self._max_bytes)
         if formats.is_web_page(content):
             raise FetchRefused(
                 "Slack sent its sign-in page instead of the file: check that the bot has the files:read scope, "

@@ -13,14 +13,14 @@ SIDE = 320
 """Pixels of the longer side: Slack shows them at about 90, on screens of up to three times that density."""
 
 QUALITY = 85
-KEPT = 512
+CACHE_SIZE = 512
 """Of some 15 kB each."""
 
-Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+RunInThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 """Runs CPU work off the event loop."""
 
 
-class Stored(Protocol):
+class PictureSource(Protocol):
     """Where the whole pictures are."""
 
     async def get(self, digest: str) -> bytes:
@@ -31,10 +31,10 @@ class Stored(Protocol):
 class ThumbnailStore:
     """Satisfies Stored, with small copies; the latest are remembered."""
 
-    def __init__(self, pictures: Stored, run: Run) -> None:
+    def __init__(self, pictures: PictureSource, run: RunInThread) -> None:
         self._pictures = pictures
         self._run = run
-        self._kept: LRUCache[str, bytes] = LRUCache(KEPT)
+        self._kept: LRUCache[str, bytes] = LRUCache(CACHE_SIZE)
 
     async def get(self, digest: str) -> bytes:
         """A small JPEG of the picture. Raises KeyError."""

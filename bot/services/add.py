@@ -11,7 +11,7 @@ from bot.adapters.base import VisualSearch
 from bot.errors import AlreadyAdded, BotError, UnknownDatabase
 from bot.metrics import Metrics, NullMetrics
 from bot.models import DatabaseKey, DataId, EntityId, ImageRecord, Note, Picture, SlackOrigin
-from bot.services.databases import find_database, kept_by_both
+from bot.services.databases import find_database, require_in_both
 from bot.storage.base import Storage
 
 _NO_METRICS = NullMetrics()
@@ -34,7 +34,7 @@ class NewImage:
     source_name: str = ""
 
 
-Outcome = ImageRecord | AlreadyAdded
+AddOutcome = ImageRecord | AlreadyAdded
 """What became of a picture: it was added, or the database had it."""
 
 
@@ -74,7 +74,7 @@ class AddService:
             raise outcome
         return outcome
 
-    async def add_all(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
+    async def add_all(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[AddOutcome]:
         """Add several in one transaction; what became of each. Raises UnknownDatabase and BackendError."""
         catalogue = self._storage.catalogue
         try:
@@ -90,25 +90,25 @@ class AddService:
             if digest not in present:
                 present[digest] = image.entity
                 fresh.append(image)
-        kept = iter(await self._keep_or_tell(key, fresh))
+        kept = iter(await self._add_or_report_duplicate(key, fresh))
         outcomes = [double or next(kept) for double in doubles]
         for outcome in outcomes:
             self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
         return outcomes
 
-    async def _keep_or_tell(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[Outcome]:
+    async def _add_or_report_duplicate(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[AddOutcome]:
         if len(images) > 1 and self._visual.capabilities.needs_public_url:
             # What a service elsewhere has is no part of our transaction: each is confirmed as soon as it is there.
-            return [outcome for image in images for outcome in await self._keep_or_tell(key, [image])]
+            return [outcome for image in images for outcome in await self._add_or_report_duplicate(key, [image])]
         try:
-            return [*await self._keep(key, images)] if images else []
+            return [*await self._store(key, images)] if images else []
         except AlreadyAdded as error:
             # Somebody else was quicker with one of them. Which one shows when each is tried alone.
             if len(images) == 1:
                 return [error]
-            return [outcome for image in images for outcome in await self._keep_or_tell(key, [image])]
+            return [outcome for image in images for outcome in await self._add_or_report_duplicate(key, [image])]
 
-    async def _keep(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[ImageRecord]:
+    async def _store(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[ImageRecord]:
         jpegs = {image.picture.digest: image.jpeg for image in images}
         # The files first: a crash in between leaves pictures that nothing names, never a record without its picture,
         # and the slow part of keeping them holds nobody's lock.
@@ -124,7 +124,7 @@ class AddService:
         return records
 
     async def _added(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
-        async with kept_by_both(self._storage.catalogue, key):
+        async with require_in_both(self._storage.catalogue, key):
             data_id = await self._visual.add_image(key, image.picture, image.entity, image.note)
         record = await self._record(key, data_id, image)
         await self._storage.catalogue.add(record)
@@ -135,7 +135,7 @@ class AddService:
         from bot.images import fingerprint  # noqa: PLC0415
 
         picture = image.picture
-        known = fingerprint.known(picture)
+        known = fingerprint.cached(picture)
         return ImageRecord(
             database=key,
             data_id=data_id,
@@ -143,7 +143,7 @@ class AddService:
             note=image.note,
             digest=picture.digest,
             source_digest=picture.source_digest,
-            fingerprint=await asyncio.to_thread(fingerprint.of, picture) if known is None else known,
+            fingerprint=await asyncio.to_thread(fingerprint.compute, picture) if known is None else known,
             width=picture.width,
             height=picture.height,
             added_at=self._clock(),

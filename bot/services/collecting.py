@@ -13,7 +13,7 @@ from bot.services.add import AddService, NewImage
 from bot.services.search import SearchResult, SearchService
 from bot.storage.base import Storage
 
-LOOKED_THROUGH = 50
+MATCHES_CHECKED = 50
 
 
 class Withdrawn(BotError):
@@ -59,7 +59,7 @@ class CollectService:
         raise outcome
 
 
-class GuardService:
+class RepostGuard:
     """One use case: tell reposts and edited copies, and keep what is new."""
 
     def __init__(self, search: SearchService, collecting: CollectService) -> None:
@@ -72,19 +72,19 @@ class GuardService:
         """What the image repeats; None if it is new, and was added. Raises as ``collect`` does, but AlreadyAdded."""
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            found = await self._repeated(key, shared, minimum)
+            found = await self._find_repost(key, shared, minimum)
             if found.matches:
                 return found
             try:
                 await self._collecting.collect(key, shared)
             except AlreadyAdded:
                 # By another process, between our look and our add; or it is in its own message twice.
-                found = await self._repeated(key, shared, minimum)
+                found = await self._find_repost(key, shared, minimum)
                 return found if found.matches else None
         return None
 
-    async def _repeated(self, key: DatabaseKey, shared: SharedImage, minimum: float) -> SearchResult:
-        found = await self._search.search(key, shared.image.picture, limit=LOOKED_THROUGH, minimum=minimum)
+    async def _find_repost(self, key: DatabaseKey, shared: SharedImage, minimum: float) -> SearchResult:
+        found = await self._search.search(key, shared.image.picture, limit=MATCHES_CHECKED, minimum=minimum)
         origin = shared.origin
         others = [
             ranked

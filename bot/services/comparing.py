@@ -10,21 +10,21 @@ from itertools import islice
 
 from bot.adapters.base import VisualSearch
 from bot.errors import BackendLost, UnknownDatabase, UserError
-from bot.models import SERVED, DatabaseKey, DataId, EntityId, ImageRecord, Picture, WorkspaceId
+from bot.models import API_WORKSPACE_PREFIX, DatabaseKey, DataId, EntityId, ImageRecord, Picture, WorkspaceId
 from bot.services.listing import ListingService
 from bot.storage.base import Storage
 
 Decode = Callable[[bytes], Picture]
 """A picture back from the JPEG that is kept of it. Raises PictureRefused."""
 
-Seen = Callable[[int], None]
+OnImageSeen = Callable[[int], None]
 """Told how many images were dealt with since the last call."""
 
 WORKERS = 4
-LOOKED_AT_ONCE = 16
+CHECK_BATCH = 16
 
 
-class Presence(StrEnum):
+class DatabaseLocation(StrEnum):
     """Which side has a database."""
 
     BOTH = "both"
@@ -47,20 +47,20 @@ class Scope:
         return self.workspace is None and self.database is None
 
 
-EVERYTHING = Scope()
+ALL_DATABASES = Scope()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComparedDatabase:
     """A database, which side has it, and how many images the catalogue knows."""
 
     key: DatabaseKey
-    presence: Presence
+    location: DatabaseLocation
     images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedImage:
     """An image that can't be given to the back end, and the sentence that says why."""
 
     data_id: DataId
@@ -69,24 +69,24 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DatabaseDifference:
     """One database. ``missing``: known and not in the back end; ``orphans``: in the back end and not known.
 
     ``unreadable``: those of the missing that have no stored picture that can be read.
     """
 
     key: DatabaseKey
-    presence: Presence
+    location: DatabaseLocation
     recorded: int
     held: int
     missing: tuple[DataId, ...] = ()
     orphans: tuple[DataId, ...] = ()
-    unreadable: tuple[LeftOut, ...] = ()
+    unreadable: tuple[SkippedImage, ...] = ()
 
     @property
     def agrees(self) -> bool:
         """Whether there is nothing to mend."""
-        return self.presence is Presence.BOTH and not self.missing and not self.orphans
+        return self.location is DatabaseLocation.BOTH and not self.missing and not self.orphans
 
 
 class Comparer:
@@ -98,25 +98,29 @@ class Comparer:
         self._decode = decode
         self._listing = ListingService(storage.catalogue)
 
-    async def workspaces(self, scope: Scope = EVERYTHING) -> list[WorkspaceId]:
+    async def workspaces(self, scope: Scope = ALL_DATABASES) -> list[WorkspaceId]:
         """Those in scope that the catalogue knows."""
         if scope.database is not None:
             return [scope.database.workspace]
         if scope.workspace is not None:
             return [scope.workspace]
         known = await self._storage.catalogue.workspaces()
-        return [workspace for workspace in known if not workspace.startswith(SERVED)]
+        return [workspace for workspace in known if not workspace.startswith(API_WORKSPACE_PREFIX)]
 
-    async def places(self, scope: Scope) -> list[Place]:
+    async def databases(self, scope: Scope) -> list[ComparedDatabase]:
         """The databases in scope, by workspace and name."""
-        places: list[Place] = []
+        places: list[ComparedDatabase] = []
         for workspace in await self.workspaces(scope):
             held = await self._visual.list_databases(workspace)
             known = {info.key: info.images for info in await self._storage.catalogue.databases(workspace)}
             for key, images in known.items():
-                places.append(Place(key, Presence.BOTH if key.name in held else Presence.CATALOGUE, images))
+                places.append(
+                    ComparedDatabase(
+                        key, DatabaseLocation.BOTH if key.name in held else DatabaseLocation.CATALOGUE, images
+                    )
+                )
             strange = (DatabaseKey(workspace, name) for name in held)
-            places += [Place(key, Presence.BACK_END) for key in strange if key not in known]
+            places += [ComparedDatabase(key, DatabaseLocation.BACK_END) for key in strange if key not in known]
         wanted = [place for place in places if scope.database in {None, place.key}]
         return sorted(wanted, key=lambda place: place.key)
 
@@ -125,46 +129,48 @@ class Comparer:
         catalogue = self._storage.catalogue
         return [info.key for workspace in await self.workspaces() for info in await catalogue.databases(workspace)]
 
-    async def compare(self, place: Place) -> Finding | None:
+    async def compare(self, place: ComparedDatabase) -> DatabaseDifference | None:
         """Both sides of a database; None if it was deleted meanwhile.
 
         The back end is asked first. What is added together on both sides while we look is then missing at worst, and
         giving the back end what it has changes nothing; it never looks like something that nobody knows.
         """
-        key, presence = place.key, place.presence
+        key, presence = place.key, place.location
         held: frozenset[DataId] = frozenset()
-        if presence is not Presence.CATALOGUE:
+        if presence is not DatabaseLocation.CATALOGUE:
             try:
                 held = await self._visual.inventory(key)
             except BackendLost:
-                presence = Presence.LOST if presence is Presence.BOTH else presence
+                presence = DatabaseLocation.LOST if presence is DatabaseLocation.BOTH else presence
             except UnknownDatabase:
                 return None
-        if presence is Presence.BACK_END:
-            return Finding(key, presence, 0, len(held), orphans=tuple(sorted(held)))
+        if presence is DatabaseLocation.BACK_END:
+            return DatabaseDifference(key, presence, 0, len(held), orphans=tuple(sorted(held)))
         try:
             recorded = [record.data_id async for record in self._listing.everything(key)]
         except UnknownDatabase:
             return None
         missing = tuple(data_id for data_id in recorded if data_id not in held)
         orphans = tuple(sorted(held - set(recorded)))
-        return Finding(key, presence, len(recorded), len(held), missing, orphans)
+        return DatabaseDifference(key, presence, len(recorded), len(held), missing, orphans)
 
-    async def unreadable(self, finding: Finding, seen: Seen, stop: asyncio.Event) -> tuple[LeftOut, ...]:
+    async def unreadable(
+        self, finding: DatabaseDifference, seen: OnImageSeen, stop: asyncio.Event
+    ) -> tuple[SkippedImage, ...]:
         """Those of the missing that can't be added again."""
-        left_out: list[LeftOut] = []
-        for some in in_groups(finding.missing, LOOKED_AT_ONCE):
+        left_out: list[SkippedImage] = []
+        for some in in_groups(finding.missing, CHECK_BATCH):
             if stop.is_set():
                 break
             records = await self._storage.catalogue.records(finding.key, some)
             for record in records.values():
-                picture = await self.stored(record)
-                if isinstance(picture, LeftOut):
+                picture = await self.load_picture(record)
+                if isinstance(picture, SkippedImage):
                     left_out.append(picture)
             seen(len(some))
         return tuple(left_out)
 
-    async def stored(self, record: ImageRecord) -> Picture | LeftOut:
+    async def load_picture(self, record: ImageRecord) -> Picture | SkippedImage:
         """The picture that is kept of an image, or why there is none."""
         try:
             jpeg = await self._storage.pictures.get(record.digest)
@@ -172,9 +178,9 @@ class Comparer:
             # It is that very picture, though what is kept of it was encoded once more.
             return replace(picture, digest=record.digest, source_digest=record.source_digest)
         except KeyError:
-            return LeftOut(record.data_id, record.entity, "Its stored picture is gone.")
+            return SkippedImage(record.data_id, record.entity, "Its stored picture is gone.")
         except UserError:
-            return LeftOut(record.data_id, record.entity, "Its stored picture can't be read.")
+            return SkippedImage(record.data_id, record.entity, "Its stored picture can't be read.")
 
 
 def in_groups(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:

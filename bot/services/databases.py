@@ -24,7 +24,7 @@ async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
 
 
 @asynccontextmanager
-async def kept_by_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
+async def require_in_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
     """Around a call of the back end. Raises BackendLost where that doesn't know a database that the catalogue has."""
     try:
         yield

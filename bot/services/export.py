@@ -31,10 +31,10 @@ class ExportReport:
     interrupted: bool = False
 
 
-OnProgress = Callable[[ExportReport], None]
+OnExportProgress = Callable[[ExportReport], None]
 
 
-def _ignore(_report: ExportReport) -> None:
+def _no_progress(_report: ExportReport) -> None:
     """For callers that do not watch."""
 
 
@@ -50,7 +50,7 @@ class ExportService:
         key: DatabaseKey,
         directory: Path,
         *,
-        on_progress: OnProgress = _ignore,
+        on_progress: OnExportProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ExportReport:
         """Write ``images.csv`` and ``pictures/`` into a directory without a table, oldest image first.
@@ -61,7 +61,7 @@ class ExportService:
         info = await find_database(self._storage.catalogue, key)
         report = ExportReport(info.images, directory / TABLE)
         partial = directory / (TABLE + ".part")
-        stream = await asyncio.to_thread(_begin, directory, partial)
+        stream = await asyncio.to_thread(_open_partial, directory, partial)
         try:
             rows = csv.writer(stream)
             rows.writerow(HEADER)
@@ -71,12 +71,12 @@ class ExportService:
                     return report
                 await self._write(record, directory, rows, report)
                 on_progress(report)
-            await asyncio.to_thread(_finish, stream, partial, report.table)
+            await asyncio.to_thread(_publish, stream, partial, report.table)
         finally:
             await asyncio.to_thread(_discard, stream, partial)
         return report
 
-    async def _write(self, record: ImageRecord, directory: Path, rows: Rows, report: ExportReport) -> None:
+    async def _write(self, record: ImageRecord, directory: Path, rows: RowWriter, report: ExportReport) -> None:
         try:
             jpeg = await self._storage.pictures.get(record.digest)
         except KeyError:
@@ -88,7 +88,7 @@ class ExportService:
         report.written += 1
 
 
-class Rows(Protocol):
+class RowWriter(Protocol):
     """What is used of a CSV writer."""
 
     def writerow(self, row: Iterable[str], /) -> object:
@@ -96,7 +96,7 @@ class Rows(Protocol):
         ...
 
 
-def _begin(directory: Path, partial: Path) -> TextIO:
+def _open_partial(directory: Path, partial: Path) -> TextIO:
     try:
         if (directory / TABLE).exists():
             raise InvalidInput(f"There is an export in {directory} already; name another folder.")
@@ -106,7 +106,7 @@ def _begin(directory: Path, partial: Path) -> TextIO:
         raise InvalidInput(f"{directory} can't be written: {error.strerror}.") from None
 
 
-def _finish(stream: TextIO, partial: Path, table: Path) -> None:
+def _publish(stream: TextIO, partial: Path, table: Path) -> None:
     stream.close()
     partial.replace(table)
 

@@ -13,7 +13,7 @@ from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
 from bot.storage.base import Storage
 
-GROUP = 200
+DELETE_BATCH = 200
 """Images looked up at a time. Each is deleted on its own: nobody else waits long for the write lock."""
 
 
@@ -42,7 +42,7 @@ class ForgetService:
     async def older_than(self, moment: datetime) -> int:
         """Forget the images that were added before; how many went. Raises BackendError."""
         gone, before = 0, None
-        while (group := await self._storage.catalogue.added_before(moment, GROUP)) and group != before:
+        while (group := await self._storage.catalogue.added_before(moment, DELETE_BATCH)) and group != before:
             gone += await self._delete(group)
             before = group
         return gone
@@ -65,12 +65,12 @@ class ForgetService:
     async def _database(self, key: DatabaseKey) -> int:
         """Empty a database in groups, then delete it."""
         gone = 0
-        request: PageRequest | None = PageRequest(limit=GROUP, order=Order.OLDEST_FIRST)
+        request: PageRequest | None = PageRequest(limit=DELETE_BATCH, order=Order.OLDEST_FIRST)
         with contextlib.suppress(UnknownDatabase):
             while request:
                 page = await self._storage.catalogue.page(key, request)
                 gone += await self._delete(page.items)
-                request = PageRequest(limit=GROUP, order=request.order, token=page.token) if page.token else None
+                request = PageRequest(limit=DELETE_BATCH, order=request.order, token=page.token) if page.token else None
             gone += (await self._databases.delete(key)).images
         return gone
 
@@ -85,6 +85,6 @@ class ForgetService:
     async def _thumbnails(self, workspace: WorkspaceId) -> None:
         """Forget what was uploaded to Slack; the files themselves are the workspace's now."""
         thumbnails, before = self._storage.thumbnails, None
-        while (unused := await thumbnails.unused(workspace, GROUP)) and unused != before:
+        while (unused := await thumbnails.unused(workspace, DELETE_BATCH)) and unused != before:
             await thumbnails.remove(workspace, unused)
             before = unused

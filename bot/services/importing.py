@@ -15,7 +15,7 @@ from bot.errors import AlreadyAdded, InvalidInput, PictureRefused, UserError
 from bot.models import DatabaseKey, EntityId, Note, Picture
 from bot.services.add import AddService, NewImage
 from bot.services.databases import find_database
-from bot.services.sources import Source, printable
+from bot.services.sources import ImportSource, printable
 from bot.storage.base import Catalogue
 
 _CHUNK = 64
@@ -23,7 +23,7 @@ _QUEUED = 2 * _CHUNK
 _WORKERS = 4
 
 
-class PictureReader(Protocol):
+class ImportDecoder(Protocol):
     """Bytes to pictures, off the event loop."""
 
     async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
@@ -32,7 +32,7 @@ class PictureReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RejectedFile:
     """A file that was left out, and the sentence that says why."""
 
     path: Path
@@ -46,7 +46,7 @@ class ImportReport:
     total: int | None = None
     added: int = 0
     skipped: int = 0
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[RejectedFile] = field(default_factory=list)
     interrupted: bool = False
 
     @property
@@ -55,47 +55,47 @@ class ImportReport:
         return self.added + self.skipped + len(self.refused)
 
 
-OnProgress = Callable[[ImportReport], None]
+OnImportProgress = Callable[[ImportReport], None]
 
 
-def _ignore(_report: ImportReport) -> None:
+def _no_progress(_report: ImportReport) -> None:
     """For callers that do not watch."""
 
 
-AT_ONCE = 32
-CALLED_AT_ONCE = 4
+CONCURRENCY = 32
+REMOTE_CONCURRENCY = 4
 """For a back end that is called for each picture."""
 
 
 class ImportService:
     """One use case: bring a folder's or a table's pictures in.
 
-    ``at_once`` files are under way at the same time, a few in each transaction, so that reading, decoding, embedding
-    and writing overlap; what they need is all the memory that an import takes.
+    ``concurrency`` files are under way at the same time, a few in each transaction, so that reading, decoding,
+    embedding and writing overlap; what they need is all the memory that an import takes.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         adding: AddService,
-        reader: PictureReader,
+        reader: ImportDecoder,
         *,
-        at_once: int = AT_ONCE,
+        concurrency: int = CONCURRENCY,
         max_bytes: int = 25_000_000,
     ) -> None:
         self._catalogue = catalogue
         self._adding = adding
         self._reader = reader
-        self._workers = min(_WORKERS, at_once)
-        self._together = at_once // self._workers
+        self._workers = min(_WORKERS, concurrency)
+        self._together = concurrency // self._workers
         self._max_bytes = max_bytes
 
     async def run(
         self,
         key: DatabaseKey,
-        sources: Iterable[Source],
+        sources: Iterable[ImportSource],
         *,
-        on_progress: OnProgress = _ignore,
+        on_progress: OnImportProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ImportReport:
         """Import what is not in yet. ``sources`` is walked twice: once to be counted, once to be read.
@@ -106,11 +106,11 @@ class ImportService:
         """
         await find_database(self._catalogue, key)
         report = ImportReport()
-        run = _Run(self, key, report, on_progress, stop or asyncio.Event())
+        run = _ImportRun(self, key, report, on_progress, stop or asyncio.Event())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(run.count(sources))
-                group.create_task(run.feed(sources, self._workers))
+                group.create_task(run.enqueue(sources, self._workers))
                 for _ in range(self._workers):
                     group.create_task(run.work(self._together))
         except BaseExceptionGroup as failures:
@@ -118,13 +118,13 @@ class ImportService:
             raise failures.exceptions[0] from None
         return report
 
-    async def take(self, key: DatabaseKey, sources: Sequence[Source]) -> list[Taken]:
+    async def import_files(self, key: DatabaseKey, sources: Sequence[ImportSource]) -> list[ImportOutcome]:
         """Import some pictures together; what became of each."""
         files = await asyncio.to_thread(lambda: [self._read(source) for source in sources])
         digests = [file.digest for file in files if isinstance(file, _File)]
         # Before decoding: this is what makes a second run quick.
         known = await self._catalogue.known_sources(key, digests)
-        taken: list[Taken] = []
+        taken: list[ImportOutcome] = []
         images: list[NewImage] = []
         for file in files:
             if isinstance(file, _File) and file.digest in known:
@@ -144,7 +144,7 @@ class ImportService:
             return error
         return NewImage(picture, jpeg, file.entity, file.note, source_name=file.name)
 
-    def _read(self, source: Source) -> _File | UserError:
+    def _read(self, source: ImportSource) -> _File | UserError:
         try:
             entity, note = EntityId(source.entity), Note(source.note)
             mode = source.path.stat().st_mode
@@ -162,7 +162,7 @@ class ImportService:
         return _File(data, hashlib.sha256(data).hexdigest(), entity, note, printable(source.path.name))
 
 
-Taken = bool | UserError
+ImportOutcome = bool | UserError
 """Whether a picture was new; or why it was refused."""
 
 
@@ -177,20 +177,25 @@ class _File:
     name: str
 
 
-class _Run:
+class _ImportRun:
     """One import under way."""
 
     def __init__(
-        self, service: ImportService, key: DatabaseKey, report: ImportReport, watch: OnProgress, stop: asyncio.Event
+        self,
+        service: ImportService,
+        key: DatabaseKey,
+        report: ImportReport,
+        watch: OnImportProgress,
+        stop: asyncio.Event,
     ) -> None:
         self._service = service
         self._key = key
         self._report = report
         self._watch = watch
         self._stop = stop
-        self._queue: asyncio.Queue[Source | None] = asyncio.Queue(_QUEUED)
+        self._queue: asyncio.Queue[ImportSource | None] = asyncio.Queue(_QUEUED)
 
-    async def count(self, sources: Iterable[Source]) -> None:
+    async def count(self, sources: Iterable[ImportSource]) -> None:
         """Find out how many there are, beside the work itself."""
         counted = 0
         walk = iter(sources)
@@ -202,7 +207,7 @@ class _Run:
                 self._watch(self._report)
                 return
 
-    async def feed(self, sources: Iterable[Source], workers: int) -> None:
+    async def enqueue(self, sources: Iterable[ImportSource], workers: int) -> None:
         """Keep the queue filled, then tell each worker that it is over."""
         walk = iter(sources)
         while chunk := await asyncio.to_thread(_next_chunk, walk):
@@ -226,12 +231,12 @@ class _Run:
             if self._stop.is_set():
                 self._report.interrupted = self._report.interrupted or bool(wanted)
             elif wanted:
-                self._note(wanted, await self._service.take(self._key, wanted))
+                self._note(wanted, await self._service.import_files(self._key, wanted))
 
-    def _note(self, sources: Sequence[Source], taken: Sequence[Taken]) -> None:
+    def _note(self, sources: Sequence[ImportSource], taken: Sequence[ImportOutcome]) -> None:
         for source, outcome in zip(sources, taken, strict=True):
             if isinstance(outcome, UserError):
-                self._report.refused.append(Refusal(source.path, str(outcome)))
+                self._report.refused.append(RejectedFile(source.path, str(outcome)))
             elif outcome:
                 self._report.added += 1
             else:
@@ -239,7 +244,7 @@ class _Run:
         self._watch(self._report)
 
 
-def _next_chunk(walk: Iterator[Source]) -> list[Source]:
+def _next_chunk(walk: Iterator[ImportSource]) -> list[ImportSource]:
     try:
         return list(islice(walk, _CHUNK))
     except OSError as error:

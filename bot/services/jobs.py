@@ -14,16 +14,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from bot.conversations import Job
-from bot.errors import BackendError, BotError, TryAgain
+from bot.errors import BackendError, BotError, RetryLater
 from bot.logs import request_scope
 from bot.metrics import Metrics, NullMetrics
 from bot.storage.base import Inbox
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
+CONCURRENCY = 4
 LEASE_S = 15.0
-DELAYS_S = (2.0, 10.0, 60.0, 300.0)
+RETRY_DELAYS_S = (2.0, 10.0, 60.0, 300.0)
 """Between the attempts: a hiccup, a restart, a minute's limit of Slack's, an outage."""
 
 POLL_S = 1.0
@@ -35,36 +35,36 @@ _HOST_CHARACTERS = 32
 
 _NO_METRICS = NullMetrics()
 
-Handle = Callable[[Job], Awaitable[None]]
+HandleJob = Callable[[Job], Awaitable[None]]
 """Does a job. Whatever it raises, the job is done again later, so it has to bear that."""
 
-GiveUp = Callable[[Job, Exception], Awaitable[None]]
+GiveUpJob = Callable[[Job, Exception], Awaitable[None]]
 """Says the last word on a job that failed too often."""
 
 
-class RunsDied(BotError):
+class AttemptsCrashed(BotError):
     """Every attempt ended with its process: the job may be what ends it, so it is not begun again."""
 
 
-class Worker:
+class JobWorker:
     """One process's share of the inbox."""
 
     def __init__(
         self,
         inbox: Inbox,
-        handle: Handle,
-        give_up: GiveUp,
+        handle: HandleJob,
+        give_up: GiveUpJob,
         *,
-        at_once: int = AT_ONCE,
+        concurrency: int = CONCURRENCY,
         lease_s: float = LEASE_S,
-        delays_s: Sequence[float] = DELAYS_S,
+        delays_s: Sequence[float] = RETRY_DELAYS_S,
         poll_s: float = POLL_S,
         metrics: Metrics = _NO_METRICS,
     ) -> None:
         self._inbox = inbox
         self._handle = handle
         self._give_up = give_up
-        self._at_once = at_once
+        self._at_once = concurrency
         self._lease_s = lease_s
         self._delays_s = tuple(delays_s)
         self._poll_s = poll_s
@@ -86,9 +86,9 @@ class Worker:
 
     async def run(self) -> None:
         """Take up what is due until ``stop`` is through. Nothing that the inbox raises ends it."""
-        beating, listening = asyncio.create_task(self._keep_leases()), asyncio.create_task(self._listen())
+        beating, listening = asyncio.create_task(self._extend_leases()), asyncio.create_task(self._listen())
         try:
-            await self._enter()
+            await self._register()
             while not self._stopping.is_set():
                 self._woken.clear()
                 # An inbox that fails is asked at the pace of the poll, however often somebody calls.
@@ -132,7 +132,7 @@ class Worker:
             await asyncio.wait(unfinished, timeout=_CANCELLED_WITHIN_S)
         return len(unfinished)
 
-    async def _enter(self) -> None:
+    async def _register(self) -> None:
         try:
             left = await self._inbox.enter(self._owner)
         except Exception:
@@ -177,7 +177,7 @@ class Worker:
             log.error("the inbox can't be asked; tried again every %s s", self._poll_s, exc_info=error)
         self._inbox_fails = True
 
-    async def _keep_leases(self) -> None:
+    async def _extend_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease_s / 3)
             if not self._running:
@@ -205,15 +205,17 @@ class Worker:
 
     async def _outcome(self, job: Job) -> str:
         if job.attempts > len(self._delays_s) + 1:
-            return await self._end(job, RunsDied(f"The process ended during each of {job.attempts - 1} attempts."))
+            return await self._end(
+                job, AttemptsCrashed(f"The process ended during each of {job.attempts - 1} attempts.")
+            )
         try:
             await self._handle(job)
             await self._inbox.finish(job)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may go well
-            return await self._after(job, error)
+            return await self._handle_outcome(job, error)
         return "done"
 
-    async def _after(self, job: Job, error: Exception) -> str:
+    async def _handle_outcome(self, job: Job, error: Exception) -> str:
         if isinstance(error, BackendError):
             self._metrics.backend_error(type(error).__name__)
         if job.attempts > len(self._delays_s):
@@ -234,7 +236,7 @@ class Worker:
     def _delay_s(self, job: Job, error: Exception) -> float:
         jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - nothing secret about it
         delay = self._delays_s[max(job.attempts, 1) - 1] * jitter
-        return max(delay, error.after_s) if isinstance(error, TryAgain) else delay
+        return max(delay, error.after_s) if isinstance(error, RetryLater) else delay
 
     async def _end(self, job: Job, error: Exception) -> str:
         log.error("job %s (%s) is given up", job.id, job.kind, exc_info=error)

@@ -12,11 +12,11 @@ from bot.services.databases import find_database
 from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, SearchResult, SearchService
 from bot.storage.base import Catalogue
 
-Reader = Callable[[], Awaitable[Picture]]
+ReadPicture = Callable[[], Awaitable[Picture]]
 """Fetches and verifies one picture. Raises UserError."""
 
 
-NAMED = 10
+MAX_NAMED = 10
 """Databases that an error message lists."""
 
 
@@ -31,14 +31,14 @@ class SeveralDatabases(UserError):
     """None was named, and there is more than one."""
 
     def __init__(self, databases: tuple[DatabaseInfo, ...]) -> None:
-        names = [f"`in:{info.key.name}`" for info in databases[:NAMED]]
-        more = ", …" if len(databases) > NAMED else ""
+        names = [f"`in:{info.key.name}`" for info in databases[:MAX_NAMED]]
+        more = ", …" if len(databases) > MAX_NAMED else ""
         super().__init__(f"Say which database is meant: {', '.join(names)}{more}.")
         self.databases = databases
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookupResult:
     """One picture's answer: ``found``, or the sentence in ``problem`` that says why there is none."""
 
     name: str
@@ -63,7 +63,7 @@ async def choose_database(
     return databases[0].key
 
 
-async def undecided(catalogue: Catalogue, workspace: WorkspaceId) -> NoDatabase | SeveralDatabases:
+async def no_unique_database(catalogue: Catalogue, workspace: WorkspaceId) -> NoDatabase | SeveralDatabases:
     """What to say where a database has to be named."""
     databases = await catalogue.databases(workspace)
     return SeveralDatabases(databases) if databases else NoDatabase()
@@ -72,11 +72,11 @@ async def undecided(catalogue: Catalogue, workspace: WorkspaceId) -> NoDatabase 
 class LookupService:
     """One use case: pictures from anywhere to what is known of them."""
 
-    def __init__(self, search: SearchService, catalogue: Catalogue, *, at_once: int = 4) -> None:
+    def __init__(self, search: SearchService, catalogue: Catalogue, *, concurrency: int = 4) -> None:
         self._search = search
         self._catalogue = catalogue
         # Bounds the pictures held in memory, whatever is shared at the same moment.
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """What can be searched, by name."""
@@ -89,27 +89,27 @@ class LookupService:
     async def look_up(
         self,
         key: DatabaseKey,
-        pictures: Sequence[tuple[str, Reader]],
+        pictures: Sequence[tuple[str, ReadPicture]],
         *,
         limit: int = DEFAULT_LIMIT,
         minimum: float = DEFAULT_MINIMUM,
-    ) -> tuple[Looked, ...]:
+    ) -> tuple[LookupResult, ...]:
         """An answer for each named picture, in order; one that can't be read spoils none of the others.
 
         Raises BackendError.
         """
 
-        async def one(name: str, read: Reader) -> Looked:
+        async def one(name: str, read: ReadPicture) -> LookupResult:
             async with self._slots:
                 try:
                     picture = await read()
-                    return Looked(name, await self._search.search(key, picture, limit=limit, minimum=minimum))
+                    return LookupResult(name, await self._search.search(key, picture, limit=limit, minimum=minimum))
                 except UserError as error:
-                    return Looked(name, problem=str(error))
+                    return LookupResult(name, problem=str(error))
 
         # All are finished before an error is raised, so that none works on unattended.
         done = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
         for outcome in done:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return tuple(outcome for outcome in done if isinstance(outcome, Looked))
+        return tuple(outcome for outcome in done if isinstance(outcome, LookupResult))

@@ -13,19 +13,21 @@ NamesAtBackEnd = Callable[[WorkspaceId], Awaitable[tuple[DatabaseName, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class MissingDatabases:
     """What a back end lacks of a workspace's databases."""
 
     workspace: WorkspaceId
     names: tuple[DatabaseName, ...]
 
 
-async def lost_databases(catalogue: Catalogue, names_at_back_end: NamesAtBackEnd) -> tuple[Lost, ...]:
+async def find_missing_databases(
+    catalogue: Catalogue, names_at_back_end: NamesAtBackEnd
+) -> tuple[MissingDatabases, ...]:
     """Of each workspace that has any. Raises BackendError."""
     found = []
     for workspace in await catalogue.workspaces():
         there = frozenset(await names_at_back_end(workspace))
         lacking = tuple(info.key.name for info in await catalogue.databases(workspace) if info.key.name not in there)
         if lacking:
-            found.append(Lost(workspace, lacking))
+            found.append(MissingDatabases(workspace, lacking))
     return tuple(found)

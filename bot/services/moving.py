@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.storage.base import PictureStore
-from bot.storage.house import Beginning, HouseMove, OldPictures
+from bot.storage.house import SourcePictures, Transfer, TransferPlan
 
-PICTURES_AT_ONCE = 16
-GROUPS_AT_ONCE = 6
+PICTURE_BATCH = 16
+CONCURRENT_BATCHES = 6
 """Groups of pictures under way: their bytes are in memory."""
 
 
-class Phase(StrEnum):
+class TransferPhase(StrEnum):
     """What is being moved."""
 
     ROWS = "rows"
@@ -23,12 +23,12 @@ class Phase(StrEnum):
     VECTORS = "vectors"
 
 
-Watch = Callable[[Phase, int, int], None]
+OnTransferProgress = Callable[[TransferPhase, int, int], None]
 """Told how many of how many were dealt with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class TransferResult:
     """What was done. ``rows`` and ``pictures`` are this run's; ``missing``: pictures that the house did not have.
 
     ``source``: the house's name. ``tables``: all rows of each, once both sides were compared. ``finished``: an earlier
@@ -40,7 +40,7 @@ class Moved:
     pictures: int
     missing: tuple[str, ...]
     tables: Mapping[str, int]
-    anew: bool
+    restarted: bool
     finished: bool
     interrupted: bool
 
@@ -50,68 +50,72 @@ class Moved:
         return not self.interrupted and not self.missing
 
 
-class MoveService:
+class TransferService:
     """One use case: a house that goes on elsewhere as if nothing had happened."""
 
-    def __init__(self, move: HouseMove, before: OldPictures, after: PictureStore) -> None:
+    def __init__(self, move: Transfer, before: SourcePictures, after: PictureStore) -> None:
         self._move = move
         self._before = before
         self._after = after
 
-    async def move(self, watch: Watch, stop: asyncio.Event) -> Moved:
+    async def transfer(self, watch: OnTransferProgress, stop: asyncio.Event) -> TransferResult:
         """Move what has not been moved yet; whatever interrupts it, a second run goes on.
 
         Once ``stop`` is set, what is in flight is finished and nothing more begun. Raises UserError where a house can't
         move, and BackendError.
         """
         beginning = await self._move.begin()
-        rows = await self._move_rows(beginning, watch, stop)
-        pictures, missing = await self._move_pictures(beginning.pictures, watch, stop)
-        await self._derive(beginning.vectors, watch, stop)
+        rows = await self._copy_rows(beginning, watch, stop)
+        pictures, missing = await self._copy_pictures(beginning.pictures, watch, stop)
+        await self._derive_vectors(beginning.vectors, watch, stop)
         tables = {} if stop.is_set() or beginning.finished else await self._move.finish()
         interrupted = stop.is_set() and not tables
-        return Moved(beginning.source, rows, pictures, missing, tables, beginning.anew, beginning.finished, interrupted)
+        return TransferResult(
+            beginning.source, rows, pictures, missing, tables, beginning.restarted, beginning.finished, interrupted
+        )
 
-    async def _move_rows(self, beginning: Beginning, watch: Watch, stop: asyncio.Event) -> int:
+    async def _copy_rows(self, beginning: TransferPlan, watch: OnTransferProgress, stop: asyncio.Event) -> int:
         moved = 0
-        while not stop.is_set() and (some := await self._move.move_some()):
+        while not stop.is_set() and (some := await self._move.copy_rows()):
             moved += some
-            watch(Phase.ROWS, beginning.done + moved, beginning.rows)
+            watch(TransferPhase.ROWS, beginning.rows_done + moved, beginning.rows)
         return moved
 
-    async def _move_pictures(self, total: int, watch: Watch, stop: asyncio.Event) -> tuple[int, tuple[str, ...]]:
+    async def _copy_pictures(
+        self, total: int, watch: OnTransferProgress, stop: asyncio.Event
+    ) -> tuple[int, tuple[str, ...]]:
         """Each is looked for where it is to be, so that in the end each is known to be there."""
         moved, looked_at, after = 0, 0, ""
         missing: list[str] = []
         while not stop.is_set():
-            wanted, after = await self._move.digests(after, PICTURES_AT_ONCE * GROUPS_AT_ONCE)
+            wanted, after = await self._move.digests(after, PICTURE_BATCH * CONCURRENT_BATCHES)
             if not after:
                 break
-            groups = [wanted[start : start + PICTURES_AT_ONCE] for start in range(0, len(wanted), PICTURES_AT_ONCE)]
-            for put, lost in await asyncio.gather(*map(self._move_group, groups)):
+            groups = [wanted[start : start + PICTURE_BATCH] for start in range(0, len(wanted), PICTURE_BATCH)]
+            for put, lost in await asyncio.gather(*map(self._copy_batch, groups)):
                 moved += put
                 missing += lost
             looked_at += len(wanted)
-            watch(Phase.PICTURES, looked_at, total)
+            watch(TransferPhase.PICTURES, looked_at, total)
         return moved, tuple(missing)
 
-    async def _move_group(self, digests: Sequence[str]) -> tuple[int, list[str]]:
+    async def _copy_batch(self, digests: Sequence[str]) -> tuple[int, list[str]]:
         """How many were moved, and those that can't be."""
-        lacking = [digest for digest in digests if not await self._is_there(digest)]
+        lacking = [digest for digest in digests if not await self._exists(digest)]
         if not lacking:
             return 0, []
         jpegs = await self._before.jpegs(lacking)
         await self._after.put_all(jpegs)
-        return len(jpegs), [digest for digest in lacking if not await self._is_there(digest)]
+        return len(jpegs), [digest for digest in lacking if not await self._exists(digest)]
 
-    async def _is_there(self, digest: str) -> bool:
+    async def _exists(self, digest: str) -> bool:
         try:
             return bool(await self._after.get(digest))
         except KeyError:
             return False
 
-    async def _derive(self, total: int, watch: Watch, stop: asyncio.Event) -> None:
+    async def _derive_vectors(self, total: int, watch: OnTransferProgress, stop: asyncio.Event) -> None:
         made = 0
-        while not stop.is_set() and (some := await self._move.derive_some()):
+        while not stop.is_set() and (some := await self._move.derive_vectors()):
             made += some
-            watch(Phase.VECTORS, made, total)
+            watch(TransferPhase.VECTORS, made, total)

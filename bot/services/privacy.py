@@ -15,12 +15,12 @@ from bot.services.search import SearchResult
 
 log = logging.getLogger(__name__)
 
-ASKED_AT_ONCE = 8
+CONCURRENCY = 8
 
-_STRICTEST_FIRST = (ChannelKind.SHARED, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.PUBLIC)
+_KINDS_STRICTEST_FIRST = (ChannelKind.SHARED, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.PUBLIC)
 
 
-class Conversations(Protocol):
+class ChannelDirectory(Protocol):
     """What Slack knows of the conversations of one workspace. May raise anything: then the answer counts as no."""
 
     async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
@@ -36,7 +36,7 @@ class PrivacyService:
     """One rule, for every answer. Where in doubt, it hides."""
 
     async def visible(
-        self, records: Iterable[ImageRecord | None], audience: Audience, conversations: Conversations
+        self, records: Iterable[ImageRecord | None], audience: Audience, conversations: ChannelDirectory
     ) -> frozenset[DataId]:
         """The images that all of the audience may see. None, for an image that the catalogue doesn't know, is not."""
         shown: set[DataId] = set()
@@ -50,14 +50,14 @@ class PrivacyService:
             elif verdict is None and record.origin:
                 doubtful[record.origin.channel].append(record)
         if doubtful:
-            inquiry = _Inquiry(audience, conversations)
+            inquiry = _VisibilityCheck(audience, conversations)
             for some in await asyncio.gather(*(inquiry.visible(*place) for place in doubtful.items())):
                 shown.update(some)
             inquiry.report()
         return frozenset(shown)
 
     async def for_audience(
-        self, result: SearchResult, audience: Audience, conversations: Conversations
+        self, result: SearchResult, audience: Audience, conversations: ChannelDirectory
     ) -> SearchResult:
         """The result as the audience may see it, ranked anew.
 
@@ -68,7 +68,7 @@ class PrivacyService:
         shown = await self.visible((ranked.record for ranked in result.matches), audience, conversations)
         kept = [ranked for ranked in result.matches if ranked.record and ranked.record.data_id in shown]
         known = [ranked for ranked in result.matches if ranked.record]
-        apparent = tuple(record for record in result.weaker_records if _apparent(record, audience))
+        apparent = tuple(record for record in result.weaker_records if _visible_by_catalogue(record, audience))
         return replace(
             result,
             matches=tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(kept, start=1)),
@@ -78,14 +78,14 @@ class PrivacyService:
         )
 
 
-class _Inquiry:
+class _VisibilityCheck:
     """The questions of one answer: each is asked once, and one that fails is answered no."""
 
-    def __init__(self, audience: Audience, conversations: Conversations) -> None:
+    def __init__(self, audience: Audience, conversations: ChannelDirectory) -> None:
         self._audience = audience
         self._conversations = conversations
         # Slack limits how often it may be asked, and an answer may show images of fifty channels.
-        self._slots = asyncio.Semaphore(ASKED_AT_ONCE)
+        self._slots = asyncio.Semaphore(CONCURRENCY)
         self._failures: list[Exception] = []
 
     async def visible(self, channel: str, records: Sequence[ImageRecord]) -> list[DataId]:
@@ -96,14 +96,14 @@ class _Inquiry:
             except Exception as error:  # noqa: BLE001 - whatever it is, it may not show what is private
                 self._failures.append(error)
                 return []
-            shown = [record.data_id for record in records if _shows(kind, record, self._audience)]
+            shown = [record.data_id for record in records if _visible_by_kind(kind, record, self._audience)]
             if len(shown) < len(records) and self._audience.is_one_person and await self._can_read(channel):
                 shown = [record.data_id for record in records]
             return shown
 
     async def _kind(self, channel: str, records: Sequence[ImageRecord]) -> ChannelKind:
         kinds = {record.origin.kind for record in records if record.origin}
-        known = next(kind for kind in _STRICTEST_FIRST if kind in kinds)
+        known = next(kind for kind in _KINDS_STRICTEST_FIRST if kind in kinds)
         # What was dropped into a form was never in a conversation.
         return await self._conversations.kind(channel, known) if channel else known
 
@@ -137,16 +137,16 @@ def _without_asking(record: ImageRecord, audience: Audience) -> bool | None:
     return False if to_strangers else None
 
 
-def _shows(kind: ChannelKind, record: ImageRecord, audience: Audience) -> bool:
+def _visible_by_kind(kind: ChannelKind, record: ImageRecord, audience: Audience) -> bool:
     """Whether an image from another conversation of this kind may be shown, whoever is in that conversation."""
     if kind is ChannelKind.PUBLIC:
         return True
     return kind is ChannelKind.DIRECT and audience.is_one_person and record.added_by == audience.user
 
 
-def _apparent(record: ImageRecord, audience: Audience) -> bool:
+def _visible_by_catalogue(record: ImageRecord, audience: Audience) -> bool:
     """Whether it may be shown as far as the catalogue tells: a mere count is worth no question to Slack."""
     verdict = _without_asking(record, audience)
     if verdict is None and record.origin:
-        return _shows(record.origin.kind, record, audience)
+        return _visible_by_kind(record.origin.kind, record, audience)
     return bool(verdict)

@@ -7,51 +7,51 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from bot.adapters.base import SelfReport, VisualSearch
+from bot.adapters.base import OrphanReporter, VisualSearch
 from bot.errors import BackendLost, UnknownDatabase
 from bot.models import DatabaseKey, PageRequest
-from bot.services.comparing import EVERYTHING, Comparer, Decode, Finding, Place, Scope
-from bot.services.mending import Mender, Mending
+from bot.services.comparing import ALL_DATABASES, ComparedDatabase, Comparer, DatabaseDifference, Decode, Scope
+from bot.services.mending import Repairer, RepairResult
 from bot.storage.base import Storage
 
-OnProgress = Callable[[int, int], None]
+OnReconcileProgress = Callable[[int, int], None]
 """Told how many of how many images were dealt with."""
 
 
-def _ignore(_done: int, _total: int) -> None:
+def _no_progress(_done: int, _total: int) -> None:
     """For callers that do not watch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReconcileReport:
     """What was found. ``leftovers``: what lies at the back end and belongs to nobody, a sentence each."""
 
-    findings: tuple[Finding, ...]
-    leftovers: tuple[str, ...]
+    findings: tuple[DatabaseDifference, ...]
+    orphans: tuple[str, ...]
     interrupted: bool
 
     @property
     def agrees(self) -> bool:
         """Whether there is nothing to mend."""
-        return not self.leftovers and all(finding.agrees for finding in self.findings)
+        return not self.orphans and all(finding.agrees for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReconcileOutcome:
     """What was done. ``cleared`` counts the leftovers that went."""
 
-    mendings: tuple[Mending, ...]
-    cleared: int
+    repairs: tuple[RepairResult, ...]
+    orphans_deleted: int
     interrupted: bool
 
     @property
     def complete(self) -> bool:
         """Whether both sides agree now."""
-        return not self.interrupted and all(mending.complete for mending in self.mendings)
+        return not self.interrupted and all(repair.complete for repair in self.repairs)
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class BackendDatabase:
     """A database that a back end has, and how many images."""
 
     key: DatabaseKey
@@ -68,46 +68,58 @@ class ReconcileService:
         self._storage = storage
         self._visual = visual
         self._comparer = Comparer(storage, visual, decode)
-        self._mender = Mender(storage, visual, self._comparer)
+        self._mender = Repairer(storage, visual, self._comparer)
 
-    async def examine(
-        self, scope: Scope = EVERYTHING, *, on_progress: OnProgress = _ignore, stop: asyncio.Event | None = None
-    ) -> Report:
+    async def compare(
+        self,
+        scope: Scope = ALL_DATABASES,
+        *,
+        on_progress: OnReconcileProgress = _no_progress,
+        stop: asyncio.Event | None = None,
+    ) -> ReconcileReport:
         """Compare, and change nothing. Once ``stop`` is set, the rest is left out. Raises BackendError."""
         stop = stop or asyncio.Event()
-        places = await self._comparer.places(scope)
+        places = await self._comparer.databases(scope)
         progress = _Progress(on_progress, places)
-        findings: list[Finding] = []
+        findings: list[DatabaseDifference] = []
         async for finding in self._compared(places, progress, stop):
             unreadable = await self._comparer.unreadable(finding, progress.add, stop)
             findings.append(replace(finding, unreadable=unreadable))
-        leftovers: tuple[str, ...] = ()
-        if scope.whole and not stop.is_set() and isinstance(self._visual, SelfReport):
-            leftovers = await self._visual.leftovers(await self._comparer.recorded())
-        return Report(tuple(findings), leftovers, stop.is_set())
+        orphans: tuple[str, ...] = ()
+        if scope.whole and not stop.is_set() and isinstance(self._visual, OrphanReporter):
+            orphans = await self._visual.describe_orphans(await self._comparer.recorded())
+        return ReconcileReport(tuple(findings), orphans, stop.is_set())
 
-    async def mend(
-        self, scope: Scope = EVERYTHING, *, on_progress: OnProgress = _ignore, stop: asyncio.Event | None = None
-    ) -> Outcome:
+    async def repair(
+        self,
+        scope: Scope = ALL_DATABASES,
+        *,
+        on_progress: OnReconcileProgress = _no_progress,
+        stop: asyncio.Event | None = None,
+    ) -> ReconcileOutcome:
         """Compare, and make them agree; whatever interrupts it, a second run goes on.
 
         Once ``stop`` is set, what is in flight is finished and nothing more begun. Raises ModelMismatch, BackendError.
         """
         stop = stop or asyncio.Event()
-        places = await self._comparer.places(scope)
+        places = await self._comparer.databases(scope)
         progress = _Progress(on_progress, places)
-        mendings = [
-            await self._mender.mend(finding, progress.add, stop)
+        repairs = [
+            await self._mender.repair(finding, progress.add, stop)
             async for finding in self._compared(places, progress, stop)
         ]
         if stop.is_set():
-            return Outcome(tuple(mendings), 0, interrupted=True)
+            return ReconcileOutcome(tuple(repairs), 0, interrupted=True)
         cleared = 0
-        if scope.whole and isinstance(self._visual, SelfReport):
-            cleared = await self._visual.clear_leftovers(await self._comparer.recorded())
-        return Outcome(tuple([await self._settled(mending) for mending in mendings]), cleared, interrupted=False)
+        if scope.whole and isinstance(self._visual, OrphanReporter):
+            cleared = await self._visual.delete_orphans(await self._comparer.recorded())
+        return ReconcileOutcome(
+            tuple([await self._check_again(repair) for repair in repairs]), cleared, interrupted=False
+        )
 
-    async def _compared(self, places: list[Place], progress: _Progress, stop: asyncio.Event) -> AsyncIterator[Finding]:
+    async def _compared(
+        self, places: list[ComparedDatabase], progress: _Progress, stop: asyncio.Event
+    ) -> AsyncIterator[DatabaseDifference]:
         """One after another, so that each is dealt with as soon as it is looked at."""
         for place in places:
             if stop.is_set():
@@ -117,43 +129,43 @@ class ReconcileService:
                 progress.add(finding.recorded - len(finding.missing))
                 yield finding
 
-    async def holdings(self) -> tuple[Holding, ...]:
+    async def backend_databases(self) -> tuple[BackendDatabase, ...]:
         """What the back end has of the catalogue's workspaces."""
-        holdings: list[Holding] = []
+        holdings: list[BackendDatabase] = []
         for workspace in await self._comparer.workspaces():
             for name in await self._visual.list_databases(workspace):
                 key = DatabaseKey(workspace, name)
-                holdings.append(Holding(key, (await self._visual.list_images(key, PageRequest(limit=1))).total))
+                holdings.append(BackendDatabase(key, (await self._visual.list_images(key, PageRequest(limit=1))).total))
         return tuple(holdings)
 
-    async def clear(self) -> int:
+    async def delete_all(self) -> int:
         """Delete all of it from the back end, and what it has left over; how many databases went."""
-        holdings = await self.holdings()
+        holdings = await self.backend_databases()
         for holding in holdings:
             with contextlib.suppress(UnknownDatabase):
                 async with self._storage.unit():
                     await self._visual.delete_database(holding.key)
-        if isinstance(self._visual, SelfReport):
-            await self._visual.clear_leftovers(())
+        if isinstance(self._visual, OrphanReporter):
+            await self._visual.delete_orphans(())
         return len(holdings)
 
-    async def _settled(self, mending: Mending) -> Mending:
+    async def _check_again(self, repair: RepairResult) -> RepairResult:
         """Look again at what the back end has and does not list: it may have been on its way out."""
-        if not mending.unlisted:
-            return mending
-        key = mending.finding.key
+        if not repair.unlisted:
+            return repair
+        key = repair.finding.key
         try:
             held = await self._visual.inventory(key)
-            known = await self._storage.catalogue.records(key, mending.unlisted)
+            known = await self._storage.catalogue.records(key, repair.unlisted)
         except (BackendLost, UnknownDatabase):
-            return mending
-        return replace(mending, unlisted=tuple(one for one in mending.unlisted if one in held and one not in known))
+            return repair
+        return replace(repair, unlisted=tuple(one for one in repair.unlisted if one in held and one not in known))
 
 
 class _Progress:
     """Adds up what is done."""
 
-    def __init__(self, watch: OnProgress, places: list[Place]) -> None:
+    def __init__(self, watch: OnReconcileProgress, places: list[ComparedDatabase]) -> None:
         self._watch = watch
         self._done = 0
         self._total = sum(place.images for place in places)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.adapters.base import VisualSearch
-from bot.cache import Cached, NullResults, Results
+from bot.cache import CachedMatches, NullResultCache, ResultCache
 from bot.errors import BackendError, InvalidInput, UserError
 from bot.metrics import Metrics, NullMetrics
-from bot.models import Caveat, DatabaseInfo, DatabaseKey, ImageRecord, Match, Matches, Picture, checked_limit
-from bot.services.databases import find_database, kept_by_both
+from bot.models import Caveat, DatabaseInfo, DatabaseKey, ImageRecord, Match, Matches, Picture, validate_limit
+from bot.services.databases import find_database, require_in_both
 from bot.storage.base import Catalogue
 
 DEFAULT_LIMIT = 10
@@ -20,7 +20,7 @@ DEFAULT_MINIMUM = 5.0
 
 TOP_SCORE = 10.0
 
-_NO_RESULTS, _NO_METRICS = NullResults(), NullMetrics()
+_NO_RESULTS, _NO_METRICS = NullResultCache(), NullMetrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class SearchResult:
     cause: BackendError | None = None
 
 
-def checked_minimum(minimum: float) -> float:
+def validate_minimum(minimum: float) -> float:
     """A least score, 0 to 10. Raises InvalidInput."""
     if not 0 <= minimum <= TOP_SCORE:
         raise InvalidInput("A least score is a number from 0 to 10.")
@@ -67,7 +67,7 @@ class SearchService:
         self,
         visual: VisualSearch,
         catalogue: Catalogue,
-        cache: Results = _NO_RESULTS,
+        cache: ResultCache = _NO_RESULTS,
         metrics: Metrics = _NO_METRICS,
     ) -> None:
         self._visual = visual
@@ -87,8 +87,8 @@ class SearchService:
 
         Raises UnknownDatabase (with a near name, if there is one), InvalidInput and BackendError.
         """
-        checked_limit(limit)
-        checked_minimum(minimum)
+        validate_limit(limit)
+        validate_minimum(minimum)
         outcome, started = "failed", time.perf_counter()
         try:
             result = await self._result(key, picture, limit, minimum)
@@ -115,16 +115,16 @@ class SearchService:
             tuple(RankedMatch(rank, match, records.get(match.data_id)) for rank, match in enumerate(shown, start=1)),
             len(weaker),
             time.perf_counter() - started,
-            cached_at=answer.kept_at,
+            cached_at=answer.cached_at,
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
             # What was crowded out is weaker still, so nothing is missing then.
             caveats=found.caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.cause,
         )
 
-    async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> Cached:
+    async def _matches(self, info: DatabaseInfo, picture: Picture, limit: int) -> CachedMatches:
         async def search() -> Matches:
-            async with kept_by_both(self._catalogue, info.key):
+            async with require_in_both(self._catalogue, info.key):
                 return await self._visual.search(info.key, picture, limit)
 
         # A write to the database makes another revision; a new database of the same name has another birthday.

@@ -24,7 +24,7 @@ _MAX_ENTITY = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """One picture to import, as it was named: ``entity`` and ``note`` are checked when its turn comes."""
 
     path: Path
@@ -32,7 +32,7 @@ class Source:
     note: str = ""
 
 
-def entity_from(name: str) -> str:
+def entity_from_name(name: str) -> str:
     """An entity id made of a file's name: ``Ventil Größe 3.JPG`` becomes ``ventil_grosse_3``."""
     stem = name.rpartition(".")[0] or name
     plain = unicodedata.normalize("NFKD", stem.replace("ß", "ss")).encode("ascii", "ignore").decode()
@@ -45,17 +45,17 @@ def printable(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class PictureFolder:
     """Every picture under a folder, by name, a folder at a time. Hidden files and links to folders are left out."""
 
     root: Path
 
-    def __iter__(self) -> Iterator[Source]:
+    def __iter__(self) -> Iterator[ImportSource]:
         """Walk the folder; one folder's names are in memory at a time."""
         waiting = [self.root]
         while waiting:
             files, folders = _entries(waiting.pop())
-            yield from (Source(path, entity_from(path.name)) for path in files)
+            yield from (ImportSource(path, entity_from_name(path.name)) for path in files)
             waiting.extend(reversed(folders))
 
 
@@ -74,7 +74,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """The rows of a CSV file: file, entity, note. Files are relative to the CSV's own folder.
 
     The first row may be a header; then its names say which column is which. Entity and note may be missing or empty.
@@ -82,7 +82,7 @@ class Table:
 
     path: Path
 
-    def __iter__(self) -> Iterator[Source]:
+    def __iter__(self) -> Iterator[ImportSource]:
         """Read the rows one by one. Raises InvalidInput for a file that is no CSV in UTF-8."""
         # utf-8-sig: spreadsheets put a byte order mark first.
         with self.path.open(encoding="utf-8-sig", newline="") as stream:
@@ -95,7 +95,7 @@ class Table:
             except csv.Error as error:
                 raise InvalidInput(f"{self.path.name} can't be read as CSV: {error}.") from None
 
-    def _sources(self, rows: Iterable[list[str]]) -> Iterator[Source]:
+    def _sources(self, rows: Iterable[list[str]]) -> Iterator[ImportSource]:
         columns: dict[str, int] | None = None
         for row in rows:
             if columns is None:
@@ -105,7 +105,7 @@ class Table:
             file, entity, note = (_cell(row, columns.get(name)) for name in HEADER)
             if file.strip():
                 path = self.path.parent / file.strip()
-                yield Source(path, entity.strip() or entity_from(path.name), note)
+                yield ImportSource(path, entity.strip() or entity_from_name(path.name), note)
 
 
 def _dialect(first_line: str) -> type[csv.Dialect]:
@@ -125,12 +125,12 @@ def _cell(row: list[str], column: int | None) -> str:
     return row[column] if column is not None and column < len(row) else ""
 
 
-def sources_of(path: Path) -> Folder | Table:
+def sources_of(path: Path) -> PictureFolder | CsvTable:
     """The sources that a path stands for. Raises InvalidInput for one that is neither folder nor CSV."""
     if path.is_dir():
-        return Folder(path)
+        return PictureFolder(path)
     if path.is_file() and path.suffix.lower() in {".csv", ".tsv", ".txt"}:
-        return Table(path)
+        return CsvTable(path)
     if path.exists():
         raise InvalidInput(f"{path} is neither a folder nor a CSV file; use “add” for one picture.")
     raise InvalidInput(f"There is no folder or CSV file {path}.")

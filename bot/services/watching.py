@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
-from bot.services.lookup import choose_database, undecided
-from bot.services.search import checked_minimum
+from bot.services.lookup import choose_database, no_unique_database
+from bot.services.search import validate_minimum
 from bot.storage.base import Catalogue, ChannelBindings
 
 
@@ -22,22 +22,24 @@ class WatchService:
     async def watch(self, binding: ChannelBinding) -> ChannelBinding:
         """Set it, in place of what was. Raises InvalidInput, and UnknownDatabase, with a near name if there is one."""
         if binding.minimum is not None:
-            checked_minimum(binding.minimum)
+            validate_minimum(binding.minimum)
         if binding.database is not None:
             await find_database(self._catalogue, DatabaseKey(binding.workspace, binding.database))
         await self._bindings.put(binding)
         return binding
 
-    async def adopt(self, workspace: WorkspaceId, channel: str, database: DatabaseName, user: str) -> ChannelBinding:
+    async def set_database_if_unset(
+        self, workspace: WorkspaceId, channel: str, database: DatabaseName, user: str
+    ) -> ChannelBinding:
         """Let a channel that has no database use this one, whatever else is set; what holds. Raises UnknownDatabase."""
         binding = await self.get(workspace, channel)
-        if binding.database is not None or binding.mode is Mode.OFF:
+        if binding.database is not None or binding.mode is ChannelMode.OFF:
             return binding
         return await self.watch(replace(binding, database=database, changed_by=user))
 
     async def unwatch(self, workspace: WorkspaceId, channel: str, user: str) -> ChannelBinding:
         """Leave the channel's images alone from now on."""
-        binding = ChannelBinding(workspace, channel, Mode.OFF, changed_by=user)
+        binding = ChannelBinding(workspace, channel, ChannelMode.OFF, changed_by=user)
         await self._bindings.put(binding)
         return binding
 
@@ -58,7 +60,7 @@ class WatchService:
 
         Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
-        if binding.database is None and binding.mode in {Mode.COLLECT, Mode.GUARD}:
+        if binding.database is None and binding.mode in {ChannelMode.COLLECT, ChannelMode.GUARD}:
             # Nobody said that its images may go anywhere else.
-            raise await undecided(self._catalogue, binding.workspace)
+            raise await no_unique_database(self._catalogue, binding.workspace)
         return await choose_database(self._catalogue, binding.workspace, binding.database)

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.conversations import ChannelBinding, InboxDepth, Job, KeptShare, NewJob
+from bot.conversations import ChannelBinding, InboxDepth, Job, NewJob, StoredShare
 from bot.models import DatabaseInfo, DatabaseKey, DataId, EntityId, ImageRecord, Page, PageRequest, WorkspaceId
 
 
@@ -171,11 +171,11 @@ class Inbox(Protocol):
         """An owner begins. What owners held that are known to have died is due now; how many jobs that are."""
         ...
 
-    async def knows(self, job: NewJob) -> bool:
+    async def has_seen(self, job: NewJob) -> bool:
         """Whether all its files were put earlier, and not purged since."""
         ...
 
-    async def waits(self, job: NewJob) -> bool:
+    async def is_waiting(self, job: NewJob) -> bool:
         """Whether nobody has taken it up yet, or anything else of its message."""
         ...
 
@@ -214,7 +214,7 @@ class Inbox(Protocol):
         """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
         ...
 
-    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """The newest file that was shared in the channel and not withdrawn."""
         ...
 

@@ -12,46 +12,46 @@ from sqlalchemy import Connection, text
 log = logging.getLogger(__name__)
 
 CHANNEL = "vsearch_inbox"
-AGAIN_AFTER_S = 5.0
+RECONNECT_DELAY_S = 5.0
 
-_RING = text(f"NOTIFY {CHANNEL}")
+_NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
-class Bell(Protocol):
+class JobNotifier(Protocol):
     """Rung by whoever puts something into the inbox, heard by all that wait for it."""
 
-    def ring(self, connection: Connection) -> None:
+    def notify(self, connection: Connection) -> None:
         """Others hear of it once the transaction is committed."""
         ...
 
-    def rings(self) -> AsyncIterator[None]:
+    def listen(self) -> AsyncIterator[None]:
         """Goes on for ever; several rings may come as one. Raises nothing: at worst there is silence."""
         ...
 
 
-class NoBell:
+class NullJobNotifier:
     """For a database of one machine: its processes ask often enough."""
 
-    def ring(self, connection: Connection) -> None:
+    def notify(self, connection: Connection) -> None:
         """Nobody hears it."""
 
-    async def rings(self) -> AsyncIterator[None]:
+    async def listen(self) -> AsyncIterator[None]:
         """Silence."""
         await asyncio.Event().wait()
         yield
 
 
-class PostgresBell:
+class PostgresJobNotifier:
     """LISTEN and NOTIFY, the former on a connection of its own. ``arguments`` are psycopg's."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._arguments = arguments
 
-    def ring(self, connection: Connection) -> None:
+    def notify(self, connection: Connection) -> None:
         """Others hear of it once the transaction is committed."""
-        connection.execute(_RING)
+        connection.execute(_NOTIFY)
 
-    async def rings(self) -> AsyncIterator[None]:
+    async def listen(self) -> AsyncIterator[None]:
         """Goes on for ever; with each new connection it rings once, for what may have been missed."""
         import psycopg  # noqa: PLC0415 - only PostgreSQL needs it
 
@@ -68,4 +68,4 @@ class PostgresBell:
                 if heard:
                     log.warning("PostgreSQL can't be listened to; the inbox is asked instead: %s", error)
                 heard = False
-            await asyncio.sleep(AGAIN_AFTER_S)
+            await asyncio.sleep(RECONNECT_DELAY_S)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.database import Database
 from bot.storage.records import database_id_of
 from bot.storage.schema import channel_bindings, databases
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 _columns = channel_bindings.c
 # A row without a mode remembers an offer only.
@@ -44,14 +44,14 @@ class SqlChannelBindings:
             database_id = None
             if binding.database is not None:
                 key = DatabaseKey(binding.workspace, binding.database)
-                database_id = database_id_of(connection, key, kept=True)
+                database_id = database_id_of(connection, key, key_share_lock=True)
             values = {
                 "mode": binding.mode,
                 "database_id": database_id,
                 "minimum": binding.minimum,
                 "changed_by": binding.changed_by,
             }
-            self._keep(connection, binding.workspace, binding.channel, values)
+            self._save(connection, binding.workspace, binding.channel, values)
 
         await self._database.write(work)
 
@@ -66,10 +66,10 @@ class SqlChannelBindings:
         offered = select(_columns.offered_at).where(_columns.workspace == workspace, _columns.channel == channel)
 
         def work(connection: Connection) -> bool:
-            take_turns(connection, "channel", [f"{workspace} {channel}"])
+            take_advisory_locks(connection, "channel", [f"{workspace} {channel}"])
             if connection.execute(offered).scalar() is not None:
                 return False
-            self._keep(connection, workspace, channel, {"offered_at": self._clock()})
+            self._save(connection, workspace, channel, {"offered_at": self._clock()})
             return True
 
         return await self._database.write(work)
@@ -82,10 +82,10 @@ class SqlChannelBindings:
 
         await self._database.write(work)
 
-    def _keep(self, connection: Connection, workspace: WorkspaceId, channel: str, values: dict[str, Any]) -> None:
+    def _save(self, connection: Connection, workspace: WorkspaceId, channel: str, values: dict[str, Any]) -> None:
         row = (_columns.workspace == workspace) & (_columns.channel == channel)
         changed = {"changed_at": self._clock(), **values}
-        take_turns(connection, "channel", [f"{workspace} {channel}"])
+        take_advisory_locks(connection, "channel", [f"{workspace} {channel}"])
         if connection.execute(update(channel_bindings).where(row).values(changed)).rowcount == 0:
             new = {"workspace": workspace, "channel": channel, "changed_by": "", **changed}
             connection.execute(insert(channel_bindings).values(new))
@@ -95,7 +95,7 @@ def _binding_of(row: Row[Any]) -> ChannelBinding:
     return ChannelBinding(
         workspace=WorkspaceId(row.workspace),
         channel=row.channel,
-        mode=Mode(row.mode),
+        mode=ChannelMode(row.mode),
         database=None if row.database is None else DatabaseName(row.database),
         minimum=row.minimum,
         changed_by=row.changed_by,

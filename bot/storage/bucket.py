@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from obstore.store import S3Credential
 
 T = TypeVar("T")
-AT_ONCE = 16
+CONCURRENCY = 16
 """Calls of one piece of work that are under way at the same time."""
 
 ANY_REGION = "us-east-1"
 """What services that have no regions take for theirs."""
 
-_RIGHTS = "that it may get, put and delete objects and list the bucket"
+_REQUIRED_RIGHTS = "that it may get, put and delete objects and list the bucket"
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
-_TIMED_OUT, _ELSEWHERE = "kind: Timeout", "BareRedirect"
+_TIMED_OUT, _REDIRECTED = "kind: Timeout", "BareRedirect"
 """In the library's errors, which tell no more apart by their types than what was refused."""
 
-_OF_THE_KEY = {"ExpiredToken", "InvalidToken"}
+_KEY_ERRORS = {"ExpiredToken", "InvalidToken"}
 _BUSY = {429, 503}
 _BROKEN = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class BucketKey:
     """What requests are signed with. ``token`` belongs to keys that are lent for a while."""
 
     id: str
@@ -59,7 +59,7 @@ class Bucket:
     prefix: str = ""
     endpoint: str | None = None
     region: str | None = None
-    key: Key | None = None
+    key: BucketKey | None = None
 
     @property
     def address(self) -> str:
@@ -71,7 +71,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class BucketTimeouts:
     """In seconds: for a connection, for a request, until the last one that is made again, for all of a call together.
 
     ``transaction_s``: for all that is done while a transaction is open, since others may wait for that, and give up
@@ -80,25 +80,25 @@ class Patience:
 
     connect_s: float = 3.0
     request_s: float = 8.0
-    again_within_s: float = 8.0
+    retry_within_s: float = 8.0
     call_s: float = 20.0
     transaction_s: float = 10.0
-    tries: int = 3
+    attempts: int = 3
 
 
-PATIENCE = Patience()
+DEFAULT_TIMEOUTS = BucketTimeouts()
 
 
-class Objects:
+class BucketObjects:
     """The objects of a bucket, under its prefix. Not bound to an event loop. Every method raises BackendError.
 
     What failed for the service's sake is tried again; that is safe, since no object ever changes.
     """
 
-    def __init__(self, bucket: Bucket, patience: Patience = PATIENCE) -> None:
+    def __init__(self, bucket: Bucket, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
         self._bucket = bucket
-        self._patience = patience
-        self._store = _store(bucket, patience)
+        self._timeouts = timeouts
+        self._store = _store(bucket, timeouts)
 
     async def has(self, name: str) -> bool:
         """Whether there is such an object."""
@@ -128,7 +128,7 @@ class Objects:
                 lambda: self._store.put_async(name, content, attributes=about, use_multipart=False, mode="overwrite")
             )
         except FileNotFoundError:
-            raise self._no_bucket() from None
+            raise self._no_bucket_error() from None
 
     async def delete(self, name: str) -> None:
         """Delete an object, if it is there."""
@@ -140,19 +140,19 @@ class Objects:
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
         """Raises FileNotFoundError and BackendError."""
         try:
-            async with asyncio.timeout(self._patience.call_s):
+            async with asyncio.timeout(self._timeouts.call_s):
                 return await work()
         except FileNotFoundError as error:
             if _code(error) != "NoSuchBucket":
                 raise
         except TimeoutError:
-            raise self._too_slow() from None
+            raise self._timeout_error() from None
         except BaseError as error:
             # Its text has the service's whole answer, which may repeat what it was sent.
-            raise self._meaning(error) from None
-        raise self._no_bucket() from None
+            raise self._translate_error(error) from None
+        raise self._no_bucket_error() from None
 
-    def _meaning(self, error: BaseError) -> BackendError:
+    def _translate_error(self, error: BaseError) -> BackendError:
         bucket, text, code = self._bucket, str(error), _code(error)
         status = _status(text)
         if bucket.key is None and bucket.address not in text:
@@ -160,10 +160,10 @@ class Objects:
                 f"There is no key for the bucket {bucket}, and this machine has no role that brings one:"
                 " set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             )
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _OF_THE_KEY:
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _KEY_ERRORS:
             return BackendCredentials(
                 f"The bucket {bucket} refuses the key, or its rights are too few ({code or status}):"
-                f" check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and {_RIGHTS}."
+                f" check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and {_REQUIRED_RIGHTS}."
             )
         if status in _BUSY:
             return BackendThrottled(f"The bucket {bucket} takes no more requests just now ({code or status}).")
@@ -173,18 +173,18 @@ class Objects:
                 " check AWS_REGION and VSEARCH_BUCKET_ENDPOINT."
             )
         if _TIMED_OUT in text:
-            return self._too_slow()
+            return self._timeout_error()
         why = f"it fails ({code or status})" if status else "there is no connection"
         return BackendDown(f"The bucket {bucket} can't be reached: {why}.")
 
-    def _too_slow(self) -> BackendTimeout:
+    def _timeout_error(self) -> BackendTimeout:
         return BackendTimeout(f"The bucket {self._bucket} took too long to answer.")
 
-    def _no_bucket(self) -> BackendRefused:
+    def _no_bucket_error(self) -> BackendRefused:
         return BackendRefused(f"There is no bucket {self._bucket}: make it there, or mend VSEARCH_BUCKET.")
 
 
-async def each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
+async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
     """Do the work for each name, several at once. What is under way is given up when one fails."""
     left = iter(list(names))
 
@@ -192,7 +192,7 @@ async def each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> 
         for name in left:
             await work(name)
 
-    tasks = [asyncio.create_task(some()) for _ in range(AT_ONCE)]
+    tasks = [asyncio.create_task(some()) for _ in range(CONCURRENCY)]
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -201,7 +201,7 @@ async def each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _store(bucket: Bucket, patience: Patience) -> S3Store:
+def _store(bucket: Bucket, timeouts: BucketTimeouts) -> S3Store:
     # All that matters is given: the library would take what is left out from variables of the environment.
     return S3Store(
         bucket.name,
@@ -214,19 +214,19 @@ def _store(bucket: Bucket, patience: Patience) -> S3Store:
         skip_signature=False,
         client_options={
             "allow_http": bucket.address.startswith("http://"),
-            "connect_timeout": timedelta(seconds=patience.connect_s),
-            "timeout": timedelta(seconds=patience.request_s),
+            "connect_timeout": timedelta(seconds=timeouts.connect_s),
+            "timeout": timedelta(seconds=timeouts.request_s),
         },
         retry_config={
-            "max_retries": patience.tries - 1,
-            "retry_timeout": timedelta(seconds=patience.again_within_s),
+            "max_retries": timeouts.attempts - 1,
+            "retry_timeout": timedelta(seconds=timeouts.retry_within_s),
             "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
         },
         credential_provider=None if bucket.key is None else _provider(bucket.key),
     )
 
 
-def _provider(key: Key) -> Callable[[], S3Credential]:
+def _provider(key: BucketKey) -> Callable[[], S3Credential]:
     def lasting() -> S3Credential:
         return {"access_key_id": key.id, "secret_access_key": key.secret, "token": key.token, "expires_at": None}
 
@@ -234,7 +234,7 @@ def _provider(key: Key) -> Callable[[], S3Credential]:
 
 
 def _status(text: str) -> int | None:
-    if _ELSEWHERE in text:
+    if _REDIRECTED in text:
         return 301
     found = _STATUS.search(text)
     return int(found[1]) if found else None

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, ins
 
 from bot.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.models import (
-    LOCAL,
+    LOCAL_WORKSPACE,
     DatabaseInfo,
     DatabaseKey,
     DatabaseName,
@@ -22,25 +22,25 @@ from bot.models import (
     WorkspaceId,
 )
 from bot.storage.database import Database
-from bot.storage.paging import Owner, read_page
+from bot.storage.paging import ListedDatabase, read_page
 from bot.storage.records import (
+    bump_revision,
     columns_of,
     database_id_of,
     database_infos,
     find_database,
     in_groups,
     record_of,
-    touched,
 )
 from bot.storage.schema import databases, embedded_databases, hosted_databases, images, workspaces
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 # An add runs these: made once, they cost little more than the driver's own work.
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
 _NEW_IMAGE = insert(images)
-_ANYWHERE = select(images, databases.c.workspace, databases.c.name).join(databases)
+_ALL_IMAGES = select(images, databases.c.workspace, databases.c.name).join(databases)
 
 
 class SqlCatalogue:
@@ -54,7 +54,7 @@ class SqlCatalogue:
         """Note a new database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "databases", [f"{key.workspace} {key.name}"])
+            take_advisory_locks(connection, "databases", [f"{key.workspace} {key.name}"])
             if find_database(connection, key) is not None:
                 raise DatabaseExists(key.name)
             values = {"workspace": key.workspace, "name": str(key.name), "created_by": created_by, "revision": 0}
@@ -114,11 +114,11 @@ class SqlCatalogue:
 
     async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
         """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
-        if workspace == LOCAL:
+        if workspace == LOCAL_WORKSPACE:
             return
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "workspaces")
+            take_advisory_locks(connection, "workspaces")
             known = set(connection.execute(select(workspaces.c.id)).scalars())
             if workspace not in known:
                 values = {"id": workspace, "enterprise": enterprise, "connected_at": self._clock()}
@@ -126,7 +126,7 @@ class SqlCatalogue:
             elif enterprise:
                 connection.execute(update(workspaces).where(workspaces.c.id == workspace).values(enterprise=enterprise))
             if not known - {workspace}:
-                _move_local(connection, workspace)
+                _adopt_local(connection, workspace)
 
         await self._database.write(work)
 
@@ -134,7 +134,7 @@ class SqlCatalogue:
         """Note an image. Raises AlreadyAdded if the database has the same picture (``digest``)."""
 
         def work(connection: Connection) -> None:
-            database_id = touched(connection, record.database)
+            database_id = bump_revision(connection, record.database)
             entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
             if entity is not None:
                 raise AlreadyAdded(record.database.name, entity)
@@ -183,7 +183,7 @@ class SqlCatalogue:
         """A page of records. Raises InvalidInput for a token that is not one of ours."""
 
         def work(connection: Connection) -> Page[ImageRecord]:
-            owner = Owner(database_id_of(connection, key), key)
+            owner = ListedDatabase(database_id_of(connection, key), key)
             return read_page(connection, images, owner, request, lambda row: record_of(key, row))
 
         return await self._database.read(work)
@@ -194,14 +194,14 @@ class SqlCatalogue:
         """Forget an entity's images (or one of them); what went."""
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            database_id = database_id_of(connection, key, own=True)
+            database_id = database_id_of(connection, key, update_lock=True)
             wanted = [images.c.database_id == database_id, images.c.entity == str(entity)]
             if data_id is not None:
                 wanted.append(images.c.data_id == data_id)
             rows = connection.execute(select(images).where(*wanted).order_by(images.c.id)).all()
             if rows:
                 connection.execute(delete(images).where(*wanted))
-                touched(connection, key)
+                bump_revision(connection, key)
             return tuple(record_of(key, row) for row in rows)
 
         return await self._database.write(work)
@@ -239,19 +239,21 @@ class SqlCatalogue:
     async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
         """The images made of a Slack file, in any of the workspace's databases."""
         made = (databases.c.workspace == workspace) & (images.c.slack_file == file_id)
-        return await self._anywhere(_ANYWHERE.where(made).order_by(images.c.id))
+        return await self._find_records(_ALL_IMAGES.where(made).order_by(images.c.id))
 
     async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
         """The images made of a message's files, in any of the workspace's databases."""
         made = (databases.c.workspace == workspace) & (images.c.slack_message == message_ts)
-        return await self._anywhere(_ANYWHERE.where(made, images.c.slack_channel == channel).order_by(images.c.id))
+        return await self._find_records(
+            _ALL_IMAGES.where(made, images.c.slack_channel == channel).order_by(images.c.id)
+        )
 
     async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
         """Some of the images that are older, oldest first, in any workspace."""
-        older = _ANYWHERE.where(images.c.created_at < moment)
-        return await self._anywhere(older.order_by(images.c.created_at, images.c.id).limit(limit))
+        older = _ALL_IMAGES.where(images.c.created_at < moment)
+        return await self._find_records(older.order_by(images.c.created_at, images.c.id).limit(limit))
 
-    async def _anywhere(self, query: Select[Any]) -> tuple[ImageRecord, ...]:
+    async def _find_records(self, query: Select[Any]) -> tuple[ImageRecord, ...]:
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             return tuple(
                 record_of(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row)
@@ -279,12 +281,12 @@ def _is(key: DatabaseKey) -> ColumnElement[bool]:
     return (databases.c.workspace == key.workspace) & (databases.c.name == str(key.name))
 
 
-def _move_local(connection: Connection, workspace: WorkspaceId) -> None:
+def _adopt_local(connection: Connection, workspace: WorkspaceId) -> None:
     # The back ends' rows move with ours, so that a database is never in two workspaces.
     tables = (databases, embedded_databases, hosted_databases)
     taken: set[str] = set()
     for table in tables:
         taken.update(connection.execute(select(table.c.name).where(table.c.workspace == workspace)).scalars())
     for table in tables:
-        moving = (table.c.workspace == LOCAL) & table.c.name.not_in(taken)
+        moving = (table.c.workspace == LOCAL_WORKSPACE) & table.c.name.not_in(taken)
         connection.execute(update(table).where(moving).values(workspace=workspace))

@@ -17,16 +17,16 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import BackendError
-from bot.storage.manners import Manners
-from bot.storage.writers import Writers
+from bot.storage.manners import SqlDialect
+from bot.storage.writers import WriterPool
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-FollowUp = Callable[[], Awaitable[None]]
+UnitHook = Callable[[], Awaitable[None]]
 
-TRIES = 4
+ATTEMPTS = 4
 """Of a transaction that the database takes back for another's sake."""
 
 _BACKOFF_S = 0.05
@@ -42,20 +42,20 @@ class _Unit:
         self.opening = asyncio.Lock()
         self.closed = False
         self.committed = False
-        self.afterwards: list[FollowUp] = []
-        self.otherwise: list[FollowUp] = []
+        self.afterwards: list[UnitHook] = []
+        self.otherwise: list[UnitHook] = []
 
 
 class Database:
     """Reads on some threads, writes on as many as the kind of database takes at once."""
 
-    def __init__(self, engine: Engine, readers: int, manners: Manners) -> None:
+    def __init__(self, engine: Engine, readers: int, dialect: SqlDialect) -> None:
         self._engine = engine
-        self._manners = manners
-        self._reading = engine.execution_options(**manners.reading)
-        self._writing = engine.execution_options(**manners.writing)
+        self._dialect = dialect
+        self._reading = engine.execution_options(**dialect.read_options)
+        self._writing = engine.execution_options(**dialect.write_options)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="storage-read")
-        self._writers = Writers(manners.writers, manners.patience_s)
+        self._writers = WriterPool(dialect.writers, dialect.write_wait_s)
         self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
 
     async def read(self, work: Work[T]) -> T:
@@ -78,7 +78,7 @@ class Database:
             return await self._write_first(unit, work)
         return await self._write_next(unit, work)
 
-    async def apart(self, work: Work[T]) -> T:
+    async def write_apart(self, work: Work[T]) -> T:
         """Run ``work`` in a transaction of its own even inside a unit, and commit it on disk.
 
         Raises RuntimeError if the unit has begun its own transaction: each would wait for the other to end.
@@ -111,38 +111,38 @@ class Database:
         unit = _Unit()
         token = self._unit.set(unit)
         try:
-            async with self._ending(unit):
+            async with self._finishing(unit):
                 yield
         except BaseException:
             # Whoever was cancelled while it was being committed finds it committed.
             if not unit.committed:
-                await _follow_rollback(unit.otherwise)
+                await _run_hooks(unit.otherwise)
             raise
         finally:
             self._unit.reset(token)
-        for follow in unit.afterwards:
-            await follow()
+        for hook in unit.afterwards:
+            await hook()
 
     @property
     def in_unit(self) -> bool:
         """Whether the caller is inside a unit."""
         return self._current() is not None
 
-    async def afterwards(self, follow: FollowUp) -> None:
-        """Run ``follow`` once the unit is committed (never if it is rolled back); at once outside of one."""
+    async def after_commit(self, hook: UnitHook) -> None:
+        """Run ``hook`` once the unit is committed (never if it is rolled back); at once outside of one."""
         unit = self._current()
         if unit:
-            unit.afterwards.append(follow)
+            unit.afterwards.append(hook)
         else:
-            await follow()
+            await hook()
 
-    async def otherwise(self, follow: FollowUp) -> None:
-        """Run ``follow`` if the unit is rolled back; never outside of one. Where it fails too, only the log says so."""
+    async def after_rollback(self, hook: UnitHook) -> None:
+        """Run ``hook`` if the unit is rolled back; never outside of one. Where it fails too, only the log says so."""
         unit = self._current()
         if unit:
-            unit.otherwise.append(follow)
+            unit.otherwise.append(hook)
 
-    def autocommitted(self) -> Connection:
+    def autocommit_connection(self) -> Connection:
         """A connection for statements that stand outside of transactions. For threads; whoever has it closes it."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
@@ -162,24 +162,24 @@ class Database:
         return None if unit is None or unit.closed else unit
 
     async def _write_alone(self, work: Work[T]) -> T:
-        async with self._writers.one() as writer:
+        async with self._writers.writer() as writer:
             return await self._run_in(writer, self._write_now, work)
 
     async def _write_deferred(self, unit: _Unit) -> None:
-        async with self._writers.one() as writer:
+        async with self._writers.writer() as writer:
             await self._run_in(writer, self._write_deferred_now, unit)
 
     async def _write_first(self, unit: _Unit, work: Work[T]) -> T:
         """Begin the unit's transaction, do what was deferred, and run ``work``: others may wait while it is open."""
         async with unit.opening:
             if unit.connection is None:
-                writer = unit.writer = await self._writers.take()
+                writer = unit.writer = await self._writers.acquire()
                 try:
                     return await self._run_in(writer, self._write_opening, unit, work)
                 except BaseException:
                     # A cancelled caller may find the transaction begun: then the unit's end gives the writer back.
                     if unit.connection is None:
-                        self._writers.give_back(writer)
+                        self._writers.release(writer)
                     raise
         return await self._write_next(unit, work)
 
@@ -188,7 +188,7 @@ class Database:
         return await self._run_in(unit.writer, work, unit.connection)
 
     @asynccontextmanager
-    async def _ending(self, unit: _Unit) -> AsyncIterator[None]:
+    async def _finishing(self, unit: _Unit) -> AsyncIterator[None]:
         try:
             yield
         except BaseException:
@@ -208,7 +208,7 @@ class Database:
         try:
             await self._run_in(unit.writer, self._finish, unit, unit.connection, commit)
         finally:
-            self._writers.give_back(unit.writer)
+            self._writers.release(unit.writer)
 
     def _write_opening(self, unit: _Unit, work: Work[T]) -> T:
         connection = self._writing.connect()
@@ -227,11 +227,11 @@ class Database:
         unit.committed = True
 
     def _read_now(self, work: Work[T]) -> T:
-        with self._told_plainly():
+        with self._translating_errors():
             try:
                 return self._read_once(work)
             except SQLAlchemyError as error:
-                if not self._manners.was_lost(error):
+                if not self._dialect.is_connection_lost(error):
                     raise
             return self._read_once(work)
 
@@ -240,11 +240,11 @@ class Database:
             return work(connection)
 
     def _write_now(self, work: Work[T]) -> T:
-        for attempt in range(1, TRIES):
+        for attempt in range(1, ATTEMPTS):
             try:
                 return self._write_once(work)
             except SQLAlchemyError as error:
-                if not self._manners.was_undone(error):
+                if not self._dialect.is_rolled_back(error):
                     raise
             time.sleep(_BACKOFF_S * attempt * random.random())  # noqa: S311 - nothing secret about it
         return self._write_once(work)
@@ -270,9 +270,9 @@ class Database:
         try:
             transaction.commit()
         except SQLAlchemyError as error:
-            meaning = self._manners.meaning(error)
+            meaning = self._dialect.translate_error(error)
             # The answer is missing, and not always the commit.
-            meaning.may_have_been_done = self._manners.was_lost(error)
+            meaning.may_have_been_done = self._dialect.is_connection_lost(error)
             raise meaning from error
 
     async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
@@ -291,15 +291,15 @@ class Database:
             raise
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        with self._told_plainly():
+        with self._translating_errors():
             return work(*arguments)
 
     @contextmanager
-    def _told_plainly(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
-            raise self._manners.meaning(error) from error
+            raise self._dialect.translate_error(error) from error
 
 
 def _all(works: Sequence[Work[None]], connection: Connection) -> None:
@@ -307,10 +307,10 @@ def _all(works: Sequence[Work[None]], connection: Connection) -> None:
         work(connection)
 
 
-async def _follow_rollback(follow_ups: Sequence[FollowUp]) -> None:
-    for follow in follow_ups:
+async def _run_hooks(hooks: Sequence[UnitHook]) -> None:
+    for hook in hooks:
         try:
-            await follow()
+            await hook()
         except BackendError as error:
             # What led to the rollback is what is to be told.
             log.warning("what follows a rollback failed as well: %s", error)

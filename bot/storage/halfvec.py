@@ -24,12 +24,12 @@ class Halfvec(UserDefinedType[npt.NDArray[Any]]):
         """The type's name in SQL."""
         return "halfvec"
 
-    def bind_processor(self, dialect: object) -> Callable[[Any], _Sent]:  # noqa: ARG002 - the name is SQLAlchemy's
+    def bind_processor(self, dialect: object) -> Callable[[Any], _EncodedHalfvec]:  # noqa: ARG002 - the name is SQLAlchemy's
         """An array as it is sent."""
-        return _sent
+        return _encode
 
 
-class _Sent(bytes):
+class _EncodedHalfvec(bytes):
     """The wire's own form of a halfvec."""
 
     __slots__ = ()
@@ -39,14 +39,14 @@ class _Dumper(Dumper):
     # The type has another number in each database; without one, the server takes what the statement says.
     format = Format.BINARY
 
-    def dump(self, obj: _Sent) -> bytes:
+    def dump(self, obj: _EncodedHalfvec) -> bytes:
         return obj
 
 
-def _sent(numbers: npt.NDArray[Any]) -> _Sent:
-    return _Sent(_HEADER.pack(len(numbers), 0) + numbers.astype(">f2").tobytes())
+def _encode(numbers: npt.NDArray[Any]) -> _EncodedHalfvec:
+    return _EncodedHalfvec(_HEADER.pack(len(numbers), 0) + numbers.astype(">f2").tobytes())
 
 
-def teach(connection: psycopg.Connection[Any]) -> None:
+def register(connection: psycopg.Connection[Any]) -> None:
     """Let a connection of the driver send such parameters."""
-    connection.adapters.register_dumper(_Sent, _Dumper)
+    connection.adapters.register_dumper(_EncodedHalfvec, _Dumper)

@@ -26,26 +26,26 @@ from bot.models import (
 )
 from bot.storage.database import Database
 from bot.storage.hosted_rows import (
-    IS_KEPT,
-    IS_OPEN,
+    IS_CONFIRMED,
+    IS_UNSETTLED,
     AddState,
-    HostedPlace,
-    beginning,
+    HostedLocation,
     columns_of,
-    find_place,
+    find_hosted_database,
+    hosted_database_of,
     image_of,
+    is_abandoned,
     is_in,
-    is_left,
     listed,
-    make_chores,
-    place_of,
+    new_add_columns,
+    queue_deletions,
 )
-from bot.storage.paging import Owner, read_page
+from bot.storage.paging import ListedDatabase, read_page
 from bot.storage.records import in_groups
 from bot.storage.schema import hosted_chores, hosted_databases, hosted_images
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
-_databases, _images, _chores = hosted_databases.c, hosted_images.c, hosted_chores.c
+_databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_chores.c
 
 
 class SqlLedger:
@@ -59,17 +59,17 @@ class SqlLedger:
         """Note a database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "hosted databases", [f"{key.workspace} {key.name}"])
-            if find_place(connection, key) is not None:
+            take_advisory_locks(connection, "hosted databases", [f"{key.workspace} {key.name}"])
+            if find_hosted_database(connection, key) is not None:
                 raise DatabaseExists(key.name)
             names = {"workspace": key.workspace, "name": str(key.name), "upstream": upstream, "prefix": prefix}
             connection.execute(insert(hosted_databases), {**names, "created_at": self._clock()})
 
         await self._database.write(work)
 
-    async def database(self, key: DatabaseKey) -> HostedPlace:
+    async def database(self, key: DatabaseKey) -> HostedLocation:
         """Where its images are; what is committed is asked."""
-        return await self._database.snapshot(lambda connection: place_of(connection, key))
+        return await self._database.snapshot(lambda connection: hosted_database_of(connection, key))
 
     async def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
         """The workspace's databases, by name."""
@@ -82,19 +82,19 @@ class SqlLedger:
 
         def work(connection: Connection) -> None:
             # Or an add that begins meanwhile would go with it, and leave its image at the service for good.
-            place, now = place_of(connection, key, own=True), self._clock()
+            location, now = hosted_database_of(connection, key, update_lock=True), self._clock()
             if whole:
                 # They go with it.
-                connection.execute(delete(hosted_chores).where(_chores.upstream == place.upstream))
-                chore = {"upstream": place.upstream, "entity": "", "due_at": now}
-                connection.execute(insert(hosted_chores), chore)
+                connection.execute(delete(hosted_chores).where(_deletions.upstream == location.upstream))
+                deletion = {"upstream": location.upstream, "entity": "", "due_at": now}
+                connection.execute(insert(hosted_chores), deletion)
             else:
-                make_chores(connection, is_in(place), now)
-            connection.execute(delete(hosted_databases).where(_databases.id == place.id))
+                queue_deletions(connection, is_in(location), now)
+            connection.execute(delete(hosted_databases).where(_databases.id == location.id))
 
         await self._database.write(work)
 
-    async def begin(self, key: DatabaseKey, image: NewHostedImage) -> bool:
+    async def begin_add(self, key: DatabaseKey, image: NewHostedImage) -> bool:
         """At once: this image is about to be given to the service, by us.
 
         False if the service may have one under its name: an earlier add was never confirmed, and is ours to end now, or
@@ -102,24 +102,26 @@ class SqlLedger:
         """
 
         def work(connection: Connection) -> bool:
-            place = place_of(connection, key, kept=True)
-            values = columns_of(image) | beginning(self._clock())
+            location = hosted_database_of(connection, key, key_share_lock=True)
+            values = columns_of(image) | new_add_columns(self._clock())
             # Or what is left to be done of an earlier deletion would take the new one.
-            chore = (_chores.upstream == place.upstream) & (_chores.entity == place.prefix + image.data_id)
-            deleted = connection.execute(delete(hosted_chores).where(chore)).rowcount > 0
-            named = is_in(place) & (_images.data_id == image.data_id)
+            deletion = (_deletions.upstream == location.upstream) & (
+                _deletions.entity == location.prefix + image.data_id
+            )
+            deleted = connection.execute(delete(hosted_chores).where(deletion)).rowcount > 0
+            named = is_in(location) & (_images.data_id == image.data_id)
             there = connection.execute(select(hosted_images).where(named).with_for_update()).first()
             if there is None:
-                connection.execute(insert(hosted_images).values(database_id=place.id, **values))
-            elif there.state == AddState.KEPT:
+                connection.execute(insert(hosted_images).values(database_id=location.id, **values))
+            elif there.state == AddState.CONFIRMED:
                 raise AlreadyAdded(key.name, there.entity)
             else:
                 connection.execute(update(hosted_images).where(_images.id == there.id).values(**values))
             return there is None and not deleted
 
-        return await self._database.apart(work)
+        return await self._database.write_apart(work)
 
-    async def take_over(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
+    async def take_over_add(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
         """At once: an image of these pixels whose add ended in doubt, or whose process died; it is ours to end now.
 
         It gets the entity and the note. None if there is none.
@@ -127,69 +129,69 @@ class SqlLedger:
 
         def work(connection: Connection) -> DataId | None:
             now = self._clock()
-            same = is_in(place_of(connection, key, kept=True)) & (_images.digest == digest)
+            same = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (_images.digest == digest)
             # Where several may write at once, each takes another.
-            left = select(_images.id, _images.data_id).where(same, is_left(now)).with_for_update(skip_locked=True)
+            left = select(_images.id, _images.data_id).where(same, is_abandoned(now)).with_for_update(skip_locked=True)
             row = connection.execute(left.order_by(_images.id).limit(1)).first()
             if row is None:
                 return None
             ours = update(hosted_images).where(_images.id == row.id)
-            connection.execute(ours.values(entity=str(entity), note=str(note), **beginning(now)))
+            connection.execute(ours.values(entity=str(entity), note=str(note), **new_add_columns(now)))
             return DataId(row.data_id)
 
-        return await self._database.apart(work)
+        return await self._database.write_apart(work)
 
-    async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
+    async def confirm_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
 
         Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
         """
 
         def work(connection: Connection) -> None:
-            named = is_in(place_of(connection, key, kept=True)) & (_images.data_id == data_id)
-            confirmed = update(hosted_images).where(named).values(state=AddState.KEPT)
+            named = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (_images.data_id == data_id)
+            confirmed = update(hosted_images).where(named).values(state=AddState.CONFIRMED)
             if not connection.execute(confirmed).rowcount:
                 raise BackendTimeout(f"the add of image {data_id} took so long that it was taken back")
 
-        await self._database.otherwise(lambda: self._take_back(key, data_id))
+        await self._database.after_rollback(lambda: self._take_back(key, data_id))
         await self._database.defer(work)
 
     async def _take_back(self, key: DatabaseKey, data_id: DataId) -> None:
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key, kept=True):
-                the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
+            if location := find_hosted_database(connection, key, key_share_lock=True):
+                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
                 # The service has it already: nothing is on its way.
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
-                make_chores(connection, the_add, self._clock())
+                queue_deletions(connection, the_add, self._clock())
 
-        await self._database.apart(work)
+        await self._database.write_apart(work)
 
-    async def doubt(self, key: DatabaseKey, data_id: DataId) -> None:
+    async def mark_doubtful(self, key: DatabaseKey, data_id: DataId) -> None:
         """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
 
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key, kept=True):
-                the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
+            if location := find_hosted_database(connection, key, key_share_lock=True):
+                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
 
-        await self._database.apart(work)
+        await self._database.write_apart(work)
 
-    async def abandon(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service doesn't have it, for sure. As with ``doubt``, what is confirmed stays."""
+    async def abandon_add(self, key: DatabaseKey, data_id: DataId) -> None:
+        """At once: the service doesn't have it, for sure. As with ``mark_doubtful``, what is confirmed stays."""
 
         def work(connection: Connection) -> None:
-            if place := find_place(connection, key, kept=True):
-                the_add = is_in(place) & (_images.data_id == data_id) & IS_OPEN
+            if location := find_hosted_database(connection, key, key_share_lock=True):
+                the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
                 connection.execute(delete(hosted_images).where(the_add))
 
-        await self._database.apart(work)
+        await self._database.write_apart(work)
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
         """Those of the images that are confirmed; what is committed is asked."""
         wanted = list(data_ids)
 
         def work(connection: Connection) -> dict[DataId, NewHostedImage]:
-            kept = select(hosted_images).where(is_in(place_of(connection, key)), IS_KEPT)
+            kept = select(hosted_images).where(is_in(hosted_database_of(connection, key)), IS_CONFIRMED)
             found: dict[DataId, NewHostedImage] = {}
             for some in in_groups(wanted):
                 for row in connection.execute(kept.where(_images.data_id.in_(some))):
@@ -202,19 +204,23 @@ class SqlLedger:
         """Whether the image is confirmed; what is committed is asked."""
 
         def work(connection: Connection) -> bool:
-            query = select(_images.id).where(is_in(place_of(connection, key)), _images.data_id == data_id, IS_KEPT)
+            query = select(_images.id).where(
+                is_in(hosted_database_of(connection, key)), _images.data_id == data_id, IS_CONFIRMED
+            )
             return connection.execute(query).first() is not None
 
         return await self._database.snapshot(work)
 
-    async def unsettled(self, key: DatabaseKey) -> frozenset[DataId]:
+    async def unsettled_images(self, key: DatabaseKey) -> frozenset[DataId]:
         """The images that are coming or in doubt, and those that are going; what is committed is asked."""
 
         def work(connection: Connection) -> frozenset[DataId]:
-            place = place_of(connection, key)
-            coming = connection.execute(select(_images.data_id).where(is_in(place), IS_OPEN)).scalars()
-            going = connection.execute(select(_chores.entity).where(_chores.upstream == place.upstream)).scalars()
-            names = [name.removeprefix(place.prefix) for name in going if name.startswith(place.prefix)]
+            location = hosted_database_of(connection, key)
+            coming = connection.execute(select(_images.data_id).where(is_in(location), IS_UNSETTLED)).scalars()
+            going = connection.execute(
+                select(_deletions.entity).where(_deletions.upstream == location.upstream)
+            ).scalars()
+            names = [name.removeprefix(location.prefix) for name in going if name.startswith(location.prefix)]
             return frozenset(DataId(name) for name in (*coming, *names))
 
         return await self._database.snapshot(work)
@@ -231,12 +237,12 @@ class SqlLedger:
             query = query.where(_images.created_at > self._clock() - younger_than)
 
         def work(connection: Connection) -> list[tuple[DataId, str, bytes]]:
-            rows = connection.execute(query.where(is_in(place_of(connection, key)), IS_KEPT))
+            rows = connection.execute(query.where(is_in(hosted_database_of(connection, key)), IS_CONFIRMED))
             return [(DataId(data_id), digest, fingerprint) for data_id, digest, fingerprint in rows]
 
         return await self._database.snapshot(work)
 
-    async def uses(self, upstream: str) -> bool:
+    async def is_upstream_used(self, upstream: str) -> bool:
         """Whether any database of ours has its images in this one of the service's; what is committed is asked."""
         query = select(_databases.id).where(_databases.upstream == upstream).limit(1)
         return await self._database.snapshot(lambda connection: connection.execute(query).first() is not None)
@@ -245,7 +251,7 @@ class SqlLedger:
         """How many are confirmed."""
 
         def work(connection: Connection) -> int:
-            kept = is_in(place_of(connection, key)) & IS_KEPT
+            kept = is_in(hosted_database_of(connection, key)) & IS_CONFIRMED
             return connection.execute(select(func.count()).select_from(hosted_images).where(kept)).scalar_one()
 
         return await self._database.read(work)
@@ -254,8 +260,8 @@ class SqlLedger:
         """A page of the confirmed ones. Raises InvalidInput for a token that is not one of ours."""
 
         def work(connection: Connection) -> Page[ListedImage]:
-            owner = Owner(place_of(connection, key).id, key)
-            return read_page(connection, hosted_images, owner, request, listed, IS_KEPT)
+            owner = ListedDatabase(hosted_database_of(connection, key).id, key)
+            return read_page(connection, hosted_images, owner, request, listed, IS_CONFIRMED)
 
         return await self._database.read(work)
 
@@ -267,28 +273,34 @@ class SqlLedger:
 
         def work(connection: Connection) -> int:
             now = self._clock()
-            of_entity = is_in(place_of(connection, key, kept=True)) & (_images.entity == str(entity))
+            of_entity = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (
+                _images.entity == str(entity)
+            )
             if data_id is not None:
                 of_entity &= _images.data_id == data_id
-            return make_chores(connection, of_entity & (IS_KEPT | is_left(now)), now).count(AddState.KEPT)
+            return queue_deletions(connection, of_entity & (IS_CONFIRMED | is_abandoned(now)), now).count(
+                AddState.CONFIRMED
+            )
 
         return await self._database.write(work)
 
-    async def lose(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
+    async def forget_missing(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
         """At once: forget that the service has these, since it does not."""
         lost = list(data_ids)
 
         def work(connection: Connection) -> None:
-            kept = delete(hosted_images).where(is_in(place_of(connection, key, kept=True)), IS_KEPT)
+            kept = delete(hosted_images).where(
+                is_in(hosted_database_of(connection, key, key_share_lock=True)), IS_CONFIRMED
+            )
             for some in in_groups(lost):
                 connection.execute(kept.where(_images.data_id.in_(some)))
 
-        await self._database.apart(work)
+        await self._database.write_apart(work)
 
-    async def afterwards(self, follow: Callable[[], Awaitable[None]]) -> None:
-        """Run ``follow`` once the unit is committed, at once outside of one."""
-        await self._database.afterwards(follow)
+    async def after_commit(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Run ``hook`` once the unit is committed, at once outside of one."""
+        await self._database.after_commit(hook)
 
-    async def otherwise(self, follow: Callable[[], Awaitable[None]]) -> None:
-        """Run ``follow`` if the unit is rolled back."""
-        await self._database.otherwise(follow)
+    async def after_rollback(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Run ``hook`` if the unit is rolled back."""
+        await self._database.after_rollback(hook)

@@ -14,7 +14,7 @@ from bot.models import DatabaseKey, DataId, EntityId, ListedImage, NewHostedImag
 from bot.storage.records import in_groups
 from bot.storage.schema import hosted_chores, hosted_databases, hosted_images
 
-DIED_AFTER = timedelta(minutes=2)
+ADD_LEASE = timedelta(minutes=2)
 """An add that has been under way for longer has lost its process: every call to the service is over by then."""
 
 
@@ -25,25 +25,25 @@ class AddState(StrEnum):
     """Somebody is at it; or was, when the process died."""
     DOUBTFUL = "doubtful"
     """The service may have it or not, and nobody is at it."""
-    KEPT = "kept"
+    CONFIRMED = "kept"
     """Confirmed."""
 
 
 _databases, _images = hosted_databases.c, hosted_images.c
 
-IS_KEPT = _images.state == AddState.KEPT
-IS_OPEN = _images.state.in_((AddState.ADDING, AddState.DOUBTFUL))
+IS_CONFIRMED = _images.state == AddState.CONFIRMED
+IS_UNSETTLED = _images.state.in_((AddState.ADDING, AddState.DOUBTFUL))
 
 # Every operation runs it: made once, it costs little more than the driver's own work.
 _PLACE = select(_databases.id, _databases.upstream, _databases.prefix).where(
     _databases.workspace == bindparam("of"), _databases.name == bindparam("called")
 )
-_KEPT_PLACE = _PLACE.with_for_update(key_share=True, read=True)
-_OWN_PLACE = _PLACE.with_for_update()
+_KEY_SHARE_PLACE = _PLACE.with_for_update(key_share=True, read=True)
+_LOCKED_PLACE = _PLACE.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
-class HostedPlace:
+class HostedLocation:
     """Where a database's images are at the service: its database, and how their names begin there."""
 
     id: int
@@ -52,7 +52,7 @@ class HostedPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class HostedChore:
+class HostedDeletion:
     """What is to go from the service: an image, or with an empty ``entity`` a whole database."""
 
     id: int
@@ -60,38 +60,41 @@ class HostedChore:
     entity: str
 
 
-def find_place(
-    connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False
-) -> HostedPlace | None:
+def find_hosted_database(
+    connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
+) -> HostedLocation | None:
     """A database, if there is one.
 
-    Until the transaction's end nobody deletes it (``kept``), or nobody who keeps it is at it as well (``own``).
+    Until the transaction's end nobody deletes it (``key_share_lock``), or nobody who keeps it is at it as well
+    (``update_lock``).
     """
-    query = _OWN_PLACE if own else _KEPT_PLACE if kept else _PLACE
+    query = _LOCKED_PLACE if update_lock else _KEY_SHARE_PLACE if key_share_lock else _PLACE
     row = connection.execute(query, {"of": key.workspace, "called": str(key.name)}).first()
-    return None if row is None else HostedPlace(*row)
+    return None if row is None else HostedLocation(*row)
 
 
-def place_of(connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False) -> HostedPlace:
+def hosted_database_of(
+    connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
+) -> HostedLocation:
     """The same. Raises UnknownDatabase."""
-    place = find_place(connection, key, kept=kept, own=own)
-    if place is None:
+    location = find_hosted_database(connection, key, key_share_lock=key_share_lock, update_lock=update_lock)
+    if location is None:
         raise UnknownDatabase(key.name)
-    return place
+    return location
 
 
-def is_in(place: HostedPlace) -> ColumnElement[bool]:
+def is_in(location: HostedLocation) -> ColumnElement[bool]:
     """The images of a database."""
-    return _images.database_id == place.id
+    return _images.database_id == location.id
 
 
-def is_left(now: datetime) -> ColumnElement[bool]:
+def is_abandoned(now: datetime) -> ColumnElement[bool]:
     """The adds that nobody is at."""
-    died = (_images.state == AddState.ADDING) & (_images.begun_at < now - DIED_AFTER)
+    died = (_images.state == AddState.ADDING) & (_images.begun_at < now - ADD_LEASE)
     return (_images.state == AddState.DOUBTFUL) | died
 
 
-def beginning(now: datetime) -> dict[str, Any]:
+def new_add_columns(now: datetime) -> dict[str, Any]:
     """What the row of an add holds that begins now."""
     return {"state": AddState.ADDING, "begun_at": now, "created_at": now, "updated_at": now}
 
@@ -117,15 +120,15 @@ def listed(row: Row[Any]) -> ListedImage:
     return ListedImage(DataId(row.data_id), EntityId(row.entity), Note(row.note), row.created_at, row.updated_at)
 
 
-def make_chores(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> list[AddState]:
+def queue_deletions(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> list[AddState]:
     """Forget images and see to it that they go from the service; how far the add of each was."""
     # Held until the end, so that none is confirmed in between.
     found = select(_images.id, _images.state).where(wanted).order_by(_images.created_at, _images.id).with_for_update()
     rows = connection.execute(found).all()
     # What is just on its way to the service can't be deleted there yet.
-    on_its_way = (_images.state == AddState.ADDING) & ~is_left(now)
-    due, later = (literal(moment, _images.begun_at.type) for moment in (now, now + DIED_AFTER))
-    chores = (
+    on_its_way = (_images.state == AddState.ADDING) & ~is_abandoned(now)
+    due, later = (literal(moment, _images.begun_at.type) for moment in (now, now + ADD_LEASE))
+    deletions = (
         select(_databases.upstream, _databases.prefix + _images.data_id, case((on_its_way, later), else_=due))
         .join_from(hosted_images, hosted_databases)
         .order_by(_images.created_at, _images.id)
@@ -133,6 +136,6 @@ def make_chores(connection: Connection, wanted: ColumnElement[bool], now: dateti
     for some in in_groups(rows):
         is_one = _images.id.in_([row.id for row in some])
         columns = ["upstream", "entity", "due_at"]
-        connection.execute(insert(hosted_chores).from_select(columns, chores.where(is_one)))
+        connection.execute(insert(hosted_chores).from_select(columns, deletions.where(is_one)))
         connection.execute(delete(hosted_images).where(is_one))
     return [AddState(row.state) for row in rows]

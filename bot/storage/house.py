@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class TransferPlan:
     """What there is to do. ``rows``: to be moved, ``done`` of them earlier; ``pictures``: how many the rows name.
 
     ``source``: from where, for people. ``vectors``: to be made ready for the search. ``anew``: an unfinished move
@@ -17,21 +17,21 @@ class Beginning:
 
     source: str
     rows: int
-    done: int
+    rows_done: int
     pictures: int
     vectors: int
-    anew: bool
+    restarted: bool
     finished: bool
 
 
-class HouseMove(Protocol):
+class Transfer(Protocol):
     """One move of rows. What was moved when a call returns is never moved again."""
 
-    async def begin(self) -> Beginning:
+    async def begin(self) -> TransferPlan:
         """Begin, or go on with what an earlier run began. Raises UserError and BackendError."""
         ...
 
-    async def move_some(self) -> int:
+    async def copy_rows(self) -> int:
         """Bring over some rows; how many, and none in the end."""
         ...
 
@@ -39,7 +39,7 @@ class HouseMove(Protocol):
         """Pictures that are wanted, of the next so many, and the last of those; "": there are no more."""
         ...
 
-    async def derive_some(self) -> int:
+    async def derive_vectors(self) -> int:
         """Make some of the vectors ready for the search; how many, and none in the end."""
         ...
 
@@ -48,7 +48,7 @@ class HouseMove(Protocol):
         ...
 
 
-class OldPictures(Protocol):
+class SourcePictures(Protocol):
     """The pictures of the house before."""
 
     async def jpegs(self, digests: Iterable[str]) -> Mapping[str, bytes]:

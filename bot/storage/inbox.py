@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Update, bindparam, case, delete, exists, func, insert, literal, select, update
 
-from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
+from bot.conversations import InboxDepth, Job, JobKind, NewJob, StoredShare
 from bot.models import WorkspaceId
-from bot.storage.bell import Bell, NoBell
+from bot.storage.bell import JobNotifier, NullJobNotifier
 from bot.storage.database import Database
-from bot.storage.presence import Attendance
+from bot.storage.presence import WorkerRegistry
 from bot.storage.schema import inbox, inbox_files
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 AHEAD_S = 60.0
 """Somebody waits for the answer to a request: it comes before the shares of the last minute."""
@@ -62,7 +62,7 @@ _FILES_OF = (
 )
 
 
-_NO_BELL = NoBell()
+_NULL_NOTIFIER = NullJobNotifier()
 
 
 class SqlInbox:
@@ -71,26 +71,26 @@ class SqlInbox:
     def __init__(
         self,
         database: Database,
-        presence: Attendance,
+        workers: WorkerRegistry,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        bell: Bell = _NO_BELL,
+        notifier: JobNotifier = _NULL_NOTIFIER,
     ) -> None:
         self._database = database
-        self._presence = presence
+        self._workers = workers
         self._clock = clock
-        self._bell = bell
+        self._notifier = notifier
 
     async def enter(self, owner: str) -> int:
         """An owner begins. What owners of this data directory held as they died is due; how many jobs that are.
 
         The attempt counts: it may be what they died of.
         """
-        await asyncio.to_thread(self._presence.enter, owner)
-        dead = await asyncio.to_thread(self._presence.dead)
+        await asyncio.to_thread(self._workers.register, owner)
+        dead = await asyncio.to_thread(self._workers.dead_workers)
         if not dead:
             return 0
         due = await self._change(_let_fall(self._clock()).where(_jobs.owner.in_(dead)))
-        await asyncio.to_thread(self._presence.leave, *dead)
+        await asyncio.to_thread(self._workers.unregister, *dead)
         return due
 
     async def put(self, job: NewJob) -> bool:
@@ -98,7 +98,7 @@ class SqlInbox:
         place = {"workspace": job.workspace, "channel": job.channel, "message": job.message}
 
         def work(connection: Connection) -> bool:
-            take_turns(connection, "put", ["\n".join(place.values())])
+            take_advisory_locks(connection, "put", ["\n".join(place.values())])
             where = {"of": job.workspace, "among": job.channel, "at": job.message}
             known = set(connection.execute(_KNOWN_FILES, where).scalars())
             files = [file for file in dict.fromkeys(job.files) if file not in known]
@@ -107,22 +107,22 @@ class SqlInbox:
             key = connection.execute(_NEW_JOB, {**place, **_columns_of(job, self._clock())}).inserted_primary_key
             assert key is not None
             connection.execute(_NEW_FILE, [{**place, "job_id": key[0], "file": f, "withdrawn": False} for f in files])
-            self._bell.ring(connection)
+            self._notifier.notify(connection)
             return True
 
         return await self._database.write(work)
 
     def arrivals(self) -> AsyncIterator[None]:
         """Goes on for ever; a turn of it says that some process has put something. It may be silent."""
-        return self._bell.rings()
+        return self._notifier.listen()
 
-    async def knows(self, job: NewJob) -> bool:
+    async def has_seen(self, job: NewJob) -> bool:
         """Whether all its files were put earlier, and not purged since."""
         where = {"of": job.workspace, "among": job.channel, "at": job.message}
         known = await self._database.read(lambda connection: set(connection.execute(_KNOWN_FILES, where).scalars()))
         return known.issuperset(job.files)
 
-    async def waits(self, job: NewJob) -> bool:
+    async def is_waiting(self, job: NewJob) -> bool:
         """Whether nobody has taken it up yet, or anything else of its message."""
         of_it = (_jobs.workspace == job.workspace) & (_jobs.channel == job.channel) & (_jobs.message == job.message)
         query = select(_jobs.id).where(of_it, _jobs.state == _State.WAITING, _jobs.attempts == 0).limit(1)
@@ -179,7 +179,7 @@ class SqlInbox:
         await self._change(
             held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
         )
-        await asyncio.to_thread(self._presence.leave, owner)
+        await asyncio.to_thread(self._workers.unregister, owner)
 
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
         """The file (or the message) was deleted: nothing is to be made of it any more."""
@@ -210,7 +210,7 @@ class SqlInbox:
         withdrawn = await self._database.write(lambda connection: connection.execute(query).scalar())
         return withdrawn is False
 
-    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """The newest file that was shared in the channel and not withdrawn."""
         query = (
             select(_files.message, _files.file, _jobs.payload)
@@ -221,7 +221,7 @@ class SqlInbox:
             .limit(1)
         )
         row = await self._database.read(lambda connection: connection.execute(query).first())
-        return None if row is None else KeptShare(*row)
+        return None if row is None else StoredShare(*row)
 
     async def depth(self) -> InboxDepth:
         """What is not done yet."""
@@ -252,7 +252,7 @@ class SqlInbox:
         return await self._database.write(work)
 
 
-def nobody_works(connection: Connection, moment: datetime) -> None:
+def release_all_jobs(connection: Connection, moment: datetime) -> None:
     """Whoever held anything is dead, and it is due."""
     connection.execute(_let_fall(moment))
 

@@ -18,8 +18,8 @@ from sqlalchemy import ColumnElement, Connection, delete, false, insert, select
 
 from bot.storage.database import Database
 from bot.storage.schema import installations, oauth_states
-from bot.storage.sealing import Sealer
-from bot.storage.turns import take_turns
+from bot.storage.sealing import TokenCipher
+from bot.storage.turns import take_advisory_locks
 
 _columns = installations.c
 _ORGANISATION = ""
@@ -30,10 +30,10 @@ class SqlInstallations(AsyncInstallationStore):
     """Bolt's installation store. The app asks for no user's scopes, so a workspace's newest install says it all."""
 
     def __init__(
-        self, database: Database, sealer: Sealer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, database: Database, cipher: TokenCipher, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._database = database
-        self._sealer = sealer
+        self._cipher = cipher
         self._clock = clock
         self._logger = logging.getLogger(__name__)
 
@@ -44,17 +44,17 @@ class SqlInstallations(AsyncInstallationStore):
 
     async def async_save(self, installation: Installation) -> None:
         """Keep an install, in place of an earlier one."""
-        await self._database.write(lambda connection: self._keep(connection, installation))
+        await self._database.write(lambda connection: self._save(connection, installation))
 
     async def async_save_bot(self, bot: Bot) -> None:
         """Keep a bot's new tokens; Slack's token rotation changes them twice a day."""
 
         def work(connection: Connection) -> None:
-            _take_turns(connection)
+            _lock(connection)
             own = _installed_in(bot.enterprise_id, _workspace(bot.team_id, bot.is_enterprise_install))
-            sealed = connection.execute(select(_columns.sealed).where(own)).scalar()
-            known = {"user_id": ""} if sealed is None else self._open(sealed).to_dict_for_copying()
-            self._keep(connection, Installation(**{**known, **bot.to_dict_for_copying()}))
+            encrypted = connection.execute(select(_columns.sealed).where(own)).scalar()
+            known = {"user_id": ""} if encrypted is None else self._decrypt(encrypted).to_dict_for_copying()
+            self._save(connection, Installation(**{**known, **bot.to_dict_for_copying()}))
 
         await self._database.write(work)
 
@@ -91,12 +91,12 @@ class SqlInstallations(AsyncInstallationStore):
             return
 
         def work(connection: Connection) -> None:
-            _take_turns(connection)
-            for sealed in connection.execute(select(_columns.sealed).where(wanted)).scalars().all():
-                found = self._open(sealed)
+            _lock(connection)
+            for encrypted in connection.execute(select(_columns.sealed).where(wanted)).scalars().all():
+                found = self._decrypt(encrypted)
                 if found.user_id == user_id and found.user_token is not None:
                     found.user_token = found.user_refresh_token = found.user_token_expires_at = None
-                    self._keep(connection, found)
+                    self._save(connection, found)
 
         await self._database.write(work)
 
@@ -107,9 +107,9 @@ class SqlInstallations(AsyncInstallationStore):
     async def check(self) -> None:
         """Raises BackendRefused if what is kept was sealed with another secret."""
         query = select(_columns.sealed).limit(1)
-        sealed = await self._database.read(lambda connection: connection.execute(query).scalar())
-        if sealed is not None:
-            self._sealer.open(sealed)
+        encrypted = await self._database.read(lambda connection: connection.execute(query).scalar())
+        if encrypted is not None:
+            self._cipher.decrypt(encrypted)
 
     async def workspaces(self) -> tuple[tuple[str, str], ...]:
         """Enterprise and workspace of each install; the second is empty for an organisation's own."""
@@ -125,8 +125,8 @@ class SqlInstallations(AsyncInstallationStore):
         if enterprise:
             wanted |= _is_row(enterprise, _ORGANISATION)
         own_first = select(_columns.sealed).where(wanted).order_by((_columns.workspace == workspace).desc()).limit(1)
-        sealed = await self._database.read(lambda connection: connection.execute(own_first).scalar())
-        return None if sealed is None else self._open(sealed)
+        encrypted = await self._database.read(lambda connection: connection.execute(own_first).scalar())
+        return None if encrypted is None else self._decrypt(encrypted)
 
     async def _forget(self, wanted: ColumnElement[bool]) -> None:
         def work(connection: Connection) -> None:
@@ -134,18 +134,18 @@ class SqlInstallations(AsyncInstallationStore):
 
         await self._database.write(work)
 
-    def _keep(self, connection: Connection, installation: Installation) -> None:
+    def _save(self, connection: Connection, installation: Installation) -> None:
         enterprise = installation.enterprise_id or ""
         workspace = _workspace(installation.team_id, installation.is_enterprise_install)
         content = json.dumps(installation.to_dict_for_copying(), default=datetime.isoformat)
-        values = {"sealed": self._sealer.seal(content.encode()), "installed_at": self._clock()}
-        _take_turns(connection)
+        values = {"sealed": self._cipher.encrypt(content.encode()), "installed_at": self._clock()}
+        _lock(connection)
         # A team id is one workspace's wherever it is: it may have joined an organisation since the last install.
         connection.execute(delete(installations).where(_installed_in(enterprise, workspace)))
         connection.execute(insert(installations).values(enterprise=enterprise, workspace=workspace, **values))
 
-    def _open(self, sealed: bytes) -> Installation:
-        content = json.loads(self._sealer.open(sealed))
+    def _decrypt(self, encrypted: bytes) -> Installation:
+        content = json.loads(self._cipher.decrypt(encrypted))
         return Installation(**{"user_id": "", **{name: value for name, value in content.items() if value is not None}})
 
 
@@ -187,9 +187,9 @@ class SqlOAuthStates(AsyncOAuthStateStore):
         return expires_at is not None and expires_at > self._clock()
 
 
-def _take_turns(connection: Connection) -> None:
+def _lock(connection: Connection) -> None:
     # All installs together: one may take the place of a workspace's own, or of its organisation's. They are rare.
-    take_turns(connection, "installations")
+    take_advisory_locks(connection, "installations")
 
 
 def _workspace(team: str | None, of_all: bool | None) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from bot.storage.database import Database
 from bot.storage.schema import keys
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 KEY_BYTES = 32
 
@@ -27,7 +27,7 @@ class SqlKeyring:
             return connection.execute(query).scalar()
 
         def make(connection: Connection) -> bytes:
-            take_turns(connection, "keys", [name])
+            take_advisory_locks(connection, "keys", [name])
             # Looked for again: another process may have made it before it was our turn.
             secret = look(connection)
             if secret is None:

@@ -16,7 +16,7 @@ def _never(_: SQLAlchemyError) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class SqlDialect:
     """How a kind of database is read and written.
 
     ``writers``: transactions that may write at once. ``patience_s``: how long one more waits for its turn (None: as
@@ -26,9 +26,9 @@ class Manners:
     """
 
     writers: int
-    meaning: Callable[[SQLAlchemyError], BackendError]
-    patience_s: float | None = None
-    reading: Mapping[str, Any] = field(default_factory=dict)
-    writing: Mapping[str, Any] = field(default_factory=dict)
-    was_lost: Callable[[SQLAlchemyError], bool] = _never
-    was_undone: Callable[[SQLAlchemyError], bool] = _never
+    translate_error: Callable[[SQLAlchemyError], BackendError]
+    write_wait_s: float | None = None
+    read_options: Mapping[str, Any] = field(default_factory=dict)
+    write_options: Mapping[str, Any] = field(default_factory=dict)
+    is_connection_lost: Callable[[SQLAlchemyError], bool] = _never
+    is_rolled_back: Callable[[SQLAlchemyError], bool] = _never

@@ -14,36 +14,36 @@ from bot.storage.schema import UtcTime
 
 ROWS = "rows"
 
-Mark = Mapping[str, Any]
+TableChecksum = Mapping[str, Any]
 """Of one table: how many rows, the sums of its numbers and of the lengths of its bytes, its latest moments."""
 
-Marks = Mapping[str, Mark]
+TableChecksums = Mapping[str, TableChecksum]
 """By table. They go through JSON unchanged."""
 
 
-def marks_of(connection: Connection, tables: Iterable[Table]) -> Marks:
+def table_checksums(connection: Connection, tables: Iterable[Table]) -> TableChecksums:
     """The same for equal rows on every kind of database. Adds, deletions and whatever counts a revision change it."""
     if connection.dialect.name == "postgresql":
-        postgres.take_your_time(connection)
-    return {table.name: _mark_of(connection, table) for table in tables}
+        postgres.disable_timeouts(connection)
+    return {table.name: _checksum(connection, table) for table in tables}
 
 
-def different(one: Marks, other: Marks) -> tuple[str, ...]:
+def differing_tables(one: TableChecksums, other: TableChecksums) -> tuple[str, ...]:
     """The tables that differ."""
     return tuple(name for name in one if one[name] != other.get(name))
 
 
-def _mark_of(connection: Connection, table: Table) -> Mark:
+def _checksum(connection: Connection, table: Table) -> TableChecksum:
     measures: dict[str, ColumnElement[Any]] = {ROWS: func.count()}
     for column in table.columns:
-        measure = _measure(column)
+        measure = _summed(column)
         if measure is not None:
             measures[column.name] = measure
     row = connection.execute(select(*measures.values()).select_from(table)).one()
-    return {name: _plain(value) for name, value in zip(measures, row, strict=True)}
+    return {name: _as_text(value) for name, value in zip(measures, row, strict=True)}
 
 
-def _measure(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
+def _summed(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
     kind = column.type
     if isinstance(kind, Boolean):
         return func.sum(cast(column, Integer))
@@ -55,7 +55,7 @@ def _measure(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
     return func.max(column) if isinstance(kind, UtcTime) else None
 
 
-def _plain(value: object) -> object:
+def _as_text(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     # PostgreSQL's sums are as large as they have to be.

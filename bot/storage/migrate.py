@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.errors import BackendRefused
 from bot.storage import postgres
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -42,8 +42,8 @@ def migrate(engine: Engine) -> None:
             raise BackendRefused(TOO_NEW)
     with engine.execution_options(immediate=True).begin() as connection:
         if connection.dialect.name == "postgresql":
-            postgres.take_your_time(connection)
-        take_turns(connection, "migration")
+            postgres.disable_timeouts(connection)
+        take_advisory_locks(connection, "migration")
         if revision_of(connection) != HEAD:
             from alembic import command  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, inspect, select, update
 
 from bot.errors import BackendRefused, UserError
-from bot.storage.marks import Marks
+from bot.storage.marks import TableChecksums
 from bot.storage.schema import UtcTime
 
 Position = tuple[Any, ...]
@@ -20,7 +20,7 @@ Position = tuple[Any, ...]
 _THE_ROW = 1
 
 # Made by the first move to a database and by nothing else: a house that never moved needs no newer tables for it.
-_moves = Table(
+_table = Table(
     "moves",
     MetaData(),
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -32,21 +32,21 @@ _moves = Table(
 )
 
 
-class CannotMove(UserError):
+class TransferRefused(UserError):
     """A house can't move, or not there; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """``source``: where the rows come from. ``marks``: what that place looked like when the move began."""
+class TransferLogEntry:
+    """``source``: where the rows come from. ``checksums``: what that place looked like when the move began."""
 
     source: str
-    marks: Marks
+    checksums: TableChecksums
     positions: Mapping[str, Position]
     finished: bool
 
 
-def refuse_half_moved(connection: Connection) -> None:
+def refuse_partial_transfer(connection: Connection) -> None:
     """Nobody is to work on half a house. Raises BackendRefused."""
     entry = read(connection)
     if entry is not None and not entry.finished:
@@ -56,42 +56,42 @@ def refuse_half_moved(connection: Connection) -> None:
         )
 
 
-def read(connection: Connection, *, own: bool = False) -> Entry | None:
-    """What is remembered, if a move ever began. ``own``: it is the caller's until its transaction ends."""
-    if not inspect(connection).has_table(_moves.name):
+def read(connection: Connection, *, update_lock: bool = False) -> TransferLogEntry | None:
+    """What is remembered, if a move ever began. ``update_lock``: it is the caller's until its transaction ends."""
+    if not inspect(connection).has_table(_table.name):
         return None
-    query = select(_moves)
-    row = connection.execute(query.with_for_update() if own else query).first()
+    query = select(_table)
+    row = connection.execute(query.with_for_update() if update_lock else query).first()
     if row is None:
         return None
     positions = {table: tuple(last) for table, last in json.loads(row.positions).items()}
-    return Entry(row.source, json.loads(row.marks), positions, row.finished_at is not None)
+    return TransferLogEntry(row.source, json.loads(row.marks), positions, row.finished_at is not None)
 
 
-def begin(connection: Connection, source: str, marks: Marks) -> Entry:
+def begin(connection: Connection, source: str, checksums: TableChecksums) -> TransferLogEntry:
     """A move begins, in place of an earlier one."""
-    _moves.create(connection, checkfirst=True)
-    connection.execute(_moves.delete())
-    begun = {"id": _THE_ROW, "source": source, "marks": json.dumps(marks), "positions": "{}", "begun_at": _now()}
-    connection.execute(insert(_moves), begun)
-    return Entry(source, marks, {}, finished=False)
+    _table.create(connection, checkfirst=True)
+    connection.execute(_table.delete())
+    begun = {"id": _THE_ROW, "source": source, "marks": json.dumps(checksums), "positions": "{}", "begun_at": _now()}
+    connection.execute(insert(_table), begun)
+    return TransferLogEntry(source, checksums, {}, finished=False)
 
 
-def go_on(connection: Connection, table: str, before: Position | None, after: Position) -> None:
+def advance(connection: Connection, table: str, before: Position | None, after: Position) -> None:
     """What follows in this transaction brings ``table`` from one position to the other.
 
     Raises CannotMove if somebody else has done so.
     """
-    entry = read(connection, own=True)
+    entry = read(connection, update_lock=True)
     if entry is None or entry.finished or entry.positions.get(table) != before:
-        raise CannotMove("Another “vsearch migrate” moves to the same database just now; let one of them do it.")
+        raise TransferRefused("Another “vsearch migrate” moves to the same database just now; let one of them do it.")
     positions = json.dumps({**entry.positions, table: after})
-    connection.execute(update(_moves).values(positions=positions))
+    connection.execute(update(_table).values(positions=positions))
 
 
 def finish(connection: Connection) -> None:
     """The house is whole."""
-    connection.execute(update(_moves).values(finished_at=_now()))
+    connection.execute(update(_table).values(finished_at=_now()))
 
 
 def _now() -> datetime:

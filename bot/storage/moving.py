@@ -10,13 +10,13 @@ from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text
 
 from bot.storage import moves, postgres
 from bot.storage.database import Database
-from bot.storage.house import Beginning
-from bot.storage.inbox import nobody_works
-from bot.storage.marks import ROWS, Marks, different, marks_of
-from bot.storage.moves import CannotMove, Entry, Position
-from bot.storage.nearest_upkeep import NearestUpkeep
-from bot.storage.numbering import go_on_after, last_numbers
-from bot.storage.origin import Origin
+from bot.storage.house import TransferPlan
+from bot.storage.inbox import release_all_jobs
+from bot.storage.marks import ROWS, TableChecksums, differing_tables, table_checksums
+from bot.storage.moves import Position, TransferLogEntry, TransferRefused
+from bot.storage.nearest_upkeep import PgvectorMaintenance
+from bot.storage.numbering import continue_after, last_values
+from bot.storage.origin import TransferSource
 from bot.storage.records import in_groups
 from bot.storage.schema import (
     embedded_vectors,
@@ -28,61 +28,61 @@ from bot.storage.schema import (
     relayed_pictures,
     workspaces,
 )
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Rows of a batch."""
 
 TABLES: tuple[Table, ...] = tuple(table for table in metadata.sorted_tables if table is not pictures)
 """In an order in which none refers to a later one. Pictures go from store to store, wherever each keeps them."""
 
-_AT_A_START = frozenset({keys, workspaces, oauth_states, relayed_pictures})
+_FILLED_AT_START = frozenset({keys, workspaces, oauth_states, relayed_pictures})
 """What a bot writes that has started and was given nothing yet."""
 
-_BEGIN_EMPTY = "A house moves into an empty database only: make one, or name another in the settings."
+_MUST_BE_EMPTY = "A house moves into an empty database only: make one, or name another in the settings."
 
-Rows = Sequence[RowMapping]
+RowBatch = Sequence[RowMapping]
 
 
-class SqlMove:
-    """Satisfies ``storage.house.HouseMove``: one move, from an origin to a database."""
+class SqlTransfer:
+    """Satisfies ``storage.house.Transfer``: one move, from an origin to a database."""
 
     def __init__(
         self,
-        origin: Origin,
+        source: TransferSource,
         database: Database,
         clock: Callable[[], datetime],
-        nearest: NearestUpkeep | None = None,
-        at_once: int = AT_ONCE,
+        nearest: PgvectorMaintenance | None = None,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
-        self._origin = origin
+        self._origin = source
         self._database = database
         self._clock = clock
         self._nearest = nearest
-        self._at_once = at_once
+        self._at_once = batch_size
         self._derived = 0
-        self._marks: Marks = {}
+        self._marks: TableChecksums = {}
         self._positions: dict[str, Position] = {}
         self._left = list(TABLES)
 
-    async def begin(self) -> Beginning:
+    async def begin(self) -> TransferPlan:
         """Begin, or go on with what an earlier run began. Raises CannotMove and BackendError."""
         if self._nearest is not None:
             # Told now if it can't be made, and not when all has come.
-            await self._nearest.make()
-        self._marks = await self._origin.database.read(partial(marks_of, tables=TABLES))
+            await self._nearest.create_table()
+        self._marks = await self._origin.database.read(partial(table_checksums, tables=TABLES))
         entry, anew = await self._database.write(partial(_begin, self._origin.place.identity, self._marks))
         self._positions = dict(entry.positions)
         if entry.finished:
             self._left.clear()
-        rows = sum(mark[ROWS] for mark in self._marks.values())
+        rows = sum(checksum[ROWS] for checksum in self._marks.values())
         done = rows if entry.finished else await self._database.read(_count_all)
         named = select(func.count(images.c.digest.distinct()))
         count = await self._origin.database.read(lambda connection: connection.execute(named).scalar_one())
         vectors = self._marks[embedded_vectors.name][ROWS] if self._nearest else 0
-        return Beginning(self._origin.place.name, rows, done, count, vectors, anew, entry.finished)
+        return TransferPlan(self._origin.place.name, rows, done, count, vectors, anew, entry.finished)
 
-    async def move_some(self) -> int:
+    async def copy_rows(self) -> int:
         """Bring over some rows; how many, and none in the end. Raises CannotMove and BackendError."""
         while self._left:
             table = self._left[0]
@@ -106,10 +106,10 @@ class SqlMove:
         if not theirs:
             return (), ""
         # An image that was deleted here since its house moved needs none.
-        ours = await self._database.read(partial(_named_here, theirs))
+        ours = await self._database.read(partial(_referenced, theirs))
         return [digest for digest in theirs if digest in ours], theirs[-1]
 
-    async def derive_some(self) -> int:
+    async def derive_vectors(self) -> int:
         """Make some of the vectors ready for the search; how many, and none in the end. Raises BackendError."""
         if self._nearest is None:
             return 0
@@ -118,41 +118,41 @@ class SqlMove:
 
     async def finish(self) -> Mapping[str, int]:
         """Compare both sides, and let the house be used; the rows of each table. Raises CannotMove and BackendError."""
-        now = await self._origin.database.read(partial(marks_of, tables=TABLES))
-        if different(self._marks, now):
-            raise CannotMove(
+        now = await self._origin.database.read(partial(table_checksums, tables=TABLES))
+        if differing_tables(self._marks, now):
+            raise TransferRefused(
                 f"{self._origin.place.name} has changed while it was moved: stop whatever writes there, and run this "
                 "again; it begins anew then."
             )
-        numbers = await self._origin.database.read(partial(last_numbers, tables=TABLES))
+        numbers = await self._origin.database.read(partial(last_values, tables=TABLES))
         await self._database.write(partial(_finish, self._marks, numbers, self._clock()))
-        return {name: mark[ROWS] for name, mark in now.items()}
+        return {name: checksum[ROWS] for name, checksum in now.items()}
 
 
-def _begin(source: str, marks: Marks, connection: Connection) -> tuple[Entry, bool]:
+def _begin(source: str, checksums: TableChecksums, connection: Connection) -> tuple[TransferLogEntry, bool]:
     """What is remembered of the move from here on, and whether it begins anew."""
-    take_turns(connection, "move")
-    entry = moves.read(connection, own=True)
+    take_advisory_locks(connection, "move")
+    entry = moves.read(connection, update_lock=True)
     if entry is None or (entry.finished and entry.source != source):
-        if held := _held(connection):
-            raise CannotMove(f"There is something already where the settings point ({held}). {_BEGIN_EMPTY}")
+        if held := _existing_content(connection):
+            raise TransferRefused(f"There is something already where the settings point ({held}). {_MUST_BE_EMPTY}")
     elif entry.source != source:
-        raise CannotMove(f"The move from {entry.source} to here isn't finished: finish that one. {_BEGIN_EMPTY}")
-    elif entry.finished or not different(entry.marks, marks):
+        raise TransferRefused(f"The move from {entry.source} to here isn't finished: finish that one. {_MUST_BE_EMPTY}")
+    elif entry.finished or not differing_tables(entry.checksums, checksums):
         return entry, False
     _clear(connection)
-    return moves.begin(connection, source, marks), entry is not None and not entry.finished
+    return moves.begin(connection, source, checksums), entry is not None and not entry.finished
 
 
-def _held(connection: Connection) -> str:
+def _existing_content(connection: Connection) -> str:
     """What a database has that no start alone puts there, in words; an empty text if that is nothing."""
-    counts = {table.name: _count(connection, table) for table in TABLES if table not in _AT_A_START}
+    counts = {table.name: _count(connection, table) for table in TABLES if table not in _FILLED_AT_START}
     return ", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count)
 
 
 def _clear(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        postgres.take_your_time(connection)
+        postgres.disable_timeouts(connection)
         # What pgvector searches is derived from these, and goes with them.
         connection.execute(text(f"TRUNCATE {', '.join(table.name for table in TABLES)} CASCADE"))
     else:
@@ -168,7 +168,7 @@ def _count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def _after(table: Table, last: Position | None, limit: int, connection: Connection) -> Rows:
+def _after(table: Table, last: Position | None, limit: int, connection: Connection) -> RowBatch:
     """The next rows, in the order of the origin's own keys."""
     key = list(table.primary_key)
     query = select(table).order_by(*key).limit(limit)
@@ -177,29 +177,29 @@ def _after(table: Table, last: Position | None, limit: int, connection: Connecti
     return connection.execute(query).mappings().all()
 
 
-def _put(table: Table, rows: Rows, before: Position | None, after: Position, connection: Connection) -> None:
-    moves.go_on(connection, table.name, before, after)
-    connection.execute(insert(table), [{name: _fitting(value) for name, value in row.items()} for row in rows])
+def _put(table: Table, rows: RowBatch, before: Position | None, after: Position, connection: Connection) -> None:
+    moves.advance(connection, table.name, before, after)
+    connection.execute(insert(table), [{name: _convert(value) for name, value in row.items()} for row in rows])
 
 
-def _fitting(value: object) -> object:
+def _convert(value: object) -> object:
     # PostgreSQL's texts have no zeros, and ours no use for them.
     return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
 
 
-def _named_here(digests: Sequence[str], connection: Connection) -> set[str]:
+def _referenced(digests: Sequence[str], connection: Connection) -> set[str]:
     found: set[str] = set()
     for some in in_groups(digests):
         found.update(connection.execute(select(images.c.digest).where(images.c.digest.in_(some))).scalars())
     return found
 
 
-def _finish(marks: Marks, numbers: Mapping[str, int], moment: datetime, connection: Connection) -> None:
-    if names := different(marks, marks_of(connection, TABLES)):
-        raise CannotMove(
+def _finish(checksums: TableChecksums, numbers: Mapping[str, int], moment: datetime, connection: Connection) -> None:
+    if names := differing_tables(checksums, table_checksums(connection, TABLES)):
+        raise TransferRefused(
             f"What has come differs from the original ({', '.join(names)}): something else wrote here meanwhile. "
-            f"{_BEGIN_EMPTY}"
+            f"{_MUST_BE_EMPTY}"
         )
-    go_on_after(connection, TABLES, numbers)
-    nobody_works(connection, moment)
+    continue_after(connection, TABLES, numbers)
+    release_all_jobs(connection, moment)
     moves.finish(connection)

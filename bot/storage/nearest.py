@@ -19,12 +19,12 @@ from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
 from bot.models import DataId, EntityId, Note
 from bot.storage.columns import ROW_ID, UtcTime
 from bot.storage.halfvec import Halfvec
-from bot.storage.vectors import SqlRows, SqlVectors, vector_values
+from bot.storage.vectors import SqlVectorRows, SqlVectorStore, vector_values
 
 Floats = npt.NDArray[np.float32]
 
 EF_SEARCH = 100
-LARGEST_EF_SEARCH = 1000
+MAX_EF_SEARCH = 1000
 
 _STATEMENTS_KEPT = 1024
 
@@ -55,7 +55,7 @@ _NEW_VECTOR = text(
     bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
 )
-_PRINTS = text(
+_FINGERPRINTS = text(
     "SELECT id, fingerprint FROM embedded_vectors"
     " WHERE database_id = :database AND model_id = :model AND id > :after ORDER BY id"
 )
@@ -69,7 +69,7 @@ _NEAREST = """
     SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT {most:d}
 """
 # Depends on no row, so that it comes before the first of them is looked for: thorough enough, with no trip of its own.
-_THOROUGHLY = """ AND (
+_ITERATIVE_SCAN = """ AND (
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true) || set_config('hnsw.ef_search', '{ef:d}', true)
 ) IS NOT NULL
 """
@@ -77,7 +77,7 @@ _DISTANCE = "embedding::halfvec({size}) <#> CAST(:probe AS halfvec({size}))"
 _PROBE = bindparam("probe", type_=Halfvec())
 
 
-class NearestRows(SqlRows):
+class PgvectorRows(SqlVectorRows):
     """The embedded engine's rows, and the search for the nearest of them."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:
@@ -95,7 +95,7 @@ class NearestRows(SqlRows):
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
         """Those of row ids beyond ``after``, ascending."""
-        rows = self._connection.execute(_PRINTS, {"database": database_id, "model": model_id, "after": after})
+        rows = self._connection.execute(_FINGERPRINTS, {"database": database_id, "model": model_id, "after": after})
         return [(row[0], row[1]) for row in rows]
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
@@ -112,23 +112,23 @@ class NearestRows(SqlRows):
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         values = vector_values(database_id, image_id, model_id, features)
-        more = {"halves": _halves_of(values["embedding"]), "sketch": features[2]}
+        more = {"halves": _to_half(values["embedding"]), "sketch": features[2]}
         self._connection.execute(_NEW_VECTOR, values | more)
 
 
-class SqlNearest(SqlVectors):
-    """Satisfies ``adapters.embedded.store.Store`` with rows that can be searched."""
+class PgvectorVectorStore(SqlVectorStore):
+    """Satisfies ``adapters.embedded.store.VectorStore`` with rows that can be searched."""
 
-    _rows = NearestRows
+    _rows = PgvectorRows
 
 
-def derived(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
+def pgvector_row(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of ``pgvector_rows`` for one of ``embedded_vectors``."""
     return {
         "vector_id": vector_id,
         "database_id": values["database_id"],
         "model_id": values["model_id"],
-        "embedding": _halves_of(values["embedding"]),
+        "embedding": _to_half(values["embedding"]),
     }
 
 
@@ -147,14 +147,14 @@ def index_name(database_id: int, model_id: str) -> str:
 
 # Made once, they cost little more than the driver's own work.
 @lru_cache(_STATEMENTS_KEPT)
-def _nearest(size: int, of: str, count: int, by_index: bool) -> TextClause:
+def _nearest(size: int, where: str, count: int, by_index: bool) -> TextClause:
     order = distance = _DISTANCE.format(size=size)
     if by_index:
-        of += _THOROUGHLY.format(ef=max(EF_SEARCH, min(2 * count, LARGEST_EF_SEARCH)))
+        where += _ITERATIVE_SCAN.format(ef=max(EF_SEARCH, min(2 * count, MAX_EF_SEARCH)))
     else:
         # A sum is in no index: each is compared.
         order = f"({distance}) + 0"
-    return text(_NEAREST.format(distance=distance, order=order, of=of, most=count)).bindparams(_PROBE)
+    return text(_NEAREST.format(distance=distance, order=order, of=where, most=count)).bindparams(_PROBE)
 
 
 @lru_cache
@@ -162,5 +162,5 @@ def _cosines(size: int) -> TextClause:
     return text(_COSINES.format(size=size)).bindparams(_PROBE)
 
 
-def _halves_of(embedding: bytes) -> npt.NDArray[np.float16]:
+def _to_half(embedding: bytes) -> npt.NDArray[np.float16]:
     return np.frombuffer(embedding, "<f2")

@@ -16,17 +16,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.errors import BackendDown, BackendError, BackendRefused
 from bot.storage import postgres
 from bot.storage.database import Database
-from bot.storage.nearest import ADD_ROW, derived, index_name, rows_of
-from bot.storage.turns import take_turns
+from bot.storage.nearest import ADD_ROW, index_name, pgvector_row, rows_of
+from bot.storage.turns import take_advisory_locks
 
 log = logging.getLogger(__name__)
 
-LARGE = 10_000
+INDEX_FROM_ROWS = 10_000
 """Vectors from which a database has an index. Below, comparing with each takes 20 ms at most, and is exact."""
 
-FILLED_AT_ONCE = 200
-EVERY_S = 600.0
-STOPPED_AGAIN_S = 0.5
+FILL_BATCH = 200
+INTERVAL_S = 600.0
+CANCEL_RETRY_S = 0.5
 CANCELLED_WITHIN_S = 5.0
 
 _TABLE = (
@@ -53,32 +53,32 @@ _LARGE_ONES = text(
     " FROM pgvector_rows r GROUP BY database_id, model_id HAVING count(*) >= :least"
 )
 _VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
-_OURS = text("SELECT pg_try_advisory_lock(hashtext('vsearch indexes'))")
-_NOT_OURS = text("SELECT pg_advisory_unlock(hashtext('vsearch indexes'))")
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('vsearch indexes'))")
+_UNLOCK = text("SELECT pg_advisory_unlock(hashtext('vsearch indexes'))")
 
 
-class NearestUpkeep:
+class PgvectorMaintenance:
     """What is done to ``pgvector_rows`` beside the searches. Several processes may do it at once."""
 
-    def __init__(self, database: Database, large: int = LARGE) -> None:
+    def __init__(self, database: Database, large: int = INDEX_FROM_ROWS) -> None:
         self._database = database
         self._large = large
 
     async def open(self) -> None:
         """Make the table if it isn't there, and fill in what another engine added. Raises BackendError."""
-        await self.make()
-        if filled := await self.fill():
+        await self.create_table()
+        if filled := await self.fill_missing():
             log.info("%d vectors were made ready for pgvector", filled)
 
-    async def make(self) -> None:
+    async def create_table(self) -> None:
         """Make the table if it isn't there. Raises BackendRefused where it can't be, and BackendError."""
         await self._database.write(_make)
 
-    async def drop(self) -> None:
+    async def drop_table(self) -> None:
         """Delete the table: it is derived, and is made again when it is needed."""
         await self._database.write(_drop)
 
-    async def fill(self) -> int:
+    async def fill_missing(self) -> int:
         """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
         filled, after = 0, 0
         while True:
@@ -91,21 +91,21 @@ class NearestUpkeep:
         """Derive some of the rows that are missing beyond a row id; how many, and the last of them."""
         return await self._database.write(partial(_fill_some, after))
 
-    async def run(self, every_s: float = EVERY_S) -> None:
+    async def run(self, interval_s: float = INTERVAL_S) -> None:
         """Index what has become large, now and then, until cancelled."""
         while True:
             try:
                 await self.index_large()
             except BackendError:
                 log.exception("large databases could not be indexed: their searches take longer until they are")
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(interval_s)
 
     async def index_large(self) -> int:
         """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile.
 
         Whoever cancels this stops the server too; what is half-built then is built anew by the next that passes.
         """
-        session = _Session()
+        session = _CancellableStatement()
         building = asyncio.ensure_future(asyncio.to_thread(self._index_large_now, session))
         try:
             return await asyncio.shield(building)
@@ -113,26 +113,26 @@ class NearestUpkeep:
             while not building.done():
                 # Between two statements it is heard by nobody.
                 await asyncio.to_thread(session.stop)
-                await asyncio.wait([building], timeout=STOPPED_AGAIN_S)
+                await asyncio.wait([building], timeout=CANCEL_RETRY_S)
             # Its caller is gone; a failure that nobody asks for would be printed.
             building.exception()
             raise
 
-    def _index_large_now(self, session: _Session) -> int:
+    def _index_large_now(self, session: _CancellableStatement) -> int:
         try:
             # No transaction may build an index beside others' writes.
-            with self._database.autocommitted() as connection, session.of(connection):
+            with self._database.autocommit_connection() as connection, session.of(connection):
                 try:
-                    return _index_in_turn(connection, self._large)
+                    return _index_if_unlocked(connection, self._large)
                 except SQLAlchemyError:
                     # Its lock and settings end with it, whatever it was that failed.
                     connection.invalidate()
                     raise
         except SQLAlchemyError as error:
-            raise postgres.meaning(error) from error
+            raise postgres.translate_error(error) from error
 
 
-class _Session:
+class _CancellableStatement:
     """A connection whose statement another thread may stop, for as long as the connection is its builder's own."""
 
     def __init__(self) -> None:
@@ -162,12 +162,12 @@ def _make(connection: Connection) -> None:
         raise BackendRefused("VSEARCH_BACKEND=pgvector needs a DATABASE_URL that begins with postgresql://.")
     if connection.execute(_IS_THERE).scalar():
         return
-    take_turns(connection, "pgvector")
+    take_advisory_locks(connection, "pgvector")
     try:
         for statement in _TABLE:
             connection.execute(text(statement))
     except SQLAlchemyError as error:
-        meaning = postgres.meaning(error)
+        meaning = postgres.translate_error(error)
         if type(meaning) is not BackendDown:
             raise
         raise BackendRefused(
@@ -176,25 +176,25 @@ def _make(connection: Connection) -> None:
 
 
 def _drop(connection: Connection) -> None:
-    take_turns(connection, "pgvector")
+    take_advisory_locks(connection, "pgvector")
     connection.execute(text("DROP TABLE IF EXISTS pgvector_rows"))
 
 
 def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
     """How many rows were derived, and the last of them."""
-    rows = connection.execute(_MISSING, {"most": FILLED_AT_ONCE, "after": after}).mappings().all()
+    rows = connection.execute(_MISSING, {"most": FILL_BATCH, "after": after}).mappings().all()
     if not rows:
         return 0, after
-    connection.execute(ADD_ROW, [derived(row["id"], row) for row in rows])
+    connection.execute(ADD_ROW, [pgvector_row(row["id"], row) for row in rows])
     return len(rows), rows[-1]["id"]
 
 
-def _index_in_turn(connection: Connection, least: int) -> int:
+def _index_if_unlocked(connection: Connection, least: int) -> int:
     """Nothing while another process is at it."""
-    if not connection.execute(_OURS).scalar():
+    if not connection.execute(_TRY_LOCK).scalar():
         return 0
     built = _index_all(connection, least)
-    connection.execute(_NOT_OURS)
+    connection.execute(_UNLOCK)
     return built
 
 

@@ -15,7 +15,7 @@ _SQLITE_SET = (
 )
 
 
-def last_numbers(connection: Connection, tables: Iterable[Table]) -> Mapping[str, int]:
+def last_values(connection: Connection, tables: Iterable[Table]) -> Mapping[str, int]:
     """The last number that each table gave to a row, which need not be there any more; 0: none yet."""
     found: dict[str, int] = {}
     for table in tables:
@@ -31,7 +31,7 @@ def last_numbers(connection: Connection, tables: Iterable[Table]) -> Mapping[str
     return found
 
 
-def go_on_after(connection: Connection, tables: Iterable[Table], numbers: Mapping[str, int]) -> None:
+def continue_after(connection: Connection, tables: Iterable[Table], numbers: Mapping[str, int]) -> None:
     """The next row of each table gets a higher number."""
     for table in tables:
         column = table.autoincrement_column

@@ -15,9 +15,9 @@ from bot.errors import BackendError
 from bot.storage import postgres, sqlite
 from bot.storage.database import Database
 from bot.storage.migrate import HEAD, TOO_NEW, revision_of
-from bot.storage.moves import CannotMove, refuse_half_moved
+from bot.storage.moves import TransferRefused, refuse_partial_transfer
 from bot.storage.pictures import read_file
-from bot.storage.presence import Presence
+from bot.storage.presence import FileWorkerRegistry
 from bot.storage.records import in_groups
 from bot.storage.schema import pictures
 
@@ -25,7 +25,7 @@ READERS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """Where a house stands. ``address``: SQLAlchemy's. ``folders``: where its pictures and its workers may be."""
 
     name: str
@@ -46,31 +46,33 @@ class Place:
         """Whether a vsearch works there, as far as can be told. Blocks. Raises BackendError and OSError."""
         if self.file is None:
             return postgres.in_use(postgres.address(self.address))
-        return any(Presence(folder / "workers").anybody() for folder in self.folders)
+        return any(FileWorkerRegistry(folder / "workers").has_live_workers() for folder in self.folders)
 
 
-def place_of(data_dir: Path, database_url: str | None = None) -> Place:
+def source_location(data_dir: Path, database_url: str | None = None) -> SourceLocation:
     """Where a house with these settings stands."""
     if database_url is None or not postgres.is_address(database_url):
         url = sqlite.address(data_dir, database_url)
         file = Path(str(url.database))
         name = str(data_dir) if database_url is None else database_url
-        return Place(name, url.render_as_string(), tuple(dict.fromkeys((file.parent, data_dir))))
+        return SourceLocation(name, url.render_as_string(), tuple(dict.fromkeys((file.parent, data_dir))))
     url = postgres.address(database_url)
     # Without the password, and whatever else need not be the same next time.
     where = url.query.get("host") or ":".join(str(part) for part in (url.host, url.port) if part)
-    return Place(f"postgresql://{where}/{url.database}", url.render_as_string(hide_password=False), (data_dir,))
+    return SourceLocation(
+        f"postgresql://{where}/{url.database}", url.render_as_string(hide_password=False), (data_dir,)
+    )
 
 
-class Origin:
+class TransferSource:
     """Rows and pictures of a house that nobody works on."""
 
-    def __init__(self, place: Place, database: Database) -> None:
+    def __init__(self, place: SourceLocation, database: Database) -> None:
         self.place = place
         self.database = database
 
     @classmethod
-    async def open(cls, place: Place) -> Origin:
+    async def open(cls, place: SourceLocation) -> TransferSource:
         """Raises CannotMove if there is no house, not one of this version, or not all of one; and BackendError."""
         return await asyncio.to_thread(_open, place)
 
@@ -104,35 +106,35 @@ class Origin:
         await self.database.close()
 
 
-def _open(place: Place) -> Origin:
+def _open(place: SourceLocation) -> TransferSource:
     file = place.file
     if file is not None:
         if not file.is_file():
-            raise CannotMove(f"There is no vsearch data in {place.name}: {file} does not exist.")
-        engine, manners = sqlite.create(sqlite.reading(file), READERS), sqlite.MANNERS
+            raise TransferRefused(f"There is no vsearch data in {place.name}: {file} does not exist.")
+        engine, dialect = sqlite.create(sqlite.read_only_url(file), READERS), sqlite.DIALECT
     else:
-        engine, manners = postgres.create(postgres.address(place.address), READERS), postgres.manners(1)
+        engine, dialect = postgres.create(postgres.address(place.address), READERS), postgres.dialect(1)
     try:
         _check(engine, place)
     except SQLAlchemyError as error:
         engine.dispose()
-        raise manners.meaning(error) from error
-    except (CannotMove, BackendError):
+        raise dialect.translate_error(error) from error
+    except (TransferRefused, BackendError):
         engine.dispose()
         raise
-    return Origin(place, Database(engine, READERS, manners))
+    return TransferSource(place, Database(engine, READERS, dialect))
 
 
-def _check(engine: Engine, place: Place) -> None:
+def _check(engine: Engine, place: SourceLocation) -> None:
     with engine.connect() as connection:
         revision = revision_of(connection)
         if revision is None:
-            raise CannotMove(f"There is no vsearch data in {place.name}.")
+            raise TransferRefused(f"There is no vsearch data in {place.name}.")
         if revision > HEAD:
-            raise CannotMove(TOO_NEW)
+            raise TransferRefused(TOO_NEW)
         if revision < HEAD:
-            raise CannotMove(
+            raise TransferRefused(
                 f"The data in {place.name} is an older vsearch's: run “vsearch db list” on it once with its own "
                 "settings, which brings its tables up to date, and then this again."
             )
-        refuse_half_moved(connection)
+        refuse_partial_transfer(connection)

@@ -18,7 +18,7 @@ from bot.models import DatabaseKey, Order, Page, PageRequest
 T = TypeVar("T")
 
 
-class Owner(NamedTuple):
+class ListedDatabase(NamedTuple):
     """The database whose rows are listed."""
 
     row_id: int
@@ -35,7 +35,7 @@ class _Position(NamedTuple):
 def read_page(
     connection: Connection,
     table: Table,
-    owner: Owner,
+    owner: ListedDatabase,
     request: PageRequest,
     value_of: Callable[[Row[Any]], T],
     *further: ColumnElement[bool],

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select
 from bot.errors import BackendDown
 from bot.storage.database import Database
 from bot.storage.schema import images
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 T = TypeVar("T")
 ABANDONED_AFTER_S = 3600
@@ -61,8 +61,8 @@ class FilePictures:
         if self._database.in_unit:
 
             def restore(connection: Connection) -> None:
-                take_turns(connection, "pictures", jpegs)
-                _told_plainly(partial(work, self._restore_now))
+                take_advisory_locks(connection, "pictures", jpegs)
+                _translate_errors(partial(work, self._restore_now))
 
             await self._database.defer(restore)
         else:
@@ -81,7 +81,7 @@ class FilePictures:
         paths = {digest: self._path(digest) for digest in wanted}
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "pictures", wanted)
+            take_advisory_locks(connection, "pictures", wanted)
             for digest, path in paths.items():
                 used = connection.execute(select(images.c.id).where(images.c.digest == digest).limit(1)).scalar()
                 if used is None:
@@ -90,7 +90,7 @@ class FilePictures:
 
         # A writer's transaction, so that nobody adds the same picture between the look and the deletion.
         if wanted:
-            await self._database.afterwards(lambda: self._database.write(work))
+            await self._database.after_commit(lambda: self._database.write(work))
 
     async def ping(self) -> None:
         """Return if the folder can be read and written. Raises BackendDown."""
@@ -141,13 +141,13 @@ class FilePictures:
         _sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _told_plainly, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _translate_errors, work)
 
 
 def read_file(folder: Path, digest: str) -> bytes | None:
     """A picture of a folder that need not be in use. Blocks. Raises BackendDown."""
     try:
-        return _told_plainly(_path_in(folder, digest).read_bytes)
+        return _translate_errors(_path_in(folder, digest).read_bytes)
     except (FileNotFoundError, KeyError):
         return None
 
@@ -158,7 +158,7 @@ def _path_in(folder: Path, digest: str) -> Path:
     return folder / digest[:2] / f"{digest}.jpg"
 
 
-def _told_plainly(work: Callable[[], T]) -> T:
+def _translate_errors(work: Callable[[], T]) -> T:
     try:
         return work()
     except FileNotFoundError:

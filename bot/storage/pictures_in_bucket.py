@@ -11,20 +11,20 @@ from functools import partial
 from sqlalchemy import Connection, select
 
 from bot.errors import BackendError, BackendTimeout
-from bot.storage.bucket import PATIENCE, Bucket, Objects, Patience, each
+from bot.storage.bucket import DEFAULT_TIMEOUTS, Bucket, BucketObjects, BucketTimeouts, for_each
 from bot.storage.database import Database
 from bot.storage.schema import images
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 log = logging.getLogger(__name__)
 
-DISCARDED_AT_ONCE = 100
+DISCARD_BATCH = 100
 """Pictures of one transaction: it is over in a moment."""
 
-MOST_LEFT = 10_000
+MAX_UNDISCARDED = 10_000
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_PROBE = "vsearch-is-here"
+_PROBE_OBJECT = "vsearch-is-here"
 
 
 class BucketPictures:
@@ -34,9 +34,9 @@ class BucketPictures:
     and deleted after the last such record went: if a process ends in between, an object stays that nothing names.
     """
 
-    def __init__(self, bucket: Bucket, database: Database, patience: Patience = PATIENCE) -> None:
-        self._objects = Objects(bucket, patience)
-        self._patience = patience
+    def __init__(self, bucket: Bucket, database: Database, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
+        self._objects = BucketObjects(bucket, timeouts)
+        self._timeouts = timeouts
         self._database = database
         self._left: set[str] = set()
 
@@ -47,7 +47,7 @@ class BucketPictures:
     async def ping(self) -> None:
         """Return if the bucket lets itself be read. Raises BackendError."""
         try:
-            await self._objects.get(_PROBE)
+            await self._objects.get(_PROBE_OBJECT)
         except KeyError:
             return
 
@@ -65,12 +65,12 @@ class BucketPictures:
         if not named:
             return
         if not self._database.in_unit:
-            await self._keep(named)
+            await self._save(named)
             return
 
         def restore(connection: Connection) -> None:
-            take_turns(connection, "pictures", digests)
-            self._in_transaction(self._keep(named))
+            take_advisory_locks(connection, "pictures", digests)
+            self._in_transaction(self._save(named))
 
         await self._database.defer(restore)
 
@@ -91,44 +91,44 @@ class BucketPictures:
         for digest in wanted:
             _name(digest)
         if wanted:
-            await self._database.afterwards(partial(self._discard, wanted))
+            await self._database.after_commit(partial(self._discard, wanted))
 
     async def close(self) -> None:
         """There is nothing to let go of."""
 
-    async def _keep(self, named: Mapping[str, bytes]) -> None:
+    async def _save(self, named: Mapping[str, bytes]) -> None:
         async def keep(name: str) -> None:
             if not await self._objects.has(name):
                 await self._objects.put(name, named[name])
 
-        await each(keep, named)
+        await for_each(keep, named)
 
     async def _discard(self, wanted: Iterable[str]) -> None:
         waiting = sorted({*wanted, *self._left})
-        for start in range(0, len(waiting), DISCARDED_AT_ONCE):
-            some = waiting[start : start + DISCARDED_AT_ONCE]
+        for start in range(0, len(waiting), DISCARD_BATCH):
+            some = waiting[start : start + DISCARD_BATCH]
             trouble = await self._database.write(partial(self._discard_now, some))
             if trouble is not None:
                 rest = waiting[start:]
-                self._left.update(rest[: MOST_LEFT - len(self._left)])
+                self._left.update(rest[: MAX_UNDISCARDED - len(self._left)])
                 log.warning("%d pictures are to be deleted from the bucket later: %s", len(rest), trouble)
                 return
             self._left.difference_update(some)
 
     def _discard_now(self, digests: list[str], connection: Connection) -> BackendError | None:
-        take_turns(connection, "pictures", digests)
+        take_advisory_locks(connection, "pictures", digests)
         used = set(connection.execute(select(images.c.digest).where(images.c.digest.in_(digests))).scalars())
         names = [_name(digest) for digest in digests if digest not in used]
         try:
             # With the turn taken, so that nobody adds the same picture between the look and the deletion.
-            self._in_transaction(each(self._objects.delete, names))
+            self._in_transaction(for_each(self._objects.delete, names))
         except BackendError as error:
             return error
         return None
 
     def _in_transaction(self, work: Coroutine[None, None, None]) -> None:
         """For a writer's thread: it waits, and the event loop does not. Raises BackendError."""
-        limit_s = self._patience.transaction_s
+        limit_s = self._timeouts.transaction_s
 
         async def bounded() -> None:
             try:

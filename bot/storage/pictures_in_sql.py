@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select
 from bot.storage.database import Database
 from bot.storage.records import in_groups
 from bot.storage.schema import images, pictures
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _columns = pictures.c
@@ -39,7 +39,7 @@ class SqlPictures:
             _check(digest)
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "pictures", kept)
+            take_advisory_locks(connection, "pictures", kept)
             for some in in_groups(list(kept)):
                 known = set(connection.execute(select(_columns.digest).where(_columns.digest.in_(some))).scalars())
                 new = [{"digest": digest, "jpeg": kept[digest]} for digest in some if digest not in known]
@@ -66,12 +66,12 @@ class SqlPictures:
         used = select(images.c.id).where(images.c.digest == _columns.digest).exists()
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "pictures", wanted)
+            take_advisory_locks(connection, "pictures", wanted)
             for some in in_groups(wanted):
                 connection.execute(delete(pictures).where(_columns.digest.in_(some), ~used))
 
         if wanted:
-            await self._database.afterwards(lambda: self._database.write(work))
+            await self._database.after_commit(lambda: self._database.write(work))
 
     async def ping(self) -> None:
         """Nothing but the database could be unwell, and that is asked for itself."""

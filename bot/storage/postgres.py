@@ -13,18 +13,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.errors import BackendDown, BackendError, BackendThrottled, BackendTimeout
-from bot.storage.manners import Manners
+from bot.storage.manners import SqlDialect
 
 DRIVER = "postgresql+psycopg"
 LOCK_TIMEOUT_S = 15
 STATEMENT_TIMEOUT_S = 60
-PATIENCE_S = 15.0
+WRITE_WAIT_S = 15.0
 
-_OTHERS = text(
+_OTHER_CONNECTIONS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND application_name = current_setting('application_name')"
 )
-_GONE_WITHIN_S, _LOOK_AGAIN_S = 1.0, 0.05
+_CLOSING_S, _CHECK_INTERVAL_S = 1.0, 0.05
 """The server takes a moment to see that a process has ended."""
 
 _OPTIONS = {
@@ -46,10 +46,10 @@ _CONNECTING = {
     "options": " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items()),
 }
 
-_UNDONE = {"40001", "40P01"}  # serialization failure, deadlock
-_TOO_LONG = {"55P03", "57014"}  # a lock, or the statement itself
-_CROWDED = {"53300", "53400"}  # too many connections, a limit of the configuration
-_CROWDED_WORDS = ("too many connections", "too many clients", "remaining connection slots")
+_ROLLED_BACK = {"40001", "40P01"}  # serialization failure, deadlock
+_TIMED_OUT = {"55P03", "57014"}  # a lock, or the statement itself
+_TOO_MANY_CONNECTIONS = {"53300", "53400"}  # too many connections, a limit of the configuration
+_TOO_MANY_CONNECTIONS_TEXTS = ("too many connections", "too many clients", "remaining connection slots")
 """Of one who is connecting, the driver keeps no code."""
 
 _INTEGRITY = "23"
@@ -72,14 +72,14 @@ def create(url: URL, connections: int) -> Engine:
         hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=PATIENCE_S,
+        pool_timeout=WRITE_WAIT_S,
         pool_pre_ping=True,
         # The last used has its statements prepared and its caches warm.
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args=arguments_of(url),
     )
-    event.listen(engine, "connect", _teach)
+    event.listen(engine, "connect", _register_types)
     return engine
 
 
@@ -94,30 +94,30 @@ def connect_arguments(url: URL) -> dict[str, Any]:
     return {**arguments_of(url), **arguments}
 
 
-def manners(writers: int) -> Manners:
+def dialect(writers: int) -> SqlDialect:
     """Many write at once, each at READ COMMITTED; a read sees one snapshot however many statements it makes."""
-    return Manners(
+    return SqlDialect(
         writers=writers,
-        patience_s=PATIENCE_S,
-        reading={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
-        meaning=meaning,
-        was_lost=_was_lost,
-        was_undone=lambda error: _sqlstate(error) in _UNDONE,
+        write_wait_s=WRITE_WAIT_S,
+        read_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+        translate_error=translate_error,
+        is_connection_lost=_is_connection_lost,
+        is_rolled_back=lambda error: _sqlstate(error) in _ROLLED_BACK,
     )
 
 
-def meaning(error: SQLAlchemyError) -> BackendError:
+def translate_error(error: SQLAlchemyError) -> BackendError:
     """An error in our words, without values of ours."""
     if isinstance(error, PoolTimeout):
-        return BackendTimeout(f"All connections to PostgreSQL were busy for {PATIENCE_S:g} s.")
+        return BackendTimeout(f"All connections to PostgreSQL were busy for {WRITE_WAIT_S:g} s.")
     state = _sqlstate(error)
-    if state in _TOO_LONG:
+    if state in _TIMED_OUT:
         return BackendTimeout("PostgreSQL took too long, or another transaction held what this one needs.")
-    if state in _CROWDED or any(words in str(error.args) for words in _CROWDED_WORDS):
+    if state in _TOO_MANY_CONNECTIONS or any(words in str(error.args) for words in _TOO_MANY_CONNECTIONS_TEXTS):
         return BackendThrottled(f"PostgreSQL takes no more connections: {_first_line(error)}")
-    if state in _UNDONE or state.startswith(_INTEGRITY):
+    if state in _ROLLED_BACK or state.startswith(_INTEGRITY):
         return BackendThrottled(f"Another process wrote the same at the same moment: {_first_line(error)}")
-    if _was_lost(error):
+    if _is_connection_lost(error):
         return BackendDown(f"The connection to PostgreSQL is gone: {_first_line(error)}")
     return BackendDown(f"Storage failed: {_first_line(error)}")
 
@@ -133,32 +133,32 @@ def clock(engine: Engine) -> Callable[[], datetime]:
 def in_use(url: URL) -> bool:
     """Whether another vsearch is connected to the database, and goes on being so. Blocks. Raises BackendError."""
     engine = create(url, 1)
-    deadline = time.monotonic() + _GONE_WITHIN_S
+    deadline = time.monotonic() + _CLOSING_S
     try:
         with engine.connect() as connection:
-            while connection.execute(_OTHERS).scalar():
+            while connection.execute(_OTHER_CONNECTIONS).scalar():
                 if time.monotonic() > deadline:
                     return True
                 # Or the answer stays what it was when the transaction began.
                 connection.rollback()
-                time.sleep(_LOOK_AGAIN_S)
+                time.sleep(_CHECK_INTERVAL_S)
             return False
     except SQLAlchemyError as error:
-        raise meaning(error) from error
+        raise translate_error(error) from error
     finally:
         engine.dispose()
 
 
-def take_your_time(connection: Connection) -> None:
+def disable_timeouts(connection: Connection) -> None:
     """In this transaction nothing is cut short: a migration, or the building of an index, lasts as long as it does."""
     for name in _OPTIONS:
         connection.execute(text(f"SET LOCAL {name} = 0"))
 
 
-def _teach(connection: Any, _record: object) -> None:
+def _register_types(connection: Any, _record: object) -> None:
     from bot.storage import halfvec  # noqa: PLC0415 - without PostgreSQL there is no driver to be loaded
 
-    halfvec.teach(connection)
+    halfvec.register(connection)
 
 
 def _sqlstate(error: SQLAlchemyError) -> str:
@@ -166,7 +166,7 @@ def _sqlstate(error: SQLAlchemyError) -> str:
     return getattr(cause, "sqlstate", None) or ""
 
 
-def _was_lost(error: SQLAlchemyError) -> bool:
+def _is_connection_lost(error: SQLAlchemyError) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 

@@ -15,45 +15,45 @@ if sys.platform != "win32":
     import fcntl
 
 
-class Attendance(Protocol):
+class WorkerRegistry(Protocol):
     """Who works, and who died at it. Its calls block, and raise OSError."""
 
-    def enter(self, name: str) -> None:
-        """From now on until ``leave``, or the end of this process, this name lives."""
+    def register(self, name: str) -> None:
+        """From now on until ``unregister``, or the end of this process, this name lives."""
         ...
 
-    def dead(self) -> tuple[str, ...]:
+    def dead_workers(self) -> tuple[str, ...]:
         """Names that entered and never left, whose processes have ended; the caller's until it lets them leave."""
         ...
 
-    def leave(self, *names: str) -> None:
+    def unregister(self, *names: str) -> None:
         """These are known no more."""
         ...
 
 
-class NoAttendance:
+class NullWorkerRegistry:
     """For workers on several machines: who died shows by its leases, which nobody extends any more."""
 
-    def enter(self, name: str) -> None:
+    def register(self, name: str) -> None:
         """Nothing is noted."""
 
-    def dead(self) -> tuple[str, ...]:
+    def dead_workers(self) -> tuple[str, ...]:
         """Nobody is known to be."""
         return ()
 
-    def leave(self, *names: str) -> None:
+    def unregister(self, *names: str) -> None:
         """Nothing was noted."""
 
 
-class Presence:
+class FileWorkerRegistry:
     """A folder with a file for each worker. Its calls block; where there are no such locks, nobody ever seems dead."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, int] = {}
 
-    def enter(self, name: str) -> None:
-        """From now on until ``leave``, or the end of this process, this name lives. Raises OSError."""
+    def register(self, name: str) -> None:
+        """From now on until ``unregister``, or the end of this process, this name lives. Raises OSError."""
         if sys.platform == "win32":
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,7 +67,7 @@ class Presence:
             else:
                 os.close(held)
 
-    def dead(self) -> tuple[str, ...]:
+    def dead_workers(self) -> tuple[str, ...]:
         """Names that entered and never left, whose processes have ended; the caller's until it lets them leave.
 
         Raises OSError.
@@ -82,13 +82,13 @@ class Presence:
                 found.append(name)
         return tuple(found)
 
-    def anybody(self) -> bool:
+    def has_live_workers(self) -> bool:
         """Whether a process of another name lives. Nothing is written, and nobody dead is taken. Raises OSError."""
         if sys.platform == "win32" or not self._folder.is_dir():
             return False
         return any(_is_held(path) for path in self._folder.iterdir() if unquote(path.name) not in self._held)
 
-    def leave(self, *names: str) -> None:
+    def unregister(self, *names: str) -> None:
         """These are known no more: our own, or the dead once what they left was seen to. Raises OSError."""
         for name in names:
             self._path(name).unlink(missing_ok=True)

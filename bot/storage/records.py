@@ -29,9 +29,9 @@ MAX_VARIABLES = 500
 _DATABASE_ID = select(databases.c.id).where(
     databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called")
 )
-_KEPT_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True, read=True)
-_OWN_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True)
-_TOUCHED_DATABASE_ID = (
+_KEY_SHARE_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True, read=True)
+_LOCKED_DATABASE_ID = _DATABASE_ID.with_for_update(key_share=True)
+_BUMP_REVISION = (
     update(databases)
     .where(databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called"))
     .values(revision=databases.c.revision + 1)
@@ -50,20 +50,27 @@ def find_database(connection: Connection, key: DatabaseKey) -> int | None:
     return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
 
 
-def database_id_of(connection: Connection, key: DatabaseKey, *, kept: bool = False, own: bool = False) -> int:
+def database_id_of(
+    connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
+) -> int:
     """The row id of a database. Raises UnknownDatabase.
 
-    Until the transaction's end nobody deletes it (``kept``), or nobody changes anything in it (``own``).
+    Until the transaction's end nobody deletes it (``key_share_lock``), or nobody changes anything in it
+    (``update_lock``).
     """
-    return _found(connection, _OWN_DATABASE_ID if own else _KEPT_DATABASE_ID if kept else _DATABASE_ID, key)
+    return _found(
+        connection,
+        _LOCKED_DATABASE_ID if update_lock else _KEY_SHARE_DATABASE_ID if key_share_lock else _DATABASE_ID,
+        key,
+    )
 
 
-def touched(connection: Connection, key: DatabaseKey) -> int:
+def bump_revision(connection: Connection, key: DatabaseKey) -> int:
     """The row id of a database, whose revision grows: whoever changes its images does this first.
 
     Several that write at once take turns here, and each sees what those before it did. Raises UnknownDatabase.
     """
-    return _found(connection, _TOUCHED_DATABASE_ID, key)
+    return _found(connection, _BUMP_REVISION, key)
 
 
 def _found(connection: Connection, statement: Executable, key: DatabaseKey) -> int:

@@ -13,7 +13,7 @@ from bot.errors import BackendRefused
 _PURPOSE = b"vsearch: Slack tokens at rest"
 
 
-class Sealer:
+class TokenCipher:
     """Fernet under a key that is derived from a secret of the settings."""
 
     def __init__(self, secret: str) -> None:
@@ -22,14 +22,14 @@ class Sealer:
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret.encode())
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
-    def seal(self, content: bytes) -> bytes:
+    def encrypt(self, content: bytes) -> bytes:
         """Encrypt and sign."""
         return self._fernet.encrypt(content)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """What was sealed. Raises BackendRefused if that was under another secret."""
         try:
-            return self._fernet.decrypt(sealed)
+            return self._fernet.decrypt(encrypted)
         except InvalidToken:
             raise BackendRefused(
                 "The stored Slack tokens were sealed with another secret: set the former one, or install the app again."

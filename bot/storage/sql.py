@@ -17,30 +17,30 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.errors import BackendDown, BackendError
 from bot.storage import postgres, sqlite
 from bot.storage.api_images import SqlApiImages
-from bot.storage.bell import PostgresBell
+from bot.storage.bell import PostgresJobNotifier
 from bot.storage.bindings import SqlChannelBindings
 from bot.storage.catalogue import SqlCatalogue
 from bot.storage.database import Database
 from bot.storage.hosted import SqlLedger
-from bot.storage.hosted_chores import SqlHostedChores
+from bot.storage.hosted_chores import SqlPendingDeletions
 from bot.storage.inbox import SqlInbox
 from bot.storage.keyring import SqlKeyring
 from bot.storage.migrate import migrate
-from bot.storage.moves import refuse_half_moved
+from bot.storage.moves import refuse_partial_transfer
 from bot.storage.pictures import FilePictures
 from bot.storage.pictures_in_sql import SqlPictures
-from bot.storage.presence import NoAttendance, Presence
+from bot.storage.presence import FileWorkerRegistry, NullWorkerRegistry
 from bot.storage.relayed import SqlRelayedPictures
 from bot.storage.thumbnails import SqlThumbnails
-from bot.storage.vectors import SqlVectors
+from bot.storage.vectors import SqlVectorStore
 
 if TYPE_CHECKING:
     from bot.storage.bucket import Bucket
     from bot.storage.installations import SqlInstallations, SqlOAuthStates
-    from bot.storage.moving import SqlMove
-    from bot.storage.nearest import SqlNearest
-    from bot.storage.nearest_upkeep import NearestUpkeep
-    from bot.storage.origin import Origin
+    from bot.storage.moving import SqlTransfer
+    from bot.storage.nearest import PgvectorVectorStore
+    from bot.storage.nearest_upkeep import PgvectorMaintenance
+    from bot.storage.origin import TransferSource
     from bot.storage.pictures_in_bucket import BucketPictures
 
 READERS = 4
@@ -52,55 +52,57 @@ IN_FILES, IN_DATABASE, IN_BUCKET = "files", "database", "bucket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class StorageOptions:
     """What the settings say of the storage; None: as the kind of database suggests. ``bucket``: for IN_BUCKET."""
 
     pictures: str | None = None
     bucket: Bucket | None = None
     connections: int = CONNECTIONS
-    half_moved: bool = False
+    allow_partial: bool = False
     """Open it even if a move to it isn't finished, to finish that."""
 
 
-DEFAULTS = Choices()
+DEFAULT_OPTIONS = StorageOptions()
 
 
 class SqlStorage:
     """Satisfies ``storage.base.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
 
-    def __init__(self, ground: _Ground, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
-        database = self._database = ground.database
+    def __init__(self, opened: _OpenedDatabase, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
+        database = self._database = opened.database
         self._pictures = pictures
-        self._clock = ground.clock
+        self._clock = opened.clock
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
-        self._inbox = ground.inbox
+        self._inbox = opened.inbox
         self._thumbnails = SqlThumbnails(database)
         self._keyring = SqlKeyring(database)
-        self._vectors = SqlVectors(database)
-        self._ledger = SqlLedger(database, ground.clock)
-        self._hosted_chores = SqlHostedChores(database, ground.clock)
-        self._relayed = SqlRelayedPictures(database, ground.clock)
+        self._vectors = SqlVectorStore(database)
+        self._ledger = SqlLedger(database, opened.clock)
+        self._pending_deletions = SqlPendingDeletions(database, opened.clock)
+        self._relayed = SqlRelayedPictures(database, opened.clock)
 
     @classmethod
-    async def open(cls, data_dir: Path, database_url: str | None = None, choices: Choices = DEFAULTS) -> Self:
+    async def open(
+        cls, data_dir: Path, database_url: str | None = None, options: StorageOptions = DEFAULT_OPTIONS
+    ) -> Self:
         """Open what is there, or begin it; the tables stand where the address says. Raises BackendError."""
         if postgres.is_address(database_url):
-            ground = await asyncio.to_thread(_on_postgres, str(database_url), choices)
+            opened = await asyncio.to_thread(_open_postgres, str(database_url), options)
         else:
-            ground = await asyncio.to_thread(_on_sqlite, data_dir, database_url)
-        pictures = _pictures(ground, data_dir / "pictures", choices)
+            opened = await asyncio.to_thread(_open_sqlite, data_dir, database_url)
+        pictures = _pictures(opened, data_dir / "pictures", options)
         try:
-            if not choices.half_moved:
-                await ground.database.read(refuse_half_moved)
+            if not options.allow_partial:
+                await opened.database.read(refuse_partial_transfer)
             await pictures.open()
         except BackendError:
-            await ground.database.close()
+            await opened.database.close()
             raise
         except OSError as error:
-            await ground.database.close()
+            await opened.database.close()
             raise _unusable(data_dir, error) from error
-        return cls(ground, pictures)
+        return cls(opened, pictures)
 
     @property
     def catalogue(self) -> SqlCatalogue:
@@ -133,7 +135,7 @@ class SqlStorage:
         return self._keyring
 
     @property
-    def vectors(self) -> SqlVectors:
+    def vectors(self) -> SqlVectorStore:
         """The embedded engine's rows."""
         return self._vectors
 
@@ -143,9 +145,9 @@ class SqlStorage:
         return self._ledger
 
     @property
-    def hosted_chores(self) -> SqlHostedChores:
+    def pending_deletions(self) -> SqlPendingDeletions:
         """What is to go from it."""
-        return self._hosted_chores
+        return self._pending_deletions
 
     @property
     def relayed(self) -> SqlRelayedPictures:
@@ -157,34 +159,36 @@ class SqlStorage:
         """Where the images of our own server of the hosted API came from."""
         return SqlApiImages(self._database)
 
-    async def nearest(self) -> tuple[SqlNearest, NearestUpkeep]:
+    async def open_pgvector(self) -> tuple[PgvectorVectorStore, PgvectorMaintenance]:
         """Rows that pgvector searches, and what is done to them now and then. Raises BackendError."""
-        from bot.storage.nearest import SqlNearest  # noqa: PLC0415 - only one of the back ends needs it
-        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+        from bot.storage.nearest import PgvectorVectorStore  # noqa: PLC0415 - only one of the back ends needs it
+        from bot.storage.nearest_upkeep import PgvectorMaintenance  # noqa: PLC0415
 
-        upkeep = NearestUpkeep(self._database)
+        upkeep = PgvectorMaintenance(self._database)
         await upkeep.open()
-        return SqlNearest(self._database), upkeep
+        return PgvectorVectorStore(self._database), upkeep
 
-    async def drop_nearest(self) -> None:
+    async def drop_pgvector(self) -> None:
         """Delete the rows that pgvector searches; those that they were made of stay."""
-        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+        from bot.storage.nearest_upkeep import PgvectorMaintenance  # noqa: PLC0415
 
-        await NearestUpkeep(self._database).drop()
+        await PgvectorMaintenance(self._database).drop_table()
 
-    def move_from(self, origin: Origin, *, for_pgvector: bool) -> SqlMove:
+    def transfer_from(self, origin: TransferSource, *, for_pgvector: bool) -> SqlTransfer:
         """A move of another house's rows to here, where pgvector is to search them or not."""
-        from bot.storage.moving import SqlMove  # noqa: PLC0415 - as above
-        from bot.storage.nearest_upkeep import NearestUpkeep  # noqa: PLC0415
+        from bot.storage.moving import SqlTransfer  # noqa: PLC0415 - as above
+        from bot.storage.nearest_upkeep import PgvectorMaintenance  # noqa: PLC0415
 
-        return SqlMove(origin, self._database, self._clock, NearestUpkeep(self._database) if for_pgvector else None)
+        return SqlTransfer(
+            origin, self._database, self._clock, PgvectorMaintenance(self._database) if for_pgvector else None
+        )
 
     def installations(self, secret: str) -> SqlInstallations:
         """Who installed the app; ``secret`` seals their tokens."""
         from bot.storage.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack
-        from bot.storage.sealing import Sealer  # noqa: PLC0415
+        from bot.storage.sealing import TokenCipher  # noqa: PLC0415
 
-        return SqlInstallations(self._database, Sealer(secret))
+        return SqlInstallations(self._database, TokenCipher(secret))
 
     def oauth_states(self) -> SqlOAuthStates:
         """What an install in progress has to bring back."""
@@ -208,7 +212,7 @@ class SqlStorage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class _OpenedDatabase:
     """What differs between databases once they are open."""
 
     database: Database
@@ -217,9 +221,9 @@ class _Ground:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
-def _on_sqlite(data_dir: Path, database_url: str | None) -> _Ground:
+def _open_sqlite(data_dir: Path, database_url: str | None) -> _OpenedDatabase:
     url = sqlite.address(data_dir, database_url)
-    engine = sqlite.create(url, READERS + sqlite.MANNERS.writers)
+    engine = sqlite.create(url, READERS + sqlite.DIALECT.writers)
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         sqlite.prepare(url)
@@ -230,13 +234,13 @@ def _on_sqlite(data_dir: Path, database_url: str | None) -> _Ground:
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         engine.dispose()
         raise _unusable(data_dir, error) from error
-    database = Database(engine, READERS, sqlite.MANNERS)
-    return _Ground(database, SqlInbox(database, Presence(data_dir / "workers")), IN_FILES)
+    database = Database(engine, READERS, sqlite.DIALECT)
+    return _OpenedDatabase(database, SqlInbox(database, FileWorkerRegistry(data_dir / "workers")), IN_FILES)
 
 
-def _on_postgres(database_url: str, choices: Choices) -> _Ground:
+def _open_postgres(database_url: str, options: StorageOptions) -> _OpenedDatabase:
     url = postgres.address(database_url)
-    engine = postgres.create(url, choices.connections)
+    engine = postgres.create(url, options.connections)
     try:
         migrate(engine)
         clock = postgres.clock(engine)
@@ -245,21 +249,23 @@ def _on_postgres(database_url: str, choices: Choices) -> _Ground:
         raise
     except SQLAlchemyError as error:
         engine.dispose()
-        raise postgres.meaning(error) from error
-    writers = max(choices.connections // 2, 1)
-    database = Database(engine, max(choices.connections - writers, 1), postgres.manners(writers))
-    inbox = SqlInbox(database, NoAttendance(), clock, PostgresBell(postgres.connect_arguments(url)))
-    return _Ground(database, inbox, IN_DATABASE, clock)
+        raise postgres.translate_error(error) from error
+    writers = max(options.connections // 2, 1)
+    database = Database(engine, max(options.connections - writers, 1), postgres.dialect(writers))
+    inbox = SqlInbox(database, NullWorkerRegistry(), clock, PostgresJobNotifier(postgres.connect_arguments(url)))
+    return _OpenedDatabase(database, inbox, IN_DATABASE, clock)
 
 
-def _pictures(ground: _Ground, folder: Path, choices: Choices) -> FilePictures | SqlPictures | BucketPictures:
-    kept_in = choices.pictures or ground.pictures
+def _pictures(
+    opened: _OpenedDatabase, folder: Path, options: StorageOptions
+) -> FilePictures | SqlPictures | BucketPictures:
+    kept_in = options.pictures or opened.pictures
     if kept_in == IN_BUCKET:
         from bot.storage.pictures_in_bucket import BucketPictures  # noqa: PLC0415 - most have none
 
-        assert choices.bucket is not None
-        return BucketPictures(choices.bucket, ground.database)
-    return SqlPictures(ground.database) if kept_in == IN_DATABASE else FilePictures(folder, ground.database)
+        assert options.bucket is not None
+        return BucketPictures(options.bucket, opened.database)
+    return SqlPictures(opened.database) if kept_in == IN_DATABASE else FilePictures(folder, opened.database)
 
 
 def _unusable(data_dir: Path, error: Exception) -> BackendDown:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.errors import BackendDown, BackendError, BackendTimeout
-from bot.storage.manners import Manners
+from bot.storage.manners import SqlDialect
 
 BUSY_TIMEOUT_MS = 15_000
 PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
@@ -26,7 +26,7 @@ def address(data_dir: Path, database_url: str | None = None) -> URL:
     return make_url(database_url) if database_url else URL.create("sqlite", database=str(data_dir / "vsearch.db"))
 
 
-def reading(file: Path) -> URL:
+def read_only_url(file: Path) -> URL:
     """The address of a file in which nothing is changed, whoever opens it."""
     journal = file.with_name(f"{file.name}-wal")
     # Even a reader needs a file for the locks beside it; where none can be made, nobody else writes either.
@@ -62,7 +62,7 @@ def prepare(url: URL) -> None:
             connection.close()
 
 
-def meaning(error: SQLAlchemyError) -> BackendError:
+def translate_error(error: SQLAlchemyError) -> BackendError:
     """An error in our words; that another process's writer held the file for longer than the busy timeout is one."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
@@ -71,7 +71,7 @@ def meaning(error: SQLAlchemyError) -> BackendError:
 
 
 # One writer: more would wait for each other in the file, spinning.
-MANNERS = Manners(writers=1, writing={"immediate": True}, meaning=meaning)
+DIALECT = SqlDialect(writers=1, write_options={"immediate": True}, translate_error=translate_error)
 
 
 def _configure(connection: Any, _record: object) -> None:

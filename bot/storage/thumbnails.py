@@ -10,7 +10,7 @@ from bot.models import WorkspaceId
 from bot.storage.database import Database
 from bot.storage.records import in_groups
 from bot.storage.schema import databases, images, thumbnails
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 _columns = thumbnails.c
 
@@ -40,7 +40,7 @@ class SqlThumbnails:
         upload = (_columns.workspace == workspace) & (_columns.digest == digest)
 
         def work(connection: Connection) -> None:
-            take_turns(connection, "thumbnails", [f"{workspace} {digest}"])
+            take_advisory_locks(connection, "thumbnails", [f"{workspace} {digest}"])
             if connection.execute(update(thumbnails).where(upload).values(file_id=file_id)).rowcount == 0:
                 connection.execute(insert(thumbnails).values(workspace=workspace, digest=digest, file_id=file_id))
 

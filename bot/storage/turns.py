@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 # In the order of the keys: two that want the same ones never wait crosswise.
-_TAKE = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_LOCK = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
-def take_turns(connection: Connection, about: str, names: Iterable[str] = ("",)) -> None:
+def take_advisory_locks(connection: Connection, about: str, names: Iterable[str] = ("",)) -> None:
     """Pass only while no other transaction is between here and its end for the same names of the same thing.
 
     Statements after this one see all that the others have committed. SQLite's writers take turns anyway.
     """
     if connection.dialect.name == "postgresql":
         keys = sorted({_key(about, name) for name in names})
-        connection.execute(_TAKE, {"keys": keys})
+        connection.execute(_LOCK, {"keys": keys})
 
 
 def _key(about: str, name: str) -> int:

@@ -13,13 +13,13 @@ from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func
 from bot.errors import DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
 from bot.storage.database import Database
-from bot.storage.paging import Owner, read_page
+from bot.storage.paging import ListedDatabase, read_page
 from bot.storage.records import in_groups
 from bot.storage.schema import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
-from bot.storage.turns import take_turns
+from bot.storage.turns import take_advisory_locks
 
 T = TypeVar("T")
-LOADED_AT_ONCE = 1024
+LOAD_BATCH = 1024
 
 _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
 
@@ -27,27 +27,31 @@ _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedde
 _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
-_OWN_STATE = _STATE.with_for_update(key_share=True)
-_SKETCHES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
+_LOCKED_STATE = _STATE.with_for_update(key_share=True)
+_LOCAL_FEATURES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
     embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
 )
-_DESCRIBED = (
+_IMAGE_DETAILS = (
     select(_vectors.id, _images.data_id, _images.entity, _images.note)
     .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
     .where(_vectors.id.in_(bindparam("some", expanding=True)))
 )
-_UNSEEN_IMAGE = select(_images.id).where(
+_IMAGE_WITHOUT_VECTOR = select(_images.id).where(
     _images.id == bindparam("image"),
     ~exists().where(_vectors.image_id == bindparam("image"), _vectors.model_id == bindparam("model")),
 )
 _TOUCH = (
     update(embedded_databases).where(_databases.id == bindparam("database")).values(revision=_databases.revision + 1)
 )
-_NEW_IMAGE, _NEW_VECTOR, _NEW_SKETCH = insert(embedded_images), insert(embedded_vectors), insert(embedded_sketches)
+_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES = (
+    insert(embedded_images),
+    insert(embedded_vectors),
+    insert(embedded_sketches),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EmbeddedDatabaseState:
     """One row of embedded_databases."""
 
     id: int
@@ -57,20 +61,20 @@ class State:
     calibration: str | None
 
 
-class SqlRows:
+class SqlVectorRows:
     """The rows, inside one transaction."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
         self._unread: list[CursorResult[Any]] = []
-        self._state = _OWN_STATE if writing else _STATE
+        self._state = _LOCKED_STATE if writing else _STATE
 
     def close(self) -> None:
         """Let go of what was not read to its end: a cursor of the server must not outlive the transaction."""
         for result in self._unread:
             result.close()
 
-    def state(self, key: DatabaseKey) -> State:
+    def state(self, key: DatabaseKey) -> EmbeddedDatabaseState:
         """Raises UnknownDatabase. For a writer the database is its own from here on, until its transaction ends.
 
         So new vectors come in the order of their ids, also where several processes write at once.
@@ -78,11 +82,11 @@ class SqlRows:
         row = self._connection.execute(self._state, {"workspace": key.workspace, "name": str(key.name)}).first()
         if row is None:
             raise UnknownDatabase(key.name)
-        return State(*row)
+        return EmbeddedDatabaseState(*row)
 
     def create(self, key: DatabaseKey) -> None:
         """Raises DatabaseExists."""
-        take_turns(self._connection, "embedded databases", [f"{key.workspace} {key.name}"])
+        take_advisory_locks(self._connection, "embedded databases", [f"{key.workspace} {key.name}"])
         if self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first():
             raise DatabaseExists(key.name)
         values = {"workspace": key.workspace, "name": str(key.name), "revision": 0, "removals": 0}
@@ -140,13 +144,13 @@ class SqlRows:
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
-        if self._connection.execute(_UNSEEN_IMAGE, {"image": image_id, "model": model_id}).first() is None:
+        if self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
             return
         values = vector_values(database_id, image_id, model_id, features)
         key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
         assert key is not None
         if sketch := features[2]:
-            self._connection.execute(_NEW_SKETCH, {"vector_id": key[0], "sketch": sketch})
+            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "sketch": sketch})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
@@ -163,7 +167,7 @@ class SqlRows:
         return read_page(
             self._connection,
             embedded_images,
-            Owner(database_id, key),
+            ListedDatabase(database_id, key),
             request,
             lambda row: ListedImage(
                 DataId(row.data_id), EntityId(row.entity), Note(row.note), row.created_at, row.updated_at
@@ -181,7 +185,7 @@ class SqlRows:
             select(_vectors.id, _vectors.embedding, _vectors.fingerprint)
             .where(_vectors.database_id == database_id, _vectors.model_id == model_id, _vectors.id > after)
             .order_by(_vectors.id)
-            .execution_options(yield_per=LOADED_AT_ONCE)
+            .execution_options(yield_per=LOAD_BATCH)
         )
         with self._connection.execute(query) as result:
             self._unread.append(result)
@@ -193,19 +197,19 @@ class SqlRows:
         query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
         return self._connection.execute(query.order_by(_vectors.id)).scalars().all()
 
-    def sketches(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+    def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """By row id of the vector."""
         found: dict[int, bytes] = {}
         for some in in_groups(row_ids):
-            rows = self._connection.execute(_SKETCHES, {"some": some})
+            rows = self._connection.execute(_LOCAL_FEATURES, {"some": some})
             found.update((row_id, sketch) for row_id, sketch in rows)
         return found
 
-    def described(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
+    def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """What was said of the images, by row id of the vector."""
         found = {}
         for some in in_groups(row_ids):
-            for row_id, data_id, entity, note in self._connection.execute(_DESCRIBED, {"some": some}):
+            for row_id, data_id, entity, note in self._connection.execute(_IMAGE_DETAILS, {"some": some}):
                 found[row_id] = (DataId(data_id), EntityId(entity), Note(note))
         return found
 
@@ -218,7 +222,9 @@ class SqlRows:
             for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
                 yield EntityId(entity), embedding
 
-    def without_vector(self, database_id: int, model_id: str, after: int, limit: int) -> Sequence[tuple[int, DataId]]:
+    def images_without_vector(
+        self, database_id: int, model_id: str, after: int, limit: int
+    ) -> Sequence[tuple[int, DataId]]:
         """Images (row id, data id) beyond ``after`` in which the model has not looked yet, ascending."""
         seen = select(_vectors.id).where(_vectors.image_id == _images.id, _vectors.model_id == model_id)
         query = (
@@ -242,32 +248,32 @@ class SqlRows:
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
 
 
-class SqlVectors:
-    """Satisfies ``adapters.embedded.store.Store``."""
+class SqlVectorStore:
+    """Satisfies ``adapters.embedded.store.VectorStore``."""
 
-    _rows: type[SqlRows] = SqlRows
+    _rows: type[SqlVectorRows] = SqlVectorRows
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read(self, work: Callable[[SqlRows], T]) -> T:
+    async def read(self, work: Callable[[SqlVectorRows], T]) -> T:
         """Run on a snapshot; inside a unit that has written, on the unit's own view."""
         return await self._database.read(lambda connection: _done(work, self._rows(connection)))
 
-    async def snapshot(self, work: Callable[[SqlRows], T]) -> T:
+    async def snapshot(self, work: Callable[[SqlVectorRows], T]) -> T:
         """Run on what is committed, even inside a unit."""
         return await self._database.snapshot(lambda connection: _done(work, self._rows(connection)))
 
-    async def write(self, work: Callable[[SqlRows], T]) -> T:
+    async def write(self, work: Callable[[SqlVectorRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
         return await self._database.write(lambda connection: _done(work, self._rows(connection, writing=True)))
 
-    async def defer(self, work: Callable[[SqlRows], None]) -> None:
+    async def defer(self, work: Callable[[SqlVectorRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
         await self._database.defer(lambda connection: _done(work, self._rows(connection, writing=True)))
 
 
-def _done(work: Callable[[SqlRows], T], rows: SqlRows) -> T:
+def _done(work: Callable[[SqlVectorRows], T], rows: SqlVectorRows) -> T:
     with closing(rows):
         return work(rows)
 

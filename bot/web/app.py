@@ -11,19 +11,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.logs import frames, request_scope
+from bot.logs import raise_locations, request_scope
 from bot.media import PATH, MediaLinks
 from bot.metrics import PrometheusMetrics
 from bot.storage.base import Catalogue, Inbox, RelayedPictures
-from bot.web.health import Check, Readiness, Scrape, alive
-from bot.web.pictures import PictureEndpoint, Pictures
+from bot.web.health import HealthCheck, MetricsEndpoint, ReadinessEndpoint, alive
+from bot.web.pictures import PictureEndpoint, StoredPictures
 from bot.web.slack import SlackEndpoint
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-LONGEST_PLACE = 80
+MAX_ROUTE = 80
 
 
 def web_app(
@@ -32,10 +32,10 @@ def web_app(
     install: Handler | None = None,
     oauth_redirect: Handler | None = None,
     media: MediaLinks | None = None,
-    pictures: Pictures,
+    pictures: StoredPictures,
     catalogue: Catalogue,
     relayed: RelayedPictures,
-    checks: Mapping[str, Check],
+    checks: Mapping[str, HealthCheck],
     metrics: PrometheusMetrics,
     inbox: Inbox,
 ) -> ASGIApp:
@@ -44,8 +44,8 @@ def web_app(
     routes = [] if slack is None else [Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"])]
     routes += [
         Route("/healthz", alive, methods=["GET"]),
-        Route("/readyz", Readiness(checks).answer, methods=["GET"]),
-        Route("/metrics", Scrape(metrics, inbox).answer, methods=["GET"]),
+        Route("/readyz", ReadinessEndpoint(checks).answer, methods=["GET"]),
+        Route("/metrics", MetricsEndpoint(metrics, inbox).answer, methods=["GET"]),
     ]
     if media is not None:
         routes += _pictures(media, pictures, catalogue, relayed)
@@ -56,12 +56,16 @@ def web_app(
     return _app(routes)
 
 
-def pictures_app(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> ASGIApp:
+def pictures_app(
+    media: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
+) -> ASGIApp:
     """Pictures alone."""
     return _app(_pictures(media, pictures, catalogue, relayed))
 
 
-def _pictures(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> list[Route]:
+def _pictures(
+    media: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
+) -> list[Route]:
     endpoint = PictureEndpoint(media, pictures, catalogue, relayed)
     # The links' own path, and the bare one: a proxy may take off what the public address has before it.
     paths = dict.fromkeys([f"{PATH}{{token}}", f"{media.path}{{token}}"])
@@ -71,10 +75,10 @@ def _pictures(media: MediaLinks, pictures: Pictures, catalogue: Catalogue, relay
 def _app(routes: Sequence[Route]) -> ASGIApp:
     starlette = Starlette(routes=routes)
     starlette.router.redirect_slashes = False
-    return LastResort(starlette)
+    return ErrorBoundary(starlette)
 
 
-class LastResort:
+class ErrorBoundary:
     """Around everything: a request id, and an answer when nobody else had one.
 
     What a request held stays out of the log, so the error's text does too: it may quote from there. Its kind and where
@@ -97,15 +101,15 @@ class LastResort:
             try:
                 await self._app(scope, receive, noting)
             except Exception as error:  # noqa: BLE001 - nobody is above
-                what = f"{_place(scope)} failed with {type(error).__name__}"
-                log.error("%s, raised by %s", what, frames(error))  # noqa: TRY400
+                what = f"{_route(scope)} failed with {type(error).__name__}"
+                log.error("%s, raised by %s", what, raise_locations(error))  # noqa: TRY400
                 if not started:
                     answer = PlainTextResponse("Something went wrong here. Please try again later.", 500)
                     await answer(scope, receive, send)
 
 
-def _place(scope: Scope) -> str:
+def _route(scope: Scope) -> str:
     path = str(scope.get("path", ""))
     # The rest of such a path is as good as the picture.
-    shown = "/media/…" if path.startswith("/media/") else path[:LONGEST_PLACE]
+    shown = "/media/…" if path.startswith("/media/") else path[:MAX_ROUTE]
     return f"{scope.get('method', scope['type'])} {shown!r}"

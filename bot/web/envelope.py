@@ -10,57 +10,57 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-_IDENTIFIED = ("user", "channel", "team", "enterprise")
+_WITH_IDS = ("user", "channel", "team", "enterprise")
 """An id, an object that has one, or null."""
 
-_HOLDING = ("event", "message", "previous_message", "item", "assistant_thread")
+_NESTED = ("event", "message", "previous_message", "item", "assistant_thread")
 
-_NAMED = ("type", "callback_id", "action_id", "command", "response_url")
+_NAMES = ("type", "callback_id", "action_id", "command", "response_url")
 """Text or null, wherever listeners are chosen by it."""
 
 
-def can_be_read(body: bytes, content_type: str) -> bool:
+def is_well_formed(body: bytes, content_type: str) -> bool:
     """Whether the body is JSON or a form, as its type or its first sign says, and what Bolt looks at has its shape."""
     try:
         text = body.decode()
         if content_type.partition(";")[0].strip().lower() == "application/json" or text.startswith("{"):
-            return not text or _fits(json.loads(text))
+            return not text or _has_valid_shape(json.loads(text))
         payload = dict(parse_qsl(text, keep_blank_values=True)).get("payload")
-        return payload is None or _fits(json.loads(payload))
+        return payload is None or _has_valid_shape(json.loads(payload))
     except (ValueError, RecursionError):
         return False
 
 
-def _fits(document: object) -> bool:
+def _has_valid_shape(document: object) -> bool:
     if not isinstance(document, Mapping) or not isinstance(document.get("event", {}), Mapping):
         return False
     return (
-        all(_is_identified(holder.get(name)) for holder in _holders(document) for name in _IDENTIFIED)
+        all(_is_identified(holder.get(name)) for holder in _objects_with_ids(document) for name in _WITH_IDS)
         and all(_is_named(holder) for holder in (document, document.get("event", {})))
         # Bolt fails at a second one, and no form of ours asks for that.
         and _are_objects(document.get("response_urls", []))
         and len(document.get("response_urls", [])) <= 1
-        and _suits_its_kind(document)
+        and _is_valid_for_kind(document)
     )
 
 
-def _holders(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _objects_with_ids(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Where Bolt looks for ids: in the delivery, and in what it holds."""
     yield document
-    for name in _HOLDING:
+    for name in _NESTED:
         held = document.get(name)
         if isinstance(held, Mapping):
-            yield from _holders(held)
+            yield from _objects_with_ids(held)
     authorizations = document.get("authorizations")
     if authorizations is None:
         return
     if not _are_objects(authorizations):
         raise ValueError("authorizations")
     for one in authorizations[:1]:
-        yield from _holders(one)
+        yield from _objects_with_ids(one)
 
 
-def _suits_its_kind(document: Mapping[str, Any]) -> bool:
+def _is_valid_for_kind(document: Mapping[str, Any]) -> bool:
     kind = document.get("type")
     if kind == "block_actions" and "actions" in document:
         actions = document["actions"]
@@ -71,7 +71,7 @@ def _suits_its_kind(document: Mapping[str, Any]) -> bool:
 
 
 def _is_named(holder: Mapping[str, Any]) -> bool:
-    return all(isinstance(holder.get(name), str | None) for name in _NAMED)
+    return all(isinstance(holder.get(name), str | None) for name in _NAMES)
 
 
 def _is_identified(value: object) -> bool:

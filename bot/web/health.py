@@ -15,15 +15,15 @@ from bot.storage.base import Inbox
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[], Awaitable[None]]
+HealthCheck = Callable[[], Awaitable[None]]
 
 CHECK_TIMEOUT_S = 2.0
-KEPT_S = 1.0
+CACHE_S = 1.0
 """Anyone may ask; what we depend on is not asked more often than this."""
 
 OK = "ok"
 FAILING = "failing"
-SLOW = "slow"
+TIMED_OUT = "slow"
 
 _FRESH = {"Cache-Control": "no-store"}
 
@@ -33,12 +33,12 @@ async def alive(_request: Request) -> Response:
     return PlainTextResponse(OK, headers=_FRESH)
 
 
-class Readiness:
+class ReadinessEndpoint:
     """Asks each dependency. What is wrong with one goes to the log; the answer only names it."""
 
     def __init__(
         self,
-        checks: Mapping[str, Check],
+        checks: Mapping[str, HealthCheck],
         *,
         timeout_s: float = CHECK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
@@ -46,16 +46,16 @@ class Readiness:
         self._checks = dict(checks)
         self._timeout_s = timeout_s
         self._clock = clock
-        self._asking = asyncio.Lock()
+        self._checking = asyncio.Lock()
         self._found: dict[str, str] = {}
         self._fresh_until = -1.0
 
     async def answer(self, _request: Request) -> Response:
         """200 if all are well, else 503."""
-        async with self._asking:
+        async with self._checking:
             if self._clock() >= self._fresh_until:
                 self._found = await self._ask()
-                self._fresh_until = self._clock() + KEPT_S
+                self._fresh_until = self._clock() + CACHE_S
             found = self._found
         ready = all(word == OK for word in found.values())
         return JSONResponse({"ready": ready, "checks": found}, 200 if ready else 503, headers=_FRESH)
@@ -72,7 +72,7 @@ def _word(name: str, task: asyncio.Future[None]) -> str:
     if not task.done():
         task.cancel()
         log.warning("%s does not answer", name)
-        return SLOW
+        return TIMED_OUT
     if task.cancelled():
         return FAILING
     if error := task.exception():
@@ -81,7 +81,7 @@ def _word(name: str, task: asyncio.Future[None]) -> str:
     return OK
 
 
-class Scrape:
+class MetricsEndpoint:
     """``GET /metrics``."""
 
     def __init__(self, metrics: PrometheusMetrics, inbox: Inbox, *, timeout_s: float = CHECK_TIMEOUT_S) -> None:

@@ -16,10 +16,10 @@ from bot.storage.base import Catalogue, RelayedPictures
 log = logging.getLogger(__name__)
 
 # A link always shows the same picture; kept for no longer than an hour, since it may be deleted here.
-_KEPT = {"Cache-Control": "private, max-age=3600, immutable"}
-_NOT_KEPT = {"Cache-Control": "no-store"}
+_CACHEABLE = {"Cache-Control": "private, max-age=3600, immutable"}
+_NOT_CACHEABLE = {"Cache-Control": "no-store"}
 # Bytes that a user once sent: a browser is to make nothing of them but a picture, and nobody is to find them.
-_GUARDED = {
+_SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Referrer-Policy": "no-referrer",
@@ -27,7 +27,7 @@ _GUARDED = {
 }
 
 
-class Pictures(Protocol):
+class StoredPictures(Protocol):
     """Where stored pictures come from."""
 
     async def get(self, digest: str) -> bytes:
@@ -38,7 +38,9 @@ class Pictures(Protocol):
 class PictureEndpoint:
     """Opens a link and sends its picture: a stored one if the workspace still has it, or one that is relayed."""
 
-    def __init__(self, links: MediaLinks, pictures: Pictures, catalogue: Catalogue, relayed: RelayedPictures) -> None:
+    def __init__(
+        self, links: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
+    ) -> None:
         self._links = links
         self._pictures = pictures
         self._catalogue = catalogue
@@ -59,15 +61,15 @@ class PictureEndpoint:
     async def _picture(self, token: str) -> Response:
         claim = self._links.read(token)
         if isinstance(claim, RelayClaim):
-            return _jpeg(await self._relayed.get(claim.relay_id), _NOT_KEPT)
+            return _jpeg(await self._relayed.get(claim.relay_id), _NOT_CACHEABLE)
         if not await self._catalogue.holds(claim.workspace, claim.digest):
             raise LinkRefused
-        return _jpeg(await self._pictures.get(claim.digest), _KEPT)
+        return _jpeg(await self._pictures.get(claim.digest), _CACHEABLE)
 
 
 def _jpeg(content: bytes, caching: Mapping[str, str]) -> Response:
-    return Response(content, media_type="image/jpeg", headers={**_GUARDED, **caching})
+    return Response(content, media_type="image/jpeg", headers={**_SECURITY_HEADERS, **caching})
 
 
 def _sentence(text: str, status: int) -> Response:
-    return PlainTextResponse(text, status, headers=_GUARDED | _NOT_KEPT)
+    return PlainTextResponse(text, status, headers=_SECURITY_HEADERS | _NOT_CACHEABLE)

@@ -28,7 +28,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S)
     On the way out nothing new is accepted, and what runs has ``grace_s`` to finish.
     """
     listening = await _listen(host, port)
-    server = _Guest(
+    server = _EmbeddedServer(
         uvicorn.Config(
             app,
             http="h11",
@@ -61,14 +61,14 @@ async def _listen(host: str, port: int) -> socket.socket:
         both = host == "::" and socket.has_dualstack_ipv6()
         listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
-        raise CannotListen(_why(error, host, port)) from error
+        raise CannotListen(_listen_error(error, host, port)) from error
     # What is accepted inherits it. The loop sets it only on sockets that name their protocol, and without it each
     # answer with a body waits 40 ms for the client's acknowledgement of its headers.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
-def _why(error: Exception, host: str, port: int) -> str:
+def _listen_error(error: Exception, host: str, port: int) -> str:
     number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
     if number == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken: end what listens there, or set another PORT."
@@ -77,7 +77,7 @@ def _why(error: Exception, host: str, port: int) -> str:
     return f"The bot can't listen on {host}: set HOST to an address of this machine."
 
 
-class _Guest(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """Says when it listens, and leaves signals to the program."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message
 
-from bot.bodies import whole_body
-from bot.web.envelope import can_be_read
+from bot.bodies import read_body
+from bot.web.envelope import is_well_formed
 
 MAX_BODY = 4_000_000
 """Bytes. Slack's own payloads stay far below."""
@@ -27,12 +27,12 @@ class SlackEndpoint:
     async def answer(self, request: Request) -> Response:
         """What Bolt answers; 4xx for what it would stumble over."""
         try:
-            body = await whole_body(request, MAX_BODY, self._timeout_s)
+            body = await read_body(request, MAX_BODY, self._timeout_s)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("The request did not come in time.", 408)
         if body is None:
             return PlainTextResponse("The request is too large.", 413)
-        if not can_be_read(body, request.headers.get("content-type", "")):
+        if not is_well_formed(body, request.headers.get("content-type", "")):
             return PlainTextResponse("This is not a request of Slack's.", 400)
         return await self._handle(Request(request.scope, _replay(body)))
 

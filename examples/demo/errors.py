@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Failed(Exception):
+class DemoError(Exception):
     """Says in a sentence what went wrong."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from scripts.environment.places import home_folder, output_folder
 from scripts.environment.terminal import run_with_progress
 
@@ -47,7 +47,7 @@ def package_for(system: str, machine: str, lock: Mapping[str, Any]) -> Package:
     name = f"local-slack-{_SYSTEMS.get(system, system)}-{_MACHINES.get(machine.lower(), machine.lower())}"
     entry = lock["packages"].get(f"node_modules/{name}")
     if entry is None:
-        raise Failed(
+        raise DemoError(
             f"The demo's stand-in for Slack does not run on {system} {machine};"
             " with your own Slack's tokens in .env, “make run” starts the bot against it (README.md)."
         )
@@ -62,7 +62,7 @@ def ensure_stand_in(build: Path = BUILD) -> Path:
     if not program.exists():
         _fetch(package, home, npm(build))
     if not program.exists():
-        raise Failed(f"The package {package.name} {package.version} holds no program.")
+        raise DemoError(f"The package {package.name} {package.version} holds no program.")
     return program
 
 
@@ -89,7 +89,7 @@ def _fetch(package: Package, home: Path, command: list[str]) -> None:
             (Path(folder) / name).write_text(json.dumps(content), encoding="utf-8")
         done = run([*command, "ci", *PLAIN], Path(folder), "fetching the stand-in", with_npm(home.parent))
         if done.returncode:
-            raise Failed(f"The demo's stand-in for Slack could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"The demo's stand-in for Slack could not be fetched: {reason(done.stderr)}")
         shutil.rmtree(home, ignore_errors=True)
         (Path(folder) / "node_modules").rename(_made(home) / "node_modules")
 
@@ -120,7 +120,7 @@ def fetch_npm(build: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         done = run([*command, "--target", str(partial)], ROOT, "fetching npm")
         if done.returncode:
-            raise Failed(f"npm could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"npm could not be fetched: {reason(done.stderr)}")
         partial.rename(target)
 
 
@@ -140,7 +140,7 @@ def run(
     try:
         return run_with_progress(command, doing, cwd=folder, environment=environment, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
-        raise Failed("The package registry takes too long to answer; please try again.") from error
+        raise DemoError("The package registry takes too long to answer; please try again.") from error
 
 
 def reason(output: str) -> str:
@@ -160,7 +160,7 @@ def main() -> int:
     """Fetch it, or say why not."""
     try:
         ensure_stand_in()
-    except Failed as error:
+    except DemoError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

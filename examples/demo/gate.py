@@ -29,14 +29,14 @@ _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 _LOCAL = ("127.0.0.1", "localhost")
 
 
-class Gate:
+class LoopbackProxy:
     """Relays each connection: one request, or one WebSocket."""
 
     def __init__(self, port: int, front: Path | None) -> None:
         self._port = port
         self._front = front
 
-    async def visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from outside."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             request = page.Request.parse(await reader.readuntil(b"\r\n\r\n"))
@@ -84,7 +84,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def bring_loopback_up() -> None:
+def enable_loopback() -> None:
     """In a network of our own even loopback begins as down. Raises OSError."""
     import fcntl  # noqa: PLC0415 - not on every platform that the gate runs on
 
@@ -94,7 +94,7 @@ def bring_loopback_up() -> None:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH14s", b"lo", flags | _UP, b""))
 
 
-async def keep(visitors: socket.socket, gate: Gate, command: Sequence[str]) -> int:
+async def run_proxy(visitors: socket.socket, gate: LoopbackProxy, command: Sequence[str]) -> int:
     """Start the stand-in and let visitors in until it, or our standard input, ends; the code to exit with."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -107,7 +107,7 @@ async def keep(visitors: socket.socket, gate: Gate, command: Sequence[str]) -> i
         asyncio.create_task(stopped.wait()),
     ]
     # Not “async with”: from Python 3.12 on, that waits for visitors to leave.
-    server = await asyncio.start_server(gate.visit, sock=visitors, limit=MOST_HEAD)
+    server = await asyncio.start_server(gate.handle_connection, sock=visitors, limit=MOST_HEAD)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     server.close()
     if process.returncode is None:
@@ -141,11 +141,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("command", nargs="*", help="what starts the stand-in")
     options = parser.parse_args(arguments)
     if options.check or options.alone:
-        bring_loopback_up()
+        enable_loopback()
     if options.check:
         return 0
     visitors = socket.socket(fileno=options.socket)
-    return asyncio.run(keep(visitors, Gate(options.port, options.front), options.command))
+    return asyncio.run(run_proxy(visitors, LoopbackProxy(options.port, options.front), options.command))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from examples.demo import workspace
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from examples.demo.processes import ROOT, stopping
 from examples.demo.stand_in import StandIn
 
@@ -31,7 +31,7 @@ def listening(port: int, tries: int = 40) -> socket.socket:
             visitors.close()
             continue
         return visitors
-    raise Failed(f"None of the ports {port} to {port + tries - 1} is free.")
+    raise DemoError(f"None of the ports {port} to {port + tries - 1} is free.")
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from examples.demo.fetching import ensure_stand_in
 from examples.demo.running import Demo, Plan, demo, forget
 from examples.samples import ensure_samples
@@ -60,7 +60,7 @@ def main() -> int:
             console.print("Starting the demo; it needs no account, and nothing leaves this machine …")
             table = ensure_samples(directory / "samples")
             asyncio.run(_until_stopped(Plan(program, directory, table), console))
-    except (Failed, OSError) as error:
+    except (DemoError, OSError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
@@ -126,7 +126,7 @@ async def _over(running: Demo, stopped: asyncio.Event, plan: Plan) -> None:
     for wait in waits:
         wait.cancel()
     if not stopped.is_set():
-        raise Failed(f"The bot ended by itself; its log is {plan.directory / 'bot.log'}.")
+        raise DemoError(f"The bot ended by itself; its log is {plan.directory / 'bot.log'}.")
 
 
 @contextlib.contextmanager
@@ -139,7 +139,7 @@ def _only_one(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Failed(f"The demo is running already: {directory} is in use.") from None
+            raise DemoError(f"The demo is running already: {directory} is in use.") from None
         yield
 
 

@@ -63,7 +63,7 @@ class Renames:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class SavedPage:
     """All that was on the page. ``files`` is the folder with the bytes of what was shared."""
 
     stand_in: str
@@ -88,14 +88,14 @@ class Remembered:
         partial.replace(path)
 
 
-async def recalled(stand_in: StandIn, bot: str, files: Path) -> Remembered:
+async def current_page(stand_in: StandIn, bot: str, files: Path) -> SavedPage:
     """What is on the page now."""
     channels = (await stand_in.state())["channels"]
     said = [message for channel in channels for message in await stand_in.messages(channel["id"])]
-    return Remembered(stand_in.address, bot, files.name, channels, sorted(said, key=lambda one: str(one["ts"])))
+    return SavedPage(stand_in.address, bot, files.name, channels, sorted(said, key=lambda one: str(one["ts"])))
 
 
-async def replay(stand_in: StandIn, remembered: Remembered, bot: str, directory: Path) -> Renames:
+async def replay(stand_in: StandIn, remembered: SavedPage, bot: str, directory: Path) -> Renames:
     """Say everything again, before the bot is there to hear it; what is named differently now."""
     renames = Renames({remembered.stand_in: stand_in.address, remembered.bot: bot})
     for known in remembered.channels:
@@ -157,7 +157,7 @@ def rename_in_catalogue(database: Path, renames: Renames) -> None:
             connection.execute(f"UPDATE {table} SET {changes}")
 
 
-class Keeper:
+class PageSaver:
     """Writes the page's messages down whenever they change."""
 
     def __init__(self, stand_in: StandIn, bot: str, files: Path, path: Path) -> None:
@@ -166,9 +166,9 @@ class Keeper:
         self._files = files
         self._path = path
 
-    async def keep(self) -> None:
+    async def save_once(self) -> None:
         """Once."""
-        (await recalled(self._stand_in, self._bot, self._files)).save(self._path)
+        (await current_page(self._stand_in, self._bot, self._files)).save(self._path)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -179,7 +179,7 @@ class Keeper:
                 await changed.wait()
                 await asyncio.sleep(KEEP_AFTER_S)
                 changed.clear()
-                await self.keep()
+                await self.save_once()
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from examples.demo.stand_in import StandIn
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,7 +56,7 @@ async def run(environment: Mapping[str, str], log: Path, *arguments: str) -> Non
         async with stopping(process):
             await process.wait()
     if process.returncode:
-        raise Failed(told(f"“python -m bot {arguments[0]}” did not work", log))
+        raise DemoError(with_log_tail(f"“python -m bot {arguments[0]}” did not work", log))
 
 
 class Bot:
@@ -71,7 +71,7 @@ class Bot:
         """Wait until it is over, for whatever reason; the code that it ended with."""
         return await self._process.wait()
 
-    async def worked_off(self) -> None:
+    async def until_idle(self) -> None:
         """Wait until all that it was told of is done. Raises Failed."""
         ends = time.monotonic() + WORK_WITHIN_S
         while time.monotonic() < ends:
@@ -79,7 +79,7 @@ class Bot:
                 if NOTHING_WAITS in (await response.text()).splitlines():
                     return
             await asyncio.sleep(ASK_AGAIN_S)
-        raise Failed(f"The bot is not done after {WORK_WITHIN_S} s.")
+        raise DemoError(f"The bot is not done after {WORK_WITHIN_S} s.")
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ async def _connected(process: Process, stand_in: StandIn, log: Path) -> None:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
     if not done or process.returncode is not None:
-        raise Failed(told("The bot did not start", log))
+        raise DemoError(with_log_tail("The bot did not start", log))
 
 
 def _dying_with_us() -> list[str]:
@@ -119,7 +119,7 @@ def _dying_with_us() -> list[str]:
     return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
-def told(what: str, log: Path) -> str:
+def with_log_tail(what: str, log: Path) -> str:
     """A sentence, with the end of a log that says why."""
     end = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_TOLD:]
     return "\n".join([f"{what}; {log} says:", *end])

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from examples.demo import hosting, processes, workspace
 from examples.demo.isolation import own_network
-from examples.demo.memory import Keeper, Remembered, rename_in_catalogue, replay
+from examples.demo.memory import PageSaver, SavedPage, rename_in_catalogue, replay
 from examples.demo.stand_in import StandIn
-from examples.demo.story import SAMPLES, Teller, to_try, without_held_out
+from examples.demo.story import SAMPLES, StoryRunner, to_try, without_held_out
 
 PORT = 8010
 
@@ -66,7 +66,7 @@ def forget(directory: Path) -> None:
 @asynccontextmanager
 async def demo(plan: Plan) -> AsyncIterator[Demo]:
     """Inside, everything runs. Raises Failed."""
-    remembered = Remembered.load(plan.remembered)
+    remembered = SavedPage.load(plan.remembered)
     if remembered is None:
         # A story that was not told to its end is told from its beginning.
         forget(plan.directory)
@@ -79,20 +79,20 @@ async def demo(plan: Plan) -> AsyncIterator[Demo]:
             os.environ, plan.bot, stand_in=stand_in.address, port=hosting.free_port(), more=plan.settings
         )
         address, log = environment["PUBLIC_BASE_URL"], plan.directory / "bot.log"
-        keeper = Keeper(stand_in, address, files, plan.remembered)
+        keeper = PageSaver(stand_in, address, files, plan.remembered)
         log.write_text("")
         if remembered is None:
             table = without_held_out(plan.table)
             await processes.run(environment, log, "import", str(table), "--in", SAMPLES, "--create")
         else:
             await _remember(stand_in, remembered, address, plan)
-            await keeper.keep()
+            await keeper.save_once()
             _clear_files(plan.directory, files)
         async with processes.bot(environment, stand_in, log) as bot:
             if remembered is None:
-                front = await Teller(stand_in, bot.worked_off, plan.table.parent).tell()
+                front = await StoryRunner(stand_in, bot.until_idle, plan.table.parent).run()
                 (plan.directory / "front").write_text(front)
-                await keeper.keep()
+                await keeper.save_once()
             keeping = asyncio.create_task(keeper.run())
             try:
                 yield Demo(stand_in, bot, network is not None)
@@ -100,10 +100,10 @@ async def demo(plan: Plan) -> AsyncIterator[Demo]:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
         # What the bot answered last, while it was stopping.
-        await keeper.keep()
+        await keeper.save_once()
 
 
-async def _remember(stand_in: StandIn, remembered: Remembered, address: str, plan: Plan) -> None:
+async def _remember(stand_in: StandIn, remembered: SavedPage, address: str, plan: Plan) -> None:
     renames = await replay(stand_in, remembered, address, plan.directory)
     rename_in_catalogue(plan.bot / "vsearch.db", renames)
     front = plan.directory / "front"

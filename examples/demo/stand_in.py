@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from examples.demo import workspace
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 
 START_WITHIN_S = 30
 ASK_AGAIN_S = 0.1
@@ -67,7 +67,7 @@ class StandIn:
         headers = {"Authorization": f"Bearer {workspace.BOT_TOKEN}"}
         answer = await self._asked("POST", f"/api/{method}", json=arguments, headers=headers)
         if not answer.get("ok"):
-            raise Failed(f"The stand-in refused {method}: {answer.get('error')}.")
+            raise DemoError(f"The stand-in refused {method}: {answer.get('error')}.")
         return answer
 
     async def news(self) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -93,7 +93,7 @@ class StandIn:
             if found := next(filter(wanted, await self.messages(channel)), None):
                 return found
             await asyncio.sleep(ASK_AGAIN_S)
-        raise Failed(f"The bot did not answer in #{workspace.CHANNELS.get(channel, channel)} in {within_s:.0f} s.")
+        raise DemoError(f"The bot did not answer in #{workspace.CHANNELS.get(channel, channel)} in {within_s:.0f} s.")
 
     async def ready(self) -> None:
         """Wait until it answers. Raises Failed."""
@@ -103,7 +103,7 @@ class StandIn:
                 await self.state()
                 return
             await asyncio.sleep(ASK_AGAIN_S)
-        raise Failed(f"The stand-in for Slack did not start in {START_WITHIN_S} s.")
+        raise DemoError(f"The stand-in for Slack did not start in {START_WITHIN_S} s.")
 
     async def _asked(self, method: str, path: str, **given: Any) -> dict[str, Any]:
         async with self._session.request(method, self.address + path, **given) as response:
@@ -113,5 +113,5 @@ class StandIn:
 
 def _message(answer: Mapping[str, Any]) -> Message:
     if not answer.get("ok"):
-        raise Failed(f"The stand-in refused a message: {answer.get('error')}.")
+        raise DemoError(f"The stand-in refused a message: {answer.get('error')}.")
     return dict(answer["message"])

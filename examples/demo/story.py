@@ -37,7 +37,7 @@ def without_held_out(table: Path) -> Path:
     return shorter
 
 
-class Teller:
+class StoryRunner:
     """Tells the story, with the bot there. ``worked_off`` waits until the bot has nothing left to do."""
 
     def __init__(self, stand_in: StandIn, worked_off: Callable[[], Awaitable[None]], samples: Path) -> None:
@@ -45,7 +45,7 @@ class Teller:
         self._worked_off = worked_off
         self._samples = samples
 
-    async def tell(self) -> str:
+    async def run(self) -> str:
         """All of it; the page's path to where one begins to read. Raises Failed."""
         await self._set_up()
         for name, (person, text) in HELD_OUT.items():

@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 from handlers.grammar.commands import (
-    Add,
+    AddCommand,
     Command,
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
-    Help,
+    HelpCommand,
+    ImageReference,
     ListDatabases,
     ListImages,
     OpenForm,
-    Search,
-    Source,
-    Status,
-    Unwatch,
-    Watch,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
 )
 from handlers.grammar.mentions import Modifiers, mention_command, modifiers_of
 from handlers.grammar.parsing import VERBS, parse
-from handlers.grammar.values import MOST_TOP
+from handlers.grammar.values import MAX_TOP
 from handlers.grammar.words import MODIFIERS, unescape
 
 __all__ = [
+    "MAX_TOP",
     "MODIFIERS",
-    "MOST_TOP",
     "VERBS",
-    "Add",
+    "AddCommand",
     "Command",
     "CreateDatabase",
     "DeleteDatabase",
     "DeleteEntity",
-    "Help",
+    "HelpCommand",
+    "ImageReference",
     "ListDatabases",
     "ListImages",
     "Modifiers",
     "OpenForm",
-    "Search",
-    "Source",
-    "Status",
-    "Unwatch",
-    "Watch",
+    "SearchCommand",
+    "StatusCommand",
+    "UnwatchCommand",
+    "WatchCommand",
     "mention_command",
     "modifiers_of",
     "parse",

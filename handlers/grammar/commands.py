@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.models import DatabaseName, EntityId, Note, Order
 from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImageReference:
     """Which image is meant: the one at ``url``, or the ``last`` that was shared in the channel."""
 
     url: str = ""
@@ -23,20 +23,20 @@ class OpenForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchCommand:
     """Look an image up."""
 
-    source: Source
+    source: ImageReference
     database: DatabaseName | None = None
     limit: int = DEFAULT_LIMIT
     minimum: float = DEFAULT_MINIMUM
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class AddCommand:
     """Put an image into a database. ``entity``: None for one made from the file's name."""
 
-    source: Source
+    source: ImageReference
     database: DatabaseName | None = None
     entity: EntityId | None = None
     note: Note = field(default_factory=Note)
@@ -79,26 +79,26 @@ class DeleteDatabase:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class WatchCommand:
     """Set what happens to images shared in the channel. None: leave it as it is."""
 
-    mode: Mode | None = None
+    mode: ChannelMode | None = None
     database: DatabaseName | None = None
     minimum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unwatch:
+class UnwatchCommand:
     """Do nothing with images shared in the channel."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusCommand:
     """Tell the channel's settings, the databases and the health of the backend."""
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
+class HelpCommand:
     """Explain what there is; ``problem`` says first what was not understood."""
 
     problem: str = ""
@@ -106,15 +106,15 @@ class Help:
 
 Command = (
     OpenForm
-    | Search
-    | Add
+    | SearchCommand
+    | AddCommand
     | ListImages
     | DeleteEntity
     | ListDatabases
     | CreateDatabase
     | DeleteDatabase
-    | Watch
-    | Unwatch
-    | Status
-    | Help
+    | WatchCommand
+    | UnwatchCommand
+    | StatusCommand
+    | HelpCommand
 )

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from handlers.grammar.words import MODIFIERS, quote
+from handlers.grammar.words import MODIFIERS, quote_back
 
-_MEANT = {
+_SYNONYMS = {
     "database": "in",
     "db": "in",
     "from": "in",
@@ -24,54 +24,54 @@ _MEANT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class VerbUsage:
     """How a verb is written, the modifiers that it takes, and those of them that are offered beyond ``usage``."""
 
     usage: str
-    takes: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
-FORMS = {
-    "search": Form("/vsearch search <image URL or last>", ("in", "top", "min"), ("in", "top", "min")),
-    "add": Form("/vsearch add <image URL or last> in:<database>", ("in", "id", "note"), ("id", "note")),
-    "list": Form("/vsearch list in:<database>", ("in", "prefix", "order"), ("prefix", "order")),
-    "delete": Form("/vsearch delete <entity> in:<database>", ("in", "id")),
-    "db": Form("/vsearch db"),
-    "db create": Form("/vsearch db create <name>"),
-    "db delete": Form("/vsearch db delete <name>"),
-    "watch": Form("/vsearch watch guard in:<database>", ("in", "min"), ("min",)),
-    "unwatch": Form("/vsearch unwatch"),
-    "status": Form("/vsearch status"),
+USAGES = {
+    "search": VerbUsage("/vsearch search <image URL or last>", ("in", "top", "min"), ("in", "top", "min")),
+    "add": VerbUsage("/vsearch add <image URL or last> in:<database>", ("in", "id", "note"), ("id", "note")),
+    "list": VerbUsage("/vsearch list in:<database>", ("in", "prefix", "order"), ("prefix", "order")),
+    "delete": VerbUsage("/vsearch delete <entity> in:<database>", ("in", "id")),
+    "db": VerbUsage("/vsearch db"),
+    "db create": VerbUsage("/vsearch db create <name>"),
+    "db delete": VerbUsage("/vsearch db delete <name>"),
+    "watch": VerbUsage("/vsearch watch guard in:<database>", ("in", "min"), ("min",)),
+    "unwatch": VerbUsage("/vsearch unwatch"),
+    "status": VerbUsage("/vsearch status"),
 }
 
 
-def form(verb: str) -> str:
+def usage_of(verb: str) -> str:
     """How to write it."""
-    known = FORMS[verb]
-    further = f", with {_names(known.further)} if you like" if known.further else ""
+    known = USAGES[verb]
+    further = f", with {_names(known.optional)} if you like" if known.optional else ""
     return f"`{known.usage}`{further}"
 
 
-def not_taken(verb: str, name: str) -> str:
+def modifier_refused(verb: str, name: str) -> str:
     """The sentence about a modifier that the verb does not take, or that there isn't at all."""
-    takes = FORMS[verb].takes
+    takes = USAGES[verb].modifiers
     if name in MODIFIERS:
-        right = f"it takes {_names(takes)}" if takes else f"write `{FORMS[verb].usage}` alone"
+        right = f"it takes {_names(takes)}" if takes else f"write `{USAGES[verb].usage}` alone"
         return f"`{verb}` doesn't take `{name}:`; {right}."
-    meant = _MEANT.get(name) or near(name, takes, cutoff=0.5)
+    meant = _SYNONYMS.get(name) or closest(name, takes, cutoff=0.5)
     if meant in takes:
-        return f"I don't know `{quote(name)}:`. Did you mean `{meant}:`?"
-    return f"I don't know `{quote(name)}:`; `{verb}` takes {_names(takes) if takes else 'no modifiers'}."
+        return f"I don't know `{quote_back(name)}:`. Did you mean `{meant}:`?"
+    return f"I don't know `{quote_back(name)}:`; `{verb}` takes {_names(takes) if takes else 'no modifiers'}."
 
 
-def listed(parts: Iterable[str]) -> str:
+def join_words(parts: Iterable[str]) -> str:
     """Several as a sentence lists them."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def near(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
+def closest(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
     """The one that was probably meant, or nothing."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=cutoff)), "")
 
@@ -82,4 +82,4 @@ def is_like_an_address(word: str) -> bool:
 
 
 def _names(modifiers: Iterable[str]) -> str:
-    return listed(f"`{name}:`" for name in modifiers)
+    return join_words(f"`{name}:`" for name in modifiers)

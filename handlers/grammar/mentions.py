@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.errors import InvalidInput
 from bot.models import DatabaseName, EntityId, Note
 from handlers.grammar import values
-from handlers.grammar.words import UNCLOSED, take_apart
+from handlers.grammar.words import UNCLOSED_QUOTE, tokenise
 
 _MENTION = re.compile(r"\s*<@([A-Za-z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 
@@ -30,12 +30,12 @@ def modifiers_of(text: str) -> Modifiers:
     A value stands right after its colon here: “found this in: the yard” names no database.
     """
     given: dict[str, str] = {}
-    for piece in take_apart(text):
-        if piece.name not in {"in", "top", "min", "id", "note"} or not piece.is_attached:
+    for token in tokenise(text):
+        if token.name not in {"in", "top", "min", "id", "note"} or not token.is_attached:
             continue
-        if piece.is_unclosed:
-            raise InvalidInput(UNCLOSED)
-        given.setdefault(piece.name, piece.text)
+        if token.is_unclosed:
+            raise InvalidInput(UNCLOSED_QUOTE)
+        given.setdefault(token.name, token.text)
     return Modifiers(
         values.database(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else None,

@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.errors import InvalidInput
 from bot.models import Note, Order
 from bot.services.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
 from handlers.grammar import values
 from handlers.grammar.commands import (
-    Add,
+    AddCommand,
     Command,
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
-    Help,
+    HelpCommand,
+    ImageReference,
     ListDatabases,
     ListImages,
     OpenForm,
-    Search,
-    Source,
-    Status,
-    Unwatch,
-    Watch,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
 )
-from handlers.grammar.forms import FORMS, form, is_like_an_address, listed, near, not_taken
-from handlers.grammar.words import UNCLOSED, Piece, quote, take_apart
+from handlers.grammar.forms import USAGES, closest, is_like_an_address, join_words, modifier_refused, usage_of
+from handlers.grammar.words import UNCLOSED_QUOTE, Token, quote_back, tokenise
 
-_COMMAND = Piece("/vsearch")
+_COMMAND = Token("/vsearch")
 """Stands in front where a whole command was copied from the help text."""
 
-_MODES = (Mode.LOOKUP, Mode.COLLECT, Mode.GUARD)
+_MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
 
-_SAME = {
+_VERB_SYNONYMS = {
     "find": "search",
     "remove": "delete",
     "database": "db",
@@ -48,7 +48,7 @@ _SAME = {
 }
 """Verbs that mean another."""
 
-_MEANT = {
+_SUGGESTIONS = {
     "create": "db create",
     "new": "db create",
     "lookup": "watch lookup",
@@ -63,7 +63,7 @@ _MEANT = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ParsedCommand:
     """A command taken apart, its verb put aside."""
 
     words: tuple[str, ...]
@@ -73,91 +73,91 @@ class _Said:
 
 def parse(text: str) -> Command:
     """Understand a command. Raises InvalidInput with the right form for one that is nearly right."""
-    pieces = take_apart(text)
-    if pieces and pieces[0] == _COMMAND:
-        pieces = pieces[1:]
-    if not pieces:
+    tokens = tokenise(text)
+    if tokens and tokens[0] == _COMMAND:
+        tokens = tokens[1:]
+    if not tokens:
         return OpenForm()
-    words = tuple(piece.text for piece in pieces if not piece.name and not piece.is_address)
+    words = tuple(token.text for token in tokens if not token.name and not token.is_address)
     verb = words[0].lower() if words else "search"
-    verb = _SAME.get(verb.rstrip("!?.,") or verb, verb)
+    verb = _VERB_SYNONYMS.get(verb.rstrip("!?.,") or verb, verb)
     if verb == "help":
-        return Help()
-    _refuse_malformed(pieces)
-    said = _Said(
+        return HelpCommand()
+    _refuse_malformed(tokens)
+    parsed = _ParsedCommand(
         words if verb == "last" else words[1:],
-        tuple(piece.text for piece in pieces if piece.is_address),
-        tuple((piece.name, piece.text) for piece in pieces if piece.name),
+        tuple(token.text for token in tokens if token.is_address),
+        tuple((token.name, token.text) for token in tokens if token.name),
     )
     if understand := _VERBS.get(verb):
-        return understand(said)
-    return Help(_unknown_verb(words[0]))
+        return understand(parsed)
+    return HelpCommand(_unknown_verb(words[0]))
 
 
-def _refuse_malformed(pieces: Iterable[Piece]) -> None:
-    for piece in pieces:
-        if piece.is_unclosed:
-            raise InvalidInput(UNCLOSED)
-        if not piece.name and not piece.is_address and "://" in piece.text:
+def _refuse_malformed(tokens: Iterable[Token]) -> None:
+    for token in tokens:
+        if token.is_unclosed:
+            raise InvalidInput(UNCLOSED_QUOTE)
+        if not token.name and not token.is_address and "://" in token.text:
             raise InvalidInput("The address of an image begins with `https://` or `http://`: check it and try again.")
 
 
 def _unknown_verb(word: str) -> str:
     verb = word.lower()
     if is_like_an_address(verb):
-        return f"Did you mean an address? Put https:// before “{quote(word)}”."
-    known = _MEANT.get(verb) or near(verb, (*_VERBS, "help", *_SAME, *_MODES))
-    meant = _MEANT.get(known, _SAME.get(known, known))
+        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+    known = _SUGGESTIONS.get(verb) or closest(verb, (*_VERBS, "help", *_VERB_SYNONYMS, *_MODES))
+    meant = _SUGGESTIONS.get(known, _VERB_SYNONYMS.get(known, known))
     hint = f" Did you mean `/vsearch {meant}`?" if meant else ""
-    return f"I don't know “{quote(word)}”.{hint}"
+    return f"I don't know “{quote_back(word)}”.{hint}"
 
 
-def _search(said: _Said) -> Search:
-    given = _given("search", said)
-    return Search(
-        _source("search", said),
+def _search(parsed: _ParsedCommand) -> SearchCommand:
+    given = _modifiers("search", parsed)
+    return SearchCommand(
+        _source("search", parsed),
         values.database(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else DEFAULT_LIMIT,
         values.minimum(given["min"]) if "min" in given else DEFAULT_MINIMUM,
     )
 
 
-def _add(said: _Said) -> Add:
-    given = _given("add", said)
-    return Add(
-        _source("add", said),
+def _add(parsed: _ParsedCommand) -> AddCommand:
+    given = _modifiers("add", parsed)
+    return AddCommand(
+        _source("add", parsed),
         values.database(given["in"]) if "in" in given else None,
         values.entity(given["id"]) if "id" in given else None,
         values.note(given["note"]) if "note" in given else Note(),
     )
 
 
-def _source(verb: str, said: _Said) -> Source:
-    for word in said.words:
+def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
+    for word in parsed.words:
         if word.lower() != "last":
             raise InvalidInput(_not_a_source(verb, word))
-    found = [Source(address) for address in said.addresses] + [Source(last=True)] * len(said.words)
+    found = [ImageReference(address) for address in parsed.addresses] + [ImageReference(last=True)] * len(parsed.words)
     if len(found) != 1:
         much = "There is no image" if not found else "There is more than one image"
-        raise InvalidInput(f"{much} to {'add' if verb == 'add' else 'look up'}. Write {form(verb)}.")
+        raise InvalidInput(f"{much} to {'add' if verb == 'add' else 'look up'}. Write {usage_of(verb)}.")
     return found[0]
 
 
 def _not_a_source(verb: str, word: str) -> str:
     if is_like_an_address(word):
-        return f"Did you mean an address? Put https:// before “{quote(word)}”."
-    if near(word.lower(), ("last", "latest", "newest")):
-        return f"I don't know “{quote(word)}”. Did you mean `/vsearch {verb} last`?"
+        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+    if closest(word.lower(), ("last", "latest", "newest")):
+        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch {verb} last`?"
     note = ' A note goes in quotes: `note:"spare valve"`.' if verb == "add" else ""
-    return f"I don't know what “{quote(word)}” is. Write {form(verb)}.{note}"
+    return f"I don't know what “{quote_back(word)}” is. Write {usage_of(verb)}.{note}"
 
 
-def _list(said: _Said) -> ListImages:
-    given = _given("list", said)
-    if said.words and not said.addresses and "in" not in given:
-        name = values.database(" ".join(said.words))
+def _list(parsed: _ParsedCommand) -> ListImages:
+    given = _modifiers("list", parsed)
+    if parsed.words and not parsed.addresses and "in" not in given:
+        name = values.database(" ".join(parsed.words))
         raise InvalidInput(f"Did you mean `/vsearch list in:{name}`?")
-    _refuse_more("list", said)
+    _refuse_more("list", parsed)
     return ListImages(
         values.database(given["in"]) if "in" in given else None,
         values.prefix(given["prefix"]) if "prefix" in given else "",
@@ -165,88 +165,88 @@ def _list(said: _Said) -> ListImages:
     )
 
 
-def _delete(said: _Said) -> DeleteEntity:
-    given = _given("delete", said)
-    if len(said.words) > 1 and said.words[0].lower() in {"db", "database"}:
-        name = values.database(" ".join(said.words[1:]))
+def _delete(parsed: _ParsedCommand) -> DeleteEntity:
+    given = _modifiers("delete", parsed)
+    if len(parsed.words) > 1 and parsed.words[0].lower() in {"db", "database"}:
+        name = values.database(" ".join(parsed.words[1:]))
         raise InvalidInput(f"Did you mean `/vsearch db delete {name}`?")
     named = [given["id"]] if "id" in given else []
-    named += [" ".join(said.words)] if said.words else []
-    _refuse_more("delete", replace(said, words=()))
+    named += [" ".join(parsed.words)] if parsed.words else []
+    _refuse_more("delete", replace(parsed, words=()))
     if len(named) != 1:
         much = "Say which entity to delete" if not named else "Name one entity at a time"
-        raise InvalidInput(f"{much}: {form('delete')}.")
+        raise InvalidInput(f"{much}: {usage_of('delete')}.")
     return DeleteEntity(values.entity(named[0]), values.database(given["in"]) if "in" in given else None)
 
 
-def _db(said: _Said) -> ListDatabases | CreateDatabase | DeleteDatabase:
-    action = said.words[0].lower() if said.words else "list"
+def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
+    action = parsed.words[0].lower() if parsed.words else "list"
     action = {"new": "create", "remove": "delete"}.get(action, action)
-    rest = replace(said, words=said.words[1:])
+    rest = replace(parsed, words=parsed.words[1:])
     if action == "list":
-        _given("db", rest)
+        _modifiers("db", rest)
         _refuse_more("db", rest)
         return ListDatabases()
     if action not in {"create", "delete"}:
-        raise InvalidInput(_unknown_action(said.words))
+        raise InvalidInput(_unknown_action(parsed.words))
     verb = f"db {action}"
-    _given(verb, rest)
+    _modifiers(verb, rest)
     if not rest.words:
-        raise InvalidInput(f"Say the name of the database to {action}: {form(verb)}.")
+        raise InvalidInput(f"Say the name of the database to {action}: {usage_of(verb)}.")
     _refuse_more(verb, replace(rest, words=()))
     name = values.database(" ".join(rest.words))
     return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
 
 
 def _unknown_action(words: Sequence[str]) -> str:
-    known = near(words[0].lower(), ("create", "delete", "remove", "list"))
+    known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
     meant = {"remove": "delete"}.get(known, known)
     if not meant:
         return (
-            f"I don't know “db {quote(words[0])}”."
-            f" Write {form('db')} for a list, {form('db create')}, or {form('db delete')}."
+            f"I don't know “db {quote_back(words[0])}”."
+            f" Write {usage_of('db')} for a list, {usage_of('db create')}, or {usage_of('db delete')}."
         )
-    usage = FORMS.get(f"db {meant}", FORMS["db"]).usage
-    return f"I don't know “db {quote(words[0])}”. Did you mean `{usage}`?"
+    usage = USAGES.get(f"db {meant}", USAGES["db"]).usage
+    return f"I don't know “db {quote_back(words[0])}”. Did you mean `{usage}`?"
 
 
-def _watch(said: _Said) -> Watch:
-    given = _given("watch", said)
-    word = said.words[0].lower() if said.words else ""
+def _watch(parsed: _ParsedCommand) -> WatchCommand:
+    given = _modifiers("watch", parsed)
+    word = parsed.words[0].lower() if parsed.words else ""
     if word and word not in _MODES:
         raise InvalidInput(_unknown_mode(word))
-    _refuse_more("watch", replace(said, words=said.words[1:]))
-    if word == Mode.COLLECT and "min" in given:
+    _refuse_more("watch", replace(parsed, words=parsed.words[1:]))
+    if word == ChannelMode.COLLECT and "min" in given:
         raise InvalidInput("`watch collect` adds every image, so it takes no `min:`; `watch guard` does.")
-    return Watch(
-        Mode(word) if word else None,
+    return WatchCommand(
+        ChannelMode(word) if word else None,
         values.database(given["in"]) if "in" in given else None,
         values.minimum(given["min"]) if "min" in given else None,
     )
 
 
 def _unknown_mode(word: str) -> str:
-    if word in {Mode.OFF, "none", "nothing", "stop"}:
+    if word in {ChannelMode.OFF, "none", "nothing", "stop"}:
         return "Did you mean `/vsearch unwatch`?"
-    if mode := near(word, _MODES):
-        return f"I don't know “{quote(word)}”. Did you mean `/vsearch watch {mode}`?"
-    modes = listed(f"`{mode}`" for mode in _MODES)
-    return f"I don't know “{quote(word)}”: there are {modes}. Write {form('watch')}."
+    if mode := closest(word, _MODES):
+        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch watch {mode}`?"
+    modes = join_words(f"`{mode}`" for mode in _MODES)
+    return f"I don't know “{quote_back(word)}”: there are {modes}. Write {usage_of('watch')}."
 
 
-def _unwatch(said: _Said) -> Unwatch:
-    _given("unwatch", said)
-    _refuse_more("unwatch", said)
-    return Unwatch()
+def _unwatch(parsed: _ParsedCommand) -> UnwatchCommand:
+    _modifiers("unwatch", parsed)
+    _refuse_more("unwatch", parsed)
+    return UnwatchCommand()
 
 
-def _status(said: _Said) -> Status:
-    _given("status", said)
-    _refuse_more("status", said)
-    return Status()
+def _status(parsed: _ParsedCommand) -> StatusCommand:
+    _modifiers("status", parsed)
+    _refuse_more("status", parsed)
+    return StatusCommand()
 
 
-_VERBS: Mapping[str, Callable[[_Said], Command]] = {
+_VERBS: Mapping[str, Callable[[_ParsedCommand], Command]] = {
     "search": _search,
     "last": _search,
     "add": _add,
@@ -260,18 +260,18 @@ _VERBS: Mapping[str, Callable[[_Said], Command]] = {
 VERBS = (*_VERBS, "help")
 
 
-def _given(verb: str, said: _Said) -> dict[str, str]:
+def _modifiers(verb: str, parsed: _ParsedCommand) -> dict[str, str]:
     """The modifiers by name. Raises InvalidInput for one that the verb does not take, or that stands there twice."""
     given: dict[str, str] = {}
-    for name, value in said.modifiers:
-        if name not in FORMS[verb].takes:
-            raise InvalidInput(not_taken(verb, name))
+    for name, value in parsed.modifiers:
+        if name not in USAGES[verb].modifiers:
+            raise InvalidInput(modifier_refused(verb, name))
         if name in given:
             raise InvalidInput(f"`{name}:` is there twice: leave one of them out.")
         given[name] = value
     return given
 
 
-def _refuse_more(verb: str, said: _Said) -> None:
-    for word in (*said.words, *said.addresses):
-        raise InvalidInput(f"“{quote(word)}” is more than `{verb}` takes. Write {form(verb)}.")
+def _refuse_more(verb: str, parsed: _ParsedCommand) -> None:
+    for word in (*parsed.words, *parsed.addresses):
+        raise InvalidInput(f"“{quote_back(word)}” is more than `{verb}` takes. Write {usage_of(verb)}.")

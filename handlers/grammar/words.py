@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 MODIFIERS = ("in", "top", "min", "id", "note", "order", "prefix")
 
-UNCLOSED = "A quote isn't closed: put `\"` on both sides of the text."
+UNCLOSED_QUOTE = "A quote isn't closed: put `\"` on both sides of the text."
 
 # Copied along with text from web pages, and seen by nobody.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
@@ -49,7 +49,7 @@ _QUOTES = _DOUBLE | _SINGLE
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Token:
     """A word, an address or a modifier. ``name`` is the modifier's, in small letters; empty for the others.
 
     ``is_attached``: the value stands right after the colon. ``is_unclosed``: a quote begins here and never ends.
@@ -62,12 +62,12 @@ class Piece:
     is_unclosed: bool = False
 
 
-def take_apart(text: str) -> tuple[Piece, ...]:
+def tokenise(text: str) -> tuple[Token, ...]:
     """The pieces in their order."""
-    return tuple(_Reader(text.translate(_INVISIBLE)).pieces())
+    return tuple(_Tokeniser(text.translate(_INVISIBLE)).tokens())
 
 
-class _Reader:
+class _Tokeniser:
     """Goes through a text once, whatever is in it."""
 
     def __init__(self, text: str) -> None:
@@ -75,9 +75,9 @@ class _Reader:
         self._at = 0
         self._absent: set[re.Pattern[str]] = set()
 
-    def pieces(self) -> Iterator[Piece]:
+    def tokens(self) -> Iterator[Token]:
         while self._take(_SKIPPED) and self._at < len(self._text):
-            yield self._piece()
+            yield self._token()
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self._text, self._at)
@@ -85,7 +85,7 @@ class _Reader:
             self._at = found.end()
         return found
 
-    def _piece(self) -> Piece:
+    def _token(self) -> Token:
         if angled := self._take(_ANGLED):
             return _of_angled(angled)
         if head := self._take(_MODIFIER) or self._take(_OPTION):
@@ -94,19 +94,19 @@ class _Reader:
             return _of_quoted(quoted)
         if self._text[self._at] in _DOUBLE:
             self._at += 1
-            return Piece(self._bare(), is_unclosed=True)
+            return Token(self._bare(), is_unclosed=True)
         return _of_plain(self._bare())
 
-    def _modifier(self, name: str, *, has_colon: bool) -> Piece:
+    def _modifier(self, name: str, *, has_colon: bool) -> Token:
         gap = self._take(_GAP) if name in MODIFIERS else _GAP.match(self._text, self._at)
         attached = has_colon and gap is None and self._at < len(self._text)
         if gap and (name not in MODIFIERS or self._is_at_modifier()):
-            return Piece("", name)
+            return Token("", name)
         if (quoted := self._quoted()) is not None:
-            return Piece(plain(quoted).strip(), name, is_attached=attached)
+            return Token(as_typed(quoted).strip(), name, is_attached=attached)
         unclosed = self._text[self._at : self._at + 1] in _DOUBLE
         self._at += unclosed
-        return Piece(plain(self._bare()), name, is_attached=attached, is_unclosed=unclosed)
+        return Token(as_typed(self._bare()), name, is_attached=attached, is_unclosed=unclosed)
 
     def _is_at_modifier(self) -> bool:
         return any(pattern.match(self._text, self._at) for pattern in (_MODIFIER, _OPTION))
@@ -129,30 +129,30 @@ class _Reader:
         return None
 
 
-def _of_angled(angled: re.Match[str]) -> Piece:
+def _of_angled(angled: re.Match[str]) -> Token:
     if _ADDRESS.fullmatch(target := unescape(angled[1])):
-        return Piece(target, is_address=True)
-    return Piece(plain(angled[0]))
+        return Token(target, is_address=True)
+    return Token(as_typed(angled[0]))
 
 
-def _of_quoted(inner: str) -> Piece:
+def _of_quoted(inner: str) -> Token:
     inner = inner.strip()
     if angled := _ANGLED.fullmatch(inner):
         return _of_angled(angled)
     if head := _MODIFIER.match(inner):
-        return Piece(plain(inner[head.end() :]).strip(), head[1].lower())
+        return Token(as_typed(inner[head.end() :]).strip(), head[1].lower())
     return _of_plain(inner)
 
 
-def _of_plain(raw: str) -> Piece:
-    word = plain(raw)
+def _of_plain(raw: str) -> Token:
+    word = as_typed(raw)
     # Some people type the brackets of the help text.
     if _ADDRESS.fullmatch(address := word.strip("<>")):
-        return Piece(address, is_address=True)
-    return Piece(word)
+        return Token(address, is_address=True)
+    return Token(word)
 
 
-def plain(text: str) -> str:
+def as_typed(text: str) -> str:
     """What was typed, before Slack recognised addresses and names in it and escaped the rest."""
     return unescape(_ANGLED.sub(lambda found: found[2] or found[1], text))
 
@@ -162,7 +162,7 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def quote(text: str) -> str:
+def quote_back(text: str) -> str:
     """What somebody typed, on one line and short enough to be repeated to them."""
     most = 40
     line = " ".join(text[: most * 4].split())

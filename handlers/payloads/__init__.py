@@ -22,17 +22,17 @@ from handlers.payloads.kept import (
     encode_uninstall,
 )
 from handlers.payloads.requests import CommandRequest, parse_command
-from handlers.payloads.withdrawals import Deletion, Uninstall, parse_deletion, parse_uninstall
+from handlers.payloads.withdrawals import SlackDeletion, Uninstall, parse_deletion, parse_uninstall
 
 __all__ = [
     "RENDITIONS",
     "CommandRequest",
-    "Deletion",
     "FileState",
     "HomeOpened",
     "ImageShare",
     "Mention",
     "SharedFile",
+    "SlackDeletion",
     "Uninstall",
     "decode_deletion",
     "decode_request",

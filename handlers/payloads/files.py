@@ -13,7 +13,7 @@ RENDITIONS = ("thumb_1024", "thumb_960", "thumb_720")
 """Slack's own smaller copies, largest first; those above the original's size are absent."""
 
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/binary"})
-_MOST_SIZE = 2**53
+_MAX_SIZE = 2**53
 
 
 class FileState(StrEnum):
@@ -69,7 +69,7 @@ def parse_file(raw: object) -> SharedFile | None:
 
 def byte_count(value: object) -> int:
     """A size; 0 for an unknown one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_SIZE else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_SIZE else 0
 
 
 def _state(file: Mapping[str, Any], url: str, mimetype: str) -> FileState:

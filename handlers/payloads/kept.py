@@ -11,7 +11,7 @@ from bot.models import ChannelKind, WorkspaceId
 from handlers.payloads.events import ImageShare
 from handlers.payloads.files import FileState, SharedFile, byte_count
 from handlers.payloads.reading import items, mapping, text, texts
-from handlers.payloads.withdrawals import Deletion, Uninstall
+from handlers.payloads.withdrawals import SlackDeletion, Uninstall
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,9 +22,9 @@ def encode_share(share: ImageShare) -> str:
     return _encode(share)
 
 
-def decode_share(kept: str) -> ImageShare | None:
+def decode_share(stored: str) -> ImageShare | None:
     """Back from text; None for what is not a whole share."""
-    given = _decode(kept)
+    given = _decode(stored)
     files = tuple(file for item in items(given.get("files")) if (file := _file(mapping(item))))
     share = ImageShare(
         WorkspaceId(text(given.get("workspace"))),
@@ -43,15 +43,15 @@ def decode_share(kept: str) -> ImageShare | None:
     return share if share.workspace and share.channel and share.user and share.ts and share.files else None
 
 
-def encode_deletion(deletion: Deletion) -> str:
+def encode_deletion(deletion: SlackDeletion) -> str:
     """As text."""
     return _encode(deletion)
 
 
-def decode_deletion(kept: str) -> Deletion | None:
+def decode_deletion(stored: str) -> SlackDeletion | None:
     """Back from text; None for what names nothing."""
-    given = _decode(kept)
-    deletion = Deletion(
+    given = _decode(stored)
+    deletion = SlackDeletion(
         WorkspaceId(text(given.get("workspace"))),
         text(given.get("enterprise")),
         text(given.get("event_id")),
@@ -68,9 +68,9 @@ def encode_uninstall(uninstall: Uninstall) -> str:
     return _encode(uninstall)
 
 
-def decode_uninstall(kept: str) -> Uninstall | None:
+def decode_uninstall(stored: str) -> Uninstall | None:
     """Back from text; None for what names nothing."""
-    given = _decode(kept)
+    given = _decode(stored)
     uninstall = Uninstall(
         WorkspaceId(text(given.get("workspace"))),
         text(given.get("enterprise")),
@@ -87,12 +87,12 @@ def encode_request(body: Mapping[str, Any]) -> str:
     return json.dumps({name: value for name, value in body.items() if name != "token"}, separators=(",", ":"))
 
 
-def decode_request(kept: str) -> Mapping[str, Any]:
+def decode_request(stored: str) -> Mapping[str, Any]:
     """Back from text; empty for what is none."""
-    return _decode(kept)
+    return _decode(stored)
 
 
-def _encode(value: ImageShare | Deletion | Uninstall) -> str:
+def _encode(value: ImageShare | SlackDeletion | Uninstall) -> str:
     # ASCII: databases refuse some of the characters that people can type.
     return json.dumps(value, default=_fields, separators=(",", ":"))
 
@@ -102,9 +102,9 @@ def _fields(value: DataclassInstance) -> Mapping[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _decode(kept: str) -> Mapping[str, Any]:
+def _decode(stored: str) -> Mapping[str, Any]:
     try:
-        return mapping(json.loads(kept))
+        return mapping(json.loads(stored))
     except (ValueError, RecursionError):
         return {}
 

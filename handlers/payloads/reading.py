@@ -19,7 +19,7 @@ _OF_TYPE = {
 _OF_NAME = {"privategroup": ChannelKind.PRIVATE, "directmessage": ChannelKind.DIRECT}
 _OF_LETTER = {"C": ChannelKind.PUBLIC, "G": ChannelKind.PRIVATE, "D": ChannelKind.DIRECT, "": ChannelKind.DIRECT}
 
-_UNCARRIED = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """JSON may escape halves of characters, and PostgreSQL takes no NUL."""
 
 
@@ -35,7 +35,7 @@ def items(value: object) -> Sequence[Any]:
 
 def text(value: object) -> str:
     """A text, or an empty one; what no database or network can carry is replaced."""
-    return _UNCARRIED.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
 
 
 def texts(value: object) -> tuple[str, ...]:

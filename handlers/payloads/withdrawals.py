@@ -11,7 +11,7 @@ from handlers.payloads.reading import enterprise_of, is_for_organisation, mappin
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class SlackDeletion:
     """A ``file`` was deleted, or the ``message`` of a ``channel``: one of the two, the other is empty."""
 
     workspace: WorkspaceId
@@ -35,7 +35,7 @@ class Uninstall:
     workspaces: tuple[WorkspaceId, ...]
 
 
-def parse_deletion(body: Mapping[str, Any]) -> Deletion | None:
+def parse_deletion(body: Mapping[str, Any]) -> SlackDeletion | None:
     """Something was deleted from which images may have been made."""
     event = mapping(body.get("event"))
     workspace, enterprise, event_id = workspace_of(body), enterprise_of(body), text(body.get("event_id"))
@@ -43,9 +43,13 @@ def parse_deletion(body: Mapping[str, Any]) -> Deletion | None:
         return None
     if event.get("type") == "file_deleted":
         file = text(event.get("file_id"))
-        return Deletion(workspace, enterprise, event_id, file=file) if file else None
+        return SlackDeletion(workspace, enterprise, event_id, file=file) if file else None
     channel, message = text(event.get("channel")), _deleted_message(event)
-    return Deletion(workspace, enterprise, event_id, channel=channel, message=message) if channel and message else None
+    return (
+        SlackDeletion(workspace, enterprise, event_id, channel=channel, message=message)
+        if channel and message
+        else None
+    )
 
 
 def _deleted_message(event: Mapping[str, Any]) -> str:

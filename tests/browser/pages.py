@@ -37,9 +37,9 @@ class SlackPage:
         """The channel's messages, but for their threads."""
         return self.page.locator(".main .messages .msg")
 
-    async def go_to(self, place: str) -> None:
+    async def go_to(self, location: str) -> None:
         """A channel, or the bot's home."""
-        await self.page.locator(".sidebar-item", has_text=re.compile(rf"\b{place}$")).click()
+        await self.page.locator(".sidebar-item", has_text=re.compile(rf"\b{location}$")).click()
 
     async def attach(self, file: Path, text: str = "") -> None:
         await self.page.locator(".main input[type=file]").set_input_files(file)

@@ -35,11 +35,11 @@ async def test_a_part_that_was_photographed_again_is_found(slack: SlackPage) -> 
     assert min(await widths(answer)) > SMALLEST
 
 
-async def test_a_picture_that_nobody_knows_is_said_to_be_unknown(slack: SlackPage) -> None:
+async def test_unknown_pictures_are_reported_as_unknown(slack: SlackPage) -> None:
     await expect(await slack.open_thread("Do we have this one?")).to_contain_text("Nothing close in samples")
 
 
-async def test_what_was_collected_has_the_bots_reaction(slack: SlackPage) -> None:
+async def test_collected_images_get_a_reaction(slack: SlackPage) -> None:
     await slack.go_to("catalogue")
     await expect(slack.said.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
     await expect(slack.said.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)

@@ -23,7 +23,7 @@ def listened_on(port: int) -> set[str]:
     return {address for address, at in places if int(at, 16) == port}
 
 
-async def test_in_a_network_of_its_own_it_is_reached_by_loopback_alone(tmp_path: Path) -> None:
+async def test_isolated_stand_in_is_reachable_by_loopback_only(tmp_path: Path) -> None:
     network = own_network()
     if network is None:
         pytest.skip("this system gives it none")
@@ -33,7 +33,7 @@ async def test_in_a_network_of_its_own_it_is_reached_by_loopback_alone(tmp_path:
         assert listened_on(port) == {f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}"}
 
 
-async def test_without_one_it_works_too(tmp_path: Path) -> None:
+async def test_works_without_network_isolation(tmp_path: Path) -> None:
     async with hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in:
         await stand_in.say(LOOKUP, YOU, "hello")
         assert [message["text"] for message in await stand_in.messages(LOOKUP)] == ["hello"]
@@ -49,7 +49,7 @@ async def test_other_sites_pages_are_refused(tmp_path: Path) -> None:
                 assert response.status == 403
 
 
-async def test_a_port_that_is_taken_is_left_for_the_next() -> None:
+async def test_uses_the_next_port_when_one_is_taken() -> None:
     with hosting.listening(0) as first:
         port = first.getsockname()[1]
         with hosting.listening(port) as second:

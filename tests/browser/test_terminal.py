@@ -80,7 +80,7 @@ def told(messages: list[Message]) -> list[tuple[object, ...]]:
     ]
 
 
-async def test_what_was_said_is_there_again_until_it_is_reset(tmp_path: Path) -> None:
+async def test_messages_survive_a_restart_until_reset(tmp_path: Path) -> None:
     async with make_run(tmp_path) as slack:
         picture = (tmp_path / "demo" / "try" / "part_on_the_bench.jpg").read_bytes()
         mine = await slack.share(LOOKUP, YOU, [("mine.jpg", picture)], "what is this?")
@@ -116,7 +116,7 @@ async def pictures_load(slack: StandIn, messages: list[Message]) -> None:
                 assert response.content_type.startswith("image/")
 
 
-async def test_a_second_one_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+async def test_refuses_a_second_demo_while_one_runs(tmp_path: Path) -> None:
     with (tmp_path / "demo.lock").open("w") as lock:
         fcntl = pytest.importorskip("fcntl")
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.base import VisualSearch
-from bot.adapters.embedded.analyser import PictureAnalyser
+from bot.adapters.embedded.analyser import PictureFeatureExtractor
 from bot.adapters.embedded.embedding import BuiltInModel
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import EvidenceJudge
+from bot.adapters.embedded.judge import GeometricVerifier
 from bot.adapters.memory import MemorySearch
-from bot.adapters.pgvector.finder import PgvectorFinder
-from bot.adapters.showapi.client import HostedAccount
+from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
+from bot.adapters.showapi.client import ShowApiAccount
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.api_house import KEY, api_house
-from tests.fakes.analyser import FakeAnalyser, FakeJudge
-from tests.hosted_house import hosted_house
+from tests.api_house import KEY, api_server
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier
+from tests.hosted_house import hosted_back_end
 
 Maker = Callable[[Path], AbstractAsyncContextManager[VisualSearch]]
 
@@ -37,7 +37,9 @@ async def memory(folder: Path) -> AsyncIterator[VisualSearch]:
 async def embedded(folder: Path, index_memory_bytes: int = 64 * MEGABYTE) -> AsyncIterator[VisualSearch]:
     storage = await SqlStorage.open(folder)
     try:
-        yield EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=index_memory_bytes)
+        yield EmbeddedSearch(
+            storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=index_memory_bytes
+        )
     finally:
         await storage.close()
 
@@ -51,10 +53,10 @@ def streamed(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
 async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearch]:
     storage = await SqlStorage.open(folder, database_url)
     try:
-        rows, _ = await storage.nearest()
-        analyser = FakeAnalyser()
-        finder = PgvectorFinder(analyser.model_id, MEGABYTE)
-        yield EmbeddedSearch(rows, analyser, FakeJudge(), finder=finder, name="pgvector")
+        rows, _ = await storage.open_pgvector()
+        extractor = FakeFeatureExtractor()
+        finder = PgvectorNeighbourSearch(extractor.model_id, MEGABYTE)
+        yield EmbeddedSearch(rows, extractor, FakeVerifier(), neighbours=finder, name="pgvector")
     finally:
         await storage.close()
 
@@ -63,11 +65,11 @@ async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearc
 async def real(folder: Path) -> AsyncIterator[VisualSearch]:
     """The embedded engine as it is shipped: built-in model and judge."""
     storage = await SqlStorage.open(folder)
-    analyser = PictureAnalyser(_built_in(), 2)
+    extractor = PictureFeatureExtractor(_built_in(), 2)
     try:
-        yield EmbeddedSearch(storage.vectors, analyser, EvidenceJudge(), index_memory_bytes=64 * MEGABYTE)
+        yield EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=64 * MEGABYTE)
     finally:
-        await analyser.close()
+        await extractor.close()
         await storage.close()
 
 
@@ -76,10 +78,10 @@ async def showapi(
     folder: Path, shared: str | None = None, storage: SqlStorage | None = None
 ) -> AsyncIterator[VisualSearch]:
     """Our client of the hosted API, against our own server of it, over real HTTP."""
-    async with api_house(folder / "server") as server:
-        account = HostedAccount(server.url, KEY, "any", calls_per_s=1000)
-        async with hosted_house(folder / "client", account, shared=shared, storage=storage) as house:
-            yield house.visual
+    async with api_server(folder / "server") as server:
+        account = ShowApiAccount(server.url, KEY, "any", calls_per_s=1000)
+        async with hosted_back_end(folder / "client", account, shared=shared, storage=storage) as hosted:
+            yield hosted.visual
 
 
 def shared(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:

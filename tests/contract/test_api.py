@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.api_house import KEY, ApiHouse, api_house
+from tests.api_house import KEY, ApiServer, api_server
 
 load_all_checks()
 
@@ -83,7 +83,7 @@ class InAThread:
         self._folder = folder
         self._ready, self._over = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self.house: ApiHouse | None = None
+        self.house: ApiServer | None = None
         self.picture = ""
 
     def __enter__(self) -> Self:
@@ -97,8 +97,8 @@ class InAThread:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        async with api_house(self._folder) as self.house:
-            await self.house.done("/2475-1", Name="parts")
+        async with api_server(self._folder) as self.house:
+            await self.house.call("/2475-1", Name="parts")
             self.picture = self.house.picture("valve.png")
             await self.house.add(self.picture)
             self._ready.set()

@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.base import VisualSearch
 from bot.errors import DatabaseExists, InvalidInput, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, PageRequest, WorkspaceId
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import random_picture
 
 ABSENT = DatabaseKey(WorkspaceId("T1"), DatabaseName("absent"))
 VALVE = EntityId("valve")
@@ -18,11 +18,11 @@ Operation = Callable[[VisualSearch, DatabaseKey], Awaitable[object]]
 
 OPERATIONS: dict[str, Operation] = {
     "delete_database": lambda visual, key: visual.delete_database(key),
-    "add_image": lambda visual, key: visual.add_image(key, painted(1), VALVE, Note()),
+    "add_image": lambda visual, key: visual.add_image(key, random_picture(1), VALVE, Note()),
     "list_images": lambda visual, key: visual.list_images(key, PageRequest()),
     "delete_images": lambda visual, key: visual.delete_images(key, VALVE),
     "delete_one": lambda visual, key: visual.delete_images(key, VALVE, DataId("1")),
-    "search": lambda visual, key: visual.search(key, painted(1)),
+    "search": lambda visual, key: visual.search(key, random_picture(1)),
 }
 
 
@@ -34,10 +34,10 @@ async def test_every_operation_on_an_unknown_database_says_so(visual: VisualSear
 
 
 async def test_a_name_is_taken_once(visual: VisualSearch, parts: DatabaseKey) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note())
+    await visual.add_image(parts, random_picture(1), VALVE, Note())
     with pytest.raises(DatabaseExists, match="parts"):
         await visual.create_database(parts)
-    assert len(await visual.search(parts, painted(1))) == 1
+    assert len(await visual.search(parts, random_picture(1))) == 1
 
 
 async def test_databases_are_listed_by_name(visual: VisualSearch) -> None:
@@ -54,28 +54,28 @@ async def test_a_workspace_without_databases_lists_none(visual: VisualSearch, pa
 async def test_two_workspaces_may_use_one_name_and_never_meet(visual: VisualSearch, parts: DatabaseKey) -> None:
     theirs = DatabaseKey(WorkspaceId("T2"), parts.name)
     await visual.create_database(theirs)
-    await visual.add_image(parts, painted(1), VALVE, Note("ours"))
+    await visual.add_image(parts, random_picture(1), VALVE, Note("ours"))
 
-    assert await visual.search(theirs, painted(1)) == ()
+    assert await visual.search(theirs, random_picture(1)) == ()
     assert (await visual.list_images(theirs, PageRequest())).total == 0
     assert await visual.delete_images(theirs, VALVE) == 0
     await visual.delete_database(theirs)
-    assert [match.note for match in await visual.search(parts, painted(1))] == ["ours"]
+    assert [match.note for match in await visual.search(parts, random_picture(1))] == ["ours"]
 
 
 async def test_a_deleted_database_is_gone_and_can_be_made_again_empty(visual: VisualSearch, parts: DatabaseKey) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note())
-    assert await visual.search(parts, painted(1))
+    await visual.add_image(parts, random_picture(1), VALVE, Note())
+    assert await visual.search(parts, random_picture(1))
     await visual.delete_database(parts)
 
     assert await visual.list_databases(parts.workspace) == ()
     with pytest.raises(UnknownDatabase):
-        await visual.search(parts, painted(1))
+        await visual.search(parts, random_picture(1))
 
     await visual.create_database(parts)
-    assert await visual.search(parts, painted(1)) == ()
-    await visual.add_image(parts, painted(2), EntityId("pump"), Note())
-    assert [match.entity for match in await visual.search(parts, painted(1))] == ["pump"]
+    assert await visual.search(parts, random_picture(1)) == ()
+    await visual.add_image(parts, random_picture(2), EntityId("pump"), Note())
+    assert [match.entity for match in await visual.search(parts, random_picture(1))] == ["pump"]
 
 
 @pytest.mark.parametrize("name", ["", "a", "Parts", "my parts", "a-b", "x" * 65, "pärts", "parts\n", "٣٤"])

@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.base import VisualSearch
 from bot.errors import UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, PageRequest, WorkspaceId
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 MOVED, ALSO_MOVED = DataId("018f3a2b4c5d" + "0a" * 10), DataId("018f3a2b4c5e" + "f1" * 10)
@@ -18,7 +18,7 @@ async def test_an_empty_database_holds_nothing(visual: VisualSearch, parts: Data
 
 
 async def test_the_inventory_is_what_was_added_and_not_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
-    added = [await visual.add_image(parts, painted(seed), EntityId(f"part_{seed}"), Note()) for seed in range(4)]
+    added = [await visual.add_image(parts, random_picture(seed), EntityId(f"part_{seed}"), Note()) for seed in range(4)]
     assert await visual.inventory(parts) == frozenset(added)
     await visual.delete_images(parts, EntityId("part_1"))
     await visual.delete_images(parts, EntityId("part_2"), added[2])
@@ -30,48 +30,48 @@ async def test_an_unknown_database_has_no_inventory(visual: VisualSearch, parts:
         with pytest.raises(UnknownDatabase):
             await visual.inventory(key)
         with pytest.raises(UnknownDatabase):
-            await visual.add_image(key, painted(1), VALVE, Note(), MOVED)
+            await visual.add_image(key, random_picture(1), VALVE, Note(), MOVED)
 
 
 async def test_an_image_keeps_the_name_that_it_brings_along(visual: VisualSearch, parts: DatabaseKey) -> None:
-    assert await visual.add_image(parts, painted(1), VALVE, Note("from elsewhere"), MOVED) == MOVED
-    own = await visual.add_image(parts, painted(2), PUMP, Note())
+    assert await visual.add_image(parts, random_picture(1), VALVE, Note("from elsewhere"), MOVED) == MOVED
+    own = await visual.add_image(parts, random_picture(2), PUMP, Note())
     assert await visual.inventory(parts) == {MOVED, own}
     listed = {image.data_id: image for image in (await visual.list_images(parts, PageRequest())).items}
     assert (listed[MOVED].entity, listed[MOVED].note) == (VALVE, "from elsewhere")
-    best = (await visual.search(parts, painted(1)))[0]
+    best = (await visual.search(parts, random_picture(1)))[0]
     assert (best.data_id, best.entity, best.note) == (MOVED, VALVE, "from elsewhere")
 
 
 async def test_one_that_is_there_already_stays_as_it_is(visual: VisualSearch, parts: DatabaseKey) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note("first"), MOVED)
-    assert await visual.add_image(parts, painted(1), VALVE, Note("second"), MOVED) == MOVED
+    await visual.add_image(parts, random_picture(1), VALVE, Note("first"), MOVED)
+    assert await visual.add_image(parts, random_picture(1), VALVE, Note("second"), MOVED) == MOVED
     page = await visual.list_images(parts, PageRequest())
     assert [(image.data_id, image.note) for image in page.items] == [(MOVED, "first")]
-    assert len(await visual.search(parts, painted(1))) == 1
+    assert len(await visual.search(parts, random_picture(1))) == 1
 
 
 async def test_the_same_picture_may_come_under_several_names(visual: VisualSearch, parts: DatabaseKey) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note(), MOVED)
-    await visual.add_image(parts, painted(1), VALVE, Note(), ALSO_MOVED)
+    await visual.add_image(parts, random_picture(1), VALVE, Note(), MOVED)
+    await visual.add_image(parts, random_picture(1), VALVE, Note(), ALSO_MOVED)
     assert await visual.inventory(parts) == {MOVED, ALSO_MOVED}
 
 
 async def test_what_was_deleted_can_come_again(visual: VisualSearch, parts: DatabaseKey) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note(), MOVED)
+    await visual.add_image(parts, random_picture(1), VALVE, Note(), MOVED)
     assert await visual.delete_images(parts, VALVE, MOVED) == 1
     assert await visual.inventory(parts) == frozenset()
-    await visual.add_image(parts, painted(1), VALVE, Note("again"), MOVED)
+    await visual.add_image(parts, random_picture(1), VALVE, Note("again"), MOVED)
     assert await visual.inventory(parts) == {MOVED}
-    assert (await visual.search(parts, painted(1)))[0].note == "again"
+    assert (await visual.search(parts, random_picture(1)))[0].note == "again"
 
 
 async def test_databases_keep_names_apart(visual: VisualSearch, parts: DatabaseKey) -> None:
     others = [DatabaseKey(parts.workspace, DatabaseName("logos")), DatabaseKey(WorkspaceId("T2"), parts.name)]
     for key in others:
         await visual.create_database(key)
-    await visual.add_image(parts, painted(1), VALVE, Note(), MOVED)
-    await visual.add_image(others[0], painted(2), PUMP, Note(), MOVED)
+    await visual.add_image(parts, random_picture(1), VALVE, Note(), MOVED)
+    await visual.add_image(others[0], random_picture(2), PUMP, Note(), MOVED)
     await visual.delete_images(parts, VALVE)
     assert [await visual.inventory(key) for key in (parts, *others)] == [frozenset(), {MOVED}, frozenset()]
     await visual.delete_database(others[0])

@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.base import VisualSearch
 from bot.errors import InvalidInput
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Order, PageRequest, WorkspaceId
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 
@@ -25,7 +25,9 @@ NOTES = {
 
 
 async def fill(visual: VisualSearch, key: DatabaseKey, count: int) -> list[DataId]:
-    return [await visual.add_image(key, painted(seed), EntityId(f"part_{seed}"), Note()) for seed in range(count)]
+    return [
+        await visual.add_image(key, random_picture(seed), EntityId(f"part_{seed}"), Note()) for seed in range(count)
+    ]
 
 
 async def by_token(visual: VisualSearch, key: DatabaseKey, order: Order, size: int) -> list[ListedImage]:
@@ -45,14 +47,14 @@ async def test_an_empty_database_lists_nothing(visual: VisualSearch, parts: Data
 @pytest.mark.parametrize("name", NOTES)
 async def test_a_note_comes_back_as_it_was(visual: VisualSearch, parts: DatabaseKey, name: str) -> None:
     note = Note(NOTES[name])
-    await visual.add_image(parts, painted(1), VALVE, note)
+    await visual.add_image(parts, random_picture(1), VALVE, note)
     assert (await visual.list_images(parts, PageRequest())).items[0].note == note
-    assert (await visual.search(parts, painted(1)))[0].note == note
+    assert (await visual.search(parts, random_picture(1)))[0].note == note
 
 
 async def test_a_row_has_its_times_in_utc(visual: VisualSearch, parts: DatabaseKey) -> None:
     before = datetime.now(UTC)
-    data_id = await visual.add_image(parts, painted(1), VALVE, Note("n"))
+    data_id = await visual.add_image(parts, random_picture(1), VALVE, Note("n"))
     row = (await visual.list_images(parts, PageRequest())).items[0]
     assert (row.data_id, row.entity, row.note) == (data_id, "valve", "n")
     assert before <= row.created_at <= datetime.now(UTC)
@@ -83,21 +85,21 @@ async def test_an_offset_beyond_the_end_gives_an_empty_page(visual: VisualSearch
 async def test_paging_goes_on_while_images_come_and_go(visual: VisualSearch, parts: DatabaseKey) -> None:
     ids = await fill(visual, parts, 9)
     first = await visual.list_images(parts, PageRequest(limit=4))
-    await visual.add_image(parts, painted(100), VALVE, Note())
+    await visual.add_image(parts, random_picture(100), VALVE, Note())
     # Even the row that the token stands on.
     await visual.delete_images(parts, first.items[-1].entity)
     rest = await visual.list_images(parts, PageRequest(limit=100, token=first.token))
     assert [row.data_id for row in (*first.items, *rest.items)] == ids[::-1]
 
     oldest = await visual.list_images(parts, PageRequest(limit=4, order=Order.OLDEST_FIRST))
-    new = await visual.add_image(parts, painted(101), VALVE, Note())
+    new = await visual.add_image(parts, random_picture(101), VALVE, Note())
     rest = await visual.list_images(parts, PageRequest(limit=100, order=Order.OLDEST_FIRST, token=oldest.token))
     assert rest.items[-1].data_id == new
 
 
 async def test_a_prefix_takes_its_underscore_literally(visual: VisualSearch, parts: DatabaseKey) -> None:
     for entity in ("a_b", "a_c", "axb", "a", "a_", "ab", "b_b", "a_b_1"):
-        await visual.add_image(parts, painted(1), EntityId(entity), Note())
+        await visual.add_image(parts, random_picture(1), EntityId(entity), Note())
 
     async def listed(prefix: str) -> set[str]:
         page = await visual.list_images(parts, PageRequest(entity_prefix=prefix))
@@ -113,7 +115,9 @@ async def test_a_prefix_takes_its_underscore_literally(visual: VisualSearch, par
 
 async def test_a_prefix_pages_by_token(visual: VisualSearch, parts: DatabaseKey) -> None:
     for number in range(10):
-        await visual.add_image(parts, painted(1), EntityId(f"{'even' if number % 2 == 0 else 'odd'}_{number}"), Note())
+        await visual.add_image(
+            parts, random_picture(1), EntityId(f"{'even' if number % 2 == 0 else 'odd'}_{number}"), Note()
+        )
     first = await visual.list_images(parts, PageRequest(limit=3, entity_prefix="even_"))
     rest = await visual.list_images(parts, PageRequest(limit=3, entity_prefix="even_", token=first.token))
     assert (first.total, rest.total, rest.token) == (5, 5, None)
@@ -144,25 +148,25 @@ async def test_a_token_belongs_to_one_listing(visual: VisualSearch, parts: Datab
 
 async def test_deleting_an_entity_takes_all_its_images_and_no_others(visual: VisualSearch, parts: DatabaseKey) -> None:
     for seed in range(6):
-        await visual.add_image(parts, painted(seed), VALVE if seed % 2 else PUMP, Note())
+        await visual.add_image(parts, random_picture(seed), VALVE if seed % 2 else PUMP, Note())
     assert await visual.delete_images(parts, VALVE) == 3
     assert {row.entity for row in (await visual.list_images(parts, PageRequest())).items} == {"pump"}
     assert await visual.delete_images(parts, VALVE) == 0
 
 
 async def test_one_image_of_an_entity_can_be_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
-    first = await visual.add_image(parts, painted(1), VALVE, Note())
-    second = await visual.add_image(parts, painted(2), VALVE, Note())
+    first = await visual.add_image(parts, random_picture(1), VALVE, Note())
+    second = await visual.add_image(parts, random_picture(2), VALVE, Note())
     assert await visual.delete_images(parts, PUMP, first) == 0
     assert await visual.delete_images(parts, VALVE, first) == 1
     assert await visual.delete_images(parts, VALVE, first) == 0
-    assert [match.data_id for match in await visual.search(parts, painted(1))] == [second]
+    assert [match.data_id for match in await visual.search(parts, random_picture(1))] == [second]
 
 
 @pytest.mark.parametrize("data_id", [None, DataId("nothing"), DataId("' OR 1=1 --")])
 async def test_deleting_what_is_not_there_deletes_nothing(
     visual: VisualSearch, parts: DatabaseKey, data_id: DataId | None
 ) -> None:
-    await visual.add_image(parts, painted(1), VALVE, Note())
+    await visual.add_image(parts, random_picture(1), VALVE, Note())
     assert await visual.delete_images(parts, PUMP, data_id) == 0
     assert (await visual.list_images(parts, PageRequest())).total == 1

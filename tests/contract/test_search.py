@@ -9,24 +9,24 @@ import pytest
 from bot.adapters.base import VisualSearch
 from bot.errors import InvalidInput
 from bot.models import DatabaseKey, EntityId, Note, Verdict
-from tests.fakes.analyser import noisy, painted, plain
+from tests.fakes.analyser import flat_picture, noisy_copy, random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 
 
 async def fill(visual: VisualSearch, key: DatabaseKey, count: int) -> None:
     for seed in range(count):
-        await visual.add_image(key, painted(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
+        await visual.add_image(key, random_picture(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
 
 
 async def test_an_empty_database_has_no_answer(visual: VisualSearch, parts: DatabaseKey) -> None:
-    assert await visual.search(parts, painted(1), 1000) == ()
+    assert await visual.search(parts, random_picture(1), 1000) == ()
 
 
 async def test_what_was_added_is_found_at_once(visual: VisualSearch, parts: DatabaseKey) -> None:
     for seed in range(5):
-        data_id = await visual.add_image(parts, painted(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
-        best = (await visual.search(parts, painted(seed)))[0]
+        data_id = await visual.add_image(parts, random_picture(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
+        best = (await visual.search(parts, random_picture(seed)))[0]
         assert (best.data_id, best.entity, best.note) == (data_id, f"part_{seed}", f"number {seed}")
         assert best.score >= 9
         assert best.verdict is Verdict.SAME
@@ -34,7 +34,7 @@ async def test_what_was_added_is_found_at_once(visual: VisualSearch, parts: Data
 
 async def test_scores_fall_and_stay_within_0_and_10(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 40)
-    matches = await visual.search(parts, noisy(painted(7)), 40)
+    matches = await visual.search(parts, noisy_copy(random_picture(7)), 40)
     scores = [match.score for match in matches]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 10 for score in scores)
@@ -43,13 +43,13 @@ async def test_scores_fall_and_stay_within_0_and_10(visual: VisualSearch, parts:
 
 async def test_an_unrelated_picture_is_not_called_the_same(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 5)
-    assert all(match.verdict is Verdict.SIMILAR for match in await visual.search(parts, painted(99)))
+    assert all(match.verdict is Verdict.SIMILAR for match in await visual.search(parts, random_picture(99)))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 39, 40, 41, 1000])
 async def test_as_many_as_asked_for_or_all_there_are(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
     await fill(visual, parts, 40)
-    matches = await visual.search(parts, painted(3), limit)
+    matches = await visual.search(parts, random_picture(3), limit)
     assert len(matches) == min(limit, 40)
     assert len({match.data_id for match in matches}) == len(matches)
     assert matches[0].entity == "part_3"
@@ -58,19 +58,19 @@ async def test_as_many_as_asked_for_or_all_there_are(visual: VisualSearch, parts
 @pytest.mark.parametrize("limit", [0, -1, 1001])
 async def test_a_limit_out_of_range_is_refused(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
     with pytest.raises(InvalidInput):
-        await visual.search(parts, painted(1), limit)
+        await visual.search(parts, random_picture(1), limit)
 
 
 async def test_ten_unless_asked_otherwise(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 12)
-    assert len(await visual.search(parts, painted(1))) == 10
+    assert len(await visual.search(parts, random_picture(1))) == 10
 
 
 async def test_the_same_picture_twice_is_two_images(visual: VisualSearch, parts: DatabaseKey) -> None:
-    first = await visual.add_image(parts, painted(1), VALVE, Note("first"))
-    second = await visual.add_image(parts, painted(1), PUMP, Note("second"))
+    first = await visual.add_image(parts, random_picture(1), VALVE, Note("first"))
+    second = await visual.add_image(parts, random_picture(1), PUMP, Note("second"))
     assert first != second
-    matches = await visual.search(parts, painted(1))
+    matches = await visual.search(parts, random_picture(1))
     assert {(match.data_id, match.entity, match.note) for match in matches} == {
         (first, "valve", "first"),
         (second, "pump", "second"),
@@ -81,17 +81,17 @@ async def test_the_same_picture_twice_is_two_images(visual: VisualSearch, parts:
 async def test_a_picture_without_detail_is_found_and_is_not_everything(
     visual: VisualSearch, parts: DatabaseKey
 ) -> None:
-    await visual.add_image(parts, plain(100), VALVE, Note())
-    await visual.add_image(parts, painted(1), PUMP, Note())
-    assert {match.entity for match in await visual.search(parts, plain(100))} == {"valve", "pump"}
-    assert (await visual.search(parts, painted(1)))[0].entity == "pump"
-    copies = [match for match in await visual.search(parts, painted(2)) if match.verdict is not Verdict.SIMILAR]
+    await visual.add_image(parts, flat_picture(100), VALVE, Note())
+    await visual.add_image(parts, random_picture(1), PUMP, Note())
+    assert {match.entity for match in await visual.search(parts, flat_picture(100))} == {"valve", "pump"}
+    assert (await visual.search(parts, random_picture(1)))[0].entity == "pump"
+    copies = [match for match in await visual.search(parts, random_picture(2)) if match.verdict is not Verdict.SIMILAR]
     assert copies == []
 
 
 async def test_an_entity_may_have_many_images(visual: VisualSearch, parts: DatabaseKey) -> None:
-    ids = [await visual.add_image(parts, painted(seed), VALVE, Note(str(seed))) for seed in range(30)]
-    matches = await visual.search(parts, painted(12), 100)
+    ids = [await visual.add_image(parts, random_picture(seed), VALVE, Note(str(seed))) for seed in range(30)]
+    matches = await visual.search(parts, random_picture(12), 100)
     assert {match.data_id for match in matches} == set(ids)
     assert {match.entity for match in matches} == {"valve"}
     assert matches[0].data_id == ids[12]
@@ -99,22 +99,22 @@ async def test_an_entity_may_have_many_images(visual: VisualSearch, parts: Datab
 
 async def test_concurrent_adds_are_all_kept_and_found(visual: VisualSearch, parts: DatabaseKey) -> None:
     async def add(seed: int) -> str:
-        return await visual.add_image(parts, painted(seed), EntityId(f"part_{seed}"), Note())
+        return await visual.add_image(parts, random_picture(seed), EntityId(f"part_{seed}"), Note())
 
     async def look(seed: int) -> None:
-        await visual.search(parts, painted(seed))
+        await visual.search(parts, random_picture(seed))
 
     *ids, _, _ = await asyncio.gather(*(add(seed) for seed in range(50)), look(1), look(2))
     assert len(set(ids)) == 50
     for seed in (0, 17, 49):
-        assert (await visual.search(parts, painted(seed), 1))[0].data_id == ids[seed]
-    assert {match.data_id for match in await visual.search(parts, painted(0), 1000)} == set(ids)
+        assert (await visual.search(parts, random_picture(seed), 1))[0].data_id == ids[seed]
+    assert {match.data_id for match in await visual.search(parts, random_picture(0), 1000)} == set(ids)
 
 
 async def test_what_was_deleted_is_not_found(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 10)
-    assert (await visual.search(parts, painted(4)))[0].entity == "part_4"
+    assert (await visual.search(parts, random_picture(4)))[0].entity == "part_4"
     assert await visual.delete_images(parts, EntityId("part_4")) == 1
-    matches = await visual.search(parts, painted(4), 100)
+    matches = await visual.search(parts, random_picture(4), 100)
     assert "part_4" not in {match.entity for match in matches}
     assert len(matches) == 9

@@ -19,17 +19,17 @@ from bot.models import (
 )
 
 
-class AilingSearch(MemorySearch):
-    """Says of its answers what is in ``caveats``, and raises the ``ailment``; for so many calls (``unwell_for``).
+class FaultySearch(MemorySearch):
+    """Says of its answers what is in ``caveats``, and raises the ``error``; for so many calls (``failing_calls``).
 
     ``calls``: the operations that it was asked for.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.ailment: Exception | None = None
+        self.error: Exception | None = None
         self.caveats: set[Caveat] = set()
-        self.unwell_for = math.inf
+        self.failing_calls = math.inf
         self.calls: list[str] = []
 
     @property
@@ -39,7 +39,7 @@ class AilingSearch(MemorySearch):
 
     def recover(self) -> None:
         """All is well again."""
-        self.ailment, self.caveats, self.unwell_for = None, set(), math.inf
+        self.error, self.caveats, self.failing_calls = None, set(), math.inf
 
     async def create_database(self, database: DatabaseKey) -> None:
         """Make an empty database."""
@@ -66,8 +66,8 @@ class AilingSearch(MemorySearch):
 
     def _called(self, operation: str) -> None:
         self.calls.append(operation)
-        if self.unwell_for <= 0:
+        if self.failing_calls <= 0:
             self.recover()
-        self.unwell_for -= 1
-        if self.ailment:
-            raise self.ailment
+        self.failing_calls -= 1
+        if self.error:
+            raise self.error

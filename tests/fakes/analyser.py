@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.ports import FINGERPRINT_REACH, Candidate, Features, Judgement, Knots, Probe
+from bot.adapters.embedded.ports import (
+    FINGERPRINT_RADIUS,
+    CalibrationCurve,
+    Candidate,
+    ImageFeatures,
+    QueryFeatures,
+    ScoredMatch,
+)
 from bot.models import Picture, Verdict
 
 SIDE = 8
@@ -16,18 +23,18 @@ DIMENSIONS = 3 * SIDE * SIDE
 SAME_AT_MOST = 8
 
 
-def painted(seed: int, side: int = 24) -> Picture:
+def random_picture(seed: int, side: int = 24) -> Picture:
     """A picture of random blocks; each seed gives another, and the same one every time."""
     blocks = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     return picture_of(blocks.repeat(side // SIDE, axis=0).repeat(side // SIDE, axis=1))
 
 
-def plain(value: int = 128) -> Picture:
+def flat_picture(value: int = 128) -> Picture:
     """A picture of one gray: too little detail for a fingerprint."""
     return picture_of(np.full((24, 24, 3), value, np.uint8))
 
 
-def noisy(picture: Picture, seed: int = 0) -> Picture:
+def noisy_copy(picture: Picture, seed: int = 0) -> Picture:
     """A slightly different copy."""
     noise = np.random.default_rng(seed).integers(-4, 5, picture.pixels.shape)
     return picture_of((picture.pixels.astype(np.int16) + noise).clip(0, 255).astype(np.uint8))
@@ -40,8 +47,8 @@ def picture_of(pixels: npt.NDArray[np.uint8]) -> Picture:
     return Picture(pixels, digest, source, "PNG", (pixels.shape[1], pixels.shape[0]))
 
 
-class FakeAnalyser:
-    """Satisfies ``Analyser``. Counts what it was asked."""
+class FakeFeatureExtractor:
+    """Satisfies ``FeatureExtractor``. Counts what it was asked."""
 
     def __init__(self, model_id: str = "thumbnails-1") -> None:
         self._model_id = model_id
@@ -55,40 +62,42 @@ class FakeAnalyser:
     def dimensions(self) -> int:
         return DIMENSIONS
 
-    async def features(self, picture: Picture) -> Features:
+    async def extract(self, picture: Picture) -> ImageFeatures:
         self.looked_at += 1
-        return Features(_embedding(picture), _fingerprint(picture), picture.digest.encode())
+        return ImageFeatures(_embedding(picture), _fingerprint(picture), picture.digest.encode())
 
-    async def probe(self, picture: Picture) -> Probe:
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
         self.looked_at += 1
         views = [picture, picture_of(np.ascontiguousarray(picture.pixels[:, ::-1]))]
         prints = b"".join(_fingerprint(view) for view in views)
         rows = np.frombuffer(prints, np.uint8).reshape(-1, 32)
-        return Probe(_embedding(picture)[None, :], rows, (picture.digest.encode(),))
+        return QueryFeatures(_embedding(picture)[None, :], rows, (picture.digest.encode(),))
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
 
-class FakeJudge:
+class FakeVerifier:
     """Satisfies ``Judge``: ten times the cosine, and more for a fingerprint. Remembers the candidates."""
 
     def __init__(self) -> None:
         self.seen: list[Candidate] = []
-        self.knots: Knots | None = None
+        self.knots: CalibrationCurve | None = None
 
-    def judge(self, probe: Probe, candidates: Sequence[Candidate], knots: Knots | None) -> list[Judgement]:
+    def verify(
+        self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
+    ) -> list[ScoredMatch]:
         self.seen = list(candidates)
-        self.knots = knots
-        return [_judgement(candidate) for candidate in candidates]
+        self.knots = calibration
+        return [_scored(candidate) for candidate in candidates]
 
 
-def _judgement(candidate: Candidate) -> Judgement:
+def _scored(candidate: Candidate) -> ScoredMatch:
     distance = candidate.fingerprint_distance
     if distance is None:
-        return Judgement(8.9 * min(max(candidate.cosine, 0.0), 1.0), Verdict.SIMILAR)
+        return ScoredMatch(8.9 * min(max(candidate.cosine, 0.0), 1.0), Verdict.SIMILAR)
     verdict = Verdict.SAME if distance <= SAME_AT_MOST else Verdict.EDITED
-    return Judgement(10.0 - distance / FINGERPRINT_REACH, verdict)
+    return ScoredMatch(10.0 - distance / FINGERPRINT_RADIUS, verdict)
 
 
 def _blocks(picture: Picture) -> npt.NDArray[np.float32]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bot.storage.bucket import Bucket, Key
+from bot.storage.bucket import Bucket, BucketKey
 
 NOT_THERE = "404 Not Found"
 NEVER = "never"
@@ -17,7 +17,7 @@ HANGS_UP = "hangs up"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BucketRequest:
     method: str
     path: str
     headers: dict[str, str]
@@ -32,14 +32,14 @@ class FakeBucket:
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
-    troubles: deque[tuple[str, str]] = field(default_factory=deque)
+    asked: list[BucketRequest] = field(default_factory=list)
+    faults: deque[tuple[str, str]] = field(default_factory=deque)
     ailment: tuple[str, str] | None = None
     let_delete: asyncio.Event = field(default_factory=asyncio.Event)
     deleting: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
 
-    def place(self, key: Key | None) -> Bucket:
+    def bucket(self, key: BucketKey | None) -> Bucket:
         return Bucket(name="pictures", endpoint=f"http://127.0.0.1:{self.port}", key=key)
 
     def methods(self) -> list[str]:
@@ -50,7 +50,7 @@ class FakeBucket:
             while True:
                 asked = await _read(reader)
                 self.asked.append(asked)
-                trouble = self.troubles.popleft() if self.troubles else self.ailment
+                trouble = self.faults.popleft() if self.faults else self.ailment
                 if trouble and trouble[0] == HANGS_UP:
                     return
                 if trouble and trouble[0] == NEVER:
@@ -59,7 +59,7 @@ class FakeBucket:
                 writer.write(_answer(status, b"" if asked.method == "HEAD" else body))
                 await writer.drain()
 
-    async def _done(self, asked: Asked) -> tuple[str, bytes]:
+    async def _done(self, asked: BucketRequest) -> tuple[str, bytes]:
         if asked.method == "PUT":
             self.objects[asked.path] = asked.body
         elif asked.method == "DELETE":
@@ -71,12 +71,12 @@ class FakeBucket:
         return "200 OK", self.objects[asked.path] if asked.method == "GET" else b""
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> BucketRequest:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
     pairs = (line.partition(": ") for line in lines if line)
     headers = {name.lower(): value for name, _, value in pairs}
-    return Asked(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+    return BucketRequest(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
 def _error(status: str, code: str) -> tuple[str, bytes]:

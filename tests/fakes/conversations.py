@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.models import ChannelKind
 
 
-class FakeConversations:
-    """Satisfies ``Conversations``. What is in ``broken`` can't be asked about; remembers the questions."""
+class FakeChannelDirectory:
+    """Satisfies ``ChannelDirectory``. What is in ``broken`` can't be asked about; remembers the questions."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class FakeConversations:
         return user in self.members.get(channel, set())
 
 
-class FakePeople:
-    """Satisfies ``People``. Remembers about whom it was asked."""
+class FakeMemberDirectory:
+    """Satisfies ``MemberDirectory``. Remembers about whom it was asked."""
 
     def __init__(self, *admins: str) -> None:
         self.admins = frozenset(admins)

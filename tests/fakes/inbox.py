@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
+from bot.conversations import InboxDepth, Job, JobKind, NewJob, StoredShare
 from bot.models import WorkspaceId
 
 BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Kept:
+class StoredJob:
     """One job. ``state``: waiting, running, done or failed."""
 
     job: Job
@@ -31,7 +31,7 @@ class MemoryInbox:
 
     def __init__(self) -> None:
         self.now = BEGINNING
-        self.kept: dict[int, Kept] = {}
+        self.kept: dict[int, StoredJob] = {}
         self.failing: Exception | None = None
         self.claims: list[int] = []
         self.retries: list[tuple[int, float]] = []
@@ -66,7 +66,7 @@ class MemoryInbox:
             return False
         self._number += 1
         one = Job(self._number, job.kind, *where[:1], job.enterprise, *where[1:], files, job.payload, attempts=0)
-        self.kept[one.id] = Kept(one, self.now, self.now)
+        self.kept[one.id] = StoredJob(one, self.now, self.now)
         return True
 
     async def arrivals(self) -> AsyncIterator[None]:
@@ -80,14 +80,14 @@ class MemoryInbox:
         self.entered.append(owner)
         return self.left
 
-    async def knows(self, job: NewJob) -> bool:
+    async def has_seen(self, job: NewJob) -> bool:
         self._fail()
         where = (job.workspace, job.channel, job.message)
         kept = [one.job for one in self.kept.values()]
         known = {file for one in kept if (one.workspace, one.channel, one.message) == where for file in one.files}
         return known.issuperset(job.files)
 
-    async def waits(self, job: NewJob) -> bool:
+    async def is_waiting(self, job: NewJob) -> bool:
         self._fail()
         where = (job.workspace, job.channel, job.message)
         same = [
@@ -128,7 +128,7 @@ class MemoryInbox:
             self.retries.append((job.id, delay_s))
             kept.state, kept.owner, kept.due = "waiting", "", self.now + timedelta(seconds=delay_s)
 
-    def _held(self, job: Job) -> Kept | None:
+    def _held(self, job: Job) -> StoredJob | None:
         self._fail()
         kept = self.kept.get(job.id)
         return kept if kept and (kept.state, kept.owner) == ("running", job.owner) else None
@@ -153,10 +153,10 @@ class MemoryInbox:
         kept = self.kept.get(job)
         return kept is not None and file in kept.job.files and file not in kept.withdrawn
 
-    async def newest_share(self, workspace: WorkspaceId, channel: str) -> KeptShare | None:
+    async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         self._fail()
         shares = [
-            KeptShare(kept.job.message, file, kept.job.payload)
+            StoredShare(kept.job.message, file, kept.job.payload)
             for kept in self.kept.values()
             if (kept.job.kind, kept.job.workspace, kept.job.channel) == (JobKind.SHARE, workspace, channel)
             for file in kept.job.files

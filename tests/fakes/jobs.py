@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.conversations import Job
 from bot.metrics import NullMetrics
-from bot.services.jobs import Worker
+from bot.services.jobs import JobWorker
 from tests.fakes.inbox import MemoryInbox, share
 
 LONG_S = 10.0
@@ -65,7 +65,7 @@ async def eventually(true: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
+async def running(worker: JobWorker) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(worker.run())
     try:
         yield task
@@ -74,8 +74,8 @@ async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait_for(task, LONG_S)
 
 
-def worker_of(inbox: MemoryInbox, handler: Handler, **options: Any) -> Worker:
-    return Worker(inbox, handler.handle, handler.give_up, **{"poll_s": NEVER_S, **options})
+def worker_of(inbox: MemoryInbox, handler: Handler, **options: Any) -> JobWorker:
+    return JobWorker(inbox, handler.handle, handler.give_up, **{"poll_s": NEVER_S, **options})
 
 
 async def put(inbox: MemoryInbox, count: int = 1) -> None:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from examples.demo.fetching import BUILD, PLAIN, fetch_npm, npm, reason, run, with_npm
 
 HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ def _fetch(home: Path, build: Path) -> None:
             shutil.copy(HERE / name, folder)
         done = run([*command, "ci", *PLAIN], Path(folder), "fetching Prism", with_npm(build))
         if done.returncode:
-            raise Failed(f"Prism could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"Prism could not be fetched: {reason(done.stderr)}")
         home.mkdir(exist_ok=True)
         shutil.rmtree(home / "node_modules", ignore_errors=True)
         (Path(folder) / "node_modules").rename(home / "node_modules")
@@ -68,7 +68,7 @@ def main() -> int:
     """Fetch it, or say why not."""
     try:
         ensure_prism()
-    except Failed as error:
+    except DemoError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

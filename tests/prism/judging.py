@@ -14,7 +14,7 @@ from tests.prism.running import HOST
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationResult:
     """``violations``: empty where the request was accepted."""
 
     path: str
@@ -29,17 +29,17 @@ class Verdict:
 
 
 @dataclass
-class Judge:
+class ValidatingProxy:
     """``url`` is where the client is to send its requests."""
 
     url: str
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[ValidationResult] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def judge(prism_url: str) -> AsyncIterator[Judge]:
+async def validating_proxy(prism_url: str) -> AsyncIterator[ValidatingProxy]:
     """Hands on every request as it came, and every answer."""
-    it = Judge("")
+    it = ValidatingProxy("")
 
     async def hand_on(request: web.Request) -> web.Response:
         body = await request.read()
@@ -49,7 +49,7 @@ async def judge(prism_url: str) -> AsyncIterator[Judge]:
             content = await answer.read()
         found = answer.headers.get("sl-violations", "") if answer.ok else content.decode()
         form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
-        it.verdicts.append(Verdict(request.path, form, answer.status, found))
+        it.verdicts.append(ValidationResult(request.path, form, answer.status, found))
         return web.Response(body=content, status=answer.status, content_type=answer.content_type)
 
     app = web.Application()

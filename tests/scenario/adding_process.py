@@ -14,13 +14,13 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.errors import DatabaseExists
 from bot.models import DatabaseKey, DatabaseName, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 
 
 def engine(storage: SqlStorage) -> EmbeddedSearch:
-    return EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=2**26)
+    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**26)
 
 
 async def make_database(storage: SqlStorage) -> None:
@@ -34,7 +34,7 @@ async def make_database(storage: SqlStorage) -> None:
 
 async def add(storage: SqlStorage, visual: EmbeddedSearch, seed: int) -> None:
     """One add as the service does it: record, vector and picture in one unit."""
-    picture = painted(seed)
+    picture = random_picture(seed)
     async with storage.unit():
         data_id = await visual.add_image(PARTS, picture, EntityId(f"part_{seed}"), Note())
         record = ImageRecord(

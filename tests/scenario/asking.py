@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.models import DatabaseKey, DatabaseName, EntityId, ImageRecord, WorkspaceId
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.pictures import encoded, photo
 
@@ -33,27 +33,27 @@ async def message_after(slack: FakeSlack, before: int) -> Message:
     return await slack.wait_for(lambda message: message in slack.transcript[before:])
 
 
-async def idle(app: App) -> None:
+async def idle(app: SlackApp) -> None:
     """Wait until all that was delivered is done, the inbox's jobs too."""
     for _ in range(2000):
         if not (await app.services.storage.inbox.depth()).waiting:
             break
         await asyncio.sleep(0.005)
-    assert await app.guard.drain(5) == 0
+    assert await app.wrapper.drain(5) == 0
 
 
-async def images_of(app: App, database: str, entity: str) -> tuple[ImageRecord, ...]:
+async def images_of(app: SlackApp, database: str, entity: str) -> tuple[ImageRecord, ...]:
     """What a database holds of an entity."""
     return await app.services.storage.catalogue.of_entity(key_of(app, database), EntityId(entity))
 
 
-def key_of(app: App, database: str) -> DatabaseKey:
+def key_of(app: SlackApp, database: str) -> DatabaseKey:
     """A database of the workspace that the bot is in."""
     assert app.identity is not None
     return DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(database))
 
 
-async def names_of(app: App) -> list[str]:
+async def names_of(app: SlackApp) -> list[str]:
     """The databases that there are."""
     assert app.identity is not None
     databases = await app.services.databases.all(WorkspaceId(app.identity.workspace))

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.config import Settings
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from bot.slack_app import App, build
+from bot.slack_app import SlackApp, build
 from handlers.connection import socket_mode
 from tests.fakes.slack import FakeSlack
 
@@ -63,7 +63,7 @@ class PictureServer:
         return web.Response(body=self.files[request.match_info["name"]], content_type="image/png")
 
 
-Start = Callable[..., Awaitable[App]]
+Start = Callable[..., Awaitable[SlackApp]]
 
 
 @pytest.fixture
@@ -71,18 +71,18 @@ async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
     """Starts the bot, with further settings if need be."""
     async with AsyncExitStack() as stack:
 
-        async def begin(**environment: str) -> App:
+        async def begin(**environment: str) -> SlackApp:
             values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), **environment}
             settings = Settings.from_mapping(values)
             app = await stack.enter_async_context(build(settings))
             token = settings.slack_app_token or ""
-            await stack.enter_async_context(socket_mode(app.bolt, app.guard, token, settings.slack_api_url))
+            await stack.enter_async_context(socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url))
             return app
 
         yield begin
 
 
-async def fill(app: App, name: str, **pictures: bytes) -> None:
+async def fill(app: SlackApp, name: str, **pictures: bytes) -> None:
     """Make a database of these pictures, by entity."""
     services = app.services
     assert app.identity is not None

@@ -18,14 +18,14 @@ from pathlib import Path
 
 from bot.app import Services, build_services
 from bot.config import Settings
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseKey, DatabaseName, EntityId, ImageRecord, Note, PageRequest, WorkspaceId
 from tests.fakes.slack import FakeSlack, Message
 from tests.pictures import encoded, photo
 from tests.scenario.program import Program, free_port, program
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
-CHANNELS = {Mode.LOOKUP: "C0LOOKUP", Mode.COLLECT: "C0COLLECT", Mode.GUARD: "C0GUARD"}
+CHANNELS = {ChannelMode.LOOKUP: "C0LOOKUP", ChannelMode.COLLECT: "C0COLLECT", ChannelMode.GUARD: "C0GUARD"}
 KNOWN = 3
 """Pictures that the database of the lookups has from the start."""
 
@@ -51,7 +51,7 @@ class Outcome:
 class Shared:
     """Somebody's picture; equal seeds are equal pictures."""
 
-    mode: Mode
+    mode: ChannelMode
     seed: int
     message: Message
 
@@ -115,7 +115,7 @@ class Drill:
     def _services(self) -> AbstractAsyncContextManager[Services]:
         return build_services(Settings(data_dir=self._data_dir))
 
-    def _key(self, mode: Mode) -> DatabaseKey:
+    def _key(self, mode: ChannelMode) -> DatabaseKey:
         return DatabaseKey(WorkspaceId(self._slack.state.team), DatabaseName(f"for_{mode}"))
 
     async def _prepare(self, services: Services) -> None:
@@ -125,7 +125,7 @@ class Drill:
             await services.storage.bindings.put(ChannelBinding(key.workspace, channel, mode, key.name))
         for seed in range(KNOWN):
             picture, jpeg = await services.normaliser.picture_and_jpeg(_picture(seed))
-            await services.adding.add(self._key(Mode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
+            await services.adding.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
 
     async def _live(self, shares: int) -> None:
         """Start the bot, share, and kill it."""
@@ -144,10 +144,10 @@ class Drill:
 
     async def _share(self) -> None:
         mode, seed = self._chance.choice(list(CHANNELS)), 1000 + len(self._shared)
-        if mode is Mode.LOOKUP and self._chance.random() < 0.5:
+        if mode is ChannelMode.LOOKUP and self._chance.random() < 0.5:
             seed = self._chance.randrange(KNOWN)
-        earlier = [shared.seed for shared in self._shared if shared.mode is Mode.GUARD]
-        if mode is Mode.GUARD and earlier and self._chance.random() < 0.4:
+        earlier = [shared.seed for shared in self._shared if shared.mode is ChannelMode.GUARD]
+        if mode is ChannelMode.GUARD and earlier and self._chance.random() < 0.4:
             seed = self._chance.choice(earlier)
         if self._chance.random() < self._loses_answers:
             self._slack.lose_next_answer("chat.postMessage")
@@ -156,7 +156,7 @@ class Drill:
             channel=CHANNELS[mode],
             redeliveries=self._chance.choice((0, 0, 1, 2)),
             twins=self._chance.choice((0, 0, 0, 1)),
-            mention=mode is Mode.LOOKUP and self._chance.random() < 0.3,
+            mention=mode is ChannelMode.LOOKUP and self._chance.random() < 0.3,
         )
         self._shared.append(Shared(mode, seed, message))
 
@@ -176,8 +176,8 @@ class Drill:
             listed = await services.visual.list_images(self._key(mode), PageRequest(limit=1000))
             if Counter(row.data_id for row in listed.items) != Counter(record.data_id for record in records):
                 yield f"{mode}: catalogue and index differ"
-        if len(kept[Mode.LOOKUP]) != KNOWN:
-            yield f"lookup: {len(kept[Mode.LOOKUP])} images, {KNOWN} at the start"
+        if len(kept[ChannelMode.LOOKUP]) != KNOWN:
+            yield f"lookup: {len(kept[ChannelMode.LOOKUP])} images, {KNOWN} at the start"
         for message in self._slack.transcript:
             if message.to:
                 yield f"somebody was told: {message.text}"
@@ -185,7 +185,7 @@ class Drill:
         for fault in self._faults_of_shares(images):
             yield fault
 
-    async def _records(self, services: Services, mode: Mode) -> tuple[ImageRecord, ...]:
+    async def _records(self, services: Services, mode: ChannelMode) -> tuple[ImageRecord, ...]:
         return (await services.storage.catalogue.page(self._key(mode), PageRequest(limit=1000))).items
 
     def _faults_of_shares(self, images: Counter[str]) -> Iterator[str]:
@@ -195,13 +195,13 @@ class Drill:
             kept = images[shared.message.ts]
             expected = {
                 # Of a picture that a guard is shown twice, the one that it saw first is kept, the other answered.
-                Mode.LOOKUP: (1, 0, []),
-                Mode.COLLECT: (0, 1, ["white_check_mark"]),
-                Mode.GUARD: (1 - kept, kept, []),
+                ChannelMode.LOOKUP: (1, 0, []),
+                ChannelMode.COLLECT: (0, 1, ["white_check_mark"]),
+                ChannelMode.GUARD: (1 - kept, kept, []),
             }[shared.mode]
             if (answers, kept, reactions) != expected:
                 yield f"{shared.mode} {shared.message.ts}: {answers} answers, {kept} images, reactions {reactions}"
-            if shared.mode is Mode.GUARD:
+            if shared.mode is ChannelMode.GUARD:
                 same[shared.seed].append(shared)
         for seed, shares in same.items():
             if (total := sum(images[shared.message.ts] for shared in shares)) != 1:

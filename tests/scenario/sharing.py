@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseName, DataId, ImageRecord, PageRequest, WorkspaceId
-from bot.services.jobs import Worker
-from bot.slack_app import App, build
+from bot.services.jobs import JobWorker
+from bot.slack_app import SlackApp, build
 from handlers.connection import socket_mode
 from tests.fakes.slack import GENERAL, FakeSlack, Message
 from tests.pictures import encoded
@@ -33,14 +33,19 @@ def edited(seed: int = 1) -> bytes:
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers that are made from now on try again at once."""
-    defaults = Worker.__init__.__kwdefaults__
+    defaults = JobWorker.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
     monkeypatch.setitem(defaults, "poll_s", 0.02)
 
 
 async def watch(
-    app: App, mode: Mode, database: str | None = None, *, channel: str = GENERAL, minimum: float | None = None
+    app: SlackApp,
+    mode: ChannelMode,
+    database: str | None = None,
+    *,
+    channel: str = GENERAL,
+    minimum: float | None = None,
 ) -> None:
     """Set what happens in a channel."""
     assert app.identity is not None
@@ -49,7 +54,7 @@ async def watch(
     await app.services.storage.bindings.put(ChannelBinding(workspace, channel, mode, name, minimum))
 
 
-async def settled(slack: FakeSlack, *apps: App) -> None:
+async def settled(slack: FakeSlack, *apps: SlackApp) -> None:
     """Until all that was sent is acknowledged, and what it began is done."""
     while waiting := list(slack.socket_mode._tasks):
         await asyncio.gather(*waiting)
@@ -57,7 +62,7 @@ async def settled(slack: FakeSlack, *apps: App) -> None:
         await idle(app)
 
 
-async def holding(app: App, database: str = "parts") -> list[ImageRecord]:
+async def holding(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
     """What is in a database, oldest first; the catalogue and the back end agree on it."""
     key = key_of(app, database)
     records = (await app.services.storage.catalogue.page(key, PageRequest(limit=1000))).items
@@ -66,7 +71,7 @@ async def holding(app: App, database: str = "parts") -> list[ImageRecord]:
     return sorted(records, key=lambda record: record.added_at)
 
 
-async def entities(app: App, database: str = "parts") -> list[str]:
+async def entities(app: SlackApp, database: str = "parts") -> list[str]:
     """Their names."""
     return [str(record.entity) for record in await holding(app, database)]
 
@@ -77,11 +82,11 @@ async def reply(slack: FakeSlack, shared: Message) -> Message:
 
 
 @asynccontextmanager
-async def running(slack: FakeSlack, folder: Path, **environment: str) -> AsyncIterator[App]:
+async def running(slack: FakeSlack, folder: Path, **environment: str) -> AsyncIterator[SlackApp]:
     """A bot that stops when the block ends; the next one on the same folder is the same bot again."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(folder), **environment})
     async with (
         build(settings) as app,
-        socket_mode(app.bolt, app.guard, settings.slack_app_token or "", settings.slack_api_url),
+        socket_mode(app.bolt, app.wrapper, settings.slack_app_token or "", settings.slack_api_url),
     ):
         yield app

@@ -175,7 +175,7 @@ async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack,
     assert entities(await slack.wait_for_answer(after=before)) == ["acme"]
 
 
-async def test_no_answer_uses_its_response_url_up(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     message = await ask(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
     for _ in range(4):
@@ -183,7 +183,7 @@ async def test_no_answer_uses_its_response_url_up(slack: FakeSlack, start: Start
     for _ in range(4):
         message = await turned(slack, message, "Previous")
     assert entities(message) == ["part_10"]
-    assert max(place.posts for place in slack.state.response_urls.values()) == 1
+    assert max(location.posts for location in slack.state.response_urls.values()) == 1
 
 
 async def test_a_slow_search_is_announced_and_then_answered(
@@ -203,14 +203,14 @@ async def test_a_slow_search_is_announced_and_then_answered(
     before = len(slack.transcript)
     await slack.press(first, "results_more")
     progress = await slack.wait_for_answer(after=before)
-    assert progress.text == guard.STILL_AT_IT
+    assert progress.text == guard.STILL_WORKING
     announced.set()
     answer = await slack.wait_for_answer(after=before + 1)
     assert "Matches 3 to 4 of 5" in answer.everything
-    assert max(place.posts for place in slack.state.response_urls.values()) == 2
+    assert max(location.posts for location in slack.state.response_urls.values()) == 2
 
 
-async def test_a_search_that_fails_is_owned_up_to_with_no_secret_in_the_log(
+async def test_failed_search_is_reported_without_secrets_in_the_log(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.set_up("json", "debug", [slack.state.bot_token, slack.state.app_token])
@@ -223,8 +223,8 @@ async def test_a_search_that_fails_is_owned_up_to_with_no_secret_in_the_log(
 
     monkeypatch.setattr(type(app.services.visual), "search", fail)
     answer = await press(slack, first, "results_more")
-    assert answer.text == BackendDown.told
-    assert (await app.guard.drain(5)) == 0
+    assert answer.text == BackendDown.user_message
+    assert (await app.wrapper.drain(5)) == 0
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines()]
     [failed] = [line for line in lines if line["message"] == "the search back end failed"]

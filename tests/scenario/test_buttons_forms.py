@@ -48,7 +48,7 @@ async def test_with_one_database_there_is_no_other_to_search(slack: FakeSlack, s
     assert "results_another_database" not in action_ids(await answered(slack, VALVE))
 
 
-async def test_a_database_that_went_while_the_form_was_open_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_database_deleted_while_the_form_was_open_is_explained(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -58,7 +58,7 @@ async def test_a_database_that_went_while_the_form_was_open_is_explained(slack: 
     await slack.wait_for_view(lambda shown: "There is no database “logos” here." in shown.everything)
 
 
-async def test_an_image_is_added_and_the_second_time_was_there(slack: FakeSlack, start: Start) -> None:
+async def test_adding_an_image_twice_reports_it_as_already_added(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     answer = await answered(slack, VALVE, name="ball_valve.png")
@@ -112,7 +112,7 @@ async def test_an_address_is_added_from_its_answer(slack: FakeSlack, start: Star
     assert "as `stranger`" in added.everything
 
 
-async def test_an_image_that_is_elsewhere_in_secret_is_not_told_by_name(slack: FakeSlack, start: Start) -> None:
+async def test_duplicate_in_a_private_channel_is_not_named(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     slack.add_channel("C0PRIVATE", "secrets", kind="private", members=["U0OTHER"])

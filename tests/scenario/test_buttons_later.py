@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.blocks.state import STALE
+from bot.blocks.state import STALE_BUTTON
 from bot.config import Settings
-from bot.slack_app import App, build
-from handlers.actions import NOT_YOURS
+from bot.slack_app import SlackApp, build
+from handlers.actions import OTHER_ORGANISATION
 from handlers.connection import socket_mode
-from handlers.shared_files import GONE
+from handlers.shared_files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, idle, key_of, press
 from tests.scenario.conftest import PictureServer, Start, fill
@@ -23,11 +23,11 @@ HOUR = 60 * 60
 
 
 @asynccontextmanager
-async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[App]:
+async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[SlackApp]:
     """The bot, until the end of the block."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(folder)})
     token = settings.slack_app_token or ""
-    async with build(settings) as app, socket_mode(app.bolt, app.guard, token, settings.slack_api_url):
+    async with build(settings) as app, socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url):
         yield app
 
 
@@ -89,7 +89,7 @@ async def test_a_file_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, star
     await slack.delete_file(file_of(slack, first))
     await idle(app)
     answer = await press(slack, mine, action_id)
-    assert answer.text == GONE
+    assert answer.text == FILE_DELETED
     # What was seen stays, and nobody else hears of it.
     assert slack.current(mine) == mine
     assert [m for m in slack.replies(first.thread_ts) if not m.to] == [first]
@@ -105,7 +105,7 @@ async def test_a_file_that_was_deleted_can_t_be_added(slack: FakeSlack, start: S
     await idle(app)
     before = len(slack.transcript)
     await slack.submit(view)
-    assert (await slack.wait_for_answer(after=before)).text == GONE
+    assert (await slack.wait_for_answer(after=before)).text == FILE_DELETED
 
 
 async def test_a_database_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, start: Start) -> None:
@@ -155,7 +155,7 @@ async def test_people_of_another_organisation_may_not_press(slack: FakeSlack, st
         "interactive", pressed(slack, answer, {"action_id": action_id, "value": value}, user="U0GUEST", team="T0GUEST")
     )
     told = await slack.wait_for_answer(to="U0GUEST", after=before)
-    assert told.text == NOT_YOURS
+    assert told.text == OTHER_ORGANISATION
     assert slack.views("U0GUEST") == []
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 1
 
@@ -176,14 +176,14 @@ FORGED = [
 
 
 @pytest.mark.parametrize("value", FORGED)
-async def test_a_value_that_no_version_wrote_gets_one_sentence(slack: FakeSlack, start: Start, value: str) -> None:
+async def test_invalid_button_value_gets_one_sentence(slack: FakeSlack, start: Start, value: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE, "top:1 min:0")
     for action_id in action_ids(first):
         before = len(slack.transcript)
         await slack.press(first, action_id, value=value)
         answer = await slack.wait_for_answer(after=before)
-        assert answer.text == STALE, (action_id, value)
+        assert answer.text == STALE_BUTTON, (action_id, value)
         assert len(answer.blocks) == 1
     assert slack.views() == []
 

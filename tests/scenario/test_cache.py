@@ -14,7 +14,7 @@ import pytest
 from bot.app import Services, build_services
 from bot.config import Settings
 from bot.models import DatabaseKey, DatabaseName, EntityId, Matches, Note, SlackOrigin, WorkspaceId
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, ask, key_of, press
 from tests.scenario.conftest import Start, fill
@@ -22,7 +22,7 @@ from tests.scenario.conftest import Start, fill
 FROM_CACHE = re.compile(r"From the cache, as of \d\d:\d\d UTC\.")
 LOOK_UP = "search last in:parts min:0"
 
-Write = Callable[[App, FakeSlack], Coroutine[Any, Any, None]]
+Write = Callable[[SlackApp, FakeSlack], Coroutine[Any, Any, None]]
 
 
 async def answered(slack: FakeSlack, image: bytes) -> Message:
@@ -34,7 +34,7 @@ def is_cached(answer: Message) -> bool:
     return bool(FROM_CACHE.search(answer.everything))
 
 
-def counted(app: App, result: str) -> float:
+def counted(app: SlackApp, result: str) -> float:
     """Hits or misses so far."""
     found = re.search(
         rf'^vsearch_cache_total{{outcome="{result}"}} (\S+)$', app.metrics.render().decode(), re.MULTILINE
@@ -79,18 +79,18 @@ async def test_pages_come_from_the_one_search(slack: FakeSlack, start: Start) ->
     assert counted(app, "miss") == 1
 
 
-async def by_a_command(app: App, slack: FakeSlack) -> None:
+async def by_a_command(app: SlackApp, slack: FakeSlack) -> None:
     await answered(slack, STRANGER)
     assert "Added" in (await ask(slack, "add last in:parts id:stranger")).text
 
 
-async def by_a_deletion(app: App, slack: FakeSlack) -> None:
+async def by_a_deletion(app: SlackApp, slack: FakeSlack) -> None:
     question = await ask(slack, "delete gasket_7 in:parts")
     await slack.press(question, "delete_entity")
     await slack.wait_for_edit(question)
 
 
-async def by_a_service(app: App, slack: FakeSlack) -> None:
+async def by_a_service(app: SlackApp, slack: FakeSlack) -> None:
     await add(app.services, slack.state.team, STRANGER, "stranger")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bot.adapters.memory import MemorySearch
 from bot.images.normalise import encode_jpeg, normalise
-from bot.models import LOCAL, DatabaseKey, DatabaseName, EntityId, Note
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note
 from bot.services.add import AddService
 from bot.services.databases import DatabaseService
 from bot.storage.sql import SqlStorage
@@ -23,7 +23,7 @@ PICTURES = 160
 """Enough for seconds of work on one thread: the signal must come in the middle of it."""
 
 DEADLINE_S = 60
-PARTS = DatabaseKey(LOCAL, DatabaseName("parts"))
+PARTS = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts"))
 MIGRATE = ("migrate", "--to", "embedded", "--json")
 
 
@@ -31,7 +31,7 @@ async def fill(data: Path, elsewhere: MemorySearch, *seeds: int) -> None:
     """As a bot does whose back end is elsewhere."""
     storage = await SqlStorage.open(data)
     try:
-        if not await storage.catalogue.databases(LOCAL):
+        if not await storage.catalogue.databases(LOCAL_WORKSPACE):
             await DatabaseService(elsewhere, storage).create(PARTS)
         for seed in seeds:
             picture = normalise(encoded(photo(160, 120, seed), "JPEG"))

@@ -78,7 +78,7 @@ def test_calibrate_needs_enough_images_and_can_be_taken_back(stocked: Vsearch, p
     for seed in range(100, 192):
         (folder / f"p{seed}.png").write_bytes(encoded(photo(48, 48, seed), "PNG"))
     stocked("import", folder)
-    knots = stocked("calibrate", "parts", "--json").document["knots"]
-    assert [score for _, score in knots] == sorted(score for _, score in knots)
-    assert [cosine for cosine, _ in knots] == sorted(cosine for cosine, _ in knots)
+    curve = stocked("calibrate", "parts", "--json").document["knots"]
+    assert [score for _, score in curve] == sorted(score for _, score in curve)
+    assert [cosine for cosine, _ in curve] == sorted(cosine for cosine, _ in curve)
     assert stocked("calibrate", "--reset", "--json").document["knots"] is None

@@ -30,7 +30,7 @@ async def test_an_address_is_looked_up_with_all_modifiers(
     assert "left out" in strict.everything
 
 
-async def test_what_a_phone_types_is_understood(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_phone_punctuation_is_understood(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=STRANGER)
@@ -107,7 +107,7 @@ async def test_last_is_not_a_file_that_was_deleted(slack: FakeSlack, start: Star
     assert "Best match in parts: valve_0042" in (await ask(slack, "search last")).text
 
 
-async def test_last_of_which_slack_told_no_deletion_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_last_explains_a_file_deleted_without_an_event(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
@@ -216,9 +216,7 @@ async def test_buttons_of_a_mentions_answer_work(slack: FakeSlack, start: Start)
     assert await images_of(app, "parts", "valve_0042") == ()
 
 
-async def test_pressed_after_an_hour_a_button_still_works(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_buttons_still_work_after_an_hour(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import BackendDown
 from bot.models import DatabaseName, WorkspaceId
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.asking import GASKET, VALVE, action_ids, ask, idle, key_of
 from tests.scenario.conftest import Start, fill
 
 
-async def binding_of(app: App, channel: str = GENERAL) -> ChannelBinding | None:
+async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
     """What is set for a channel."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
@@ -22,16 +22,16 @@ async def binding_of(app: App, channel: str = GENERAL) -> ChannelBinding | None:
 @pytest.mark.parametrize(
     ("text", "expected", "says"),
     [
-        ("watch in:parts", (Mode.LOOKUP, None), f"Images shared in <#{GENERAL}> are looked up in `parts`."),
-        ("watch lookup in:parts min:7.5", (Mode.LOOKUP, 7.5), "Matches of 7.5 and more are shown."),
-        ("watch collect in:parts", (Mode.COLLECT, None), "are added to `parts`."),
-        ("watch guard in:parts", (Mode.GUARD, None), "matches of 9 and more"),
-        ("watch guard min:8 in:parts", (Mode.GUARD, 8.0), "matches of 8 and more"),
-        ("watch", (Mode.LOOKUP, None), "are looked up in `parts`."),
+        ("watch in:parts", (ChannelMode.LOOKUP, None), f"Images shared in <#{GENERAL}> are looked up in `parts`."),
+        ("watch lookup in:parts min:7.5", (ChannelMode.LOOKUP, 7.5), "Matches of 7.5 and more are shown."),
+        ("watch collect in:parts", (ChannelMode.COLLECT, None), "are added to `parts`."),
+        ("watch guard in:parts", (ChannelMode.GUARD, None), "matches of 9 and more"),
+        ("watch guard min:8 in:parts", (ChannelMode.GUARD, 8.0), "matches of 8 and more"),
+        ("watch", (ChannelMode.LOOKUP, None), "are looked up in `parts`."),
     ],
 )
 async def test_a_channel_is_set(
-    slack: FakeSlack, start: Start, text: str, expected: tuple[Mode, float | None], says: str
+    slack: FakeSlack, start: Start, text: str, expected: tuple[ChannelMode, float | None], says: str
 ) -> None:
     app = await start()
     await fill(app, "parts")
@@ -43,7 +43,7 @@ async def test_a_channel_is_set(
     assert await binding_of(app) == ChannelBinding(workspace, GENERAL, mode, name, minimum, SOMEONE)
 
 
-async def test_what_is_not_said_stays_as_it_was(slack: FakeSlack, start: Start) -> None:
+async def test_omitted_settings_stay_unchanged(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
@@ -51,15 +51,15 @@ async def test_what_is_not_said_stays_as_it_was(slack: FakeSlack, start: Start) 
     await ask(slack, "watch in:logos")
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database, now.minimum) == (Mode.GUARD, "logos", 8.0)
+    assert (now.mode, now.database, now.minimum) == (ChannelMode.GUARD, "logos", 8.0)
     await ask(slack, "watch lookup")
     now = await binding_of(app)
     assert now is not None
     # A guard's score would hide most of what a lookup shows.
-    assert (now.mode, now.database, now.minimum) == (Mode.LOOKUP, "logos", None)
+    assert (now.mode, now.database, now.minimum) == (ChannelMode.LOOKUP, "logos", None)
 
 
-async def test_what_is_set_is_done(slack: FakeSlack, start: Start) -> None:
+async def test_channel_mode_takes_effect(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await ask(slack, "unwatch")
@@ -84,7 +84,7 @@ async def test_unwatch_leaves_images_alone_until_watch(slack: FakeSlack, start: 
     await ask(slack, "watch")
     now = await binding_of(app)
     assert now is not None
-    assert now.mode is Mode.LOOKUP
+    assert now.mode is ChannelMode.LOOKUP
 
 
 @pytest.mark.parametrize("text", ["watch collect in:parts", "unwatch"])
@@ -98,7 +98,9 @@ async def test_a_direct_message_is_always_looked_up(slack: FakeSlack, start: Sta
 
 
 @pytest.mark.parametrize("kind", ["public", "private"])
-async def test_where_the_bot_is_not_it_asks_to_be_invited(slack: FakeSlack, start: Start, kind: str) -> None:
+async def test_watch_asks_for_an_invitation_where_the_bot_is_not_a_member(
+    slack: FakeSlack, start: Start, kind: str
+) -> None:
     slack.add_channel("C0AWAY", "away", private=kind == "private", bot_is_member=False)
     await fill(await start(), "parts")
     answer = await ask(slack, "watch guard in:parts", channel="C0AWAY")
@@ -157,7 +159,9 @@ async def test_status_before_anything_is_set(slack: FakeSlack, start: Start) -> 
     assert action_ids(direct) == ["create_database"]
 
 
-async def test_status_owns_up_to_a_sick_engine(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_status_reports_a_failing_back_end(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = await start()
 
     async def fail(*_: object) -> None:
@@ -180,7 +184,7 @@ async def test_an_offer_to_create_makes_the_channel_use_what_is_created(slack: F
     assert f"Images shared in <#{GENERAL}> are looked up in `parts`." in told.everything
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database) == (Mode.LOOKUP, "parts")
+    assert (now.mode, now.database) == (ChannelMode.LOOKUP, "parts")
     # Another one does not make it unclear again.
     await fill(app, "logos")
     shared = await slack.upload(VALVE)
@@ -203,7 +207,7 @@ async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Star
     assert told.to == SOMEONE
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database, now.minimum) == (Mode.GUARD, "parts", 9.5)
+    assert (now.mode, now.database, now.minimum) == (ChannelMode.GUARD, "parts", 9.5)
 
 
 async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: Start) -> None:
@@ -216,7 +220,7 @@ async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: 
     await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database) == (Mode.GUARD, "parts")
+    assert (now.mode, now.database) == (ChannelMode.GUARD, "parts")
 
 
 async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: FakeSlack, start: Start) -> None:
@@ -232,7 +236,7 @@ async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: Fak
     assert "`logos`." not in told.everything
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database) == (Mode.COLLECT, "parts")
+    assert (now.mode, now.database) == (ChannelMode.COLLECT, "parts")
 
 
 async def test_an_offer_in_a_direct_message_binds_nothing(slack: FakeSlack, start: Start) -> None:

@@ -72,7 +72,7 @@ async def test_a_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, st
     assert told.to == SOMEONE
 
 
-async def test_a_database_that_is_not_ones_own_is_not_deleted(slack: FakeSlack, start: Start) -> None:
+async def test_only_creators_and_admins_delete_databases(slack: FakeSlack, start: Start) -> None:
     app = await start(VSEARCH_ADMINS="U0BOSS")
     await ask(slack, "db create parts")
     refused = await ask(slack, "db delete parts", user=OTHER)
@@ -87,7 +87,7 @@ async def test_a_database_that_is_not_ones_own_is_not_deleted(slack: FakeSlack, 
     assert await names_of(app) == ["parts"]
 
 
-async def test_who_is_no_admin_any_more_deletes_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> None:
     app = await start(VSEARCH_ADMINS="U0BOSS")
     await fill(app, "parts")
     await slack.command("db delete parts", user="U0BOSS")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.models import EntityId, Note
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of, key_of, press
 from tests.scenario.conftest import PictureServer, Start, fill
@@ -14,7 +14,7 @@ OTHER = "U0OTHER"
 SECRET = "G0SECRET"
 
 
-async def fill_with(app: App, database: str, count: int) -> None:
+async def fill_with(app: SlackApp, database: str, count: int) -> None:
     """A database of equal pictures: a listing doesn't mind."""
     services, key = app.services, key_of(app, database)
     await services.databases.create(key)
@@ -27,7 +27,7 @@ async def fill_with(app: App, database: str, count: int) -> None:
         await services.adding.add(key, again, jpeg, EntityId(f"part_{number:02d}"), Note())
 
 
-async def collect_in_secret(slack: FakeSlack, app: App, picture: bytes, entity: str) -> Message:
+async def collect_in_secret(slack: FakeSlack, app: SlackApp, picture: bytes, entity: str) -> Message:
     """A picture of a private channel of the two people's, collected."""
     slack.add_channel(SECRET, "secret", kind="private", members=[OTHER])
     await ask(slack, "watch collect in:parts", channel=SECRET, user=OTHER)
@@ -73,7 +73,7 @@ async def test_what_is_there_already_is_not_added_again(
     assert await images_of(app, "parts", "another") == ()
 
 
-async def test_what_is_there_from_a_private_place_is_not_named(
+async def test_duplicates_from_private_channels_are_not_named(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -168,7 +168,7 @@ async def test_a_listing_leaves_out_what_the_reader_may_not_see(slack: FakeSlack
     assert "`prototype`" in members.everything
 
 
-async def test_a_prefix_does_not_betray_what_is_hidden(slack: FakeSlack, start: Start) -> None:
+async def test_prefix_listing_does_not_reveal_hidden_images(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await collect_in_secret(slack, app, GASKET, "prototype")

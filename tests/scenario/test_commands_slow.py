@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import BackendDown
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from handlers import guard
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.asking import GASKET, VALVE, ask, idle, message_after, press
@@ -22,7 +22,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "PROGRESS_AFTER_S", 0.02)
 
 
-def held_up(app: App, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Searches wait for this."""
     go_on = asyncio.Event()
     search = app.services.visual.search
@@ -113,10 +113,10 @@ async def test_no_response_url_is_used_more_often_than_slack_takes(
         await slack.press(answer, "results_share")
         assert (await message_after(slack, before)).to == ""
     await idle(app)
-    assert max(place.posts for place in slack.state.response_urls.values()) <= 5
+    assert max(location.posts for location in slack.state.response_urls.values()) <= 5
 
 
-async def test_a_form_that_was_open_for_too_long_is_answered_all_the_same(slack: FakeSlack, start: Start) -> None:
+async def test_form_open_past_the_response_url_is_still_answered(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("")
     form = await slack.wait_for_view("search_form")

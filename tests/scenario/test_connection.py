@@ -35,7 +35,7 @@ async def test_another_workspaces_delivery_is_acknowledged_and_left_alone(slack:
     slack.state.team = "T0OTHER"
     await slack.event({"type": "message", "subtype": "file_share", "channel": "C0", "ts": "1.1", "user": "U1"})
     await slack.acknowledged(1)
-    assert await app.guard.drain(10) == 0
+    assert await app.wrapper.drain(10) == 0
     assert slack.transcript == []
 
 

@@ -11,7 +11,7 @@ DIRECT = "D0BOT"
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 
 
-async def test_a_word_to_the_bot_directly_is_answered_there(slack: FakeSlack, start: Start) -> None:
+async def test_direct_message_commands_are_answered_there(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.add_channel(DIRECT, "", kind="im", members=[SOMEONE])
     await slack.say("db", channel=DIRECT)
@@ -20,7 +20,7 @@ async def test_a_word_to_the_bot_directly_is_answered_there(slack: FakeSlack, st
     assert answer.to == ""
 
 
-async def test_what_is_no_command_gets_the_help(slack: FakeSlack, start: Start) -> None:
+async def test_unknown_direct_messages_get_the_help(slack: FakeSlack, start: Start) -> None:
     await start()
     slack.add_channel(DIRECT, "", kind="im", members=[SOMEONE])
     await slack.say("good morning", channel=DIRECT)
@@ -29,9 +29,9 @@ async def test_what_is_no_command_gets_the_help(slack: FakeSlack, start: Start) 
     assert "/vsearch help" in answer.everything
 
 
-async def test_words_in_a_channel_are_nobodys_business(slack: FakeSlack, start: Start) -> None:
+async def test_channel_messages_without_a_mention_are_ignored(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await slack.say("db", channel=GENERAL)
     await slack.acknowledged(1)
-    assert await app.guard.drain(10) == 0
+    assert await app.wrapper.drain(10) == 0
     assert [m for m in slack.transcript if m.user == slack.state.bot_user] == []

@@ -19,7 +19,7 @@ import pytest
 from bot.errors import UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, PageRequest, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import random_picture
 from tests.scenario.adding_process import PARTS, add, engine, make_database
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ async def assert_sound(folder: Path, acknowledged: list[int]) -> None:
         for record in records:
             assert await storage.pictures.get(record.digest)
         for seed in acknowledged:
-            assert (await visual.search(PARTS, painted(seed), 1))[0].entity == f"part_{seed}"
+            assert (await visual.search(PARTS, random_picture(seed), 1))[0].entity == f"part_{seed}"
         await add(storage, visual, 10_000)
 
 
@@ -115,15 +115,17 @@ async def test_another_process_sees_each_add_and_delete(tmp_path: Path) -> None:
     async with opened(tmp_path) as storage:
         await make_database(storage)
         visual = engine(storage)
-        assert await visual.search(PARTS, painted(0)) == ()
+        assert await visual.search(PARTS, random_picture(0)) == ()
         process = await adding(tmp_path, 0, 1000)
         for _ in range(5):
             (seed,) = await lines(process, 1)
-            best = (await visual.search(PARTS, painted(seed), 1))[0]
+            best = (await visual.search(PARTS, random_picture(seed), 1))[0]
             assert best.entity == f"part_{seed}"
             assert await visual.delete_images(PARTS, EntityId(f"part_{seed}")) == 1
             # The other one goes on adding: only this image must be gone.
-            assert f"part_{seed}" not in {match.entity for match in await visual.search(PARTS, painted(seed), 1000)}
+            assert f"part_{seed}" not in {
+                match.entity for match in await visual.search(PARTS, random_picture(seed), 1000)
+            }
         await kill(process)
 
 
@@ -131,15 +133,17 @@ async def test_a_database_that_another_process_deleted_and_made_again(tmp_path: 
     async with opened(tmp_path) as here, opened(tmp_path) as there:
         await make_database(here)
         mine, theirs = engine(here), engine(there)
-        await mine.add_image(PARTS, painted(1), EntityId("old"), Note())
-        assert len(await mine.search(PARTS, painted(1))) == len(await theirs.search(PARTS, painted(1))) == 1
+        await mine.add_image(PARTS, random_picture(1), EntityId("old"), Note())
+        assert (
+            len(await mine.search(PARTS, random_picture(1))) == len(await theirs.search(PARTS, random_picture(1))) == 1
+        )
         await theirs.delete_database(PARTS)
         with pytest.raises(UnknownDatabase):
-            await mine.search(PARTS, painted(1))
+            await mine.search(PARTS, random_picture(1))
         await theirs.create_database(PARTS)
-        assert await mine.search(PARTS, painted(1)) == ()
-        await theirs.add_image(PARTS, painted(2), EntityId("new"), Note())
-        assert [match.entity for match in await mine.search(PARTS, painted(1))] == ["new"]
+        assert await mine.search(PARTS, random_picture(1)) == ()
+        await theirs.add_image(PARTS, random_picture(2), EntityId("new"), Note())
+        assert [match.entity for match in await mine.search(PARTS, random_picture(1))] == ["new"]
 
 
 def spoil(folder: Path) -> None:

@@ -65,13 +65,13 @@ async def test_permalinks_lead_into_threads(fake: FakeSlack, client: AsyncWebCli
 
 async def test_reactions_are_put_once(fake: FakeSlack, client: AsyncWebClient) -> None:
     message = await fake.say("one")
-    place = {"channel": GENERAL, "timestamp": message.ts, "name": "white_check_mark"}
-    await client.reactions_add(**place)
-    await refused(client.reactions_add(**place), "already_reacted")
+    location = {"channel": GENERAL, "timestamp": message.ts, "name": "white_check_mark"}
+    await client.reactions_add(**location)
+    await refused(client.reactions_add(**location), "already_reacted")
     assert await fake.wait_for_reaction(message) == "white_check_mark"
-    await client.reactions_remove(**place)
+    await client.reactions_remove(**location)
     assert fake.reactions(message) == []
-    await refused(client.reactions_add(**place | {"timestamp": "1.1"}), "message_not_found")
+    await refused(client.reactions_add(**location | {"timestamp": "1.1"}), "message_not_found")
 
 
 async def test_conversations_say_what_they_are(fake: FakeSlack, client: AsyncWebClient) -> None:

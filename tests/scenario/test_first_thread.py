@@ -15,7 +15,7 @@ import pytest
 from bot.config import Settings
 from bot.errors import BackendDown, SettingsError
 from bot.serving import serve
-from bot.slack_app import App, build
+from bot.slack_app import SlackApp, build
 from handlers import shared_files
 from handlers.connection import socket_mode
 from handlers.unavailable import SlackUnavailable
@@ -35,10 +35,10 @@ async def reply(slack: FakeSlack, shared: Message) -> Message:
     return await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def settled(slack: FakeSlack, app: App, events: int) -> None:
+async def settled(slack: FakeSlack, app: SlackApp, events: int) -> None:
     """Wait until so many events are acknowledged and what they began is done."""
     await slack.acknowledged(events)
-    assert await app.guard.drain(10) == 0
+    assert await app.wrapper.drain(10) == 0
     await idle(app)
 
 
@@ -137,7 +137,7 @@ async def test_stubs_are_resolved_or_explained(slack: FakeSlack, start: Start, m
     answer = await reply(slack, await slack.upload(foreign, slow, stuck, gone, document))
     assert answer.everything.count("`valve_0042`") == 2
     assert shared_files.STILL_PROCESSING in answer.everything
-    assert shared_files.GONE in answer.everything
+    assert shared_files.FILE_DELETED in answer.everything
     assert "4.png" not in answer.everything
 
 
@@ -150,7 +150,7 @@ async def test_a_sign_in_page_in_place_of_a_picture_is_explained(slack: FakeSlac
     assert len(answer.blocks) == 1
 
 
-async def test_a_token_never_follows_a_redirect_to_another_origin(slack: FakeSlack, start: Start) -> None:
+async def test_token_is_not_sent_to_redirects_on_another_origin(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     file = slack.host(VALVE)
     file.redirect_to = slack.other_origin
@@ -194,7 +194,7 @@ async def test_a_command_looks_an_address_up(slack: FakeSlack, start: Start, pic
     assert answer.via == "response_url"
 
 
-async def test_an_address_inside_the_network_is_refused_unasked(
+async def test_private_addresses_are_refused_without_a_request(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
@@ -230,7 +230,7 @@ async def test_commands_are_answered_to_their_author_alone(
     assert "<!channel" not in answer.everything
 
 
-async def test_a_failing_engine_is_owned_up_to_without_its_words(
+async def test_back_end_failure_is_reported_without_internals(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -262,7 +262,7 @@ async def test_the_bot_comes_back_when_slack_asks_it_to_reconnect(slack: FakeSla
     assert "`valve_0042`" in (await reply(slack, await slack.upload(VALVE))).everything
 
 
-async def test_stopping_finishes_what_was_begun_and_takes_no_more(
+async def test_stop_finishes_running_work_and_accepts_no_more(
     slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path)})
@@ -279,7 +279,7 @@ async def test_stopping_finishes_what_was_begun_and_takes_no_more(
         monkeypatch.setattr(type(app.services.visual), "search", lambda _self, *given: slow_search(*given))
         async with AsyncExitStack() as stack:
             token = settings.slack_app_token or ""
-            await stack.enter_async_context(socket_mode(app.bolt, app.guard, token, settings.slack_api_url))
+            await stack.enter_async_context(socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url))
             shared = await slack.upload(VALVE)
             await begun.wait()
             stopping = asyncio.create_task(stack.aclose())
@@ -291,7 +291,7 @@ async def test_stopping_finishes_what_was_begun_and_takes_no_more(
     assert slack.socket_mode.connections == 0
 
 
-async def test_what_the_command_line_made_belongs_to_the_first_workspace(slack: FakeSlack, start: Start) -> None:
+async def test_first_workspace_adopts_databases_made_on_the_command_line(slack: FakeSlack, start: Start) -> None:
     app = await start()
     assert await app.services.storage.catalogue.workspaces() == (slack.state.team,)
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.services.add import AddService
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.asking import GASKET, VALVE, ask
 from tests.scenario.conftest import Start, fill
@@ -66,15 +66,17 @@ async def held(
         yield begun, go_on
 
 
-async def collecting(start: Start) -> App:
+async def collecting(start: Start) -> SlackApp:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     return app
 
 
 @ways
-async def test_after_the_add_everything_of_it_goes(slack: FakeSlack, start: Start, tmp_path: Path, take: Take) -> None:
+async def test_deletion_after_an_add_removes_everything(
+    slack: FakeSlack, start: Start, tmp_path: Path, take: Take
+) -> None:
     app = await collecting(start)
     shared = await slack.upload(slack.host(VALVE, "valve.heic"))
     kept = await slack.upload(slack.host(GASKET, "gasket.heic"))
@@ -96,9 +98,9 @@ async def test_after_the_add_everything_of_it_goes(slack: FakeSlack, start: Star
 
 
 @ways
-@pytest.mark.parametrize("mode", [Mode.LOOKUP, Mode.COLLECT, Mode.GUARD])
-async def test_before_it_is_worked_on_nothing_comes_of_it(
-    slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, take: Take, mode: Mode
+@pytest.mark.parametrize("mode", [ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD])
+async def test_deletion_before_the_job_runs_prevents_the_add(
+    slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, take: Take, mode: ChannelMode
 ) -> None:
     app = await collecting(start)
     await watch(app, mode, "parts")
@@ -117,13 +119,13 @@ async def test_before_it_is_worked_on_nothing_comes_of_it(
     assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
     for message in slack.replies(shared.ts):
         # The share came first, and finds the file gone.
-        assert (take, mode) == (file_deleted, Mode.LOOKUP)
+        assert (take, mode) == (file_deleted, ChannelMode.LOOKUP)
         assert "no longer has that file" in message.everything
 
 
 @ways
 @pytest.mark.parametrize("step", ["download", "add"])
-async def test_during_the_add_it_does_not_stay(
+async def test_deletion_during_an_add_removes_the_image(
     slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, take: Take, step: str
 ) -> None:
     app = await collecting(start)
@@ -138,11 +140,11 @@ async def test_during_the_add_it_does_not_stay(
 
 
 @ways
-async def test_during_an_add_by_command_it_does_not_stay(
+async def test_deletion_during_an_add_by_command_removes_the_image(
     slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: Take
 ) -> None:
     app = await collecting(start)
-    await watch(app, Mode.OFF)
+    await watch(app, ChannelMode.OFF)
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await settled(slack, app)
     async with held(monkeypatch, AddService, "add_all") as (begun, go_on):
@@ -157,7 +159,7 @@ async def test_during_an_add_by_command_it_does_not_stay(
 
 
 @ways
-async def test_during_a_lookup_nothing_is_said_of_it(
+async def test_deletion_during_a_lookup_prevents_the_answer(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, take: Take
 ) -> None:
     app = await start()
@@ -172,7 +174,7 @@ async def test_during_a_lookup_nothing_is_said_of_it(
     assert slack.replies(shared.ts) == []
 
 
-async def waiting(app: App, jobs: int) -> None:
+async def waiting(app: SlackApp, jobs: int) -> None:
     """Until so many jobs are left."""
     async with asyncio.timeout(10):
         while (await app.services.storage.inbox.depth()).waiting != jobs:  # noqa: ASYNC110 - the database changes
@@ -234,10 +236,10 @@ async def test_what_was_dropped_into_a_form_goes_with_its_file(slack: FakeSlack,
     assert await entities(app) == []
 
 
-async def test_while_the_bot_was_away_nothing_is_missed(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_deletions_during_downtime_are_processed(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts")
-        await watch(app, Mode.COLLECT, "parts")
+        await watch(app, ChannelMode.COLLECT, "parts")
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await slack.wait_for_reaction(shared)
     # Slack delivers again until somebody takes it.
@@ -251,7 +253,7 @@ async def test_while_the_bot_was_away_nothing_is_missed(slack: FakeSlack, tmp_pa
 async def test_links_to_a_deleted_picture_are_dead(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path, PUBLIC_BASE_URL="https://vsearch.example.com") as bot:
         await fill(bot.app, "parts")
-        await watch(bot.app, Mode.COLLECT, "parts")
+        await watch(bot.app, ChannelMode.COLLECT, "parts")
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await slack.wait_for_reaction(shared)
         answer = await reply(slack, await slack.upload(VALVE, mention=True))

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from tests.fakes.slack import FakeSlack
 from tests.scenario.asking import VALVE
 from tests.scenario.conftest import fill
@@ -26,7 +26,7 @@ def age(folder: Path, days: int) -> None:
 async def test_images_are_forgotten_by_age_with_all_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts")
-        await watch(app, Mode.COLLECT, "parts")
+        await watch(app, ChannelMode.COLLECT, "parts")
         await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "valve.heic")))
         await reply(slack, await slack.upload(VALVE, mention=True))
         assert len(in_slack(slack)) == 1

@@ -172,7 +172,7 @@ async def recorded(slack: FakeSlack, bot: WebBot, watch: Watch, monkeypatch: pyt
     assert slack.http_mode is not None
     recording = Recording(slack.http_mode, monkeypatch)
     await live(slack)
-    assert await bot.app.guard.drain(10) == 0
+    assert await bot.app.wrapper.drain(10) == 0
     assert watch.wrong == []
     assert slack.failures == []
     kept = recording.kept
@@ -191,7 +191,7 @@ async def recorded(slack: FakeSlack, bot: WebBot, watch: Watch, monkeypatch: pyt
 
 
 async def still_works(slack: FakeSlack, bot: WebBot) -> None:
-    assert await bot.app.guard.drain(10) == 0
+    assert await bot.app.wrapper.drain(10) == 0
     inbox = bot.app.services.storage.inbox
     async with asyncio.timeout(20):
         while (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is the database that changes
@@ -207,7 +207,7 @@ async def send(slack: FakeSlack, bot: WebBot, body: bytes, content_type: str) ->
     """Signed; the status, once all is done that it began."""
     assert slack.http_mode is not None
     status = await slack.deliver_raw(body, slack.http_mode.signed(body, content_type=content_type))
-    assert await bot.app.guard.drain(10) == 0
+    assert await bot.app.wrapper.drain(10) == 0
     return status
 
 
@@ -246,7 +246,7 @@ def mutated(value: Any, path: tuple[Any, ...], how: str, new: Any) -> Any:
 
 @FUZZ
 @given(data=st.data())
-async def test_what_slack_sends_in_another_shape(
+async def test_mutated_deliveries_never_fail(
     slack: FakeSlack, bot: WebBot, recorded: list[Delivered], data: st.DataObject
 ) -> None:
     kind, payload = data.draw(st.sampled_from(recorded))
@@ -260,7 +260,7 @@ async def test_what_slack_sends_in_another_shape(
 
 @FUZZ
 @given(kind=st.sampled_from(["events_api", "interactive", "slash_commands"]), payload=documents)
-async def test_any_document(slack: FakeSlack, bot: WebBot, kind: str, payload: Any) -> None:
+async def test_any_signed_json_never_fails(slack: FakeSlack, bot: WebBot, kind: str, payload: Any) -> None:
     body, content_type = encoded_as(kind, payload)
     assert await send(slack, bot, body, content_type) < 500
 
@@ -269,7 +269,7 @@ async def test_any_document(slack: FakeSlack, bot: WebBot, kind: str, payload: A
 @given(
     body=st.binary(max_size=200), content_type=st.sampled_from([JSON, FORM, "text/plain", "", "multipart/form-data"])
 )
-async def test_any_bytes(slack: FakeSlack, bot: WebBot, body: bytes, content_type: str) -> None:
+async def test_any_signed_bytes_never_fail(slack: FakeSlack, bot: WebBot, body: bytes, content_type: str) -> None:
     assert await send(slack, bot, body, content_type) < 500
     assert await send(slack, bot, b"{" + body, content_type) < 500
     assert await send(slack, bot, b"payload=" + body, content_type) < 500
@@ -279,7 +279,7 @@ async def test_any_bytes(slack: FakeSlack, bot: WebBot, body: bytes, content_typ
 @given(
     text=st.text(max_size=60), words=st.lists(st.sampled_from(["search", "last", "in:", "top:", "id:", '"', "“", "\0"]))
 )
-async def test_any_command(slack: FakeSlack, bot: WebBot, text: str, words: list[str]) -> None:
+async def test_any_command_text_never_fails(slack: FakeSlack, bot: WebBot, text: str, words: list[str]) -> None:
     typed = " ".join([*words, text.encode(errors="replace").decode()])
     form = {
         "command": "/vsearch",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import BackendDown
 from bot.models import WorkspaceId
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.fakes.slack.payloads import event_body
 from tests.scenario.asking import GASKET, VALVE, ask, idle, images_of, key_of, message_after, names_of
@@ -35,7 +35,7 @@ async def hides(slack: FakeSlack, home: View, text: str) -> None:
     await slack.wait_until(lambda: text not in home.everything)
 
 
-async def binding_of(app: App, channel: str = GENERAL) -> ChannelBinding | None:
+async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
     """What is set for a channel."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
@@ -74,7 +74,7 @@ async def test_it_is_published_once_for_each_opening(slack: FakeSlack, start: St
     # What is said to the bot directly needs no Home tab.
     await slack.open_home(tab="messages")
     await slack.wait_for_home()
-    assert await app.guard.drain(5) == 0
+    assert await app.wrapper.drain(5) == 0
     assert len(slack.calls("views.publish")) == 1
 
 
@@ -118,7 +118,7 @@ async def test_a_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -
     await shows(slack, home, "I report matches of 9.5 and more")
     now = await binding_of(app)
     assert now is not None
-    assert (now.mode, now.database, now.minimum, now.changed_by) == (Mode.GUARD, "parts", 9.5, SOMEONE)
+    assert (now.mode, now.database, now.minimum, now.changed_by) == (ChannelMode.GUARD, "parts", 9.5, SOMEONE)
 
 
 async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start) -> None:
@@ -136,7 +136,7 @@ async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start
     await shows(slack, home, "are left alone")
     now = await binding_of(app)
     assert now is not None
-    assert now.mode is Mode.OFF
+    assert now.mode is ChannelMode.OFF
     assert "Stop watching" not in home.everything
     assert [m.text for m in slack.transcript if m.via == "chat.postMessage"] == []
 
@@ -184,7 +184,7 @@ async def test_a_database_is_deleted(slack: FakeSlack, start: Start) -> None:
     assert await names_of(app) == ["logos"]
 
 
-async def test_a_search_begins_here(slack: FakeSlack, start: Start) -> None:
+async def test_search_form_opens_from_home(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     home = await opened(slack)
     await slack.press_in_view(home, "open_search")
@@ -194,7 +194,7 @@ async def test_a_search_begins_here(slack: FakeSlack, start: Start) -> None:
     assert answer.to == SOMEONE or slack.state.channels[answer.channel].kind == "im"
 
 
-async def test_a_sick_engine_is_owned_up_to(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_home_reports_a_failing_back_end(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
 
     async def fail(*_: object) -> None:

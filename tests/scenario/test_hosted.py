@@ -11,8 +11,8 @@ import pytest
 
 from bot.blocks.ids import ActionId
 from bot.config import Settings
-from bot.conversations import Mode
-from bot.slack_app import App, build
+from bot.conversations import ChannelMode
+from bot.slack_app import SlackApp, build
 from bot.web import serving
 from handlers.connection import socket_mode
 from tests.fakes.hosted import HostedService
@@ -24,7 +24,7 @@ from tests.scenario.conftest import PictureServer, fill
 from tests.scenario.program import free_port, program
 from tests.scenario.sharing import entities, holding, quick, reply, settled, watch
 
-StartHosted = Callable[..., Awaitable[App]]
+StartHosted = Callable[..., Awaitable[SlackApp]]
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +55,13 @@ async def start(slack: FakeSlack, service: HostedService, tmp_path: Path) -> Asy
     """Starts the bot, its web server included."""
     async with AsyncExitStack() as stack:
 
-        async def begin(**environment: str) -> App:
+        async def begin(**environment: str) -> SlackApp:
             port = free_port()
             settings = Settings.from_mapping(settings_of(slack, service, tmp_path, port, **environment))
             app = await stack.enter_async_context(build(settings))
             await stack.enter_async_context(serving(app.web, "127.0.0.1", port, grace_s=1))
             token = settings.slack_app_token or ""
-            await stack.enter_async_context(socket_mode(app.bolt, app.guard, token, settings.slack_api_url))
+            await stack.enter_async_context(socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url))
             return app
 
         yield begin
@@ -72,10 +72,10 @@ async def test_what_is_collected_is_found_and_goes_with_its_message(
 ) -> None:
     app = await start()
     await fill(app, "parts", gasket=GASKET)
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE, "valve_0042.png"), text="Brass, 3/4 inch")
     assert await slack.wait_for_reaction(shared) == "white_check_mark"
-    await watch(app, Mode.LOOKUP, "parts")
+    await watch(app, ChannelMode.LOOKUP, "parts")
     answer = await reply(slack, await slack.upload(VALVE))
     assert "10/10" in answer.everything
     assert "same image" in answer.everything
@@ -93,7 +93,7 @@ async def test_adds_whose_answers_are_lost_are_there_once(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     service.next("add", bad.done_then(bad.html(502)), bad.hang_up(), bad.throttled(), bad.done_then(bad.truncated()))
     shared = [await slack.upload(slack.host(content, name)) for content, name in ((VALVE, "a.png"), (GASKET, "b.png"))]
     for message in shared:
@@ -102,7 +102,7 @@ async def test_adds_whose_answers_are_lost_are_there_once(
     assert len(await holding(app)) == len(service.images_of(service.names[0])) == 2
 
 
-async def test_while_it_is_down_copies_are_known_and_it_is_said(
+async def test_copies_are_found_with_a_caveat_while_the_service_is_down(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
@@ -115,12 +115,12 @@ async def test_while_it_is_down_copies_are_known_and_it_is_said(
     assert "can't be reached" in unknown.everything
 
 
-async def test_a_guard_adds_nothing_as_new_while_it_can_not_look(
+async def test_guard_adds_nothing_while_search_is_unavailable(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
     await fill(app, "parts", valve=VALVE)
-    await watch(app, Mode.GUARD, "parts")
+    await watch(app, ChannelMode.GUARD, "parts")
     service.next("search", bad.upstream("InternalError.Algo", 586))
     await slack.upload(GASKET)
     await eventually(lambda: len(service.calls_of("add")) == 2)
@@ -171,9 +171,7 @@ async def test_uninstalling_leaves_nothing_at_the_service(
     await eventually(lambda: service.names == [])
 
 
-async def test_the_key_is_nowhere_however_chatty_the_log(
-    slack: FakeSlack, service: HostedService, tmp_path: Path
-) -> None:
+async def test_key_never_appears_in_a_debug_log(slack: FakeSlack, service: HostedService, tmp_path: Path) -> None:
     port = free_port()
     chatty = {"PORT": str(port), "VSEARCH_LOG_LEVEL": "debug", "VSEARCH_LOG_FORMAT": "json"}
     settings = settings_of(slack, service, tmp_path, port, **chatty)
@@ -203,7 +201,7 @@ async def test_the_key_is_nowhere_however_chatty_the_log(
         ("SHOWAPI_DS_ID", "needs SHOWAPI_DS_ID"),
     ],
 )
-async def test_it_does_not_start_without(
+async def test_does_not_start_without_its_settings(
     slack: FakeSlack, service: HostedService, tmp_path: Path, missing: str, sentence: str
 ) -> None:
     settings = settings_of(slack, service, tmp_path, 9)
@@ -214,7 +212,7 @@ async def test_it_does_not_start_without(
     assert len(bot.errors.strip().splitlines()) == 1
 
 
-async def test_the_command_line_lends_its_pictures_itself(
+async def test_command_line_serves_pictures_to_the_service(
     slack: FakeSlack, service: HostedService, tmp_path: Path
 ) -> None:
     port = free_port()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -25,10 +25,10 @@ from bot.errors import (
     PictureRefused,
 )
 from bot.models import Caveat
-from bot.slack_app import App, build
+from bot.slack_app import SlackApp, build
 from handlers.connection import socket_mode
-from handlers.shares import KEEPS_TRYING
-from tests.fakes.ailing import AilingSearch
+from handlers.shares import STILL_RETRYING
+from tests.fakes.ailing import FaultySearch
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, ask
 from tests.scenario.conftest import fill
@@ -57,18 +57,18 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def visual() -> AilingSearch:
-    return AilingSearch()
+def visual() -> FaultySearch:
+    return FaultySearch()
 
 
 @pytest.fixture
-async def app(slack: FakeSlack, visual: AilingSearch, tmp_path: Path) -> AsyncIterator[App]:
+async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIterator[SlackApp]:
     """The bot, with a database of one valve."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data")})
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(build(settings, visual=visual))
         token = settings.slack_app_token or ""
-        await stack.enter_async_context(socket_mode(made.bolt, made.guard, token, settings.slack_api_url))
+        await stack.enter_async_context(socket_mode(made.bolt, made.wrapper, token, settings.slack_api_url))
         await fill(made, "parts", valve=VALVE)
         yield made
 
@@ -83,61 +83,63 @@ async def shared_and_answered(slack: FakeSlack, content: bytes = VALVE) -> Messa
 
 
 async def test_each_failure_has_its_sentence_and_its_code_is_for_the_log_alone(
-    app: App, slack: FakeSlack, visual: AilingSearch, caplog: pytest.LogCaptureFixture
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await watch(app, Mode.OFF)
+    await watch(app, ChannelMode.OFF)
     await slack.upload(VALVE)
     for number, kind in enumerate(KINDS):
         code = f"search: -{number} (HTTP 200, request R-{number})"
-        visual.ailment = kind(code)
-        assert (await ask(slack, "search last in:parts")).text == kind.told
+        visual.error = kind(code)
+        assert (await ask(slack, "search last in:parts")).text == kind.user_message
         told = [record for record in caplog.records if record.exc_info and code in str(record.exc_info[1])]
         assert len(told) == 1
     assert "R-" not in "".join(message.everything for message in slack.transcript)
 
 
 @pytest.mark.usefixtures("app")
-async def test_forms_say_the_same_at_the_field(slack: FakeSlack, visual: AilingSearch) -> None:
+async def test_forms_say_the_same_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
     await slack.press(await ask(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
-    visual.ailment = BackendQuota("-2")
+    visual.error = BackendQuota("-2")
     await slack.submit(form, {"name": "logos"})
-    assert form.errors == {"name": BackendQuota.told}
+    assert form.errors == {"name": BackendQuota.user_message}
 
 
 async def test_what_an_admin_has_to_mend_is_told_at_once_and_the_share_waits_for_it(
-    app: App, slack: FakeSlack, visual: AilingSearch
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
-    visual.ailment, visual.unwell_for = BackendCredentials("-1006"), 2
+    visual.error, visual.failing_calls = BackendCredentials("-1006"), 2
     assert "`valve`" in (await shared_and_answered(slack)).everything
     await settled(slack, app)
-    assert whispers(slack) == [BackendCredentials.told]
+    assert whispers(slack) == [BackendCredentials.user_message]
 
 
-async def test_what_may_pass_is_told_only_when_it_lasts(app: App, slack: FakeSlack, visual: AilingSearch) -> None:
-    visual.ailment, visual.unwell_for = BackendThrottled("-1009"), 1
+async def test_transient_failures_are_reported_only_if_they_last(
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
+) -> None:
+    visual.error, visual.failing_calls = BackendThrottled("-1009"), 1
     await shared_and_answered(slack)
     await settled(slack, app)
     assert whispers(slack) == []
-    visual.ailment, visual.unwell_for = BackendThrottled("-1009"), 2
+    visual.error, visual.failing_calls = BackendThrottled("-1009"), 2
     await shared_and_answered(slack, STRANGER)
     await settled(slack, app)
-    assert whispers(slack) == [KEEPS_TRYING]
+    assert whispers(slack) == [STILL_RETRYING]
 
 
 @pytest.mark.parametrize("kind", [BackendQuota, BackendGarbled])
-async def test_the_last_word_on_a_share_is_the_true_one(
-    app: App, slack: FakeSlack, visual: AilingSearch, kind: type[BackendError]
+async def test_final_message_about_a_share_states_the_actual_error(
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch, kind: type[BackendError]
 ) -> None:
-    visual.ailment = kind("out of order")
+    visual.error = kind("out of order")
     shared = await slack.upload(VALVE)
     await settled(slack, app)
-    assert whispers(slack)[-1] == kind.told
+    assert whispers(slack)[-1] == kind.user_message
     assert slack.replies(shared.ts) == []
 
 
 async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well(
-    app: App, slack: FakeSlack, visual: AilingSearch
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, STRANGER)
@@ -156,7 +158,9 @@ async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well
     await settled(slack, app)
 
 
-async def test_several_pictures_of_one_message_say_it_once(app: App, slack: FakeSlack, visual: AilingSearch) -> None:
+async def test_several_pictures_of_one_message_say_it_once(
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
+) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     shared = await slack.upload(*(slack.host(content, f"{n}.png") for n, content in enumerate((VALVE, GASKET))))
     answer = await reply(slack, shared)
@@ -165,7 +169,7 @@ async def test_several_pictures_of_one_message_say_it_once(app: App, slack: Fake
 
 
 async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
-    app: App, slack: FakeSlack, visual: AilingSearch
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.CROWDED_OUT}
     assert "Some matches may be missing" in (await shared_and_answered(slack)).everything
@@ -173,31 +177,31 @@ async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
 
 
 async def test_a_guard_reports_a_copy_all_the_same_and_takes_nothing_for_new(
-    app: App, slack: FakeSlack, visual: AilingSearch
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
-    await watch(app, Mode.GUARD, "parts")
+    await watch(app, ChannelMode.GUARD, "parts")
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     repost = await shared_and_answered(slack)
     assert "`valve`" in repost.everything
     assert COPIES_ONLY in repost.everything
-    visual.unwell_for = 2
+    visual.failing_calls = 2
     visual.calls.clear()
     fresh = await slack.upload(slack.host(STRANGER, "fresh.png"))
     await settled(slack, app)
     assert visual.calls == ["search", "search", "search", "add"]
-    assert whispers(slack) == [KEEPS_TRYING]
+    assert whispers(slack) == [STILL_RETRYING]
     assert await entities(app) == ["valve", "fresh"]
     assert slack.replies(fresh.ts) == []
 
 
 async def test_a_picture_that_the_service_refuses_is_told_to_whoever_gave_it(
-    app: App, slack: FakeSlack, visual: AilingSearch
+    app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
-    visual.ailment = PictureRefused(REFUSED)
+    visual.error = PictureRefused(REFUSED)
     looked_up = await shared_and_answered(slack, STRANGER)
     assert looked_up.text == REFUSED
     assert (await ask(slack, "add last in:parts")).text == REFUSED
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     before = len(slack.transcript)
     shared = await slack.upload(slack.host(GASKET, "gasket.png"))
     assert await slack.wait_for_reaction(shared) == "warning"
@@ -212,11 +216,11 @@ async def test_a_picture_that_the_service_refuses_is_told_to_whoever_gave_it(
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("kind", [BackendDown, BackendQuota, BackendCredentials])
 async def test_the_status_names_the_back_end_and_what_is_wrong_with_it(
-    slack: FakeSlack, visual: AilingSearch, caplog: pytest.LogCaptureFixture, kind: type[BackendError]
+    slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture, kind: type[BackendError]
 ) -> None:
     assert "`showapi`: healthy" in (await ask(slack, "status")).everything
-    visual.ailment = kind("ping: -2 (HTTP 200, request R-1)")
+    visual.error = kind("ping: -2 (HTTP 200, request R-1)")
     status = await ask(slack, "status")
-    assert f"`showapi`: :warning: {kind.told}" in status.everything
+    assert f"`showapi`: :warning: {kind.user_message}" in status.everything
     [line] = [record for record in caplog.records if "R-1" in record.getMessage()]
     assert line.levelno == logging.WARNING

@@ -110,7 +110,7 @@ async def test_slacks_check_of_the_certificate_is_answered(slack: FakeSlack, mod
     assert await slack.deliver_raw(body, {"Content-Type": FORM}) == 200
 
 
-async def test_garbage_is_refused_and_does_no_harm(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
+async def test_malformed_bodies_are_refused(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
     for body in (b"", b"{", b"[]", b"null", b"payload=", b"payload=%7B", b"\xff\xfe", b'{"event": 5}', b"[" * 100_000):
         assert await slack.deliver_raw(body) in {200, 400, 404}
         assert await slack.deliver_raw(body, {"Content-Type": FORM}) in {400, 401}
@@ -175,7 +175,7 @@ async def test_a_repeated_mention_and_home_are_answered_once(slack: FakeSlack, b
     assert await slack.deliver_raw(body) == 200
     await slack.wait_for(lambda m: "`parts`" in m.everything)
     assert await slack.deliver_raw(body, mode.signed(body) | {"X-Slack-Retry-Num": "1"}) == 200
-    assert await bot.app.guard.drain(10) == 0
+    assert await bot.app.wrapper.drain(10) == 0
     assert len([m for m in slack.transcript if "`parts`" in m.everything]) == 1
 
 
@@ -191,7 +191,7 @@ async def test_other_workspaces_deliveries_are_acknowledged_and_left_alone(slack
     assert slack.replies(slack.transcript[-1].ts) == []
 
 
-async def test_they_are_acknowledged_though_nobody_can_be_told(slack: FakeSlack, mode: HttpMode) -> None:
+async def test_foreign_deliveries_are_acknowledged_when_reporting_fails(slack: FakeSlack, mode: HttpMode) -> None:
     form = {"command": "/vsearch", "text": "db", "team_id": "T0OTHER", "channel_id": "C1", "user_id": "U1"}
     body = urlencode(form | {"response_url": "http://127.0.0.1:9/commands/1"})
     assert await slack.deliver_raw(body, mode.signed(body, content_type=FORM)) == 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import BackendDown
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of, key_of, message_after
 from tests.scenario.conftest import PictureServer, Start, fill
@@ -135,7 +135,7 @@ async def test_without_a_database_the_form_offers_one(slack: FakeSlack, start: S
 class Slow:
     """Holds searches up until it is told to go on."""
 
-    def __init__(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
         search = app.services.visual.search
 

@@ -46,7 +46,7 @@ async def test_an_engine_that_is_down_is_told_at_the_name_of_a_new_database(
     assert await names_of(app) == []
 
 
-async def test_storage_that_is_down_leaves_no_form_unanswered(
+async def test_forms_are_answered_while_storage_is_down(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()

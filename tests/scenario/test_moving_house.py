@@ -14,7 +14,7 @@ from bot.cli.exits import ExitCode
 from bot.storage.database import Database
 from bot.storage.schema import images, pictures
 from bot.storage.sql import SqlStorage
-from tests.moving_house import BEGINNING, all_rows, digest_of, furnish
+from tests.moving_house import BEGINNING, all_rows, digest_of, fill_all_tables
 from tests.scenario.program import program
 
 IMAGES = 3000
@@ -24,7 +24,7 @@ DEADLINE_S = 60
 
 
 def fill(connection: Connection) -> None:
-    furnish(connection)
+    fill_all_tables(connection)
     connection.execute(delete(images))
     connection.execute(delete(pictures))
     connection.execute(insert(images), [image(number) for number in range(IMAGES)])
@@ -63,10 +63,10 @@ def count(address: str, table: str) -> int:
     return int(row[0])
 
 
-async def test_whatever_ends_a_move_the_same_command_goes_on(tmp_path: Path, postgres_address: str) -> None:
+async def test_interrupted_transfer_resumes_with_the_same_command(tmp_path: Path, postgres_address: str) -> None:
     data = tmp_path / "data"
-    house = await SqlStorage.open(data)
-    await house._database.write(fill)
+    source = await SqlStorage.open(data)
+    await source._database.write(fill)
     settings = {"VSEARCH_DATA_DIR": str(tmp_path / "new"), "DATABASE_URL": postgres_address}
     command = ("migrate", "--from", str(data), "--json")
     async with program(settings, *command) as moving:
@@ -90,9 +90,9 @@ async def test_whatever_ends_a_move_the_same_command_goes_on(tmp_path: Path, pos
     assert (report["rows"], report["missing_pictures"], report["tables"]["images"]) == (0, [], IMAGES)
     assert count(postgres_address, "pictures") == IMAGES
     new = await SqlStorage.open(tmp_path / "new", postgres_address)
-    assert await rows(new._database) == await rows(house._database)
+    assert await rows(new._database) == await rows(source._database)
     await new.close()
-    await house.close()
+    await source.close()
 
 
 async def rows(database: Database) -> dict[str, object]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.config import Settings
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import SettingsError
 from bot.models import DatabaseName, WorkspaceId
 from bot.slack_app import build
@@ -93,7 +93,7 @@ async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) 
     assert posts == {C_ONE: slack.state.workspace(ONE).bot_token, C_TWO: slack.state.workspace(TWO).bot_token}
 
 
-async def test_tokens_lie_sealed_wherever_they_lie(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+async def test_tokens_are_encrypted_at_rest(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     slack.oauth.expires_in = 43_200
     await install(slack, bot.browser, ONE)
     token, refresh = slack.state.workspace(ONE).bot_token, next(iter(slack.oauth.refresh_tokens))
@@ -151,7 +151,7 @@ async def test_a_code_that_slack_refuses_and_a_change_of_mind_are_told(
     assert "raised" not in caplog.text
 
 
-async def test_a_slack_that_is_unwell_while_somebody_installs_is_owned_up_to(slack: FakeSlack, bot: WebBot) -> None:
+async def test_slack_failure_during_install_is_reported(slack: FakeSlack, bot: WebBot) -> None:
     begun = await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     slack.break_next("oauth.v2.access", times=9)
@@ -190,7 +190,7 @@ async def fill_both(slack: FakeSlack, bot: WebBot) -> None:
     for team, channel, name in ((ONE, C_ONE, "parts"), (TWO, C_TWO, "logos")):
         await install(slack, bot.browser, team)
         await stock(bot.app, team, name, valve=VALVE, gasket=GASKET)
-        binding = ChannelBinding(WorkspaceId(team), channel, Mode.COLLECT, DatabaseName(name), None, "U1")
+        binding = ChannelBinding(WorkspaceId(team), channel, ChannelMode.COLLECT, DatabaseName(name), None, "U1")
         await bot.app.services.storage.bindings.put(binding)
 
 
@@ -217,7 +217,7 @@ async def test_removing_the_app_takes_everything_of_the_workspace_and_nothing_el
     assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == (("", TWO),)
 
 
-async def test_a_workspace_that_installs_again_begins_anew(slack: FakeSlack, bot: WebBot) -> None:
+async def test_reinstalling_starts_with_no_data(slack: FakeSlack, bot: WebBot) -> None:
     await fill_both(slack, bot)
     await asyncio.gather(*slack.uninstall(team=ONE))
     await settle(bot, ONE)
@@ -252,7 +252,7 @@ async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_pat
     settings = many(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
     async with web_bot(slack, tmp_path, **settings) as bot:
         slack.http_mode = None
-        async with socket_mode(bot.app.bolt, bot.app.guard, app_token, slack.api_url):
+        async with socket_mode(bot.app.bolt, bot.app.wrapper, app_token, slack.api_url):
             assert (await bot.browser.post("/slack/events", content=b"{}")).status_code == 404
             await install(slack, bot.browser, ONE)
             await stock(bot.app, ONE, "parts", valve=VALVE)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from handlers import installed
-from handlers.installed import InstalledWorkspaces
-from handlers.intake import Intake
+from handlers.installed import InstalledClients
+from handlers.intake import InboxMiddleware
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.payloads import event_body, share_event
 from tests.pictures import encoded, photo
@@ -47,7 +47,7 @@ def let_it_run_out(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody asked for the token of the only workspace in time."""
     dead = slack.state.workspace(ONE).bot_token
     slack.expire_token(team=ONE)
-    monkeypatch.setattr(InstalledWorkspaces, "_lives_for", lambda _self, bot, _seconds: bot.bot_token != dead)
+    monkeypatch.setattr(InstalledClients, "_lives_for", lambda _self, bot, _seconds: bot.bot_token != dead)
 
 
 async def kept_expiry(bot: WebBot) -> float:
@@ -78,7 +78,7 @@ async def test_the_worker_renews_it_too(slack: FakeSlack, bot: WebBot) -> None:
     channel.bot_is_member = True
     storage = bot.app.services.storage
     body = event_body(slack.state, slack.state.workspace(ONE), share_event(slack.state, shared))
-    job = Intake(storage.inbox, storage.catalogue, bot.app.worker.wake).job_of(body)
+    job = InboxMiddleware(storage.inbox, storage.catalogue, bot.app.worker.wake).job_of(body)
     assert job is not None
     assert rotations(slack) == 0
     await storage.inbox.put(job)
@@ -87,7 +87,7 @@ async def test_the_worker_renews_it_too(slack: FakeSlack, bot: WebBot) -> None:
     assert rotations(slack) == 1
 
 
-async def test_whoever_comes_at_once_waits_for_one_rotation(slack: FakeSlack, bot: WebBot) -> None:
+async def test_concurrent_callers_share_one_rotation(slack: FakeSlack, bot: WebBot) -> None:
     shares = [slack.upload(VALVE, channel=C_ONE) for _ in range(4)]
     commands = [slack.command("db", channel=C_ONE) for _ in range(4)]
     shared, _ = await asyncio.gather(asyncio.gather(*shares), asyncio.gather(*commands))
@@ -100,7 +100,7 @@ async def test_whoever_comes_at_once_waits_for_one_rotation(slack: FakeSlack, bo
 async def test_a_slow_slack_holds_no_acknowledgement_up_while_the_old_token_is_good(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installed, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(installed, "MAX_ROTATION_WAIT_S", 0.02)
     slack.rate_limit("oauth.v2.access", next_calls=1, retry_after_s=1)
     await slack.command("db", channel=C_ONE)
     assert "`parts`" in (await slack.wait_for_answer()).everything
@@ -110,7 +110,7 @@ async def test_a_slow_slack_holds_no_acknowledgement_up_while_the_old_token_is_g
             await asyncio.sleep(0.02)
 
 
-async def test_a_refusal_is_borne_while_the_old_token_is_good(
+async def test_refused_rotation_keeps_a_valid_old_token(
     slack: FakeSlack, bot: WebBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.refuse_next("oauth.v2.access", "internal_error")
@@ -155,7 +155,7 @@ async def test_what_another_process_renewed_is_taken_over(slack: FakeSlack, bot:
     old = await store.async_find_bot(enterprise_id=None, team_id=ONE)
     assert old is not None
     here, there = (
-        InstalledWorkspaces(store, slack.oauth.client_id, slack.oauth.client_secret, slack.api_url) for _ in range(2)
+        InstalledClients(store, slack.oauth.client_id, slack.oauth.client_secret, slack.api_url) for _ in range(2)
     )
     first, second = await asyncio.gather(here.authorize(None, ONE), there.authorize(None, ONE))
     assert first is not None
@@ -164,6 +164,6 @@ async def test_what_another_process_renewed_is_taken_over(slack: FakeSlack, bot:
     assert new in {first.bot_token, second.bot_token}
     assert {first.bot_token, second.bot_token} <= {new, old.bot_token}
     assert rotations(slack) == 2
-    third = await InstalledWorkspaces(store, "1.2", "wrong", slack.api_url).authorize(None, ONE)
+    third = await InstalledClients(store, "1.2", "wrong", slack.api_url).authorize(None, ONE)
     assert third is not None
     assert third.bot_token == new

@@ -42,7 +42,7 @@ async def ready(bot: WebBot) -> tuple[int, dict[str, str]]:
 @pytest.fixture
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question is asked anew."""
-    monkeypatch.setattr(health, "KEPT_S", 0.0)
+    monkeypatch.setattr(health, "CACHE_S", 0.0)
 
 
 @pytest.mark.usefixtures("_at_once")
@@ -122,7 +122,7 @@ async def test_metrics_count_what_was_really_done(
     await slack.command(f"search {url} in:parts")
     assert "can't be reached" in (await slack.wait_for_answer(after=before)).text
     await slack.acknowledged(8)
-    assert await bot.app.guard.drain(10) == 0
+    assert await bot.app.wrapper.drain(10) == 0
     page = (await bot.browser.get("/metrics")).text
     told = {
         'vsearch_acknowledgement_seconds_count{kind="events_api"}': 4,

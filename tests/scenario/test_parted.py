@@ -12,10 +12,10 @@ import pytest
 
 from bot.config import Settings
 from bot.conversations import JobKind
-from bot.services.jobs import DELAYS_S
-from bot.slack_app import App, build
+from bot.services.jobs import RETRY_DELAYS_S
+from bot.slack_app import SlackApp, build
 from handlers import errands
-from handlers.errands import ALL_BUSY
+from handlers.errands import WORKERS_BUSY
 from handlers.guard import FAILED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
@@ -23,14 +23,14 @@ from tests.scenario.conftest import PictureServer, Start, fill
 
 
 @pytest.fixture
-async def parts(slack: FakeSlack, start: Start, tmp_path: Path) -> AsyncIterator[App]:
+async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> AsyncIterator[SlackApp]:
     """The worker of two that share a data directory; the other, which Slack delivers to, has not loaded the model."""
     web = await start(VSEARCH_ROLE="web")
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
     async with build(Settings.from_mapping(values)) as worker:
         await fill(worker, "parts", valve_0042=VALVE, gasket_7=GASKET)
         yield worker
-        assert await web.guard.drain(5) == 0
+        assert await web.wrapper.drain(5) == 0
     assert b"vsearch_embedding_seconds_count 0.0" in web.metrics.render()
 
 
@@ -39,7 +39,9 @@ async def answer_with(slack: FakeSlack, part: str) -> Message:
     return await slack.wait_for(lambda message: part in message.everything)
 
 
-async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(slack: FakeSlack, parts: App) -> None:
+async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(
+    slack: FakeSlack, web_and_worker: SlackApp
+) -> None:
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
     found = await ask(slack, "search last")
@@ -47,10 +49,10 @@ async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(slack:
     assert (found.to, found.via) == (SOMEONE, "response_url")
     await slack.upload(STRANGER)
     assert "`stranger`" in (await ask(slack, "add last id:stranger")).everything
-    assert len(await images_of(parts, "parts", "stranger")) == 1
+    assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, parts: App) -> None:
+async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     message = await slack.upload(VALVE, text="top:1 min:0", mention=True)
     first = await slack.wait_for_reply(GENERAL, message.ts)
     second = await press(slack, first, "results_more")
@@ -61,7 +63,7 @@ async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, parts: App) -
     assert public.to == ""
 
 
-async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeSlack, parts: App) -> None:
+async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
@@ -70,14 +72,14 @@ async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeS
     await slack.wait_until(lambda: "for you alone" in form.everything)
 
 
-async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, parts: App) -> None:
+async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     refused = await slack.submit(await slack.wait_for_view("search_form"), {})
     assert refused["response_action"] == "errors"
-    assert (await parts.services.storage.inbox.depth()).waiting == 0
+    assert (await web_and_worker.services.storage.inbox.depth()).waiting == 0
 
 
-async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, parts: App) -> None:
+async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     message = await slack.upload(STRANGER, mention=True)
     answer = await slack.wait_for_reply(GENERAL, message.ts)
     assert "results_add_this" in action_ids(answer)
@@ -85,27 +87,29 @@ async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack
     form = await slack.wait_for_view("add_form")
     await slack.submit(form, {"entity": "stranger"})
     await slack.wait_until(lambda: "stranger" in form.everything and "Adding" not in form.everything)
-    assert len(await images_of(parts, "parts", "stranger")) == 1
+    assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_a_message_is_looked_up_by_a_shortcut(slack: FakeSlack, parts: App) -> None:
+async def test_a_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await ask(slack, "unwatch")
     before = len(slack.transcript)
     await slack.shortcut_message("find_similar", await slack.upload(VALVE))
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def test_a_mention_is_answered_once_however_often_it_is_told(slack: FakeSlack, parts: App) -> None:
+async def test_a_mention_is_answered_once_however_often_it_is_told(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.say("db", mention=True)
     await answer_with(slack, "`parts`")
     await asyncio.sleep(0.3)
     assert len([message for message in slack.transcript if "`parts`" in message.everything]) == 1
 
 
-async def test_what_was_asked_is_not_kept_once_it_is_answered(slack: FakeSlack, parts: App, tmp_path: Path) -> None:
+async def test_what_was_asked_is_not_kept_once_it_is_answered(
+    slack: FakeSlack, web_and_worker: SlackApp, tmp_path: Path
+) -> None:
     await slack.upload(VALVE)
     await ask(slack, "search last")
-    inbox = parts.services.storage.inbox
+    inbox = web_and_worker.services.storage.inbox
     async with asyncio.timeout(5):
         while (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
             await asyncio.sleep(0.01)
@@ -123,7 +127,7 @@ async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
     async with asyncio.timeout(5):
         while not (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
             await asyncio.sleep(0.01)
-    for _ in range(len(DELAYS_S) + 1):
+    for _ in range(len(RETRY_DELAYS_S) + 1):
         [job] = await inbox.claim("one that dies", 1, 0.0)
         assert job.kind is JobKind.REQUEST
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
@@ -134,7 +138,7 @@ async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
 async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later(
     slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "WAITS_FOR_S", 0.05)
+    monkeypatch.setattr(errands, "BUSY_NOTICE_AFTER_S", 0.05)
     own = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_TRUSTED_HOSTS": pictures.address}
     worker = Settings.from_mapping({**slack.environment, **own, "VSEARCH_ROLE": "worker"})
     async with build(worker) as earlier:
@@ -142,7 +146,7 @@ async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later
     await start(VSEARCH_ROLE="web")
     await slack.command(f"search {pictures.url('v.png', VALVE)}")
     told = await slack.wait_for_answer()
-    assert (told.text, told.to) == (ALL_BUSY, SOMEONE)
+    assert (told.text, told.to) == (WORKERS_BUSY, SOMEONE)
     await asyncio.sleep(0.2)
     assert len(slack.transcript) == 1
     async with build(worker):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.models import DatabaseName
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
 from tests.scenario.asking import ask, key_of, press
@@ -22,7 +22,9 @@ PLACES: list[ConversationKind] = ["private", "mpim", "im", "shared"]
 SECRETS = ("secret_plan", "tell nobody", THERE, INSIDER)
 
 
-async def house(slack: FakeSlack, start: Start, kind: ConversationKind, *, hints: bool = False) -> App:
+async def start_with_private_image(
+    slack: FakeSlack, start: Start, kind: ConversationKind, *, hints: bool = False
+) -> SlackApp:
     """A database with an image for everybody and one that was shared in a closed place."""
     app = await start()
     await fill(app, "parts", sofa=OTHER)
@@ -36,12 +38,12 @@ async def house(slack: FakeSlack, start: Start, kind: ConversationKind, *, hints
         await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
         await slack.wait_for(lambda message: "Added" in message.text)
     else:
-        await watch(app, Mode.COLLECT, "parts", channel=THERE)
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         shared = await slack.upload(
             slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
         )
         await slack.wait_for_reaction(shared)
-        await watch(app, Mode.LOOKUP, "parts", channel=THERE)
+        await watch(app, ChannelMode.LOOKUP, "parts", channel=THERE)
     await settled(slack, app)
     assert [record.entity for record in await holding(app)] == ["sofa", "secret_plan"]
     return app
@@ -78,10 +80,10 @@ ALONE = [last, shortcut, listed]
 
 @pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("look", ALONE)
-async def test_alone_only_those_who_can_read_the_place_see_it(
+async def test_private_answers_show_images_only_to_channel_members(
     slack: FakeSlack, start: Start, kind: ConversationKind, look: Callable[[FakeSlack, str], Awaitable[Message]]
 ) -> None:
-    await house(slack, start, kind)
+    await start_with_private_image(slack, start, kind)
     insider = await look(slack, INSIDER)
     assert insider.to == INSIDER
     assert "`secret_plan`" in insider.everything
@@ -96,7 +98,7 @@ async def test_alone_only_those_who_can_read_the_place_see_it(
 async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_there(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
-    await house(slack, start, kind)
+    await start_with_private_image(slack, start, kind)
     answer = await thread(slack, INSIDER)
     assert gives_nothing_away(answer)
     assert "`sofa`" in answer.everything
@@ -106,8 +108,8 @@ async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_t
 
 @pytest.mark.parametrize("kind", PLACES)
 async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start: Start, kind: ConversationKind) -> None:
-    app = await house(slack, start, kind)
-    await watch(app, Mode.COLLECT, "parts", channel=GENERAL)
+    app = await start_with_private_image(slack, start, kind)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=GENERAL)
     await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "lamp.png")))
     answer = await reply(slack, await slack.upload(ORIGINAL, mention=True, text="top:1 min:0"))
     assert gives_nothing_away(answer)
@@ -125,7 +127,7 @@ async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start:
 async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
-    await house(slack, start, kind)
+    await start_with_private_image(slack, start, kind)
     mine = await last(slack, INSIDER)
     assert "`secret_plan`" in mine.everything
     await slack.press(mine, "results_share", user=INSIDER)
@@ -140,7 +142,7 @@ async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
 async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
-    app = await house(slack, start, kind)
+    app = await start_with_private_image(slack, start, kind)
     await slack.upload(ORIGINAL, user=OUTSIDER)
     told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
     assert told.everything == "This image is in `parts` already.\nThis image is in `parts` already."
@@ -153,7 +155,7 @@ async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
 async def test_a_database_that_hints_says_how_many_and_nothing_else(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
-    await house(slack, start, kind, hints=True)
+    await start_with_private_image(slack, start, kind, hints=True)
     answer = await thread(slack, OUTSIDER)
     assert "1 more match is from a place that not everybody here can see." in answer.everything
     assert gives_nothing_away(answer)
@@ -163,15 +165,15 @@ async def test_a_database_that_hints_says_how_many_and_nothing_else(
 
 
 async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, start: Start) -> None:
-    await house(slack, start, "private")
+    await start_with_private_image(slack, start, "private")
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
         assert "from a place" not in answer.everything
         assert "weaker" not in answer.everything
         assert "*Best match* in" in answer.everything
 
 
-async def test_nobody_guesses_the_names_of_what_they_may_not_see(slack: FakeSlack, start: Start) -> None:
-    await house(slack, start, "private")
+async def test_hidden_entities_cannot_be_guessed(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
     assert "secret_plan" not in (await ask(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
     there_or_not = [await ask(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")]
     said = [answer.text.replace("secret_plan", "…").replace("nothing", "…") for answer in there_or_not]
@@ -182,7 +184,7 @@ async def test_a_public_channel_that_becomes_private_takes_its_images_along(slac
     channel = slack.add_channel(THERE, "plans", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
-        await watch(app, Mode.COLLECT, "parts", channel=THERE)
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         shared = await slack.upload(
             slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
         )
@@ -202,7 +204,7 @@ async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSl
     channel = slack.add_channel(THERE, "plans", kind="private", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
-        await watch(app, Mode.COLLECT, "parts", channel=THERE)
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         await slack.wait_for_reaction(
             await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER)
         )
@@ -211,18 +213,16 @@ async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSl
         assert "`secret_plan`" in (await thread(slack, OUTSIDER)).everything
 
 
-async def test_who_leaves_a_channel_sees_its_images_no_longer(slack: FakeSlack, start: Start) -> None:
-    await house(slack, start, "private")
+async def test_former_members_do_not_see_channel_images(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
     slack.state.channels[THERE].members.remove(INSIDER)
     answer = await last(slack, INSIDER)
     assert not any(secret in f"{answer.everything} {answer.blocks}" for secret in SECRETS[:3])
 
 
 @pytest.mark.parametrize("missing", ["conversations.info", "conversations.members"])
-async def test_a_slack_that_does_not_say_who_reads_a_place_hides_it(
-    slack: FakeSlack, start: Start, missing: str
-) -> None:
-    await house(slack, start, "private")
+async def test_images_are_hidden_when_membership_is_unknown(slack: FakeSlack, start: Start, missing: str) -> None:
+    await start_with_private_image(slack, start, "private")
     slack.refuse_next(missing, "unknown_method", times=50)
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
         assert gives_nothing_away(answer)
@@ -230,7 +230,7 @@ async def test_a_slack_that_does_not_say_who_reads_a_place_hides_it(
 
 
 async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack, start: Start) -> None:
-    app = await house(slack, start, "private")
+    app = await start_with_private_image(slack, start, "private")
     [_, secret] = await holding(app)
     assert secret.origin is not None
     alone = await last(slack, INSIDER)

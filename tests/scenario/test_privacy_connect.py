@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.conversations import Mode
-from handlers.actions import NOT_YOURS
+from bot.conversations import ChannelMode
+from handlers.actions import OTHER_ORGANISATION
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.asking import action_ids, ask
@@ -41,11 +41,11 @@ def from_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_answer_there_shows_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", from_the_command_line=ORIGINAL)
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "from general.png")))
-    await watch(app, Mode.COLLECT, "parts", channel=SHARED)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
     await slack.wait_for_reaction(await slack.upload(slack.host(OTHER, "from here.png"), channel=SHARED, user=OURS))
-    await watch(app, Mode.LOOKUP, "parts", channel=SHARED)
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="min:0"))
     assert "`from_here`" in answer.everything
     for part in ("from_the_command_line", "from_general", "About", "weaker"):
@@ -85,7 +85,7 @@ async def test_guests_don_t_find_databases_by_naming_them(
     app = await start()
     await fill(app, "parts", sofa=OTHER)
     await fill(app, "secret_project", plan=ORIGINAL)
-    await watch(app, Mode.LOOKUP, "parts", channel=SHARED)
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
     from_guests(slack, monkeypatch)
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
@@ -108,11 +108,11 @@ async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypa
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
     await fill(app, "logos")
-    await watch(app, Mode.COLLECT, "parts", channel=SHARED)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
     for number, content in enumerate((OTHER, NEW)):
         shared = await slack.upload(slack.host(content, f"from here {number}.png"), channel=SHARED, user=OURS)
         await slack.wait_for_reaction(shared)
-    await watch(app, Mode.LOOKUP, "parts", channel=SHARED)
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
     answer = await reply(slack, await slack.upload(OTHER, channel=SHARED, user=OURS, text="top:1 min:0"))
     pressed = action_ids(answer)
     assert {"results_more", "results_add_this", "results_another_database"} <= set(pressed)
@@ -121,7 +121,7 @@ async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypa
         before = len(slack.transcript)
         await slack.press(answer, action, user=GUEST)
         told = await slack.wait_for_answer(to=GUEST, after=before)
-        assert told.text == NOT_YOURS
+        assert told.text == OTHER_ORGANISATION
     assert slack.views(GUEST) == []
 
 
@@ -132,7 +132,7 @@ async def test_guests_can_press_no_offer(slack: FakeSlack, start: Start, monkeyp
     for action in action_ids(offer):
         before = len(slack.transcript)
         await slack.press(offer, action, user=GUEST)
-        assert (await slack.wait_for_answer(to=GUEST, after=before)).text == NOT_YOURS
+        assert (await slack.wait_for_answer(to=GUEST, after=before)).text == OTHER_ORGANISATION
     await settled(slack, app)
     assert slack.views(GUEST) == []
 
@@ -164,7 +164,7 @@ async def test_what_guests_share_is_collected_and_stays_there(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts", channel=SHARED)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
     with monkeypatch.context() as patched:
         from_guests(slack, patched)
         file = slack.host(ORIGINAL, "theirs.png")
@@ -203,7 +203,7 @@ async def test_a_private_channel_of_several_workspaces_of_one_organisation_count
 async def test_a_guard_there_reports_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", sofa=ORIGINAL)
-    await watch(app, Mode.GUARD, "ads", channel=SHARED)
+    await watch(app, ChannelMode.GUARD, "ads", channel=SHARED)
     quiet = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST)
     first = await slack.upload(slack.host(OTHER, "theirs.png"), channel=SHARED, user=GUEST)
     await settled(slack, app)

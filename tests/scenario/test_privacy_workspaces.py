@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseKey, DatabaseName, PageRequest, WorkspaceId
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.sharing import NEW, ORIGINAL, OTHER, reply
@@ -39,7 +39,7 @@ async def images(bot: WebBot, team: str, name: str = "parts") -> list[str]:
     return sorted(str(record.entity) for record in page.items)
 
 
-async def watch(bot: WebBot, team: str, channel: str, mode: Mode) -> None:
+async def watch(bot: WebBot, team: str, channel: str, mode: ChannelMode) -> None:
     binding = ChannelBinding(WorkspaceId(team), channel, mode, DatabaseName("parts"))
     await bot.app.services.storage.bindings.put(binding)
 
@@ -68,8 +68,8 @@ async def test_databases_of_one_name_hold_each_their_own(slack: FakeSlack, bot: 
 async def test_what_one_adds_the_other_does_not_have(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts")
     await stock(bot.app, TWO, "parts")
-    await watch(bot, ONE, C_ONE, Mode.COLLECT)
-    await watch(bot, TWO, C_TWO, Mode.GUARD)
+    await watch(bot, ONE, C_ONE, ChannelMode.COLLECT)
+    await watch(bot, TWO, C_TWO, ChannelMode.GUARD)
     await slack.wait_for_reaction(await slack.upload(slack.host(ORIGINAL, "valve.png", team=ONE), channel=C_ONE))
     # To the other one, the same picture is new.
     shared = await slack.upload(slack.host(ORIGINAL, "theirs.png", team=TWO), channel=C_TWO)
@@ -89,7 +89,7 @@ async def test_what_one_adds_the_other_does_not_have(slack: FakeSlack, bot: WebB
 async def test_what_one_deletes_the_other_keeps(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts")
     await stock(bot.app, TWO, "parts", kept=ORIGINAL)
-    await watch(bot, ONE, C_ONE, Mode.COLLECT)
+    await watch(bot, ONE, C_ONE, ChannelMode.COLLECT)
     shared = await slack.upload(slack.host(ORIGINAL, "valve.png", team=ONE), channel=C_ONE)
     await slack.wait_for_reaction(shared)
     [own] = await bot.app.services.storage.catalogue.from_file(WorkspaceId(ONE), shared.files[0].id)
@@ -109,12 +109,12 @@ async def test_a_channel_between_them_is_answered_by_each_from_its_own(slack: Fa
     await stock(bot.app, ONE, "parts", first_valve=ORIGINAL)
     await stock(bot.app, TWO, "parts", second_valve=ORIGINAL)
     slack.add_channel(BETWEEN, "between", kind="shared", team=ONE, guests=(TWO,))
-    await watch(bot, ONE, BETWEEN, Mode.COLLECT)
+    await watch(bot, ONE, BETWEEN, ChannelMode.COLLECT)
     shared = await slack.upload(slack.host(NEW, "between.png", team=ONE), channel=BETWEEN)
     await slack.wait_for_reaction(shared)
     assert await images(bot, ONE) == ["between", "first_valve"]
     assert await images(bot, TWO) == ["second_valve"]
-    await watch(bot, ONE, BETWEEN, Mode.LOOKUP)
+    await watch(bot, ONE, BETWEEN, ChannelMode.LOOKUP)
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=BETWEEN, text="min:0"))
     assert "`between`" in answer.everything
     assert "valve" not in answer.everything

@@ -34,7 +34,7 @@ async def answered(slack: FakeSlack, shared: list[Message]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_of_three_workers_and_two_webs_one_each_is_killed_and_no_share_is_lost_or_doubled(
+async def test_killed_worker_and_web_process_lose_and_double_no_share(
     slack: FakeSlack, tmp_path: Path, postgres_address: str
 ) -> None:
     common = {"DATABASE_URL": postgres_address, "VSEARCH_BACKEND": "pgvector", "VSEARCH_THREADS": "1"}

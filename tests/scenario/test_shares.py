@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, action_ids
 from tests.scenario.conftest import Start, fill
@@ -37,7 +37,7 @@ async def test_a_channel_looks_up_in_the_database_that_was_chosen_for_it(slack: 
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
-    await watch(app, Mode.LOOKUP, "logos")
+    await watch(app, ChannelMode.LOOKUP, "logos")
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`acme`" in answer.everything
     assert "valve_0042" not in answer.everything
@@ -57,7 +57,7 @@ async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack
 async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    await watch(app, Mode.LOOKUP, "parts", minimum=10)
+    await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
     assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(STRANGER))).everything
     shown = await reply(slack, await slack.upload(STRANGER, text="min:0"))
     assert "`gasket_7`" in shown.everything
@@ -94,7 +94,7 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         # Who asks is told each time.
         asked = await slack.upload(VALVE, mention=True)
         assert "can't tell which is meant" in (await reply(slack, asked)).everything
-        await watch(app, Mode.LOOKUP, "parts")
+        await watch(app, ChannelMode.LOOKUP, "parts")
         chosen = await slack.upload(VALVE)
         assert "`valve_0042`" in (await reply(slack, chosen)).everything
 
@@ -109,7 +109,7 @@ async def test_an_offer_that_slack_did_not_take_is_made_again(slack: FakeSlack, 
 
 
 @pytest.mark.parametrize("how", ["answer", "offer"])
-async def test_what_slack_took_without_saying_so_is_not_said_twice(slack: FakeSlack, start: Start, how: str) -> None:
+async def test_answer_with_a_lost_receipt_is_not_posted_again(slack: FakeSlack, start: Start, how: str) -> None:
     app = await start()
     if how == "answer":
         await fill(app, "parts", valve_0042=VALVE)
@@ -157,14 +157,14 @@ async def test_what_waited_when_the_bot_stopped_is_answered_when_it_starts(
 async def test_a_channel_that_is_left_alone_is_left_alone_until_somebody_asks(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await watch(app, Mode.OFF)
+    await watch(app, ChannelMode.OFF)
     quiet = await slack.upload(VALVE)
     await settled(slack, app)
     assert (said(slack, quiet), slack.reactions(quiet)) == ([], [])
     assert "`valve_0042`" in (await reply(slack, await slack.upload(VALVE, mention=True))).everything
 
 
-async def test_three_events_of_one_share_are_one_share(slack: FakeSlack, start: Start) -> None:
+async def test_repeated_events_of_one_share_are_answered_once(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE, text="what is it?", mention=True, redeliveries=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.errors import BackendDown
 from bot.models import ChannelKind
 from bot.services.collecting import CollectService
@@ -25,7 +25,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_image_is_added_with_all_that_slack_tells_of_it(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE, "Ventil Größe 3.PNG"), text="Brass, from <@U0BOSS> &amp; co.")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
@@ -57,7 +57,7 @@ async def test_names_that_cameras_give_make_no_two_pictures_one_thing(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     for content in (VALVE, GASKET):
         await slack.wait_for_reaction(await slack.upload(slack.host(content, name)))
     first, second = await entities(app)
@@ -83,7 +83,7 @@ async def test_what_is_written_beside_it_names_and_describes_it(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "picture name.png"), text=text), DONE)
     [record] = await holding(app)
     assert (record.entity, record.note) == (entity, note)
@@ -94,7 +94,7 @@ async def test_of_several_images_each_is_added_and_what_can_t_be_is_told_to_thei
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     first = await slack.upload(STRANGER)
     broken = slack.host(VALVE[:200], "broken.png")
     shared = await slack.upload(
@@ -116,7 +116,7 @@ async def test_an_image_that_can_t_be_added_gets_the_other_reaction_and_no_first
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE[:200], "broken.png"))
     assert "damaged" in (await slack.wait_for_answer()).everything
     await settled(slack, app)
@@ -130,7 +130,7 @@ async def test_what_never_was_an_image_gets_no_reaction_at_all(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(content, name))
     await settled(slack, app)
     assert (slack.reactions(shared), slack.transcript) == ([], [shared])
@@ -139,7 +139,7 @@ async def test_what_never_was_an_image_gets_no_reaction_at_all(
 async def test_what_is_there_already_is_done_and_stays_as_it_was(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(VALVE, text="id:other note:other")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
@@ -151,7 +151,7 @@ async def test_what_is_there_already_is_done_and_stays_as_it_was(slack: FakeSlac
 async def test_two_alike_in_one_message_are_one_image(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE, "one.png"), slack.host(VALVE, "two.png"))
     await slack.wait_for_reaction(shared)
     await settled(slack, app)
@@ -164,7 +164,7 @@ async def test_a_crash_between_the_add_and_its_word_adds_nothing_twice(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     collect, crashes = CollectService.collect, [ConnectionError("killed")]
 
     async def dies_afterwards(self: CollectService, *given: object) -> object:
@@ -187,7 +187,7 @@ async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     add, down = type(app.services.visual).add_image, [BackendDown("away")] * 3
 
     async def fails_at_first(*given: object) -> object:
@@ -208,7 +208,7 @@ async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
 async def test_a_mention_in_a_channel_that_collects_is_a_question(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(GASKET, text="have we this?", mention=True)
     await slack.wait_for_reply(GENERAL, shared.ts)
     await settled(slack, app)
@@ -219,7 +219,7 @@ async def test_without_a_database_a_collecting_channel_is_offered_one_and_keeps_
     slack: FakeSlack, start: Start
 ) -> None:
     app = await start()
-    await watch(app, Mode.COLLECT)
+    await watch(app, ChannelMode.COLLECT)
     shared = await slack.upload(VALVE)
     assert "no image database yet" in (await slack.wait_for_reply(GENERAL, shared.ts)).everything
     await settled(slack, app)
@@ -232,7 +232,7 @@ async def test_a_slack_that_lacks_a_method_gets_its_images_collected_all_the_sam
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     slack.refuse_next(missing, "unknown_method", times=9)
     await slack.upload(slack.host(VALVE, "one.png"), slack.host(VALVE[:200], "broken.png"))
     await slack.wait_for(lambda message: "`broken.png`" in message.everything)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.models import DatabaseName
-from bot.services.collecting import GuardService
-from bot.slack_app import App
+from bot.services.collecting import RepostGuard
+from bot.slack_app import SlackApp
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.scenario.asking import key_of
 from tests.scenario.conftest import Start, fill
@@ -22,10 +22,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     quick(monkeypatch)
 
 
-async def test_what_is_new_is_added_without_a_word(slack: FakeSlack, start: Start) -> None:
+async def test_new_images_are_added_silently(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = [await slack.upload(slack.host(ORIGINAL, "one.png"), slack.host(OTHER, "two.png"), text="id:two_ads")]
     shared.append(await slack.upload(slack.host(NEW, "three.png")))
     await settled(slack, app)
@@ -40,7 +40,7 @@ async def test_a_repost_is_answered_in_its_thread_and_not_added(
 ) -> None:
     app = await start()
     await fill(app, "ads", other=OTHER)
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     first = await slack.upload(slack.host(ORIGINAL, "bicycle.png"), user="U0SELLER")
     await settled(slack, app)
     repost = await slack.upload(slack.host(copy, "mine.jpg"), user="U0COPYCAT")
@@ -60,7 +60,7 @@ async def test_the_same_picture_twice_at_the_same_moment_is_one_original_and_one
 ) -> None:
     app = await start()
     await fill(app, "ads")
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = [await slack.upload(slack.host(ORIGINAL, f"ad {number}.png")) for number in range(3)]
     await settled(slack, app)
     [original] = await holding(app, "ads")
@@ -72,7 +72,7 @@ async def test_the_same_picture_twice_at_the_same_moment_is_one_original_and_one
 async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = await slack.upload(slack.host(ORIGINAL, "one.png"), slack.host(ORIGINAL, "two.png"))
     await settled(slack, app)
     assert await entities(app, "ads") == ["one"]
@@ -82,7 +82,7 @@ async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: 
 async def test_two_alike_beside_a_repost_are_not_in_its_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=OTHER)
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = await slack.upload(
         slack.host(ORIGINAL, "one.png"), slack.host(ORIGINAL, "two.png"), slack.host(OTHER, "three.png")
     )
@@ -95,7 +95,7 @@ async def test_two_alike_beside_a_repost_are_not_in_its_answer(slack: FakeSlack,
 async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL, sofa=OTHER)
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = await slack.upload(slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited(), "c.jpg"))
     answer = await reply(slack, shared)
     for part in ("1. a.png", "`sofa`", "2. c.jpg", "`bicycle`"):
@@ -109,10 +109,10 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
 async def test_the_least_score_of_the_channel_decides(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL)
-    await watch(app, Mode.GUARD, "ads", minimum=0)
+    await watch(app, ChannelMode.GUARD, "ads", minimum=0)
     answer = await reply(slack, await slack.upload(NEW))
     assert "`bicycle`" in answer.everything
-    await watch(app, Mode.GUARD, "ads", minimum=10)
+    await watch(app, ChannelMode.GUARD, "ads", minimum=10)
     shared = await slack.upload(slack.host(edited(), "copy.jpg"))
     await settled(slack, app)
     assert slack.replies(shared.ts) == []
@@ -120,11 +120,11 @@ async def test_the_least_score_of_the_channel_decides(slack: FakeSlack, start: S
 
 
 @pytest.mark.parametrize("text", ["min:10", "in:logos", "in:nowhere", "min:lots", 'note:"never closed', "top:900"])
-async def test_no_word_beside_a_repost_gets_it_past(slack: FakeSlack, start: Start, text: str) -> None:
+async def test_message_text_cannot_bypass_the_guard(slack: FakeSlack, start: Start, text: str) -> None:
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL)
     await fill(app, "logos")
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     repost = await slack.upload(edited(), text=text)
     assert "`bicycle`" in (await reply(slack, repost)).everything
     await settled(slack, app)
@@ -137,16 +137,16 @@ async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
 ) -> None:
     app = await start()
     await fill(app, "ads")
-    await watch(app, Mode.GUARD, "ads")
-    check, crashes = GuardService.check, [ConnectionError("killed")]
+    await watch(app, ChannelMode.GUARD, "ads")
+    check, crashes = RepostGuard.check, [ConnectionError("killed")]
 
-    async def dies_afterwards(self: GuardService, *given: object) -> object:
+    async def dies_afterwards(self: RepostGuard, *given: object) -> object:
         found = await check(self, *given)  # type: ignore[arg-type]
         if crashes:
             raise crashes.pop()
         return found
 
-    monkeypatch.setattr(GuardService, "check", dies_afterwards)
+    monkeypatch.setattr(RepostGuard, "check", dies_afterwards)
     shared = await slack.upload(slack.host(ORIGINAL, "one.png"), slack.host(NEW, "two.png"))
     await settled(slack, app)
     assert sorted(await entities(app, "ads")) == ["one", "two"]
@@ -156,7 +156,7 @@ async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
 async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
-    await watch(app, Mode.GUARD, "ads")
+    await watch(app, ChannelMode.GUARD, "ads")
     shared = await slack.upload(slack.host(ORIGINAL[:200], "broken.png"))
     assert "`broken.png`" in (await slack.wait_for_answer()).everything
     await settled(slack, app)
@@ -164,21 +164,21 @@ async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, 
     assert slack.reactions(shared) == ["warning"]
 
 
-async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> App:
+async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> SlackApp:
     """An image that was added in a private channel by its own guard."""
     app = await start()
     slack.add_channel(THERE, "secrets", kind="private", members=["U0INSIDER"])
     await fill(app, "ads", sofa=OTHER)
     await app.services.storage.catalogue.set_hints(key_of(app, DatabaseName("ads")), hints_at_hidden=hints)
     for channel in (HERE, THERE):
-        await watch(app, Mode.GUARD, "ads", channel=channel)
+        await watch(app, ChannelMode.GUARD, "ads", channel=channel)
     await slack.upload(slack.host(ORIGINAL, "secret_plan.png"), channel=THERE, user="U0INSIDER", text="do not tell")
     await settled(slack, app)
     assert await entities(app, "ads") == ["sofa", "secret_plan"]
     return app
 
 
-async def test_a_repost_of_what_is_private_is_not_given_away(slack: FakeSlack, start: Start) -> None:
+async def test_repost_of_a_private_image_is_not_revealed(slack: FakeSlack, start: Start) -> None:
     app = await private_original(slack, start, hints=False)
     repost = await slack.upload(edited())
     await settled(slack, app)
@@ -189,7 +189,7 @@ async def test_a_repost_of_what_is_private_is_not_given_away(slack: FakeSlack, s
     assert len(await entities(app, "ads")) == 2
 
 
-async def test_nor_is_it_by_standing_in_the_answer_to_another_repost(slack: FakeSlack, start: Start) -> None:
+async def test_private_original_is_not_revealed_in_another_reposts_answer(slack: FakeSlack, start: Start) -> None:
     await private_original(slack, start, hints=False)
     shared = await slack.upload(slack.host(edited(), "a.jpg"), slack.host(edited(2), "b.jpg"))
     answer = await reply(slack, shared)

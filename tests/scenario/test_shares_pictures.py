@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from handlers import uploads
 from tests.fakes.slack import SOMEONE, FakeSlack, Json, Message
 from tests.scenario.asking import GASKET, VALVE, ask
@@ -30,7 +30,7 @@ def files(message: Message) -> list[str]:
     return [picture["slack_file"]["id"] for picture in pictures(message) if "slack_file" in picture]
 
 
-async def test_with_an_address_of_its_own_the_bot_signs_links(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_uses_signed_links_with_a_public_base_url(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path, PUBLIC_BASE_URL=PUBLIC) as bot:
         await fill(bot.app, "parts", valve_0042=VALVE)
         answer = await reply(slack, await slack.upload(VALVE))
@@ -44,12 +44,10 @@ async def test_with_an_address_of_its_own_the_bot_signs_links(slack: FakeSlack, 
         assert slack.state.uploads == {}
 
 
-async def test_without_one_slack_shows_its_own_file_where_it_is_one_that_it_can_show(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_uses_slack_files_without_a_public_base_url(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await slack.wait_for_reaction(shared)
     answer = await reply(slack, await slack.upload(VALVE, mention=True))
@@ -57,7 +55,7 @@ async def test_without_one_slack_shows_its_own_file_where_it_is_one_that_it_can_
     assert slack.state.uploads == {}
 
 
-async def test_otherwise_the_picture_is_uploaded_once_and_to_nobody(slack: FakeSlack, start: Start) -> None:
+async def test_uploads_the_picture_once_and_shares_it_with_nobody(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     first = await reply(slack, await slack.upload(VALVE))
     second = await reply(slack, await slack.upload(VALVE))
@@ -74,7 +72,7 @@ async def test_a_file_from_a_private_channel_is_uploaded_for_those_who_may_see_i
     app = await start()
     await fill(app, "parts")
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
-    await watch(app, Mode.COLLECT, "parts", channel="C0PRIVATE")
+    await watch(app, ChannelMode.COLLECT, "parts", channel="C0PRIVATE")
     shared = await slack.upload(slack.host(VALVE, "valve.png"), channel="C0PRIVATE")
     await slack.wait_for_reaction(shared)
     there = await reply(slack, await slack.upload(VALVE, channel="C0PRIVATE", mention=True))
@@ -145,7 +143,7 @@ async def test_a_channel_that_the_bot_has_left_is_known_after_one_refusal(slack:
     app = await start()
     await fill(app, "parts")
     channel = slack.add_channel("C0LEFT", "left")
-    await watch(app, Mode.COLLECT, "parts", channel="C0LEFT")
+    await watch(app, ChannelMode.COLLECT, "parts", channel="C0LEFT")
     await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "valve.png"), channel="C0LEFT"))
     channel.bot_is_member = False
     first = await reply(slack, await slack.upload(VALVE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from handlers import shared_files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
 from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
@@ -16,9 +16,9 @@ from tests.scenario.sharing import entities, reply, settled, watch
 DIRECT, GROUP = "D0SOMEONE", "G0GROUP"
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", ChannelMode)
 async def test_a_mention_with_an_image_is_answered_whatever_the_channel_does(
-    slack: FakeSlack, start: Start, mode: Mode
+    slack: FakeSlack, start: Start, mode: ChannelMode
 ) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
@@ -35,7 +35,7 @@ async def test_a_mention_with_an_image_is_answered_whatever_the_channel_does(
 async def test_a_mention_with_an_image_in_a_thread_is_answered_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await watch(app, Mode.OFF)
+    await watch(app, ChannelMode.OFF)
     first = await slack.say("who can help?")
     shared = await slack.upload(VALVE, thread_ts=first.ts, mention=True)
     answer = await reply(slack, shared)
@@ -85,7 +85,7 @@ async def test_the_bot_alone_is_no_channel(slack: FakeSlack, start: Start) -> No
     """Its own uploads, and those of other bots, are nobody's question."""
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     share: Json = {"type": "message", "subtype": "file_share", "channel": GENERAL, "channel_type": "channel"}
     share |= {"ts": "1.000001", "user": "U0OTHERBOT", "files": [slack.host(GASKET).info]}
     await slack.event(share | {"bot_id": "B0OTHER"})
@@ -102,7 +102,7 @@ async def test_what_phones_and_browsers_send_is_looked_up_and_shown(
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    await watch(app, Mode.COLLECT, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
     content = encoded(photo(640, 480, seed=1), kind)
     await slack.wait_for_reaction(await slack.upload(slack.host(content, f"valve.{suffix}")))
     answer = await reply(slack, await slack.upload(VALVE, mention=True))
@@ -122,9 +122,9 @@ async def test_a_wrong_name_and_type_keep_no_image_from_being_looked_up(slack: F
         assert "`valve_0042`" in answer.everything
 
 
-@pytest.mark.parametrize("mode", [Mode.LOOKUP, Mode.COLLECT, Mode.GUARD])
+@pytest.mark.parametrize("mode", [ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD])
 async def test_stubs_are_resolved_in_every_mode(
-    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, mode: Mode
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, mode: ChannelMode
 ) -> None:
     monkeypatch.setattr(shared_files, "STUB_DELAYS_S", (0.01, 0.01, 0.01))
     app = await start()
@@ -136,17 +136,17 @@ async def test_stubs_are_resolved_in_every_mode(
     shared = await slack.upload(foreign, slow)
     await settled(slack, app)
     told = [message.everything for message in slack.replies(shared.ts)]
-    if mode is Mode.COLLECT:
+    if mode is ChannelMode.COLLECT:
         assert (told, slack.reactions(shared)) == ([], ["white_check_mark"])
     else:
         assert len(told) == 1
         assert "`valve_0042`" in told[0]
-    assert await entities(app) == (["valve_0042"] if mode is Mode.LOOKUP else ["valve_0042", "slow"])
+    assert await entities(app) == (["valve_0042"] if mode is ChannelMode.LOOKUP else ["valve_0042", "slow"])
 
 
-@pytest.mark.parametrize("mode", [Mode.COLLECT, Mode.GUARD])
+@pytest.mark.parametrize("mode", [ChannelMode.COLLECT, ChannelMode.GUARD])
 async def test_stubs_that_stay_stubs_are_explained_to_their_author(
-    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, mode: Mode
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, mode: ChannelMode
 ) -> None:
     monkeypatch.setattr(shared_files, "STUB_DELAYS_S", (0.01, 0.01, 0.01))
     app = await start()
@@ -167,7 +167,7 @@ async def test_a_file_that_is_gone_before_it_is_looked_at_is_said_to_be(slack: F
     gone = slack.host(VALVE)
     gone.stub = tombstone(gone.id)
     answer = await reply(slack, await slack.upload(gone, mention=True))
-    assert shared_files.GONE in answer.everything
+    assert shared_files.FILE_DELETED in answer.everything
 
 
 async def test_where_the_bot_is_not_nothing_is_heard(slack: FakeSlack, start: Start) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.shared_files import GONE, UNSEEN
+from handlers.shared_files import FILE_DELETED, FILE_NOT_VISIBLE
 from handlers.shortcuts import NO_IMAGE, UNKNOWN
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import tombstone
@@ -89,10 +89,10 @@ async def test_an_image_that_is_gone_is_said_to_be_gone(slack: FakeSlack, start:
     message = await slack.upload(VALVE)
     file = message.files[0]
     await slack.delete_file(file)
-    assert (await chosen(slack, FIND, message)).text == GONE
+    assert (await chosen(slack, FIND, message)).text == FILE_DELETED
     hidden = await slack.upload(GASKET)
     hidden.files[0].stub, hidden.files[0].stubs = tombstone(hidden.files[0].id), 99
-    assert (await chosen(slack, FIND, hidden)).text == GONE
+    assert (await chosen(slack, FIND, hidden)).text == FILE_DELETED
 
 
 async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, start: Start) -> None:
@@ -102,7 +102,7 @@ async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, s
     answer = await chosen(slack, FIND, message)
     assert (answer.channel, answer.via) == ("C0ELSE", "response_url")
     # Slack shows a bot the files of its own channels only.
-    assert answer.text == UNSEEN
+    assert answer.text == FILE_NOT_VISIBLE
     # What is known from elsewhere, too, is shown there; and shared, by that same kind of address.
     file = message.files[0]
     file.channels.add(GENERAL)

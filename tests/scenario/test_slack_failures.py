@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from handlers import shared_files
-from handlers.delivery import Unclear
+from handlers.delivery import DeliveryUnknown
 from handlers.guard import SLACK_BUSY
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import connect_stub
@@ -28,7 +28,7 @@ async def url() -> AsyncIterator[ResponseUrl]:
 
 
 @pytest.fixture
-async def app(slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> App:
+async def app(slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> SlackApp:
     """A bot that knows a valve and a gasket, and does not wait long before it tries again."""
     started = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     monkeypatch.setattr(started.worker, "_delays_s", (0.02, 0.02, 0.02, 0.02))
@@ -49,7 +49,7 @@ async def asked_at(slack: FakeSlack, url: ResponseUrl, text: str) -> None:
 
 
 @pytest.mark.parametrize("refusals", [1, 3])
-async def test_an_answer_waits_until_slack_takes_it(slack: FakeSlack, app: App, refusals: int) -> None:
+async def test_an_answer_waits_until_slack_takes_it(slack: FakeSlack, app: SlackApp, refusals: int) -> None:
     slack.rate_limit("chat.postMessage", next_calls=refusals, retry_after_s=0)
     shared = await slack.upload(VALVE)
     assert "`valve_0042`" in (await reply(slack, shared)).everything
@@ -59,7 +59,7 @@ async def test_an_answer_waits_until_slack_takes_it(slack: FakeSlack, app: App, 
 
 
 @pytest.mark.parametrize("failures", [1, 2])
-async def test_an_answer_outlives_a_slack_that_is_unwell(slack: FakeSlack, app: App, failures: int) -> None:
+async def test_answer_is_retried_while_slack_fails(slack: FakeSlack, app: SlackApp, failures: int) -> None:
     slack.break_next("chat.postMessage", times=failures)
     shared = await slack.upload(VALVE)
     assert "`valve_0042`" in (await reply(slack, shared)).everything
@@ -69,7 +69,7 @@ async def test_an_answer_outlives_a_slack_that_is_unwell(slack: FakeSlack, app: 
 
 @pytest.mark.parametrize("in_thread", [False, True])
 async def test_an_answer_whose_receipt_was_lost_is_not_posted_twice(
-    slack: FakeSlack, app: App, *, in_thread: bool
+    slack: FakeSlack, app: SlackApp, *, in_thread: bool
 ) -> None:
     thread = (await slack.say("what is this?")).ts if in_thread else ""
     slack.lose_next_answer("chat.postMessage")
@@ -79,7 +79,7 @@ async def test_an_answer_whose_receipt_was_lost_is_not_posted_twice(
     assert len(slack.replies(thread or shared.ts)) == 1
 
 
-async def test_collected_images_are_added_once_whatever_gets_lost(slack: FakeSlack, app: App) -> None:
+async def test_collected_images_are_added_once_whatever_gets_lost(slack: FakeSlack, app: SlackApp) -> None:
     await ask(slack, "watch collect in:parts")
     slack.lose_next_answer("reactions.add")
     slack.break_next("chat.getPermalink")
@@ -93,7 +93,9 @@ async def test_collected_images_are_added_once_whatever_gets_lost(slack: FakeSla
 
 
 @pytest.mark.parametrize(("error", "status"), [("ratelimited", 429), ("internal_error", 200), ("unwell", 503)])
-async def test_a_file_is_asked_about_until_slack_tells(slack: FakeSlack, app: App, error: str, status: int) -> None:
+async def test_a_file_is_asked_about_until_slack_tells(
+    slack: FakeSlack, app: SlackApp, error: str, status: int
+) -> None:
     file = slack.host(VALVE)
     file.stub = connect_stub(file.id)
     slack.refuse_next("files.info", error, status=status, retry_after_s=0, times=4)
@@ -103,7 +105,7 @@ async def test_a_file_is_asked_about_until_slack_tells(slack: FakeSlack, app: Ap
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: FakeSlack, app: App) -> None:
+async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: FakeSlack, app: SlackApp) -> None:
     first = await reply(slack, await slack.upload(VALVE, text="top:1 min:0"))
     slack.refuse_next("files.info", "fatal_error", times=1)
     answer = await press(slack, first, "results_more")
@@ -122,7 +124,7 @@ async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: F
     ],
 )
 async def test_who_can_t_be_answered_in_a_channel_is_told_directly(
-    slack: FakeSlack, app: App, error: str, says: str
+    slack: FakeSlack, app: SlackApp, error: str, says: str
 ) -> None:
     slack.refuse_next("chat.postMessage", error)
     shared = await slack.upload(VALVE)
@@ -135,7 +137,7 @@ async def test_who_can_t_be_answered_in_a_channel_is_told_directly(
     assert len(slack.calls("chat.postMessage")) == 2
 
 
-async def test_a_thread_that_is_gone_is_answered_no_more(slack: FakeSlack, app: App) -> None:
+async def test_a_thread_that_is_gone_is_answered_no_more(slack: FakeSlack, app: SlackApp) -> None:
     slack.refuse_next("chat.postMessage", "thread_not_found")
     await slack.upload(VALVE)
     await slack.acknowledged(2)
@@ -143,7 +145,7 @@ async def test_a_thread_that_is_gone_is_answered_no_more(slack: FakeSlack, app: 
     assert len(slack.transcript) == len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_a_picture_that_slack_minds_costs_the_answer_its_pictures_only(slack: FakeSlack, app: App) -> None:
+async def test_a_picture_that_slack_minds_costs_the_answer_its_pictures_only(slack: FakeSlack, app: SlackApp) -> None:
     slack.refuse_next("chat.postMessage", "invalid_blocks")
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`valve_0042`" in answer.everything
@@ -152,7 +154,7 @@ async def test_a_picture_that_slack_minds_costs_the_answer_its_pictures_only(sla
     assert "results_add_this" in action_ids(answer)
 
 
-async def test_blocks_that_are_too_long_become_text(slack: FakeSlack, app: App) -> None:
+async def test_blocks_that_are_too_long_become_text(slack: FakeSlack, app: SlackApp) -> None:
     slack.refuse_next("chat.postMessage", "msg_blocks_too_long", times=2)
     answer = await reply(slack, await slack.upload(VALVE))
     assert answer.blocks == ()
@@ -160,8 +162,8 @@ async def test_blocks_that_are_too_long_become_text(slack: FakeSlack, app: App) 
 
 
 @pytest.mark.parametrize("error", ["not_in_channel", "channel_not_found", "user_not_in_channel", "is_archived"])
-async def test_what_can_t_be_whispered_is_written_directly(
-    slack: FakeSlack, app: App, url: ResponseUrl, error: str
+async def test_refused_ephemeral_messages_are_sent_directly(
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, error: str
 ) -> None:
     url.plan(404)
     slack.refuse_next("chat.postEphemeral", error)
@@ -172,7 +174,7 @@ async def test_what_can_t_be_whispered_is_written_directly(
     assert len(slack.transcript) == 1
 
 
-async def test_a_rate_limited_response_url_is_waited_for(slack: FakeSlack, app: App, url: ResponseUrl) -> None:
+async def test_a_rate_limited_response_url_is_waited_for(slack: FakeSlack, app: SlackApp, url: ResponseUrl) -> None:
     url.plan(429, 200)
     await asked_at(slack, url, "db")
     await url.received(2)
@@ -184,7 +186,7 @@ async def test_a_rate_limited_response_url_is_waited_for(slack: FakeSlack, app: 
 
 @pytest.mark.parametrize("status", [404, 410, 403, 500, 503])
 async def test_a_response_url_that_takes_nothing_is_replaced_by_a_whisper(
-    slack: FakeSlack, app: App, url: ResponseUrl, status: int
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, status: int
 ) -> None:
     url.plan(status)
     await asked_at(slack, url, "db")
@@ -196,7 +198,7 @@ async def test_a_response_url_that_takes_nothing_is_replaced_by_a_whisper(
 
 
 async def test_refused_blocks_become_less_at_a_response_url_too(
-    slack: FakeSlack, app: App, url: ResponseUrl, pictures: PictureServer
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer
 ) -> None:
     url.plan((400, "invalid_blocks"), (200, '{"ok": false, "error": "invalid_blocks"}'), 200)
     await asked_at(slack, url, f"{pictures.url('v.png', VALVE)} min:0")
@@ -212,7 +214,7 @@ async def test_refused_blocks_become_less_at_a_response_url_too(
 
 @pytest.mark.parametrize("status", [404, 500, 200])
 async def test_what_is_shared_is_never_posted_twice(
-    slack: FakeSlack, app: App, url: ResponseUrl, pictures: PictureServer, status: int
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, status: int
 ) -> None:
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(status)
@@ -231,12 +233,12 @@ async def test_what_is_shared_is_never_posted_twice(
     else:
         # Slack may have it, and everybody would see it twice.
         assert said == []
-        assert [(body["response_type"], body["text"]) for body in url.taken] == [("ephemeral", str(Unclear()))]
+        assert [(body["response_type"], body["text"]) for body in url.taken] == [("ephemeral", str(DeliveryUnknown()))]
 
 
 @pytest.mark.parametrize("breaks", [True, False])
 async def test_a_share_that_may_have_been_posted_is_not_posted_again(
-    slack: FakeSlack, app: App, url: ResponseUrl, pictures: PictureServer, *, breaks: bool
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, *, breaks: bool
 ) -> None:
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404)
@@ -246,13 +248,13 @@ async def test_a_share_that_may_have_been_posted_is_not_posted_again(
     await slack.deliver("interactive", share)
     await url.received(2)
     await idle(app)
-    assert url.taken[0]["text"] == str(Unclear())
+    assert url.taken[0]["text"] == str(DeliveryUnknown())
     assert len(slack.transcript) - before == (0 if breaks else 1)
 
 
 @pytest.mark.parametrize("error", ["not_in_channel", "restricted_action", "is_archived"])
 async def test_who_can_t_share_is_told_why(
-    slack: FakeSlack, app: App, url: ResponseUrl, pictures: PictureServer, error: str
+    slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, error: str
 ) -> None:
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404, 404)

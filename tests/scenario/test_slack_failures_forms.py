@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.forms import NO_FORMS, TOO_LATE
+from handlers.forms import MODALS_UNSUPPORTED, TRIGGER_EXPIRED
 from handlers.guard import SLACK_BUSY
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.asking import STRANGER, VALVE, idle, press
@@ -25,11 +25,11 @@ async def test_a_form_opens_after_a_rate_limit(slack: FakeSlack, start: Start) -
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [
-        ("expired_trigger_id", 200, TOO_LATE),
-        ("exchanged_trigger_id", 200, TOO_LATE),
+        ("expired_trigger_id", 200, TRIGGER_EXPIRED),
+        ("exchanged_trigger_id", 200, TRIGGER_EXPIRED),
         ("internal_error", 200, SLACK_BUSY),
         ("unwell", 503, SLACK_BUSY),
-        ("unknown_method", 200, NO_FORMS),
+        ("unknown_method", 200, MODALS_UNSUPPORTED),
     ],
 )
 async def test_a_form_that_can_t_be_opened_is_explained(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.slack_app import App
+from bot.slack_app import SlackApp
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.asking import GASKET, STRANGER, VALVE, ask, images_of, press
 from tests.scenario.conftest import PictureServer, Start, fill
@@ -34,7 +34,7 @@ async def answered(slack: FakeSlack, shared: Message) -> Message:
     return await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def collected(app: App, entity: str) -> None:
+async def collected(app: SlackApp, entity: str) -> None:
     """Until an image is in the database."""
     for _ in range(2000):
         if await images_of(app, "parts", entity):

@@ -23,12 +23,12 @@ HEARS = {"web", "all"}
 
 
 @dataclass(frozen=True)
-class House:
+class Processes:
     """Processes that are connected; ``doors`` are the numbers of their connections, in no particular order."""
 
     slack: FakeSlack
     bots: tuple[Program, ...]
-    doors: tuple[int, ...]
+    connections: tuple[int, ...]
 
     async def shared(self, seeds: range, *, at_once: bool = False) -> list[Message]:
         """Pictures that people share; ``at_once``: with a mention, and the same events go to two processes."""
@@ -68,9 +68,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def start_processes(
     slack: FakeSlack, tmp_path: Path, postgres_address: str, roles: tuple[str, ...] = THREE, **settings: str
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Processes]:
     """Start a process of each role, on a database that has two parts."""
     common = {"DATABASE_URL": postgres_address, "VSEARCH_BACKEND": "pgvector", "VSEARCH_THREADS": "1", **settings}
     async with running(slack, tmp_path / "first", **common) as app:
@@ -80,7 +80,7 @@ async def house(
         started = (stack.enter_async_context(program(given | {"VSEARCH_ROLE": role})) for role in roles)
         bots = tuple([await bot for bot in started])
         await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=30)
-        yield House(slack, bots, tuple(slack.socket_mode.numbers))
+        yield Processes(slack, bots, tuple(slack.socket_mode.numbers))
 
 
 @pytest.mark.parametrize("roles", [THREE, ROLES], ids=["all", "roles"])
@@ -90,10 +90,10 @@ async def test_shares_go_to_every_process_and_each_is_answered_once(
     slack.tolerate_silence()
     way = slack.socket_mode
     way.retries, way.acknowledge_within_s = 100, 1
-    async with house(slack, tmp_path, postgres_address, roles) as bots:
+    async with start_processes(slack, tmp_path, postgres_address, roles) as bots:
         shared = await bots.shared(range(20, 32), at_once=True)
         await bots.answered(shared)
-        assert set(way.acknowledged) >= set(bots.doors)
+        assert set(way.acknowledged) >= set(bots.connections)
         way.refresh_every = 7
         shared += await bots.shared(range(32, 42))
         await bots.answered(shared)
@@ -116,7 +116,7 @@ async def test_shares_go_to_every_process_and_each_is_answered_once(
 async def test_a_mention_is_answered_once_whichever_processes_hear_of_it(
     slack: FakeSlack, tmp_path: Path, postgres_address: str
 ) -> None:
-    async with house(slack, tmp_path, postgres_address) as bots:
+    async with start_processes(slack, tmp_path, postgres_address) as bots:
         # Slack tells of each in two events, which may go to different processes, and here it repeats both.
         said = [await slack.say("db", mention=True, redeliveries=1) for _ in range(4)]
         await slack.wait_until(lambda: len(answers(slack)) >= len(said))
@@ -134,16 +134,16 @@ async def test_what_was_set_cached_or_opened_through_one_process_holds_in_anothe
     slack: FakeSlack, tmp_path: Path, postgres_address: str, pictures: PictureServer
 ) -> None:
     trusted = {"VSEARCH_TRUSTED_HOSTS": pictures.address}
-    async with house(slack, tmp_path, postgres_address, THREE[:2], **trusted) as bots:
+    async with start_processes(slack, tmp_path, postgres_address, THREE[:2], **trusted) as bots:
         await fresh_results(bots, pictures)
         await buttons_and_forms(bots, pictures)
         await a_channels_setting(bots)
         await bots.end()
 
 
-async def fresh_results(bots: House, pictures: PictureServer) -> None:
+async def fresh_results(bots: Processes, pictures: PictureServer) -> None:
     """What one process keeps of a search is out of date as soon as another adds an image, and deletes it."""
-    here, there = bots.doors
+    here, there = bots.connections
     search = f"search {pictures.url('valve.png', VALVE)} in:parts top:10 min:0"
     first = await bots.ask(here, search)
     assert "From the cache" not in first.everything
@@ -155,9 +155,9 @@ async def fresh_results(bots: House, pictures: PictureServer) -> None:
     assert "From the cache" not in later.everything
 
 
-async def buttons_and_forms(bots: House, pictures: PictureServer) -> None:
+async def buttons_and_forms(bots: Processes, pictures: PictureServer) -> None:
     """What one process wrote or opened, another goes on with."""
-    here, there = bots.doors
+    here, there = bots.connections
     slack = bots.slack
     answer = await bots.ask(here, f"search {pictures.url('part.png', FIVE['part_10'])} in:parts top:2 min:0")
     await bots.press(there, answer, "results_more")
@@ -179,9 +179,9 @@ async def buttons_and_forms(bots: House, pictures: PictureServer) -> None:
     assert "`part_10`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def a_channels_setting(bots: House) -> None:
+async def a_channels_setting(bots: Processes) -> None:
     """A setting that is made through one process is known to all at the next share, whoever takes it up."""
-    here, there = bots.doors
+    here, there = bots.connections
     slack = bots.slack
     for door, setting, answers in ((here, "watch collect in:parts", 0), (there, "watch lookup in:parts", 1)):
         await bots.ask(door, setting)

@@ -17,7 +17,7 @@ from tests.fakes.slack import FakeSlack
 class Impatient(ReconnectingClient):
     """Waits for a fraction of the time."""
 
-    turned_away_pause_s = 0.5
+    too_many_connections_pause_s = 0.5
 
 
 async def test_the_eleventh_connection_waits_until_another_ends(

@@ -14,7 +14,7 @@ import httpx
 
 from bot.config import Settings
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from bot.slack_app import App, build
+from bot.slack_app import SlackApp, build
 from bot.web import serving
 from tests.fakes.slack import FakeSlack
 
@@ -27,7 +27,7 @@ PUBLIC = "https://vsearch.example.com"
 class WebBot:
     """A running bot, and a browser that stands before it."""
 
-    app: App
+    app: SlackApp
     browser: httpx.AsyncClient
 
 
@@ -41,10 +41,10 @@ async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> Async
         mode.url = f"http://{host}:{port}/slack/events"
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as browser:
             yield WebBot(app, browser)
-            assert await app.guard.drain(10) == 0
+            assert await app.wrapper.drain(10) == 0
 
 
-async def stock(app: App, workspace: str, name: str, **pictures: bytes) -> None:
+async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> None:
     """Make a database of these pictures, by entity, in any workspace."""
     key = DatabaseKey(WorkspaceId(workspace), DatabaseName(name))
     await app.services.databases.create(key)

@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.blocks import limits
-from bot.blocks.matches import Shown
+from bot.blocks.matches import PresentationOptions
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply
 from bot.blocks.state import SearchState
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import (
     MAX_NOTE,
     Caveat,
@@ -162,7 +162,7 @@ def info(name: str = "parts", images: int = 1234, *, hints: bool = False) -> Dat
 
 
 def many_databases(number: int) -> tuple[DatabaseInfo, ...]:
-    return tuple(info(f"{'d' * 58}_{place:05}", place) for place in range(number))
+    return tuple(info(f"{'d' * 58}_{location:05}", location) for location in range(number))
 
 
 texts = st.one_of(
@@ -199,7 +199,7 @@ bindings = st.builds(
     ChannelBinding,
     st.just(KEY.workspace),
     st.just("C0HERE") | texts,
-    st.sampled_from(Mode),
+    st.sampled_from(ChannelMode),
     st.none() | database_names.map(DatabaseName),
     st.none() | st.floats(0, 10),
 )
@@ -219,7 +219,7 @@ states = st.builds(
     offset=st.integers(0, 60),
 )
 ways = st.builds(
-    Shown,
+    PresentationOptions,
     pictures_of,
     st.none() | states,
     st.booleans(),

@@ -8,9 +8,9 @@ import pytest
 
 from bot.storage.hosted import SqlLedger
 from bot.storage.sql import SqlStorage
-from tests.grounds import KINDS, POSTGRESQL, Ground
+from tests.grounds import DATABASE_KINDS, POSTGRESQL, StoragePlace
 from tests.hosted_ledger import Clock, ledger_on
-from tests.moving_house import Move, furnish
+from tests.moving_house import TransferCase, fill_all_tables
 
 
 @pytest.fixture
@@ -25,20 +25,20 @@ async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
     return await ledger_on(storage, clock)
 
 
-@pytest.fixture(params=KINDS)
-async def move(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> Move:
+@pytest.fixture(params=DATABASE_KINDS)
+async def transfer(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> TransferCase:
     """To each kind of database from the other; the house is furnished."""
-    on_sqlite, on_postgres = Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address)
-    made = Move(on_sqlite, on_postgres) if request.param == POSTGRESQL else Move(on_postgres, on_sqlite)
+    on_sqlite, on_postgres = StoragePlace(tmp_path / "one"), StoragePlace(tmp_path / "many", postgres_address)
+    made = TransferCase(on_sqlite, on_postgres) if request.param == POSTGRESQL else TransferCase(on_postgres, on_sqlite)
     storage = await made.before.open()
-    await storage._database.write(furnish)
+    await storage._database.write(fill_all_tables)
     await storage.close()
     return made
 
 
 @pytest.fixture
-async def to_postgres(tmp_path: Path, postgres_address: str) -> Move:
+async def to_postgres(tmp_path: Path, postgres_address: str) -> TransferCase:
     """The house is empty."""
-    made = Move(Ground(tmp_path / "one"), Ground(tmp_path / "many", postgres_address))
+    made = TransferCase(StoragePlace(tmp_path / "one"), StoragePlace(tmp_path / "many", postgres_address))
     await (await made.before.open()).close()
     return made

@@ -15,7 +15,7 @@ from tests.pictures import encoded, photo
 PATH = {"create": 1, "databases": 2, "add": 3, "list": 4, "search": 5, "drop": 6, "delete": 7}
 
 
-class Asker:
+class HostedClient:
     """Plain requests to the service, with pictures on a web server."""
 
     def __init__(self, service: HostedService, client: httpx.AsyncClient, web: WebServer) -> None:
@@ -30,7 +30,7 @@ class Asker:
     async def ask(self, operation: str, **form: str) -> httpx.Response:
         return await self.raw(operation, data={"ds_id": DS_ID, **form})
 
-    async def well(self, operation: str, **form: str) -> dict[str, Any]:
+    async def succeed(self, operation: str, **form: str) -> dict[str, Any]:
         answer = (await self.ask(operation, **form)).json()
         assert answer["showapi_res_code"] == 0, answer
         body: dict[str, Any] = answer["showapi_res_body"]
@@ -49,17 +49,17 @@ class Asker:
         return self.web.url(name)
 
     async def add(self, database: str, entity: str, url: str, extra: str = "") -> str:
-        data = await self.well("add", DbName=database, EntityId=entity, ExtraData=extra, ImageUrl=url)
+        data = await self.succeed("add", DbName=database, EntityId=entity, ExtraData=extra, ImageUrl=url)
         return str(data["DataId"])
 
     async def listed(self, database: str, **form: str) -> list[str]:
-        return [row["EntityId"] for row in (await self.well("list", DbName=database, **form))["ImageList"]]
+        return [row["EntityId"] for row in (await self.succeed("list", DbName=database, **form))["ImageList"]]
 
 
 @asynccontextmanager
-async def asking(**options: Any) -> AsyncIterator[Asker]:
+async def hosted_client(**options: Any) -> AsyncIterator[HostedClient]:
     async with HostedService(**options) as service, web_server() as web, httpx.AsyncClient(timeout=2) as client:
-        yield Asker(service, client, web)
+        yield HostedClient(service, client, web)
 
 
 def jpeg(seed: int = 0, width: int = 200, height: int = 160, **options: Any) -> bytes:

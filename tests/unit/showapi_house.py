@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
-from bot.adapters.showapi.resilience import Patience
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
+from bot.adapters.showapi.resilience import RetryPolicy
 from bot.metrics import NullMetrics
 
 KEY = "planted-app-key-4f9c1d7e"
-ACCOUNT = HostedAccount("https://hosted.example", KEY, "ds-7", calls_per_s=10_000)
-QUICK = Patience(
+ACCOUNT = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=10_000)
+QUICK = RetryPolicy(
     connect_s=0.5,
     read_s=0.5,
     attempt_s=0.9,
@@ -96,17 +96,17 @@ class Counting(NullMetrics):
 
 
 @asynccontextmanager
-async def client(*answers: Answer, **options: Any) -> AsyncIterator[tuple[ShowApi, Scripted]]:
+async def client(*answers: Answer, **options: Any) -> AsyncIterator[tuple[ShowApiClient, Scripted]]:
     """A client with these answers before it."""
     transport = Scripted(list(answers))
-    service = ShowApi(options.pop("account", ACCOUNT), transport=transport, **{"patience": QUICK} | options)
+    service = ShowApiClient(options.pop("account", ACCOUNT), transport=transport, **{"retry_policy": QUICK} | options)
     try:
         yield service, transport
     finally:
         await service.close()
 
 
-Call = Callable[[ShowApi], Any]
+Call = Callable[[ShowApiClient], Any]
 
 URL = "https://bot.example/media/abc"
 CALLS: dict[str, Call] = {

@@ -11,18 +11,28 @@ import pytest
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.memory import MemorySearch
 from bot.errors import AlreadyAdded, BackendLost
-from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, PageRequest, Picture
+from bot.models import (
+    LOCAL_WORKSPACE,
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    ImageRecord,
+    Note,
+    PageRequest,
+    Picture,
+)
 from bot.services.add import AddService, NewImage
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
-from tests.grounds import Ground
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.grounds import StoragePlace
 
-KEPT, GONE = (DatabaseKey(LOCAL, DatabaseName(name)) for name in ("kept", "gone"))
+KEPT, GONE = (DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name)) for name in ("kept", "gone"))
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
     for key in (KEPT, GONE):
         await opened.catalogue.create_database(key, "")
     yield opened
@@ -30,7 +40,7 @@ async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
 
 
 async def test_a_database_that_the_back_end_has_lost_takes_the_picture_along(storage: SqlStorage) -> None:
-    picture = painted(1)
+    picture = random_picture(1)
     with pytest.raises(BackendLost):
         await AddService(MemorySearch(), storage).add(GONE, picture, b"jpeg", EntityId("one"), Note())
     with pytest.raises(KeyError):
@@ -38,7 +48,7 @@ async def test_a_database_that_the_back_end_has_lost_takes_the_picture_along(sto
 
 
 async def test_a_picture_that_another_database_has_stays(storage: SqlStorage) -> None:
-    visual, picture = MemorySearch(), painted(1)
+    visual, picture = MemorySearch(), random_picture(1)
     await visual.create_database(KEPT)
     adding = AddService(visual, storage)
     await adding.add(KEPT, picture, b"jpeg", EntityId("one"), Note())
@@ -51,8 +61,8 @@ async def test_doubles_of_a_batch_and_of_the_database_are_told_apart_from_what_i
     visual = MemorySearch()
     await visual.create_database(KEPT)
     adding = AddService(visual, storage)
-    await adding.add(KEPT, painted(1), b"one", EntityId("one"), Note())
-    batch = [NewImage(painted(seed), b"jpeg", EntityId(f"image_{seed}"), Note()) for seed in (2, 1, 3, 2)]
+    await adding.add(KEPT, random_picture(1), b"one", EntityId("one"), Note())
+    batch = [NewImage(random_picture(seed), b"jpeg", EntityId(f"image_{seed}"), Note()) for seed in (2, 1, 3, 2)]
     outcomes = await adding.add_all(KEPT, batch)
     assert [outcome.entity for outcome in outcomes] == ["image_2", "one", "image_3", "image_2"]
     assert [isinstance(outcome, AlreadyAdded) for outcome in outcomes] == [False, True, False, True]
@@ -68,17 +78,19 @@ async def test_a_double_that_comes_while_a_batch_is_added_spoils_none_of_the_oth
         ) -> DataId:
             if entity == "late" and not elsewhere:
                 quicker = AddService(engine(EmbeddedSearch), storage).add
-                one = quicker(KEPT, painted(1), b"jpeg", EntityId("quick"), Note())
+                one = quicker(KEPT, random_picture(1), b"jpeg", EntityId("quick"), Note())
                 # In a context of its own: it is no part of this add's transaction.
                 elsewhere.append(asyncio.get_running_loop().create_task(one, context=Context()))
                 await elsewhere[0]
             return await super().add_image(database, picture, entity, note, data_id)
 
     def engine(kind: type[EmbeddedSearch]) -> EmbeddedSearch:
-        return kind(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=10_000_000)
+        return kind(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=10_000_000)
 
     await engine(EmbeddedSearch).create_database(KEPT)
-    batch = [NewImage(painted(seed), b"jpeg", EntityId(name), Note()) for seed, name in ((1, "mine"), (2, "late"))]
+    batch = [
+        NewImage(random_picture(seed), b"jpeg", EntityId(name), Note()) for seed, name in ((1, "mine"), (2, "late"))
+    ]
     doubled, kept = await AddService(engine(Raced), storage).add_all(KEPT, batch)
     assert isinstance(doubled, AlreadyAdded)
     assert (doubled.entity, kept.entity) == ("quick", "late")

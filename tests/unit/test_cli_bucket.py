@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bot.cli.bucket_check import REMEDY, bucket
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.config import Settings
 from tests.buckets import KEY, BucketService
@@ -27,7 +27,7 @@ def settings_for(service: BucketService, prefix: str = "/vsearch") -> Settings:
     )
 
 
-def found(settings: Settings) -> Finding:
+def found(settings: Settings) -> CheckResult:
     (finding,) = bucket(settings)
     return finding
 
@@ -36,7 +36,7 @@ def found(settings: Settings) -> Finding:
 def test_a_bucket_in_order_says_so_and_is_left_as_it_was(bucket_service: BucketService, prefix: str) -> None:
     settings = settings_for(bucket_service, prefix)
     finding = found(settings)
-    assert (finding.check, finding.state) == ("Bucket", State.OK)
+    assert (finding.check, finding.state) == ("Bucket", CheckStatus.OK)
     assert finding.found.endswith("can be written, read and deleted from")
     name = str(settings.bucket).partition("/")[0]
     # Only what is empty can be deleted.
@@ -50,7 +50,7 @@ def test_where_pictures_are_kept_elsewhere_nothing_is_asked() -> None:
 
 def test_a_bucket_that_is_not_there(bucket_service: BucketService) -> None:
     finding = found(replace(settings_for(bucket_service), bucket="not-made"))
-    assert (finding.state, finding.code, finding.remedy) == (State.WRONG, ExitCode.STORAGE, REMEDY)
+    assert (finding.state, finding.code, finding.remedy) == (CheckStatus.WRONG, ExitCode.STORAGE, REMEDY)
     assert "There is no bucket “not-made”" in finding.found
 
 
@@ -58,7 +58,7 @@ def test_a_key_that_is_refused(bucket_service: BucketService) -> None:
     settings = settings_for(bucket_service)
     with bucket_service.only_known_keys():
         finding = found(settings)
-    assert finding.state is State.WRONG
+    assert finding.state is CheckStatus.WRONG
     assert "refuses the key" in finding.found
     assert KEY.secret not in finding.found
 
@@ -67,5 +67,5 @@ def test_a_service_that_is_not_there(bucket_service: BucketService) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     finding = found(replace(settings_for(bucket_service), bucket_endpoint=f"http://127.0.0.1:{port}"))
-    assert finding.state is State.WRONG
+    assert finding.state is CheckStatus.WRONG
     assert "there is no connection" in finding.found

@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.errors import BackendDown, BackendLost, BackendQuota, PictureRefused
 from bot.models import Caveat
 from tests.command_line import Vsearch, pictures, vsearch
-from tests.fakes.ailing import AilingSearch
+from tests.fakes.ailing import FaultySearch
 
 __all__ = ["pictures", "vsearch"]
 
@@ -23,9 +23,9 @@ _build_services = bot.app.build_services
 
 
 @pytest.fixture
-def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> AilingSearch:
+def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> FaultySearch:
     """Is behind the command line, and has a database of one pump."""
-    ailing = AilingSearch()
+    ailing = FaultySearch()
 
     @asynccontextmanager
     async def with_it(settings: Settings) -> AsyncIterator[Services]:
@@ -38,7 +38,7 @@ def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) ->
     return ailing
 
 
-def test_copies_alone_are_called_that(vsearch: Vsearch, visual: AilingSearch, pictures: Path) -> None:
+def test_copies_alone_are_called_that(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     known, unknown = vsearch("search", pictures / "pump.jpg"), vsearch("search", pictures / "hose.jpg")
     assert known.code == unknown.code == ExitCode.OK
@@ -49,7 +49,7 @@ def test_copies_alone_are_called_that(vsearch: Vsearch, visual: AilingSearch, pi
         assert "close" not in outcome.out
 
 
-def test_scripts_read_it_too(vsearch: Vsearch, visual: AilingSearch, pictures: Path) -> None:
+def test_scripts_read_it_too(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
     assert vsearch("search", pictures / "pump.jpg", "--json").document["caveats"] == []
     visual.caveats = {Caveat.SAME_IMAGES_ONLY, Caveat.CROWDED_OUT}
     found = vsearch("search", pictures / "pump.jpg", "--json").document
@@ -69,8 +69,8 @@ def test_scripts_read_it_too(vsearch: Vsearch, visual: AilingSearch, pictures: P
     ],
 )
 def test_an_error_says_what_to_do(
-    vsearch: Vsearch, visual: AilingSearch, pictures: Path, error: Exception, sentence: str
+    vsearch: Vsearch, visual: FaultySearch, pictures: Path, error: Exception, sentence: str
 ) -> None:
-    visual.ailment = error
+    visual.error = error
     outcome = vsearch("search", pictures / "pump.jpg", "--json")
     assert (outcome.code, outcome.document["error"]) == (ExitCode.FAILED, sentence)

@@ -15,10 +15,10 @@ from bot.cli import checks
 from bot.cli.exits import ExitCode
 from bot.cli.model_check import embeddings
 from bot.config import Settings
-from bot.models import SERVED, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.models import API_WORKSPACE_PREFIX, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
 from tests.command_line import Outcome, Vsearch, indexed, pictures, stocked, vsearch
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
 
 __all__ = ["indexed", "pictures", "stocked", "vsearch"]
 
@@ -97,13 +97,13 @@ def test_databases_that_another_model_indexed_are_named_with_what_to_do(stocked:
 
 async def test_databases_of_the_api_can_only_be_filled_again(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
-    engine = EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=1_000_000)
-    key = DatabaseKey(WorkspaceId(f"{SERVED}0123"), DatabaseName("parts"))
+    engine = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
+    key = DatabaseKey(WorkspaceId(f"{API_WORKSPACE_PREFIX}0123"), DatabaseName("parts"))
     await engine.create_database(key)
-    await engine.add_image(key, painted(1), EntityId("valve"), Note())
+    await engine.add_image(key, random_picture(1), EntityId("valve"), Note())
     await storage.close()
     found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path))))
-    assert [finding.state for finding in found] == [checks.State.WRONG]
+    assert [finding.state for finding in found] == [checks.CheckStatus.WRONG]
     assert "add their images again" in found[0].remedy
 
 
@@ -145,7 +145,7 @@ def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: py
 
 
 def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "LITTLE_SPACE_GB", 1e9)
+    monkeypatch.setattr(checks, "LOW_SPACE_GB", 1e9)
     findings = list(checks.data_directory(Settings(data_dir=tmp_path)))
-    assert findings[-1].state is checks.State.WRONG
+    assert findings[-1].state is checks.CheckStatus.WRONG
     assert "Free some space" in findings[-1].remedy

@@ -25,7 +25,7 @@ PICTURE = (HTTPStatus.OK, "image/jpeg", b"\xff\xd8\xff")
 Answer = tuple[int, str, bytes]
 
 
-class Door(HTTPServer):
+class FakeServer(HTTPServer):
     """Whoever stands at the public address; it gives one answer, and keeps which paths it was asked for."""
 
     def __init__(self, answer: Answer) -> None:
@@ -39,7 +39,7 @@ class Door(HTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Door
+    server: FakeServer
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
@@ -57,8 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def door(answer: Answer) -> Iterator[Door]:
-    with Door(answer) as server:
+def fake_server(answer: Answer) -> Iterator[FakeServer]:
+    with FakeServer(answer) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -89,7 +89,7 @@ def test_a_back_end_that_has_all_is_well(stocked: Vsearch) -> None:
 
 def test_databases_that_another_back_end_has_are_told(stocked: Vsearch, at: Callable[..., None]) -> None:
     stocked("db", "create", "logos")
-    with door(GONE) as there:
+    with fake_server(GONE) as there:
         at(**HOSTED, PUBLIC_BASE_URL=there.url, SHOWAPI_BASE_URL="http://127.0.0.1:9")
         outcome = stocked("doctor", "--json")
     assert outcome.code == ExitCode.FAILED
@@ -113,7 +113,7 @@ def test_tables_of_another_version_are_not_opened(stocked: Vsearch, tmp_path: Pa
     with sqlite3.connect(tmp_path / "data" / "vsearch.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    with door(GONE) as there:
+    with fake_server(GONE) as there:
         at(PUBLIC_BASE_URL=there.url)
         outcome = stocked("doctor", "--json")
         assert there.asked == ["/media/doctor"]
@@ -125,7 +125,7 @@ def test_without_an_address_nothing_is_asked(stocked: Vsearch) -> None:
 
 
 def test_a_picture_is_asked_for_by_a_link_of_ours(indexed: Vsearch, at: Callable[..., None]) -> None:
-    with door(PICTURE) as there:
+    with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=f"{there.url}/under/here")
         outcome = indexed("doctor", "--json")
         [path] = there.asked
@@ -136,7 +136,7 @@ def test_a_picture_is_asked_for_by_a_link_of_ours(indexed: Vsearch, at: Callable
 
 
 def test_with_no_picture_yet_a_bot_is_all_that_can_be_found(vsearch: Vsearch, at: Callable[..., None]) -> None:
-    with door(GONE) as there:
+    with fake_server(GONE) as there:
         at(PUBLIC_BASE_URL=there.url)
         outcome = vsearch("doctor", "--json")
     assert outcome.code == ExitCode.OK
@@ -144,7 +144,7 @@ def test_with_no_picture_yet_a_bot_is_all_that_can_be_found(vsearch: Vsearch, at
 
 
 def test_a_bot_that_is_not_running_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> None:
-    with door(PICTURE) as there:
+    with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=there.url)
     outcome = indexed("doctor", "--json")
     assert outcome.code == ExitCode.OK
@@ -166,7 +166,7 @@ def test_a_bot_that_is_not_running_is_a_remark(indexed: Vsearch, at: Callable[..
 def test_what_else_may_stand_there_is_told(
     indexed: Vsearch, at: Callable[..., None], answer: Answer, state: str, says: str
 ) -> None:
-    with door(answer) as there:
+    with fake_server(answer) as there:
         at(PUBLIC_BASE_URL=there.url)
         outcome = indexed("doctor", "--json")
         assert len(there.asked) == 1
@@ -189,6 +189,6 @@ def test_one_that_never_answers_is_not_waited_for(
 def test_a_host_that_nobody_knows_and_a_server_without_tls_are_told(stocked: Vsearch, at: Callable[..., None]) -> None:
     at(PUBLIC_BASE_URL="https://vsearch.invalid")
     assert "is not known" in found(stocked("doctor", "--json"), public_check.NAME)[1]
-    with door(PICTURE) as there:
+    with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=there.url.replace("http", "https"))
         assert "has no valid certificate" in found(stocked("doctor", "--json"), public_check.NAME)[1]

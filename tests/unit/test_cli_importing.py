@@ -12,15 +12,15 @@ import pytest
 from bot.adapters.memory import MemorySearch
 from bot.errors import BackendDown, InvalidInput, UnknownDatabase
 from bot.images.normalise import Normaliser
-from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, Note, Picture
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, Picture
 from bot.services.add import AddService
 from bot.services.databases import DatabaseService
 from bot.services.importing import ImportReport, ImportService
-from bot.services.sources import Folder, Source, Table
+from bot.services.sources import CsvTable, ImportSource, PictureFolder
 from bot.storage.sql import SqlStorage
 from tests.pictures import encoded, photo
 
-KEY = DatabaseKey(LOCAL, DatabaseName("parts"))
+KEY = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts"))
 FILES = 12
 
 
@@ -47,23 +47,23 @@ class Slow(MemorySearch):
             self.under_way -= 1
 
 
-class House:
+class Harness:
     """An import service and what is behind it."""
 
     def __init__(self, storage: SqlStorage, normaliser: Normaliser) -> None:
         self.storage = storage
         self.visual = Slow()
         self.adding = AddService(self.visual, storage)
-        self.service = ImportService(storage.catalogue, self.adding, normaliser, at_once=3, max_bytes=1_000_000)
+        self.service = ImportService(storage.catalogue, self.adding, normaliser, concurrency=3, max_bytes=1_000_000)
 
     async def images(self) -> int:
         return (await self.storage.catalogue.database(KEY)).images
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
     storage, normaliser = await SqlStorage.open(tmp_path / "data"), Normaliser()
-    made = House(storage, normaliser)
+    made = Harness(storage, normaliser)
     await DatabaseService(made.visual, storage).create(KEY)
     yield made
     await normaliser.close()
@@ -79,50 +79,50 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_files_are_under_way_together_and_never_more_than_allowed(house: House, folder: Path) -> None:
-    report = await house.service.run(KEY, Folder(folder))
+async def test_files_are_under_way_together_and_never_more_than_allowed(harness: Harness, folder: Path) -> None:
+    report = await harness.service.run(KEY, PictureFolder(folder))
     assert (report.total, report.added, report.done) == (FILES, FILES, FILES)
-    assert 1 < house.visual.most <= 3
+    assert 1 < harness.visual.most <= 3
 
 
-async def test_a_stop_finishes_what_is_under_way_and_a_second_run_goes_on(house: House, folder: Path) -> None:
+async def test_a_stop_finishes_what_is_under_way_and_a_second_run_goes_on(harness: Harness, folder: Path) -> None:
     stop = asyncio.Event()
 
     def stop_after_four(report: ImportReport) -> None:
         if report.done >= 4:
             stop.set()
 
-    first = await house.service.run(KEY, Folder(folder), on_progress=stop_after_four, stop=stop)
+    first = await harness.service.run(KEY, PictureFolder(folder), on_progress=stop_after_four, stop=stop)
     assert first.interrupted
     assert 4 <= first.added < FILES
-    assert await house.images() == first.added == house.visual.added
-    second = await house.service.run(KEY, Folder(folder))
+    assert await harness.images() == first.added == harness.visual.added
+    second = await harness.service.run(KEY, PictureFolder(folder))
     assert (second.skipped, second.added, second.interrupted) == (first.added, FILES - first.added, False)
 
 
-async def test_a_back_end_that_fails_ends_the_import_and_loses_nothing(house: House, folder: Path) -> None:
-    house.visual.fails_after = 5
+async def test_a_back_end_that_fails_ends_the_import_and_loses_nothing(harness: Harness, folder: Path) -> None:
+    harness.visual.fails_after = 5
     with pytest.raises(BackendDown, match="disk is full"):
-        await house.service.run(KEY, Folder(folder))
-    house.visual.fails_after = 1000
-    before = await house.images()
-    report = await house.service.run(KEY, Folder(folder))
+        await harness.service.run(KEY, PictureFolder(folder))
+    harness.visual.fails_after = 1000
+    before = await harness.images()
+    report = await harness.service.run(KEY, PictureFolder(folder))
     assert report.added == FILES - before
-    assert await house.images() == FILES
+    assert await harness.images() == FILES
 
 
-async def test_equal_files_that_race_become_one_image(house: House, folder: Path) -> None:
+async def test_equal_files_that_race_become_one_image(harness: Harness, folder: Path) -> None:
     for copy in range(6):
         (folder / f"copy{copy}.png").write_bytes((folder / "00.png").read_bytes())
-    report = await house.service.run(KEY, Folder(folder))
+    report = await harness.service.run(KEY, PictureFolder(folder))
     assert (report.added, report.skipped) == (FILES, 6)
-    assert await house.images() == FILES
+    assert await harness.images() == FILES
 
 
-async def test_what_is_too_large_or_gone_is_reported(house: House, folder: Path) -> None:
+async def test_what_is_too_large_or_gone_is_reported(harness: Harness, folder: Path) -> None:
     (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_000_001))
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
-    report = await house.service.run(KEY, Folder(folder))
+    report = await harness.service.run(KEY, PictureFolder(folder))
     reasons = {refusal.path.name: refusal.reason for refusal in report.refused}
     assert report.added == FILES
     assert "larger than 1 MB" in reasons["huge.png"]
@@ -130,26 +130,26 @@ async def test_what_is_too_large_or_gone_is_reported(house: House, folder: Path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
-async def test_a_pipe_is_reported_and_not_waited_for(house: House, folder: Path) -> None:
+async def test_a_pipe_is_reported_and_not_waited_for(harness: Harness, folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
     async with asyncio.timeout(10):
-        report = await house.service.run(KEY, Folder(folder))
+        report = await harness.service.run(KEY, PictureFolder(folder))
     assert report.added == FILES
     assert [refusal.reason for refusal in report.refused] == ["The file can't be read: it is no ordinary file."]
 
 
-async def test_more_sources_than_the_queue_holds(house: House, folder: Path) -> None:
+async def test_more_sources_than_the_queue_holds(harness: Harness, folder: Path) -> None:
     class Repeated:
-        def __iter__(self) -> Iterator[Source]:
-            return (Source(folder / "00.png", "part") for _ in range(500))
+        def __iter__(self) -> Iterator[ImportSource]:
+            return (ImportSource(folder / "00.png", "part") for _ in range(500))
 
-    report = await house.service.run(KEY, Repeated())
+    report = await harness.service.run(KEY, Repeated())
     assert (report.total, report.added, report.skipped) == (500, 1, 499)
 
 
-async def test_unreadable_sources_and_unknown_databases_are_told(house: House, folder: Path) -> None:
+async def test_unreadable_sources_and_unknown_databases_are_told(harness: Harness, folder: Path) -> None:
     (folder / "t.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match="UTF-8"):
-        await house.service.run(KEY, Table(folder / "t.csv"))
+        await harness.service.run(KEY, CsvTable(folder / "t.csv"))
     with pytest.raises(UnknownDatabase, match="Did you mean “parts”"):
-        await house.service.run(DatabaseKey(LOCAL, DatabaseName("part")), Folder(folder))
+        await harness.service.run(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("part")), PictureFolder(folder))

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bot.cli.exits import ExitCode
-from bot.storage.presence import Presence
+from bot.storage.presence import FileWorkerRegistry
 from tests.command_line import Outcome, Vsearch, pictures, stocked, vsearch
 
 __all__ = ["pictures", "stocked", "vsearch"]
@@ -119,10 +119,10 @@ def test_a_house_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, nobody can tell who lives")
 def test_a_house_whose_bot_is_at_work_is_refused(moving: Vsearch, tmp_path: Path) -> None:
-    presence = Presence(tmp_path / "data" / "workers")
-    presence.enter("bot")
+    presence = FileWorkerRegistry(tmp_path / "data" / "workers")
+    presence.register("bot")
     assert "A vsearch is at work in data: stop the bot" in said(moving("migrate", "--from", "data"))
-    presence.leave("bot")
+    presence.unregister("bot")
     assert moving("migrate", "--from", "data").code == ExitCode.OK
 
 

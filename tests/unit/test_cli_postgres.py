@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from bot.cli import checks
-from bot.cli.checks import Finding, State
+from bot.cli.checks import CheckResult, CheckStatus
 from bot.cli.exits import ExitCode
 from bot.cli.postgres_check import _pgvector, postgres
 from bot.config import Settings
@@ -17,14 +17,14 @@ from bot.storage.migrate import HEAD
 from tests.postgres import Cluster
 
 
-def found(address: str) -> dict[str, Finding]:
+def found(address: str) -> dict[str, CheckResult]:
     return {finding.check: finding for finding in postgres(Settings(database_url=address, backend="pgvector"))}
 
 
 def test_a_server_in_order_says_so(postgres_address: str) -> None:
     findings = found(postgres_address)
     assert list(findings) == ["PostgreSQL", "Tables", "pgvector"]
-    assert {finding.state for finding in findings.values()} == {State.OK}
+    assert {finding.state for finding in findings.values()} == {CheckStatus.OK}
     assert findings["Tables"].found == f"revision {HEAD}"
     assert list(checks.catalogue(Settings(database_url=postgres_address))) == []
 
@@ -38,15 +38,16 @@ def test_an_empty_database_is_no_trouble(cluster: Cluster) -> None:
     name = cluster.database()
     try:
         tables = found(cluster.address(name))["Tables"]
-        assert (tables.state, tables.found) == (State.NOTE, "none yet; the next command makes them")
+        assert (tables.state, tables.found) == (CheckStatus.NOTE, "none yet; the next command makes them")
     finally:
         cluster.drop(name)
 
 
 @pytest.mark.parametrize(
-    ("revision", "state", "told"), [("0001", State.NOTE, f"to {HEAD}"), ("9999", State.WRONG, "is newer than")]
+    ("revision", "state", "told"),
+    [("0001", CheckStatus.NOTE, f"to {HEAD}"), ("9999", CheckStatus.WRONG, "is newer than")],
 )
-def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, state: State, told: str) -> None:
+def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, state: CheckStatus, told: str) -> None:
     name = cluster.database()
     try:
         with psycopg.connect(cluster.address(name)) as connection:
@@ -61,7 +62,7 @@ def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, sta
 
 def test_a_server_out_of_reach_is_told_without_the_password(tmp_path: Path, postgres_address: str) -> None:
     nowhere = found("postgresql://me:hidden@/vsearch?host=/nowhere")["PostgreSQL"]
-    assert (nowhere.state, nowhere.code) == (State.WRONG, ExitCode.STORAGE)
+    assert (nowhere.state, nowhere.code) == (CheckStatus.WRONG, ExitCode.STORAGE)
     assert "hidden" not in f"{nowhere.found} {nowhere.remedy}"
     assert "DATABASE_URL" in nowhere.remedy
     missing = make_url(postgres_address).set(database="nobodys").render_as_string(hide_password=False)
@@ -69,7 +70,8 @@ def test_a_server_out_of_reach_is_told_without_the_password(tmp_path: Path, post
 
 
 @pytest.mark.parametrize(
-    ("version", "state"), [(None, State.WRONG), ("0.7.4", State.WRONG), ("0.8.0", State.OK), ("0.10.0", State.OK)]
+    ("version", "state"),
+    [(None, CheckStatus.WRONG), ("0.7.4", CheckStatus.WRONG), ("0.8.0", CheckStatus.OK), ("0.10.0", CheckStatus.OK)],
 )
-def test_pgvector_has_to_be_new_enough(version: str | None, state: State) -> None:
+def test_pgvector_has_to_be_new_enough(version: str | None, state: CheckStatus) -> None:
     assert _pgvector(version).state is state

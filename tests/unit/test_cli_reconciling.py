@@ -35,7 +35,7 @@ def rows(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def at_odds(stocked: Vsearch, tmp_path: Path) -> Vsearch:
+def inconsistent(stocked: Vsearch, tmp_path: Path) -> Vsearch:
     """The back end lacks a valve and has a pump that the catalogue doesn't know."""
     with rows(tmp_path) as connection:
         connection.execute("DELETE FROM embedded_images WHERE entity = 'valve_42'")
@@ -66,62 +66,62 @@ def test_with_no_database_there_is_nothing_to_mend(vsearch: Vsearch) -> None:
     assert outcome.document == {"databases": [], "leftovers": [], "agree": True, "interrupted": False}
 
 
-def test_what_is_at_odds_is_shown_and_mended_on_demand(at_odds: Vsearch, pictures: Path) -> None:
+def test_what_is_at_odds_is_shown_and_mended_on_demand(inconsistent: Vsearch, pictures: Path) -> None:
     for _ in range(2):
-        seen = at_odds("reconcile")
+        seen = inconsistent("reconcile")
         assert seen.code == ExitCode.FAILED
         assert "--mend" in seen.out
         assert ["parts", "2", "2", "1", "1", "0"] in [line.split() for line in seen.out.splitlines()]
-    mended = at_odds("reconcile", "--mend")
+    mended = inconsistent("reconcile", "--mend")
     assert mended.code == ExitCode.OK
     assert "Added 1 image, deleted 1." in mended.out
-    assert at_odds("reconcile").code == ExitCode.OK
-    best = at_odds("search", pictures / "Valve 42.jpg", "--json").document["matches"][0]
+    assert inconsistent("reconcile").code == ExitCode.OK
+    best = inconsistent("search", pictures / "Valve 42.jpg", "--json").document["matches"][0]
     assert best["entity"] == "valve_42"
-    assert at_odds("search", pictures / "pump.jpg", "--min", "9", "--json").document["matches"] == []
+    assert inconsistent("search", pictures / "pump.jpg", "--min", "9", "--json").document["matches"] == []
 
 
-def test_for_scripts_there_is_one_document(at_odds: Vsearch) -> None:
-    outcome = at_odds("reconcile", "--json")
+def test_for_scripts_there_is_one_document(inconsistent: Vsearch) -> None:
+    outcome = inconsistent("reconcile", "--json")
     assert outcome.code == ExitCode.FAILED
     [found] = outcome.document["databases"]
     assert (found["workspace"], found["database"], found["where"]) == ("local", "parts", "both")
     assert (found["in_catalogue"], found["in_back_end"]) == (2, 2)
     assert [len(found[name]) for name in ("missing", "orphans", "unreadable")] == [1, 1, 0]
-    mended = at_odds("reconcile", "--mend", "--json")
+    mended = inconsistent("reconcile", "--mend", "--json")
     assert mended.code == ExitCode.OK
     assert mended.document["agree"] is True
     assert [(one["added"], one["deleted"]) for one in mended.document["databases"]] == [(1, 1)]
 
 
-def test_one_database_can_be_looked_at(at_odds: Vsearch) -> None:
-    at_odds("db", "create", "logos")
-    assert at_odds("reconcile", "--in", "logos").code == ExitCode.OK
-    assert at_odds("reconcile", "--in", "parts").code == ExitCode.FAILED
-    gone = at_odds("reconcile", "--in", "part", "--mend")
+def test_one_database_can_be_looked_at(inconsistent: Vsearch) -> None:
+    inconsistent("db", "create", "logos")
+    assert inconsistent("reconcile", "--in", "logos").code == ExitCode.OK
+    assert inconsistent("reconcile", "--in", "parts").code == ExitCode.FAILED
+    gone = inconsistent("reconcile", "--in", "part", "--mend")
     assert gone.code == ExitCode.NOT_FOUND
     assert "Did you mean “parts”?" in gone.err
 
 
-def test_all_workspaces_are_looked_at_unless_one_is_named(at_odds: Vsearch) -> None:
-    assert at_odds("--workspace", "T2", "db", "create", "parts").code == ExitCode.OK
-    both = at_odds("reconcile")
+def test_all_workspaces_are_looked_at_unless_one_is_named(inconsistent: Vsearch) -> None:
+    assert inconsistent("--workspace", "T2", "db", "create", "parts").code == ExitCode.OK
+    both = inconsistent("reconcile")
     assert both.code == ExitCode.FAILED
     assert [line.split()[0] for line in both.out.splitlines()[1:3]] == ["T2/parts", "local/parts"]
-    assert at_odds("--workspace", "T2", "reconcile").code == ExitCode.OK
-    assert at_odds("--workspace", "local", "reconcile", "--mend").code == ExitCode.OK
-    assert at_odds("reconcile").code == ExitCode.OK
+    assert inconsistent("--workspace", "T2", "reconcile").code == ExitCode.OK
+    assert inconsistent("--workspace", "local", "reconcile", "--mend").code == ExitCode.OK
+    assert inconsistent("reconcile").code == ExitCode.OK
 
 
-def test_a_stored_picture_that_is_gone_is_told_and_stays_to_be_mended(at_odds: Vsearch, tmp_path: Path) -> None:
+def test_a_stored_picture_that_is_gone_is_told_and_stays_to_be_mended(inconsistent: Vsearch, tmp_path: Path) -> None:
     for picture in (tmp_path / "data" / "pictures").glob("*/*.jpg"):
         picture.unlink()
     for arguments in (("reconcile",), ("reconcile", "--mend")):
-        outcome = at_odds(*arguments)
+        outcome = inconsistent(*arguments)
         assert outcome.code == ExitCode.FAILED
         assert "valve_42" in outcome.err
         assert "Its stored picture is gone." in outcome.err
-    assert at_odds("images", "--json").document["total"] == 2
+    assert inconsistent("images", "--json").document["total"] == 2
 
 
 def test_databases_move_to_another_back_end(hosted: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

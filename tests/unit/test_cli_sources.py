@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from bot.errors import InvalidInput
 from bot.models import EntityId
-from bot.services.sources import Folder, Source, Table, entity_from, printable, sources_of
+from bot.services.sources import CsvTable, ImportSource, PictureFolder, entity_from_name, printable, sources_of
 
 
 @given(st.text(max_size=200))
 def test_any_name_makes_an_entity(name: str) -> None:
-    assert EntityId(entity_from(name))
+    assert EntityId(entity_from_name(name))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_any_name_makes_an_entity(name: str) -> None:
     ],
 )
 def test_names_become_entities_that_people_recognise(name: str, entity: str) -> None:
-    assert entity_from(name) == entity
+    assert entity_from_name(name) == entity
 
 
 _CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
@@ -49,7 +49,7 @@ def test_a_table_gives_back_what_was_written(
     writer.writerows((file, "part", note) for file, note in rows)
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_bytes(text.getvalue().encode())
-    assert [(source.path, source.entity, source.note) for source in Table(path)] == [
+    assert [(source.path, source.entity, source.note) for source in CsvTable(path)] == [
         (path.parent / file, "part", note) for file, note in rows
     ]
 
@@ -65,21 +65,21 @@ def test_a_table_gives_back_what_was_written(
 )
 def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    assert list(Table(tmp_path / "t.csv")) == [Source(tmp_path / "a.png", "part", "a, b")]
+    assert list(CsvTable(tmp_path / "t.csv")) == [ImportSource(tmp_path / "a.png", "part", "a, b")]
 
 
 def test_a_table_may_have_files_alone(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("pics/a.png\n\n/abs/b.png\n", "utf-8")
-    assert list(Table(tmp_path / "t.csv")) == [
-        Source(tmp_path / "pics" / "a.png", "a"),
-        Source(Path("/abs/b.png"), "b"),
+    assert list(CsvTable(tmp_path / "t.csv")) == [
+        ImportSource(tmp_path / "pics" / "a.png", "a"),
+        ImportSource(Path("/abs/b.png"), "b"),
     ]
 
 
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"file,entity\n\xff\xfe\x00x")
     with pytest.raises(InvalidInput, match="UTF-8"):
-        list(Table(tmp_path / "t.csv"))
+        list(CsvTable(tmp_path / "t.csv"))
 
 
 def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Path) -> None:
@@ -87,7 +87,11 @@ def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert [str(source.path.relative_to(tmp_path)) for source in Folder(tmp_path)] == ["a.webp", "b/1.JPG", "b/2.png"]
+    assert [str(source.path.relative_to(tmp_path)) for source in PictureFolder(tmp_path)] == [
+        "a.webp",
+        "b/1.JPG",
+        "b/2.png",
+    ]
 
 
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 
-from bot.errors import TryAgain
+from bot.errors import RetryLater
 from bot.models import WorkspaceId
-from handlers.clients import OneWorkspace, Several, web_client
-from handlers.installed import InstalledWorkspaces
+from handlers.clients import CombinedClients, SingleWorkspaceClients, web_client
+from handlers.installed import InstalledClients
 from tests.fakes.slack import GENERAL, FakeSlack
 
 NOWHERE = "http://127.0.0.1:9/api/"
@@ -49,8 +49,8 @@ class MemoryInstallations(AsyncInstallationStore):
         self.bots[bot.enterprise_id, bot.team_id] = bot
 
 
-def installed(store: MemoryInstallations, url: str = NOWHERE) -> InstalledWorkspaces:
-    return InstalledWorkspaces(store, "1.2", "fake-client-secret", url)
+def installed(store: MemoryInstallations, url: str = NOWHERE) -> InstalledClients:
+    return InstalledClients(store, "1.2", "fake-client-secret", url)
 
 
 @pytest.fixture
@@ -73,12 +73,12 @@ async def slack() -> AsyncIterator[FakeSlack]:
 async def test_the_token_of_the_settings_speaks_for_its_workspace(
     enterprise: str | None, team: str | None, of_all: bool, ours: bool
 ) -> None:
-    found = await OneWorkspace(OURS, NOWHERE).authorize(enterprise, team, is_enterprise_install=of_all)
+    found = await SingleWorkspaceClients(OURS, NOWHERE).authorize(enterprise, team, is_enterprise_install=of_all)
     assert found == (OURS if ours else None)
 
 
 async def test_the_token_of_the_settings_makes_one_client() -> None:
-    one = OneWorkspace(OURS, NOWHERE)
+    one = SingleWorkspaceClients(OURS, NOWHERE)
     client = await one.client(WorkspaceId("T1"), "")
     assert client is not None
     assert client.token == "xoxb-1"
@@ -90,7 +90,7 @@ async def test_the_token_of_the_settings_makes_one_client() -> None:
 
 async def test_of_several_the_first_that_knows_answers() -> None:
     store = MemoryInstallations(bot_of("T1"), bot_of("T2"), bot_of(None, "E1", is_enterprise_install=True))
-    several = Several([OneWorkspace(OURS, NOWHERE), installed(store)])
+    several = CombinedClients([SingleWorkspaceClients(OURS, NOWHERE), installed(store)])
     tokens = {}
     for team in ("T1", "T2", "T3"):
         found = await several.authorize(None, team)
@@ -150,7 +150,7 @@ async def test_an_unreachable_slack_is_borne_while_the_token_lives(left_s: int, 
         assert found is not None
         assert found.bot_token == "xoxb-T1"
     else:
-        with pytest.raises(TryAgain, match="would not rotate"):
+        with pytest.raises(RetryLater, match="would not rotate"):
             await clients.authorize(None, "T1")
 
 

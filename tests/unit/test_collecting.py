@@ -13,18 +13,18 @@ from bot.conversations import JobKind, NewJob
 from bot.errors import AlreadyAdded, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, EntityId, Note, PageRequest, Picture, SlackOrigin, WorkspaceId
 from bot.services.add import AddService, NewImage
-from bot.services.collecting import CollectService, GuardService, SharedImage, Withdrawn
+from bot.services.collecting import CollectService, RepostGuard, SharedImage, Withdrawn
 from bot.services.search import SearchResult, SearchService
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, noisy, painted
-from tests.grounds import Ground
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, noisy_copy, random_picture
+from tests.grounds import StoragePlace
 
 TEAM = WorkspaceId("T1")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
 
 
 @dataclass
-class House:
+class Harness:
     """Real storage, and an engine that writes into it."""
 
     storage: SqlStorage
@@ -32,7 +32,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.collecting = CollectService(AddService(self.visual, self.storage), self.storage)
-        self.guarding = GuardService(SearchService(self.visual, self.storage.catalogue), self.collecting)
+        self.guarding = RepostGuard(SearchService(self.visual, self.storage.catalogue), self.collecting)
 
     async def shared(
         self, picture: Picture, message: str = "1.1", file: str = "F1", entity: str = "valve"
@@ -59,9 +59,11 @@ class House:
 
 
 @pytest.fixture
-async def house(ground: Ground) -> AsyncIterator[House]:
-    storage = await ground.open()
-    one = House(storage, EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=1_000_000))
+async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
+    storage = await storage_place.open()
+    one = Harness(
+        storage, EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
+    )
     async with storage.unit():
         await one.visual.create_database(PARTS)
         await storage.catalogue.create_database(PARTS)
@@ -69,105 +71,113 @@ async def house(ground: Ground) -> AsyncIterator[House]:
     await storage.close()
 
 
-async def test_an_image_is_kept_with_where_it_is_from(house: House) -> None:
-    shared = await house.shared(painted(1))
-    record = await house.collecting.collect(PARTS, shared)
+async def test_an_image_is_kept_with_where_it_is_from(harness: Harness) -> None:
+    shared = await harness.shared(random_picture(1))
+    record = await harness.collecting.collect(PARTS, shared)
     assert record.origin == shared.origin
-    assert await house.held() == ["valve"]
-    assert await house.keeps(painted(1))
+    assert await harness.held() == ["valve"]
+    assert await harness.keeps(random_picture(1))
 
 
-async def test_an_attempt_after_a_crash_finds_its_own_image(house: House) -> None:
-    shared = await house.shared(painted(1))
-    record = await house.collecting.collect(PARTS, shared)
-    assert await house.collecting.collect(PARTS, shared) == record
-    assert await house.held() == ["valve"]
+async def test_an_attempt_after_a_crash_finds_its_own_image(harness: Harness) -> None:
+    shared = await harness.shared(random_picture(1))
+    record = await harness.collecting.collect(PARTS, shared)
+    assert await harness.collecting.collect(PARTS, shared) == record
+    assert await harness.held() == ["valve"]
 
 
-async def test_the_same_picture_of_another_message_is_there_already(house: House) -> None:
-    await house.collecting.collect(PARTS, await house.shared(painted(1)))
+async def test_the_same_picture_of_another_message_is_there_already(harness: Harness) -> None:
+    await harness.collecting.collect(PARTS, await harness.shared(random_picture(1)))
     with pytest.raises(AlreadyAdded):
-        await house.collecting.collect(PARTS, await house.shared(painted(1), "1.2", "F2"))
-    assert await house.held() == ["valve"]
-    assert await house.keeps(painted(1))
+        await harness.collecting.collect(PARTS, await harness.shared(random_picture(1), "1.2", "F2"))
+    assert await harness.held() == ["valve"]
+    assert await harness.keeps(random_picture(1))
 
 
-async def test_what_was_withdrawn_leaves_nothing_behind(house: House) -> None:
-    shared = await house.shared(painted(1))
-    await house.storage.inbox.withdraw(TEAM, file="F1")
+async def test_what_was_withdrawn_leaves_nothing_behind(harness: Harness) -> None:
+    shared = await harness.shared(random_picture(1))
+    await harness.storage.inbox.withdraw(TEAM, file="F1")
     with pytest.raises(Withdrawn):
-        await house.collecting.collect(PARTS, shared)
-    assert await house.held() == []
-    assert not await house.keeps(painted(1))
+        await harness.collecting.collect(PARTS, shared)
+    assert await harness.held() == []
+    assert not await harness.keeps(random_picture(1))
 
 
-async def test_what_was_withdrawn_takes_no_picture_of_another_s_along(house: House) -> None:
+async def test_what_was_withdrawn_takes_no_picture_of_another_s_along(harness: Harness) -> None:
     other = DatabaseKey(TEAM, DatabaseName("logos"))
-    async with house.storage.unit():
-        await house.visual.create_database(other)
-        await house.storage.catalogue.create_database(other)
-    await house.collecting.collect(other, await house.shared(painted(1), "1.2", "F2"))
-    shared = await house.shared(painted(1))
-    await house.storage.inbox.withdraw(TEAM, channel="C1", message="1.1")
+    async with harness.storage.unit():
+        await harness.visual.create_database(other)
+        await harness.storage.catalogue.create_database(other)
+    await harness.collecting.collect(other, await harness.shared(random_picture(1), "1.2", "F2"))
+    shared = await harness.shared(random_picture(1))
+    await harness.storage.inbox.withdraw(TEAM, channel="C1", message="1.1")
     with pytest.raises(Withdrawn):
-        await house.collecting.collect(PARTS, shared)
-    assert await house.keeps(painted(1))
+        await harness.collecting.collect(PARTS, shared)
+    assert await harness.keeps(random_picture(1))
 
 
-async def test_a_database_that_is_not_there_keeps_nothing(house: House) -> None:
+async def test_a_database_that_is_not_there_keeps_nothing(harness: Harness) -> None:
     with pytest.raises(UnknownDatabase):
-        await house.collecting.collect(DatabaseKey(TEAM, DatabaseName("logos")), await house.shared(painted(1)))
-    assert not await house.keeps(painted(1))
+        await harness.collecting.collect(
+            DatabaseKey(TEAM, DatabaseName("logos")), await harness.shared(random_picture(1))
+        )
+    assert not await harness.keeps(random_picture(1))
 
 
-async def test_a_guard_keeps_what_is_new_and_tells_what_is_not(house: House) -> None:
-    assert await house.guarding.check(PARTS, await house.shared(painted(1)), 9) is None
-    assert await house.guarding.check(PARTS, await house.shared(painted(2), "1.2", "F2", "other"), 9) is None
-    for number, copy in enumerate((painted(1), noisy(painted(1))), start=3):
-        found = await house.guarding.check(PARTS, await house.shared(copy, f"1.{number}", f"F{number}"), 9)
+async def test_a_guard_keeps_what_is_new_and_tells_what_is_not(harness: Harness) -> None:
+    assert await harness.guarding.check(PARTS, await harness.shared(random_picture(1)), 9) is None
+    assert await harness.guarding.check(PARTS, await harness.shared(random_picture(2), "1.2", "F2", "other"), 9) is None
+    for number, copy in enumerate((random_picture(1), noisy_copy(random_picture(1))), start=3):
+        found = await harness.guarding.check(PARTS, await harness.shared(copy, f"1.{number}", f"F{number}"), 9)
         assert found is not None
         assert [ranked.match.entity for ranked in found.matches] == ["valve"]
         assert [ranked.rank for ranked in found.matches] == [1]
-    assert await house.held() == ["other", "valve"]
+    assert await harness.held() == ["other", "valve"]
 
 
-async def test_a_guard_does_not_count_a_message_as_its_own_repost(house: House) -> None:
-    first, again = await house.shared(painted(1)), await house.shared(noisy(painted(1)), file="F2", entity="again")
-    double = await house.shared(painted(1), file="F3", entity="double")
-    outcomes = [await house.guarding.check(PARTS, shared, 9) for shared in (first, again, double, first)]
+async def test_a_guard_does_not_count_a_message_as_its_own_repost(harness: Harness) -> None:
+    first, again = (
+        await harness.shared(random_picture(1)),
+        await harness.shared(noisy_copy(random_picture(1)), file="F2", entity="again"),
+    )
+    double = await harness.shared(random_picture(1), file="F3", entity="double")
+    outcomes = [await harness.guarding.check(PARTS, shared, 9) for shared in (first, again, double, first)]
     assert outcomes == [None] * 4
-    assert await house.held() == ["again", "valve"]
+    assert await harness.held() == ["again", "valve"]
 
 
-async def test_of_copies_at_the_same_moment_one_is_new(house: House) -> None:
-    shares = [await house.shared(noisy(painted(1), seed), f"1.{seed}", f"F{seed}", f"n{seed}") for seed in range(1, 6)]
-    outcomes = await asyncio.gather(*(house.guarding.check(PARTS, shared, 9) for shared in shares))
+async def test_of_copies_at_the_same_moment_one_is_new(harness: Harness) -> None:
+    shares = [
+        await harness.shared(noisy_copy(random_picture(1), seed), f"1.{seed}", f"F{seed}", f"n{seed}")
+        for seed in range(1, 6)
+    ]
+    outcomes = await asyncio.gather(*(harness.guarding.check(PARTS, shared, 9) for shared in shares))
     assert sum(outcome is None for outcome in outcomes) == 1
-    assert len(await house.held()) == 1
+    assert len(await harness.held()) == 1
 
 
 async def test_what_another_process_adds_between_look_and_add_is_told(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, shared = await house.shared(painted(1)), await house.shared(painted(1), "1.2", "F2")
+    there, shared = await harness.shared(random_picture(1)), await harness.shared(random_picture(1), "1.2", "F2")
     search, raced = SearchService.search, [there]
 
     async def slower(self: SearchService, *given: object, **named: object) -> SearchResult:
         found = await search(self, *given, **named)  # type: ignore[arg-type]
         if raced:
-            await house.collecting.collect(PARTS, raced.pop())
+            await harness.collecting.collect(PARTS, raced.pop())
         return found
 
     monkeypatch.setattr(SearchService, "search", slower)
-    found = await house.guarding.check(PARTS, shared, 9)
+    found = await harness.guarding.check(PARTS, shared, 9)
     assert found is not None
     assert [ranked.match.entity for ranked in found.matches] == ["valve"]
-    assert await house.held() == ["valve"]
+    assert await harness.held() == ["valve"]
 
 
-async def test_a_guard_raises_what_a_collector_raises(house: House) -> None:
-    shared = await house.shared(painted(1))
-    await house.storage.inbox.withdraw(TEAM, file="F1")
+async def test_a_guard_raises_what_a_collector_raises(harness: Harness) -> None:
+    shared = await harness.shared(random_picture(1))
+    await harness.storage.inbox.withdraw(TEAM, file="F1")
     with pytest.raises(Withdrawn):
-        await house.guarding.check(PARTS, shared, 9)
-    assert await house.held() == []
+        await harness.guarding.check(PARTS, shared, 9)
+    assert await harness.held() == []

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.models import ChannelKind, WorkspaceId
 from handlers import conversations
-from handlers.conversations import Acquaintance, SlackPeople, kind_of
+from handlers.conversations import DirectoryCache, SlackDirectory, kind_of
 from tests.fakes.slack import FakeSlack
 
 HERE, ANN, BOB = "C0HERE", "U0ANN", "U0BOB"
@@ -26,8 +26,8 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 
 @pytest.fixture
-def people(slack: FakeSlack) -> SlackPeople:
-    return Acquaintance().of(WorkspaceId(slack.state.team), client_of(slack))
+def directory(slack: FakeSlack) -> SlackDirectory:
+    return DirectoryCache().of(WorkspaceId(slack.state.team), client_of(slack))
 
 
 def client_of(slack: FakeSlack, token: str = "") -> AsyncWebClient:
@@ -58,64 +58,68 @@ def test_a_description_says_who_reads_a_channel(about: Any, kind: ChannelKind | 
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "im", "mpim", "shared"])
-async def test_slack_is_asked_what_a_channel_is_and_not_again(slack: FakeSlack, people: SlackPeople, kind: Any) -> None:
+async def test_slack_is_asked_what_a_channel_is_and_not_again(
+    slack: FakeSlack, directory: SlackDirectory, kind: Any
+) -> None:
     slack.add_channel(HERE, "here", kind=kind)
     expected = {"im": DIRECT, "mpim": DIRECT}.get(kind) or ChannelKind(kind)
     for known in ChannelKind:
-        assert await people.kind(HERE, known) is expected
+        assert await directory.kind(HERE, known) is expected
     assert len(slack.calls("conversations.info")) == 1
 
 
-async def test_what_was_never_in_a_channel_is_not_asked_about(slack: FakeSlack, people: SlackPeople) -> None:
-    assert await people.kind("", DIRECT) is DIRECT
+async def test_what_was_never_in_a_channel_is_not_asked_about(slack: FakeSlack, directory: SlackDirectory) -> None:
+    assert await directory.kind("", DIRECT) is DIRECT
     assert slack.calls("conversations.info") == []
 
 
-async def test_a_public_channel_that_can_t_be_found_is_public_no_longer(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_a_public_channel_that_can_t_be_found_is_public_no_longer(
+    slack: FakeSlack, directory: SlackDirectory
+) -> None:
     slack.add_channel(HERE, "here", kind="private", bot_is_member=False)
     for known, kind in ((PUBLIC, PRIVATE), (PRIVATE, PRIVATE), (DIRECT, DIRECT), (SHARED, SHARED)):
-        assert await people.kind(HERE, known) is kind
+        assert await directory.kind(HERE, known) is kind
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "internal_error"])
 async def test_where_slack_does_not_say_what_was_known_stands_and_it_is_asked_again(
-    slack: FakeSlack, people: SlackPeople, error: str
+    slack: FakeSlack, directory: SlackDirectory, error: str
 ) -> None:
     slack.add_channel(HERE, "here")
     slack.refuse_next("conversations.info", error)
-    assert await people.kind(HERE, PRIVATE) is PRIVATE
+    assert await directory.kind(HERE, PRIVATE) is PRIVATE
     slack.break_next("conversations.info")
-    assert await people.kind(HERE, PRIVATE) is PRIVATE
-    assert await people.kind(HERE, PRIVATE) is PUBLIC
+    assert await directory.kind(HERE, PRIVATE) is PRIVATE
+    assert await directory.kind(HERE, PRIVATE) is PUBLIC
 
 
-async def test_who_reads_a_channel_is_asked_once_for_all(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_who_reads_a_channel_is_asked_once_for_all(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel(HERE, "here", kind="private", members=[ANN])
-    assert await people.can_read(HERE, ANN)
-    assert not await people.can_read(HERE, BOB)
+    assert await directory.can_read(HERE, ANN)
+    assert not await directory.can_read(HERE, BOB)
     assert len(slack.calls("conversations.members")) == 1
 
 
 async def test_a_large_channel_is_read_page_by_page(
-    slack: FakeSlack, people: SlackPeople, monkeypatch: pytest.MonkeyPatch
+    slack: FakeSlack, directory: SlackDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversations, "MEMBERS_A_PAGE", 2)
+    monkeypatch.setattr(conversations, "MEMBERS_PER_PAGE", 2)
     slack.add_channel(HERE, "here", kind="private", members=[f"U{number}" for number in range(7)])
-    assert await people.can_read(HERE, "U6")
+    assert await directory.can_read(HERE, "U6")
     assert len(slack.calls("conversations.members")) == 4
 
 
-async def test_who_may_not_be_known_is_an_error_or_a_no(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_who_may_not_be_known_is_an_error_or_a_no(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel(HERE, "here", kind="private", bot_is_member=False, members=[ANN])
     with pytest.raises(SlackApiError):
-        await people.can_read(HERE, ANN)
-    assert not await people.reads(HERE, ANN)
+        await directory.can_read(HERE, ANN)
+    assert not await directory.can_read_or_no(HERE, ANN)
 
 
 async def test_what_is_remembered_is_forgotten_after_a_while(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversations, "KINDS_REMEMBERED_S", 0)
-    monkeypatch.setattr(conversations, "MEMBERS_REMEMBERED_S", 0)
-    people = Acquaintance().of(WorkspaceId(slack.state.team), client_of(slack))
+    monkeypatch.setattr(conversations, "KINDS_TTL_S", 0)
+    monkeypatch.setattr(conversations, "MEMBERS_TTL_S", 0)
+    people = DirectoryCache().of(WorkspaceId(slack.state.team), client_of(slack))
     channel = slack.add_channel(HERE, "here", members=[ANN])
     assert await people.kind(HERE, PUBLIC) is PUBLIC
     assert await people.can_read(HERE, ANN)
@@ -128,33 +132,33 @@ async def test_one_workspace_does_not_answer_for_another(slack: FakeSlack) -> No
     """The same channel, between two of them, may be joined by the bot of one only."""
     other = slack.add_workspace("T0OTHER", "Other", "xoxb-other")
     slack.add_channel(HERE, "here", kind="private", members=[ANN])
-    acquaintance = Acquaintance()
+    acquaintance = DirectoryCache()
     ours = acquaintance.of(WorkspaceId(slack.state.team), client_of(slack))
     theirs = acquaintance.of(WorkspaceId(other.team), client_of(slack, other.bot_token))
     assert await ours.can_read(HERE, ANN)
-    assert not await theirs.reads(HERE, ANN)
+    assert not await theirs.can_read_or_no(HERE, ANN)
     slack.forgive("is another workspace's")
 
 
-async def test_admins_and_owners_are_told_from_members(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_admins_and_owners_are_told_from_members(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_person(ANN, is_admin=True)
     slack.add_person("U0OWNER", is_owner=True)
     slack.add_person(BOB)
-    assert [await people.is_admin(user) for user in (ANN, "U0OWNER", BOB, ANN)] == [True, True, False, True]
+    assert [await directory.is_admin(user) for user in (ANN, "U0OWNER", BOB, ANN)] == [True, True, False, True]
     assert len(slack.calls("users.info")) == 3
 
 
-async def test_nobody_is_an_admin_where_slack_does_not_say(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_nobody_is_an_admin_where_slack_does_not_say(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_person(ANN, is_admin=True)
     slack.refuse_next("users.info", "unknown_method")
-    assert not await people.is_admin(ANN)
-    assert await people.is_admin(ANN)
+    assert not await directory.is_admin(ANN)
+    assert await directory.is_admin(ANN)
 
 
-async def test_the_bot_knows_whether_it_is_in_a_channel(slack: FakeSlack, people: SlackPeople) -> None:
+async def test_the_bot_knows_whether_it_is_in_a_channel(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel("C0IN", "in")
     slack.add_channel("C0OUT", "out", bot_is_member=False)
     slack.add_channel("C0HIDDEN", "hidden", kind="private", bot_is_member=False)
-    assert [await people.is_here(channel) for channel in ("C0IN", "C0OUT", "C0HIDDEN")] == [True, False, False]
+    assert [await directory.is_bot_member(channel) for channel in ("C0IN", "C0OUT", "C0HIDDEN")] == [True, False, False]
     slack.refuse_next("conversations.info", "unknown_method")
-    assert await people.is_here("C0OUT")
+    assert await directory.is_bot_member("C0OUT")

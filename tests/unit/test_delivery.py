@@ -9,10 +9,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.reply import Reply, notice, section
-from bot.errors import TryAgain
+from bot.errors import RetryLater
 from handlers import delivery
 from handlers.clients import web_client
-from handlers.delivery import Unclear
+from handlers.delivery import DeliveryUnknown
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.response_urls import ResponseUrl
 
@@ -108,7 +108,7 @@ async def test_an_answer_is_known_by_its_mark(slack: FakeSlack, client: AsyncWeb
 async def test_a_long_thread_is_read_to_its_end(
     slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "REPLIES_A_PAGE", 3)
+    monkeypatch.setattr(delivery, "REPLIES_PER_PAGE", 3)
     message = await shared(slack)
     for _ in range(8):
         await slack.say("me too", thread_ts=message.ts)
@@ -125,7 +125,7 @@ async def test_where_a_thread_can_t_be_read_it_counts_as_unanswered(
 
 
 async def test_a_whisper_is_seen_by_one(slack: FakeSlack, client: AsyncWebClient) -> None:
-    await delivery.whisper(client, GENERAL, SOMEONE, notice("hello"))
+    await delivery.post_ephemeral(client, GENERAL, SOMEONE, notice("hello"))
     [message] = slack.transcript
     assert (message.to, message.channel) == (SOMEONE, GENERAL)
 
@@ -138,7 +138,7 @@ async def test_a_whisper_that_is_not_taken_is_written_directly(
         slack.refuse_next("chat.postEphemeral", "user_not_in_channel")
     else:
         slack.break_next("chat.postEphemeral")
-    await delivery.whisper(client, GENERAL, SOMEONE, notice("hello"))
+    await delivery.post_ephemeral(client, GENERAL, SOMEONE, notice("hello"))
     [message] = slack.transcript
     assert message.channel.startswith("D")
     assert message.text == "hello"
@@ -166,7 +166,7 @@ async def test_a_response_url_that_refuses_says_so(url: ResponseUrl, answer: int
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_a_response_url_that_breaks_leaves_it_open(url: ResponseUrl, status: int) -> None:
     url.plan(status)
-    with pytest.raises(Unclear):
+    with pytest.raises(DeliveryUnknown):
         await delivery.respond(url.address, WHOLE)
     assert len(url.bodies) == 1
 
@@ -174,7 +174,7 @@ async def test_a_response_url_that_breaks_leaves_it_open(url: ResponseUrl, statu
 async def test_a_response_url_that_nobody_serves_leaves_it_open() -> None:
     async with ResponseUrl() as gone:
         pass
-    with pytest.raises(Unclear):
+    with pytest.raises(DeliveryUnknown):
         await delivery.respond(gone.address, WHOLE)
 
 
@@ -195,7 +195,7 @@ async def test_a_rate_limit_of_a_response_url_is_waited_out(url: ResponseUrl) ->
 
 
 async def test_a_message_is_taken_away_by_its_response_url(url: ResponseUrl) -> None:
-    await delivery.dismiss(url.address)
+    await delivery.delete_original(url.address)
     assert url.bodies == [{"delete_original": True}]
 
 
@@ -204,7 +204,7 @@ async def test_no_secret_address_is_logged(url: ResponseUrl, caplog: pytest.LogC
     await delivery.respond(url.address, WHOLE)
     async with ResponseUrl() as gone:
         pass
-    with pytest.raises(Unclear):
+    with pytest.raises(DeliveryUnknown):
         await delivery.respond(gone.address, WHOLE)
     assert caplog.records
     assert "secret" not in caplog.text
@@ -230,5 +230,5 @@ async def test_a_thread_that_slack_can_t_show_now_is_looked_into_later(
     slack: FakeSlack, client: AsyncWebClient
 ) -> None:
     slack.refuse_next("conversations.replies", "internal_error")
-    with pytest.raises(TryAgain):
+    with pytest.raises(RetryLater):
         await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")

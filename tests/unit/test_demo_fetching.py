@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from examples.demo.errors import Failed
+from examples.demo.errors import DemoError
 from examples.demo.fetching import LOCK, Package, manifests, package_for, reason, with_npm
 from tests.browser import chromium
 
@@ -37,7 +37,7 @@ def test_five_platforms_have_a_stand_in(lock: dict[str, Any], system: str, machi
 
 
 def test_another_platform_is_told_what_works_there(lock: dict[str, Any]) -> None:
-    with pytest.raises(Failed, match=r"does not run on linux riscv64; with your own Slack's tokens"):
+    with pytest.raises(DemoError, match=r"does not run on linux riscv64; with your own Slack's tokens"):
         package_for("linux", "riscv64", lock)
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.storage import schema
-from examples.demo.memory import _NAMING, Remembered, Renames, rename_in_catalogue
+from examples.demo.memory import _NAMING, Renames, SavedPage, rename_in_catalogue
 
 
 def renames() -> Renames:
@@ -35,17 +35,17 @@ def test_what_was_never_renamed_stays() -> None:
 
 
 def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
-    kept = Remembered("http://a", "http://b", "files-1", [{"id": "C1"}], [{"ts": "1.0", "text": "ä"}])
+    kept = SavedPage("http://a", "http://b", "files-1", [{"id": "C1"}], [{"ts": "1.0", "text": "ä"}])
     kept.save(tmp_path / "page.json")
-    assert Remembered.load(tmp_path / "page.json") == kept
+    assert SavedPage.load(tmp_path / "page.json") == kept
 
 
 def test_nothing_and_what_cannot_be_read_are_nothing(tmp_path: Path) -> None:
-    assert Remembered.load(tmp_path / "none.json") is None
+    assert SavedPage.load(tmp_path / "none.json") is None
     (tmp_path / "page.json").write_text('{"stand_in": ')
-    assert Remembered.load(tmp_path / "page.json") is None
+    assert SavedPage.load(tmp_path / "page.json") is None
     (tmp_path / "page.json").write_text('{"another": "version"}')
-    assert Remembered.load(tmp_path / "page.json") is None
+    assert SavedPage.load(tmp_path / "page.json") is None
 
 
 def test_the_tables_that_name_messages_are_the_bots() -> None:

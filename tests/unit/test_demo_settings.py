@@ -40,7 +40,7 @@ def test_the_demo_uses_none_of_the_users_settings(tmp_path: Path) -> None:
     assert settings.model_path is None
     assert settings.retention_days is None
     assert settings.slack_signing_secret is None
-    assert settings.listen_on == ("127.0.0.1", 8011)
+    assert settings.listen_address == ("127.0.0.1", 8011)
     assert settings.slack_api_url == "http://127.0.0.1:8010/api/"
     assert given["PATH"] == "/bin"
 

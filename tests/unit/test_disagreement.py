@@ -8,27 +8,27 @@ from PIL import Image, ImageDraw
 
 from bot.adapters.embedded import scoring
 from bot.images import disagreement
-from bot.images.disagreement import Disagreement
+from bot.images.disagreement import Difference
 from bot.images.fingerprint import luminance
-from bot.images.sketch import Sketch, View, sketch, unpack
+from bot.images.sketch import LocalFeatures, QueryView, extract_local_features, unpack
 from tests.scenes import SIZE, scene
 
 WIDTH, HEIGHT = SIZE
 IN_PLACE = np.eye(2, 3)
 
 
-def view(image: Image.Image) -> View:
+def view(image: Image.Image) -> QueryView:
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
-    return View(pixels, luminance(pixels))
+    return QueryView(pixels, luminance(pixels))
 
 
-def stored(image: Image.Image) -> Sketch:
+def stored(image: Image.Image) -> LocalFeatures:
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
-    return unpack(sketch(pixels, luminance(pixels)).pack())
+    return unpack(extract_local_features(pixels, luminance(pixels)).pack())
 
 
-def between(query: Image.Image, kept: Image.Image) -> Disagreement:
-    return disagreement.of(view(query), stored(kept), IN_PLACE)
+def between(query: Image.Image, kept: Image.Image) -> Difference:
+    return disagreement.measure(view(query), stored(kept), IN_PLACE)
 
 
 def page(seed: int) -> Image.Image:
@@ -75,15 +75,15 @@ def test_a_frame_that_shines_through_at_the_rim_is_no_difference() -> None:
 
 def test_where_nothing_overlaps_nothing_is_in_common() -> None:
     away = np.array(((1.0, 0.0, 5.0), (0.0, 1.0, 5.0)))
-    assert disagreement.of(view(scene(1)), stored(scene(1)), away) == disagreement.NOTHING_IN_COMMON
+    assert disagreement.measure(view(scene(1)), stored(scene(1)), away) == disagreement.NOTHING_IN_COMMON
 
 
 def test_other_words_on_the_same_page_show_another() -> None:
-    ground, seen = disagreement.ground(stored(page(1))), between(page(2), page(1))
-    assert ground >= scoring.PLAIN_GROUND
-    assert scoring.shows_another(ground, seen.largest, seen.share, seen.worst)
+    storage_place, seen = disagreement.plain_share(stored(page(1))), between(page(2), page(1))
+    assert storage_place >= scoring.PLAIN_BACKGROUND
+    assert scoring.shows_other_content(storage_place, seen.largest, seen.share, seen.worst)
 
 
 def test_a_scene_has_no_plain_ground_and_a_flat_picture_is_nothing_else() -> None:
-    assert disagreement.ground(stored(scene(1))) < scoring.PLAIN_GROUND
-    assert disagreement.ground(stored(Image.new("RGB", (50, 40), "gray"))) == 1
+    assert disagreement.plain_share(stored(scene(1))) < scoring.PLAIN_BACKGROUND
+    assert disagreement.plain_share(stored(Image.new("RGB", (50, 40), "gray"))) == 1

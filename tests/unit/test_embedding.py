@@ -18,12 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bot.adapters.embedded import embedding
 from bot.adapters.embedded.embedding import (
-    BUILT_IN,
+    BUILT_IN_FILE,
     BUILT_IN_SHA256,
     BuiltInModel,
     CustomModel,
     CustomModelOptions,
-    LateModel,
+    LazyModel,
 )
 from bot.errors import SettingsError
 from tests.scenes import scene
@@ -49,14 +49,14 @@ def embedded(model: BuiltInModel | CustomModel, *pictures: Pixels) -> npt.NDArra
 
 def test_the_shipped_file_is_the_one_that_the_code_and_the_notice_name() -> None:
     folder = resources.files("bot.adapters.embedded.model")
-    assert hashlib.sha256(folder.joinpath(BUILT_IN).read_bytes()).hexdigest() == BUILT_IN_SHA256
+    assert hashlib.sha256(folder.joinpath(BUILT_IN_FILE).read_bytes()).hexdigest() == BUILT_IN_SHA256
     assert BUILT_IN_SHA256 in folder.joinpath("NOTICE").read_text()
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bytearray(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN).read_bytes())
+    data = bytearray(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes())
     data[len(data) // 2] ^= 1
-    (tmp_path / BUILT_IN).write_bytes(data)
+    (tmp_path / BUILT_IN_FILE).write_bytes(data)
     monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     with pytest.raises(SettingsError, match="damaged: install vsearch again"):
         BuiltInModel()
@@ -99,8 +99,8 @@ def test_flat_and_odd_pictures_have_an_embedding_too(
 def test_the_middle_square_keeps_its_aspect() -> None:
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255
-    assert embedding.centre_square(wide, 50).min() == 255
-    assert embedding.centre_square(np.ascontiguousarray(wide.transpose(1, 0, 2)), 50).shape == (50, 50, 3)
+    assert embedding.centre_crop(wide, 50).min() == 255
+    assert embedding.centre_crop(np.ascontiguousarray(wide.transpose(1, 0, 2)), 50).shape == (50, 50, 3)
 
 
 # -- models that operators bring ---------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_mean_and_deviation_are_applied_channel_by_channel(tmp_path: Path, batch
     assert model.dimensions == 3
 
 
-def test_of_tokens_the_first_is_taken(tmp_path: Path) -> None:
+def test_token_outputs_use_the_first_token(tmp_path: Path) -> None:
     """batch × 3 → batch × 4 tokens × 1; the first of them is red."""
     nodes = [
         means("channels"),
@@ -211,7 +211,7 @@ def test_outputs_that_are_no_embedding_are_refused(tmp_path: Path) -> None:
     refused(save(tmp_path / "one_row.onnx", pooled, "batch", [1, 3]))
 
 
-def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_non_finite_outputs_are_refused(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Abs", ["pixels"], ["positive"]),
         helper.make_node("Mul", ["positive", "minus_one"], ["negative"]),
@@ -231,7 +231,7 @@ def test_a_mean_that_is_no_number_is_refused(tmp_path: Path) -> None:
     assert "VSEARCH_MODEL_MEAN" in refused(options)
 
 
-def test_loading_the_model_tells_nobody_and_leaves_nothing_in_the_home_directory(tmp_path: Path) -> None:
+def test_loading_the_model_sends_no_telemetry_and_writes_no_home_files(tmp_path: Path) -> None:
     # The runtime reports to its makers by default, but not where it sees a CI: this one is told nothing of that.
     program = "from bot.adapters.embedded.embedding import BuiltInModel; BuiltInModel()"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
@@ -240,14 +240,14 @@ def test_loading_the_model_tells_nobody_and_leaves_nothing_in_the_home_directory
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_a_late_model_is_loaded_once_and_is_the_built_in_one() -> None:
+def test_lazy_model_loads_the_built_in_model_once() -> None:
     loads = []
 
     def load() -> BuiltInModel:
         loads.append(1)
         return BuiltInModel()
 
-    late, known = LateModel(load), BuiltInModel()
+    late, known = LazyModel(load), BuiltInModel()
     assert (late.model_id, late.dimensions, loads) == (known.model_id, known.dimensions, [])
     grey = np.full((300, 200, 3), 90, np.uint8)
     for _ in range(2):

@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import BackendDown
 from handlers import errands
-from handlers.errands import ALL_BUSY, LeftToWorkers
+from handlers.errands import WORKERS_BUSY, DeferredRequests
 from tests.fakes.inbox import MemoryInbox
 
 COMMAND = {"command": "/vsearch", "text": "search last", "team_id": "T1", "trigger_id": "1.2.abc"}
@@ -17,10 +17,10 @@ WAITS_FOR_S = 0.01
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errands, "WAITS_FOR_S", WAITS_FOR_S)
+    monkeypatch.setattr(errands, "BUSY_NOTICE_AFTER_S", WAITS_FOR_S)
 
 
-class Told:
+class RecordedReplies:
     """What was said to whoever waits."""
 
     def __init__(self) -> None:
@@ -31,40 +31,40 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def replies() -> RecordedReplies:
+    return RecordedReplies()
 
 
-async def test_whoever_waits_for_long_is_told_once_however_often_slack_delivers(told: Told) -> None:
-    left = LeftToWorkers(inbox := MemoryInbox())
-    assert await left.pass_on(COMMAND, told.say)
-    assert await left.pass_on(COMMAND, told.say)
+async def test_whoever_waits_for_long_is_told_once_however_often_slack_delivers(replies: RecordedReplies) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    assert await left.defer(COMMAND, replies.say)
+    assert await left.defer(COMMAND, replies.say)
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert told.sentences == [ALL_BUSY]
+    assert replies.sentences == [WORKERS_BUSY]
     assert inbox.states() == ["waiting"]
 
 
-async def test_what_somebody_takes_up_needs_no_word(told: Told) -> None:
-    left = LeftToWorkers(inbox := MemoryInbox())
-    await left.pass_on(COMMAND, told.say)
+async def test_claimed_requests_send_no_busy_notice(replies: RecordedReplies) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    await left.defer(COMMAND, replies.say)
     inbox.later(60)
     await inbox.claim("a worker", 1, 15)
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert told.sentences == []
+    assert replies.sentences == []
 
 
-async def test_an_inbox_that_can_not_be_asked_is_no_news(told: Told, caplog: pytest.LogCaptureFixture) -> None:
-    left = LeftToWorkers(inbox := MemoryInbox())
-    await left.pass_on(COMMAND, told.say)
+async def test_inbox_failure_sends_no_busy_notice(replies: RecordedReplies, caplog: pytest.LogCaptureFixture) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    await left.defer(COMMAND, replies.say)
     inbox.failing = BackendDown("The database can't be reached.")
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert told.sentences == []
+    assert replies.sentences == []
     assert "can't be told: The database can't be reached." in caplog.text
 
 
-async def test_nothing_is_watched_after_the_end(told: Told) -> None:
-    left = LeftToWorkers(MemoryInbox())
-    await left.pass_on(COMMAND, told.say)
+async def test_no_watch_after_close(replies: RecordedReplies) -> None:
+    left = DeferredRequests(MemoryInbox())
+    await left.defer(COMMAND, replies.say)
     await left.close()
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert told.sentences == []
+    assert replies.sentences == []

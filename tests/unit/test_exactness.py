@@ -15,12 +15,12 @@ from onnx import TensorProto, helper
 from bot.adapters.embedded import embedding, exactness
 from bot.adapters.embedded.embedding import (
     BUILT_IN_ID,
+    BUILT_IN_INPUT_SIZE,
     BUILT_IN_NAME,
-    BUILT_IN_SIDE,
     BuiltInModel,
     CustomModel,
     CustomModelOptions,
-    LateModel,
+    LazyModel,
 )
 from bot.adapters.embedded.runtime import ort
 from bot.errors import SettingsError
@@ -41,13 +41,13 @@ class SaturatingSession:
         return [type("Output", (), {"shape": ["batch", 1280]})]
 
     def run(self, _outputs: None, inputs: dict[str, npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
-        assert np.array_equal(inputs["pixels"][0], exactness.reference_picture(BUILT_IN_SIDE))
+        assert np.array_equal(inputs["pixels"][0], exactness.reference_picture(BUILT_IN_INPUT_SIZE))
         return [saturated()[None]]
 
 
 def test_this_processor_computes_the_shipped_numbers() -> None:
     model = BuiltInModel()
-    vector = model.run([exactness.reference_picture(BUILT_IN_SIDE)])[0]
+    vector = model.run([exactness.reference_picture(BUILT_IN_INPUT_SIZE)])[0]
     assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
     assert model.model_id == BUILT_IN_ID
 
@@ -70,7 +70,7 @@ def test_a_saturating_session_gets_a_model_id_of_its_own(monkeypatch: pytest.Mon
 
 def test_a_process_that_counted_on_exact_numbers_refuses_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
-    late = LateModel()
+    late = LazyModel()
     for _ in range(2):
         with pytest.raises(SettingsError, match="run `vsearch doctor`"):
             late.prepare(np.zeros((8, 8, 3), np.uint8))
@@ -82,9 +82,9 @@ def test_without_8_bit_fusions_the_network_gives_nearly_the_same(precision: str)
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.x64quantprecision", precision)
-    network = str(Path(embedding.__file__).parent / "model" / embedding.BUILT_IN)
+    network = str(Path(embedding.__file__).parent / "model" / embedding.BUILT_IN_FILE)
     session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    vector = session.run(None, {"pixels": exactness.reference_picture(BUILT_IN_SIDE)[None]})[0][0]
+    vector = session.run(None, {"pixels": exactness.reference_picture(BUILT_IN_INPUT_SIZE)[None]})[0][0]
     assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
 
 

@@ -11,8 +11,16 @@ from slack_sdk.errors import SlackApiError, SlackClientNotConnectedError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.errors import BotError, TryAgain
-from handlers.failures import CantSpeak, Gone, cant_speak, code_of, is_unclear, not_now, translated
+from bot.errors import BotError, RetryLater
+from handlers.failures import (
+    CannotPost,
+    TargetGone,
+    cannot_post,
+    code_of,
+    is_outcome_unknown,
+    retry_later,
+    translate_errors,
+)
 
 PAGE = "<html>Service Unavailable</html>"
 
@@ -37,7 +45,7 @@ def refused(response: object) -> SlackApiError:
 
 
 def meaning(error: Exception) -> BotError:
-    with pytest.raises(BotError) as raised, translated("C1"):
+    with pytest.raises(BotError) as raised, translate_errors("C1"):
         raise error
     return raised.value
 
@@ -61,33 +69,33 @@ def test_an_answer_that_can_t_be_read_is_asked_for_again() -> None:
     error = refused(Unreadable())
     assert code_of(error) == "502"
     later = meaning(error)
-    assert isinstance(later, TryAgain)
+    assert isinstance(later, RetryLater)
     assert later.after_s == 7
-    assert is_unclear(error)
-    assert not is_unclear(refusal({"ok": False, "error": "not_in_channel"}))
-    assert not is_unclear(refusal({"ok": False, "error": "ratelimited"}, 429))
-    assert not is_unclear(refusal(PAGE, 429))
-    assert is_unclear(refusal(PAGE, 503))
+    assert is_outcome_unknown(error)
+    assert not is_outcome_unknown(refusal({"ok": False, "error": "not_in_channel"}))
+    assert not is_outcome_unknown(refusal({"ok": False, "error": "ratelimited"}, 429))
+    assert not is_outcome_unknown(refusal(PAGE, 429))
+    assert is_outcome_unknown(refusal(PAGE, 503))
 
 
 @pytest.mark.parametrize("code", ["ratelimited", "internal_error", "fatal_error", "service_unavailable"])
-def test_a_busy_slack_is_asked_again(code: str) -> None:
-    assert isinstance(meaning(refusal({"ok": False, "error": code})), TryAgain)
+def test_busy_slack_raises_retry_later(code: str) -> None:
+    assert isinstance(meaning(refusal({"ok": False, "error": code})), RetryLater)
 
 
 @pytest.mark.parametrize(("data", "status"), [(PAGE, 500), (PAGE, 503), ({"ok": False}, 502), (PAGE, 429)])
 def test_what_is_no_answer_of_slacks_is_asked_again(data: object, status: int) -> None:
-    assert isinstance(meaning(refusal(data, status)), TryAgain)
+    assert isinstance(meaning(refusal(data, status)), RetryLater)
 
 
 @pytest.mark.parametrize(
     ("header", "after_s"), [("30", 30.0), ("0", 0.0), ("soon", 0.0), ("-5", 0.0), ("", 0.0), ("٣", 3.0)]
 )
-def test_the_patience_that_slack_asks_for_is_kept(header: str, after_s: float) -> None:
+def test_retry_after_is_honoured(header: str, after_s: float) -> None:
     error = meaning(refusal({"ok": False, "error": "ratelimited"}, 429, **{"Retry-After": header}))
-    assert isinstance(error, TryAgain)
+    assert isinstance(error, RetryLater)
     assert error.after_s == after_s
-    later = not_now(refusal({"ok": False, "error": "ratelimited"}, 429))
+    later = retry_later(refusal({"ok": False, "error": "ratelimited"}, 429))
     assert later is not None
     assert later.after_s == 0
 
@@ -102,16 +110,16 @@ def test_the_patience_that_slack_asks_for_is_kept(header: str, after_s: float) -
     ],
 )
 def test_a_network_that_fails_is_tried_again(error: Exception) -> None:
-    assert isinstance(meaning(error), TryAgain)
+    assert isinstance(meaning(error), RetryLater)
 
 
 @pytest.mark.parametrize(
     "code",
     ["not_in_channel", "channel_not_found", "is_archived", "restricted_action", "missing_scope"],
 )
-def test_where_the_bot_may_not_speak_the_person_is_told_why(code: str) -> None:
+def test_permission_errors_become_cannot_post(code: str) -> None:
     error = meaning(refusal({"ok": False, "error": code}))
-    assert isinstance(error, CantSpeak)
+    assert isinstance(error, CannotPost)
     assert error.channel == "C1"
     assert error.reason in str(error)
     # A sentence may be shown anywhere: it names no channel by id.
@@ -119,21 +127,21 @@ def test_where_the_bot_may_not_speak_the_person_is_told_why(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["thread_not_found", "message_not_found", "token_revoked", "account_inactive"])
-def test_what_is_gone_is_nobodys_business(code: str) -> None:
+def test_missing_targets_raise_target_gone(code: str) -> None:
     error = refusal({"ok": False, "error": code})
-    assert isinstance(meaning(error), Gone)
-    assert not_now(error) is None
-    assert cant_speak(error, "C1") is None
+    assert isinstance(meaning(error), TargetGone)
+    assert retry_later(error) is None
+    assert cannot_post(error, "C1") is None
 
 
 def test_a_refusal_that_nobody_knows_is_tried_again() -> None:
     error = meaning(refusal({"ok": False, "error": "something_new"}))
-    assert isinstance(error, TryAgain)
+    assert isinstance(error, RetryLater)
     assert "something_new" in str(error)
 
 
 def test_our_own_errors_pass_unchanged() -> None:
-    error = TryAgain("later", 5)
+    error = RetryLater("later", 5)
     assert meaning(error) is error
-    with translated("C1"):
+    with translate_errors("C1"):
         pass

@@ -53,7 +53,9 @@ async def test_a_picture_comes_as_it_is(fetcher: Fetcher, web: WebServer) -> Non
     assert await fetcher.fetch(f"  {web.url('/a.png')}\n") == PNG
 
 
-async def test_what_a_request_carries(fetcher: Fetcher, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_carry_no_credentials_or_cookies(
+    fetcher: Fetcher, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     web.answers["/1"] = response(PNG, "Set-Cookie: session=secret; Path=/")
@@ -102,7 +104,7 @@ async def test_an_endless_body_is_cut_off(fetcher: Fetcher, web: WebServer, chun
     assert sent < 50_000_000  # what fits the buffers of two sockets, and then no more
 
 
-async def test_a_length_that_lies(fetcher: Fetcher, web: WebServer) -> None:
+async def test_wrong_content_length_is_refused(fetcher: Fetcher, web: WebServer) -> None:
     web.answers["/short"] = response(PNG, length=len(PNG) + 50)
     assert "broke the connection off" in await refusal(fetcher, web.url("/short"))
     web.answers["/long"] = response(PNG, length=10)
@@ -162,7 +164,7 @@ async def test_a_name_server_that_never_answers_meets_the_deadline(web: WebServe
         ("304 Not Modified", "didn't give the picture (304)"),
     ],
 )
-async def test_http_errors(fetcher: Fetcher, web: WebServer, status: str, words: str) -> None:
+async def test_http_errors_are_refused(fetcher: Fetcher, web: WebServer, status: str, words: str) -> None:
     web.answers["/"] = response(status=status)
     assert words in await refusal(fetcher, web.url())
 
@@ -172,13 +174,13 @@ async def test_a_web_page_in_place_of_a_picture(fetcher: Fetcher, web: WebServer
     assert "web page" in await refusal(fetcher, web.url())
 
 
-async def test_broken_answers(fetcher: Fetcher, web: WebServer) -> None:
+async def test_malformed_responses_are_refused(fetcher: Fetcher, web: WebServer) -> None:
     for path, answer in (("/none", b""), ("/noise", b"\0\1\2 nonsense\r\n\r\n"), ("/where", redirect("http://[::1"))):
         web.answers[path] = answer
         assert "broke the connection off" in await refusal(fetcher, web.url(path))
 
 
-async def test_no_tls_and_no_server(unused_tcp_port: int) -> None:
+async def test_tls_and_connection_failures_are_refused(unused_tcp_port: int) -> None:
     def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(response(PNG))
         writer.close()
@@ -194,7 +196,7 @@ async def test_no_tls_and_no_server(unused_tcp_port: int) -> None:
 @pytest.mark.parametrize(
     "url", ["ftp://example.com/a.png", "file:///etc/passwd", "data:image/png;base64,AA", "a.png", ""]
 )
-async def test_other_schemes(fetcher: Fetcher, url: str) -> None:
+async def test_other_schemes_are_refused(fetcher: Fetcher, url: str) -> None:
     assert "begins with https://" in await refusal(fetcher, url)
 
 
@@ -267,7 +269,7 @@ async def test_trust_has_the_usual_port_of_the_scheme() -> None:
 
 
 @pytest.mark.parametrize("entry", ["http://a.test", "a.test/path", "user@a.test", "a.test:port", ":80", "a.test:99999"])
-def test_a_trusted_host_that_is_none(entry: str) -> None:
+def test_invalid_trusted_host_is_refused(entry: str) -> None:
     with pytest.raises(SettingsError, match="VSEARCH_TRUSTED_HOSTS"):
         Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=[entry])
 

@@ -111,7 +111,7 @@ async def refused_alike(fetcher: Fetcher, url: str) -> None:
         "192.0.2.1",
     ],
 )
-async def test_inner_addresses_never_see_a_connection(guarded: Fetcher, web: WebServer, host: str) -> None:
+async def test_private_addresses_get_no_connection(guarded: Fetcher, web: WebServer, host: str) -> None:
     await refused_alike(guarded, f"http://{host}:{web.port}/")
     await refused_alike(guarded, f"https://{host}/")
     assert web.connections == 0
@@ -177,7 +177,7 @@ async def test_no_spelling_of_an_inner_address_gets_through(guarded: Fetcher, we
         [],
     ],
 )
-async def test_names_of_inner_addresses(web: WebServer, answers: list[str]) -> None:
+async def test_names_of_private_addresses_are_refused(web: WebServer, answers: list[str]) -> None:
     """One inner answer spoils the name, and a name that isn't there sounds no different."""
     known = {"rebind.test": answers} if answers else {}
     fetcher = Fetcher(max_bytes=1000, timeout_s=5, resolver=names(known))
@@ -186,7 +186,7 @@ async def test_names_of_inner_addresses(web: WebServer, answers: list[str]) -> N
     await fetcher.close()
 
 
-async def test_a_name_that_changes_its_mind(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_dns_rebinding_is_refused(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Public when checked and private when connected: but there is one look-up, and its answer is what is used."""
     lookups = 0
     asked: list[str] = []
@@ -219,7 +219,7 @@ async def test_a_name_that_changes_its_mind(web: WebServer, monkeypatch: pytest.
         "//2130706433:{port}/",
     ],
 )
-async def test_a_redirect_from_a_trusted_host_to_an_inner_one(web: WebServer, target: str) -> None:
+async def test_redirect_from_a_trusted_host_to_a_private_address_is_refused(web: WebServer, target: str) -> None:
     async with web_server() as outer:
         outer.answers["/"] = redirect(target.format(port=web.port))
         resolver = names({"inner.test": ["127.0.0.1"]})
@@ -237,7 +237,9 @@ async def test_a_redirect_with_credentials_is_refused(web: WebServer) -> None:
     await fetcher.close()
 
 
-async def test_open_and_closed_ports_sound_alike(guarded: Fetcher, web: WebServer, unused_tcp_port: int) -> None:
+async def test_open_and_closed_ports_give_the_same_error(
+    guarded: Fetcher, web: WebServer, unused_tcp_port: int
+) -> None:
     for port in (web.port, unused_tcp_port, 22, 0, 65535):
         await refused_alike(guarded, f"http://127.0.0.1:{port}/")
     await refused_alike(guarded, "http://93.184.216.34:22/")

@@ -46,7 +46,7 @@ async def test_the_stand_in_gets_the_token(slack: SlackFiles, web: WebServer) ->
     assert web.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-async def test_the_token_survives_redirects_inside(slack: SlackFiles, web: WebServer) -> None:
+async def test_token_is_kept_on_redirects_within_slack(slack: SlackFiles, web: WebServer) -> None:
     web.answers["/1"], web.answers["/2"], web.answers["/3"] = redirect("/2"), redirect("/3"), redirect("/file")
     assert await slack.download(web.url("/1"), TOKEN) == PNG
     assert {request.headers.get("authorization") for request in web.requests} == {f"Bearer {TOKEN}"}
@@ -84,7 +84,7 @@ async def test_other_hosts_are_not_asked(slack: SlackFiles, web: WebServer) -> N
         ("", None),
     ],
 )
-async def test_who_gets_the_token(url: str, sends: bool | None) -> None:
+async def test_token_goes_only_to_slack(url: str, sends: bool | None) -> None:
     slack = SlackFiles(max_bytes=10, timeout_s=5, slack_api_url="https://slack.com/api/")
     if sends is None:
         with pytest.raises(FetchRefused):

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.images import fingerprint
-from bot.images.normalise import Limits, normalise
+from bot.images.normalise import PictureLimits, normalise
 from tests import pictures
 from tests.scenes import picture, scene
 
@@ -54,8 +54,8 @@ def turned(pixels: Pixels) -> list[Pixels]:
 
 @pytest.mark.parametrize(("seed", "width", "height", "expected"), REFERENCE)
 def test_hashes_are_those_of_the_reference(seed: int, width: int, height: int, expected: str) -> None:
-    mark, quality = fingerprint.pdq(waves(seed, width, height))
-    assert apart(mark, bytes.fromhex(expected)) <= 4
+    checksum, quality = fingerprint.pdq(waves(seed, width, height))
+    assert apart(checksum, bytes.fromhex(expected)) <= 4
     assert quality == 100
 
 
@@ -77,7 +77,7 @@ def test_turns_say_what_each_orientation_did() -> None:
     """Each turn of (x, y) about the centre takes the picture to the one whose hash the row is."""
     pixels = np.asarray(scene(2, (64, 64)))
     y, x = np.mgrid[0:64, 0:64]
-    for turn, view in zip(fingerprint.TURNS, turned(pixels), strict=True):
+    for turn, view in zip(fingerprint.ORIENTATION_MATRICES, turned(pixels), strict=True):
         centred = np.stack((x.ravel(), y.ravel())) - 31.5
         there = (np.array(turn) @ centred + 31.5).astype(int)
         moved = np.empty_like(pixels)
@@ -86,15 +86,15 @@ def test_turns_say_what_each_orientation_did() -> None:
 
 
 def test_unrelated_pictures_are_far_apart() -> None:
-    marks = [fingerprint.pdq(np.asarray(scene(seed)))[0] for seed in range(8)]
-    distances = [apart(first, second) for number, first in enumerate(marks) for second in marks[:number]]
+    checksums = [fingerprint.pdq(np.asarray(scene(seed)))[0] for seed in range(8)]
+    distances = [apart(first, second) for number, first in enumerate(checksums) for second in checksums[:number]]
     assert min(distances) > 80
     assert 110 < float(np.mean(distances)) < 146
 
 
 def test_mild_edits_stay_near() -> None:
     original = np.asarray(scene(3))
-    recompressed = normalise(pictures.encoded(scene(3), "JPEG", quality=10), Limits()).pixels
+    recompressed = normalise(pictures.encoded(scene(3), "JPEG", quality=10), PictureLimits()).pixels
     shrunk = np.asarray(scene(3).resize((128, 96)))
     brighter = (original * 0.8 + 40).astype(np.uint8)
     for edited in (recompressed, shrunk, brighter):
@@ -106,22 +106,22 @@ def test_a_flat_picture_has_no_fingerprint(value: int) -> None:
     pixels = np.full((90, 120, 3), value, np.uint8)
     assert fingerprint.pdq(pixels) == (b"", 0)
     assert fingerprint.orientations(fingerprint.luminance(pixels)).shape == (0, 32)
-    assert fingerprint.of(picture(pixels)) == b""
+    assert fingerprint.compute(picture(pixels)) == b""
 
 
 def test_a_gentle_slope_has_too_little_detail() -> None:
     slope = np.broadcast_to(np.linspace(90, 160, 200)[None, :, None], (150, 200, 3)).astype(np.uint8)
-    mark, quality = fingerprint.pdq(slope)
-    assert mark == b""
+    checksum, quality = fingerprint.pdq(slope)
+    assert checksum == b""
     assert quality < fingerprint.MIN_QUALITY
 
 
 def test_a_picture_is_hashed_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     one = picture(scene(1))
     expected = fingerprint.pdq(one.pixels)[0]
-    assert fingerprint.of(one) == expected
+    assert fingerprint.compute(one) == expected
     monkeypatch.setattr(fingerprint, "pdq", None)
-    assert fingerprint.of(one) == expected
+    assert fingerprint.compute(one) == expected
 
 
 @given(st.integers(1, 600), st.integers(1, 20), st.booleans(), st.integers(0, 99), st.integers(0, 128))
@@ -133,9 +133,9 @@ def test_any_size_gives_32_bytes_or_none(long: int, short: int, upright: bool, s
     noise = np.random.default_rng(seed).integers(128 - contrast, 128 + contrast, (short, long, 3), endpoint=True)
     pixels = noise.clip(0, 255).astype(np.uint8)
     pixels = np.ascontiguousarray(pixels.transpose(1, 0, 2)) if upright else pixels
-    mark, quality = fingerprint.pdq(pixels)
+    checksum, quality = fingerprint.pdq(pixels)
     rows = fingerprint.orientations(fingerprint.luminance(pixels))
     assert 0 <= quality <= 100
-    assert len(mark) == (32 if quality >= fingerprint.MIN_QUALITY else 0)
-    assert len(rows) == (8 if mark else 0)
-    assert not mark or bytes(rows[0]) == mark
+    assert len(checksum) == (32 if quality >= fingerprint.MIN_QUALITY else 0)
+    assert len(rows) == (8 if checksum else 0)
+    assert not checksum or bytes(rows[0]) == checksum

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import BackendDown
 from bot.models import (
     DatabaseKey,
@@ -29,9 +29,9 @@ from bot.services.delete import DeleteService, Deletion
 from bot.services.forgetting import ForgetService
 from bot.storage.catalogue import SqlCatalogue
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import painted
+from tests.fakes.analyser import random_picture
 from tests.fakes.inbox import share
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
@@ -40,7 +40,7 @@ BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @dataclass
-class House:
+class Harness:
     """Real storage with the reference back end, and a clock that goes on by a day with each image."""
 
     storage: SqlStorage
@@ -57,7 +57,7 @@ class House:
         self, key: DatabaseKey, file: str = "F1", message: str = "1.1", *, seed: int | None = None, channel: str = "C1"
     ) -> ImageRecord:
         self.added += 1
-        picture = painted(self.added if seed is None else seed)
+        picture = random_picture(self.added if seed is None else seed)
         adding = AddService(self.visual, self.storage, lambda: BEGINNING + timedelta(days=self.added - 1))
         origin = SlackOrigin(file, channel, message)
         # One entity for all: what is deleted is the image, never its neighbours.
@@ -83,144 +83,146 @@ class House:
 
 
 @pytest.fixture
-async def house(ground: Ground) -> AsyncIterator[House]:
-    storage = await ground.open()
-    one = House(storage, MemorySearch())
+async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
+    storage = await storage_place.open()
+    one = Harness(storage, MemorySearch())
     for key in (PARTS, LOGOS, THEIRS):
         await one.databases.create(key)
     yield one
     await storage.close()
 
 
-async def test_a_deleted_file_is_gone_from_every_database_of_its_workspace(house: House) -> None:
-    gone = [await house.add(PARTS, "F1"), await house.add(LOGOS, "F1", seed=1)]
-    stay = [await house.add(PARTS, "F2"), await house.add(THEIRS, "F1")]
-    assert await house.forgetting.file(TEAM, "F1") == 2
-    assert await house.left(PARTS) == {stay[0].data_id}
-    assert await house.left(LOGOS) == set()
-    assert await house.left(THEIRS) == {stay[1].data_id}
-    assert await house.kept([*gone, *stay]) == [False, False, True, True]
+async def test_a_deleted_file_is_gone_from_every_database_of_its_workspace(harness: Harness) -> None:
+    gone = [await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1", seed=1)]
+    stay = [await harness.add(PARTS, "F2"), await harness.add(THEIRS, "F1")]
+    assert await harness.forgetting.file(TEAM, "F1") == 2
+    assert await harness.left(PARTS) == {stay[0].data_id}
+    assert await harness.left(LOGOS) == set()
+    assert await harness.left(THEIRS) == {stay[1].data_id}
+    assert await harness.kept([*gone, *stay]) == [False, False, True, True]
 
 
-async def test_a_picture_that_another_image_still_shows_stays(house: House) -> None:
-    await house.add(PARTS, "F1", seed=7)
-    other = await house.add(LOGOS, "F2", seed=7)
-    assert await house.forgetting.file(TEAM, "F1") == 1
-    assert await house.kept([other]) == [True]
+async def test_a_picture_that_another_image_still_shows_stays(harness: Harness) -> None:
+    await harness.add(PARTS, "F1", seed=7)
+    other = await harness.add(LOGOS, "F2", seed=7)
+    assert await harness.forgetting.file(TEAM, "F1") == 1
+    assert await harness.kept([other]) == [True]
 
 
-async def test_a_deleted_message_takes_all_its_files_along_and_no_other_message_s(house: House) -> None:
+async def test_a_deleted_message_takes_all_its_files_along_and_no_other_message_s(harness: Harness) -> None:
     for file in ("F1", "F2"):
-        await house.add(PARTS, file, "1.1")
-    stay = [await house.add(PARTS, "F3", "1.2"), await house.add(PARTS, "F4", "1.1", channel="C2")]
-    assert await house.forgetting.message(TEAM, "C1", "1.1") == 2
-    assert await house.left(PARTS) == {record.data_id for record in stay}
+        await harness.add(PARTS, file, "1.1")
+    stay = [await harness.add(PARTS, "F3", "1.2"), await harness.add(PARTS, "F4", "1.1", channel="C2")]
+    assert await harness.forgetting.message(TEAM, "C1", "1.1") == 2
+    assert await harness.left(PARTS) == {record.data_id for record in stay}
 
 
-async def test_what_was_never_added_is_no_error(house: House) -> None:
-    assert await house.forgetting.file(TEAM, "F9") == 0
-    assert await house.forgetting.message(TEAM, "C1", "9.9") == 0
-    assert await house.forgetting.older_than(BEGINNING) == 0
-    assert await house.forgetting.workspace(WorkspaceId("T9")) == 0
+async def test_what_was_never_added_is_no_error(harness: Harness) -> None:
+    assert await harness.forgetting.file(TEAM, "F9") == 0
+    assert await harness.forgetting.message(TEAM, "C1", "9.9") == 0
+    assert await harness.forgetting.older_than(BEGINNING) == 0
+    assert await harness.forgetting.workspace(WorkspaceId("T9")) == 0
 
 
-async def test_a_share_that_still_waits_is_withdrawn(house: House) -> None:
-    inbox = house.storage.inbox
+async def test_a_share_that_still_waits_is_withdrawn(harness: Harness) -> None:
+    inbox = harness.storage.inbox
     for number in (1, 2, 3):
         await inbox.put(share(number))
     jobs = await inbox.claim("worker", 9, 15)
-    await house.forgetting.file(TEAM, "F1")
-    await house.forgetting.message(TEAM, "C1", jobs[1].message)
+    await harness.forgetting.file(TEAM, "F1")
+    await harness.forgetting.message(TEAM, "C1", jobs[1].message)
     assert [await inbox.is_wanted(job.id, job.files[0]) for job in jobs] == [False, False, True]
 
 
-async def test_the_inbox_hears_of_it_before_the_catalogue_is_looked_at(house: House) -> None:
+async def test_the_inbox_hears_of_it_before_the_catalogue_is_looked_at(harness: Harness) -> None:
     """Who adds the file in between finds it withdrawn; the other way round the image would stay for good."""
-    inbox, looked = house.storage.inbox, list[bool]()
+    inbox, results = harness.storage.inbox, list[bool]()
     await inbox.put(share(1))
     [job] = await inbox.claim("worker", 1, 15)
 
     class Looking(SqlCatalogue):
         async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-            looked.append(await inbox.is_wanted(job.id, file_id))
+            results.append(await inbox.is_wanted(job.id, file_id))
             return await super().from_file(workspace, file_id)
 
-    house.storage._catalogue = Looking(house.storage._database)
-    await house.forgetting.file(TEAM, "F1")
-    assert looked == [False]
+    harness.storage._catalogue = Looking(harness.storage._database)
+    await harness.forgetting.file(TEAM, "F1")
+    assert results == [False]
 
 
-async def test_an_image_that_somebody_else_deletes_meanwhile_is_fine(house: House) -> None:
+async def test_an_image_that_somebody_else_deletes_meanwhile_is_fine(harness: Harness) -> None:
     class Raced(DeleteService):
         async def delete(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> Deletion:
             if data_id == first.data_id:
                 await super().delete(key, entity, data_id)
             if data_id == third.data_id:
-                await house.databases.delete(key)
+                await harness.databases.delete(key)
             return await super().delete(key, entity, data_id)
 
-    first, _, third = await house.add(PARTS, "F1"), await house.add(PARTS, "F1"), await house.add(LOGOS, "F1")
-    raced = Raced(house.visual, house.storage)
-    service = ForgetService(house.visual, house.storage, raced, house.databases)
+    first, _, third = await harness.add(PARTS, "F1"), await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1")
+    raced = Raced(harness.visual, harness.storage)
+    service = ForgetService(harness.visual, harness.storage, raced, harness.databases)
     assert await service.file(TEAM, "F1") == 1
-    assert await house.left(PARTS) == set()
+    assert await harness.left(PARTS) == set()
 
 
-async def test_a_back_end_that_fails_leaves_the_rest_for_another_attempt(house: House) -> None:
+async def test_a_back_end_that_fails_leaves_the_rest_for_another_attempt(harness: Harness) -> None:
     class Failing(MemorySearch):
         async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
             raise BackendDown("away")
 
-    record = await house.add(PARTS, "F1")
-    failing = DeleteService(Failing(), house.storage)
+    record = await harness.add(PARTS, "F1")
+    failing = DeleteService(Failing(), harness.storage)
     with pytest.raises(BackendDown):
-        await ForgetService(house.visual, house.storage, failing, house.databases).file(TEAM, "F1")
-    assert await house.left(PARTS) == {record.data_id}
-    assert await house.forgetting.file(TEAM, "F1") == 1
+        await ForgetService(harness.visual, harness.storage, failing, harness.databases).file(TEAM, "F1")
+    assert await harness.left(PARTS) == {record.data_id}
+    assert await harness.forgetting.file(TEAM, "F1") == 1
 
 
-async def test_images_are_forgotten_by_age_in_every_workspace(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "GROUP", 2)
-    records = [await house.add(key) for key in (PARTS, LOGOS, THEIRS, PARTS, PARTS, THEIRS, PARTS)]
-    assert await house.forgetting.older_than(BEGINNING + timedelta(days=5)) == 5
-    assert await house.left(PARTS) == {records[6].data_id}
-    assert await house.left(LOGOS) == set()
-    assert await house.left(THEIRS) == {records[5].data_id}
-    assert await house.forgetting.older_than(BEGINNING + timedelta(days=5)) == 0
+async def test_images_are_forgotten_by_age_in_every_workspace(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "DELETE_BATCH", 2)
+    records = [await harness.add(key) for key in (PARTS, LOGOS, THEIRS, PARTS, PARTS, THEIRS, PARTS)]
+    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 5
+    assert await harness.left(PARTS) == {records[6].data_id}
+    assert await harness.left(LOGOS) == set()
+    assert await harness.left(THEIRS) == {records[5].data_id}
+    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 0
 
 
 async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgetting, "GROUP", 2)
-    storage = house.storage
-    gone = [await house.add(key) for key in (PARTS, PARTS, PARTS, PARTS, PARTS, LOGOS)]
-    stay = await house.add(THEIRS)
+    monkeypatch.setattr(forgetting, "DELETE_BATCH", 2)
+    storage = harness.storage
+    gone = [await harness.add(key) for key in (PARTS, PARTS, PARTS, PARTS, PARTS, LOGOS)]
+    stay = await harness.add(THEIRS)
     for number, (workspace, record) in enumerate(
         [(TEAM, gone[0]), (TEAM, gone[1]), (TEAM, gone[2]), (OTHER_TEAM, stay)]
     ):
         await storage.catalogue.adopt(workspace)
-        await storage.bindings.put(ChannelBinding(workspace, "C1", Mode.COLLECT))
+        await storage.bindings.put(ChannelBinding(workspace, "C1", ChannelMode.COLLECT))
         await storage.inbox.put(share(number, workspace))
         await storage.thumbnails.put(workspace, record.digest, f"F{number}")
 
-    assert await house.forgetting.workspace(TEAM) == 6
+    assert await harness.forgetting.workspace(TEAM) == 6
 
     assert await storage.catalogue.workspaces() == (OTHER_TEAM,)
     assert await storage.catalogue.databases(TEAM) == ()
-    assert await house.visual.list_databases(TEAM) == ()
+    assert await harness.visual.list_databases(TEAM) == ()
     assert await storage.bindings.all(TEAM) == ()
-    assert await house.kept([*gone, stay]) == [False] * 6 + [True]
+    assert await harness.kept([*gone, stay]) == [False] * 6 + [True]
     assert await storage.thumbnails.get(TEAM, [record.digest for record in gone]) == {}
     assert [job.workspace for job in await storage.inbox.claim("worker", 9, 15)] == [OTHER_TEAM]
-    assert await house.left(THEIRS) == {stay.data_id}
+    assert await harness.left(THEIRS) == {stay.data_id}
     assert len(await storage.bindings.all(OTHER_TEAM)) == 1
     assert await storage.thumbnails.get(OTHER_TEAM, [stay.digest]) == {stay.digest: "F3"}
-    assert await house.forgetting.workspace(TEAM) == 0
+    assert await harness.forgetting.workspace(TEAM) == 0
 
 
-async def test_what_only_the_back_end_still_has_of_a_workspace_goes_too(house: House) -> None:
-    await house.visual.create_database(DatabaseKey(TEAM, DatabaseName("left_behind")))
-    await house.forgetting.workspace(TEAM)
-    assert await house.visual.list_databases(TEAM) == ()
-    assert await house.visual.list_databases(OTHER_TEAM) == ("parts",)
+async def test_what_only_the_back_end_still_has_of_a_workspace_goes_too(harness: Harness) -> None:
+    await harness.visual.create_database(DatabaseKey(TEAM, DatabaseName("left_behind")))
+    await harness.forgetting.workspace(TEAM)
+    assert await harness.visual.list_databases(TEAM) == ()
+    assert await harness.visual.list_databases(OTHER_TEAM) == ("parts",)

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bot.adapters.embedded import scoring
 from bot.images import geometry
-from bot.images.fingerprint import TURNS, luminance
+from bot.images.fingerprint import ORIENTATION_MATRICES, luminance
 from bot.images.geometry import Alignment
-from bot.images.sketch import Sketch, View, sketch, unpack
+from bot.images.sketch import LocalFeatures, QueryView, extract_local_features, unpack
 from tests.scenes import SIZE, scene
 
 Matrix = npt.NDArray[np.float64]
@@ -26,14 +26,14 @@ WIDTH, HEIGHT = SIZE
 IDENTITY = np.eye(2)
 
 
-def view(image: Image.Image) -> View:
+def view(image: Image.Image) -> QueryView:
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
-    return View(pixels, luminance(pixels))
+    return QueryView(pixels, luminance(pixels))
 
 
-def stored(image: Image.Image) -> Sketch:
+def stored(image: Image.Image) -> LocalFeatures:
     pixels = np.ascontiguousarray(np.asarray(image, np.uint8))
-    return unpack(sketch(pixels, luminance(pixels)).pack())
+    return unpack(extract_local_features(pixels, luminance(pixels)).pack())
 
 
 def aligned(query: Image.Image, kept: Image.Image) -> Alignment:
@@ -123,7 +123,7 @@ def test_an_overlay_undoes_the_turn_of_a_fingerprint(row: int) -> None:
         query = query.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if down:
         query = query.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-    found = geometry.overlay(view(query), stored(scene(1)), np.array(TURNS[row], np.float64))
+    found = geometry.overlay(view(query), stored(scene(1)), np.array(ORIENTATION_MATRICES[row], np.float64))
     assert found is not None
     assert found.correlation > 0.98
     assert found.covered == pytest.approx(1, abs=1e-3)
@@ -239,6 +239,6 @@ def test_coverage_of_edges_that_all_but_coincide() -> None:
         assert outside == pytest.approx(0, abs=1e-3)
 
 
-def _blank(width: int, height: int) -> Sketch:
+def _blank(width: int, height: int) -> LocalFeatures:
     pixels = np.zeros((height, width, 3), np.uint8)
-    return sketch(pixels, luminance(pixels))
+    return extract_local_features(pixels, luminance(pixels))

@@ -2,29 +2,29 @@
 
 import pytest
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.models import DatabaseName, EntityId, Note, Order
 from handlers.grammar import (
-    Add,
+    AddCommand,
     Command,
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
-    Help,
+    HelpCommand,
+    ImageReference,
     ListDatabases,
     ListImages,
     OpenForm,
-    Search,
-    Source,
-    Status,
-    Unwatch,
-    Watch,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
     parse,
 )
 
 URL = "https://example.com/valve.jpg"
-HERE = Source(URL)
-LAST = Source(last=True)
+HERE = ImageReference(URL)
+LAST = ImageReference(last=True)
 PARTS = DatabaseName("parts_2")
 VALVE = EntityId("valve_0042")
 
@@ -34,19 +34,22 @@ VALVE = EntityId("valve_0042")
     [
         ("", OpenForm()),
         (" \n\u00a0\u200b", OpenForm()),
-        (URL, Search(HERE)),
-        (f"search {URL}", Search(HERE)),
-        (f"find {URL}", Search(HERE)),
-        ("search last", Search(LAST)),
-        ("Search Last in:parts_2 top:3", Search(LAST, PARTS, 3)),
-        ("last", Search(LAST)),
-        ("last in:parts_2", Search(LAST, PARTS)),
-        (f"{URL} in:parts_2 top:50 min:9.5", Search(HERE, PARTS, 50, 9.5)),
-        (f"min:7,5 top:1 in:parts_2 search {URL}", Search(HERE, PARTS, 1, 7.5)),
-        (f"add {URL} in:parts_2", Add(HERE, PARTS)),
-        ("add last", Add(LAST)),
-        ('add last in:parts_2 id:valve_0042 note:"spare, shelf 3"', Add(LAST, PARTS, VALVE, Note("spare, shelf 3"))),
-        (f"note:spare {URL} id:Valve_0042 add in:Parts_2", Add(HERE, PARTS, VALVE, Note("spare"))),
+        (URL, SearchCommand(HERE)),
+        (f"search {URL}", SearchCommand(HERE)),
+        (f"find {URL}", SearchCommand(HERE)),
+        ("search last", SearchCommand(LAST)),
+        ("Search Last in:parts_2 top:3", SearchCommand(LAST, PARTS, 3)),
+        ("last", SearchCommand(LAST)),
+        ("last in:parts_2", SearchCommand(LAST, PARTS)),
+        (f"{URL} in:parts_2 top:50 min:9.5", SearchCommand(HERE, PARTS, 50, 9.5)),
+        (f"min:7,5 top:1 in:parts_2 search {URL}", SearchCommand(HERE, PARTS, 1, 7.5)),
+        (f"add {URL} in:parts_2", AddCommand(HERE, PARTS)),
+        ("add last", AddCommand(LAST)),
+        (
+            'add last in:parts_2 id:valve_0042 note:"spare, shelf 3"',
+            AddCommand(LAST, PARTS, VALVE, Note("spare, shelf 3")),
+        ),
+        (f"note:spare {URL} id:Valve_0042 add in:Parts_2", AddCommand(HERE, PARTS, VALVE, Note("spare"))),
         ("list", ListImages()),
         ("list in:parts_2 prefix:valve_ order:asc", ListImages(PARTS, "valve_", Order.OLDEST_FIRST)),
         ("list prefix:Valve_* order:DESC", ListImages(None, "valve_")),
@@ -61,16 +64,16 @@ VALVE = EntityId("valve_0042")
         ("database create “parts_2”", CreateDatabase(PARTS)),
         ("db delete parts_2", DeleteDatabase(PARTS)),
         ("db remove parts_2", DeleteDatabase(PARTS)),
-        ("watch", Watch()),
-        ("watch in:parts_2", Watch(None, PARTS)),
-        ("watch guard in:parts_2 min:8.5", Watch(Mode.GUARD, PARTS, 8.5)),
-        ("watch in:parts_2 Collect", Watch(Mode.COLLECT, PARTS)),
-        ("watch lookup", Watch(Mode.LOOKUP)),
-        ("unwatch", Unwatch()),
-        ("Status", Status()),
-        ("help", Help()),
-        ("HELP me, in:in: it's \"broken", Help()),
-        ("?", Help()),
+        ("watch", WatchCommand()),
+        ("watch in:parts_2", WatchCommand(None, PARTS)),
+        ("watch guard in:parts_2 min:8.5", WatchCommand(ChannelMode.GUARD, PARTS, 8.5)),
+        ("watch in:parts_2 Collect", WatchCommand(ChannelMode.COLLECT, PARTS)),
+        ("watch lookup", WatchCommand(ChannelMode.LOOKUP)),
+        ("unwatch", UnwatchCommand()),
+        ("Status", StatusCommand()),
+        ("help", HelpCommand()),
+        ("HELP me, in:in: it's \"broken", HelpCommand()),
+        ("?", HelpCommand()),
     ],
 )
 def test_each_row_of_the_table(text: str, expected: Command) -> None:
@@ -80,21 +83,21 @@ def test_each_row_of_the_table(text: str, expected: Command) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"Search <{URL}>", Search(HERE)),
-        (f"<{URL}|example.com/valve.jpg>", Search(HERE)),
-        (f"<{URL}|a label with spaces> top:3", Search(HERE, limit=3)),
-        (f"search &lt;{URL}&gt;", Search(HERE)),
-        ("<https://example.com/?a=1&amp;copy=2|x>", Search(Source("https://example.com/?a=1&copy=2"))),
-        ("https://example.com/?a=1&amp;lt=2", Search(Source("https://example.com/?a=1&lt=2"))),
-        (f"<{URL}>top:3", Search(HERE, limit=3)),
+        (f"Search <{URL}>", SearchCommand(HERE)),
+        (f"<{URL}|example.com/valve.jpg>", SearchCommand(HERE)),
+        (f"<{URL}|a label with spaces> top:3", SearchCommand(HERE, limit=3)),
+        (f"search &lt;{URL}&gt;", SearchCommand(HERE)),
+        ("<https://example.com/?a=1&amp;copy=2|x>", SearchCommand(ImageReference("https://example.com/?a=1&copy=2"))),
+        ("https://example.com/?a=1&amp;lt=2", SearchCommand(ImageReference("https://example.com/?a=1&lt=2"))),
+        (f"<{URL}>top:3", SearchCommand(HERE, limit=3)),
         (
             'add last note:"from <https://example.com|example.com> &amp; more"',
-            Add(LAST, note=Note("from example.com & more")),
+            AddCommand(LAST, note=Note("from example.com & more")),
         ),
-        ('add last note:"from <https://example.com>"', Add(LAST, note=Note("from https://example.com"))),
-        ("add last note:<@U1|bob>", Add(LAST, note=Note("bob"))),
-        (f"{URL} in:&lt;parts_2&gt;", Search(HERE, PARTS)),
-        (f"{URL} in:<parts_2>", Search(HERE, PARTS)),
+        ('add last note:"from <https://example.com>"', AddCommand(LAST, note=Note("from https://example.com"))),
+        ("add last note:<@U1|bob>", AddCommand(LAST, note=Note("bob"))),
+        (f"{URL} in:&lt;parts_2&gt;", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:<parts_2>", SearchCommand(HERE, PARTS)),
     ],
 )
 def test_what_slack_wraps_and_escapes_is_unwrapped(text: str, expected: Command) -> None:
@@ -104,29 +107,29 @@ def test_what_slack_wraps_and_escapes_is_unwrapped(text: str, expected: Command)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{URL} in:“Parts_2”", Search(HERE, PARTS)),
-        (f"“{URL}” in:'parts_2'", Search(HERE, PARTS)),
-        (f"search ‘{URL}’", Search(HERE)),
-        (f'"<{URL}|valve.jpg>"', Search(HERE)),
-        (f"`search {URL} in:parts_2`", Search(HERE, PARTS)),
-        ("`/vsearch search last in:parts_2`", Search(LAST, PARTS)),
+        (f"{URL} in:“Parts_2”", SearchCommand(HERE, PARTS)),
+        (f"“{URL}” in:'parts_2'", SearchCommand(HERE, PARTS)),
+        (f"search ‘{URL}’", SearchCommand(HERE)),
+        (f'"<{URL}|valve.jpg>"', SearchCommand(HERE)),
+        (f"`search {URL} in:parts_2`", SearchCommand(HERE, PARTS)),
+        ("`/vsearch search last in:parts_2`", SearchCommand(LAST, PARTS)),
         ("/vsearch", OpenForm()),
-        (f"{URL} `in:parts_2`", Search(HERE, PARTS)),
-        (f'{URL} "in:parts_2"', Search(HERE, PARTS)),
-        (f"{URL} in: parts_2", Search(HERE, PARTS)),
-        (f"{URL} in:«\u00a0parts_2\u00a0»", Search(HERE, PARTS)),
-        (f"{URL} in:„parts_2“", Search(HERE, PARTS)),
-        (f"{URL} in:”parts_2”", Search(HERE, PARTS)),
-        (f'{URL} in:“parts_2"', Search(HERE, PARTS)),
-        (f"{URL} —in parts_2 –top=5", Search(HERE, PARTS, 5)),
-        (f"{URL} --in=parts_2 --top 5", Search(HERE, PARTS, 5)),
-        (f"{URL} —in=parts_2 ―min:7", Search(HERE, PARTS, minimum=7)),
-        (f"{URL} --min=0", Search(HERE, minimum=0)),
-        (f"{URL} in：parts_2", Search(HERE, PARTS)),
-        (f"search\u00a0{URL}\ttop:2", Search(HERE, limit=2)),
-        (f"{URL}\u3000in:parts_2, top:2", Search(HERE, PARTS, 2)),
-        (f"\ufeff{URL} in:\u200bparts_2", Search(HERE, PARTS)),
-        (f"{URL} min:9.5/10", Search(HERE, minimum=9.5)),
+        (f"{URL} `in:parts_2`", SearchCommand(HERE, PARTS)),
+        (f'{URL} "in:parts_2"', SearchCommand(HERE, PARTS)),
+        (f"{URL} in: parts_2", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:«\u00a0parts_2\u00a0»", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:„parts_2“", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:”parts_2”", SearchCommand(HERE, PARTS)),
+        (f'{URL} in:“parts_2"', SearchCommand(HERE, PARTS)),
+        (f"{URL} —in parts_2 –top=5", SearchCommand(HERE, PARTS, 5)),
+        (f"{URL} --in=parts_2 --top 5", SearchCommand(HERE, PARTS, 5)),
+        (f"{URL} —in=parts_2 ―min:7", SearchCommand(HERE, PARTS, minimum=7)),
+        (f"{URL} --min=0", SearchCommand(HERE, minimum=0)),
+        (f"{URL} in：parts_2", SearchCommand(HERE, PARTS)),
+        (f"search\u00a0{URL}\ttop:2", SearchCommand(HERE, limit=2)),
+        (f"{URL}\u3000in:parts_2, top:2", SearchCommand(HERE, PARTS, 2)),
+        (f"\ufeff{URL} in:\u200bparts_2", SearchCommand(HERE, PARTS)),
+        (f"{URL} min:9.5/10", SearchCommand(HERE, minimum=9.5)),
     ],
 )
 def test_what_phones_and_people_make_of_it_is_understood(text: str, expected: Command) -> None:
@@ -151,4 +154,4 @@ def test_what_phones_and_people_make_of_it_is_understood(text: str, expected: Co
     ],
 )
 def test_a_note_stays_as_it_was_typed_inside_its_quotes(typed: str, note: str) -> None:
-    assert parse(f"add last note:{typed}") == Add(LAST, note=Note(note))
+    assert parse(f"add last note:{typed}") == AddCommand(LAST, note=Note(note))

@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import InvalidInput
 from bot.models import DatabaseName, EntityId, Note
-from handlers.grammar import Modifiers, Search, Source, mention_command, modifiers_of, parse
+from handlers.grammar import ImageReference, Modifiers, SearchCommand, mention_command, modifiers_of, parse
 
 PARTS = DatabaseName("parts_2")
 
@@ -73,4 +73,4 @@ def test_whoever_is_mentioned_first_is_the_bot_where_its_name_is_not_known() -> 
 
 def test_a_mention_is_a_command_like_any_other() -> None:
     text = "<@U0BOT> search <https://example.com/a.png> in:parts_2"
-    assert parse(mention_command(text, "U0BOT")) == Search(Source("https://example.com/a.png"), PARTS)
+    assert parse(mention_command(text, "U0BOT")) == SearchCommand(ImageReference("https://example.com/a.png"), PARTS)

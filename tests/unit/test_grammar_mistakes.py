@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.errors import InvalidInput
-from handlers.grammar import Help, parse
+from handlers.grammar import HelpCommand, parse
 
 URL = "https://example.com/valve.jpg"
 
@@ -138,18 +138,18 @@ def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str
 )
 def test_a_near_miss_of_a_verb_gets_did_you_mean(text: str, hint: str) -> None:
     answer = parse(text)
-    assert isinstance(answer, Help)
+    assert isinstance(answer, HelpCommand)
     assert f"Did you mean `/vsearch {hint}`?" in answer.problem
 
 
 def test_an_address_without_its_scheme_is_recognised() -> None:
     answer = parse("example.com/valve.jpg")
-    assert isinstance(answer, Help)
+    assert isinstance(answer, HelpCommand)
     assert "Put https:// before “example.com/valve.jpg”" in answer.problem
 
 
 def test_what_is_far_off_gets_help_and_is_not_repeated_at_length() -> None:
     answer = parse("zqx" * 1000)
-    assert isinstance(answer, Help)
+    assert isinstance(answer, HelpCommand)
     assert "Did you mean" not in answer.problem
     assert len(answer.problem) < 80

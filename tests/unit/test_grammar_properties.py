@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversations import Mode
+from bot.conversations import ChannelMode
 from bot.errors import InvalidInput
 from bot.models import DatabaseName, EntityId, Note, Order
 from handlers.grammar import (
     MODIFIERS,
     VERBS,
-    Add,
+    AddCommand,
     Command,
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
+    ImageReference,
     ListImages,
     Modifiers,
-    Search,
-    Source,
-    Watch,
+    SearchCommand,
+    WatchCommand,
     mention_command,
     modifiers_of,
     parse,
@@ -45,7 +45,7 @@ note = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="`<>\"'“”„‟«»‹›‘’‚＂\u200b\u2060\ufeff"),
     max_size=40,
 ).map(str.strip)
-source = st.one_of(st.just(Source(last=True)), url.map(Source))
+source = st.one_of(st.just(ImageReference(last=True)), url.map(ImageReference))
 
 
 def escaped(text: str) -> str:
@@ -64,7 +64,7 @@ def modifier(draw: st.DrawFn, name: str, value: str) -> str:
 
 
 @st.composite
-def written(draw: st.DrawFn, source: Source) -> str:
+def written(draw: st.DrawFn, source: ImageReference) -> str:
     """An image as it is named in a command."""
     if source.last:
         return draw(st.sampled_from(["last", "Last", "“last”"]))
@@ -95,11 +95,11 @@ def commands(draw: st.DrawFn) -> tuple[str, Command]:
             meant, number, least = draw(source), draw(limit), draw(score)
             parts += [draw(written(meant)), draw(modifier("top", str(number)))]
             parts.append(draw(modifier("min", draw(decimal(least)))))
-            expected = Search(meant, chosen, number, least)
+            expected = SearchCommand(meant, chosen, number, least)
         case "add":
             meant, named, said = draw(source), draw(entity), draw(note)
             parts += [draw(written(meant)), draw(modifier("id", named)), draw(modifier("note", said))]
-            expected = Add(meant, chosen, named, Note(said))
+            expected = AddCommand(meant, chosen, named, Note(said))
         case "list":
             beginning, order = draw(prefix), draw(st.sampled_from(Order))
             parts += [draw(modifier("prefix", beginning)), draw(modifier("order", order))]
@@ -109,10 +109,13 @@ def commands(draw: st.DrawFn) -> tuple[str, Command]:
             words.append(named)
             expected = DeleteEntity(named, chosen)
         case "watch":
-            mode, least = draw(st.sampled_from([Mode.LOOKUP, Mode.COLLECT, Mode.GUARD])), draw(score)
+            mode, least = (
+                draw(st.sampled_from([ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD])),
+                draw(score),
+            )
             # What adds every image has no use for a least score.
-            parts += [mode] if mode is Mode.COLLECT else [mode, draw(modifier("min", draw(decimal(least))))]
-            expected = Watch(mode, chosen, None if mode is Mode.COLLECT else least)
+            parts += [mode] if mode is ChannelMode.COLLECT else [mode, draw(modifier("min", draw(decimal(least))))]
+            expected = WatchCommand(mode, chosen, None if mode is ChannelMode.COLLECT else least)
         case _:
             named_database = draw(database)
             words.append(named_database)
@@ -131,7 +134,7 @@ def test_every_well_formed_command_is_read_as_it_was_meant(pair: tuple[str, Comm
 
 @given(st.permutations(["https://example.com/valve.jpg", "in:parts_2", "top:7", "min:2.5"]), SPACES)
 def test_the_order_of_words_does_not_matter(words: list[str], space: str) -> None:
-    expected = Search(Source("https://example.com/valve.jpg"), DatabaseName("parts_2"), 7, 2.5)
+    expected = SearchCommand(ImageReference("https://example.com/valve.jpg"), DatabaseName("parts_2"), 7, 2.5)
     assert parse(space.join(words)) == expected
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from bot import logs
-from bot.errors import BackendCredentials, BackendDown, BackendError, BackendQuota, InvalidInput, TryAgain
+from bot.errors import BackendCredentials, BackendDown, BackendError, BackendQuota, InvalidInput, RetryLater
 from bot.metrics import NullMetrics
 from handlers import guard as guard_module
-from handlers.guard import FAILED, SLACK_BUSY, STILL_AT_IT, Guard, errors_told, with_progress
+from handlers.guard import FAILED, SLACK_BUSY, STILL_WORKING, ListenerWrapper, report_errors, with_progress
 from tests.unit.test_failures import refusal
 
 SECRET = "xoxb-1234567890-very-secret"
@@ -23,7 +23,7 @@ log = logging.getLogger("handlers.test")
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
+def log_output() -> Iterator[io.StringIO]:
     """What the program's own log writes."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -37,7 +37,7 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-class Told:
+class RecordedSentences:
     """Somebody who is told sentences."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -68,20 +68,20 @@ def ids(written: io.StringIO) -> list[str]:
     return [line.split()[3] for line in written.getvalue().splitlines() if " handlers." in line]
 
 
-async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(written: io.StringIO) -> None:
+async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(log_output: io.StringIO) -> None:
     async def listen(name: str) -> None:
         log.info("%s begins", name)
         await asyncio.sleep(0.001)
         log.info("%s ends", name)
 
-    guarded = Guard().wrap(listen)
+    guarded = ListenerWrapper().wrap(listen)
     await asyncio.gather(guarded(name="one"), guarded(name="two"))
-    lines = [line for line in written.getvalue().splitlines() if "handlers.test" in line]
+    lines = [line for line in log_output.getvalue().splitlines() if "handlers.test" in line]
     requests = {name: {line.split()[3] for line in lines if f"{name} " in line} for name in ("one", "two")}
     assert len(requests["one"]) == len(requests["two"]) == 1
     assert requests["one"] != requests["two"]
     log.info("outside")
-    assert ids(written)[-1] == "-"
+    assert ids(log_output)[-1] == "-"
 
 
 @pytest.mark.parametrize(
@@ -93,19 +93,19 @@ async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(writt
     ],
 )
 async def test_a_listener_never_raises_and_its_error_is_logged_without_secrets(
-    written: io.StringIO, error: Exception
+    log_output: io.StringIO, error: Exception
 ) -> None:
     async def listen() -> None:
         raise error
 
-    await Guard().wrap(listen)()
-    assert "ERROR" in written.getvalue()
-    assert SECRET not in written.getvalue()
-    assert len(set(ids(written))) == 1
+    await ListenerWrapper().wrap(listen)()
+    assert "ERROR" in log_output.getvalue()
+    assert SECRET not in log_output.getvalue()
+    assert len(set(ids(log_output))) == 1
 
 
 async def test_a_cancelled_listener_is_no_error() -> None:
-    guard = Guard()
+    guard = ListenerWrapper()
 
     async def listen() -> None:
         raise asyncio.CancelledError
@@ -115,19 +115,19 @@ async def test_a_cancelled_listener_is_no_error() -> None:
     assert await guard.drain(1) == 0
 
 
-def test_a_delivery_is_new_once() -> None:
+def test_delivery_keys_are_new_only_once() -> None:
     now = 0.0
-    guard = Guard(lambda: now)
-    assert guard.first_time("event", "message")
-    assert not guard.first_time("event")
-    assert not guard.first_time("other", "message")
-    assert not guard.first_time("other")
+    guard = ListenerWrapper(lambda: now)
+    assert guard.is_first_delivery("event", "message")
+    assert not guard.is_first_delivery("event")
+    assert not guard.is_first_delivery("other", "message")
+    assert not guard.is_first_delivery("other")
     now = 61 * 60.0
-    assert guard.first_time("event")
+    assert guard.is_first_delivery("event")
 
 
-async def test_draining_waits_for_what_is_under_way(written: io.StringIO) -> None:
-    guard, go_on, done = Guard(), asyncio.Event(), []
+async def test_draining_waits_for_what_is_under_way(log_output: io.StringIO) -> None:
+    guard, go_on, done = ListenerWrapper(), asyncio.Event(), []
 
     async def listen() -> None:
         await go_on.wait()
@@ -143,7 +143,7 @@ async def test_draining_waits_for_what_is_under_way(written: io.StringIO) -> Non
 
 
 async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
-    guard, done = Guard(), []
+    guard, done = ListenerWrapper(), []
 
     async def listen() -> None:
         await asyncio.sleep(0.001)
@@ -159,28 +159,28 @@ async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
     ("error", "sentence"),
     [
         (InvalidInput("Say it differently."), "Say it differently."),
-        (BackendDown("disk /dev/secret is on fire"), BackendDown.told),
-        (BackendCredentials("-1006 (no permission)"), BackendCredentials.told),
-        (BackendQuota("-2 (no calls left)"), BackendQuota.told),
-        (TryAgain("Slack asks for patience", 5), SLACK_BUSY),
+        (BackendDown("disk /dev/secret is on fire"), BackendDown.user_message),
+        (BackendCredentials("-1006 (no permission)"), BackendCredentials.user_message),
+        (BackendQuota("-2 (no calls left)"), BackendQuota.user_message),
+        (RetryLater("Slack asks for patience", 5), SLACK_BUSY),
         (refusal({"ok": False, "error": "internal_error"}), SLACK_BUSY),
         (refusal("<html>", 503), SLACK_BUSY),
         (refusal({"ok": False, "error": "invalid_arguments"}), FAILED),
         (ZeroDivisionError(f"by {SECRET}"), FAILED),
     ],
 )
-async def test_every_error_becomes_one_sentence(written: io.StringIO, error: Exception, sentence: str) -> None:
-    told, metrics = Told(), Counted()
-    async with errors_told(told, metrics):
+async def test_every_error_becomes_one_sentence(log_output: io.StringIO, error: Exception, sentence: str) -> None:
+    told, metrics = RecordedSentences(), Counted()
+    async with report_errors(told, metrics):
         await fail(error)
     assert told.sentences == [sentence]
     assert metrics.failures == ([type(error).__name__] if isinstance(error, BackendError) else [])
-    assert SECRET not in written.getvalue()
+    assert SECRET not in log_output.getvalue()
 
 
-async def test_what_goes_well_says_nothing() -> None:
-    told = Told()
-    async with errors_told(told, NullMetrics()):
+async def test_successful_listeners_send_nothing() -> None:
+    told = RecordedSentences()
+    async with report_errors(told, NullMetrics()):
         pass
     assert told.sentences == []
 
@@ -188,18 +188,18 @@ async def test_what_goes_well_says_nothing() -> None:
 @pytest.mark.parametrize(
     "error", [RuntimeError(f"no answer from {URL}"), refusal({"ok": False, "error": "fatal_error", "url": URL})]
 )
-async def test_somebody_who_can_t_be_told_is_logged_and_no_more(written: io.StringIO, error: Exception) -> None:
-    told = Told(error)
-    async with errors_told(told, NullMetrics()):
+async def test_somebody_who_can_t_be_told_is_logged_and_no_more(log_output: io.StringIO, error: Exception) -> None:
+    told = RecordedSentences(error)
+    async with report_errors(told, NullMetrics()):
         await fail(InvalidInput("Say it differently."))
     assert told.sentences == ["Say it differently."]
-    assert "could not be told" in written.getvalue()
-    assert "geheim" not in written.getvalue()
+    assert "could not be told" in log_output.getvalue()
+    assert "geheim" not in log_output.getvalue()
 
 
 async def test_slow_work_is_announced_once_and_quick_work_never(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 0.01)
-    told, announced = Told(), asyncio.Event()
+    told, announced = RecordedSentences(), asyncio.Event()
 
     async def tell(sentence: str) -> None:
         await told(sentence)
@@ -210,7 +210,7 @@ async def test_slow_work_is_announced_once_and_quick_work_never(monkeypatch: pyt
         return 7
 
     assert await with_progress(slow(), tell) == 7
-    assert told.sentences == [STILL_AT_IT]
+    assert told.sentences == [STILL_WORKING]
 
     async def quick() -> int:
         return 8
@@ -227,7 +227,7 @@ async def test_progress_that_can_t_be_told_spoils_no_work(monkeypatch: pytest.Mo
         await asyncio.sleep(0.01)
         return 7
 
-    assert await with_progress(slow(), Told(RuntimeError())) == 7
+    assert await with_progress(slow(), RecordedSentences(RuntimeError())) == 7
 
 
 async def test_work_ends_with_the_request_that_was_cancelled() -> None:
@@ -239,7 +239,7 @@ async def test_work_ends_with_the_request_that_was_cancelled() -> None:
         finally:
             ended.set()
 
-    task = asyncio.create_task(with_progress(endless(), Told()))
+    task = asyncio.create_task(with_progress(endless(), RecordedSentences()))
     await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -247,9 +247,9 @@ async def test_work_ends_with_the_request_that_was_cancelled() -> None:
     await asyncio.wait_for(ended.wait(), 10)
 
 
-def test_what_has_no_name_is_new_each_time() -> None:
-    guard = Guard()
-    assert guard.first_time(("event", ""), ())
-    assert guard.first_time(("event", ""), ())
-    assert guard.first_time(("event", "Ev1"))
-    assert not guard.first_time(("event", "Ev1"))
+def test_deliveries_without_a_key_are_always_new() -> None:
+    guard = ListenerWrapper()
+    assert guard.is_first_delivery(("event", ""), ())
+    assert guard.is_first_delivery(("event", ""), ())
+    assert guard.is_first_delivery(("event", "Ev1"))
+    assert not guard.is_first_delivery(("event", "Ev1"))

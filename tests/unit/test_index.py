@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.embedded import index as module
-from bot.adapters.embedded.index import Found, Query, Segment, VectorIndex, bytes_for, find
-from bot.adapters.embedded.ports import FINGERPRINT_REACH
+from bot.adapters.embedded.index import NeighbourQuery, Neighbours, Segment, VectorIndex, memory_for, search_segments
+from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.adapters.embedded.store import VectorRow
 from bot.errors import BackendDown
 
@@ -29,7 +29,7 @@ def rows_of(ids: list[int], seed: int = 0, fingerprints: bool = True) -> list[Ve
     return rows
 
 
-def query_of(rows: list[VectorRow], count: int, noise: float = 0.3, flipped: int = 20) -> Query:
+def query_of(rows: list[VectorRow], count: int, noise: float = 0.3, flipped: int = 20) -> NeighbourQuery:
     """Two views and two fingerprints near the first two rows."""
     rng = np.random.default_rng(1)
     views, prints = [], []
@@ -39,10 +39,10 @@ def query_of(rows: list[VectorRow], count: int, noise: float = 0.3, flipped: int
         bits = np.unpackbits(np.frombuffer(text or bytes(32), np.uint8))
         bits[:flipped] ^= 1
         prints.append(np.packbits(bits))
-    return Query(np.array(views, np.float32), np.array(prints, np.uint8), count)
+    return NeighbourQuery(np.array(views, np.float32), np.array(prints, np.uint8), count)
 
 
-def by_hand(rows: list[VectorRow], query: Query) -> tuple[dict[int, float], dict[int, tuple[int, int]]]:
+def by_hand(rows: list[VectorRow], query: NeighbourQuery) -> tuple[dict[int, float], dict[int, tuple[int, int]]]:
     cosines: dict[int, float] = {}
     near: dict[int, tuple[int, int]] = {}
     for row_id, embedding, text in rows:
@@ -51,19 +51,19 @@ def by_hand(rows: list[VectorRow], query: Query) -> tuple[dict[int, float], dict
         if text:
             bits = np.unpackbits(np.frombuffer(text, np.uint8))
             distances = [int((np.unpackbits(row) != bits).sum()) for row in query.fingerprints]
-            if min(distances) <= FINGERPRINT_REACH:
+            if min(distances) <= FINGERPRINT_RADIUS:
                 near[row_id] = min((distance, row) for row, distance in enumerate(distances))
     return cosines, near
 
 
-def assert_right(found: Found, rows: list[VectorRow], query: Query) -> None:
+def assert_right(found: Neighbours, rows: list[VectorRow], query: NeighbourQuery) -> None:
     cosines, near = by_hand(rows, query)
     best = sorted(cosines.values(), reverse=True)[: query.count]
     assert list(found.cosines.values()) == pytest.approx(best, abs=1e-5)
     assert all(found.cosines[row_id] == pytest.approx(cosines[row_id], abs=1e-5) for row_id in found.cosines)
     closest = sorted(near, key=lambda row_id: (near[row_id][0], row_id))[: query.count]
-    assert list(found.resemblances) == closest
-    for row_id, seen in found.resemblances.items():
+    assert list(found.fingerprint_hits) == closest
+    for row_id, seen in found.fingerprint_hits.items():
         assert (seen.distance, seen.query_row) == near[row_id]
         assert seen.cosine == pytest.approx(cosines[row_id], abs=1e-5)
 
@@ -80,7 +80,7 @@ def test_the_nearest_by_cosine_and_all_within_reach_by_fingerprint(count: int) -
     index.append(rows)
     assert len(index.segments) == 4
     query = query_of(rows, count)
-    assert_right(find(index.segments, query), rows, query)
+    assert_right(search_segments(index.segments, query), rows, query)
 
 
 @settings(max_examples=40, deadline=None)
@@ -103,48 +103,50 @@ def test_any_order_of_appends_and_removals(steps: list[tuple[int, int]], expecte
             index.discard_missing([row[0] for row in held])
         assert len(index) == len(held)
     query = query_of(held or rows_of([1]), 12)
-    assert_right(find(index.segments, query), held, query)
+    assert_right(search_segments(index.segments, query), held, query)
 
 
-def test_a_load_needs_no_more_than_was_reckoned() -> None:
+def test_load_stays_within_the_estimated_memory() -> None:
     for count in (0, 1, 63, 64, 65, 99, 100, 101, 250, 1000):
         index = VectorIndex(DIMENSIONS, count)
         index.append(rows_of(list(range(1, count + 1))))
-        assert index.memory <= bytes_for(DIMENSIONS, count)
+        assert index.memory <= memory_for(DIMENSIONS, count)
 
 
-def test_rows_without_a_fingerprint_never_resemble() -> None:
+def test_rows_without_a_fingerprint_are_never_hits() -> None:
     rows = rows_of(list(range(1, 40)), fingerprints=False)
     index = VectorIndex(DIMENSIONS)
     index.append(rows)
-    query = Query(query_of(rows, 10).embeddings, np.zeros((1, 32), np.uint8), 10)
-    assert find(index.segments, query).resemblances == {}
+    query = NeighbourQuery(query_of(rows, 10).embeddings, np.zeros((1, 32), np.uint8), 10)
+    assert search_segments(index.segments, query).fingerprint_hits == {}
 
 
 def test_a_query_without_a_fingerprint_finds_by_cosine_alone() -> None:
     rows = rows_of(list(range(1, 40)))
     index = VectorIndex(DIMENSIONS)
     index.append(rows)
-    found = find(index.segments, Query(query_of(rows, 5).embeddings, np.empty((0, 32), np.uint8), 5))
+    found = search_segments(
+        index.segments, NeighbourQuery(query_of(rows, 5).embeddings, np.empty((0, 32), np.uint8), 5)
+    )
     assert len(found.cosines) == 5
-    assert found.resemblances == {}
+    assert found.fingerprint_hits == {}
 
 
 @pytest.mark.parametrize(
-    ("distance", "is_found"), [(0, True), (FINGERPRINT_REACH, True), (FINGERPRINT_REACH + 1, False)]
+    ("distance", "is_found"), [(0, True), (FINGERPRINT_RADIUS, True), (FINGERPRINT_RADIUS + 1, False)]
 )
-def test_the_reach_is_inclusive(distance: int, is_found: bool) -> None:
+def test_fingerprint_radius_is_inclusive(distance: int, is_found: bool) -> None:
     row = rows_of([1])
     index = VectorIndex(DIMENSIONS)
     index.append(row)
     query = query_of(row * 2, 5, flipped=distance)
-    seen = find(index.segments, query).resemblances
-    assert [found.distance for found in seen.values()] == ([distance] if distance <= FINGERPRINT_REACH else [])
+    seen = search_segments(index.segments, query).fingerprint_hits
+    assert [found.distance for found in seen.values()] == ([distance] if distance <= FINGERPRINT_RADIUS else [])
 
 
 def test_an_empty_index_finds_nothing() -> None:
     index = VectorIndex(DIMENSIONS)
-    assert find(index.segments, query_of(rows_of([1, 2]), 5)) == Found()
+    assert search_segments(index.segments, query_of(rows_of([1, 2]), 5)) == Neighbours()
     assert index.memory == 0
 
 

@@ -10,7 +10,7 @@ from bot.blocks.ids import InputId
 from bot.models import ChannelKind
 from handlers.interactions import (
     ActionRequest,
-    Form,
+    FormValues,
     ShortcutRequest,
     Submission,
     parse_action,
@@ -98,9 +98,9 @@ def test_a_button_in_a_view_is_typed() -> None:
     ],
 )
 def test_who_reads_the_channel_is_told_by_its_name(name: str, channel: str, kind: ChannelKind) -> None:
-    place = {"id": channel, "name": name}
-    assert pressed(action(channel=place)).channel_kind is kind
-    assert called(message_shortcut(channel=place)).channel_kind is kind
+    location = {"id": channel, "name": name}
+    assert pressed(action(channel=location)).channel_kind is kind
+    assert called(message_shortcut(channel=location)).channel_kind is kind
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_files_that_are_no_images_stay_in_a_form_to_be_told_of_at_their_field() 
 
 @pytest.mark.parametrize("values", [None, [], {"files": None}, {"url": {}}, {"url": {"url": {"type": 3}}}, {"a": []}])
 def test_a_form_with_nothing_in_it_is_empty(values: Any) -> None:
-    assert parse_form(values) == Form()
+    assert parse_form(values) == FormValues()
 
 
 @pytest.mark.parametrize(
@@ -239,4 +239,4 @@ def test_no_spoilt_payload_raises(body: dict[str, Any]) -> None:
 
 @given(anything | st.dictionaries(st.sampled_from([*InputId]), anything) | spoilt((VALUES,)))
 def test_no_form_raises(values: Any) -> None:
-    assert_well_typed(parse_form(values), Form)
+    assert_well_typed(parse_form(values), FormValues)

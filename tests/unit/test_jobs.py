@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.conversations import Job
-from bot.errors import BackendDown, TryAgain
+from bot.errors import BackendDown, RetryLater
 from bot.logs import TextFormatter
-from bot.services.jobs import DELAYS_S, JITTER, RunsDied, Worker
+from bot.services.jobs import JITTER, RETRY_DELAYS_S, AttemptsCrashed, JobWorker
 from bot.storage.sql import SqlStorage
 from tests.fakes.inbox import MemoryInbox, share
 from tests.fakes.jobs import NEVER_S, Handler, RecordingMetrics, eventually, put, running, worker_of
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def handler() -> Handler:
     return Handler()
 
 
-async def test_what_waited_before_the_start_is_done(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_jobs_from_before_the_start_are_done(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 3)
     metrics = RecordingMetrics()
     async with running(worker_of(inbox, handler, metrics=metrics)):
@@ -46,7 +46,7 @@ async def test_a_call_is_answered_without_waiting_for_the_poll(inbox: MemoryInbo
         await eventually(lambda: handler.done == [1])
 
 
-async def test_a_poll_finds_what_nobody_called_for(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_poll_finds_jobs_without_a_wake_up(inbox: MemoryInbox, handler: Handler) -> None:
     async with running(worker_of(inbox, handler, poll_s=0.001)):
         await eventually(lambda: inbox.claims)
         await put(inbox)
@@ -56,7 +56,7 @@ async def test_a_poll_finds_what_nobody_called_for(inbox: MemoryInbox, handler: 
 async def test_no_more_run_or_are_claimed_than_there_is_room_for(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 9)
     handler.gate.clear()
-    worker = worker_of(inbox, handler, at_once=2)
+    worker = worker_of(inbox, handler, concurrency=2)
     async with running(worker):
         await eventually(lambda: len(handler.begun) == 2)
         for _ in range(20):
@@ -80,13 +80,13 @@ async def test_a_slot_that_is_free_again_is_used_at_once_though_another_job_take
         await handler.handle(job)
 
     await put(inbox, 6)
-    async with running(Worker(inbox, handle, handler.give_up, at_once=2, poll_s=NEVER_S)):
+    async with running(JobWorker(inbox, handle, handler.give_up, concurrency=2, poll_s=NEVER_S)):
         await eventually(lambda: handler.done == [2, 3, 4, 5, 6])
         slow.set()
         await eventually(lambda: handler.done[-1] == 1)
 
 
-@pytest.mark.parametrize("error", [BackendDown("away"), TryAgain("busy"), RuntimeError("a mistake of ours")])
+@pytest.mark.parametrize("error", [BackendDown("away"), RetryLater("busy"), RuntimeError("a mistake of ours")])
 async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up(
     inbox: MemoryInbox, handler: Handler, error: Exception
 ) -> None:
@@ -95,7 +95,7 @@ async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up
     metrics = RecordingMetrics()
     worker = worker_of(inbox, handler, metrics=metrics)
     async with running(worker):
-        for number, delay in enumerate(DELAYS_S, start=1):
+        for number, delay in enumerate(RETRY_DELAYS_S, start=1):
             await eventually(inbox.retries.__len__)
             job, delayed = inbox.retries.pop()
             assert job == 1
@@ -120,15 +120,15 @@ async def test_a_job_that_fails_once_and_then_goes_well_is_done(inbox: MemoryInb
     assert (handler.done, handler.given_up) == ([1], [])
 
 
-async def test_slack_is_given_the_time_that_it_asks_for(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_retry_after_of_slack_is_honoured(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
-    handler.errors = [TryAgain("busy", after_s=77.0)]
+    handler.errors = [RetryLater("busy", after_s=77.0)]
     async with running(worker_of(inbox, handler)):
         await eventually(lambda: inbox.retries)
     assert inbox.retries == [(1, 77.0)]
 
 
-async def test_jobs_that_failed_together_come_back_apart(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_retry_delays_have_jitter(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 8)
     handler.errors = [BackendDown("away") for _ in range(8)]
     async with running(worker_of(inbox, handler)):
@@ -140,7 +140,7 @@ async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_witho
     inbox: MemoryInbox, handler: Handler
 ) -> None:
     await put(inbox)
-    for number in range(len(DELAYS_S) + 1):
+    for number in range(len(RETRY_DELAYS_S) + 1):
         await inbox.claim(f"process {number}", 1, lease_s=15)
         inbox.later(16)
     async with running(worker_of(inbox, handler)):
@@ -148,14 +148,14 @@ async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_witho
     assert handler.begun == []
     [(job, error)] = handler.given_up
     assert job == 1
-    assert isinstance(error, RunsDied)
+    assert isinstance(error, AttemptsCrashed)
 
 
 async def test_the_last_permitted_attempt_is_made_though_those_before_died(
     inbox: MemoryInbox, handler: Handler
 ) -> None:
     await put(inbox)
-    for number in range(len(DELAYS_S)):
+    for number in range(len(RETRY_DELAYS_S)):
         await inbox.claim(f"process {number}", 1, lease_s=15)
         inbox.later(16)
     async with running(worker_of(inbox, handler)):
@@ -163,7 +163,7 @@ async def test_the_last_permitted_attempt_is_made_though_those_before_died(
     assert [job.attempts for job in handler.begun] == [5]
 
 
-async def test_a_last_word_that_fails_is_logged_and_the_job_ends_all_the_same(
+async def test_failed_give_up_is_logged_and_ends_the_job(
     inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     await put(inbox)
@@ -215,7 +215,7 @@ async def test_each_job_logs_under_an_id_of_its_own(inbox: MemoryInbox, caplog: 
 
     try:
         await put(inbox, 2)
-        async with running(Worker(inbox, handle, Handler().give_up, poll_s=NEVER_S)):
+        async with running(JobWorker(inbox, handle, Handler().give_up, poll_s=NEVER_S)):
             await eventually(lambda: inbox.states() == ["done"] * 2)
     finally:
         log.removeHandler(own)
@@ -225,7 +225,7 @@ async def test_each_job_logs_under_an_id_of_its_own(inbox: MemoryInbox, caplog: 
 
 
 async def test_what_another_process_puts_is_taken_up_at_once(inbox: MemoryInbox, handler: Handler) -> None:
-    async with running(Worker(inbox, handler.handle, handler.give_up, poll_s=NEVER_S)):
+    async with running(JobWorker(inbox, handler.handle, handler.give_up, poll_s=NEVER_S)):
         await eventually(lambda: len(inbox.claims) == 1)
         await put(inbox)
         inbox.arrived.set()
@@ -237,7 +237,7 @@ async def test_a_worker_hears_of_what_another_process_puts_into_postgresql(
 ) -> None:
     here, there = [await SqlStorage.open(tmp_path, postgres_address) for _ in range(2)]
     try:
-        async with running(Worker(here.inbox, handler.handle, handler.give_up, poll_s=NEVER_S)):
+        async with running(JobWorker(here.inbox, handler.handle, handler.give_up, poll_s=NEVER_S)):
             for number in range(3):
                 await there.inbox.put(share(number))
                 await eventually(lambda: len(handler.done) == number + 1)  # noqa: B023 - it is over before the next
@@ -252,16 +252,16 @@ def test_no_two_workers_share_a_name_and_each_fits_its_column(inbox: MemoryInbox
     assert max(map(len, owners)) <= 64
 
 
-async def test_two_workers_on_one_sql_inbox_do_each_job_once(ground: Ground) -> None:
-    storage = await ground.open()
+async def test_two_workers_on_one_sql_inbox_do_each_job_once(storage_place: StoragePlace) -> None:
+    storage = await storage_place.open()
     done: list[int] = []
 
     async def handle(job: Job) -> None:
         await asyncio.sleep(0)
         done.append(job.id)
 
-    def one() -> Worker:
-        return Worker(storage.inbox, handle, Handler().give_up, poll_s=0.001)
+    def one() -> JobWorker:
+        return JobWorker(storage.inbox, handle, Handler().give_up, poll_s=0.001)
 
     try:
         for number in range(20):

@@ -26,7 +26,7 @@ def handler() -> Handler:
 async def test_a_stop_waits_for_what_runs_and_takes_up_nothing_more(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 3)
     handler.gate.clear()
-    worker = worker_of(inbox, handler, at_once=2)
+    worker = worker_of(inbox, handler, concurrency=2)
     task = asyncio.create_task(worker.run())
     await eventually(lambda: len(handler.begun) == 2)
     stopping = asyncio.create_task(worker.stop(LONG_S))
@@ -110,7 +110,7 @@ async def test_a_worker_that_never_ran_can_be_stopped(inbox: MemoryInbox, handle
     assert inbox.claims == []
 
 
-async def test_an_inbox_that_fails_is_asked_again_and_complained_of_once(
+async def test_failing_inbox_is_retried_and_logged_once(
     inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     await put(inbox)
@@ -124,7 +124,7 @@ async def test_an_inbox_that_fails_is_asked_again_and_complained_of_once(
     assert caplog.text.count("the inbox can't be asked") == 1
 
 
-async def test_calls_don_t_hurry_an_inbox_that_fails(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_wake_ups_do_not_shorten_the_backoff(inbox: MemoryInbox, handler: Handler) -> None:
     asked = 0
 
     class Failing(MemoryInbox):
@@ -141,7 +141,7 @@ async def test_calls_don_t_hurry_an_inbox_that_fails(inbox: MemoryInbox, handler
     assert asked == 1
 
 
-async def test_a_job_whose_end_can_t_be_kept_is_left_to_its_lease(
+async def test_job_that_cannot_be_finished_waits_for_its_lease(
     inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     await put(inbox)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.edits import COMBINED, EDITS
-from bot.adapters.embedded.analyser import PictureAnalyser
+from bot.adapters.embedded.analyser import PictureFeatureExtractor
 from bot.adapters.embedded.embedding import BuiltInModel
-from bot.adapters.embedded.judge import EvidenceJudge
-from bot.adapters.embedded.ports import FINGERPRINT_REACH, Candidate, Features, Judgement, Probe
+from bot.adapters.embedded.judge import GeometricVerifier
+from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, ImageFeatures, QueryFeatures, ScoredMatch
 from bot.models import Edit, Verdict
 from tests.pictures import encoded
 from tests.scenes import picture, scene
@@ -48,60 +48,62 @@ SEEN: dict[str, set[Edit]] = {
 }
 
 
-class Bench:
+class Harness:
     """Keeps pictures and looks them up, as the engine does, without an index."""
 
     def __init__(self) -> None:
         self._model = BuiltInModel()
-        self._kept: dict[bytes, Features] = {}
+        self._kept: dict[bytes, ImageFeatures] = {}
 
-    def features(self, *images: Image.Image) -> list[Features]:
-        async def work() -> list[Features]:
-            analyser = PictureAnalyser(self._model, 1)
+    def features(self, *images: Image.Image) -> list[ImageFeatures]:
+        async def work() -> list[ImageFeatures]:
+            extractor = PictureFeatureExtractor(self._model, 1)
             try:
-                return [await analyser.features(picture(image)) for image in new]
+                return [await extractor.extract(picture(image)) for image in new]
             finally:
-                await analyser.close()
+                await extractor.close()
 
         new = [image for image in images if image.tobytes() not in self._kept]
         for image, features in zip(new, asyncio.run(work()) if new else [], strict=True):
             self._kept[image.tobytes()] = features
         return [self._kept[image.tobytes()] for image in images]
 
-    def probe(self, image: Image.Image) -> Probe:
-        async def work() -> Probe:
-            analyser = PictureAnalyser(self._model, 1)
+    def probe(self, image: Image.Image) -> QueryFeatures:
+        async def work() -> QueryFeatures:
+            extractor = PictureFeatureExtractor(self._model, 1)
             try:
-                return await analyser.probe(picture(image))
+                return await extractor.extract_query(picture(image))
             finally:
-                await analyser.close()
+                await extractor.close()
 
         return asyncio.run(work())
 
-    def search(self, query: Image.Image, *kept: Image.Image) -> list[Judgement]:
-        probe = self.probe(query)
-        candidates = [candidate(row, probe, features) for row, features in enumerate(self.features(*kept))]
+    def search(self, query: Image.Image, *kept: Image.Image) -> list[ScoredMatch]:
+        query_features = self.probe(query)
+        candidates = [candidate(row, query_features, features) for row, features in enumerate(self.features(*kept))]
         # As the engine has them: the most alike first.
         order = sorted(range(len(candidates)), key=lambda row: -candidates[row].cosine)
-        judged = EvidenceJudge().judge(probe, [candidates[row] for row in order], None)
-        return [judgement for _, judgement in sorted(zip(order, judged, strict=True), key=lambda pair: pair[0])]
+        judged = GeometricVerifier().verify(query_features, [candidates[row] for row in order], None)
+        return [scored for _, scored in sorted(zip(order, judged, strict=True), key=lambda pair: pair[0])]
 
 
-def candidate(row: int, probe: Probe, features: Features) -> Candidate:
-    cosine = float((probe.embeddings @ features.embedding).max())
-    found = Candidate(row, cosine, sketch=features.sketch)
-    if not (features.fingerprint and len(probe.fingerprints)):
+def candidate(row: int, query_features: QueryFeatures, features: ImageFeatures) -> Candidate:
+    cosine = float((query_features.embeddings @ features.embedding).max())
+    found = Candidate(row, cosine, local_features=features.local_features)
+    if not (features.fingerprint and len(query_features.fingerprints)):
         return found
-    distances = np.bitwise_count(probe.fingerprints ^ np.frombuffer(features.fingerprint, np.uint8)).sum(axis=1)
+    distances = np.bitwise_count(query_features.fingerprints ^ np.frombuffer(features.fingerprint, np.uint8)).sum(
+        axis=1
+    )
     nearest = int(distances.argmin())
-    if distances[nearest] > FINGERPRINT_REACH:
+    if distances[nearest] > FINGERPRINT_RADIUS:
         return found
     return replace(found, fingerprint_distance=int(distances[nearest]), fingerprint_row=nearest)
 
 
 @pytest.fixture(scope="module")
-def bench() -> Bench:
-    return Bench()
+def harness() -> Harness:
+    return Harness()
 
 
 def label(text: str) -> Image.Image:
@@ -124,11 +126,11 @@ def letter(seed: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_an_edited_copy_is_known_and_its_edit_named(bench: Bench, name: str) -> None:
+def test_edited_copy_is_detected_with_its_edit(harness: Harness, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
     for seed in SEEDS:
         query = edit(scene(seed), np.random.default_rng(seed))
-        judged = bench.search(query, *(scene(number) for number in range(4)))
+        judged = harness.search(query, *(scene(number) for number in range(4)))
         own = judged.pop(seed)
         assert own.score >= 9
         assert own.verdict is not Verdict.SIMILAR
@@ -141,27 +143,27 @@ def test_every_edit_of_the_benchmark_is_held_to_something() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_picture_itself_and_its_recompressions_are_the_same_image(bench: Bench, seed: int) -> None:
+def test_the_picture_itself_and_its_recompressions_are_the_same_image(harness: Harness, seed: int) -> None:
     for quality in (None, 85, 40, 10):
         query = scene(seed) if quality is None else _jpeg(scene(seed), quality)
-        [judged] = bench.search(query, scene(seed))
+        [judged] = harness.search(query, scene(seed))
         assert (judged.verdict, judged.edits) == (Verdict.SAME, ())
         assert judged.score > 9.5
 
 
 @pytest.mark.parametrize("name", [name for name, edits in SEEN.items() if edits] + ["caption", "logo"])
-def test_what_was_edited_is_never_called_the_same(bench: Bench, name: str) -> None:
+def test_what_was_edited_is_never_called_the_same(harness: Harness, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
-    [judged] = bench.search(edit(scene(4), np.random.default_rng(4)), scene(4))
+    [judged] = harness.search(edit(scene(4), np.random.default_rng(4)), scene(4))
     assert judged.verdict is Verdict.EDITED
 
 
-def test_a_picture_may_be_the_edited_side(bench: Bench) -> None:
+def test_a_picture_may_be_the_edited_side(harness: Harness) -> None:
     """The database has the crop, the frame or the turned one; the whole picture is asked for."""
     cropped = scene(1).crop((90, 60, 420, 330))
     turned = scene(1).transpose(Image.Transpose.ROTATE_90)
     mirrored = scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    judged = bench.search(scene(1), cropped, turned, mirrored)
+    judged = harness.search(scene(1), cropped, turned, mirrored)
     assert [one.verdict for one in judged] == [Verdict.EDITED] * 3
     assert [set(one.edits) for one in judged] == [{FRAMED}, {ROTATED}, {MIRRORED}]
 
@@ -178,29 +180,29 @@ def test_a_picture_may_be_the_edited_side(bench: Bench) -> None:
         (Image.Transpose.TRANSVERSE, {MIRRORED, ROTATED}),
     ],
 )
-def test_every_turn_is_told_by_the_fingerprint_alone(bench: Bench, turn: Image.Transpose, edits: set[Edit]) -> None:
+def test_fingerprint_detects_every_rotation(harness: Harness, turn: Image.Transpose, edits: set[Edit]) -> None:
     """Points are taken away: only the fingerprint and its overlay are left."""
-    probe, [features] = bench.probe(scene(2).transpose(turn)), bench.features(scene(2))
-    one = candidate(0, probe, features)
+    query_features, [features] = harness.probe(scene(2).transpose(turn)), harness.features(scene(2))
+    one = candidate(0, query_features, features)
     assert one.fingerprint_distance is not None
     assert one.fingerprint_distance <= 8
-    [judged] = EvidenceJudge().judge(probe, [replace(one, cosine=-1.0)], None)
+    [judged] = GeometricVerifier().verify(query_features, [replace(one, cosine=-1.0)], None)
     assert judged.score > 9.8
     assert set(judged.edits) == edits
 
 
-def test_several_copies_are_all_known(bench: Bench) -> None:
+def test_several_copies_are_all_known(harness: Harness) -> None:
     copies = [scene(1), _jpeg(scene(1), 40), scene(1).crop((30, 30, 450, 340)), _mirrored(scene(1))]
-    judged = bench.search(scene(1), *copies, scene(2), scene(3))
+    judged = harness.search(scene(1), *copies, scene(2), scene(3))
     assert [one.verdict is Verdict.SIMILAR for one in judged] == [False] * 4 + [True] * 2
 
 
 # -- look-alikes -------------------------------------------------------------------------------------------------------
 
 
-def test_unrelated_pictures_stay_below_9(bench: Bench) -> None:
+def test_unrelated_pictures_stay_below_9(harness: Harness) -> None:
     for seed in range(10, 14):
-        for judged in bench.search(scene(seed), *(scene(other) for other in range(20, 26))):
+        for judged in harness.search(scene(seed), *(scene(other) for other in range(20, 26))):
             assert judged.verdict is Verdict.SIMILAR
             assert judged.edits == ()
             assert 0 <= judged.score < 9
@@ -216,68 +218,70 @@ def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
     return image
 
 
-def test_a_shared_label_makes_no_copy(bench: Bench) -> None:
+def test_a_shared_label_makes_no_copy(harness: Harness) -> None:
     for seed in SEEDS:
         others = [labelled(seed + 10, (180, 90)), labelled(seed + 20, (60, 150)), labelled(seed + 30, (150, 200))]
-        for judged in bench.search(labelled(seed, (60, 150)), *others):
+        for judged in harness.search(labelled(seed, (60, 150)), *others):
             assert judged.verdict is Verdict.SIMILAR
             assert judged.score < 9
 
 
-def test_screenshots_of_one_app_that_show_different_pictures_are_no_copies(bench: Bench) -> None:
+def test_screenshots_of_one_app_that_show_different_pictures_are_no_copies(harness: Harness) -> None:
     shot = EDITS["screenshot of a phone"]
     first, *others = (shot(scene(seed), np.random.default_rng(0)) for seed in range(4))
-    for judged in bench.search(first, *others):
+    for judged in harness.search(first, *others):
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
 
 @pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.9, 1.0])
-def test_likeness_alone_never_reaches_9(bench: Bench, cosine: float) -> None:
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
-    without, strange = Candidate(0, cosine), Candidate(1, cosine, sketch=features.sketch)
-    for judged in EvidenceJudge().judge(probe, [without, strange], None):
+def test_similarity_alone_never_reaches_9(harness: Harness, cosine: float) -> None:
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+    without, strange = Candidate(0, cosine), Candidate(1, cosine, local_features=features.local_features)
+    for judged in GeometricVerifier().verify(query_features, [without, strange], None):
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
 
-def test_a_flat_picture_is_the_same_only_as_itself(bench: Bench) -> None:
+def test_a_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
     flat = Image.fromarray(FLAT)
     lighter = Image.fromarray(FLAT + 1)
-    own, *others = bench.search(flat, flat, lighter, scene(1))
-    assert own == Judgement(10.0, Verdict.SAME)
+    own, *others = harness.search(flat, flat, lighter, scene(1))
+    assert own == ScoredMatch(10.0, Verdict.SAME)
     for judged in others:
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
 
 @pytest.mark.parametrize("number", ["PUMP 200", "PUMP 110", "PUMP 180"])
-def test_labels_that_differ_in_a_digit_are_no_copies(bench: Bench, number: str) -> None:
-    [judged] = bench.search(label("PUMP 100"), label(number))
+def test_labels_that_differ_in_a_digit_are_no_copies(harness: Harness, number: str) -> None:
+    [judged] = harness.search(label("PUMP 100"), label(number))
     assert judged.verdict is Verdict.SIMILAR
     assert judged.score < 9
 
 
-def test_letters_under_one_letterhead_are_no_copies(bench: Bench) -> None:
+def test_letters_under_one_letterhead_are_no_copies(harness: Harness) -> None:
     first, *others = (letter(seed) for seed in range(4))
-    own, *judged = bench.search(first, first, *others)
+    own, *judged = harness.search(first, first, *others)
     assert own.verdict is Verdict.SAME
     assert all(other.verdict is Verdict.SIMILAR for other in judged)
 
 
 @pytest.mark.parametrize("edit", ["JPEG quality 10", "resized to 128 px", "gray", "mirrored", "noise"])
-def test_edited_labels_are_copies(bench: Bench, edit: str) -> None:
+def test_edited_labels_are_copies(harness: Harness, edit: str) -> None:
     kept = label("PUMP 100")
-    [judged] = bench.search(EDITS[edit](kept, np.random.default_rng(1)), kept)
+    [judged] = harness.search(EDITS[edit](kept, np.random.default_rng(1)), kept)
     assert judged.verdict is not Verdict.SIMILAR
     assert judged.score >= 9
 
 
-def test_a_fingerprint_of_another_picture_is_not_believed(bench: Bench) -> None:
+def test_a_fingerprint_of_another_picture_is_not_believed(harness: Harness) -> None:
     """A collision: the bits agree, the pictures don't."""
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
-    for row, distance in itertools.product(range(8), (0, 31, FINGERPRINT_REACH)):
-        [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.2, distance, row, features.sketch)], None)
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+    for row, distance in itertools.product(range(8), (0, 31, FINGERPRINT_RADIUS)):
+        [judged] = GeometricVerifier().verify(
+            query_features, [Candidate(0, 0.2, distance, row, features.local_features)], None
+        )
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
@@ -285,53 +289,56 @@ def test_a_fingerprint_of_another_picture_is_not_believed(bench: Bench) -> None:
 # -- damaged and missing evidence --------------------------------------------------------------------------------------
 
 
-def test_a_damaged_sketch_costs_its_own_proof_and_nobody_elses(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(1))
-    whole = candidate(7, probe, features)
+def test_damaged_local_features_affect_only_their_image(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(1))
+    whole = candidate(7, query_features, features)
     damaged = [
-        replace(whole, row_id=3, sketch=data) for data in (b"x", features.sketch[:-1], bytes(8), b"\xff" * 15000)
+        replace(whole, row_id=3, local_features=data)
+        for data in (b"x", features.local_features[:-1], bytes(8), b"\xff" * 15000)
     ]
     with caplog.at_level(logging.WARNING):
-        *broken, last = EvidenceJudge().judge(probe, [*damaged, whole], None)
+        *broken, last = GeometricVerifier().verify(query_features, [*damaged, whole], None)
     assert all(one.verdict is Verdict.SIMILAR and one.score < 9 for one in broken)
     assert last.verdict is Verdict.SAME
     assert "row 3" in caplog.text
     assert len(caplog.records) == len(damaged)
 
 
-def test_a_sketch_with_scrambled_points_proves_nothing_and_breaks_nothing(bench: Bench) -> None:
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
+def test_scrambled_points_prove_nothing(harness: Harness) -> None:
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
     chance = np.random.default_rng(0)
     for _ in range(5):
-        scrambled = features.sketch[:8] + chance.bytes(len(features.sketch) - 8)
-        [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.6, 40, 3, scrambled)], None)
+        scrambled = features.local_features[:8] + chance.bytes(len(features.local_features) - 8)
+        [judged] = GeometricVerifier().verify(query_features, [Candidate(0, 0.6, 40, 3, scrambled)], None)
         assert judged.score < 9
 
 
-def test_a_probe_without_sketches_or_fingerprints_is_judged_by_likeness(bench: Bench) -> None:
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(1))
-    empty = Probe(probe.embeddings, np.empty((0, 32), np.uint8), ())
-    strange = Probe(probe.embeddings, probe.fingerprints, (b"not a look",))
+def test_query_without_local_features_is_scored_by_similarity(harness: Harness) -> None:
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(1))
+    empty = QueryFeatures(query_features.embeddings, np.empty((0, 32), np.uint8), ())
+    strange = QueryFeatures(query_features.embeddings, query_features.fingerprints, (b"not a look",))
     for one in (empty, strange):
-        [judged] = EvidenceJudge().judge(one, [candidate(0, one, features)], None)
+        [judged] = GeometricVerifier().verify(one, [candidate(0, one, features)], None)
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
 
-def test_a_row_that_is_no_looks_is_not_followed(bench: Bench) -> None:
-    probe, [features] = bench.probe(scene(1)), bench.features(scene(2))
-    [judged] = EvidenceJudge().judge(probe, [Candidate(0, 0.2, 0, 99, features.sketch)], None)
+def test_fingerprint_row_outside_every_region_is_ignored(harness: Harness) -> None:
+    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+    [judged] = GeometricVerifier().verify(query_features, [Candidate(0, 0.2, 0, 99, features.local_features)], None)
     assert judged.verdict is Verdict.SIMILAR
 
 
-def test_no_candidates_no_judgements(bench: Bench) -> None:
-    assert EvidenceJudge().judge(bench.probe(scene(1)), [], None) == []
+def test_no_candidates_give_no_matches(harness: Harness) -> None:
+    assert GeometricVerifier().verify(harness.probe(scene(1)), [], None) == []
 
 
-def test_a_databases_own_curve_is_used(bench: Bench) -> None:
+def test_a_databases_own_curve_is_used(harness: Harness) -> None:
     strict = ((0.9, 0.0), (0.95, 4.0), (0.97, 6.0), (0.99, 8.0), (1.0, 8.9))
-    probe = bench.probe(scene(1))
-    [usual], [own] = (EvidenceJudge().judge(probe, [Candidate(0, 0.8)], knots) for knots in (None, strict))
+    query_features = harness.probe(scene(1))
+    [usual], [own] = (
+        GeometricVerifier().verify(query_features, [Candidate(0, 0.8)], curve) for curve in (None, strict)
+    )
     assert own.score == 0
     assert usual.score > 6
 

@@ -64,8 +64,8 @@ def test_any_workspace_and_picture_come_back(workspace: str, digest: bytes) -> N
 
 
 @given(st.integers(0, len(TOKEN) - 1), st.sampled_from(LETTERS))
-def test_no_letter_can_be_changed(place: int, letter: str) -> None:
-    forged = TOKEN[:place] + letter + TOKEN[place + 1 :]
+def test_no_letter_can_be_changed(location: int, letter: str) -> None:
+    forged = TOKEN[:location] + letter + TOKEN[location + 1 :]
     if forged != TOKEN:
         with pytest.raises(LinkRefused):
             _links().read(forged)

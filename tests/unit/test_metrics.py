@@ -57,7 +57,7 @@ def test_all_that_is_counted_can_be_read() -> None:
     assert samples["vsearch_cache_total outcome=miss"] == 0
 
 
-def test_every_name_is_ours() -> None:
+def test_every_metric_has_the_vsearch_prefix() -> None:
     metrics = PrometheusMetrics()
     _used(metrics)
     assert all(name.startswith("vsearch_") for name in _samples(metrics))
@@ -85,12 +85,12 @@ def test_an_inbox_that_can_not_be_read_is_not_an_empty_one() -> None:
     assert math.isnan(_samples(metrics)["vsearch_inbox_jobs"])
 
 
-def test_two_of_them_share_nothing_and_neither_is_the_global_one() -> None:
+def test_registries_are_independent() -> None:
     one, other = PrometheusMetrics(), PrometheusMetrics()
     _used(one)
     assert "vsearch_adds_total outcome=added" not in _samples(other)
     assert b"vsearch" not in prometheus_client.generate_latest()
 
 
-def test_no_metrics_take_everything() -> None:
+def test_null_metrics_accept_every_call() -> None:
     _used(NullMetrics())

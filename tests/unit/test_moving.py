@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Connection, delete, event, insert, select, update
 
 from bot.errors import BackendError, BackendRefused
-from bot.models import LOCAL, DatabaseKey, DatabaseName, WorkspaceId
-from bot.services.moving import Moved
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
+from bot.services.moving import TransferResult
 from bot.storage.inbox import SETTLES_S
-from bot.storage.moves import CannotMove
-from bot.storage.moving import TABLES, SqlMove
+from bot.storage.moves import TransferRefused
+from bot.storage.moving import TABLES, SqlTransfer
 from bot.storage.schema import (
     databases,
     images,
@@ -21,22 +21,22 @@ from bot.storage.schema import (
     metadata,
     pictures,
 )
-from bot.storage.sql import IN_BUCKET, Choices
+from bot.storage.sql import IN_BUCKET, StorageOptions
 from tests.buckets import BucketService
-from tests.moving_house import ROWS, SOME, Move, all_rows, digest_of, furnish, jpeg_of
+from tests.moving_house import ROWS, SOME, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
 
 
-async def test_every_row_of_every_table_comes(move: Move) -> None:
-    before = await move.before.open()
+async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -> None:
+    before = await transfer.before.open()
     there = await all_rows(before._database)
     assert {len(rows) for rows in there.values()} == {ROWS}
     assert set(there) == set(metadata.tables) - {pictures.name}
     await before.close()
-    moved = await move.run()
+    moved = await transfer.run()
     assert moved.complete
     assert moved.tables == dict.fromkeys(there, ROWS)
     assert (moved.rows, moved.pictures) == (ROWS * len(there), ROWS)
-    after = await move.after.open()
+    after = await transfer.after.open()
     try:
         here = await all_rows(after._database)
         # What somebody had under way is due: nobody has it any more.
@@ -48,9 +48,9 @@ async def test_every_row_of_every_table_comes(move: Move) -> None:
         await after.close()
 
 
-async def test_nothing_of_the_house_before_is_touched(to_postgres: Move) -> None:
+async def test_source_is_not_modified(to_postgres: TransferCase) -> None:
     storage = await to_postgres.before.open()
-    await storage._database.write(furnish)
+    await storage._database.write(fill_all_tables)
     await storage.close()
     folder = to_postgres.before.data_dir
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -58,40 +58,40 @@ async def test_nothing_of_the_house_before_is_touched(to_postgres: Move) -> None
     assert {path: path.read_bytes() for path in before} == before
 
 
-async def test_a_move_that_is_interrupted_anywhere_goes_on(move: Move) -> None:
-    before = await move.before.open()
+async def test_a_move_that_is_interrupted_anywhere_goes_on(transfer: TransferCase) -> None:
+    before = await transfer.before.open()
     there = await all_rows(before._database)
     await before.close()
-    runs: list[Moved] = []
+    runs: list[TransferResult] = []
     while not runs or runs[-1].interrupted:
-        runs.append(await move.run(batches=11))
+        runs.append(await transfer.run(batches=11))
         if runs[-1].interrupted:
             with pytest.raises(BackendRefused, match="isn't finished: run “vsearch migrate --from"):
-                await move.after.open()
+                await transfer.after.open()
     assert len(runs) > 4
     assert sum(moved.rows for moved in runs) == ROWS * len(TABLES)
     assert sum(moved.pictures for moved in runs) == ROWS
-    after = await move.after.open()
+    after = await transfer.after.open()
     assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
     await after.close()
 
 
-async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(to_postgres: Move) -> None:
+async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
-    await before._database.write(furnish)
+    await before._database.write(fill_all_tables)
     there = await all_rows(before._database)
     await before.close()
-    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
-    move = SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME)
+    origin, storage = await to_postgres.source(), await to_postgres.after.open()
+    move = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME)
     await move.begin()
-    come = sum([await move.move_some() for _ in range(5)])
+    come = sum([await move.copy_rows() for _ in range(5)])
 
     def lose(connection: Connection, *_: object) -> None:
         connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
     event.listen(storage._database._engine, "commit", lose)
     with pytest.raises(BackendError):
-        await move.move_some()
+        await move.copy_rows()
     await storage.close()
     await origin.close()
     assert (await to_postgres.run()).rows == ROWS * len(TABLES) - come
@@ -100,21 +100,23 @@ async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(
     await after.close()
 
 
-async def test_a_batch_that_fails_leaves_nothing(to_postgres: Move) -> None:
+async def test_a_batch_that_fails_leaves_nothing(to_postgres: TransferCase) -> None:
     storage = await to_postgres.before.open()
-    await storage._database.write(furnish)
+    await storage._database.write(fill_all_tables)
     await storage.close()
-    origin, storage = await to_postgres.origin(), await to_postgres.after.open()
-    first, second = (SqlMove(origin, storage._database, lambda: datetime.now(UTC), at_once=SOME) for _ in range(2))
+    origin, storage = await to_postgres.source(), await to_postgres.after.open()
+    first, second = (
+        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME) for _ in range(2)
+    )
     try:
         await first.begin()
-        await first.move_some()
+        await first.copy_rows()
         await second.begin()
-        assert await second.move_some() == SOME
+        assert await second.copy_rows() == SOME
         # The one that comes too late does what was done already: none of it stays.
-        with pytest.raises(CannotMove, match="Another “vsearch migrate”"):
-            await first.move_some()
-        while await second.move_some():
+        with pytest.raises(TransferRefused, match="Another “vsearch migrate”"):
+            await first.copy_rows()
+        while await second.copy_rows():
             pass
         await second.finish()
     finally:
@@ -122,8 +124,8 @@ async def test_a_batch_that_fails_leaves_nothing(to_postgres: Move) -> None:
         await origin.close()
 
 
-async def test_numbers_go_on_where_they_were(move: Move) -> None:
-    before = await move.before.open()
+async def test_sequences_continue(transfer: TransferCase) -> None:
+    before = await transfer.before.open()
 
     def give_and_take(connection: Connection) -> None:
         number = connection.execute(insert(databases), row()).inserted_primary_key
@@ -137,7 +139,7 @@ async def test_numbers_go_on_where_they_were(move: Move) -> None:
     def highest(connection: Connection) -> int:
         return int(max(connection.execute(select(databases.c.id)).scalars()))
 
-    if move.before.database_url is not None:
+    if transfer.before.database_url is not None:
         # Whoever gives numbers of its own has to say so.
         await before._database.write(
             lambda connection: connection.exec_driver_sql("SELECT setval('databases_id_seq', 63)")
@@ -145,16 +147,16 @@ async def test_numbers_go_on_where_they_were(move: Move) -> None:
     last = await before._database.read(highest)
     await before._database.write(give_and_take)
     await before.close()
-    await move.run()
-    after = await move.after.open()
+    await transfer.run()
+    after = await transfer.after.open()
     await after._database.write(lambda connection: connection.execute(insert(databases), row()))
     assert await after._database.read(highest) == last + 2
     await after.close()
 
 
-async def test_what_somebody_had_under_way_is_due(to_postgres: Move) -> None:
+async def test_running_jobs_become_due(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
-    await before._database.write(furnish)
+    await before._database.write(fill_all_tables)
     late = datetime.now(UTC) + timedelta(days=1)
     await before._database.write(lambda connection: connection.execute(update(inbox).values(due_at=late, owner="dead")))
     await before.close()
@@ -171,9 +173,9 @@ async def test_what_somebody_had_under_way_is_due(to_postgres: Move) -> None:
     await after.close()
 
 
-async def test_what_belongs_to_nobody_yet_is_taken_over_where_the_house_is_now(to_postgres: Move) -> None:
+async def test_what_belongs_to_nobody_yet_is_taken_over_where_the_house_is_now(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
-    await before.catalogue.create_database(DatabaseKey(LOCAL, DatabaseName("parts")))
+    await before.catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts")))
     await before.close()
     # A bot that was started too early, with its one workspace.
     early = await to_postgres.after.open()
@@ -189,7 +191,7 @@ async def test_what_belongs_to_nobody_yet_is_taken_over_where_the_house_is_now(t
     await after.close()
 
 
-async def test_keys_are_those_of_the_house_before(to_postgres: Move) -> None:
+async def test_keys_are_transferred(to_postgres: TransferCase) -> None:
     before, early = await to_postgres.before.open(), await to_postgres.after.open()
     theirs = await before.keyring.key("media")
     assert await early.keyring.key("media") != theirs
@@ -201,9 +203,9 @@ async def test_keys_are_those_of_the_house_before(to_postgres: Move) -> None:
     await after.close()
 
 
-async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(to_postgres: Move) -> None:
+async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
-    await before._database.write(furnish)
+    await before._database.write(fill_all_tables)
     await before._database.write(lambda connection: connection.execute(delete(pictures)))
     first = await to_postgres.run()
     assert first.missing == tuple(sorted(map(digest_of, range(ROWS))))
@@ -211,7 +213,7 @@ async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(
     assert first.tables["images"] == ROWS
     after = await to_postgres.after.open()
     await after._database.write(lambda connection: connection.execute(delete(images).where(images.c.id == 3)))
-    await after.catalogue.create_database(DatabaseKey(LOCAL, DatabaseName("newer")))
+    await after.catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("newer")))
     await after.close()
     # They were somewhere else, as files.
     for number in range(ROWS):
@@ -220,18 +222,20 @@ async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(
     again = await to_postgres.run()
     assert (again.finished, again.complete, again.rows, again.pictures) == (True, True, 0, ROWS - 1)
     after = await to_postgres.after.open()
-    assert len(await after.catalogue.databases(LOCAL)) == 1
+    assert len(await after.catalogue.databases(LOCAL_WORKSPACE)) == 1
     with pytest.raises(KeyError):
         await after.pictures.get(digest_of(0))
     assert await after.pictures.get(digest_of(1)) == jpeg_of(1)
     await after.close()
 
 
-async def test_pictures_go_to_where_they_are_to_be_kept(to_postgres: Move, bucket_service: BucketService) -> None:
+async def test_pictures_go_to_where_they_are_to_be_kept(
+    to_postgres: TransferCase, bucket_service: BucketService
+) -> None:
     before = await to_postgres.before.open()
-    await before._database.write(furnish)
+    await before._database.write(fill_all_tables)
     await before.close()
-    in_bucket = Choices(pictures=IN_BUCKET, bucket=bucket_service.bucket(), half_moved=True)
+    in_bucket = StorageOptions(pictures=IN_BUCKET, bucket=bucket_service.bucket(), allow_partial=True)
     moved = await replace(to_postgres, choices=in_bucket).run()
     assert (moved.complete, moved.pictures) == (True, ROWS)
     after = await to_postgres.after.open(in_bucket)
@@ -240,9 +244,9 @@ async def test_pictures_go_to_where_they_are_to_be_kept(to_postgres: Move, bucke
     await after.close()
 
 
-async def test_zeros_in_texts_do_not_stop_a_move(to_postgres: Move) -> None:
+async def test_zeros_in_texts_do_not_stop_a_move(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
-    await before._database.write(furnish)
+    await before._database.write(fill_all_tables)
     await before._database.write(lambda connection: connection.execute(update(images).values(source_name="a\0b.jpg")))
     await before.close()
     assert (await to_postgres.run()).complete

@@ -10,39 +10,41 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.pgvector.finder import PgvectorFinder
+from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.errors import AlreadyAdded, BackendRefused
 from bot.models import DatabaseKey, DatabaseName, EntityId, Match, Note, WorkspaceId
 from bot.services.add import AddService
 from bot.services.databases import DatabaseService
-from bot.services.moving import Moved, MoveService, Phase
-from bot.storage.moves import CannotMove
-from bot.storage.origin import Origin, place_of
-from bot.storage.sql import Choices, SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, noisy, painted
-from tests.grounds import Ground
+from bot.services.moving import TransferPhase, TransferResult, TransferService
+from bot.storage.moves import TransferRefused
+from bot.storage.origin import TransferSource, source_location
+from bot.storage.sql import SqlStorage, StorageOptions
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, noisy_copy, random_picture
+from tests.grounds import StoragePlace
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 IMAGES = 30
 
 
 def embedded(storage: SqlStorage) -> EmbeddedSearch:
-    return EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=2**24)
+    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**24)
 
 
 async def pgvector(storage: SqlStorage) -> EmbeddedSearch:
-    rows, _ = await storage.nearest()
-    return EmbeddedSearch(rows, FakeAnalyser(), FakeJudge(), finder=PgvectorFinder("thumbnails-1", 2**20))
+    rows, _ = await storage.open_pgvector()
+    return EmbeddedSearch(
+        rows, FakeFeatureExtractor(), FakeVerifier(), neighbours=PgvectorNeighbourSearch("thumbnails-1", 2**20)
+    )
 
 
 async def add(visual: EmbeddedSearch, storage: SqlStorage, seed: int) -> None:
-    picture = painted(seed)
+    picture = random_picture(seed)
     await AddService(visual, storage).add(KEY, picture, picture.digest.encode(), EntityId(f"part_{seed}"), Note("new"))
 
 
 @asynccontextmanager
-async def opened(ground: Ground, choices: Choices) -> AsyncIterator[SqlStorage]:
-    storage = await ground.open(choices)
+async def opened(storage_place: StoragePlace, choices: StorageOptions) -> AsyncIterator[SqlStorage]:
+    storage = await storage_place.open(choices)
     try:
         yield storage
     finally:
@@ -50,27 +52,29 @@ async def opened(ground: Ground, choices: Choices) -> AsyncIterator[SqlStorage]:
 
 
 async def moved(
-    before: Ground, after: Ground, *, for_pgvector: bool = True
-) -> tuple[Moved, list[tuple[Phase, int, int]]]:
-    seen: list[tuple[Phase, int, int]] = []
-    origin = await Origin.open(place_of(before.data_dir, before.database_url))
+    before: StoragePlace, after: StoragePlace, *, for_pgvector: bool = True
+) -> tuple[TransferResult, list[tuple[TransferPhase, int, int]]]:
+    seen: list[tuple[TransferPhase, int, int]] = []
+    origin = await TransferSource.open(source_location(before.data_dir, before.database_url))
     try:
-        async with opened(after, Choices(half_moved=True)) as storage:
-            service = MoveService(storage.move_from(origin, for_pgvector=for_pgvector), origin, storage.pictures)
-            return await service.move(lambda *one: seen.append(one), asyncio.Event()), seen
+        async with opened(after, StorageOptions(allow_partial=True)) as storage:
+            service = TransferService(
+                storage.transfer_from(origin, for_pgvector=for_pgvector), origin, storage.pictures
+            )
+            return await service.transfer(lambda *one: seen.append(one), asyncio.Event()), seen
     finally:
         await origin.close()
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> Ground:
-    ground = Ground(tmp_path / "one")
-    async with opened(ground, Choices()) as storage:
+async def source(tmp_path: Path) -> StoragePlace:
+    storage_place = StoragePlace(tmp_path / "one")
+    async with opened(storage_place, StorageOptions()) as storage:
         visual = embedded(storage)
         await DatabaseService(visual, storage).create(KEY)
         for seed in range(IMAGES):
             await add(visual, storage, seed)
-    return ground
+    return storage_place
 
 
 async def found(visual: EmbeddedSearch) -> list[list[tuple[object, ...]]]:
@@ -78,52 +82,57 @@ async def found(visual: EmbeddedSearch) -> list[list[tuple[object, ...]]]:
         # PostgreSQL rounds the probe too.
         return match.data_id, match.entity, match.verdict, round(match.score, 1)
 
-    return [[plain(match) for match in (await visual.search(KEY, noisy(painted(seed)), 5))[:1]] for seed in range(8)]
+    return [
+        [plain(match) for match in (await visual.search(KEY, noisy_copy(random_picture(seed)), 5))[:1]]
+        for seed in range(8)
+    ]
 
 
-async def test_the_same_is_found_and_more_can_be_added(house: Ground, tmp_path: Path, postgres_address: str) -> None:
-    async with opened(house, Choices()) as storage:
+async def test_the_same_is_found_and_more_can_be_added(
+    source: StoragePlace, tmp_path: Path, postgres_address: str
+) -> None:
+    async with opened(source, StorageOptions()) as storage:
         before = await found(embedded(storage))
         revision = (await storage.catalogue.database(KEY)).revision
-    after = Ground(tmp_path / "many", postgres_address)
-    outcome, seen = await moved(house, after)
+    after = StoragePlace(tmp_path / "many", postgres_address)
+    outcome, seen = await moved(source, after)
     assert outcome.complete
     # All was ready when the move ended, and not made when the bot started.
-    assert (Phase.VECTORS, IMAGES, IMAGES) in seen
-    async with opened(after, Choices()) as storage:
+    assert (TransferPhase.VECTORS, IMAGES, IMAGES) in seen
+    async with opened(after, StorageOptions()) as storage:
         visual = await pgvector(storage)
         assert await found(visual) == before
         assert (await storage.catalogue.database(KEY)).revision == revision
         with pytest.raises(AlreadyAdded):
             await add(visual, storage, 0)
         await add(visual, storage, IMAGES)
-        best = (await visual.search(KEY, painted(IMAGES), 1))[0]
+        best = (await visual.search(KEY, random_picture(IMAGES), 1))[0]
         assert best.entity == f"part_{IMAGES}"
-        assert await storage.pictures.get(painted(IMAGES).digest)
+        assert await storage.pictures.get(random_picture(IMAGES).digest)
         assert (await storage.catalogue.database(KEY)).images == IMAGES + 1
 
 
-async def test_a_place_without_pgvector_is_told_before_anything_moves(house: Ground, tmp_path: Path) -> None:
-    after = Ground(tmp_path / "other")
+async def test_a_place_without_pgvector_is_told_before_anything_moves(source: StoragePlace, tmp_path: Path) -> None:
+    after = StoragePlace(tmp_path / "other")
     with pytest.raises(BackendRefused, match="needs a DATABASE_URL"):
-        await moved(house, after)
-    async with opened(after, Choices()) as storage:
+        await moved(source, after)
+    async with opened(after, StorageOptions()) as storage:
         assert await storage.catalogue.workspaces() == ()
 
 
-async def test_what_was_added_since_stays_behind(house: Ground, tmp_path: Path, postgres_address: str) -> None:
-    after = Ground(tmp_path / "many", postgres_address)
-    await moved(house, after)
-    async with opened(house, Choices()) as storage:
+async def test_what_was_added_since_stays_behind(source: StoragePlace, tmp_path: Path, postgres_address: str) -> None:
+    after = StoragePlace(tmp_path / "many", postgres_address)
+    await moved(source, after)
+    async with opened(source, StorageOptions()) as storage:
         await add(embedded(storage), storage, IMAGES)
-    again, _ = await moved(house, after)
+    again, _ = await moved(source, after)
     assert (again.finished, again.rows, again.pictures) == (True, 0, 0)
-    async with opened(after, Choices()) as storage:
+    async with opened(after, StorageOptions()) as storage:
         assert (await storage.catalogue.database(KEY)).images == IMAGES
-    back = Ground(tmp_path / "back")
+    back = StoragePlace(tmp_path / "back")
     outcome, _ = await moved(after, back, for_pgvector=False)
     assert outcome.complete
-    async with opened(back, Choices()) as storage:
-        assert (await embedded(storage).search(KEY, painted(3), 1))[0].entity == "part_3"
-    with pytest.raises(CannotMove, match="something already"):
-        await moved(house, back, for_pgvector=False)
+    async with opened(back, StorageOptions()) as storage:
+        assert (await embedded(storage).search(KEY, random_picture(3), 1))[0].entity == "part_3"
+    with pytest.raises(TransferRefused, match="something already"):
+        await moved(source, back, for_pgvector=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from bot.images.normalise import DEFAULT_LIMITS, Limits, decode_stored, encode_jpeg, normalise
+from bot.images.normalise import DEFAULT_LIMITS, PictureLimits, decode_stored, encode_jpeg, normalise
 from tests import pictures
 from tests.pictures import BLUE, GREEN, RED, YELLOW
 
@@ -122,7 +122,7 @@ def test_a_large_jpeg_is_scaled_as_a_whole(size: tuple[int, int]) -> None:
 def test_scaling_keeps_detail_without_moire() -> None:
     """A fine chequerboard must become even grey, as from a distance."""
     board = Image.fromarray(((np.indices((1800, 1800)).sum(axis=0) % 2) * 255).astype(np.uint8))
-    picture = normalise(pictures.encoded(board, "PNG"), Limits(max_side=300))
+    picture = normalise(pictures.encoded(board, "PNG"), PictureLimits(max_side=300))
     assert np.abs(picture.pixels.astype(int) - 127).max() <= 2
 
 
@@ -348,4 +348,4 @@ def test_text_in_other_formats_is_dropped_too() -> None:
 
 
 def test_default_limits_are_those_of_the_settings() -> None:
-    assert Limits(max_bytes=25_000_000, max_pixels=50_000_000, max_side=1023, seconds=10) == DEFAULT_LIMITS
+    assert PictureLimits(max_bytes=25_000_000, max_pixels=50_000_000, max_side=1023, seconds=10) == DEFAULT_LIMITS

@@ -14,14 +14,14 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from bot.errors import PictureRefused
 from bot.images import normalise as room
-from bot.images.normalise import Limits, Normaliser, normalise
+from bot.images.normalise import Normaliser, PictureLimits, normalise
 from bot.models import Picture
 from tests import pictures
 
 SIGN_IN = b"<!DOCTYPE html><html><head><title>Slack</title></head><body>Sign in</body></html>"
 
 
-def refusal(data: bytes, limits: Limits = room.DEFAULT_LIMITS) -> str:
+def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
     with pytest.raises(PictureRefused) as caught:
         normalise(data, limits)
     sentence = str(caught.value)
@@ -84,9 +84,9 @@ def test_a_bomb_is_refused_by_its_header(width: int, height: int, monkeypatch: p
 
 def test_limits_are_named_in_the_sentence() -> None:
     data = pictures.encoded(pictures.photo(300, 200), "PNG")
-    assert "0.05 megapixels" in refusal(data, Limits(max_pixels=50_000))
-    assert "0.01 MB" in refusal(data, Limits(max_bytes=10_000))
-    assert isinstance(normalise(data, Limits(max_pixels=60_000, max_bytes=len(data))), Picture)
+    assert "0.05 megapixels" in refusal(data, PictureLimits(max_pixels=50_000))
+    assert "0.01 MB" in refusal(data, PictureLimits(max_bytes=10_000))
+    assert isinstance(normalise(data, PictureLimits(max_pixels=60_000, max_bytes=len(data))), Picture)
 
 
 def test_a_picture_without_pixels_is_refused() -> None:
@@ -146,12 +146,12 @@ def test_damaged_files_give_a_picture_or_a_refusal(
 ) -> None:
     data = bytearray(sample)
     span = min(len(data), 200) if in_header else len(data)
-    for place, value in flips:
-        data[int(place * span)] = value
+    for location, value in flips:
+        data[int(location * span)] = value
     if cut is not None:
         del data[int(cut * len(data)) :]
     try:
-        picture = normalise(bytes(data), Limits(max_pixels=2_000_000))
+        picture = normalise(bytes(data), PictureLimits(max_pixels=2_000_000))
     except PictureRefused:
         return
     assert 1 <= max(picture.pixels.shape[:2]) <= 1023
@@ -189,14 +189,14 @@ async def test_a_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeyp
     picture = normalise(pictures.encoded(pictures.quarters(), "PNG"))
     release, running = threading.Event(), []
 
-    def slow(data: bytes, limits: Limits) -> Picture:
+    def slow(data: bytes, limits: PictureLimits) -> Picture:
         running.append(data)
         if data == b"slow":
             release.wait(10)
         return picture
 
     monkeypatch.setattr(room, "normalise", slow)
-    normaliser = Normaliser(Limits(seconds=0.05), threads=1)
+    normaliser = Normaliser(PictureLimits(seconds=0.05), threads=1)
     with pytest.raises(PictureRefused, match=r"longer than 0\.05 seconds"):
         await normaliser.picture(b"slow")
     waiting = asyncio.create_task(normaliser.picture(b"next"))

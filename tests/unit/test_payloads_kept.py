@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from bot.models import ChannelKind, WorkspaceId
 from handlers.payloads import (
-    Deletion,
     FileState,
     ImageShare,
     SharedFile,
+    SlackDeletion,
     Uninstall,
     decode_deletion,
     decode_share,
@@ -47,8 +47,8 @@ shares = st.builds(
     ts=some,
     files=st.lists(files, min_size=1, max_size=3).map(tuple),
 )
-deletions = st.builds(Deletion, workspace, perhaps, perhaps, file=some) | st.builds(
-    Deletion, workspace, perhaps, perhaps, channel=some, message=some
+deletions = st.builds(SlackDeletion, workspace, perhaps, perhaps, file=some) | st.builds(
+    SlackDeletion, workspace, perhaps, perhaps, channel=some, message=some
 )
 several = st.lists(workspace, min_size=1, unique=True).map(tuple)
 uninstalls = st.builds(Uninstall, workspace, perhaps, perhaps, several) | st.builds(
@@ -64,7 +64,7 @@ def test_a_share_comes_back_as_it_was(kept: ImageShare) -> None:
 
 
 @given(deletions)
-def test_a_deletion_comes_back_as_it_was(kept: Deletion) -> None:
+def test_a_deletion_comes_back_as_it_was(kept: SlackDeletion) -> None:
     assert decode_deletion(encode_deletion(kept)) == kept
 
 
@@ -74,13 +74,13 @@ def test_an_uninstall_comes_back_as_it_was(kept: Uninstall) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "{}", "3", "[" * 100_000, '{"files": [{}]}', '"\\ud800"'])
-def test_what_is_no_request_of_ours_is_none(text: str) -> None:
+def test_unknown_payloads_decode_to_none(text: str) -> None:
     assert decode_share(text) is None
     assert decode_deletion(text) is None
     assert decode_uninstall(text) is None
 
 
-def test_an_organisation_alone_does_not_mean_all_of_it() -> None:
+def test_enterprise_id_alone_does_not_mean_organisation_wide() -> None:
     assert decode_uninstall('{"enterprise": "E1"}') is None
     assert decode_uninstall('{"enterprise": "E1", "workspaces": [3]}') is None
 
@@ -105,6 +105,6 @@ def test_whatever_is_kept_is_well_typed_or_none(spoilt: dict[str, object], ident
     if (found := decode_share(text)) is not None:
         assert_well_typed(found, ImageShare)
     if (deletion := decode_deletion(text)) is not None:
-        assert_well_typed(deletion, Deletion)
+        assert_well_typed(deletion, SlackDeletion)
     if (uninstall := decode_uninstall(text)) is not None:
         assert_well_typed(uninstall, Uninstall)

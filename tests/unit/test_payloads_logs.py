@@ -106,11 +106,11 @@ def test_what_the_settings_hold_is_found_by_its_value(written: str) -> None:
     assert hide(f"sent {written}.").count("cr") == 0
 
 
-def test_the_longer_of_two_values_goes_whole() -> None:
+def test_longer_secret_is_redacted_first() -> None:
     assert Redactor(["hunter", "hunter22"])("is hunter22.") == f"is {REDACTED}."
 
 
-def test_no_value_takes_nothing_out() -> None:
+def test_empty_values_redact_nothing() -> None:
     assert Redactor(["", "a"])("a plain line") == "a plain line"
 
 
@@ -198,7 +198,7 @@ def fresh_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
-def test_libraries_keep_their_insides_to_themselves(level: str, fresh_root: None) -> None:
+def test_library_debug_logs_are_silenced(level: str, fresh_root: None) -> None:
     set_up("text", level)
     for library in (
         "slack_sdk.web.async_client",

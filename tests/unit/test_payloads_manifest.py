@@ -103,7 +103,7 @@ def test_it_fits_slacks_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("location", "value"),
     [
         (("features", "shortcuts", 0, "name"), "Find similar images here!"),
         (("features", "shortcuts", 0, "type"), "channel"),
@@ -116,12 +116,12 @@ def test_it_fits_slacks_schema() -> None:
         (("oauth_config", "redirect_urls"), ["example.org"]),
     ],
 )
-def test_the_schema_refuses_what_slack_refuses(place: tuple[Any, ...], value: Any) -> None:
+def test_the_schema_refuses_what_slack_refuses(location: tuple[Any, ...], value: Any) -> None:
     broken = copy.deepcopy(manifest())
     inner = broken
-    for step in place[:-1]:
+    for step in location[:-1]:
         inner = inner[step]
-    inner[place[-1]] = value
+    inner[location[-1]] = value
     assert len(problems(broken)) == 1
 
 

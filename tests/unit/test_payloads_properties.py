@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from handlers.payloads import (
     CommandRequest,
-    Deletion,
     HomeOpened,
     ImageShare,
     Mention,
     SharedFile,
+    SlackDeletion,
     Uninstall,
     decode_deletion,
     decode_share,
@@ -34,7 +34,7 @@ PARSERS: dict[Any, Callable[[Mapping[str, Any]], object]] = {
     ImageShare: parse_share,
     Mention: parse_mention,
     HomeOpened: parse_home,
-    Deletion: parse_deletion,
+    SlackDeletion: parse_deletion,
     Uninstall: parse_uninstall,
     CommandRequest: parse_command,
 }

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.models import WorkspaceId
-from handlers.payloads import Deletion, Uninstall, parse_deletion, parse_uninstall
+from handlers.payloads import SlackDeletion, Uninstall, parse_deletion, parse_uninstall
 from tests.payloads import event, share
 
 T1 = WorkspaceId("T1")
@@ -13,7 +13,7 @@ ORGANISATION = {"enterprise_id": "E1", "team_id": None, "is_enterprise_install":
 
 
 def test_a_deleted_file() -> None:
-    assert parse_deletion(event(type="file_deleted", file_id="F1")) == Deletion(T1, "E1", "Ev1", file="F1")
+    assert parse_deletion(event(type="file_deleted", file_id="F1")) == SlackDeletion(T1, "E1", "Ev1", file="F1")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_deleted_file() -> None:
 )
 def test_a_deleted_message_with_and_without_replies(fields: dict[str, Any]) -> None:
     found = parse_deletion(event(type="message", channel="C1", ts="1.9", hidden=True, **fields))
-    assert found == Deletion(T1, "E1", "Ev1", channel="C1", message="1.2")
+    assert found == SlackDeletion(T1, "E1", "Ev1", channel="C1", message="1.2")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.models import DatabaseInfo, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.services.permissions import NotAllowed, PermissionService
-from tests.fakes.conversations import FakePeople
+from tests.fakes.conversations import FakeMemberDirectory
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -34,7 +34,7 @@ def images(*added_by: str) -> list[ImageRecord]:
     ("user", "may"), [(MAKER, True), (ADMIN, True), (BOSS, True), (ADDER, False), (OTHER, False), ("", False)]
 )
 async def test_a_database_is_deleted_and_changed_by_its_maker_and_by_admins(user: str, may: bool) -> None:
-    people = FakePeople(ADMIN)
+    people = FakeMemberDirectory(ADMIN)
     assert await permissions.may_delete_database(info(), user, people) is may
     assert await permissions.may_change_settings(info(), user, people) is may
 
@@ -43,25 +43,25 @@ async def test_a_database_is_deleted_and_changed_by_its_maker_and_by_admins(user
     ("user", "may"), [(MAKER, True), (ADMIN, True), (BOSS, True), (ADDER, True), (OTHER, False), ("", False)]
 )
 async def test_images_are_deleted_by_whoever_added_them_too(user: str, may: bool) -> None:
-    assert await permissions.may_delete_images(info(), images(ADDER, ADDER), user, FakePeople(ADMIN)) is may
+    assert await permissions.may_delete_images(info(), images(ADDER, ADDER), user, FakeMemberDirectory(ADMIN)) is may
 
 
 async def test_one_image_of_somebody_else_s_is_enough_to_refuse() -> None:
-    assert not await permissions.may_delete_images(info(), images(ADDER, OTHER), ADDER, FakePeople())
+    assert not await permissions.may_delete_images(info(), images(ADDER, OTHER), ADDER, FakeMemberDirectory())
 
 
 async def test_of_images_that_nobody_knows_nobody_is_the_adder() -> None:
-    assert not await permissions.may_delete_images(info(), [], ADDER, FakePeople())
+    assert not await permissions.may_delete_images(info(), [], ADDER, FakeMemberDirectory())
 
 
 async def test_what_the_command_line_made_has_no_maker_and_no_adder() -> None:
-    people = FakePeople("")
+    people = FakeMemberDirectory("")
     assert not await permissions.may_delete_database(info(created_by=""), "", people)
     assert not await permissions.may_delete_images(info(created_by=""), images(""), "", people)
 
 
 async def test_slack_is_asked_only_when_that_decides() -> None:
-    people = FakePeople()
+    people = FakeMemberDirectory()
     for user in (MAKER, BOSS):
         await permissions.may_delete_database(info(), user, people)
     await permissions.may_delete_images(info(), images(ADDER), ADDER, people)
@@ -69,7 +69,7 @@ async def test_slack_is_asked_only_when_that_decides() -> None:
 
 
 async def test_the_sentence_says_who_may() -> None:
-    people = FakePeople(ADMIN)
+    people = FakeMemberDirectory(ADMIN)
     with pytest.raises(
         NotAllowed, match="Only admins and whoever made “parts” may delete it; ask an admin, or whoever"
     ):
@@ -80,15 +80,15 @@ async def test_the_sentence_says_who_may() -> None:
         await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, people)
 
 
-async def test_who_may_is_told_nothing() -> None:
-    people = FakePeople(ADMIN)
+async def test_allowed_people_get_no_error() -> None:
+    people = FakeMemberDirectory(ADMIN)
     await permissions.check_delete_database(info(), MAKER, people)
     await permissions.check_change_settings(info(), ADMIN, people)
     await permissions.check_delete_images(info(), images(ADDER), ADDER, people)
 
 
 async def test_a_slack_that_does_not_answer_permits_nothing() -> None:
-    class Silent(FakePeople):
+    class Silent(FakeMemberDirectory):
         async def is_admin(self, user: str) -> bool:
             raise TimeoutError
 
@@ -103,7 +103,7 @@ some_user = st.sampled_from([MAKER, ADMIN, BOSS, ADDER, OTHER, ""])
 async def test_whatever_the_mix_nobody_else_may(
     user: str, maker: str, adders: list[str], admins: set[str], settings: set[str]
 ) -> None:
-    service, people = PermissionService(frozenset(settings)), FakePeople(*admins)
+    service, people = PermissionService(frozenset(settings)), FakeMemberDirectory(*admins)
     leads = bool(user) and (user == maker or user in admins or user in settings)
     assert await service.may_delete_database(info(maker), user, people) is leads
     own = bool(user) and bool(adders) and set(adders) == {user}

@@ -26,7 +26,7 @@ from bot.models import (
 )
 from bot.services.privacy import PrivacyService
 from bot.services.search import RankedMatch, SearchResult
-from tests.fakes.conversations import FakeConversations
+from tests.fakes.conversations import FakeChannelDirectory
 
 PUBLIC, PRIVATE, DIRECT, SHARED = ChannelKind.PUBLIC, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.SHARED
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -69,8 +69,8 @@ def alone(user: str = ANN, channel: str = "C0HERE", kind: ChannelKind = PUBLIC) 
     return Audience(TEAM, channel, kind, user)
 
 
-async def sees(audience: Audience, one: ImageRecord | None, slack: FakeConversations | None = None) -> bool:
-    return bool(await privacy.visible([one], audience, slack or FakeConversations()))
+async def sees(audience: Audience, one: ImageRecord | None, slack: FakeChannelDirectory | None = None) -> bool:
+    return bool(await privacy.visible([one], audience, slack or FakeChannelDirectory()))
 
 
 async def test_an_image_that_the_catalogue_does_not_know_is_shown_to_nobody() -> None:
@@ -93,7 +93,7 @@ async def test_an_image_from_a_public_channel_too_unless_strangers_share_that_on
 
 @pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
 async def test_a_whole_channel_sees_of_what_is_private_only_its_own(kind: ChannelKind) -> None:
-    slack = FakeConversations(members={"C0THERE": {ANN, BOB}})
+    slack = FakeChannelDirectory(members={"C0THERE": {ANN, BOB}})
     for here in ChannelKind:
         assert not await sees(whole("C0HERE", here), record(1, "C0THERE", kind), slack)
     assert await sees(whole("C0THERE", kind), record(1, "C0THERE", kind), slack)
@@ -101,29 +101,29 @@ async def test_a_whole_channel_sees_of_what_is_private_only_its_own(kind: Channe
 
 @pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
 async def test_one_person_sees_what_is_from_here_and_what_they_can_read(kind: ChannelKind) -> None:
-    slack = FakeConversations(members={"C0THERE": {ANN}})
+    slack = FakeChannelDirectory(members={"C0THERE": {ANN}})
     image = record(1, "C0THERE", kind, added_by="U0CAT")
-    assert await sees(alone(channel="C0THERE", kind=kind), image, FakeConversations())
+    assert await sees(alone(channel="C0THERE", kind=kind), image, FakeChannelDirectory())
     assert await sees(alone(ANN), image, slack)
     assert not await sees(alone(BOB), image, slack)
 
 
-async def test_what_one_person_told_the_bot_directly_is_theirs_to_see() -> None:
+async def test_direct_message_images_are_visible_to_their_author() -> None:
     assert await sees(alone(ANN), record(1, "D0ANN", DIRECT, added_by=ANN))
     assert not await sees(alone(BOB), record(1, "D0ANN", DIRECT, added_by=ANN))
     # To have added an image to a private channel does not help: they may have left it since.
     assert not await sees(alone(ANN), record(1, "C0PRIVATE", PRIVATE, added_by=ANN))
 
 
-async def test_it_is_not_theirs_where_others_read_along() -> None:
+async def test_direct_message_images_are_hidden_in_shared_answers() -> None:
     assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=ANN))
     # The audience of a whole channel has no user, and what the command line added has none either.
     assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=""))
 
 
-async def test_what_a_channel_is_today_counts_not_what_it_was() -> None:
+async def test_current_channel_kind_decides() -> None:
     for then, today, seen in ((PUBLIC, PRIVATE, False), (PUBLIC, SHARED, False), (PRIVATE, PUBLIC, True)):
-        slack = FakeConversations({"C0THERE": today})
+        slack = FakeChannelDirectory({"C0THERE": today})
         assert await sees(whole("C0HERE", PUBLIC), record(1, "C0THERE", then), slack) is seen
         assert await sees(alone(), record(1, "C0THERE", then), slack) is seen
 
@@ -136,7 +136,7 @@ async def test_another_workspace_s_image_is_never_shown(audience: Audience) -> N
 
 async def test_an_upload_that_was_in_no_channel_is_not_from_a_place_without_one() -> None:
     image = record(1, "", DIRECT, added_by=ANN)
-    slack = FakeConversations(members={"": {ANN, BOB}})
+    slack = FakeChannelDirectory(members={"": {ANN, BOB}})
     assert await sees(alone(ANN, channel=""), image, slack)
     assert not await sees(alone(BOB, channel=""), image, slack)
     assert not await sees(whole("", PUBLIC), image, slack)
@@ -144,7 +144,7 @@ async def test_an_upload_that_was_in_no_channel_is_not_from_a_place_without_one(
 
 
 async def test_each_question_is_asked_once_and_none_where_none_is_needed() -> None:
-    slack = FakeConversations(members={"C0P": {ANN}})
+    slack = FakeChannelDirectory(members={"C0P": {ANN}})
     images = [record(n, "C0P", PRIVATE) for n in range(5)] + [record(5, "C0HERE", PRIVATE), record(6)]
     assert len(await privacy.visible(images, alone(ANN), slack)) == 7
     assert slack.asked == [("kind", "C0P", PRIVATE), ("can_read", "C0P", ANN)]
@@ -154,14 +154,14 @@ async def test_each_question_is_asked_once_and_none_where_none_is_needed() -> No
 
 
 async def test_of_several_kinds_that_a_channel_had_the_strictest_is_what_is_known() -> None:
-    slack = FakeConversations()
+    slack = FakeChannelDirectory()
     images = [record(1, "C0P", PUBLIC), record(2, "C0P", PRIVATE)]
     assert await privacy.visible(images, whole("C0HERE", PUBLIC), slack) == frozenset()
     assert slack.asked == [("kind", "C0P", PRIVATE)]
 
 
 async def test_what_slack_does_not_tell_is_hidden_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    slack = FakeConversations(broken=frozenset({"C0A", "C0B"}))
+    slack = FakeChannelDirectory(broken=frozenset({"C0A", "C0B"}))
     images = [record(1, "C0A"), record(2, "C0B"), record(3, "C0GOOD"), record(4)]
     for audience in (alone(), whole("C0HERE", PUBLIC)):
         caplog.clear()
@@ -172,7 +172,7 @@ async def test_what_slack_does_not_tell_is_hidden_and_logged_once(caplog: pytest
 
 
 async def test_who_may_read_failing_hides_all_but_one_s_own(caplog: pytest.LogCaptureFixture) -> None:
-    class HalfBroken(FakeConversations):
+    class HalfBroken(FakeChannelDirectory):
         async def can_read(self, channel: str, user: str) -> bool:
             raise TimeoutError
 
@@ -190,9 +190,9 @@ def result_of(records: list[ImageRecord | None], *, hints: bool = False, weaker:
     return SearchResult(database, matches, weaker, 0.1, cached_at=NOW)
 
 
-async def test_what_is_left_is_ranked_anew() -> None:
+async def test_visible_matches_are_ranked_again() -> None:
     result = result_of([record(1, "C0P", PRIVATE), record(2), None, record(3, "C0P", PRIVATE), record(4)])
-    seen = await privacy.for_audience(result, alone(), FakeConversations())
+    seen = await privacy.for_audience(result, alone(), FakeChannelDirectory())
     assert [(ranked.rank, ranked.match.data_id) for ranked in seen.matches] == [(1, "id2"), (2, "id4")]
     assert (seen.database, seen.seconds, seen.cached_at) == (result.database, 0.1, NOW)
 
@@ -200,24 +200,24 @@ async def test_what_is_left_is_ranked_anew() -> None:
 async def test_what_was_hidden_is_counted_only_where_the_database_hints_at_it() -> None:
     images = [record(1, "C0P", PRIVATE), record(2), None]
     for hints, hidden in ((True, 1), (False, 0)):
-        seen = await privacy.for_audience(result_of(images, hints=hints), alone(), FakeConversations())
+        seen = await privacy.for_audience(result_of(images, hints=hints), alone(), FakeChannelDirectory())
         assert seen.hidden == hidden
 
 
 async def test_an_image_that_only_the_back_end_knows_is_dropped_without_a_hint() -> None:
-    seen = await privacy.for_audience(result_of([None], hints=True), alone(), FakeConversations())
+    seen = await privacy.for_audience(result_of([None], hints=True), alone(), FakeChannelDirectory())
     assert (seen.matches, seen.hidden) == ((), 0)
 
 
-async def test_seen_twice_nothing_more_is_hidden_and_nothing_forgotten() -> None:
+async def test_filtering_twice_changes_nothing() -> None:
     result = result_of([record(1, "C0P", PRIVATE), record(2)], hints=True, weaker=3)
-    once = await privacy.for_audience(result, alone(), FakeConversations())
-    assert await privacy.for_audience(once, alone(), FakeConversations()) == once
+    once = await privacy.for_audience(result, alone(), FakeChannelDirectory())
+    assert await privacy.for_audience(once, alone(), FakeChannelDirectory()) == once
 
 
 async def test_a_count_of_weaker_matches_betrays_none_that_is_hidden_and_costs_no_question() -> None:
     below = (record(1, "C0P", PRIVATE), record(2), record(3, "C0PUBLIC"), record(4, "D0A", DIRECT, added_by=ANN))
-    slack = FakeConversations(members={"C0P": {ANN}})
+    slack = FakeChannelDirectory(members={"C0P": {ANN}})
     for hints, weaker in ((False, 3), (True, 5)):
         result = replace(result_of([], hints=hints, weaker=5), weaker_records=below)
         assert (await privacy.for_audience(result, alone(ANN), slack)).weaker == weaker
@@ -242,14 +242,14 @@ some_records = st.lists(
 ).map(lambda found: [one and replace(one, data_id=DataId(f"id{number}")) for number, one in enumerate(found)])
 audiences = st.builds(Audience, st.just(TEAM), channels, kinds, users)
 slacks = st.builds(
-    FakeConversations,
+    FakeChannelDirectory,
     st.dictionaries(channels, kinds),
     st.dictionaries(channels, st.sets(st.sampled_from([ANN, BOB]))),
     st.frozensets(channels),
 )
 
 
-def may_see(one: ImageRecord, audience: Audience, slack: FakeConversations) -> bool:
+def may_see(one: ImageRecord, audience: Audience, slack: FakeChannelDirectory) -> bool:
     """The promise, said in another way: who reads the answer can read where the image is from."""
     origin, strangers = one.origin, audience.kind is SHARED and not audience.user
     if one.database.workspace != audience.workspace:
@@ -269,7 +269,7 @@ def may_see(one: ImageRecord, audience: Audience, slack: FakeConversations) -> b
 @settings(max_examples=400)
 @given(some_records, audiences, slacks, st.booleans())
 async def test_whatever_the_mix_nothing_comes_through_that_the_audience_can_t_read(
-    found: list[ImageRecord | None], audience: Audience, slack: FakeConversations, hints: bool
+    found: list[ImageRecord | None], audience: Audience, slack: FakeChannelDirectory, hints: bool
 ) -> None:
     seen = await privacy.for_audience(result_of(found, hints=hints), audience, slack)
     shown = [ranked.record for ranked in seen.matches]

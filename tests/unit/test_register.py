@@ -10,9 +10,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from handlers.clients import OneWorkspace, web_client
+from handlers.clients import SingleWorkspaceClients, web_client
 from handlers.connection import bolt_app
-from handlers.guard import Guard
+from handlers.guard import ListenerWrapper
 from handlers.listeners import Listeners
 from handlers.register import register
 
@@ -33,8 +33,8 @@ class Recorder:
 
         return listen
 
-    async def keep(self, next: Any) -> None:  # noqa: A002 - Bolt's name
-        self.calls.append("keep")
+    async def store(self, next: Any) -> None:  # noqa: A002 - Bolt's name
+        self.calls.append("store")
         await next()
 
 
@@ -44,17 +44,17 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def guard() -> Guard:
-    return Guard()
+def wrapper() -> ListenerWrapper:
+    return ListenerWrapper()
 
 
 @pytest.fixture
-def app(recorder: Recorder, guard: Guard) -> AsyncApp:
-    app = bolt_app(web_client(None, BASE), OneWorkspace(KNOWN, BASE), None)
+def app(recorder: Recorder, wrapper: ListenerWrapper) -> AsyncApp:
+    app = bolt_app(web_client(None, BASE), SingleWorkspaceClients(KNOWN, BASE), None)
     everything: Any = recorder
     register(
         app,
-        guard,
+        wrapper,
         everything,
         Listeners(
             commands=everything,
@@ -68,7 +68,7 @@ def app(recorder: Recorder, guard: Guard) -> AsyncApp:
     return app
 
 
-async def delivered(app: AsyncApp, guard: Guard, **body: Any) -> BoltResponse:
+async def delivered(app: AsyncApp, guard: ListenerWrapper, **body: Any) -> BoltResponse:
     request = AsyncBoltRequest(
         body={"team_id": TEAM, "team": {"id": TEAM}, "user": {"id": "U1"}, **body}, mode="socket_mode"
     )
@@ -109,19 +109,21 @@ DELIVERIES = [
 
 @pytest.mark.parametrize(("body", "listener"), DELIVERIES)
 async def test_each_delivery_is_kept_first_and_reaches_its_listener(
-    app: AsyncApp, guard: Guard, recorder: Recorder, body: dict[str, Any], listener: str
+    app: AsyncApp, wrapper: ListenerWrapper, recorder: Recorder, body: dict[str, Any], listener: str
 ) -> None:
-    response = await delivered(app, guard, **body)
+    response = await delivered(app, wrapper, **body)
     assert response.status == 200
-    assert recorder.calls == ["keep", listener] if listener else ["keep"]
+    assert recorder.calls == ["store", listener] if listener else ["store"]
 
 
-async def test_a_select_that_asks_for_options_gets_none(app: AsyncApp, guard: Guard) -> None:
-    response = await delivered(app, guard, type="block_suggestion", action_id="x", block_id="x", value="")
+async def test_a_select_that_asks_for_options_gets_none(app: AsyncApp, wrapper: ListenerWrapper) -> None:
+    response = await delivered(app, wrapper, type="block_suggestion", action_id="x", block_id="x", value="")
     assert '"options": []' in response.body
 
 
-async def test_another_workspace_reaches_no_listener(app: AsyncApp, guard: Guard, recorder: Recorder) -> None:
-    await delivered(app, guard, team_id="T2", team={"id": "T2"}, type="block_actions", **PRESSED)
-    await delivered(app, guard, team_id="T2", team=None, **event("app_mention"))
+async def test_another_workspace_reaches_no_listener(
+    app: AsyncApp, wrapper: ListenerWrapper, recorder: Recorder
+) -> None:
+    await delivered(app, wrapper, team_id="T2", team={"id": "T2"}, type="block_actions", **PRESSED)
+    await delivered(app, wrapper, team_id="T2", team=None, **event("app_mention"))
     assert recorder.calls == []

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.adapters.showapi.ports import Relay
-from bot.images.relaying import LONGEST, MOST_BYTES, SHORTEST, jpeg_for_service
+from bot.adapters.showapi.ports import PictureLender
+from bot.images.relaying import MAX_BYTES, MAX_SIDE, MIN_SIDE, jpeg_for_service
 from bot.media import MediaLinks, RelayClaim
 from bot.models import Picture
-from bot.relay import PictureRelay
+from bot.relay import LinkPictureLender
 from tests.pictures import photo
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -30,7 +30,7 @@ def picture_of(image: Image.Image) -> Picture:
 
 def relayed(picture: Picture) -> Image.Image:
     jpeg = jpeg_for_service(picture)
-    assert len(jpeg) <= MOST_BYTES
+    assert len(jpeg) <= MAX_BYTES
     return Image.open(io.BytesIO(jpeg), formats=["JPEG"])
 
 
@@ -48,12 +48,12 @@ def relayed(picture: Picture) -> Image.Image:
 def test_any_picture_fits_the_service(width: int, height: int) -> None:
     shown = relayed(picture_of(Image.new("RGB", (width, height), (30, 180, 60))))
     assert shown.mode == "RGB"
-    assert all(SHORTEST <= side <= LONGEST for side in shown.size)
+    assert all(MIN_SIDE <= side <= MAX_SIDE for side in shown.size)
     # One colour stays one colour, margins and all.
     assert np.abs(np.asarray(shown).astype(int) - (30, 180, 60)).max() <= 3
     # What needs no margins keeps its proportions, to a pixel.
-    if max(width, height) * SHORTEST <= LONGEST * min(width, height):
-        scale = max(1.0, SHORTEST / min(width, height))
+    if max(width, height) * MIN_SIDE <= MAX_SIDE * min(width, height):
+        scale = max(1.0, MIN_SIDE / min(width, height))
         assert abs(shown.width - width * scale) <= 1
         assert abs(shown.height - height * scale) <= 1
 
@@ -84,13 +84,13 @@ def test_quality_falls_until_the_bytes_fit() -> None:
     rng = np.random.default_rng(7)
     noise = picture_of(Image.fromarray(rng.integers(0, 256, (1023, 1023, 3), dtype=np.uint8)))
     whole = jpeg_for_service(noise)
-    assert len(whole) <= MOST_BYTES
-    smaller = jpeg_for_service(noise, most_bytes=len(whole) * 2 // 3)
+    assert len(whole) <= MAX_BYTES
+    smaller = jpeg_for_service(noise, max_bytes=len(whole) * 2 // 3)
     assert len(smaller) <= len(whole) * 2 // 3
     assert Image.open(io.BytesIO(smaller)).size == (1023, 1023)
 
 
-class Kept:
+class MemoryRelayedPictures:
     """Relayed pictures in memory, with when they expire."""
 
     def __init__(self) -> None:
@@ -110,20 +110,20 @@ async def in_a_thread(work: Callable[[], bytes]) -> bytes:
     return await asyncio.to_thread(work)
 
 
-async def test_an_offer_can_be_fetched_at_its_address_for_five_minutes() -> None:
-    kept, picture = Kept(), picture_of(photo(40, 30))
-    relay: Relay = PictureRelay(kept, LINKS, in_a_thread, lambda: START)
-    url = await relay.offer(picture)
+async def test_lent_picture_can_be_fetched_for_five_minutes() -> None:
+    kept, picture = MemoryRelayedPictures(), picture_of(photo(40, 30))
+    relay: PictureLender = LinkPictureLender(kept, LINKS, in_a_thread, lambda: START)
+    url = await relay.lend(picture)
     assert url.isascii()
     claim = LINKS.read(url.rpartition("/")[2])
     assert isinstance(claim, RelayClaim)
     assert kept.pictures == {claim.relay_id: (jpeg_for_service(picture), START + timedelta(minutes=5))}
 
 
-async def test_every_offer_has_an_address_of_its_own() -> None:
-    kept, picture = Kept(), picture_of(photo(40, 30))
-    relay = PictureRelay(kept, LINKS, in_a_thread, lambda: START)
-    assert await relay.offer(picture) != await relay.offer(picture)
+async def test_each_lent_picture_has_its_own_address() -> None:
+    kept, picture = MemoryRelayedPictures(), picture_of(photo(40, 30))
+    relay = LinkPictureLender(kept, LINKS, in_a_thread, lambda: START)
+    assert await relay.lend(picture) != await relay.lend(picture)
     assert len(kept.pictures) == 2
 
 
@@ -134,14 +134,14 @@ async def test_pictures_are_encoded_off_the_loop() -> None:
         works.append(work)
         return b"jpeg"
 
-    kept = Kept()
-    await PictureRelay(kept, LINKS, run, lambda: START).offer(picture_of(photo(40, 30)))
+    kept = MemoryRelayedPictures()
+    await LinkPictureLender(kept, LINKS, run, lambda: START).lend(picture_of(photo(40, 30)))
     assert len(works) == 1
     assert [jpeg for jpeg, _ in kept.pictures.values()] == [b"jpeg"]
     assert works[0]().startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.parametrize("size", [(1200, 2000), (3000, 10)])
-def test_even_what_is_larger_than_pictures_are_here_fits(size: tuple[int, int]) -> None:
+def test_oversized_pictures_are_reduced(size: tuple[int, int]) -> None:
     shown = relayed(picture_of(Image.new("RGB", size, "white")))
-    assert all(SHORTEST <= side <= LONGEST for side in shown.size)
+    assert all(MIN_SIDE <= side <= MAX_SIDE for side in shown.size)

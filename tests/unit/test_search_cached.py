@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.cache import RecentResults
+from bot.cache import TtlResultCache
 from bot.errors import BackendDown, InvalidInput, UnknownDatabase
 from bot.metrics import NullMetrics
 from bot.models import DatabaseKey, DatabaseName, EntityId, Matches, Note, Picture, WorkspaceId
@@ -17,7 +17,7 @@ from bot.services.databases import DatabaseService
 from bot.services.delete import DeleteService
 from bot.services.search import SearchService
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import noisy, painted
+from tests.fakes.analyser import noisy_copy, random_picture
 from tests.fakes.jobs import eventually
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
@@ -61,7 +61,7 @@ async def visual(storage: SqlStorage) -> CountingSearch:
     back_end = CountingSearch()
     for key in (PARTS, THEIRS):
         await DatabaseService(back_end, storage).create(key)
-        await AddService(back_end, storage).add(key, painted(1), b"jpeg", EntityId("valve"), Note())
+        await AddService(back_end, storage).add(key, random_picture(1), b"jpeg", EntityId("valve"), Note())
     return back_end
 
 
@@ -72,21 +72,21 @@ def metrics() -> RecordingMetrics:
 
 @pytest.fixture
 def search(storage: SqlStorage, visual: CountingSearch, metrics: RecordingMetrics) -> SearchService:
-    return SearchService(visual, storage.catalogue, RecentResults(60, 100, metrics, lambda: NOW), metrics)
+    return SearchService(visual, storage.catalogue, TtlResultCache(60, 100, metrics, lambda: NOW), metrics)
 
 
 async def test_the_same_search_again_comes_from_the_cache_and_says_since_when(
     visual: CountingSearch, search: SearchService
 ) -> None:
-    first = await search.search(PARTS, painted(1))
-    again = await search.search(PARTS, painted(1))
+    first = await search.search(PARTS, random_picture(1))
+    again = await search.search(PARTS, random_picture(1))
     assert visual.searches == 1
     assert (first.cached_at, again.cached_at) == (None, NOW)
     assert (again.database, again.matches, again.weaker) == (first.database, first.matches, first.weaker)
 
 
 async def test_the_least_score_is_no_other_search(visual: CountingSearch, search: SearchService) -> None:
-    picture = noisy(painted(1))
+    picture = noisy_copy(random_picture(1))
     every, few = await search.search(PARTS, picture, minimum=0), await search.search(PARTS, picture, minimum=10)
     assert visual.searches == 1
     assert (len(every.matches), every.weaker) == (1, 0)
@@ -96,8 +96,12 @@ async def test_the_least_score_is_no_other_search(visual: CountingSearch, search
 async def test_another_picture_limit_or_database_is_another_search(
     visual: CountingSearch, search: SearchService
 ) -> None:
-    await search.search(PARTS, painted(1))
-    for key, picture, limit in ((PARTS, painted(2), 10), (PARTS, painted(1), 9), (THEIRS, painted(1), 10)):
+    await search.search(PARTS, random_picture(1))
+    for key, picture, limit in (
+        (PARTS, random_picture(2), 10),
+        (PARTS, random_picture(1), 9),
+        (THEIRS, random_picture(1), 10),
+    ):
         assert (await search.search(key, picture, limit=limit)).cached_at is None
     assert visual.searches == 4
 
@@ -105,12 +109,12 @@ async def test_another_picture_limit_or_database_is_another_search(
 async def test_a_write_makes_what_was_kept_stale_at_once(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
-    await search.search(PARTS, painted(1))
-    await AddService(visual, storage).add(PARTS, painted(2), b"jpeg", EntityId("pump"), Note())
-    added = await search.search(PARTS, painted(2))
+    await search.search(PARTS, random_picture(1))
+    await AddService(visual, storage).add(PARTS, random_picture(2), b"jpeg", EntityId("pump"), Note())
+    added = await search.search(PARTS, random_picture(2))
     assert [ranked.match.entity for ranked in added.matches][:1] == ["pump"]
     await DeleteService(visual, storage).delete(PARTS, EntityId("pump"))
-    gone = await search.search(PARTS, painted(2))
+    gone = await search.search(PARTS, random_picture(2))
     assert "pump" not in [ranked.match.entity for ranked in gone.matches]
     assert gone.cached_at is None
 
@@ -118,28 +122,30 @@ async def test_a_write_makes_what_was_kept_stale_at_once(
 async def test_a_new_database_of_an_old_name_has_none_of_the_old_answers(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
-    assert (await search.search(PARTS, painted(1))).matches
+    assert (await search.search(PARTS, random_picture(1))).matches
     databases = DatabaseService(visual, storage)
     await databases.delete(PARTS)
     with pytest.raises(UnknownDatabase):
-        await search.search(PARTS, painted(1))
+        await search.search(PARTS, random_picture(1))
     await databases.create(PARTS)
-    await AddService(visual, storage).add(PARTS, painted(3), b"jpeg", EntityId("other"), Note())
-    assert [ranked.match.entity for ranked in (await search.search(PARTS, painted(1), minimum=0)).matches] == ["other"]
+    await AddService(visual, storage).add(PARTS, random_picture(3), b"jpeg", EntityId("other"), Note())
+    assert [ranked.match.entity for ranked in (await search.search(PARTS, random_picture(1), minimum=0)).matches] == [
+        "other"
+    ]
 
 
 async def test_what_is_known_of_a_match_is_never_kept(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
-    kept = await search.search(PARTS, painted(1))
+    kept = await search.search(PARTS, random_picture(1))
     assert kept.matches[0].record is not None
     await storage.catalogue.set_hints(PARTS, hints_at_hidden=True)
-    assert (await search.search(PARTS, painted(1))).database.hints_at_hidden
+    assert (await search.search(PARTS, random_picture(1))).database.hints_at_hidden
 
 
 async def test_equal_searches_at_the_same_time_are_one(visual: CountingSearch, search: SearchService) -> None:
     visual.gate.clear()
-    several = [asyncio.create_task(search.search(PARTS, painted(1))) for _ in range(5)]
+    several = [asyncio.create_task(search.search(PARTS, random_picture(1))) for _ in range(5)]
     await eventually(lambda: visual.searches)
     visual.gate.set()
     answers = await asyncio.gather(*several)
@@ -152,37 +158,37 @@ async def test_an_error_is_counted_and_not_kept(
 ) -> None:
     visual.failing = BackendDown("away")
     with pytest.raises(BackendDown, match="away"):
-        await search.search(PARTS, painted(1))
+        await search.search(PARTS, random_picture(1))
     visual.failing = None
-    assert (await search.search(PARTS, painted(1))).matches
+    assert (await search.search(PARTS, random_picture(1))).matches
     # The listener or the worker counts it, whatever failed.
     assert metrics.errors == []
     assert metrics.outcomes == ["failed", "found"]
 
 
 async def test_each_search_is_counted_by_how_it_ended(search: SearchService, metrics: RecordingMetrics) -> None:
-    await search.search(PARTS, painted(1))
-    await search.search(PARTS, painted(1), minimum=10)
-    await search.search(PARTS, painted(9), minimum=10)
+    await search.search(PARTS, random_picture(1))
+    await search.search(PARTS, random_picture(1), minimum=10)
+    await search.search(PARTS, random_picture(9), minimum=10)
     with pytest.raises(UnknownDatabase):
-        await search.search(DatabaseKey(PARTS.workspace, DatabaseName("party")), painted(1))
+        await search.search(DatabaseKey(PARTS.workspace, DatabaseName("party")), random_picture(1))
     assert metrics.outcomes == ["found", "found", "nothing", "refused"]
 
 
 @pytest.mark.parametrize(("limit", "minimum"), [(0, 5.0), (1001, 5.0), (10, -1.0), (10, 10.5), (10, float("nan"))])
 async def test_numbers_that_don_t_fit_are_refused(search: SearchService, limit: int, minimum: float) -> None:
     with pytest.raises(InvalidInput):
-        await search.search(PARTS, painted(1), limit=limit, minimum=minimum)
+        await search.search(PARTS, random_picture(1), limit=limit, minimum=minimum)
 
 
 async def test_without_a_cache_each_search_is_made(storage: SqlStorage, visual: CountingSearch) -> None:
     search = SearchService(visual, storage.catalogue)
     for _ in range(2):
-        assert (await search.search(PARTS, painted(1))).cached_at is None
+        assert (await search.search(PARTS, random_picture(1))).cached_at is None
     assert visual.searches == 2
 
 
 async def test_what_is_known_of_weaker_matches_comes_along(search: SearchService) -> None:
-    result = await search.search(PARTS, noisy(painted(1)), minimum=10)
+    result = await search.search(PARTS, noisy_copy(random_picture(1)), minimum=10)
     assert result.weaker == 1
     assert [record.entity for record in result.weaker_records] == ["valve"]

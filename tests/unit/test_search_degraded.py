@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.cache import RecentResults
+from bot.cache import TtlResultCache
 from bot.errors import BackendDown, BackendLost
 from bot.metrics import NullMetrics
 from bot.models import Caveat, DatabaseKey, DatabaseName, EntityId, Matches, Note, Picture, SlackOrigin, WorkspaceId
 from bot.services.add import AddService, NewImage
-from bot.services.collecting import CollectService, GuardService, SharedImage
+from bot.services.collecting import CollectService, RepostGuard, SharedImage
 from bot.services.databases import DatabaseService
 from bot.services.search import SearchService
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import noisy, painted
+from tests.fakes.analyser import noisy_copy, random_picture
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 
@@ -45,39 +45,39 @@ async def test_what_the_back_end_says_of_its_answer_is_passed_on(storage: SqlSto
     visual = Halfway()
     await DatabaseService(visual, storage).create(PARTS)
     visual.caveats = {Caveat.CROWDED_OUT}
-    found = await SearchService(visual, storage.catalogue).search(PARTS, painted(1))
+    found = await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
     assert found.caveats == {Caveat.CROWDED_OUT}
 
 
 async def test_nothing_that_counts_is_missing_once_weaker_matches_are_left_out(storage: SqlStorage) -> None:
     visual = Halfway()
     await DatabaseService(visual, storage).create(PARTS)
-    await AddService(visual, storage).add(PARTS, painted(1), b"jpeg", EntityId("valve"), Note())
+    await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
     visual.caveats = {Caveat.CROWDED_OUT}
     search = SearchService(visual, storage.catalogue)
-    assert (await search.search(PARTS, painted(1))).caveats == {Caveat.CROWDED_OUT}
-    high = await search.search(PARTS, noisy(painted(1)), minimum=10)
+    assert (await search.search(PARTS, random_picture(1))).caveats == {Caveat.CROWDED_OUT}
+    high = await search.search(PARTS, noisy_copy(random_picture(1)), minimum=10)
     assert (high.weaker, high.caveats) == (1, frozenset())
 
 
 async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> None:
     visual = Halfway()
     await DatabaseService(visual, storage).create(PARTS)
-    await AddService(visual, storage).add(PARTS, painted(1), b"jpeg", EntityId("valve"), Note())
-    search = SearchService(visual, storage.catalogue, RecentResults(600, 10, NullMetrics()))
+    await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
+    search = SearchService(visual, storage.catalogue, TtlResultCache(600, 10, NullMetrics()))
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
-    assert (await search.search(PARTS, painted(1))).matches == ()
+    assert (await search.search(PARTS, random_picture(1))).matches == ()
     visual.caveats = set()
-    found = await search.search(PARTS, painted(1))
+    found = await search.search(PARTS, random_picture(1))
     assert (len(found.matches), found.cached_at, found.caveats) == (1, None, frozenset())
 
 
-async def test_what_could_not_be_looked_for_is_not_new_to_a_guard(storage: SqlStorage) -> None:
+async def test_guard_treats_incomplete_searches_as_not_new(storage: SqlStorage) -> None:
     visual = Halfway()
     await DatabaseService(visual, storage).create(PARTS)
     adding = AddService(visual, storage)
-    guard = GuardService(SearchService(visual, storage.catalogue), CollectService(adding, storage))
-    image = NewImage(painted(1), b"jpeg", EntityId("valve"), Note())
+    guard = RepostGuard(SearchService(visual, storage.catalogue), CollectService(adding, storage))
+    image = NewImage(random_picture(1), b"jpeg", EntityId("valve"), Note())
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     with pytest.raises(BackendDown):
         await guard.check(PARTS, SharedImage(image, SlackOrigin("F1", "C1", "1.2"), 1), 9.0)
@@ -89,6 +89,6 @@ async def test_a_database_that_the_back_end_has_lost_is_told_from_one_that_never
     await DatabaseService(visual, storage).create(PARTS)
     await visual.delete_database(PARTS)
     with pytest.raises(BackendLost, match="parts"):
-        await SearchService(visual, storage.catalogue).search(PARTS, painted(1))
+        await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
     assert await DatabaseService(visual, storage).delete(PARTS)
     assert await storage.catalogue.databases(PARTS.workspace) == ()

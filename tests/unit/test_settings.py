@@ -32,7 +32,7 @@ def _documented() -> dict[str, tuple[str, str]]:
     return found
 
 
-def test_nothing_set_gives_the_defaults() -> None:
+def test_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_mapping({}) == Settings()
     assert Settings().slack_api_url == SLACK_API_URL
 
@@ -55,7 +55,7 @@ def test_the_example_says_what_a_setting_means_and_its_default(name: str) -> Non
     assert getattr(read, FIELDS[name].name) == FIELDS[name].default
 
 
-def test_the_example_sets_nothing_by_itself() -> None:
+def test_env_example_sets_nothing() -> None:
     assert dotenv_values(EXAMPLE) == {}
 
 
@@ -184,7 +184,7 @@ def test_secrets_that_are_not_set_are_none() -> None:
     ],
 )
 def test_a_port_that_a_platform_sets_is_reached_from_outside(given: dict[str, str], where: tuple[str, int]) -> None:
-    assert Settings.from_mapping(given).listen_on == where
+    assert Settings.from_mapping(given).listen_address == where
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_database_that_is_not_supported_is_refused_without_showing_the_address
     assert "hidden" not in str(refused.value)
 
 
-def test_tokens_of_slack_are_told_apart_and_those_of_a_stand_in_are_not() -> None:
+def test_swapped_slack_tokens_are_detected() -> None:
     swapped = {"SLACK_BOT_TOKEN": "xapp-1", "SLACK_APP_TOKEN": "xoxb-1"}
     with pytest.raises(SettingsError) as refused:
         Settings.from_mapping(swapped)

@@ -47,7 +47,7 @@ def test_all_that_the_hosted_service_lacks_is_told_at_once_and_only_where_it_is_
     ],
     ids=["an address", "a database"],
 )
-def test_what_is_given_but_wrong_is_not_missing_too(given: dict[str, str], problem: str) -> None:
+def test_invalid_settings_are_not_reported_as_missing(given: dict[str, str], problem: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_mapping(given)
     (told,) = refused.value.problems
@@ -111,7 +111,7 @@ def test_many_workspaces_take_three_settings() -> None:
 
 
 @pytest.mark.parametrize("missing", sorted(MANY))
-def test_a_part_of_them_is_not_enough(missing: str) -> None:
+def test_incomplete_oauth_settings_are_refused(missing: str) -> None:
     with pytest.raises(SettingsError, match=f"{missing} must be set too") as refused:
         Settings.from_mapping({name: value for name, value in MANY.items() if name != missing})
     assert len(refused.value.problems) == 1

@@ -7,7 +7,7 @@ import pytest
 from bot.errors import PictureRefused
 from bot.models import Picture
 from handlers.payloads import FileState, SharedFile
-from handlers.shared_files import SharedFiles
+from handlers.shared_files import SharedFileReader
 
 
 async def test_a_file_beyond_the_limit_without_a_rendition_is_refused_unasked() -> None:
@@ -17,7 +17,7 @@ async def test_a_file_beyond_the_limit_without_a_rendition_is_refused_unasked() 
     async def decode(_content: bytes) -> Picture:
         raise AssertionError
 
-    files = SharedFiles(download, most_bytes=25_000_000)
+    files = SharedFileReader(download, max_bytes=25_000_000)
     large = SharedFile("F1", FileState.READY, "large.png", "image/png", 26_000_000, "https://files.slack.com/large.png")
     with pytest.raises(PictureRefused, match="larger than the 25 MB"):
         await files.read(large, "xoxb-1", decode)

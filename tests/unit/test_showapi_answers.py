@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.adapters.showapi import answers
-from bot.adapters.showapi.answers import Answer, Json, NotUnderstood, Refusal
-from bot.adapters.showapi.codes import Again
-from bot.adapters.showapi.trouble import Troubles
+from bot.adapters.showapi.answers import FailedResponse, Json, SuccessResponse, UnexpectedResponse
+from bot.adapters.showapi.codes import RetryRule
+from bot.adapters.showapi.trouble import FailureFactory
 from bot.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -34,22 +34,22 @@ from tests.unit.showapi_house import good, plain, upstream, wrapped
 NO_DATABASE = "The database parts does not exist."
 
 
-def refusal(answer: Any) -> Refusal:
-    read = answers.read(answer.status_code, answer.content)
-    assert isinstance(read, Refusal)
+def refusal(answer: Any) -> FailedResponse:
+    read = answers.parse_response(answer.status_code, answer.content)
+    assert isinstance(read, FailedResponse)
     return read
 
 
 def meant(answer: Any) -> tuple[type[BotError], bool]:
-    meaning = refusal(answer).meaning
-    return meaning.kind, meaning.may_have_been_done
+    meaning = refusal(answer).mapping
+    return meaning.error_class, meaning.may_have_been_done
 
 
 @pytest.mark.parametrize("code", [0, "0", 0.0, " 0 "])
 @pytest.mark.parametrize("result", [0, "0", 0.0])
 def test_both_codes_may_be_numbers_or_strings(code: object, result: object) -> None:
     answer = wrapped({"ret_code": result}, code)
-    assert answers.read(200, answer.content) == Answer({"ret_code": result}, charged=1)
+    assert answers.parse_response(200, answer.content) == SuccessResponse({"ret_code": result}, charged=1)
 
 
 def test_what_is_charged_stands_at_the_top_or_inside_and_is_no_nonsense() -> None:
@@ -57,12 +57,12 @@ def test_what_is_charged_stands_at_the_top_or_inside_and_is_no_nonsense() -> Non
     assert _charged(wrapped({"ret_code": 0, "showapi_fee_num": "3"}, showapi_fee_num=None)) == 3
     assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=None)) == 0
     assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=-5)) == 0
-    assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=10**30)) == answers.MOST_CHARGED
+    assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=10**30)) == answers.MAX_CHARGED
 
 
 def _charged(answer: Any) -> int:
-    read = answers.read(200, answer.content)
-    assert isinstance(read, Answer)
+    read = answers.parse_response(200, answer.content)
+    assert isinstance(read, SuccessResponse)
     return read.charged
 
 
@@ -132,8 +132,8 @@ def test_the_searchs_own_codes_are_found_wherever_they_surface(
 
 
 def test_a_remark_beside_two_good_codes_says_what_it_likes() -> None:
-    assert isinstance(answers.read(200, good(remark="no more Throttling").content), Answer)
-    assert isinstance(answers.read(200, good(Code="200").content), Answer)
+    assert isinstance(answers.parse_response(200, good(remark="no more Throttling").content), SuccessResponse)
+    assert isinstance(answers.parse_response(200, good(Code="200").content), SuccessResponse)
 
 
 @pytest.mark.parametrize(
@@ -200,75 +200,86 @@ def test_what_is_not_understood_may_have_been_done() -> None:
 
 
 def test_what_is_never_or_always_done_again() -> None:
-    assert refusal(upstream("InternalError.Algo", 586)).meaning.again is Again.NEVER
-    assert refusal(plain(b"", 586)).meaning.again is Again.NEVER
-    assert refusal(upstream("Throttling")).meaning.again is Again.ALWAYS
-    assert refusal(plain(b"", 591)).meaning.again is Again.WHERE_SAFE
-    assert refusal(plain(b"")).meaning.again is Again.NEVER
+    assert refusal(upstream("InternalError.Algo", 586)).mapping.retry is RetryRule.NEVER
+    assert refusal(plain(b"", 586)).mapping.retry is RetryRule.NEVER
+    assert refusal(upstream("Throttling")).mapping.retry is RetryRule.ALWAYS
+    assert refusal(plain(b"", 591)).mapping.retry is RetryRule.IF_IDEMPOTENT
+    assert refusal(plain(b"")).mapping.retry is RetryRule.NEVER
 
 
 def test_operators_get_code_text_and_ids() -> None:
-    told = Troubles(("a-key",)).refused("search", refusal(upstream("Throttling", 400, "too\nmany a-key"))).told
+    told = (
+        FailureFactory(("a-key",))
+        .refused("search", refusal(upstream("Throttling", 400, "too\nmany a-key")))
+        .description
+    )
     assert told == "search: Throttling: too many [redacted] (HTTP 400, request 7463B73D)"
     answer = wrapped({"ret_code": -1, "remark": "失败", "RequestId": "R"})
-    assert Troubles(()).refused("add", refusal(answer)).told == "add: ret_code -1: 失败 (HTTP 200, request R, res-1)"
-    assert Troubles(()).refused("add", refusal(wrapped({}, -2))).told == (
+    assert (
+        FailureFactory(()).refused("add", refusal(answer)).description
+        == "add: ret_code -1: 失败 (HTTP 200, request R, res-1)"
+    )
+    assert FailureFactory(()).refused("add", refusal(wrapped({}, -2))).description == (
         "add: -2 (no calls or balance left) (HTTP 200, request res-1)"
     )
 
 
 def test_a_key_is_redacted_before_a_text_is_cut() -> None:
     answer = wrapped({}, -1, "x" * 190 + " a-very-long-key-indeed-4f9c1d7e")
-    told = Troubles(("a-very-long-key-indeed-4f9c1d7e",)).refused("add", refusal(answer)).told
+    told = FailureFactory(("a-very-long-key-indeed-4f9c1d7e",)).refused("add", refusal(answer)).description
     assert "a-very" not in told
 
 
 def test_lists_of_databases() -> None:
-    assert answers.database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == ("a", "7")
+    assert answers.parse_database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == ("a", "7")
     nothings: tuple[object, ...] = ([], None)
     for nothing in nothings:
-        assert answers.database_names({"Data": {"DbList": nothing}}) == ()
+        assert answers.parse_database_names({"Data": {"DbList": nothing}}) == ()
     bodies: list[Json] = [{}, {"Data": None}, {"Data": {}}, {"Data": {"DbList": "none"}}]
     for body in bodies:
-        with pytest.raises(NotUnderstood):
-            answers.database_names(body)
+        with pytest.raises(UnexpectedResponse):
+            answers.parse_database_names(body)
 
 
 def test_the_name_of_an_added_image() -> None:
-    assert answers.data_id({"Data": {"DataId": 1585903814940000}}) == "1585903814940000"
+    assert answers.parse_data_id({"Data": {"DataId": 1585903814940000}}) == "1585903814940000"
     names: tuple[object, ...] = ("", "\ud800", True, None, [], 1.5)
     bodies: list[Json] = [{}, {"Data": {}}, *({"Data": {"DataId": name}} for name in names)]
     for body in bodies:
-        with pytest.raises(NotUnderstood):
-            answers.data_id(body)
+        with pytest.raises(UnexpectedResponse):
+            answers.parse_data_id(body)
 
 
 def test_rows_have_times_and_those_without_an_entity_are_left_out() -> None:
     row = {"EntityId": "e", "DataId": "1", "ExtraData": "x", "CreatedAt": 1585903814940, "UpdatedAt": "1585903814940"}
-    read = answers.rows({"Data": {"TotalCount": "9", "ImageList": [row, {}, 3], "Token": "t"}})
+    read = answers.parse_rows({"Data": {"TotalCount": "9", "ImageList": [row, {}, 3], "Token": "t"}})
     when = datetime(2020, 4, 3, 8, 50, 14, 940000, UTC)
-    assert (read.sent, read.page.total, read.page.token) == (3, 9, "t")
+    assert (read.row_count, read.page.total, read.page.token) == (3, 9, "t")
     (only,) = read.page.rows
     assert (only.entity, only.data_id, only.extra, only.created_at, only.updated_at) == ("e", "1", "x", when, when)
-    strange = answers.rows({"Data": {"ImageList": [{"EntityId": "e", "CreatedAt": 1e300, "UpdatedAt": "NaN"}]}}).page
+    strange = answers.parse_rows(
+        {"Data": {"ImageList": [{"EntityId": "e", "CreatedAt": 1e300, "UpdatedAt": "NaN"}]}}
+    ).page
     assert (strange.total, strange.rows[0].created_at, strange.rows[0].updated_at) == (1, None, None)
-    assert answers.rows({"Data": {"TotalCount": 0}}).page.rows == ()
-    with pytest.raises(NotUnderstood):
-        answers.rows({"Data": {"TotalCount": 3}})
+    assert answers.parse_rows({"Data": {"TotalCount": 0}}).page.rows == ()
+    with pytest.raises(UnexpectedResponse):
+        answers.parse_rows({"Data": {"TotalCount": 3}})
 
 
 def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
     scores = [1, "9.8", 10.000001, -0.001, 10.5, -1, "NaN", None, True, "high", 10**400, [], float("inf")]
-    found, unread = answers.matches({"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}})
+    found, unread = answers.parse_matches(
+        {"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}}
+    )
     assert [match.score for match in found] == [1.0, 9.8, 10.0, 0.0]
     assert unread == 9
     nothings: tuple[object, ...] = ([], None)
     for nothing in nothings:
-        assert answers.matches({"Data": {"MatchList": nothing}}) == ((), 0)
+        assert answers.parse_matches({"Data": {"MatchList": nothing}}) == ((), 0)
     # None that can be read is not the same as none.
     for data in ({}, {"MatchList": [{"Score": 1}, None]}):
-        with pytest.raises(NotUnderstood):
-            answers.matches({"Data": data})
+        with pytest.raises(UnexpectedResponse):
+            answers.parse_matches({"Data": data})
 
 
 _JSON = st.recursive(
@@ -301,16 +312,16 @@ _OUTER = _object(
 
 
 def _is_ours(status: int, content: bytes) -> None:
-    read = answers.read(status, content)
-    if isinstance(read, Refusal):
-        trouble = Troubles(("some-key",)).refused("search", read)
+    read = answers.parse_response(status, content)
+    if isinstance(read, FailedResponse):
+        trouble = FailureFactory(("some-key",)).refused("search", read)
         assert isinstance(trouble.error, BackendError | PictureRefused)
-        assert trouble.told.isprintable()
-        trouble.told.encode()
+        assert trouble.description.isprintable()
+        trouble.description.encode()
         return
     assert 200 <= status < 300
-    for reader in (answers.database_names, answers.data_id, answers.rows, answers.matches):
-        with contextlib.suppress(NotUnderstood):
+    for reader in (answers.parse_database_names, answers.parse_data_id, answers.parse_rows, answers.parse_matches):
+        with contextlib.suppress(UnexpectedResponse):
             reader(read.body)
 
 
@@ -326,5 +337,5 @@ def test_any_answer_whatever_is_a_value_or_an_error_of_ours(status: int, content
 @given(_DATA)
 def test_any_data_beside_two_good_codes_is_a_value_or_not_understood(data: Any) -> None:
     content = json.dumps({"showapi_res_code": 0, "showapi_res_body": {"ret_code": 0, "Data": data}}).encode()
-    assert isinstance(answers.read(200, content), Answer)
+    assert isinstance(answers.parse_response(200, content), SuccessResponse)
     _is_ours(200, content)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.adapters.showapi.client import HostedAccount
+from bot.adapters.showapi.client import ShowApiAccount
 from bot.adapters.showapi.values import HostedMatch
 from bot.errors import (
     BackendCannotFetch,
@@ -78,7 +78,7 @@ async def test_an_account_does_not_show_its_key() -> None:
 
 async def test_the_base_address_may_have_a_path() -> None:
     for base in ("https://hosted.example/gateway", "https://hosted.example/gateway/"):
-        async with client(good(), account=HostedAccount(base, KEY, "ds-7", 1000)) as (service, service_side):
+        async with client(good(), account=ShowApiAccount(base, KEY, "ds-7", 1000)) as (service, service_side):
             await service.create_database("parts")
         assert service_side.asked[0].path == "/gateway/2475-1"
 

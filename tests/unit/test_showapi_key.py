@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
 from bot.errors import BotError
 from bot.metrics import PrometheusMetrics
 from tests.fakes.hosted import HostedService
@@ -79,7 +79,7 @@ async def _error(call: Awaitable[object]) -> BotError:
 
 async def _fail_in_every_operation(url: str, lines: Lines) -> None:
     metrics = PrometheusMetrics()
-    service = ShowApi(HostedAccount(url, KEY, "ds-7", 10_000), metrics=metrics, patience=PATIENCE)
+    service = ShowApiClient(ShowApiAccount(url, KEY, "ds-7", 10_000), metrics=metrics, retry_policy=PATIENCE)
     for call in CALLS.values():
         error = await _error(call(service))
         assert KEY not in "".join(_everything(error, set()))
@@ -118,7 +118,7 @@ WELL = (
         b"",
     ],
 )
-async def test_an_answer_that_repeats_the_address_gives_nothing_away(answer: bytes, lines: Lines) -> None:
+async def test_echoed_address_does_not_leak_the_key(answer: bytes, lines: Lines) -> None:
     asyncio.get_running_loop().set_debug(True)
     async with echoing(answer) as url:
         await _fail_in_every_operation(url, lines)
@@ -155,9 +155,9 @@ async def test_no_connection_gives_the_key_away(lines: Lines) -> None:
     await _fail_in_every_operation("ftp://hosted.example", lines)
 
 
-async def test_success_gives_nothing_away_either(lines: Lines) -> None:
+async def test_successful_calls_do_not_leak_the_key(lines: Lines) -> None:
     async with HostedService(app_key=KEY) as hosted:
-        service = ShowApi(HostedAccount(hosted.base_url, KEY, hosted.environment["SHOWAPI_DS_ID"], 1000))
+        service = ShowApiClient(ShowApiAccount(hosted.base_url, KEY, hosted.environment["SHOWAPI_DS_ID"], 1000))
         await service.create_database("parts")
         assert await service.databases() == ("parts",)
         await service.close()
@@ -168,6 +168,6 @@ async def test_success_gives_nothing_away_either(lines: Lines) -> None:
 
 async def test_the_logs_are_as_before_once_it_is_closed() -> None:
     before = [list(logging.getLogger(name).filters) for name in NAMES]
-    service = ShowApi(HostedAccount("https://hosted.example", KEY, "ds-7"))
+    service = ShowApiClient(ShowApiAccount("https://hosted.example", KEY, "ds-7"))
     await service.close()
     assert [list(logging.getLogger(name).filters) for name in NAMES] == before

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.showapi import listing
-from bot.adapters.showapi.answers import RowsRead
+from bot.adapters.showapi.answers import ParsedPage
 from bot.adapters.showapi.values import HostedPage, HostedRow
 from bot.errors import BackendGarbled
 from tests.unit.showapi_house import client, good
@@ -28,7 +28,7 @@ class Pages:
     unreadable: frozenset[int] = frozenset()
     asked: list[tuple[int, int | None, str]] = field(default_factory=list)
 
-    async def __call__(self, *, limit: int, offset: int | None = None, token: str = "") -> RowsRead:
+    async def __call__(self, *, limit: int, offset: int | None = None, token: str = "") -> ParsedPage:
         self.asked.append((limit, offset, token))
         assert (offset is None) != (token == "")
         assert offset is None or offset + limit <= 2000
@@ -39,7 +39,7 @@ class Pages:
         shown = tuple(self.rows[at] for at in range(start, end) if at not in self.unreadable)
         more = self.last_token or end < len(self.rows)
         total = len(self.rows) if self.total is None else self.total
-        return RowsRead(HostedPage(shown, total, str(end) if self.tokens and more else ""), max(end - start, 0))
+        return ParsedPage(HostedPage(shown, total, str(end) if self.tokens and more else ""), max(end - start, 0))
 
 
 def _rows(count: int) -> list[HostedRow]:
@@ -102,7 +102,7 @@ async def test_rows_that_can_not_be_read_count_for_offsets() -> None:
 
 async def test_rows_without_end_are_given_up() -> None:
     with pytest.raises(BackendGarbled, match="does not end"):
-        _ = [row async for row in listing.all_rows(Pages(_rows(9000)), most=5000)]
+        _ = [row async for row in listing.all_rows(Pages(_rows(9000)), max_rows=5000)]
 
 
 async def test_the_client_lists_oldest_first_with_the_prefix() -> None:
@@ -127,7 +127,7 @@ class Shrinking(Pages):
 
     after: frozenset[int] = frozenset({1})
 
-    async def __call__(self, *, limit: int, offset: int | None = None, token: str = "") -> RowsRead:
+    async def __call__(self, *, limit: int, offset: int | None = None, token: str = "") -> ParsedPage:
         page = await super().__call__(limit=limit, offset=offset, token=token)
         if len(self.asked) in self.after:
             self.rows = self.rows[10:]
@@ -138,6 +138,6 @@ class Shrinking(Pages):
 async def test_rows_that_go_meanwhile_hide_none_of_the_others(after: set[int]) -> None:
     pages = Shrinking(_rows(900), after=frozenset(after))
     listed = {row.entity for row in await _all(pages)}
-    if len(after) <= listing.ANEW_AT_MOST:
+    if len(after) <= listing.MAX_RESTARTS:
         assert listed >= {row.entity for row in pages.rows}
     assert len(pages.asked) < 40

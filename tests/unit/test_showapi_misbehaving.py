@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
 from bot.errors import BackendDown, BackendError, BackendGarbled, BackendRefused, BackendTimeout
 from tests.fakes.hosted import APP_KEY, DS_ID, HostedService
 from tests.fakes.hosted import misbehaviours as bad
@@ -23,13 +23,13 @@ async def hosted() -> AsyncIterator[HostedService]:
 
 
 @pytest.fixture
-async def service(hosted: HostedService) -> AsyncIterator[ShowApi]:
-    client = ShowApi(HostedAccount(hosted.base_url, APP_KEY, DS_ID, 10_000), patience=QUICK)
+async def service(hosted: HostedService) -> AsyncIterator[ShowApiClient]:
+    client = ShowApiClient(ShowApiAccount(hosted.base_url, APP_KEY, DS_ID, 10_000), retry_policy=QUICK)
     yield client
     await client.close()
 
 
-async def test_all_is_well_while_the_service_is(hosted: HostedService, service: ShowApi) -> None:
+async def test_calls_succeed_while_the_service_is_healthy(hosted: HostedService, service: ShowApiClient) -> None:
     await service.create_database("parts")
     assert await service.databases() == ("parts",)
     hosted.fill("parts", 2345)
@@ -44,7 +44,7 @@ async def test_all_is_well_while_the_service_is(hosted: HostedService, service: 
     assert hosted.names == []
 
 
-async def _fails(hosted: HostedService, service: ShowApi, how: bad.Misbehaviour) -> BackendError:
+async def _fails(hosted: HostedService, service: ShowApiClient, how: bad.Misbehaviour) -> BackendError:
     hosted.always("add", how)
     begun = time.monotonic()
     with pytest.raises(BackendError) as caught:
@@ -67,8 +67,8 @@ async def _fails(hosted: HostedService, service: ShowApi, how: bad.Misbehaviour)
         (bad.upstream("InternalError.Algo", 586), BackendDown),
     ],
 )
-async def test_whatever_leaves_doubt_says_so(
-    hosted: HostedService, service: ShowApi, how: bad.Misbehaviour, kind: type[BackendError]
+async def test_uncertain_outcomes_are_flagged(
+    hosted: HostedService, service: ShowApiClient, how: bad.Misbehaviour, kind: type[BackendError]
 ) -> None:
     error = await _fails(hosted, service, how)
     assert type(error) is kind
@@ -76,7 +76,7 @@ async def test_whatever_leaves_doubt_says_so(
     assert len(hosted.calls_of("add")) == 1
 
 
-async def test_an_answer_that_drips_is_not_waited_for(hosted: HostedService, service: ShowApi) -> None:
+async def test_an_answer_that_drips_is_not_waited_for(hosted: HostedService, service: ShowApiClient) -> None:
     hosted.always("create", bad.dripping(0.05))
     begun = time.monotonic()
     with pytest.raises(BackendTimeout) as caught:
@@ -86,20 +86,20 @@ async def test_an_answer_that_drips_is_not_waited_for(hosted: HostedService, ser
     assert hosted.names == ["parts"]
 
 
-async def test_reads_go_well_once_the_trouble_is_over(hosted: HostedService, service: ShowApi) -> None:
+async def test_reads_go_well_once_the_trouble_is_over(hosted: HostedService, service: ShowApiClient) -> None:
     for how in (bad.hang_up(), bad.html(503), bad.throttled(), bad.slow(0.8), bad.gateway(-3)):
         hosted.next("databases", how)
         assert await service.databases() == ()
 
 
-async def test_answers_in_other_dresses_are_understood(hosted: HostedService, service: ShowApi) -> None:
+async def test_alternative_answer_formats_are_parsed(hosted: HostedService, service: ShowApiClient) -> None:
     hosted.next("databases", bad.codes_as_text(), bad.fee_in_body())
     assert await service.databases() == ()
     assert await service.databases() == ()
 
 
 async def test_a_service_that_is_gone_did_nothing_and_one_that_returns_is_found(
-    hosted: HostedService, service: ShowApi
+    hosted: HostedService, service: ShowApiClient
 ) -> None:
     await hosted.down()
     with pytest.raises(BackendDown) as caught:
@@ -114,7 +114,7 @@ async def test_a_service_that_is_gone_did_nothing_and_one_that_returns_is_found(
     await service.create_database("parts")
 
 
-async def _until_up(service: ShowApi) -> None:
+async def _until_up(service: ShowApiClient) -> None:
     while service.is_down:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
 
@@ -122,7 +122,7 @@ async def _until_up(service: ShowApi) -> None:
 async def test_a_compressed_answer_is_not_unpacked() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
     async with echoing(answer) as url:
-        service = ShowApi(HostedAccount(url, APP_KEY, DS_ID, 1000), patience=QUICK)
+        service = ShowApiClient(ShowApiAccount(url, APP_KEY, DS_ID, 1000), retry_policy=QUICK)
         with pytest.raises(BackendGarbled, match="compressed"):
             await service.databases()
         await service.close()
@@ -131,8 +131,8 @@ async def test_a_compressed_answer_is_not_unpacked() -> None:
 async def test_many_bytes_that_never_end_are_given_up() -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     async with echoing(head + b" " * 9_000_000) as url:
-        patience = replace(QUICK, read_s=3, attempt_s=3)
-        service = ShowApi(HostedAccount(url, APP_KEY, DS_ID, 1000), patience=patience)
+        retry_policy = replace(QUICK, read_s=3, attempt_s=3)
+        service = ShowApiClient(ShowApiAccount(url, APP_KEY, DS_ID, 1000), retry_policy=retry_policy)
         with pytest.raises(BackendGarbled, match="more than 8,000,000 bytes"):
             await service.databases()
         await service.close()
@@ -140,14 +140,14 @@ async def test_many_bytes_that_never_end_are_given_up() -> None:
 
 async def test_what_is_no_http_is_a_broken_service() -> None:
     async with echoing(b"SSH-2.0-OpenSSH_9.9\r\n") as url:
-        service = ShowApi(HostedAccount(url, APP_KEY, DS_ID, 1000), patience=QUICK)
+        service = ShowApiClient(ShowApiAccount(url, APP_KEY, DS_ID, 1000), retry_policy=QUICK)
         with pytest.raises(BackendDown):
             await service.databases()
         await service.close()
 
 
 async def test_a_wrong_key_is_refused(hosted: HostedService) -> None:
-    service = ShowApi(HostedAccount(hosted.base_url, "another-key", DS_ID, 1000), patience=QUICK)
+    service = ShowApiClient(ShowApiAccount(hosted.base_url, "another-key", DS_ID, 1000), retry_policy=QUICK)
     with pytest.raises(BackendRefused, match=r"-1010 \(unknown key\)"):
         await service.databases()
     await service.close()

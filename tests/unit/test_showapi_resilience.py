@@ -10,8 +10,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
-from bot.adapters.showapi.resilience import Patience, Turns
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
+from bot.adapters.showapi.resilience import RateLimiter, RetryPolicy
 from bot.errors import (
     BackendDown,
     BackendError,
@@ -113,7 +113,7 @@ async def test_three_attempts_are_all_and_the_last_error_is_raised() -> None:
         assert len(service_side.asked) == 3
 
 
-async def test_doubt_of_an_earlier_attempt_stays(caplog: pytest.LogCaptureFixture) -> None:
+async def test_doubt_from_an_earlier_attempt_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with client(httpx.ReadTimeout("slow"), upstream("Throttling")) as (service, _):
         with pytest.raises(BackendThrottled) as caught:
@@ -140,37 +140,43 @@ async def test_a_database_that_is_gone_after_a_lost_answer_was_deleted() -> None
 
 
 async def test_pauses_are_as_long_as_asked_for() -> None:
-    patience = replace(QUICK, pause_s=0.05, throttled_pause_s=0.3)
+    retry_policy = replace(QUICK, pause_s=0.05, throttled_pause_s=0.3)
     for answer, least in ((plain("", 502), 0.15), (upstream("Throttling"), 0.6)):
-        async with client(answer, answer, EVERYTHING, patience=patience) as (service, _):
+        async with client(answer, answer, EVERYTHING, retry_policy=retry_policy) as (service, _):
             begun = time.monotonic()
             await service.databases()
             assert least <= time.monotonic() - begun < 2 * least + 1
-    assert Patience().throttled_pause_s > 1
+    assert RetryPolicy().throttled_pause_s > 1
 
 
 async def test_a_call_that_has_taken_long_is_not_made_again() -> None:
-    async with client(plain("", 502), patience=replace(QUICK, last_start_s=QUICK.overall_s)) as (service, service_side):
+    async with client(plain("", 502), retry_policy=replace(QUICK, last_start_s=QUICK.overall_s)) as (
+        service,
+        service_side,
+    ):
         with pytest.raises(BackendDown):
             await service.databases()
         assert len(service_side.asked) == 1
 
 
 async def test_calls_keep_the_rate_without_bursts() -> None:
-    account = HostedAccount("https://hosted.example", KEY, "ds-7", calls_per_s=20)
+    account = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=20)
     async with client(EVERYTHING, account=account) as (service, _):
         begun = time.monotonic()
         await asyncio.gather(*(service.databases() for _ in range(6)))
         assert 5 / 20 <= time.monotonic() - begun < 2
-    turns = Turns(0.5)
+    turns = RateLimiter(0.5)
     loop = asyncio.get_running_loop()
-    assert await turns.wait(loop.time() + 1)
-    assert not await turns.wait(loop.time() + 0.01)
+    assert await turns.acquire(loop.time() + 1)
+    assert not await turns.acquire(loop.time() + 0.01)
 
 
-async def test_who_gets_no_turn_is_told_so_and_nothing_was_asked() -> None:
-    account = HostedAccount("https://hosted.example", KEY, "ds-7", calls_per_s=0.1)
-    async with client(EVERYTHING, account=account, patience=replace(QUICK, overall_s=0.1)) as (service, service_side):
+async def test_rate_limited_calls_fail_without_a_request() -> None:
+    account = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=0.1)
+    async with client(EVERYTHING, account=account, retry_policy=replace(QUICK, overall_s=0.1)) as (
+        service,
+        service_side,
+    ):
         await service.databases()
         with pytest.raises(BackendThrottled, match=r"no turn among the 0\.1 calls a second") as caught:
             await service.add_image("parts", "e", "", URL)
@@ -179,13 +185,13 @@ async def test_who_gets_no_turn_is_told_so_and_nothing_was_asked() -> None:
         assert not service.is_down
 
 
-async def _fail(service: ShowApi, times: int, kind: type[BackendError] = BackendError) -> None:
+async def _fail(service: ShowApiClient, times: int, kind: type[BackendError] = BackendError) -> None:
     for _ in range(times):
         with pytest.raises(kind):
             await service.create_database("parts")
 
 
-def _down(service: ShowApi) -> bool:
+def _down(service: ShowApiClient) -> bool:
     return service.is_down
 
 
@@ -196,7 +202,7 @@ PATIENT = replace(QUICK, probe_after_s=30)
 async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
     answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with client(answer, patience=PATIENT) as (service, service_side):
+    async with client(answer, retry_policy=PATIENT) as (service, service_side):
         await _fail(service, 4)
         assert not _down(service)
         await _fail(service, 1)
@@ -214,13 +220,13 @@ async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
 )
 async def test_refusals_show_that_the_service_is_there(answer: Answer) -> None:
     bad = plain("", 502)
-    async with client(bad, bad, bad, bad, answer, answer, answer, bad, bad, patience=PATIENT) as (service, _):
+    async with client(bad, bad, bad, bad, answer, answer, answer, bad, bad, retry_policy=PATIENT) as (service, _):
         await _fail(service, 8)
         assert not service.is_down
 
 
 async def test_attempts_count_and_none_follows_once_it_is_left_alone() -> None:
-    async with client(plain("", 502), patience=PATIENT) as (service, service_side):
+    async with client(plain("", 502), retry_policy=PATIENT) as (service, service_side):
         for _ in range(2):
             with pytest.raises(BackendDown, match="HTTP 502"):
                 await service.databases()
@@ -276,7 +282,7 @@ class Hanging(httpx.AsyncBaseTransport):
 
 async def test_an_attempt_and_a_call_have_their_deadlines() -> None:
     hanging = Hanging()
-    service = ShowApi(ACCOUNT, transport=hanging, patience=replace(QUICK, attempt_s=0.15, overall_s=0.4))
+    service = ShowApiClient(ACCOUNT, transport=hanging, retry_policy=replace(QUICK, attempt_s=0.15, overall_s=0.4))
     begun = time.monotonic()
     with pytest.raises(BackendTimeout) as caught:
         await service.databases()
@@ -286,10 +292,10 @@ async def test_an_attempt_and_a_call_have_their_deadlines() -> None:
     await service.close()
 
 
-async def test_who_gives_up_waiting_says_nothing_of_the_service() -> None:
+async def test_cancelled_calls_do_not_count_as_failures() -> None:
     metrics = Counting()
     hanging = Hanging()
-    service = ShowApi(ACCOUNT, transport=hanging, metrics=metrics, patience=QUICK)
+    service = ShowApiClient(ACCOUNT, transport=hanging, metrics=metrics, retry_policy=QUICK)
     for _ in range(6):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
@@ -309,7 +315,7 @@ async def test_a_call_under_way_that_is_answered_after_all_ends_the_silence() ->
                 return httpx.Response(200, content=EVERYTHING.content)
             return httpx.Response(502)
 
-    service = ShowApi(ACCOUNT, transport=Late(), patience=PATIENT)
+    service = ShowApiClient(ACCOUNT, transport=Late(), retry_policy=PATIENT)
     late = asyncio.create_task(service.databases())
     await asyncio.sleep(0)
     await _fail(service, 5)

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from bot.images import geometry
 from bot.images.fingerprint import luminance
-from bot.images.sketch import QUERY_POINTS, STORED_POINTS, Look, Sketch, View, sketch, unpack
+from bot.images.sketch import (
+    QUERY_POINTS,
+    STORED_POINTS,
+    LocalFeatures,
+    QueryRegion,
+    QueryView,
+    extract_local_features,
+    unpack,
+)
 from tests.scenes import scene
 
 Pixels = npt.NDArray[np.uint8]
@@ -20,8 +28,8 @@ Pixels = npt.NDArray[np.uint8]
 LARGEST = 16 * 1024
 
 
-def drawn(pixels: Pixels, points: int = STORED_POINTS) -> Sketch:
-    return sketch(pixels, luminance(pixels), points)
+def drawn(pixels: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
+    return extract_local_features(pixels, luminance(pixels), points)
 
 
 def noise(width: int, height: int, seed: int = 0) -> Pixels:
@@ -34,7 +42,7 @@ def test_what_is_packed_comes_back(size: tuple[int, int]) -> None:
     back = unpack(one.pack())
     np.testing.assert_allclose(back.points, one.points, atol=1 / 65535)
     np.testing.assert_array_equal(back.descriptors, one.descriptors)
-    np.testing.assert_array_equal(back.thumb, one.thumb)
+    np.testing.assert_array_equal(back.thumbnail, one.thumbnail)
     np.testing.assert_array_equal(back.colours, one.colours)
     assert (back.width, back.height) == (one.width, one.height)
     assert back.pack() == one.pack()
@@ -61,15 +69,15 @@ def test_points_are_spread_over_the_picture() -> None:
 
 def test_a_query_has_more_points_than_what_is_stored() -> None:
     pixels = np.asarray(scene(1))
-    view = View(pixels, luminance(pixels))
+    view = QueryView(pixels, luminance(pixels))
     assert STORED_POINTS < len(view.sketch.points) <= QUERY_POINTS
 
 
 def test_a_mirrored_view_is_the_view_of_the_mirrored_picture() -> None:
     pixels = np.asarray(scene(1))
     mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    expected = View(mirrored, luminance(mirrored)).sketch
-    look = Look(pixels, luminance(pixels), range(8))
+    expected = QueryView(mirrored, luminance(mirrored)).sketch
+    look = QueryRegion(pixels, luminance(pixels), range(8))
     assert look.view.mirrored.sketch.pack() == expected.pack()
     assert look.view is look.view
 
@@ -83,7 +91,7 @@ def test_a_flat_picture_has_no_points(value: int) -> None:
 
 @given(st.integers(1, 1023), st.integers(1, 40), st.booleans(), st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
-def test_any_size_is_sketched_within_16_kilobytes(long: int, short: int, upright: bool, seed: int) -> None:
+def test_local_features_fit_16_kilobytes_at_any_size(long: int, short: int, upright: bool, seed: int) -> None:
     pixels = noise(short, long, seed) if upright else noise(long, short, seed)
     packed = drawn(pixels).pack()
     assert len(packed) <= LARGEST
@@ -94,14 +102,14 @@ def test_any_size_is_sketched_within_16_kilobytes(long: int, short: int, upright
 def test_odd_pictures_are_compared_with_each_other_and_with_ordinary_ones(size: tuple[int, int]) -> None:
     odd, ordinary = noise(*size), np.asarray(scene(1))
     for query, stored in ((odd, odd), (odd, ordinary), (ordinary, odd)):
-        found = geometry.align(View(query, luminance(query)), unpack(drawn(stored).pack()))
+        found = geometry.align(QueryView(query, luminance(query)), unpack(drawn(stored).pack()))
         assert found is None or np.isfinite(found.matrix).all()
 
 
-def test_the_fullest_sketch_fits() -> None:
+def test_largest_local_features_fit() -> None:
     one = drawn(noise(512, 512))
     assert len(one.points) == STORED_POINTS
-    assert one.thumb.shape == (64, 64)
+    assert one.thumbnail.shape == (64, 64)
     assert len(one.pack()) <= LARGEST
 
 
@@ -114,7 +122,7 @@ def test_garbage_is_refused(data: bytes) -> None:
 
 @given(st.data())
 @settings(max_examples=100, deadline=None)
-def test_a_damaged_sketch_is_refused_or_still_one(data: st.DataObject) -> None:
+def test_damaged_local_features_are_refused_or_valid(data: st.DataObject) -> None:
     whole = _packed()
     if data.draw(st.booleans(), label="cut"):
         damaged = whole[: data.draw(st.integers(0, len(whole) - 1))] + data.draw(st.binary(max_size=3))
@@ -133,7 +141,7 @@ def test_a_damaged_sketch_is_refused_or_still_one(data: st.DataObject) -> None:
     "header",
     [(0, 300, 64, 48, 0), (400, 0, 64, 48, 0), (400, 300, 0, 64, 0), (400, 300, 64, 0, 0), (400, 300, 255, 64, 0)],
 )
-def test_a_sketch_of_nothing_is_refused(header: tuple[int, int, int, int, int]) -> None:
+def test_empty_local_features_are_refused(header: tuple[int, int, int, int, int]) -> None:
     """The lengths agree; the numbers make no sense."""
     data = struct.pack("<HHBBH", *header) + bytes(header[2] * header[3] + 16 * 16 * 3)
     with pytest.raises(ValueError, match="not a sketch"):

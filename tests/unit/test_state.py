@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from bot.blocks.degrade import slack_files, without_pictures
 from bot.blocks.joining import joined
 from bot.blocks.limits import MESSAGE_BLOCKS, length
-from bot.blocks.matches import Shown
+from bot.blocks.matches import PresentationOptions
 from bot.blocks.records import PictureRef
 from bot.blocks.reply import notice, section
 from bot.blocks.results import search_reply
 from bot.blocks.state import (
-    BUTTON_VALUE,
-    METADATA,
-    MOST,
-    STALE,
-    Carried,
+    MAX_BUTTON_VALUE,
+    MAX_METADATA,
+    MAX_NUMBER,
+    STALE_BUTTON,
     EntityState,
     FormState,
+    InteractionState,
     ListState,
     NameState,
     SearchState,
@@ -33,7 +33,7 @@ from bot.errors import InvalidInput
 from bot.models import DataId
 from tests.unit import answers
 
-KINDS: list[type[Carried]] = [SearchState, ListState, EntityState, NameState, FormState]
+KINDS: list[type[InteractionState]] = [SearchState, ListState, EntityState, NameState, FormState]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 JSON = st.recursive(
@@ -46,22 +46,22 @@ SEARCHES = st.builds(
     *[TEXT] * 7,
     top=st.integers(0, 50),
     minimum=st.floats(0, 10),
-    offset=st.integers(0, MOST),
+    offset=st.integers(0, MAX_NUMBER),
 )
 
 
-def read(kind: type[Carried], text: object) -> Carried | None:
+def read(kind: type[InteractionState], text: object) -> InteractionState | None:
     """What was carried; None if it was refused as it should be."""
     try:
         return kind.decode(text)
     except InvalidInput as error:
-        if str(error) != STALE:
+        if str(error) != STALE_BUTTON:
             raise
         return None
 
 
 @given(SEARCHES)
-def test_what_is_carried_comes_back(state: SearchState) -> None:
+def test_state_round_trips(state: SearchState) -> None:
     text = state.encode(100_000)
     assert text is not None
     assert SearchState.decode(text) == state
@@ -69,12 +69,12 @@ def test_what_is_carried_comes_back(state: SearchState) -> None:
 
 @given(SEARCHES)
 def test_no_value_is_longer_than_slack_carries(state: SearchState) -> None:
-    for most in (BUTTON_VALUE, METADATA):
+    for most in (MAX_BUTTON_VALUE, MAX_METADATA):
         text = state.encode(most)
         assert text is None or length(text) <= most
 
 
-def test_defaults_take_no_room() -> None:
+def test_defaults_are_not_encoded() -> None:
     assert SearchState().encode() == "{}"
     assert SearchState(file="F1", top=5).encode() == '{"file":"F1"}'
     assert SearchState.decode("{}") == SearchState()
@@ -82,14 +82,14 @@ def test_defaults_take_no_room() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=TEXT | JSON.map(json.dumps) | st.binary(max_size=20) | st.none() | st.integers())
-def test_anything_is_read_or_refused_in_one_sentence(kind: type[Carried], text: object) -> None:
+def test_anything_is_read_or_refused_in_one_sentence(kind: type[InteractionState], text: object) -> None:
     state = read(kind, text)
     assert state is None or state.encode(1_000_000) is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_fields_of_other_sorts_are_read_or_refused(kind: type[Carried], data: st.DataObject) -> None:
+def test_fields_of_other_sorts_are_read_or_refused(kind: type[InteractionState], data: st.DataObject) -> None:
     names = [field.name for field in dataclasses.fields(kind)]
     given_values = data.draw(st.dictionaries(st.sampled_from(names), JSON))
     state = read(kind, json.dumps(given_values))
@@ -115,7 +115,7 @@ def test_fields_of_other_sorts_are_read_or_refused(kind: type[Carried], data: st
         "[" * 100_000,
     ],
 )
-def test_what_no_version_wrote_is_refused(text: str) -> None:
+def test_unknown_state_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="older version"):
         SearchState.decode(text)
 
@@ -123,7 +123,7 @@ def test_what_no_version_wrote_is_refused(text: str) -> None:
 def blocks_with(picture: PictureRef) -> tuple[dict[str, Any], ...]:
     found = answers.result(*answers.ranked(3))
     pictures = {DataId(str(rank)): picture for rank in range(1, 4)}
-    return search_reply(found, Shown(pictures=pictures, state=answers.STATE)).blocks
+    return search_reply(found, PresentationOptions(pictures=pictures, state=answers.STATE)).blocks
 
 
 def test_less_of_a_message_is_the_same_without_its_pictures() -> None:
@@ -132,7 +132,7 @@ def test_less_of_a_message_is_the_same_without_its_pictures() -> None:
     assert slack_files(whole) == {"F1"}
     assert slack_files(less) == frozenset()
     assert '"image"' not in json.dumps(less)
-    assert less == search_reply(answers.result(*answers.ranked(3)), Shown(state=answers.STATE)).blocks
+    assert less == search_reply(answers.result(*answers.ranked(3)), PresentationOptions(state=answers.STATE)).blocks
     assert without_pictures(less) == less
     # The message itself stays what it was.
     assert slack_files(whole) == {"F1"}

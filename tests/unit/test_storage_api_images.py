@@ -6,7 +6,7 @@ import pytest
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM = WorkspaceId("T1")
 PARTS, BRAND = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("brand"))
@@ -14,8 +14,8 @@ VALVE, PUMP = EntityId("valve"), EntityId("pump")
 ONE, TWO = DataId("one"), DataId("two")
 
 
-async def test_addresses_go_with_what_they_belong_to(ground: Ground) -> None:
-    storage = await ground.open()
+async def test_addresses_go_with_what_they_belong_to(storage_place: StoragePlace) -> None:
+    storage = await storage_place.open()
     kept = storage.api_images
     try:
         await kept.put(PARTS, ONE, VALVE, "https://example.com/阀门.png")
@@ -37,8 +37,8 @@ async def put_and_fail(storage: SqlStorage) -> None:
         raise LookupError
 
 
-async def test_a_unit_that_fails_keeps_no_address(ground: Ground) -> None:
-    storage = await ground.open()
+async def test_a_unit_that_fails_keeps_no_address(storage_place: StoragePlace) -> None:
+    storage = await storage_place.open()
     try:
         with pytest.raises(LookupError):
             await put_and_fail(storage)

@@ -8,27 +8,28 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
-GUARD = ChannelBinding(TEAM, "C1", Mode.GUARD, PARTS.name, 9.5, "U1")
+GUARD = ChannelBinding(TEAM, "C1", ChannelMode.GUARD, PARTS.name, 9.5, "U1")
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
     await opened.catalogue.create_database(PARTS)
     yield opened
     await opened.close()
 
 
 @pytest.mark.parametrize(
-    "binding", [GUARD, ChannelBinding(TEAM, "C1"), ChannelBinding(TEAM, "C1", Mode.OFF, minimum=0.0, changed_by="U2")]
+    "binding",
+    [GUARD, ChannelBinding(TEAM, "C1"), ChannelBinding(TEAM, "C1", ChannelMode.OFF, minimum=0.0, changed_by="U2")],
 )
 async def test_what_was_set_comes_back(storage: SqlStorage, binding: ChannelBinding) -> None:
     assert await storage.bindings.get(TEAM, "C1") is None
@@ -38,9 +39,9 @@ async def test_what_was_set_comes_back(storage: SqlStorage, binding: ChannelBind
 
 async def test_the_last_word_counts_and_each_channel_has_its_own(storage: SqlStorage) -> None:
     other = dataclasses.replace(GUARD, channel="C0", database=None)
-    for binding in (GUARD, other, ChannelBinding(OTHER_TEAM, "C1"), ChannelBinding(TEAM, "C1", Mode.COLLECT)):
+    for binding in (GUARD, other, ChannelBinding(OTHER_TEAM, "C1"), ChannelBinding(TEAM, "C1", ChannelMode.COLLECT)):
         await storage.bindings.put(binding)
-    assert await storage.bindings.all(TEAM) == (other, ChannelBinding(TEAM, "C1", Mode.COLLECT))
+    assert await storage.bindings.all(TEAM) == (other, ChannelBinding(TEAM, "C1", ChannelMode.COLLECT))
     assert await storage.bindings.get(OTHER_TEAM, "C0") is None
 
 
@@ -65,8 +66,8 @@ async def test_a_deleted_database_is_unset_and_does_not_come_back_by_its_name(st
     assert await storage.bindings.all(TEAM) == (unset,)
 
 
-async def test_a_channel_is_offered_a_database_once(ground: Ground, storage: SqlStorage) -> None:
-    other = await ground.open()
+async def test_a_channel_is_offered_a_database_once(storage_place: StoragePlace, storage: SqlStorage) -> None:
+    other = await storage_place.open()
     try:
         claims = (one.bindings.claim_offer(TEAM, "C1") for one in (storage, other) * 5)
         assert sorted(await asyncio.gather(*claims)) == [False] * 9 + [True]

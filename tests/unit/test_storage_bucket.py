@@ -18,12 +18,12 @@ from bot.errors import (
     BackendThrottled,
     BackendTimeout,
 )
-from bot.storage.bucket import Key, Objects, Patience
+from bot.storage.bucket import BucketKey, BucketObjects, BucketTimeouts
 from tests.buckets import KEY
 from tests.fakes.bucket import HANGS_UP, NEVER, NOT_THERE, FakeBucket, fake_bucket
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
-HASTE = Patience(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, tries=2)
+HASTE = BucketTimeouts(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, attempts=2)
 SLOW_DOWN = ("503 Slow Down", "SlowDown")
 ASTRAY: Mapping[str, str] = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
@@ -66,7 +66,7 @@ async def test_what_is_wrong_is_told_without_what_the_service_says(
 ) -> None:
     fake.ailment = trouble
     with pytest.raises(BackendError) as caught:
-        await Objects(fake.place(KEY), HASTE).get("a")
+        await BucketObjects(fake.bucket(KEY), HASTE).get("a")
     assert type(caught.value) is meaning
     assert told in str(caught.value)
     assert "hidden" not in str(caught.value)
@@ -76,7 +76,9 @@ async def test_what_is_wrong_is_told_without_what_the_service_says(
 
 async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
     fake.ailment = (NEVER, "")
-    asking = asyncio.create_task(Objects(fake.place(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG))
+    asking = asyncio.create_task(
+        BucketObjects(fake.bucket(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG)
+    )
     await asyncio.sleep(0.05)
     assert not asking.done()
     with pytest.raises(BackendTimeout):
@@ -86,7 +88,7 @@ async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
 async def test_the_environment_leads_nothing_astray(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ASTRAY.items():
         monkeypatch.setenv(name, value)
-    await Objects(fake.place(KEY)).put("a", JPEG)
+    await BucketObjects(fake.bucket(KEY)).put("a", JPEG)
     (asked,) = fake.asked
     assert asked.path == "/pictures/a"
     assert f"Credential={KEY.id}/" in asked.headers["authorization"]
@@ -95,9 +97,9 @@ async def test_the_environment_leads_nothing_astray(fake: FakeBucket, monkeypatc
 
 
 async def test_a_key_that_is_lent_goes_with_its_token(fake: FakeBucket) -> None:
-    await Objects(fake.place(Key("AKIALENT", "hidden", "its-token"))).put("a", JPEG)
+    await BucketObjects(fake.bucket(BucketKey("AKIALENT", "hidden", "its-token"))).put("a", JPEG)
     assert fake.asked[0].headers["x-amz-security-token"] == "its-token"
-    assert "its-token" not in repr(fake.place(Key("AKIALENT", "hidden", "its-token")))
+    assert "its-token" not in repr(fake.bucket(BucketKey("AKIALENT", "hidden", "its-token")))
 
 
 async def test_without_a_key_the_machines_role_brings_one(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +112,7 @@ async def test_without_a_key_the_machines_role_brings_one(fake: FakeBucket, monk
     fake.objects["/lent"] = json.dumps(lent).encode()
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{fake.port}/lent")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
-    await Objects(fake.place(None)).put("a", JPEG)
+    await BucketObjects(fake.bucket(None)).put("a", JPEG)
     assert "Credential=AKIAROLE/" in fake.asked[-1].headers["authorization"]
 
 
@@ -118,4 +120,4 @@ async def test_a_role_that_brings_no_key_is_told(fake: FakeBucket, monkeypatch: 
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/lent")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
     with pytest.raises(BackendCredentials, match="no role that brings one: set AWS_ACCESS_KEY_ID"):
-        await Objects(fake.place(None), HASTE).put("a", JPEG)
+        await BucketObjects(fake.bucket(None), HASTE).put("a", JPEG)

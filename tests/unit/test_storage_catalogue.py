@@ -12,7 +12,7 @@ import pytest
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.errors import AlreadyAdded, DatabaseExists, InvalidInput, UnknownDatabase
 from bot.models import (
-    LOCAL,
+    LOCAL_WORKSPACE,
     DatabaseKey,
     DatabaseName,
     DataId,
@@ -25,8 +25,8 @@ from bot.models import (
     WorkspaceId,
 )
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
-from tests.grounds import Ground
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -34,8 +34,8 @@ BEGINNING = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
     await opened.catalogue.create_database(PARTS, "U1")
     yield opened
     await opened.close()
@@ -188,26 +188,26 @@ async def test_a_page_follows_the_time_of_the_add_and_not_of_the_row(storage: Sq
 
 
 async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
-    visual = EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=2**20)
-    key = DatabaseKey(LOCAL, DatabaseName(name))
+    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+    key = DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name))
     async with storage.unit():
         await storage.catalogue.create_database(key)
         await visual.create_database(key)
-    await visual.add_image(key, painted(1), EntityId("valve"), Note(name))
+    await visual.add_image(key, random_picture(1), EntityId("valve"), Note(name))
     return visual
 
 
 async def test_the_only_workspace_gets_what_the_command_line_made(storage: SqlStorage) -> None:
     visual = await local_database(storage, "catalogue")
-    await visual.search(DatabaseKey(LOCAL, DatabaseName("catalogue")), painted(1))
+    await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
     await storage.catalogue.adopt(TEAM)
 
     moved = DatabaseKey(TEAM, DatabaseName("catalogue"))
     assert (await storage.catalogue.database(moved)).images == 0
-    assert [match.note for match in await visual.search(moved, painted(1))] == ["catalogue"]
-    assert await storage.catalogue.databases(LOCAL) == ()
+    assert [match.note for match in await visual.search(moved, random_picture(1))] == ["catalogue"]
+    assert await storage.catalogue.databases(LOCAL_WORKSPACE) == ()
     with pytest.raises(UnknownDatabase):
-        await visual.search(DatabaseKey(LOCAL, DatabaseName("catalogue")), painted(1))
+        await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
 
     await local_database(storage, "later")
     await storage.catalogue.adopt(TEAM)
@@ -217,10 +217,10 @@ async def test_the_only_workspace_gets_what_the_command_line_made(storage: SqlSt
 async def test_a_taken_name_stays_behind(storage: SqlStorage) -> None:
     visual = await local_database(storage, "parts")
     await storage.catalogue.adopt(TEAM)
-    assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL)] == [LOCAL]
+    assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [LOCAL_WORKSPACE]
     # Nor do its vectors part from it.
     assert await visual.list_databases(TEAM) == ()
-    assert len(await visual.search(DatabaseKey(LOCAL, DatabaseName("parts")), painted(1))) == 1
+    assert len(await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts")), random_picture(1))) == 1
 
 
 async def test_with_two_workspaces_nobody_gets_anything(storage: SqlStorage) -> None:
@@ -228,10 +228,10 @@ async def test_with_two_workspaces_nobody_gets_anything(storage: SqlStorage) -> 
     await local_database(storage, "catalogue")
     await storage.catalogue.adopt(OTHER_TEAM)
     await storage.catalogue.adopt(TEAM)
-    assert [info.key.name for info in await storage.catalogue.databases(LOCAL)] == ["catalogue"]
-    assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL)
+    assert [info.key.name for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == ["catalogue"]
+    assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL_WORKSPACE)
 
 
 async def test_adopting_the_command_line_is_nothing(storage: SqlStorage) -> None:
-    await storage.catalogue.adopt(LOCAL)
+    await storage.catalogue.adopt(LOCAL_WORKSPACE)
     assert await storage.catalogue.workspaces() == (TEAM,)

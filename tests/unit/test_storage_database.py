@@ -183,29 +183,29 @@ async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -
     assert printed == []
 
 
-async def test_what_follows_a_unit_runs_after_its_commit_only(storage: SqlStorage, database: Database) -> None:
+async def test_commit_hooks_run_only_after_a_commit(storage: SqlStorage, database: Database) -> None:
     seen: list[list[str]] = []
 
     async def follow() -> None:
         seen.append(await names(storage))
 
     async def fail() -> None:
-        await database.afterwards(follow)
+        await database.after_commit(follow)
         raise GaveUpError
 
     async with storage.unit():
-        await database.afterwards(follow)
+        await database.after_commit(follow)
         await storage.catalogue.create_database(key("one"))
         assert seen == []
     assert seen == [["one"]]
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
     assert len(seen) == 1
-    await database.afterwards(follow)
+    await database.after_commit(follow)
     assert len(seen) == 2
 
 
-async def test_what_is_otherwise_runs_after_a_rollback_only(storage: SqlStorage, database: Database) -> None:
+async def test_rollback_hooks_run_only_after_a_rollback(storage: SqlStorage, database: Database) -> None:
     seen: list[list[str]] = []
 
     async def follow() -> None:
@@ -214,14 +214,14 @@ async def test_what_is_otherwise_runs_after_a_rollback_only(storage: SqlStorage,
         seen.append(await names(storage))
 
     async def fail() -> None:
-        await database.otherwise(follow)
+        await database.after_rollback(follow)
         await storage.catalogue.create_database(key("one"))
         raise GaveUpError
 
     async with storage.unit():
-        await database.otherwise(follow)
+        await database.after_rollback(follow)
         await storage.catalogue.create_database(key("kept"))
-    await database.otherwise(follow)
+    await database.after_rollback(follow)
     assert seen == []
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
@@ -238,7 +238,7 @@ async def test_a_commit_that_fails_is_a_rollback(storage: SqlStorage, database: 
         raise GaveUpError
 
     async def defer() -> None:
-        await database.otherwise(follow)
+        await database.after_rollback(follow)
         await database.defer(refuse)
 
     with pytest.raises(GaveUpError):
@@ -253,7 +253,7 @@ async def test_what_led_to_a_rollback_is_told_whatever_follows(
         raise BackendDown("the disk is full")
 
     async def fail() -> None:
-        await database.otherwise(follow)
+        await database.after_rollback(follow)
         raise GaveUpError
 
     with pytest.raises(GaveUpError):
@@ -276,7 +276,7 @@ async def test_a_unit_that_is_cancelled_as_it_commits_was_not_rolled_back(
 
     async def work() -> None:
         async with storage.unit():
-            await database.otherwise(follow)
+            await database.after_rollback(follow)
             await database.defer(slow)
 
     task = asyncio.create_task(work())
@@ -289,19 +289,19 @@ async def test_a_unit_that_is_cancelled_as_it_commits_was_not_rolled_back(
     assert seen == []
 
 
-async def test_what_is_written_apart_outlives_its_unit(storage: SqlStorage, database: Database) -> None:
+async def test_separate_writes_survive_a_rollback(storage: SqlStorage, database: Database) -> None:
     def write(name: str) -> Callable[[Connection], None]:
         values = {"name": name, "secret": b"x"}
         return lambda connection: connection.execute(insert(keys), values).close()
 
     async def fail() -> None:
         await database.defer(write("deferred"))
-        await database.apart(write("apart"))
+        await database.write_apart(write("apart"))
         raise GaveUpError
 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
-    await database.apart(write("outside"))
+    await database.write_apart(write("outside"))
     query = select(keys.c.name).order_by(keys.c.name)
     assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["apart", "outside"]
 
@@ -309,7 +309,7 @@ async def test_what_is_written_apart_outlives_its_unit(storage: SqlStorage, data
 async def test_nothing_is_written_apart_from_a_unit_that_writes(storage: SqlStorage, database: Database) -> None:
     async def write_apart() -> None:
         await storage.catalogue.create_database(key("one"))
-        await database.apart(lambda _: None)
+        await database.write_apart(lambda _: None)
 
     with pytest.raises(RuntimeError, match="apart"):
         await asyncio.wait_for(in_a_unit(storage, write_apart), 5)
@@ -322,9 +322,9 @@ async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
     async with storage.unit():
         outcomes = await asyncio.wait_for(
             asyncio.gather(
-                *(database.apart(lambda _: None) for _ in range(5)),
+                *(database.write_apart(lambda _: None) for _ in range(5)),
                 storage.catalogue.create_database(key("one")),
-                *(database.apart(lambda _: None) for _ in range(5)),
+                *(database.write_apart(lambda _: None) for _ in range(5)),
                 return_exceptions=True,
             ),
             5,

@@ -11,7 +11,7 @@ import pytest
 from bot.adapters.showapi.ports import Ledger
 from bot.errors import DatabaseExists, InvalidInput, UnknownDatabase
 from bot.models import (
-    LOCAL,
+    LOCAL_WORKSPACE,
     DatabaseKey,
     DatabaseName,
     DataId,
@@ -44,8 +44,8 @@ def test_it_is_the_back_end_s_ledger(storage: SqlStorage) -> None:
 
 
 async def test_a_database_is_where_it_was_put(ledger: SqlLedger) -> None:
-    place = await ledger.database(PARTS)
-    assert (place.upstream, place.prefix) == ("parts_upstream", "p_")
+    location = await ledger.database(PARTS)
+    assert (location.upstream, location.prefix) == ("parts_upstream", "p_")
     assert await ledger.names(TEAM) == ("logos", "parts")
     assert await ledger.names(OTHER_TEAM) == ()
     with pytest.raises(DatabaseExists):
@@ -56,8 +56,8 @@ async def test_a_database_is_where_it_was_put(ledger: SqlLedger) -> None:
 async def test_a_confirmed_image_comes_back_as_it_was(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     one, two = image(1), dataclasses.replace(image(3), fingerprint=b"")
-    await ledger.begin(PARTS, two)
-    await ledger.confirm(PARTS, two.data_id)
+    await ledger.begin_add(PARTS, two)
+    await ledger.confirm_add(PARTS, two.data_id)
     wanted = [one.data_id, two.data_id, DataId("unheard_of")]
     assert await ledger.images(PARTS, wanted) == {one.data_id: one, two.data_id: two}
     assert await ledger.fingerprints(PARTS) == [
@@ -79,7 +79,7 @@ async def test_a_page_shows_the_confirmed_ones_in_their_order(ledger: SqlLedger,
     for number in range(10):
         clock.later(1)
         await keep(ledger, number, entity=VALVE if number % 2 else PUMP)
-        await ledger.begin(PARTS, image(100 + number))
+        await ledger.begin_add(PARTS, image(100 + number))
     first = await ledger.page(PARTS, PageRequest(limit=6))
     assert [row.data_id[-2:] for row in first.items] == ["09", "08", "07", "06", "05", "04"]
     assert (first.total, first.items[0].created_at) == (10, START + timedelta(seconds=10))
@@ -95,13 +95,13 @@ async def test_a_page_shows_the_confirmed_ones_in_their_order(ledger: SqlLedger,
 
 async def test_what_the_service_lost_is_forgotten(storage: SqlStorage, ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
-    await ledger.begin(PARTS, image(3))
+    await ledger.begin_add(PARTS, image(3))
     async with storage.unit():
-        await ledger.lose(PARTS, [image(1).data_id, image(3).data_id])
+        await ledger.forget_missing(PARTS, [image(1).data_id, image(3).data_id])
         # It may be given to it again right away.
-        assert await ledger.begin(PARTS, image(1))
+        assert await ledger.begin_add(PARTS, image(1))
     assert await kept(ledger) == ["id_0002"]
-    assert await ledger.unsettled(PARTS) == {image(1).data_id, image(3).data_id}
+    assert await ledger.unsettled_images(PARTS) == {image(1).data_id, image(3).data_id}
     assert await chores(ledger) == []
 
 
@@ -110,17 +110,17 @@ async def test_a_database_that_is_not_there_is_unknown(ledger: SqlLedger) -> Non
         ledger.database(NOWHERE),
         ledger.delete_database(NOWHERE, whole=True),
         ledger.delete_database(NOWHERE, whole=False),
-        ledger.begin(NOWHERE, image(1)),
-        ledger.take_over(NOWHERE, image(1).digest, VALVE, Note()),
-        ledger.confirm(NOWHERE, image(1).data_id),
+        ledger.begin_add(NOWHERE, image(1)),
+        ledger.take_over_add(NOWHERE, image(1).digest, VALVE, Note()),
+        ledger.confirm_add(NOWHERE, image(1).data_id),
         ledger.images(NOWHERE, [image(1).data_id]),
         ledger.has(NOWHERE, image(1).data_id),
-        ledger.unsettled(NOWHERE),
+        ledger.unsettled_images(NOWHERE),
         ledger.fingerprints(NOWHERE),
         ledger.count(NOWHERE),
         ledger.page(NOWHERE, PageRequest()),
         ledger.delete_images(NOWHERE, VALVE, None),
-        ledger.lose(NOWHERE, [image(1).data_id]),
+        ledger.forget_missing(NOWHERE, [image(1).data_id]),
     ]
     for one in asked:
         with pytest.raises(UnknownDatabase):
@@ -147,30 +147,30 @@ async def test_what_follows_a_unit_waits_for_it(storage: SqlStorage, ledger: Sql
     await keep(ledger, 1)
     async with storage.unit():
         await ledger.delete_images(PARTS, VALVE, None)
-        await ledger.afterwards(follow)
+        await ledger.after_commit(follow)
         assert seen == []
     assert seen == [1]
-    await ledger.afterwards(follow)
+    await ledger.after_commit(follow)
     assert seen == [1, 1]
 
 
 async def test_a_local_database_moves_to_the_first_workspace(storage: SqlStorage, ledger: SqlLedger) -> None:
-    here, moved = (DatabaseKey(workspace, DatabaseName("catalogue")) for workspace in (LOCAL, TEAM))
+    here, moved = (DatabaseKey(workspace, DatabaseName("catalogue")) for workspace in (LOCAL_WORKSPACE, TEAM))
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "catalogue_upstream", "c_")
     await keep(ledger, 1, key=here)
     await storage.catalogue.adopt(TEAM)
     assert (await storage.catalogue.database(moved)).images == 0
-    place = await ledger.database(moved)
-    assert (place.upstream, place.prefix) == ("catalogue_upstream", "c_")
+    location = await ledger.database(moved)
+    assert (location.upstream, location.prefix) == ("catalogue_upstream", "c_")
     assert await kept(ledger, moved) == ["id_0001"]
-    assert await ledger.names(LOCAL) == ()
+    assert await ledger.names(LOCAL_WORKSPACE) == ()
 
 
 async def test_a_name_that_the_service_s_side_has_stays_behind(storage: SqlStorage, ledger: SqlLedger) -> None:
-    here = DatabaseKey(LOCAL, PARTS.name)
+    here = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "local_upstream", "c_")
     await storage.catalogue.adopt(TEAM)
     assert (await ledger.database(here)).upstream == "local_upstream"
-    assert [info.key for info in await storage.catalogue.databases(LOCAL)] == [here]
+    assert [info.key for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [here]

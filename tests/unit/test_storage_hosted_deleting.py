@@ -46,14 +46,14 @@ async def test_one_image_can_be_deleted(ledger: SqlLedger) -> None:
 
 
 async def test_a_deletion_takes_what_is_in_doubt_along_but_nothing_under_way(ledger: SqlLedger, clock: Clock) -> None:
-    await ledger.begin(PARTS, image(1))
+    await ledger.begin_add(PARTS, image(1))
     clock.later(121)
     for number in (2, 3):
-        await ledger.begin(PARTS, image(number))
-    await ledger.doubt(PARTS, image(2).data_id)
+        await ledger.begin_add(PARTS, image(number))
+    await ledger.mark_doubtful(PARTS, image(2).data_id)
     assert await ledger.delete_images(PARTS, VALVE, None) == 0
     assert await chores(ledger) == [("parts_upstream", "p_id_0001"), ("parts_upstream", "p_id_0002")]
-    await ledger.confirm(PARTS, image(3).data_id)
+    await ledger.confirm_add(PARTS, image(3).data_id)
     assert await kept(ledger) == ["id_0003"]
 
 
@@ -87,9 +87,9 @@ async def test_a_database_of_its_own_goes_as_a_whole(ledger: SqlLedger) -> None:
 
 async def test_of_a_shared_one_every_image_goes(ledger: SqlLedger, clock: Clock) -> None:
     await keep(ledger, *range(1200))
-    await ledger.begin(PARTS, image(2000))
-    await ledger.doubt(PARTS, image(2000).data_id)
-    await ledger.begin(PARTS, image(2001))
+    await ledger.begin_add(PARTS, image(2000))
+    await ledger.mark_doubtful(PARTS, image(2000).data_id)
+    await ledger.begin_add(PARTS, image(2001))
     await ledger.delete_database(PARTS, whole=False)
     assert len(await going(ledger).due(2000)) == 1201
     assert (await going(ledger).due(2))[1].entity == "p_id_0001"
@@ -103,29 +103,29 @@ async def test_chores_go_once_they_are_done(ledger: SqlLedger) -> None:
     await ledger.delete_images(PARTS, VALVE, None)
     some = await going(ledger).due(2)
     assert [chore.entity for chore in some] == ["p_id_0001", "p_id_0002"]
-    await going(ledger).done(chore.id for chore in some)
+    await going(ledger).mark_done(chore.id for chore in some)
     assert await chores(ledger) == [("parts_upstream", "p_id_0003")]
 
 
 async def test_adds_that_were_never_confirmed_are_taken_back(ledger: SqlLedger, clock: Clock) -> None:
     await keep(ledger, 1)
-    await ledger.begin(PARTS, image(2))
-    await ledger.begin(LOGOS, image(3))
-    await ledger.doubt(LOGOS, image(3).data_id)
+    await ledger.begin_add(PARTS, image(2))
+    await ledger.begin_add(LOGOS, image(3))
+    await ledger.mark_doubtful(LOGOS, image(3).data_id)
     clock.later(3600)
-    await ledger.begin(PARTS, image(4))
-    assert await going(ledger).take_back(clock.now - timedelta(minutes=10)) == 2
+    await ledger.begin_add(PARTS, image(4))
+    assert await going(ledger).queue_unconfirmed(clock.now - timedelta(minutes=10)) == 2
     assert await chores(ledger) == [("parts_upstream", "p_id_0002"), ("logos_upstream", "l_id_0003")]
     assert await kept(ledger) == ["id_0001"]
-    assert await ledger.unsettled(PARTS) == {image(2).data_id, image(4).data_id}
+    assert await ledger.unsettled_images(PARTS) == {image(2).data_id, image(4).data_id}
 
 
 async def test_what_was_taken_back_can_not_be_confirmed(storage: SqlStorage, ledger: SqlLedger, clock: Clock) -> None:
-    await ledger.begin(PARTS, image(1))
+    await ledger.begin_add(PARTS, image(1))
     clock.later(3600)
-    await going(ledger).take_back(clock.now)
+    await going(ledger).queue_unconfirmed(clock.now)
     with pytest.raises(BackendTimeout):
-        await ledger.confirm(PARTS, image(1).data_id)
+        await ledger.confirm_add(PARTS, image(1).data_id)
     with pytest.raises(BackendTimeout):
-        await in_a_unit(storage, lambda: ledger.confirm(PARTS, image(1).data_id))
+        await in_a_unit(storage, lambda: ledger.confirm_add(PARTS, image(1).data_id))
     assert await kept(ledger) == []

@@ -15,7 +15,7 @@ from bot.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, NewHostedImage, Note, WorkspaceId
 from bot.storage.schema import hosted_chores, hosted_images
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 VALVE = EntityId("valve")
@@ -23,9 +23,9 @@ PROCESSES = 3
 
 
 @pytest.fixture
-async def processes(ground: Ground) -> AsyncIterator[list[SqlStorage]]:
+async def processes(storage_place: StoragePlace) -> AsyncIterator[list[SqlStorage]]:
     """Storages that know nothing of each other."""
-    opened = [await ground.open() for _ in range(PROCESSES)]
+    opened = [await storage_place.open() for _ in range(PROCESSES)]
     yield opened
     for storage in opened:
         await storage.close()
@@ -67,8 +67,8 @@ async def test_an_image_is_begun_by_several_and_confirmed_once(processes: list[S
 
     async def add(storage: SqlStorage) -> None:
         async with storage.unit():
-            await storage.ledger.begin(PARTS, image(1))
-            await storage.ledger.confirm(PARTS, image(1).data_id)
+            await storage.ledger.begin_add(PARTS, image(1))
+            await storage.ledger.confirm_add(PARTS, image(1).data_id)
 
     await add(processes[0])
     failed = await failures([add(one) for one in processes * 3])
@@ -84,7 +84,7 @@ async def test_an_add_that_a_deletion_overtakes_leaves_a_chore(processes: list[S
     begun: list[str] = []
 
     async def begin(storage: SqlStorage, number: int) -> None:
-        await storage.ledger.begin(PARTS, image(number))
+        await storage.ledger.begin_add(PARTS, image(number))
         begun.append(f"p_{image(number).data_id}")
 
     async def drop() -> None:
@@ -103,9 +103,9 @@ async def test_an_add_that_a_deletion_overtakes_leaves_a_chore(processes: list[S
 async def test_what_several_take_back_becomes_one_chore_each(processes: list[SqlStorage]) -> None:
     await processes[0].ledger.create_database(PARTS, "upstream", "p_")
     for number in range(20):
-        await processes[0].ledger.begin(PARTS, image(number))
+        await processes[0].ledger.begin_add(PARTS, image(number))
     later = datetime.now(UTC) + timedelta(hours=1)
-    taken = await asyncio.gather(*(one.hosted_chores.take_back(later) for one in processes * 2))
+    taken = await asyncio.gather(*(one.pending_deletions.queue_unconfirmed(later) for one in processes * 2))
     assert sum(taken) == 20
     assert await chores(processes[0]) == [f"p_{image(number).data_id}" for number in range(20)]
 

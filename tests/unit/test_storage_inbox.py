@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations import InboxDepth, Job, JobKind, KeptShare, NewJob
+from bot.conversations import InboxDepth, Job, JobKind, NewJob, StoredShare
 from bot.models import WorkspaceId
 from bot.storage.inbox import SqlInbox
-from bot.storage.presence import Presence
+from bot.storage.presence import FileWorkerRegistry
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 LEASE_S = 15.0
@@ -39,13 +39,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def presence(tmp_path: Path) -> Presence:
-    return Presence(tmp_path / "workers")
+def workers(tmp_path: Path) -> FileWorkerRegistry:
+    return FileWorkerRegistry(tmp_path / "workers")
 
 
 @pytest.fixture
-def inbox(storage: SqlStorage, presence: Presence, clock: Clock) -> SqlInbox:
-    return SqlInbox(storage._database, presence, clock)
+def inbox(storage: SqlStorage, workers: FileWorkerRegistry, clock: Clock) -> SqlInbox:
+    return SqlInbox(storage._database, workers, clock)
 
 
 def share(number: int = 1, *files: str, workspace: WorkspaceId = TEAM) -> NewJob:
@@ -77,7 +77,7 @@ async def test_a_job_comes_out_as_it_was_put_in(inbox: SqlInbox) -> None:
     }
 
 
-async def test_what_slack_delivers_again_is_known(inbox: SqlInbox) -> None:
+async def test_repeated_deliveries_are_recognised(inbox: SqlInbox) -> None:
     assert await inbox.put(share(1, "F1", "F2"))
     assert not await inbox.put(share(1, "F2", "F1"))
     assert not await inbox.put(share(1))
@@ -116,11 +116,11 @@ async def test_the_oldest_come_first_and_no_more_than_asked_for(inbox: SqlInbox,
 
 
 async def test_two_processes_that_claim_at_once_never_share_a_job(
-    ground: Ground, tmp_path: Path, inbox: SqlInbox, clock: Clock
+    storage_place: StoragePlace, tmp_path: Path, inbox: SqlInbox, clock: Clock
 ) -> None:
     for number in range(60):
         await inbox.put(share(number))
-    other = await ground.open()
+    other = await storage_place.open()
     claimed: list[int] = []
 
     async def work(own: SqlInbox, owner: str) -> None:
@@ -129,15 +129,19 @@ async def test_two_processes_that_claim_at_once_never_share_a_job(
 
     try:
         mine = (work(inbox, f"one-{number}") for number in range(3))
-        theirs = (work(SqlInbox(other._database, Presence(tmp_path), clock), f"two-{number}") for number in range(3))
+        theirs = (
+            work(SqlInbox(other._database, FileWorkerRegistry(tmp_path), clock), f"two-{number}") for number in range(3)
+        )
         await asyncio.gather(*mine, *theirs)
     finally:
         await other.close()
     assert len(claimed) == len(set(claimed)) == 60
 
 
-async def test_two_processes_that_are_told_of_one_share_keep_it_once(ground: Ground, inbox: SqlInbox) -> None:
-    other = await ground.open()
+async def test_two_processes_that_are_told_of_one_share_keep_it_once(
+    storage_place: StoragePlace, inbox: SqlInbox
+) -> None:
+    other = await storage_place.open()
     try:
         kept = await asyncio.gather(*(one.put(share(1)) for one in (inbox, other.inbox) * 5))
     finally:
@@ -156,7 +160,7 @@ async def test_what_a_dead_worker_held_is_taken_up_again(inbox: SqlInbox, clock:
     assert again == dataclasses.replace(first, attempts=2, answering=True, owner="two")
 
 
-async def test_who_was_held_up_for_too_long_changes_nothing_any_more(inbox: SqlInbox, clock: Clock) -> None:
+async def test_expired_lease_holder_changes_nothing(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     late = await only(inbox, "late")
     clock.pass_by(LEASE_S)
@@ -205,7 +209,7 @@ async def test_a_worker_that_stops_gives_back_its_own_without_counting(inbox: Sq
 
 
 @pytest.mark.parametrize("failed", [False, True])
-async def test_what_is_finished_stays_so(inbox: SqlInbox, clock: Clock, failed: bool) -> None:
+async def test_finished_jobs_stay_finished(inbox: SqlInbox, clock: Clock, failed: bool) -> None:
     await inbox.put(share())
     job = await only(inbox)
     await inbox.finish(job, failed=failed)
@@ -217,15 +221,15 @@ async def test_what_is_finished_stays_so(inbox: SqlInbox, clock: Clock, failed: 
 
 
 async def test_a_job_waits_until_somebody_takes_it_up(inbox: SqlInbox) -> None:
-    assert not await inbox.waits(share())
+    assert not await inbox.is_waiting(share())
     await inbox.put(share())
-    assert await inbox.waits(share())
-    assert not await inbox.waits(share(2))
+    assert await inbox.is_waiting(share())
+    assert not await inbox.is_waiting(share(2))
     job = await only(inbox)
-    assert not await inbox.waits(share())
+    assert not await inbox.is_waiting(share())
     # Begun once, it has been somebody's.
     await inbox.retry(job, 0)
-    assert not await inbox.waits(share())
+    assert not await inbox.is_waiting(share())
 
 
 async def test_a_unit_that_fails_leaves_the_job_unfinished(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
@@ -244,7 +248,7 @@ async def test_a_unit_that_fails_leaves_the_job_unfinished(storage: SqlStorage, 
     assert (await only(inbox, "two")).id == job.id
 
 
-async def test_how_much_waits_and_since_when(inbox: SqlInbox, clock: Clock) -> None:
+async def test_depth_counts_unfinished_jobs_and_the_oldest(inbox: SqlInbox, clock: Clock) -> None:
     assert await inbox.depth() == InboxDepth(0, None)
     began = clock.now
     for number in range(3):
@@ -293,8 +297,8 @@ async def test_the_newest_share_of_a_channel(inbox: SqlInbox) -> None:
     )
     for job in elsewhere:
         await inbox.put(job)
-    assert await inbox.newest_share(TEAM, "C1") == KeptShare("1700000000.000002", "F3", share(2).payload)
+    assert await inbox.newest_share(TEAM, "C1") == StoredShare("1700000000.000002", "F3", share(2).payload)
     await inbox.withdraw(TEAM, file="F3")
-    assert await inbox.newest_share(TEAM, "C1") == KeptShare("1700000000.000002", "F2", share(2).payload)
+    assert await inbox.newest_share(TEAM, "C1") == StoredShare("1700000000.000002", "F2", share(2).payload)
     await inbox.withdraw(TEAM, channel="C1", message="1700000000.000002")
-    assert await inbox.newest_share(TEAM, "C1") == KeptShare("1700000000.000001", "F1", share(1).payload)
+    assert await inbox.newest_share(TEAM, "C1") == StoredShare("1700000000.000001", "F1", share(1).payload)

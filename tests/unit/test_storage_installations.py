@@ -14,9 +14,9 @@ from slack_sdk.oauth.installation_store import Bot, Installation
 
 from bot.errors import BackendRefused
 from bot.storage.installations import SqlInstallations, SqlOAuthStates
-from bot.storage.sealing import Sealer
+from bot.storage.sealing import TokenCipher
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 SECRET = "a state secret"
 TOKEN = "xoxb-not-a-real-token"
@@ -147,7 +147,7 @@ async def test_deleting_takes_one_workspace_or_one_organisation(store: SqlInstal
     assert await store.workspaces() == (("", "T3"), ("E1", "T2"), ("E2", ""))
 
 
-async def test_no_token_lies_readable_in_the_files(tmp_path: Path) -> None:
+async def test_tokens_are_not_stored_in_plain_text(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
     store = storage.installations(SECRET)
     await store.async_save(installation(bot_refresh_token="xoxe-refresh", user_token="xoxp-user"))
@@ -159,7 +159,7 @@ async def test_no_token_lies_readable_in_the_files(tmp_path: Path) -> None:
         assert secret.encode() not in held
 
 
-async def test_another_secret_is_one_sentence(storage: SqlStorage, store: SqlInstallations) -> None:
+async def test_wrong_secret_is_reported_in_one_sentence(storage: SqlStorage, store: SqlInstallations) -> None:
     await store.async_save(installation())
     for attempt in (
         storage.installations("another").async_find_bot(enterprise_id=None, team_id="T1"),
@@ -174,24 +174,24 @@ async def test_another_secret_is_one_sentence(storage: SqlStorage, store: SqlIns
     assert await token(storage.installations("another"), "T1") == TOKEN
 
 
-def test_sealing_is_undone_by_the_same_secret_only() -> None:
-    sealed = Sealer("one").seal(b"content")
-    assert Sealer("one").open(sealed) == b"content"
-    assert Sealer("one").seal(b"content") != sealed
-    for wrong in (sealed[:-1], sealed[:20] + b"A" + sealed[21:], b""):
+def test_decryption_needs_the_same_secret() -> None:
+    encrypted = TokenCipher("one").encrypt(b"content")
+    assert TokenCipher("one").decrypt(encrypted) == b"content"
+    assert TokenCipher("one").encrypt(b"content") != encrypted
+    for wrong in (encrypted[:-1], encrypted[:20] + b"A" + encrypted[21:], b""):
         with pytest.raises(BackendRefused):
-            Sealer("one").open(wrong)
+            TokenCipher("one").decrypt(wrong)
     with pytest.raises(BackendRefused):
-        Sealer("two").open(sealed)
+        TokenCipher("two").decrypt(encrypted)
     with pytest.raises(ValueError, match="secret"):
-        Sealer("")
+        TokenCipher("")
 
 
-async def test_a_state_is_good_for_one_use(ground: Ground, storage: SqlStorage) -> None:
+async def test_a_state_is_good_for_one_use(storage_place: StoragePlace, storage: SqlStorage) -> None:
     states = storage.oauth_states()
     first, second = await states.async_issue(), await states.async_issue()
     assert first != second
-    other = await ground.open()
+    other = await storage_place.open()
     try:
         used = await asyncio.gather(*(one.oauth_states().async_consume(first) for one in (storage, other) * 5))
     finally:

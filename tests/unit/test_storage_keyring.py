@@ -7,27 +7,29 @@ from datetime import UTC, datetime
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
 DIGESTS = [f"{number:064x}" for number in range(600)]
 
 
-async def test_a_key_stays_the_same_and_each_name_has_its_own(ground: Ground, storage: SqlStorage) -> None:
+async def test_a_key_stays_the_same_and_each_name_has_its_own(storage_place: StoragePlace, storage: SqlStorage) -> None:
     key = await storage.keyring.key("media")
     assert len(key) == 32
     assert await storage.keyring.key("media") == key
     assert await storage.keyring.key("other") != key
-    again = await ground.open()
+    again = await storage_place.open()
     try:
         assert await again.keyring.key("media") == key
     finally:
         await again.close()
 
 
-async def test_two_processes_that_ask_first_at_once_get_one_key(ground: Ground, storage: SqlStorage) -> None:
-    other = await ground.open()
+async def test_two_processes_that_ask_first_at_once_get_one_key(
+    storage_place: StoragePlace, storage: SqlStorage
+) -> None:
+    other = await storage_place.open()
     try:
         keys = await asyncio.gather(*(one.keyring.key("media") for one in (storage, other) * 5))
     finally:

@@ -19,30 +19,30 @@ from bot.models import ChannelKind, DatabaseKey, DatabaseName, DataId, Workspace
 from bot.storage import postgres, sqlite
 from bot.storage.migrate import HEAD, configuration, migrate
 from bot.storage.schema import databases, images, metadata
-from tests.grounds import KINDS, SQLITE, Ground
+from tests.grounds import DATABASE_KINDS, SQLITE, StoragePlace
 from tests.postgres import Cluster
 
 
-@pytest.fixture(params=KINDS)
-def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
+@pytest.fixture(params=DATABASE_KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoragePlace]:
     """A database without tables, of each kind."""
     if request.param == SQLITE:
-        yield Ground(tmp_path)
+        yield StoragePlace(tmp_path)
         return
     cluster: Cluster = request.getfixturevalue("cluster")
     name = cluster.database()
-    yield Ground(tmp_path, cluster.address(name))
+    yield StoragePlace(tmp_path, cluster.address(name))
     cluster.drop(name)
 
 
 @pytest.fixture
-def engine(bare: Ground) -> Iterator[Engine]:
-    if bare.database_url is None:
-        url = sqlite.address(bare.data_dir)
+def engine(empty_database: StoragePlace) -> Iterator[Engine]:
+    if empty_database.database_url is None:
+        url = sqlite.address(empty_database.data_dir)
         sqlite.prepare(url)
         made = sqlite.create(url, 2)
     else:
-        made = postgres.create(postgres.address(bare.database_url), 2)
+        made = postgres.create(postgres.address(empty_database.database_url), 2)
     yield made
     made.dispose()
 
@@ -121,10 +121,10 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     assert tables(engine) == {"embedded_sketches"}
 
 
-async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, bare: Ground) -> None:
+async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
-    storage = await bare.open()
+    storage = await empty_database.open()
     try:
         key = DatabaseKey(TEAM, DatabaseName("parts"))
         info = await storage.catalogue.database(key)
@@ -140,15 +140,15 @@ async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, ba
         await storage.close()
 
 
-async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, bare: Ground) -> None:
+async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
-    storage = await bare.open()
+    storage = await empty_database.open()
     await storage.bindings.put(ChannelBinding(TEAM, "C1", database=DatabaseName("parts")))
     await storage.close()
     go_back(engine, "0001")
     go(engine, HEAD)
-    storage = await bare.open()
+    storage = await empty_database.open()
     try:
         assert (await storage.catalogue.database(DatabaseKey(TEAM, DatabaseName("parts")))).images == 2
         assert await storage.bindings.all(TEAM) == ()
@@ -156,11 +156,11 @@ async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, ba
         await storage.close()
 
 
-async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, bare: Ground) -> None:
+async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     go(engine, "0002")
-    storage = await bare.open()
+    storage = await empty_database.open()
     key = DatabaseKey(TEAM, DatabaseName("parts"))
     try:
         assert (await storage.catalogue.database(key)).images == 2
@@ -173,7 +173,7 @@ async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, b
         engine
     )
     go(engine, HEAD)
-    storage = await bare.open()
+    storage = await empty_database.open()
     try:
         assert (await storage.catalogue.database(key)).images == 2
         assert await storage.ledger.names(TEAM) == ()
@@ -181,8 +181,8 @@ async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, b
         await storage.close()
 
 
-async def test_many_that_open_one_empty_place_at_once(bare: Ground) -> None:
-    opened = await asyncio.gather(*(bare.open() for _ in range(6)))
+async def test_many_that_open_one_empty_place_at_once(empty_database: StoragePlace) -> None:
+    opened = await asyncio.gather(*(empty_database.open() for _ in range(6)))
     try:
         key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
         await opened[0].catalogue.create_database(key)

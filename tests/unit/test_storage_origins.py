@@ -22,7 +22,7 @@ from bot.models import (
     WorkspaceId,
 )
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -33,8 +33,8 @@ ORIGIN = SlackOrigin("F1", "C1", "1700000000.000100", "https://example.slack.com
 
 
 @pytest.fixture
-async def storage(ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open()
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
     for key in (PARTS, BRAND, THEIRS):
         await opened.catalogue.create_database(key)
     yield opened

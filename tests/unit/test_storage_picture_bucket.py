@@ -22,19 +22,19 @@ from bot.errors import (
     BackendTimeout,
 )
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
-from bot.storage.bucket import Bucket, Objects, Patience
+from bot.storage.bucket import Bucket, BucketObjects, BucketTimeouts
 from bot.storage.database import Database
 from bot.storage.pictures_in_bucket import BucketPictures
-from bot.storage.sql import IN_BUCKET, Choices, SqlStorage
+from bot.storage.sql import IN_BUCKET, SqlStorage, StorageOptions
 from tests.buckets import KEY, BucketService
 from tests.fakes.bucket import HANGS_UP, NEVER, FakeBucket, fake_bucket
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
 DIGEST = hashlib.sha256(JPEG).hexdigest()
 NAME = f"/pictures/{DIGEST[:2]}/{DIGEST}.jpg"
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
-HASTE = Patience(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, tries=2)
+HASTE = BucketTimeouts(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, attempts=2)
 SLOW_DOWN = ("503 Slow Down", "SlowDown")
 
 
@@ -59,13 +59,13 @@ def record(digest: str = DIGEST) -> ImageRecord:
     )
 
 
-async def opened(ground: Ground, bucket: Bucket) -> SqlStorage:
-    return await ground.open(Choices(pictures=IN_BUCKET, bucket=bucket))
+async def opened(storage_place: StoragePlace, bucket: Bucket) -> SqlStorage:
+    return await storage_place.open(StorageOptions(pictures=IN_BUCKET, bucket=bucket))
 
 
 @pytest.fixture
 async def storage(fake: FakeBucket, tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    storage = await opened(Ground(tmp_path), fake.place(KEY))
+    storage = await opened(StoragePlace(tmp_path), fake.bucket(KEY))
     await storage.catalogue.create_database(PARTS)
     fake.asked.clear()
     yield storage
@@ -74,12 +74,12 @@ async def storage(fake: FakeBucket, tmp_path: Path) -> AsyncIterator[SqlStorage]
 
 async def test_an_object_is_named_as_the_file_would_be(bucket_service: BucketService, tmp_path: Path) -> None:
     bucket = bucket_service.bucket("vsearch/kept")
-    storage = await opened(Ground(tmp_path), bucket)
+    storage = await opened(StoragePlace(tmp_path), bucket)
     try:
         await storage.pictures.put(DIGEST, JPEG)
     finally:
         await storage.close()
-    assert await Objects(replace(bucket, prefix="")).get(f"vsearch/kept/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
+    assert await BucketObjects(replace(bucket, prefix="")).get(f"vsearch/kept/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
     assert not (tmp_path / "pictures").exists()
 
 
@@ -98,7 +98,7 @@ async def test_the_settings_say_which_bucket(bucket_service: BucketService, tmp_
         await storage.pictures.put(DIGEST, JPEG)
     finally:
         await storage.close()
-    assert await Objects(bucket).get(f"vsearch/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
+    assert await BucketObjects(bucket).get(f"vsearch/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
 
 
 def test_a_bucket_at_amazon_needs_no_address() -> None:
@@ -129,8 +129,8 @@ async def test_many_are_kept_and_discarded(storage: SqlStorage, fake: FakeBucket
 async def test_a_bucket_that_is_not_there_is_found_at_the_start(bucket_service: BucketService, tmp_path: Path) -> None:
     nowhere = replace(bucket_service.bucket(), name="not-made")
     with pytest.raises(BackendRefused, match=r"There is no bucket “not-made” at http://127\.0\.0\.1:.* VSEARCH_BUCKET"):
-        await opened(Ground(tmp_path), nowhere)
-    objects = Objects(nowhere)
+        await opened(StoragePlace(tmp_path), nowhere)
+    objects = BucketObjects(nowhere)
     for asking in (objects.get("a"), objects.put("a", JPEG), objects.delete("a")):
         with pytest.raises(BackendRefused, match="There is no bucket"):
             await asking
@@ -142,23 +142,23 @@ async def test_a_key_that_the_service_does_not_know_is_found_at_the_start(
     bucket = bucket_service.bucket()
     with bucket_service.only_known_keys():
         with pytest.raises(BackendCredentials, match="AWS_SECRET_ACCESS_KEY") as refused:
-            await opened(Ground(tmp_path), bucket)
+            await opened(StoragePlace(tmp_path), bucket)
         assert "(InvalidAccessKeyId)" in str(refused.value)
     assert KEY.secret not in str(refused.value) + repr(bucket)
 
 
 async def test_a_service_that_is_down_is_told_at_the_start(fake: FakeBucket, tmp_path: Path) -> None:
     with pytest.raises(BackendDown, match="there is no connection"):
-        await opened(Ground(tmp_path), replace(fake.place(KEY), endpoint="http://127.0.0.1:1"))
+        await opened(StoragePlace(tmp_path), replace(fake.bucket(KEY), endpoint="http://127.0.0.1:1"))
 
 
 @pytest.mark.parametrize("trouble", [SLOW_DOWN, (HANGS_UP, "")])
 async def test_a_moment_of_trouble_is_waited_out(
     storage: SqlStorage, fake: FakeBucket, trouble: tuple[str, str]
 ) -> None:
-    fake.troubles.append(trouble)
+    fake.faults.append(trouble)
     await storage.pictures.put(DIGEST, JPEG)
-    fake.troubles.append(trouble)
+    fake.faults.append(trouble)
     assert await storage.pictures.get(DIGEST) == JPEG
     assert fake.methods() == ["HEAD", "HEAD", "PUT", "GET", "GET"]
 
@@ -179,7 +179,7 @@ async def test_a_record_whose_picture_can_not_be_kept_is_none(storage: SqlStorag
 
 
 async def test_a_transaction_does_not_wait_for_long(fake: FakeBucket, database: Database) -> None:
-    pictures = BucketPictures(fake.place(KEY), database, replace(HASTE, request_s=5))
+    pictures = BucketPictures(fake.bucket(KEY), database, replace(HASTE, request_s=5))
     fake.ailment = (NEVER, "")
     began = time.monotonic()
     with pytest.raises(BackendTimeout, match=r"over 0\.3 s while a transaction"):
@@ -220,9 +220,9 @@ async def test_what_could_not_be_discarded_is_discarded_later(
 
 
 async def test_an_add_waits_for_a_deletion_elsewhere_and_brings_the_picture_back(
-    fake: FakeBucket, ground: Ground
+    fake: FakeBucket, storage_place: StoragePlace
 ) -> None:
-    ours, theirs = await opened(ground, fake.place(KEY)), await opened(ground, fake.place(KEY))
+    ours, theirs = await opened(storage_place, fake.bucket(KEY)), await opened(storage_place, fake.bucket(KEY))
     try:
         await ours.catalogue.create_database(PARTS)
         await ours.pictures.put(DIGEST, JPEG)

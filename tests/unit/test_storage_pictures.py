@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
-from bot.storage.sql import IN_BUCKET, IN_DATABASE, IN_FILES, Choices, SqlStorage
+from bot.storage.sql import IN_BUCKET, IN_DATABASE, IN_FILES, SqlStorage, StorageOptions
 from tests.buckets import BucketService
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
 DIGEST = hashlib.sha256(JPEG).hexdigest()
@@ -23,16 +23,16 @@ TWIN = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
 
 
 @pytest.fixture(params=[IN_FILES, IN_DATABASE, IN_BUCKET])
-def choices(request: pytest.FixtureRequest) -> Choices:
+def options(request: pytest.FixtureRequest) -> StorageOptions:
     if request.param != IN_BUCKET:
-        return Choices(pictures=request.param)
+        return StorageOptions(pictures=request.param)
     service: BucketService = request.getfixturevalue("bucket_service")
-    return Choices(pictures=IN_BUCKET, bucket=service.bucket("vsearch/kept"))
+    return StorageOptions(pictures=IN_BUCKET, bucket=service.bucket("vsearch/kept"))
 
 
 @pytest.fixture
-async def storage(choices: Choices, ground: Ground) -> AsyncIterator[SqlStorage]:
-    opened = await ground.open(choices)
+async def storage(options: StorageOptions, storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open(options)
     yield opened
     await opened.close()
 
@@ -124,10 +124,10 @@ async def test_a_unit_that_is_rolled_back_discards_nothing(storage: SqlStorage) 
 
 
 async def test_a_picture_that_is_kept_in_the_unit_of_its_record_outlives_a_discard_at_the_same_time(
-    storage: SqlStorage, ground: Ground, choices: Choices
+    storage: SqlStorage, storage_place: StoragePlace, options: StorageOptions
 ) -> None:
     await storage.catalogue.create_database(PARTS)
-    other = await ground.open(choices)
+    other = await storage_place.open(options)
 
     async def add() -> None:
         await storage.pictures.put(DIGEST, JPEG)

@@ -17,7 +17,7 @@ from bot.errors import BackendDown, BackendThrottled, BackendTimeout
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage import bell, postgres
 from bot.storage.database import Database
-from bot.storage.sql import Choices, SqlStorage
+from bot.storage.sql import SqlStorage, StorageOptions
 from tests.fakes.inbox import share
 from tests.postgres import Cluster
 
@@ -130,8 +130,8 @@ async def _create_elsewhere(storage: SqlStorage, name: str) -> None:
         await other.close()
 
 
-async def test_who_waits_too_long_for_a_connection_is_told_so(engine: Engine) -> None:
-    database = Database(engine, 1, replace(postgres.manners(1), patience_s=0.05))
+async def test_connection_wait_times_out(engine: Engine) -> None:
+    database = Database(engine, 1, replace(postgres.dialect(1), write_wait_s=0.05))
     begun, go_on = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> None:
@@ -153,7 +153,7 @@ async def test_a_server_that_takes_no_more_connections(cluster: Cluster, tmp_pat
     cluster.tell(sql.SQL("CREATE ROLE small LOGIN CONNECTION LIMIT 1"))
     cluster.tell(sql.SQL("ALTER DATABASE {} OWNER TO small").format(sql.Identifier(name)))
     address = cluster.address(name, "small")
-    storage = await SqlStorage.open(tmp_path, address, Choices(connections=2))
+    storage = await SqlStorage.open(tmp_path, address, StorageOptions(connections=2))
     try:
         with pytest.raises(BackendThrottled, match="no more connections"):
             await SqlStorage.open(tmp_path, address)
@@ -201,16 +201,16 @@ async def test_a_statement_that_takes_too_long_is_a_timeout(database: Database) 
 
 async def test_a_read_sees_one_snapshot_and_can_not_write(storage: SqlStorage, database: Database) -> None:
     count = text("SELECT count(*) FROM databases")
-    looked, go_on = threading.Event(), threading.Event()
+    results, go_on = threading.Event(), threading.Event()
 
     def work(connection: Connection) -> tuple[int, int]:
         before = connection.execute(count).scalar_one()
-        looked.set()
+        results.set()
         go_on.wait(LONGEST_S)
         return before, connection.execute(count).scalar_one()
 
     reading = asyncio.create_task(database.read(work))
-    await asyncio.to_thread(looked.wait, LONGEST_S)
+    await asyncio.to_thread(results.wait, LONGEST_S)
     await storage.catalogue.create_database(key("meanwhile"))
     go_on.set()
     assert await reading == (0, 0)
@@ -227,7 +227,7 @@ async def test_a_wrong_address_is_one_sentence_without_the_password(tmp_path: Pa
     assert time.monotonic() - began < LONGEST_S
 
 
-async def test_what_one_process_puts_is_heard_by_the_others(tmp_path: Path, postgres_address: str) -> None:
+async def test_notifications_reach_other_processes(tmp_path: Path, postgres_address: str) -> None:
     async with asyncio.timeout(LONGEST_S):
         one = await SqlStorage.open(tmp_path, postgres_address)
         two = await SqlStorage.open(tmp_path, postgres_address)
@@ -244,10 +244,10 @@ async def test_what_one_process_puts_is_heard_by_the_others(tmp_path: Path, post
             await two.close()
 
 
-async def test_who_listens_goes_on_after_a_restart(
+async def test_listener_reconnects_after_a_restart(
     cluster: Cluster, storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bell, "AGAIN_AFTER_S", 0.05)
+    monkeypatch.setattr(bell, "RECONNECT_DELAY_S", 0.05)
     arrivals = storage.inbox.arrivals()
     async with asyncio.timeout(2 * LONGEST_S):
         try:
@@ -263,7 +263,7 @@ async def test_who_listens_goes_on_after_a_restart(
             await arrivals.aclose()  # type: ignore[attr-defined]
 
 
-async def test_what_does_not_get_smaller_is_not_compressed(database: Database) -> None:
+async def test_incompressible_columns_are_not_compressed(database: Database) -> None:
     as_they_are = text(
         "SELECT attrelid::regclass::text, attname FROM pg_attribute WHERE attstorage = 'e' AND attnum > 0"
     )

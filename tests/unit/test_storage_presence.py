@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.storage.inbox import SETTLES_S, SqlInbox
-from bot.storage.presence import Presence
+from bot.storage.presence import FileWorkerRegistry
 from bot.storage.sql import SqlStorage
 from tests.fakes.inbox import share
 
@@ -44,31 +44,31 @@ def living(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_nobody_who_lives_is_taken_for_dead(tmp_path: Path) -> None:
+def test_live_workers_are_never_reported_dead(tmp_path: Path) -> None:
     with living(tmp_path / "workers", NAME):
-        ours = Presence(tmp_path / "workers")
-        ours.enter("ours")
-        assert ours.dead() == ()
-        assert Presence(tmp_path / "workers").dead() == ()
+        ours = FileWorkerRegistry(tmp_path / "workers")
+        ours.register("ours")
+        assert ours.dead_workers() == ()
+        assert FileWorkerRegistry(tmp_path / "workers").dead_workers() == ()
 
 
-def test_the_killed_are_known_by_name_until_they_are_seen_to(tmp_path: Path) -> None:
+def test_killed_workers_are_reported_until_unregistered(tmp_path: Path) -> None:
     with living(tmp_path, NAME):
         pass
-    ours = Presence(tmp_path)
-    assert ours.dead() == (NAME,)
+    ours = FileWorkerRegistry(tmp_path)
+    assert ours.dead_workers() == (NAME,)
     # One sees to it.
-    assert ours.dead() == Presence(tmp_path).dead() == ()
-    ours.leave(NAME)
+    assert ours.dead_workers() == FileWorkerRegistry(tmp_path).dead_workers() == ()
+    ours.unregister(NAME)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_leaves_is_not_missed(tmp_path: Path) -> None:
-    presence = Presence(tmp_path)
-    presence.enter(NAME)
-    presence.leave(NAME)
-    presence.leave(NAME)
-    assert Presence(tmp_path).dead() == ()
+def test_unregistered_workers_are_not_reported_dead(tmp_path: Path) -> None:
+    presence = FileWorkerRegistry(tmp_path)
+    presence.register(NAME)
+    presence.unregister(NAME)
+    presence.unregister(NAME)
+    assert FileWorkerRegistry(tmp_path).dead_workers() == ()
 
 
 def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path: Path) -> None:
@@ -76,23 +76,23 @@ def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path:
     stop = threading.Event()
 
     def look() -> None:
-        theirs = Presence(tmp_path)
+        theirs = FileWorkerRegistry(tmp_path)
         while not stop.is_set():
-            dead = theirs.dead()
-            theirs.leave(*dead)
+            dead = theirs.dead_workers()
+            theirs.unregister(*dead)
             found.extend(dead)
 
     thread = threading.Thread(target=look)
     thread.start()
-    presence = Presence(tmp_path)
+    presence = FileWorkerRegistry(tmp_path)
     for number in range(200):
-        presence.enter(f"{number}")
+        presence.register(f"{number}")
         # Whatever they found of it before it had its lock, from here on it lives.
         found.clear()
     stop.set()
     thread.join()
     assert {path.name for path in tmp_path.iterdir()} == {f"{number}" for number in range(200)}
-    assert Presence(tmp_path).dead() == ()
+    assert FileWorkerRegistry(tmp_path).dead_workers() == ()
 
 
 class Clock:
@@ -112,9 +112,9 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     await opened.close()
 
 
-async def test_what_the_dead_held_is_due_at_once_and_counts_as_tried(storage: SqlStorage, tmp_path: Path) -> None:
+async def test_jobs_of_dead_workers_are_due_at_once_and_count_an_attempt(storage: SqlStorage, tmp_path: Path) -> None:
     clock, folder = Clock(), tmp_path / "workers"
-    inbox = SqlInbox(storage._database, Presence(folder), clock)
+    inbox = SqlInbox(storage._database, FileWorkerRegistry(folder), clock)
     for number in range(4):
         await inbox.put(share(number))
     with living(folder, "dead"):
@@ -133,7 +133,7 @@ async def test_what_the_dead_held_is_due_at_once_and_counts_as_tried(storage: Sq
     assert await inbox.enter("third") == 0
 
 
-async def test_who_stops_in_order_leaves_nothing_behind(storage: SqlStorage, tmp_path: Path) -> None:
+async def test_orderly_stop_leaves_no_files(storage: SqlStorage, tmp_path: Path) -> None:
     await storage.inbox.enter("one")
     await storage.inbox.enter("two")
     await asyncio.gather(storage.inbox.release("one"), storage.inbox.release("two"))

@@ -12,10 +12,10 @@ import pytest
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.conversations import ChannelBinding
 from bot.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
-from bot.models import LOCAL, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
+from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
-from tests.fakes.analyser import FakeAnalyser, FakeJudge, painted
-from tests.grounds import Ground
+from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.grounds import StoragePlace
 
 TEAM = WorkspaceId("T1")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -23,9 +23,9 @@ PROCESSES = 3
 
 
 @pytest.fixture
-async def processes(ground: Ground) -> AsyncIterator[list[SqlStorage]]:
+async def processes(storage_place: StoragePlace) -> AsyncIterator[list[SqlStorage]]:
     """Storages that know nothing of each other."""
-    opened = [await ground.open() for _ in range(PROCESSES)]
+    opened = [await storage_place.open() for _ in range(PROCESSES)]
     await opened[0].catalogue.create_database(PARTS)
     yield opened
     for storage in opened:
@@ -53,7 +53,7 @@ async def failures(works: Sequence[Awaitable[Any]]) -> list[BaseException]:
 
 
 def engine(storage: SqlStorage) -> EmbeddedSearch:
-    return EmbeddedSearch(storage.vectors, FakeAnalyser(), FakeJudge(), index_memory_bytes=2**20)
+    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
 
 
 async def test_a_name_is_taken_once(processes: list[SqlStorage]) -> None:
@@ -92,7 +92,7 @@ async def test_what_is_added_to_a_database_that_goes_is_gone_with_it(processes: 
 
 
 async def test_one_of_several_new_workspaces_gets_what_the_command_line_made(processes: list[SqlStorage]) -> None:
-    await processes[0].catalogue.create_database(DatabaseKey(LOCAL, DatabaseName("catalogue")))
+    await processes[0].catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")))
     teams = [WorkspaceId(f"T{number}") for number in range(2, 2 + PROCESSES)]
     works = [one.catalogue.adopt(team) for one, team in zip(processes * 2, teams * 2, strict=True)]
     assert await failures(works) == []
@@ -117,13 +117,13 @@ async def test_an_index_that_is_kept_up_to_date_meanwhile_misses_nothing(process
     async def add(visual: EmbeddedSearch, seeds: range) -> None:
         nonlocal added
         for seed in seeds:
-            await visual.add_image(PARTS, painted(seed), EntityId(f"e{seed}"), Note())
+            await visual.add_image(PARTS, random_picture(seed), EntityId(f"e{seed}"), Note())
             added += 1
 
     async def search() -> None:
         while added < 60:
             before = added
-            assert len(await searching.search(PARTS, painted(0), 1000)) >= before
+            assert len(await searching.search(PARTS, random_picture(0), 1000)) >= before
 
     await asyncio.gather(add(adding[0], range(30)), add(adding[1], range(30, 60)), search())
-    assert len(await searching.search(PARTS, painted(0), 1000)) == 60
+    assert len(await searching.search(PARTS, random_picture(0), 1000)) == 60

@@ -11,7 +11,7 @@ from bot.storage.base import RelayedPictures
 from bot.storage.relayed import SqlRelayedPictures
 from bot.storage.schema import relayed_pictures
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -54,17 +54,19 @@ async def test_a_picture_comes_back_until_it_expires(relayed: SqlRelayedPictures
         await port.get("another")
 
 
-async def test_another_process_has_it_too(relayed: SqlRelayedPictures, ground: Ground, clock: Clock) -> None:
+async def test_another_process_has_it_too(
+    relayed: SqlRelayedPictures, storage_place: StoragePlace, clock: Clock
+) -> None:
     await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
-    other = await ground.open()
+    other = await storage_place.open()
     try:
         assert await SqlRelayedPictures(other._database, clock).get("one") == b"jpeg"
     finally:
         await other.close()
 
 
-async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, ground: Ground) -> None:
-    other = await ground.open()
+async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, storage_place: StoragePlace) -> None:
+    other = await storage_place.open()
     try:
         async with storage.unit():
             await storage.relayed.put("one", b"jpeg", datetime.now(UTC) + FIVE_MINUTES)

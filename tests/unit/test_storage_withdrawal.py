@@ -14,7 +14,7 @@ from bot.conversations import Job, JobKind, NewJob
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, SlackOrigin, WorkspaceId
 from bot.storage.schema import inbox
 from bot.storage.sql import SqlStorage
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -22,10 +22,10 @@ MESSAGE = "1700000000.000001"
 
 
 @pytest.fixture
-async def other(ground: Ground, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
+async def other(storage_place: StoragePlace, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
     """Another process on the same file."""
     del storage
-    opened = await ground.open()
+    opened = await storage_place.open()
     yield opened
     await opened.close()
 
@@ -123,17 +123,17 @@ async def test_what_the_inbox_does_not_know_is_not_wanted(storage: SqlStorage, j
 
 async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
     deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
-    assert not await storage.inbox.knows(deletion)
+    assert not await storage.inbox.has_seen(deletion)
     await storage.inbox.put(deletion)
     for one in (storage.inbox, other.inbox):
-        assert await one.knows(deletion)
+        assert await one.has_seen(deletion)
         for unknown in (replace(deletion, files=("F1", "F2")), replace(deletion, workspace=OTHER_TEAM)):
-            assert not await one.knows(unknown)
+            assert not await one.has_seen(unknown)
     [taken] = await storage.inbox.claim("one", 1, 15)
     await storage.inbox.finish(taken)
-    assert await storage.inbox.knows(deletion)
+    assert await storage.inbox.has_seen(deletion)
     await storage.inbox.purge(datetime(2100, 1, 1, tzinfo=UTC))
-    assert not await storage.inbox.knows(deletion)
+    assert not await storage.inbox.has_seen(deletion)
 
 
 async def test_what_was_said_goes_with_the_last_file_of_its_message(storage: SqlStorage, job: Job) -> None:

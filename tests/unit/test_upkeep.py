@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import BackendDown
 from bot.services.forgetting import ForgetService
-from bot.services.upkeep import DONE_WORK_KEPT, Upkeep
+from bot.services.upkeep import DONE_JOBS_KEPT, PeriodicMaintenance
 from tests.fakes.inbox import MemoryInbox
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -49,17 +49,17 @@ async def test_images_that_are_too_old_are_forgotten_and_work_long_done_as_well(
         # After what was forgotten, not before.
         tidied.append(bool(forgetter.asked))
 
-    await Upkeep(forgetter, inbox, 30, lambda: NOW, tidy).once()
+    await PeriodicMaintenance(forgetter, inbox, 30, lambda: NOW, tidy).run_once()
     assert forgetter.asked == [NOW - timedelta(days=30)]
-    assert inbox.purged == [NOW - DONE_WORK_KEPT]
+    assert inbox.purged == [NOW - DONE_JOBS_KEPT]
     assert tidied == [True]
 
 
 async def test_without_a_retention_no_image_is_too_old() -> None:
     forgetter, inbox = RecordingForgetter(), RecordingInbox()
-    await Upkeep(forgetter, inbox, None, lambda: NOW).once()
+    await PeriodicMaintenance(forgetter, inbox, None, lambda: NOW).run_once()
     assert forgetter.asked == []
-    assert inbox.purged == [NOW - DONE_WORK_KEPT]
+    assert inbox.purged == [NOW - DONE_JOBS_KEPT]
 
 
 async def test_a_back_end_that_is_away_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -68,7 +68,7 @@ async def test_a_back_end_that_is_away_is_tried_again(caplog: pytest.LogCaptureF
     async def tidy() -> None:
         done.set()
 
-    running = asyncio.create_task(Upkeep(forgetter, inbox, 30, lambda: NOW, tidy).run(every_s=0.001))
+    running = asyncio.create_task(PeriodicMaintenance(forgetter, inbox, 30, lambda: NOW, tidy).run(interval_s=0.001))
     async with asyncio.timeout(5):
         await done.wait()
     running.cancel()

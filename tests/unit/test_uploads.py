@@ -14,9 +14,9 @@ from bot.errors import BackendDown
 from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ImageRecord, Note, WorkspaceId
 from bot.storage.sql import SqlStorage
 from handlers import uploads as module
-from handlers.uploads import Uploads
+from handlers.uploads import ThumbnailUploads
 from tests.fakes.slack import FakeSlack
-from tests.grounds import Ground
+from tests.grounds import StoragePlace
 
 DELAYS_S = (0.2, 0.4, 0.8, 1.6)
 
@@ -42,7 +42,7 @@ class Pictures:
         return digest.encode()
 
 
-class House:
+class Harness:
     """Uploads to a stand-in, with a memory in SQL; ``slept`` is what it would have waited."""
 
     def __init__(self, slack: FakeSlack, storage: SqlStorage) -> None:
@@ -50,7 +50,7 @@ class House:
         self.pictures, self.slept = Pictures(), list[float]()
         self.workspace = WorkspaceId(slack.state.team)
         self.client = AsyncWebClient(slack.state.bot_token, slack.api_url)
-        self.uploads = Uploads(storage.thumbnails, self.pictures, self._sleep)
+        self.uploads = ThumbnailUploads(storage.thumbnails, self.pictures, self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -68,10 +68,10 @@ class House:
 
 
 @pytest.fixture
-async def house(ground: Ground) -> AsyncIterator[House]:
-    storage = await ground.open()
+async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
+    storage = await storage_place.open()
     async with FakeSlack() as slack:
-        yield House(slack, storage)
+        yield Harness(slack, storage)
         assert slack.failures == []
     await storage.close()
 
@@ -91,129 +91,129 @@ def image(number: int) -> ImageRecord:
     )
 
 
-async def test_each_picture_is_uploaded_once_and_shared_with_nobody(house: House) -> None:
-    first = await house.files(image(1), image(2), image(1))
+async def test_each_picture_is_uploaded_once_and_shared_with_nobody(harness: Harness) -> None:
+    first = await harness.files(image(1), image(2), image(1))
     assert set(first) == {image(1).digest, image(2).digest}
-    assert await house.files(image(1), image(2)) == first
-    assert sorted(house.left) == sorted(first.values())
+    assert await harness.files(image(1), image(2)) == first
+    assert sorted(harness.left) == sorted(first.values())
     for file in first.values():
-        hosted = house.slack.state.files[file]
+        hosted = harness.slack.state.files[file]
         assert hosted.channels == set()
         assert hosted.name.startswith("valve_")
-    assert house.slept == []
+    assert harness.slept == []
 
 
-async def test_answers_at_the_same_moment_share_an_upload(house: House) -> None:
-    first, second = await asyncio.gather(house.files(image(1), image(2)), house.files(image(2), image(1)))
+async def test_answers_at_the_same_moment_share_an_upload(harness: Harness) -> None:
+    first, second = await asyncio.gather(harness.files(image(1), image(2)), harness.files(image(2), image(1)))
     assert first == second
-    assert len(house.left) == 2
+    assert len(harness.left) == 2
 
 
-async def test_nothing_to_upload_asks_slack_nothing(house: House) -> None:
-    assert await house.files() == {}
-    assert house.slack.state.calls == []
+async def test_nothing_to_upload_asks_slack_nothing(harness: Harness) -> None:
+    assert await harness.files() == {}
+    assert harness.slack.state.calls == []
 
 
-async def test_no_more_than_a_few_are_under_way_at_once(house: House) -> None:
-    found = await house.files(*(image(number) for number in range(10)))
+async def test_no_more_than_a_few_are_under_way_at_once(harness: Harness) -> None:
+    found = await harness.files(*(image(number) for number in range(10)))
     assert len(found) == 10
-    assert house.pictures.most_at_once <= module.AT_ONCE
+    assert harness.pictures.most_at_once <= module.CONCURRENCY
 
 
-async def test_slack_is_given_time_to_look_at_each(house: House) -> None:
-    house.slack.state.processing_looks = 2
-    assert list(await house.files(image(1))) == [image(1).digest]
-    assert house.slept == list(DELAYS_S[:2])
+async def test_slack_is_given_time_to_look_at_each(harness: Harness) -> None:
+    harness.slack.state.processing_looks = 2
+    assert list(await harness.files(image(1))) == [image(1).digest]
+    assert harness.slept == list(DELAYS_S[:2])
 
 
-async def test_what_slack_does_not_get_done_with_is_left_out_and_remembered(house: House) -> None:
-    house.slack.state.processing_looks = 99
-    assert await house.files(image(1)) == {}
-    assert house.slept == list(DELAYS_S)
+async def test_what_slack_does_not_get_done_with_is_left_out_and_remembered(harness: Harness) -> None:
+    harness.slack.state.processing_looks = 99
+    assert await harness.files(image(1)) == {}
+    assert harness.slept == list(DELAYS_S)
     # Or nobody would ever delete it.
-    assert list((await house.remembered(image(1))).values()) == house.left
+    assert list((await harness.remembered(image(1))).values()) == harness.left
 
 
-async def test_a_picture_that_is_gone_spoils_none_of_the_others(house: House) -> None:
-    house.pictures.missing = {image(1).digest}
-    assert list(await house.files(image(1), image(2))) == [image(2).digest]
+async def test_a_picture_that_is_gone_spoils_none_of_the_others(harness: Harness) -> None:
+    harness.pictures.missing = {image(1).digest}
+    assert list(await harness.files(image(1), image(2))) == [image(2).digest]
 
 
-async def test_a_disk_or_a_slack_that_fails_leaves_pictures_out(house: House) -> None:
-    house.pictures.failing = True
-    assert await house.files(image(1)) == {}
-    house.pictures.failing = False
-    house.slack.break_next("files.getUploadURLExternal")
-    assert await house.files(image(1)) == {}
-    assert len(await house.files(image(1))) == 1
+async def test_a_disk_or_a_slack_that_fails_leaves_pictures_out(harness: Harness) -> None:
+    harness.pictures.failing = True
+    assert await harness.files(image(1)) == {}
+    harness.pictures.failing = False
+    harness.slack.break_next("files.getUploadURLExternal")
+    assert await harness.files(image(1)) == {}
+    assert len(await harness.files(image(1))) == 1
 
 
-async def test_an_answer_does_not_wait_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ALL_WITHIN_S", 0.05)
-    house.pictures.slow = True
-    assert await house.files(image(1)) == {}
+async def test_uploads_have_a_total_timeout(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.05)
+    harness.pictures.slow = True
+    assert await harness.files(image(1)) == {}
 
 
-async def test_what_was_done_when_the_time_was_over_is_shown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = await house.files(image(1))
-    monkeypatch.setattr(module, "ALL_WITHIN_S", 0.05)
-    house.pictures.slow = True
-    assert await house.files(image(1), image(2)) == known
+async def test_what_was_done_when_the_time_was_over_is_shown(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = await harness.files(image(1))
+    monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.05)
+    harness.pictures.slow = True
+    assert await harness.files(image(1), image(2)) == known
 
 
-async def test_what_slack_has_no_more_is_uploaded_again(house: House) -> None:
-    first = await house.files(image(1), image(2))
+async def test_deleted_uploads_are_uploaded_again(harness: Harness) -> None:
+    first = await harness.files(image(1), image(2))
     one, two = first[image(1).digest], first[image(2).digest]
-    house.slack.state.files[one].deleted = True
-    assert await house.uploads.check(house.workspace, house.client, [one, two]) == [one]
-    again = await house.files(image(1), image(2))
+    harness.slack.state.files[one].deleted = True
+    assert await harness.uploads.check(harness.workspace, harness.client, [one, two]) == [one]
+    again = await harness.files(image(1), image(2))
     assert again[image(1).digest] != one
     assert again[image(2).digest] == two
 
 
-async def test_what_slack_is_not_done_with_is_told_and_kept(house: House) -> None:
-    house.slack.state.processing_looks = 99
-    await house.files(image(1))
-    [file] = house.left
-    assert await house.uploads.check(house.workspace, house.client, [file]) == [file]
-    assert await house.remembered(image(1)) == {image(1).digest: file}
+async def test_what_slack_is_not_done_with_is_told_and_kept(harness: Harness) -> None:
+    harness.slack.state.processing_looks = 99
+    await harness.files(image(1))
+    [file] = harness.left
+    assert await harness.uploads.check(harness.workspace, harness.client, [file]) == [file]
+    assert await harness.remembered(image(1)) == {image(1).digest: file}
 
 
-async def test_a_slack_that_does_not_answer_loses_no_upload(house: House) -> None:
-    found = await house.files(image(1))
-    house.slack.refuse_next("files.info", "internal_error")
-    assert await house.uploads.check(house.workspace, house.client, found.values()) == []
-    assert await house.remembered(image(1)) == found
+async def test_a_slack_that_does_not_answer_loses_no_upload(harness: Harness) -> None:
+    found = await harness.files(image(1))
+    harness.slack.refuse_next("files.info", "internal_error")
+    assert await harness.uploads.check(harness.workspace, harness.client, found.values()) == []
+    assert await harness.remembered(image(1)) == found
 
 
-async def test_a_file_that_somebody_deleted_is_forgotten_in_its_own_workspace(house: House) -> None:
-    found = await house.files(image(1))
+async def test_a_file_that_somebody_deleted_is_forgotten_in_its_own_workspace(harness: Harness) -> None:
+    found = await harness.files(image(1))
     [file] = found.values()
-    await house.uploads.deleted(WorkspaceId("T0OTHER"), file)
-    assert await house.remembered(image(1)) == found
-    await house.uploads.deleted(house.workspace, file)
-    assert await house.remembered(image(1)) == {}
+    await harness.uploads.deleted(WorkspaceId("T0OTHER"), file)
+    assert await harness.remembered(image(1)) == found
+    await harness.uploads.deleted(harness.workspace, file)
+    assert await harness.remembered(image(1)) == {}
 
 
-async def test_uploads_of_images_that_no_database_has_are_deleted_from_slack(house: House) -> None:
-    catalogue = house.storage.catalogue
+async def test_uploads_of_images_that_no_database_has_are_deleted_from_slack(harness: Harness) -> None:
+    catalogue = harness.storage.catalogue
     await catalogue.create_database(image(1).database)
     await catalogue.add(image(1))
-    found = await house.files(image(1), image(2), image(3))
-    house.slack.refuse_next("files.delete", "file_not_found")
-    await house.uploads.sweep(house.workspace, house.client)
-    assert await house.remembered(image(1), image(2), image(3)) == {image(1).digest: found[image(1).digest]}
-    assert len(house.slack.calls("files.delete")) == 2
-    await house.uploads.sweep(house.workspace, house.client)
-    assert len(house.slack.calls("files.delete")) == 2
+    found = await harness.files(image(1), image(2), image(3))
+    harness.slack.refuse_next("files.delete", "file_not_found")
+    await harness.uploads.sweep(harness.workspace, harness.client)
+    assert await harness.remembered(image(1), image(2), image(3)) == {image(1).digest: found[image(1).digest]}
+    assert len(harness.slack.calls("files.delete")) == 2
+    await harness.uploads.sweep(harness.workspace, harness.client)
+    assert len(harness.slack.calls("files.delete")) == 2
 
 
-async def test_an_upload_that_slack_would_not_delete_now_is_deleted_later(house: House) -> None:
+async def test_an_upload_that_slack_would_not_delete_now_is_deleted_later(harness: Harness) -> None:
     picture = image(1)
-    await house.files(picture)
-    assert len(house.left) == 1
-    house.slack.refuse_next("files.delete", "internal_error")
-    await house.uploads.sweep(house.workspace, house.client)
-    assert len(house.left) == 1
-    await house.uploads.sweep(house.workspace, house.client)
-    assert house.left == []
+    await harness.files(picture)
+    assert len(harness.left) == 1
+    harness.slack.refuse_next("files.delete", "internal_error")
+    await harness.uploads.sweep(harness.workspace, harness.client)
+    assert len(harness.left) == 1
+    await harness.uploads.sweep(harness.workspace, harness.client)
+    assert harness.left == []

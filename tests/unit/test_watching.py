@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bot.conversations import ChannelBinding, Mode
+from bot.conversations import ChannelBinding, ChannelMode
 from bot.errors import InvalidInput, UnknownDatabase
 from bot.models import DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.lookup import NoDatabase, SeveralDatabases
@@ -28,7 +28,7 @@ async def create(storage: SqlStorage, *names: DatabaseName, workspace: Workspace
 
 
 async def test_where_nothing_was_set_images_are_looked_up(watching: WatchService) -> None:
-    assert await watching.get(TEAM, "C1") == ChannelBinding(TEAM, "C1", Mode.LOOKUP)
+    assert await watching.get(TEAM, "C1") == ChannelBinding(TEAM, "C1", ChannelMode.LOOKUP)
     assert await watching.all(TEAM) == ()
 
 
@@ -36,19 +36,19 @@ async def test_what_is_set_holds_for_that_channel_of_that_workspace(
     storage: SqlStorage, watching: WatchService
 ) -> None:
     await create(storage, PARTS)
-    binding = ChannelBinding(TEAM, "C1", Mode.GUARD, PARTS, 8.5, "U1")
+    binding = ChannelBinding(TEAM, "C1", ChannelMode.GUARD, PARTS, 8.5, "U1")
     assert await watching.watch(binding) == binding
     assert await watching.get(TEAM, "C1") == binding
     assert await watching.all(TEAM) == (binding,)
     for elsewhere in ((TEAM, "C2"), (OTHER_TEAM, "C1")):
-        assert (await watching.get(*elsewhere)).mode is Mode.LOOKUP
+        assert (await watching.get(*elsewhere)).mode is ChannelMode.LOOKUP
 
 
 async def test_an_unwatched_channel_is_left_alone_until_it_is_watched_again(watching: WatchService) -> None:
-    assert (await watching.unwatch(TEAM, "C1", "U1")).mode is Mode.OFF
-    assert await watching.get(TEAM, "C1") == ChannelBinding(TEAM, "C1", Mode.OFF, changed_by="U1")
-    await watching.watch(ChannelBinding(TEAM, "C1", Mode.LOOKUP))
-    assert (await watching.get(TEAM, "C1")).mode is Mode.LOOKUP
+    assert (await watching.unwatch(TEAM, "C1", "U1")).mode is ChannelMode.OFF
+    assert await watching.get(TEAM, "C1") == ChannelBinding(TEAM, "C1", ChannelMode.OFF, changed_by="U1")
+    await watching.watch(ChannelBinding(TEAM, "C1", ChannelMode.LOOKUP))
+    assert (await watching.get(TEAM, "C1")).mode is ChannelMode.LOOKUP
 
 
 async def test_a_database_that_is_not_there_is_refused_with_a_near_name(
@@ -57,16 +57,16 @@ async def test_a_database_that_is_not_there_is_refused_with_a_near_name(
     await create(storage, PARTS)
     await create(storage, LOGOS, workspace=OTHER_TEAM)
     with pytest.raises(UnknownDatabase, match="Did you mean “parts”"):
-        await watching.watch(ChannelBinding(TEAM, "C1", Mode.LOOKUP, DatabaseName("part")))
+        await watching.watch(ChannelBinding(TEAM, "C1", ChannelMode.LOOKUP, DatabaseName("part")))
     with pytest.raises(UnknownDatabase):
-        await watching.watch(ChannelBinding(TEAM, "C1", Mode.LOOKUP, LOGOS))
+        await watching.watch(ChannelBinding(TEAM, "C1", ChannelMode.LOOKUP, LOGOS))
     assert await watching.all(TEAM) == ()
 
 
 @pytest.mark.parametrize("minimum", [-0.1, 10.1, math.nan, math.inf])
 async def test_a_least_score_is_from_0_to_10(watching: WatchService, minimum: float) -> None:
     with pytest.raises(InvalidInput):
-        await watching.watch(ChannelBinding(TEAM, "C1", Mode.GUARD, minimum=minimum))
+        await watching.watch(ChannelBinding(TEAM, "C1", ChannelMode.GUARD, minimum=minimum))
     assert await watching.all(TEAM) == ()
 
 
@@ -94,16 +94,16 @@ async def test_a_database_that_was_deleted_is_no_longer_the_channel_s(
     storage: SqlStorage, watching: WatchService
 ) -> None:
     await create(storage, PARTS, LOGOS)
-    bound = await watching.watch(ChannelBinding(TEAM, "C1", Mode.COLLECT, PARTS))
+    bound = await watching.watch(ChannelBinding(TEAM, "C1", ChannelMode.COLLECT, PARTS))
     await storage.catalogue.delete_database(DatabaseKey(TEAM, PARTS))
     with pytest.raises(UnknownDatabase):
         await watching.database_of(bound)
     assert (await watching.get(TEAM, "C1")).database is None
 
 
-@pytest.mark.parametrize("mode", [Mode.COLLECT, Mode.GUARD])
-async def test_images_are_added_to_no_database_that_nobody_chose(
-    storage: SqlStorage, watching: WatchService, mode: Mode
+@pytest.mark.parametrize("mode", [ChannelMode.COLLECT, ChannelMode.GUARD])
+async def test_collecting_needs_a_chosen_database(
+    storage: SqlStorage, watching: WatchService, mode: ChannelMode
 ) -> None:
     await create(storage, PARTS, LOGOS)
     await watching.watch(ChannelBinding(TEAM, "C1", mode, PARTS))

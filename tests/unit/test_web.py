@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot.logs import TextFormatter
 from bot.web.slack import MAX_BODY, SlackEndpoint
-from tests.web_house import DIGEST, TEAM, House
+from tests.web_house import DIGEST, TEAM, WebClient
 
 
 async def _echo(request: Request) -> Response:
@@ -34,31 +34,31 @@ async def _break(_request: Request) -> Response:
 
 
 async def test_socket_mode_serves_no_route_of_slacks() -> None:
-    house = House()
-    assert (await house.ask("POST", "/slack/events", json={})).status_code == 404
+    web = WebClient()
+    assert (await web.ask("POST", "/slack/events", json={})).status_code == 404
     for path in ("/slack/install", "/slack/oauth_redirect"):
-        assert (await house.get(path)).status_code == 404
+        assert (await web.get(path)).status_code == 404
     for path in ("/healthz", "/readyz", "/metrics"):
-        assert (await house.get(path)).status_code == 200
+        assert (await web.get(path)).status_code == 200
 
 
 async def test_without_a_public_address_there_are_no_pictures() -> None:
-    house = House(media=None)
-    assert (await house.get(house.links.url(TEAM, DIGEST))).status_code == 404
+    web = WebClient(media=None)
+    assert (await web.get(web.links.url(TEAM, DIGEST))).status_code == 404
 
 
 async def test_installing_is_served_where_it_is_given() -> None:
-    house = House(install=_echo, oauth_redirect=_echo)
+    web = WebClient(install=_echo, oauth_redirect=_echo)
     for path in ("/slack/install", "/slack/oauth_redirect?code=1&state=2"):
-        assert (await house.get(path)).text == "read 0"
-    assert (await house.ask("POST", "/slack/install")).status_code == 405
+        assert (await web.get(path)).text == "read 0"
+    assert (await web.ask("POST", "/slack/install")).status_code == 405
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/media", "/media/", "/media/a/b", "/healthz/", "/slack", "/../etc/passwd", "/%00"]
 )
 async def test_an_unknown_path_is_a_plain_404(path: str) -> None:
-    answer = await House().get(path)
+    answer = await WebClient().get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
 
 
@@ -66,10 +66,10 @@ async def test_an_unknown_path_is_a_plain_404(path: str) -> None:
 
 
 async def test_a_delivery_is_handed_on_whole() -> None:
-    house = House(slack=_echo)
+    web = WebClient(slack=_echo)
     body = json.dumps({"type": "event_callback", "text": "x" * 5000})
-    assert (await house.ask("POST", "/slack/events", content=body)).text == f"read {len(body)}"
-    assert (await house.get("/slack/events")).status_code == 405
+    assert (await web.ask("POST", "/slack/events", content=body)).text == f"read {len(body)}"
+    assert (await web.get("/slack/events")).status_code == 405
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -82,11 +82,11 @@ async def test_a_delivery_beyond_the_limit_is_refused_unread(chunked: bool) -> N
             sent += 500_000
             yield b"x" * 500_000
 
-    house = House(slack=_echo)
+    web = WebClient(slack=_echo)
     content = chunks() if chunked else b"x" * (MAX_BODY + 1)
-    assert (await house.ask("POST", "/slack/events", content=content)).status_code == 413
+    assert (await web.ask("POST", "/slack/events", content=content)).status_code == 413
     fits = b"x" * MAX_BODY
-    assert (await house.ask("POST", "/slack/events", content=fits)).text == f"read {MAX_BODY}"
+    assert (await web.ask("POST", "/slack/events", content=fits)).text == f"read {MAX_BODY}"
 
 
 async def test_a_delivery_that_never_ends_is_given_up() -> None:
@@ -121,14 +121,14 @@ async def test_a_sender_that_goes_away_is_no_error() -> None:
         (b"payload=" + b"[" * 100_000, "application/x-www-form-urlencoded"),
     ],
 )
-async def test_what_bolt_would_stumble_over_is_a_bad_request(body: bytes, kind: str) -> None:
-    answer = await House(slack=_echo).ask("POST", "/slack/events", content=body, headers={"Content-Type": kind})
+async def test_malformed_deliveries_give_400(body: bytes, kind: str) -> None:
+    answer = await WebClient(slack=_echo).ask("POST", "/slack/events", content=body, headers={"Content-Type": kind})
     assert answer.status_code == 400
 
 
-def _bolt() -> House:
+def _bolt() -> WebClient:
     app = AsyncApp(token="xoxb-1", signing_secret="s" * 32)
-    return House(slack=AsyncSlackRequestHandler(app).handle)
+    return WebClient(slack=AsyncSlackRequestHandler(app).handle)
 
 
 BODIES = st.one_of(
@@ -151,12 +151,12 @@ async def test_no_unsigned_body_gives_a_5xx(body: bytes, kind: str) -> None:
     assert answer.status_code in {400, 401}
 
 
-async def test_an_error_is_a_500_and_its_words_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    house = House(slack=_break, install=_break)
+async def test_errors_give_500_without_their_text_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    web = WebClient(slack=_break, install=_break)
     with caplog.at_level(logging.DEBUG):
         answers = [
-            await house.ask("POST", "/slack/events", json={"text": "hidden words"}),
-            await house.get("/slack/install?code=hidden"),
+            await web.ask("POST", "/slack/events", json={"text": "hidden words"}),
+            await web.get("/slack/install?code=hidden"),
         ]
     for answer in answers:
         assert (answer.status_code, answer.headers["content-type"]) == (500, "text/plain; charset=utf-8")

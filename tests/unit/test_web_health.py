@@ -13,15 +13,15 @@ from bot.conversations import InboxDepth
 from bot.errors import BackendDown
 from bot.metrics import PrometheusMetrics
 from bot.storage.base import Inbox
-from bot.web.health import Readiness, Scrape
-from tests.web_house import House
+from bot.web.health import MetricsEndpoint, ReadinessEndpoint
+from tests.web_house import WebClient
 
 
-async def test_alive_is_alive_whatever_is_broken() -> None:
-    house = House(checks={"database": _down})
-    house.rooms.failure = BackendDown("gone")
-    assert (await house.get("/healthz")).text == "ok"
-    assert (await house.ask("HEAD", "/healthz")).status_code == 200
+async def test_liveness_does_not_depend_on_anything() -> None:
+    web = WebClient(checks={"database": _down})
+    web.rooms.failure = BackendDown("gone")
+    assert (await web.get("/healthz")).text == "ok"
+    assert (await web.ask("HEAD", "/healthz")).status_code == 200
 
 
 async def _well() -> None:
@@ -32,14 +32,14 @@ async def _down() -> None:
     raise BackendDown("postgresql://user:hidden@10.0.0.7 is gone")
 
 
-async def test_ready_when_all_are_well() -> None:
-    answer = await House(checks={"database": _well, "Slack": _well}).get("/readyz")
+async def test_readiness_is_200_when_all_checks_pass() -> None:
+    answer = await WebClient(checks={"database": _well, "Slack": _well}).get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "checks": {"database": "ok", "Slack": "ok"}}
 
 
 async def test_what_is_not_well_is_named_and_no_more_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    answer = await House(checks={"database": _down, "Slack": _well}).get("/readyz")
+    answer = await WebClient(checks={"database": _down, "Slack": _well}).get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "checks": {"database": "failing", "Slack": "ok"}}
     assert "database is not well: BackendDown" in caplog.text
@@ -54,7 +54,7 @@ async def test_a_check_that_does_not_answer_is_not_waited_for() -> None:
             await asyncio.sleep(0)
 
     request = Request({"type": "http", "method": "GET", "headers": []})
-    answer = await Readiness({"engine": stubborn, "database": _well}, timeout_s=0.01).answer(request)
+    answer = await ReadinessEndpoint({"engine": stubborn, "database": _well}, timeout_s=0.01).answer(request)
     assert answer.status_code == 503
     assert json.loads(bytes(answer.body))["checks"] == {"engine": "slow", "database": "ok"}
 
@@ -66,7 +66,7 @@ async def test_however_many_ask_the_dependencies_are_asked_once_a_second() -> No
         nonlocal asked
         asked += 1
 
-    readiness = Readiness({"database": check}, clock=lambda: now)
+    readiness = ReadinessEndpoint({"database": check}, clock=lambda: now)
     request = Request({"type": "http", "method": "GET", "headers": []})
     await asyncio.gather(*(readiness.answer(request) for _ in range(10)))
     assert asked == 1
@@ -76,9 +76,9 @@ async def test_however_many_ask_the_dependencies_are_asked_once_a_second() -> No
 
 
 async def test_metrics_tell_of_the_inbox_as_it_is() -> None:
-    house = House()
-    house.metrics.added("added")
-    answer = await house.get("/metrics")
+    web = WebClient()
+    web.metrics.added("added")
+    answer = await web.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'vsearch_adds_total{outcome="added"} 1.0' in answer.text
     assert "vsearch_inbox_jobs 3.0" in answer.text
@@ -87,10 +87,10 @@ async def test_metrics_tell_of_the_inbox_as_it_is() -> None:
 
 
 async def test_metrics_are_told_without_an_inbox_too() -> None:
-    house = House()
-    house.metrics.added("added")
-    house.rooms.failure = BackendDown("gone")
-    text = (await house.get("/metrics")).text
+    web = WebClient()
+    web.metrics.added("added")
+    web.rooms.failure = BackendDown("gone")
+    text = (await web.get("/metrics")).text
     assert "vsearch_inbox_jobs NaN" in text
     assert "vsearch_adds_total" in text
 
@@ -101,6 +101,6 @@ async def test_an_inbox_that_does_not_answer_holds_no_scrape_up() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-    scrape = Scrape(PrometheusMetrics(), cast("Inbox", Stuck()), timeout_s=0.01)
+    scrape = MetricsEndpoint(PrometheusMetrics(), cast("Inbox", Stuck()), timeout_s=0.01)
     answer = await scrape.answer(Request({"type": "http", "method": "GET", "headers": []}))
     assert answer.status_code == 200

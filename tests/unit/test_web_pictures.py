@@ -9,12 +9,12 @@ import pytest
 
 from bot.errors import BackendDown
 from bot.media import MediaLinks
-from tests.web_house import BASE, DIGEST, GONE, JPEG, OTHER, START, TEAM, House
+from tests.web_house import BASE, DIGEST, GONE, JPEG, OTHER, START, TEAM, WebClient
 
 
 async def test_a_link_shows_its_picture() -> None:
-    house = House()
-    answer = await house.get(house.links.url(TEAM, DIGEST))
+    web = WebClient()
+    answer = await web.get(web.links.url(TEAM, DIGEST))
     assert (answer.status_code, answer.content) == (200, JPEG)
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -22,44 +22,44 @@ async def test_a_link_shows_its_picture() -> None:
 
 
 async def test_its_head_can_be_asked_for() -> None:
-    house = House()
-    answer = await house.ask("HEAD", house.links.url(TEAM, DIGEST))
+    web = WebClient()
+    answer = await web.ask("HEAD", web.links.url(TEAM, DIGEST))
     assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(JPEG)))
-    assert (await house.ask("POST", house.links.url(TEAM, DIGEST))).status_code == 405
+    assert (await web.ask("POST", web.links.url(TEAM, DIGEST))).status_code == 405
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        lambda house: house.links.url(OTHER, DIGEST),
-        lambda house: house.links.url(TEAM, "00" * 32),
-        lambda house: house.links.url(TEAM, GONE),
-        lambda house: MediaLinks(BASE, b"x" * 32, 60, lambda: START).url(TEAM, DIGEST),
-        lambda house: house.links.url(TEAM, DIGEST)[:-2],
-        lambda house: f"/media/{DIGEST}",
+        lambda web: web.links.url(OTHER, DIGEST),
+        lambda web: web.links.url(TEAM, "00" * 32),
+        lambda web: web.links.url(TEAM, GONE),
+        lambda web: MediaLinks(BASE, b"x" * 32, 60, lambda: START).url(TEAM, DIGEST),
+        lambda web: web.links.url(TEAM, DIGEST)[:-2],
+        lambda web: f"/media/{DIGEST}",
     ],
     ids=["another workspace's", "unknown", "its file is gone", "another key", "cut off", "a digest"],
 )
-async def test_a_link_without_a_picture_is_a_404_that_tells_nothing(url: Callable[[House], str]) -> None:
-    house = House()
-    answer = await house.get(url(house))
+async def test_a_link_without_a_picture_is_a_404_that_tells_nothing(url: Callable[[WebClient], str]) -> None:
+    web = WebClient()
+    answer = await web.get(url(web))
     assert (answer.status_code, answer.text) == (404, "There is no picture here.")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_a_deleted_picture_is_not_shown_any_more() -> None:
-    house = House()
-    url = house.links.url(TEAM, DIGEST)
-    house.rooms.held.clear()
-    assert (await house.get(url)).status_code == 404
+    web = WebClient()
+    url = web.links.url(TEAM, DIGEST)
+    web.rooms.held.clear()
+    assert (await web.get(url)).status_code == 404
 
 
 async def test_an_expired_link_is_gone() -> None:
-    house = House()
-    url = house.links.url(TEAM, DIGEST)
-    house.rooms.now = START + timedelta(seconds=61)
-    answer = await house.get(url)
+    web = WebClient()
+    url = web.links.url(TEAM, DIGEST)
+    web.rooms.now = START + timedelta(seconds=61)
+    answer = await web.get(url)
     assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
     assert "expired" in answer.text
 
@@ -68,10 +68,10 @@ async def test_an_expired_link_is_gone() -> None:
 async def test_trouble_with_storage_is_told_without_its_insides(
     failure: Exception, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house = House()
-    house.rooms.failure = failure
-    url = house.links.url(TEAM, DIGEST)
-    answer = await house.get(url)
+    web = WebClient()
+    web.rooms.failure = failure
+    url = web.links.url(TEAM, DIGEST)
+    answer = await web.get(url)
     assert answer.status_code == status
     assert "/srv" not in answer.text
     assert caplog.records
@@ -83,9 +83,9 @@ RELAY_ID = "5a" * 16
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_relayed_picture_is_there_for_whoever_has_its_link(method: str) -> None:
-    house = House()
-    house.relayed.pictures[RELAY_ID] = JPEG
-    answer = await house.ask(method, house.links.relay_url(RELAY_ID))
+    web = WebClient()
+    web.relayed.pictures[RELAY_ID] = JPEG
+    answer = await web.ask(method, web.links.relay_url(RELAY_ID))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert answer.headers["content-length"] == str(len(JPEG))
     assert answer.headers["cache-control"] == "no-store"
@@ -93,24 +93,24 @@ async def test_a_relayed_picture_is_there_for_whoever_has_its_link(method: str) 
 
 
 async def test_a_relayed_picture_that_is_gone_is_a_404() -> None:
-    house = House()
-    answer = await house.get(house.links.relay_url(RELAY_ID))
+    web = WebClient()
+    answer = await web.get(web.links.relay_url(RELAY_ID))
     assert (answer.status_code, answer.text) == (404, "There is no picture here.")
 
 
 async def test_after_five_minutes_a_relayed_picture_s_link_is_gone() -> None:
-    house = House()
-    house.relayed.pictures[RELAY_ID] = JPEG
-    url = house.links.relay_url(RELAY_ID)
-    house.rooms.now = START + timedelta(seconds=299)
-    assert (await house.get(url)).status_code == 200
-    house.rooms.now = START + timedelta(seconds=300)
-    assert (await house.get(url)).status_code == 410
+    web = WebClient()
+    web.relayed.pictures[RELAY_ID] = JPEG
+    url = web.links.relay_url(RELAY_ID)
+    web.rooms.now = START + timedelta(seconds=299)
+    assert (await web.get(url)).status_code == 200
+    web.rooms.now = START + timedelta(seconds=300)
+    assert (await web.get(url)).status_code == 410
 
 
 async def test_a_relayed_picture_that_can_not_be_read_is_told_plainly() -> None:
-    house = House()
-    house.rooms.failure = BackendDown("the disk /srv is full")
-    answer = await house.get(house.links.relay_url(RELAY_ID))
+    web = WebClient()
+    web.rooms.failure = BackendDown("the disk /srv is full")
+    answer = await web.get(web.links.relay_url(RELAY_ID))
     assert answer.status_code == 503
     assert "/srv" not in answer.text

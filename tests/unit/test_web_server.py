@@ -63,7 +63,7 @@ async def test_an_answer_with_a_body_does_not_wait_for_the_client() -> None:
         assert statistics.median(took_s) < 0.04
 
 
-async def test_the_signals_stay_with_the_program() -> None:
+async def test_server_does_not_install_signal_handlers() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     async with serving(_plain, "127.0.0.1", 0):
         assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
@@ -107,7 +107,7 @@ async def test_what_runs_is_finished_and_nothing_new_is_taken() -> None:
         socket.create_connection((host, port), 0.2).close()
 
 
-async def test_what_does_not_end_is_ended_when_the_time_is_over() -> None:
+async def test_requests_are_cut_off_after_the_grace_period() -> None:
     app = Slow()
 
     async def ask(url: str) -> None:
@@ -126,7 +126,7 @@ async def test_what_does_not_end_is_ended_when_the_time_is_over() -> None:
     await asyncio.gather(asked, return_exceptions=True)
 
 
-async def test_an_idle_connection_holds_nothing_up() -> None:
+async def test_idle_connections_do_not_delay_the_stop() -> None:
     async with httpx.AsyncClient() as client, asyncio.timeout(5), serving(_plain, "127.0.0.1", 0) as (host, port):
         await client.get(f"http://{host}:{port}/")
 

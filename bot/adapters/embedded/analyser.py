@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bot.adapters.embedded.batching import BatchRunner
 from bot.adapters.embedded.embedding import EmbeddingModel
-from bot.adapters.embedded.ports import Features, Probe
+from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.errors import BackendDown
 from bot.images import content, fingerprint, sketch
 from bot.models import Picture
@@ -22,7 +22,7 @@ from bot.models import Picture
 Pixels = npt.NDArray[np.uint8]
 
 
-class PictureAnalyser:
+class PictureFeatureExtractor:
     """The Analyser of the embedded engine: ``threads`` threads for pictures, and as many for the model."""
 
     def __init__(self, model: EmbeddingModel, threads: int) -> None:
@@ -46,28 +46,28 @@ class PictureAnalyser:
         """Length of an embedding."""
         return self._model.dimensions
 
-    async def features(self, picture: Picture) -> Features:
+    async def extract(self, picture: Picture) -> ImageFeatures:
         """For an add. Raises BackendError."""
         loop = asyncio.get_running_loop()
-        with self._counted():
-            prepared, mark, drawn = await loop.run_in_executor(self._pool, self._marks, picture)
+        with self._in_flight():
+            prepared, mark, drawn = await loop.run_in_executor(self._pool, self._extract_now, picture)
             embedding = await self._runner.embed(prepared)
-        return Features(embedding, mark, drawn)
+        return ImageFeatures(embedding, mark, drawn)
 
-    async def probe(self, picture: Picture) -> Probe:
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
         """For a search: the picture, and its content box where it has one. Raises BackendError."""
         loop = asyncio.get_running_loop()
-        with self._counted():
+        with self._in_flight():
             views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
             vectors = [self._runner.embed(prepared) for _, prepared in views]
-            embeddings, (rows, looks) = await asyncio.gather(
+            embeddings, (rows, regions) = await asyncio.gather(
                 asyncio.gather(*vectors),
-                loop.run_in_executor(self._pool, _looks, [pixels for pixels, _ in views]),
+                loop.run_in_executor(self._pool, _query_views, [pixels for pixels, _ in views]),
             )
-        return Probe(np.stack(embeddings), rows, looks)
+        return QueryFeatures(np.stack(embeddings), rows, regions)
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _in_flight(self) -> Iterator[None]:
         if self._closed:
             raise BackendDown("the analyser was shut down")
         self._under_way += 1
@@ -86,10 +86,10 @@ class PictureAnalyser:
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _marks(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes]:
+    def _extract_now(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes]:
         gray = fingerprint.luminance(picture.pixels)
-        drawn = sketch.sketch(picture.pixels, gray).pack()
-        return self._model.prepare(picture.pixels), fingerprint.of(picture), drawn
+        drawn = sketch.extract_local_features(picture.pixels, gray).pack()
+        return self._model.prepare(picture.pixels), fingerprint.compute(picture), drawn
 
     def _views(self, pixels: Pixels) -> list[tuple[Pixels, npt.NDArray[Any]]]:
         views = [pixels]
@@ -100,18 +100,18 @@ class PictureAnalyser:
         return [(view, self._model.prepare(view)) for view in views]
 
 
-def _looks(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
+def _query_views(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
     """Fingerprints in eight orientations of each view, and what the judge lays on the stored sketches.
 
     A view without enough detail for a fingerprint has no rows, so each look remembers which rows are its own.
     """
     rows: list[npt.NDArray[np.uint8]] = []
-    looks: list[object] = []
+    regions: list[object] = []
     for pixels in views:
         gray = fingerprint.luminance(pixels)
         turned = fingerprint.orientations(gray)
         first = sum(len(part) for part in rows)
         rows.append(turned)
         share = pixels.size / views[0].size
-        looks.append(sketch.Look(pixels, gray, range(first, first + len(turned)), share))
-    return np.concatenate(rows), tuple(looks)
+        regions.append(sketch.QueryRegion(pixels, gray, range(first, first + len(turned)), share))
+    return np.concatenate(rows), tuple(regions)

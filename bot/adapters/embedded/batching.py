@@ -21,7 +21,7 @@ MAX_BATCH = 8
 class _Job:
     prepared: npt.NDArray[Any]
     loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Vectors]
+    future: asyncio.Future[Vectors]
 
 
 class BatchRunner:
@@ -36,7 +36,8 @@ class BatchRunner:
         self._closed = False
         self._entrance = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._work, name=f"embedding-{number}", daemon=True) for number in range(threads)
+            threading.Thread(target=self._run_worker, name=f"embedding-{number}", daemon=True)
+            for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
@@ -61,19 +62,19 @@ class BatchRunner:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
-    def _work(self) -> None:
-        while (jobs := self._take()) is not None:
+    def _run_worker(self) -> None:
+        while (jobs := self._take_batch()) is not None:
             try:
                 vectors = self._model.run([job.prepared for job in jobs])
                 answers = list(zip(jobs, vectors, strict=True))
             except Exception as exc:  # noqa: BLE001 - it belongs to those who wait
                 for job in jobs:
-                    _deliver(job, exc)
+                    _resolve(job, exc)
             else:
                 for job, vector in answers:
-                    _deliver(job, vector)
+                    _resolve(job, vector)
 
-    def _take(self) -> list[_Job] | None:
+    def _take_batch(self) -> list[_Job] | None:
         first = self._queue.get()
         if first is None:
             return None
@@ -92,17 +93,17 @@ class BatchRunner:
         return jobs
 
 
-def _deliver(job: _Job, result: Vectors | Exception) -> None:
+def _resolve(job: _Job, result: Vectors | Exception) -> None:
     def settle() -> None:
-        if job.answer.done():  # whoever asked has gone
+        if job.future.done():  # whoever asked has gone
             return
         if isinstance(result, Exception):
             # Each gets an error of its own: one that is raised in several places gathers all their tracebacks.
             error = BackendError(f"the embedding model failed: {result}")
             error.__cause__ = result
-            job.answer.set_exception(error)
+            job.future.set_exception(error)
         else:
-            job.answer.set_result(result)
+            job.future.set_result(result)
 
     try:
         job.loop.call_soon_threadsafe(settle)

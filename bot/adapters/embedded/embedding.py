@@ -24,9 +24,9 @@ from bot.errors import SettingsError
 Pixels = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
 
-BUILT_IN = "efficientnet_lite2_gem.int8.onnx"
+BUILT_IN_FILE = "efficientnet_lite2_gem.int8.onnx"
 BUILT_IN_SHA256 = "25b7ec93b60897aef147f1f99f6072cc63dca5cea8125c7212dbc8b5dcbb68d4"
-BUILT_IN_SIDE = 224
+BUILT_IN_INPUT_SIZE = 224
 BUILT_IN_NAME = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
 BUILT_IN_ID = f"{BUILT_IN_NAME}-{exactness.EXACT}"
 """The model id of a process whose numbers are exact: the network's name and the numeric variant."""
@@ -61,9 +61,9 @@ class EmbeddingModel(Protocol):
 class TimedModel:
     """A model that tells how long each run took, in seconds for one picture."""
 
-    def __init__(self, model: EmbeddingModel, took: Callable[[float], None]) -> None:
+    def __init__(self, model: EmbeddingModel, observe: Callable[[float], None]) -> None:
         self._model = model
-        self._took = took
+        self._observe = observe
         self.model_id, self.dimensions = model.model_id, model.dimensions
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
@@ -74,11 +74,11 @@ class TimedModel:
         """As the model does."""
         started = time.perf_counter()
         vectors = self._model.run(prepared)
-        self._took((time.perf_counter() - started) / max(len(prepared), 1))
+        self._observe((time.perf_counter() - started) / max(len(prepared), 1))
         return vectors
 
 
-def centre_square(pixels: Pixels, side: int) -> Pixels:
+def centre_crop(pixels: Pixels, side: int) -> Pixels:
     """The middle of the picture, its aspect kept, as a square of ``side`` pixels."""
     height, width = pixels.shape[:2]
     length = max(1, round(min(height, width) * _CROP))
@@ -115,24 +115,24 @@ class BuiltInModel:
 
     def __init__(self) -> None:
         """Load the network. Raises SettingsError if the file is not the one that was shipped."""
-        data = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN).read_bytes()
+        data = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes()
         if hashlib.sha256(data).hexdigest() != BUILT_IN_SHA256:
-            raise SettingsError((f"The built-in model {BUILT_IN} is damaged: install vsearch again.",))
+            raise SettingsError((f"The built-in model {BUILT_IN_FILE} is damaged: install vsearch again.",))
         self._session = open_session(data)
         self.dimensions = int(self._session.get_outputs()[0].shape[1])
-        embedding = self.run([exactness.reference_picture(BUILT_IN_SIDE)])[0]
+        embedding = self.run([exactness.reference_picture(BUILT_IN_INPUT_SIZE)])[0]
         self.model_id = f"{BUILT_IN_NAME}-{exactness.variant_of(embedding, exactness.reference_embedding())}"
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
         """Middle square, 224 × 224 × 3, uint8: the network does the rest."""
-        return centre_square(pixels, BUILT_IN_SIDE)
+        return centre_crop(pixels, BUILT_IN_INPUT_SIZE)
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
         """Vectors of L2 norm 1, a row a picture."""
         return np.asarray(self._session.run(None, {"pixels": np.stack(prepared)})[0], np.float32)
 
 
-class LateModel:
+class LazyModel:
     """The built-in model, loaded when it is first asked: a process that leaves pictures to others never asks."""
 
     model_id = BUILT_IN_ID
@@ -207,7 +207,7 @@ class CustomModel:
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
         """Middle square, 3 × size × size, float32, normalised."""
-        square = centre_square(pixels, self._size).astype(np.float32) * self._scale - self._offset
+        square = centre_crop(pixels, self._size).astype(np.float32) * self._scale - self._offset
         return np.ascontiguousarray(square.transpose(2, 0, 1))
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:

@@ -12,10 +12,18 @@ import numpy as np
 from cachetools import TTLCache
 
 from bot.adapters.base import Capabilities
-from bot.adapters.embedded.index import Floats, Found, Query
-from bot.adapters.embedded.ports import Analyser, Candidate, Features, Judge, Judgement, Knots, Probe
-from bot.adapters.embedded.residents import Finder, Residents
-from bot.adapters.embedded.store import DatabaseState, KeptFeatures, Rows, Store
+from bot.adapters.embedded.index import Floats, NeighbourQuery, Neighbours
+from bot.adapters.embedded.ports import (
+    CalibrationCurve,
+    Candidate,
+    FeatureExtractor,
+    ImageFeatures,
+    QueryFeatures,
+    ScoredMatch,
+    Verifier,
+)
+from bot.adapters.embedded.residents import IndexCache, NeighbourSearch
+from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
 from bot.errors import ModelMismatch
 from bot.models import (
     MAX_RESULTS,
@@ -31,41 +39,41 @@ from bot.models import (
     PageRequest,
     Picture,
     WorkspaceId,
-    checked_limit,
+    validate_limit,
 )
 
 CANDIDATES = 32
 """How many a search considers, even for fewer results: the judge may know better than the cosine."""
 
-LOOKED_AT_CLOSELY = 20
-LOOKED_AT_AT_MOST = 32
+VERIFIED_CANDIDATES = 20
+MAX_VERIFIED_CANDIDATES = 32
 
-_DATABASES_REMEMBERED, _REMEMBERED_S = 1000, 1.0
+_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 
 
 class EmbeddedSearch:
     """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them.
 
-    Without a ``finder`` the vectors are searched in memory.
+    Without a ``neighbours`` the vectors are searched in memory.
     """
 
     def __init__(
         self,
-        store: Store,
-        analyser: Analyser,
-        judge: Judge,
+        store: VectorStore,
+        extractor: FeatureExtractor,
+        verifier: Verifier,
         *,
         index_memory_bytes: int = 0,
-        finder: Finder | None = None,
+        neighbours: NeighbourSearch | None = None,
         name: str = "embedded",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._analyser = analyser
-        self._judge = judge
+        self._extractor = extractor
+        self._verifier = verifier
         self._clock = clock
-        self._checked_lately: TTLCache[DatabaseKey, bool] = TTLCache(_DATABASES_REMEMBERED, _REMEMBERED_S)
-        self._finder = finder or Residents(analyser.model_id, analyser.dimensions, index_memory_bytes)
+        self._checked_lately: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
+        self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
         self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     @property
@@ -76,7 +84,7 @@ class EmbeddedSearch:
     @property
     def index_memory(self) -> int:
         """Bytes of all indexes in memory."""
-        return self._finder.memory
+        return self._neighbours.memory
 
     async def create_database(self, database: DatabaseKey) -> None:
         """Make an empty database. Raises DatabaseExists."""
@@ -89,25 +97,25 @@ class EmbeddedSearch:
     async def delete_database(self, database: DatabaseKey) -> None:
         """Forget a database and all its images; can't be undone."""
         await self._store.write(lambda rows: rows.delete(rows.state(database).id))
-        self._finder.forget(database)
+        self._neighbours.forget(database)
         self._checked_lately.pop(database, None)
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
         """Add a picture; when this returns, the add survives a crash and a search finds it. Raises ModelMismatch."""
-        await self._check_now_and_then(database)
-        features = await self._analyser.features(picture)
-        name, model_id = data_id or _new_data_id(), self._analyser.model_id
+        await self._check_database_cached(database)
+        features = await self._extractor.extract(picture)
+        name, model_id = data_id or _new_data_id(), self._extractor.model_id
 
-        def work(rows: Rows) -> None:
-            state = self._checked(rows, database)
+        def work(rows: VectorRows) -> None:
+            state = self._checked_state(rows, database)
             if data_id is not None and rows.has(state.id, data_id):
                 return
             if state.model_id is None:
                 rows.set_model(state.id, model_id)
             image_id = rows.add_image(state.id, name, entity, note, self._clock())
-            rows.add_vector(state.id, image_id, model_id, kept(features))
+            rows.add_vector(state.id, image_id, model_id, pack_features(features))
 
         await self._store.defer(work)
         return name
@@ -122,14 +130,14 @@ class EmbeddedSearch:
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
-        checked_limit(limit)
-        if not self._finder.knows(database):
+        validate_limit(limit)
+        if not self._neighbours.is_known(database):
             # Before the picture is analysed; of a database that was there before, the search itself finds out.
-            state = await self._store.snapshot(lambda rows: self._checked(rows, database))
+            state = await self._store.snapshot(lambda rows: self._checked_state(rows, database))
             if state.model_id is None:
                 return Matches()
-        probe = await self._analyser.probe(picture)
-        return await self._store.snapshot(lambda rows: self._search(rows, database, probe, limit))
+        query_features = await self._extractor.extract_query(picture)
+        return await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit))
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
         """The images that have a row here."""
@@ -139,21 +147,21 @@ class EmbeddedSearch:
         """Return if the rows can be read. Raises BackendError."""
         await self._store.snapshot(lambda rows: rows.names(WorkspaceId("")))
 
-    async def calibration(self, database: DatabaseKey) -> Knots | None:
+    async def calibration(self, database: DatabaseKey) -> CalibrationCurve | None:
         """The database's own score curve; None for the default."""
-        return await self._store.read(lambda rows: _knots(rows.state(database)))
+        return await self._store.read(lambda rows: _calibration_of(rows.state(database)))
 
-    async def set_calibration(self, database: DatabaseKey, knots: Knots | None) -> None:
+    async def set_calibration(self, database: DatabaseKey, curve: CalibrationCurve | None) -> None:
         """Score by this curve from now on; None for the default."""
-        text = None if knots is None else json.dumps(knots)
+        text = None if curve is None else json.dumps(curve)
         await self._store.write(lambda rows: rows.set_calibration(rows.state(database).id, text))
 
     async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[EntityId, ...], Floats]:
         """Entities and embeddings (n × dimensions) of up to ``size`` images chosen by chance. Raises ModelMismatch."""
-        dimensions, model_id = self._analyser.dimensions, self._analyser.model_id
+        dimensions, model_id = self._extractor.dimensions, self._extractor.model_id
 
-        def work(rows: Rows) -> tuple[tuple[EntityId, ...], Floats]:
-            state = self._checked(rows, database)
+        def work(rows: VectorRows) -> tuple[tuple[EntityId, ...], Floats]:
+            state = self._checked_state(rows, database)
             ids = np.array(rows.vector_ids(state.id, model_id), np.int64)
             chosen = np.random.default_rng(seed).permutation(ids)[:size]
             pairs = list(rows.embeddings(sorted(chosen.tolist())))
@@ -162,40 +170,40 @@ class EmbeddedSearch:
 
         return await self._store.snapshot(work)
 
-    async def _check_now_and_then(self, database: DatabaseKey) -> None:
+    async def _check_database_cached(self, database: DatabaseKey) -> None:
         """Whether pictures can be added at all, before one is analysed in vain. Raises UnknownDatabase, ModelMismatch.
 
         Many adds in a row ask once a second, since each looks for itself when it writes. What is committed is asked:
         a look at a unit's own writes would begin its transaction, and hold it during the analysis.
         """
         if database not in self._checked_lately:
-            await self._store.snapshot(lambda rows: self._checked(rows, database))
+            await self._store.snapshot(lambda rows: self._checked_state(rows, database))
             self._checked_lately[database] = True
 
-    def _checked(self, rows: Rows, database: DatabaseKey) -> DatabaseState:
+    def _checked_state(self, rows: VectorRows, database: DatabaseKey) -> DatabaseState:
         state = rows.state(database)
-        if state.model_id not in {None, self._analyser.model_id}:
+        if state.model_id not in {None, self._extractor.model_id}:
             raise ModelMismatch(database.name)
         return state
 
-    def _search(self, rows: Rows, database: DatabaseKey, probe: Probe, limit: int) -> Matches:
+    def _search(self, rows: VectorRows, database: DatabaseKey, query_features: QueryFeatures, limit: int) -> Matches:
         """Everything that follows the probe, in one thread and on one snapshot."""
-        embeddings = np.ascontiguousarray(probe.embeddings, np.float32)
-        query = Query(embeddings, probe.fingerprints, max(limit, CANDIDATES))
-        state, found = self._finder.find(rows, database, query)
+        embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
+        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES))
+        state, found = self._neighbours.search(rows, database, query)
         candidates = _candidates(found, rows)
-        judgements = self._judge.judge(probe, candidates, _knots(state))
-        ranked = sorted(zip(candidates, judgements, strict=True), key=_rank)[:limit]
-        described = rows.described([candidate.row_id for candidate, _ in ranked])
+        judgements = self._verifier.verify(query_features, candidates, _calibration_of(state))
+        ranked = sorted(zip(candidates, judgements, strict=True), key=_ranking_key)[:limit]
+        described = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
-            Match(*described[candidate.row_id], judgement.score, judgement.verdict, judgement.edits)
-            for candidate, judgement in ranked
+            Match(*described[candidate.row_id], scored.score, scored.verdict, scored.edits)
+            for candidate, scored in ranked
         )
 
 
-def kept(features: Features) -> KeptFeatures:
+def pack_features(features: ImageFeatures) -> PackedFeatures:
     """Embedding (float16, little-endian), fingerprint and sketch, as they are stored."""
-    return features.embedding.astype("<f2").tobytes(), features.fingerprint, features.sketch
+    return features.embedding.astype("<f2").tobytes(), features.fingerprint, features.local_features
 
 
 def _new_data_id() -> DataId:
@@ -203,30 +211,30 @@ def _new_data_id() -> DataId:
     return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
-def _knots(state: DatabaseState) -> Knots | None:
+def _calibration_of(state: DatabaseState) -> CalibrationCurve | None:
     if state.calibration is None:
         return None
     return tuple((float(cosine), float(score)) for cosine, score in json.loads(state.calibration))
 
 
-def _rank(item: tuple[Candidate, Judgement]) -> tuple[float, float, int]:
-    candidate, judgement = item
-    return -judgement.score, -candidate.cosine, candidate.row_id
+def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int]:
+    candidate, scored = item
+    return -scored.score, -candidate.cosine, candidate.row_id
 
 
-def _candidates(found: Found, rows: Rows) -> list[Candidate]:
+def _candidates(found: Neighbours, rows: VectorRows) -> list[Candidate]:
     """The union of both searches; sketches for those worth a closer look."""
-    resembling = list(found.resemblances)[: LOOKED_AT_AT_MOST - LOOKED_AT_CLOSELY]
-    closest = list(found.cosines)[:LOOKED_AT_CLOSELY]
-    sketches = rows.sketches(list(dict.fromkeys([*closest, *resembling])))
-    row_ids = dict.fromkeys([*found.cosines, *found.resemblances])
+    resembling = list(found.fingerprint_hits)[: MAX_VERIFIED_CANDIDATES - VERIFIED_CANDIDATES]
+    closest = list(found.cosines)[:VERIFIED_CANDIDATES]
+    sketches = rows.local_features(list(dict.fromkeys([*closest, *resembling])))
+    row_ids = dict.fromkeys([*found.cosines, *found.fingerprint_hits])
     return [_candidate(row_id, found, sketches) for row_id in row_ids]
 
 
-def _candidate(row_id: int, found: Found, sketches: Mapping[int, bytes]) -> Candidate:
-    resemblance = found.resemblances.get(row_id)
+def _candidate(row_id: int, found: Neighbours, sketches: Mapping[int, bytes]) -> Candidate:
+    resemblance = found.fingerprint_hits.get(row_id)
     sketch = sketches.get(row_id, b"")
     if resemblance is None:
-        return Candidate(row_id, found.cosines[row_id], sketch=sketch)
+        return Candidate(row_id, found.cosines[row_id], local_features=sketch)
     cosine = found.cosines.get(row_id, resemblance.cosine)
     return Candidate(row_id, cosine, resemblance.distance, resemblance.query_row, sketch)

@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.ports import FINGERPRINT_REACH
+from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.adapters.embedded.store import VectorRow
 from bot.errors import BackendDown
 
@@ -22,11 +22,11 @@ Floats = npt.NDArray[np.float32]
 SEGMENT_BYTES = 32 * 2**20
 FINGERPRINT_BYTES = 32
 ROW_ID_BYTES = 8
-SMALLEST_CAPACITY = 64
+MIN_CAPACITY = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Resemblance:
+class FingerprintHit:
     """A row that the fingerprints found: how far it is, from which row of the query's, and its cosine."""
 
     distance: int
@@ -35,21 +35,21 @@ class Resemblance:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Neighbours:
     """Rows by cosine, greatest first, and those within reach by fingerprint, nearest first."""
 
     cosines: dict[int, float] = field(default_factory=dict)
-    resemblances: dict[int, Resemblance] = field(default_factory=dict)
+    fingerprint_hits: dict[int, FingerprintHit] = field(default_factory=dict)
 
 
 def segment_rows(dimensions: int) -> int:
     """Rows of a full segment."""
-    return max(SMALLEST_CAPACITY, SEGMENT_BYTES // (2 * dimensions))
+    return max(MIN_CAPACITY, SEGMENT_BYTES // (2 * dimensions))
 
 
-def bytes_for(dimensions: int, rows: int) -> int:
+def memory_for(dimensions: int, rows: int) -> int:
     """Memory of an index that was loaded with so many rows."""
-    return (_with_room(rows) + SMALLEST_CAPACITY) * _row_bytes(dimensions)
+    return (_capacity_for(rows) + MIN_CAPACITY) * _row_bytes(dimensions)
 
 
 def _row_bytes(dimensions: int) -> int:
@@ -57,12 +57,12 @@ def _row_bytes(dimensions: int) -> int:
     return 2 * dimensions + 2 * FINGERPRINT_BYTES + 2 * ROW_ID_BYTES
 
 
-def _with_room(rows: int) -> int:
+def _capacity_for(rows: int) -> int:
     # A little room, so that the first add after a load does not move everything.
-    return rows + rows // 16 + SMALLEST_CAPACITY
+    return rows + rows // 16 + MIN_CAPACITY
 
 
-class Fingerprints:
+class FingerprintIndex:
     """Fingerprints of rows. Not for two threads at once."""
 
     def __init__(self) -> None:
@@ -82,9 +82,9 @@ class Fingerprints:
             self._index.add(block.reshape(len(held), FINGERPRINT_BYTES))
             self._ids = np.concatenate([self._ids, [row for row, _ in held]])
 
-    def discard(self, gone: Ids) -> None:
+    def discard(self, row_ids: Ids) -> None:
         """Remove rows by id."""
-        marks = np.flatnonzero(np.isin(self._ids, gone, assume_unique=True))
+        marks = np.flatnonzero(np.isin(self._ids, row_ids, assume_unique=True))
         if len(marks):
             self._index.remove_ids(faiss.IDSelectorBatch(marks))
             self._ids = np.delete(self._ids, marks)
@@ -94,13 +94,13 @@ class Fingerprints:
         self._index.reset()
         self._ids = np.empty(0, np.int64)
 
-    def within_reach(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
+    def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
         """The ``count`` nearest rows within reach: row ids, distances and rows of the query, nearest first."""
         none = np.empty(0, np.int64)
         if not len(self._ids) or not len(fingerprints):
             return none, none, none
         # faiss takes the radius as the first distance that is too far.
-        limits, distances, positions = self._index.range_search(fingerprints, FINGERPRINT_REACH + 1)
+        limits, distances, positions = self._index.range_search(fingerprints, FINGERPRINT_RADIUS + 1)
         if not len(positions):
             return none, none, none
         query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
@@ -125,7 +125,7 @@ class Segment:
         # Room for all rows at once: faiss would grow by doubling, up to twice what is needed.
         self._vectors.codes.resize(capacity * 2 * dimensions)
         self._vectors.codes.resize(0)
-        self._fingerprints = Fingerprints()
+        self._fingerprints = FingerprintIndex()
         self.ids: Ids = np.empty(0, np.int64)
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ class Segment:
         self._fingerprints.append((row[0], row[2]) for row in rows)
         self.ids = np.concatenate([self.ids, np.array([row[0] for row in rows], np.int64)])
 
-    def take(self, other: Segment) -> None:
+    def absorb(self, other: Segment) -> None:
         """Take over all rows of a smaller segment, which is of no use then, into this empty one."""
         size = len(other) * 2 * self.dimensions
         codes = faiss.rev_swig_ptr(other._vectors.codes.data(), size).reshape(len(other), -1)
@@ -150,14 +150,14 @@ class Segment:
         self._fingerprints = other._fingerprints
         self.ids = other.ids
 
-    def discard(self, gone: Ids) -> None:
+    def discard(self, row_ids: Ids) -> None:
         """Remove rows by id."""
-        rows = np.flatnonzero(np.isin(self.ids, gone, assume_unique=True))
+        rows = np.flatnonzero(np.isin(self.ids, row_ids, assume_unique=True))
         if not len(rows):
             return
         self._vectors.remove_ids(faiss.IDSelectorBatch(rows))
         self.ids = np.delete(self.ids, rows)
-        self._fingerprints.discard(gone)
+        self._fingerprints.discard(row_ids)
 
     def clear(self) -> None:
         """Hold nothing, and keep the memory."""
@@ -170,9 +170,9 @@ class Segment:
         cosines, positions = self._vectors.search(embeddings, min(count, len(self)))
         return cosines, self.ids[positions]
 
-    def within_reach(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
-        """What ``Fingerprints.within_reach`` gives."""
-        return self._fingerprints.within_reach(fingerprints, count)
+    def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
+        """What ``FingerprintIndex.within_radius`` gives."""
+        return self._fingerprints.within_radius(fingerprints, count)
 
     def cosines(self, embeddings: Floats, row_ids: Ids) -> Floats:
         """The greatest cosine over the views, a row each; the ids must be held."""
@@ -186,7 +186,7 @@ class VectorIndex:
 
     def __init__(self, dimensions: int, expected_rows: int = 0) -> None:
         self._dimensions = dimensions
-        self._expected = _with_room(expected_rows)
+        self._expected = _capacity_for(expected_rows)
         self.segments: list[Segment] = []
 
     def __len__(self) -> int:
@@ -204,13 +204,13 @@ class VectorIndex:
         if last and rows <= last.capacity - len(last):
             return self.memory
         # The last segment doubles until it is full; then a new one begins.
-        doubled = (last.capacity if last else self._expected) + rows + SMALLEST_CAPACITY
+        doubled = (last.capacity if last else self._expected) + rows + MIN_CAPACITY
         return self.memory + (rows + min(segment_rows(self._dimensions), doubled)) * _row_bytes(self._dimensions)
 
     @property
     def is_sparse(self) -> bool:
         """Whether so much was discarded that loading it afresh saves memory."""
-        return self.memory > 2 * bytes_for(self._dimensions, len(self))
+        return self.memory > 2 * memory_for(self._dimensions, len(self))
 
     def append(self, rows: Sequence[VectorRow]) -> None:
         """Add rows of ascending ids, beyond those held."""
@@ -237,16 +237,16 @@ class VectorIndex:
             return last
         wanted = self._expected - sum(segment.capacity for segment in self.segments)
         if last is None or last.capacity >= full:
-            self.segments.append(Segment(self._dimensions, min(full, max(wanted, SMALLEST_CAPACITY))))
+            self.segments.append(Segment(self._dimensions, min(full, max(wanted, MIN_CAPACITY))))
         else:
             larger = Segment(self._dimensions, min(full, 2 * last.capacity))
-            larger.take(last)
+            larger.absorb(last)
             self.segments[-1] = larger
         return self.segments[-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
+class NeighbourQuery:
     """What is looked for: views × dimensions, fingerprints × 32, and how many rows of each kind."""
 
     embeddings: Floats
@@ -254,75 +254,77 @@ class Query:
     count: int
 
 
-_Look = tuple[Floats, Ids, dict[int, Resemblance]]
+_SegmentResult = tuple[Floats, Ids, dict[int, FingerprintHit]]
 """Of one segment: cosines, their row ids, and what resembles."""
 
 
-class Helpers:
+class SearchThreads:
     """Threads that take part in a search; none on a machine with one core."""
 
     def __init__(self, threads: int) -> None:
         self._count = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="index") if threads else None
 
-    def share(self, look: Callable[[Segment], _Look], segments: Sequence[Segment]) -> list[_Look]:
-        """``look`` at every segment, in this thread and in those that are free."""
+    def map(self, search: Callable[[Segment], _SegmentResult], segments: Sequence[Segment]) -> list[_SegmentResult]:
+        """``search`` at every segment, in this thread and in those that are free."""
         left = deque(segments)
 
-        def work() -> list[_Look]:
-            looks: list[_Look] = []
+        def work() -> list[_SegmentResult]:
+            results: list[_SegmentResult] = []
             while True:
                 try:
                     segment = left.popleft()
                 except IndexError:
-                    return looks
-                looks.append(look(segment))
+                    return results
+                results.append(search(segment))
 
         wanted = min(self._count, len(segments) - 1)
         others = [self._threads.submit(work) for _ in range(wanted)] if self._threads else []
         try:
-            looks = work()
+            results = work()
         finally:
             # Whatever happens, nobody looks at a segment any more once its lock is let go.
             running = [other for other in others if not other.cancel()]
             wait(running)
-        return looks + [found for other in running for found in other.result()]
+        return results + [found for other in running for found in other.result()]
 
 
-def find(segments: Iterable[Segment], query: Query, helpers: Helpers | None = None) -> Found:
+def search_segments(
+    segments: Iterable[Segment], query: NeighbourQuery, helpers: SearchThreads | None = None
+) -> Neighbours:
     """The ``count`` rows of greatest cosine over the views, and as many within reach by fingerprint.
 
     With ``helpers`` the segments are shared out between this thread and theirs; without, ``segments`` may give the
     same block of memory again and again.
     """
-    look = partial(_look, query)
+    search = partial(_search_segment, query)
     held = (segment for segment in segments if len(segment))
-    looks = helpers.share(look, list(held)) if helpers else [look(segment) for segment in held]
-    if not looks:
-        return Found()
-    cosines = np.concatenate([found[0] for found in looks])
-    ids = np.concatenate([found[1] for found in looks])
-    resemblances = {row_id: seen for found in looks for row_id, seen in found[2].items()}
-    return Found(_greatest(cosines, ids, query.count), _closest(resemblances, query.count))
+    results = helpers.map(search, list(held)) if helpers else [search(segment) for segment in held]
+    if not results:
+        return Neighbours()
+    cosines = np.concatenate([found[0] for found in results])
+    ids = np.concatenate([found[1] for found in results])
+    resemblances = {row_id: seen for found in results for row_id, seen in found[2].items()}
+    return Neighbours(_top_cosines(cosines, ids, query.count), _nearest_hits(resemblances, query.count))
 
 
-def _look(query: Query, segment: Segment) -> _Look:
+def _search_segment(query: NeighbourQuery, segment: Segment) -> _SegmentResult:
     # Queries are few: threads of faiss's own would only contend with other searches.
     faiss.omp_set_num_threads(1)
     cosines, ids = segment.nearest(query.embeddings, query.count)
-    return cosines.ravel(), ids.ravel(), _resembling(segment, query)
+    return cosines.ravel(), ids.ravel(), _fingerprint_hits(segment, query)
 
 
-def _resembling(segment: Segment, query: Query) -> dict[int, Resemblance]:
-    row_ids, distances, query_rows = segment.within_reach(query.fingerprints, query.count)
+def _fingerprint_hits(segment: Segment, query: NeighbourQuery) -> dict[int, FingerprintHit]:
+    row_ids, distances, query_rows = segment.within_radius(query.fingerprints, query.count)
     if not len(row_ids):
         return {}
     cosines = segment.cosines(query.embeddings, row_ids)
-    evidence = map(Resemblance, distances.tolist(), query_rows.tolist(), cosines.tolist())
+    evidence = map(FingerprintHit, distances.tolist(), query_rows.tolist(), cosines.tolist())
     return dict(zip(row_ids.tolist(), evidence, strict=True))
 
 
-def _greatest(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
+def _top_cosines(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
     order = np.lexsort((ids, -cosines))
     greatest: dict[int, float] = {}
     for row_id, cosine in zip(ids[order].tolist(), cosines[order].tolist(), strict=True):
@@ -333,6 +335,6 @@ def _greatest(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
     return greatest
 
 
-def _closest(resemblances: dict[int, Resemblance], count: int) -> dict[int, Resemblance]:
+def _nearest_hits(resemblances: dict[int, FingerprintHit], count: int) -> dict[int, FingerprintHit]:
     ranked = sorted(resemblances.items(), key=lambda item: (item[1].distance, item[0]))
     return dict(ranked[:count])

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from bot.models import Edit, Picture, Verdict
 
-Knots = tuple[tuple[float, float], ...]
+CalibrationCurve = tuple[tuple[float, float], ...]
 """A piecewise linear, rising curve from cosine to score: (cosine, score) pairs."""
 
-FINGERPRINT_REACH = 48
+FINGERPRINT_RADIUS = 48
 """Farthest Hamming distance, of 256 bits, at which a fingerprint makes an image a candidate."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Features:
+class ImageFeatures:
     """What is kept of an image.
 
     ``embedding`` is float32, L2-normalised; ``fingerprint`` the 32 bytes of PDQ (empty when the picture has too
@@ -28,11 +28,11 @@ class Features:
 
     embedding: npt.NDArray[np.float32]
     fingerprint: bytes
-    sketch: bytes
+    local_features: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Probe:
+class QueryFeatures:
     """A query picture, seen in every way that is tried.
 
     ``embeddings``: views × dimensions (the picture; its content box when it has a frame). ``fingerprints``: rows
@@ -42,26 +42,26 @@ class Probe:
 
     embeddings: npt.NDArray[np.float32]
     fingerprints: npt.NDArray[np.uint8]
-    sketches: tuple[object, ...]
+    regions: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An image that may be shown: greatest cosine over the views, nearest fingerprint (None: beyond reach).
 
-    ``fingerprint_row`` is the row of ``Probe.fingerprints`` that was nearest; ``sketch`` is empty for candidates
-    too far down to be looked at closely.
+    ``fingerprint_row`` is the row of ``QueryFeatures.fingerprints`` that was nearest; ``sketch`` is empty for
+    candidates too far down to be looked at closely.
     """
 
     row_id: int
     cosine: float
     fingerprint_distance: int | None = None
     fingerprint_row: int | None = None
-    sketch: bytes = b""
+    local_features: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ScoredMatch:
     """The score from 0 to 10 and what the evidence says."""
 
     score: float
@@ -69,7 +69,7 @@ class Judgement:
     edits: tuple[Edit, ...] = ()
 
 
-class Analyser(Protocol):
+class FeatureExtractor(Protocol):
     """Pictures to features. CPU work happens in its own bounded executor, never on the event loop."""
 
     @property
@@ -82,11 +82,11 @@ class Analyser(Protocol):
         """Length of an embedding."""
         ...
 
-    async def features(self, picture: Picture) -> Features:
+    async def extract(self, picture: Picture) -> ImageFeatures:
         """For an add."""
         ...
 
-    async def probe(self, picture: Picture) -> Probe:
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
         """For a search."""
         ...
 
@@ -95,9 +95,14 @@ class Analyser(Protocol):
         ...
 
 
-class Judge(Protocol):
+class Verifier(Protocol):
     """Evidence to scores. Pure CPU work; the engine runs it off the event loop."""
 
-    def judge(self, probe: Probe, candidates: Sequence[Candidate], knots: Knots | None) -> list[Judgement]:
-        """One judgement a candidate, in their order. ``knots``: the database's own curve, None for the default."""
+    def verify(
+        self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
+    ) -> list[ScoredMatch]:
+        """One judgement a candidate, in their order.
+
+        ``calibration``: the database's own curve, None for the default.
+        """
         ...

@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
-from bot.adapters.embedded.index import Found, Helpers, Query, Segment, VectorIndex, bytes_for, find
-from bot.adapters.embedded.store import DatabaseState, Rows
+from bot.adapters.embedded.index import (
+    NeighbourQuery,
+    Neighbours,
+    SearchThreads,
+    Segment,
+    VectorIndex,
+    memory_for,
+    search_segments,
+)
+from bot.adapters.embedded.store import DatabaseState, VectorRows
 from bot.errors import ModelMismatch, UnknownDatabase
 from bot.models import DatabaseKey
 
@@ -18,7 +26,7 @@ STREAMED_ROWS = 1024
 
 
 @dataclass(slots=True, eq=False)
-class _Resident:
+class _CachedIndex:
     """The index of one database, and which state of it that shows. ``lock`` guards all but ``memory``."""
 
     lock: Lock = field(default_factory=Lock)
@@ -29,7 +37,7 @@ class _Resident:
     last_id: int = 0
     memory: int = 0
 
-    def shows(self, state: DatabaseState) -> bool:
+    def can_catch_up_to(self, state: DatabaseState) -> bool:
         """Whether the index can be brought to ``state`` by small changes."""
         return self.index is not None and self.database_id == state.id
 
@@ -38,7 +46,7 @@ class _Resident:
         return (self.revision, self.removals) == (state.revision, state.removals)
 
 
-class Finder(Protocol):
+class NeighbourSearch(Protocol):
     """Finds the rows nearest to a query. For threads; ``rows`` are those of one snapshot."""
 
     @property
@@ -46,14 +54,14 @@ class Finder(Protocol):
         """Bytes of all that is held in memory."""
         ...
 
-    def find(self, rows: Rows, key: DatabaseKey, query: Query) -> tuple[DatabaseState, Found]:
+    def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
         """The nearest rows and the state of the database that they belong to.
 
         Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
         """
         ...
 
-    def knows(self, key: DatabaseKey) -> bool:
+    def is_known(self, key: DatabaseKey) -> bool:
         """Whether the database was searched before, and was there then."""
         ...
 
@@ -62,31 +70,34 @@ class Finder(Protocol):
         ...
 
 
-class Residents:
-    """Satisfies ``Finder``: indexes by database, the least recently used let go first. Each search has its thread."""
+class IndexCache:
+    """Satisfies ``NeighbourSearch``.
+
+    Indexes by database, the least recently used let go first. Each search has its thread.
+    """
 
     def __init__(self, model_id: str, dimensions: int, budget: int) -> None:
         self._model_id = model_id
         self._dimensions = dimensions
         self._budget = budget
         # One database's segments are searched side by side; more threads than cores would gain nothing.
-        self._helpers = Helpers((os.cpu_count() or 1) - 1)
+        self._helpers = SearchThreads((os.cpu_count() or 1) - 1)
         self._lock = Lock()
-        self._residents: OrderedDict[DatabaseKey, _Resident] = OrderedDict()
+        self._residents: OrderedDict[DatabaseKey, _CachedIndex] = OrderedDict()
 
     @property
     def memory(self) -> int:
         """Bytes of all indexes, those being loaded included; never more than the budget."""
         with self._lock:
-            return sum(resident.memory for resident in self._residents.values())
+            return sum(cached.memory for cached in self._residents.values())
 
-    def find(self, rows: Rows, key: DatabaseKey, query: Query) -> tuple[DatabaseState, Found]:
+    def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
         """The nearest rows and the state of the database that they belong to.
 
         Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
         """
-        resident = self._use(key)
-        with resident.lock:
+        cached = self._entry(key)
+        with cached.lock:
             # Read under the lock: another thread's newer snapshot must not have moved the index past this one.
             try:
                 state = rows.state(key)
@@ -94,15 +105,15 @@ class Residents:
                 self.forget(key)
                 raise
             if state.model_id is None:
-                return state, Found()
+                return state, Neighbours()
             if state.model_id != self._model_id:
                 raise ModelMismatch(key.name)
-            if self._bring_up_to_date(rows, resident, state):
-                assert resident.index is not None
-                return state, find(resident.index.segments, query, self._helpers)
-        return state, find(self._streamed(rows, state), query)
+            if self._catch_up(rows, cached, state):
+                assert cached.index is not None
+                return state, search_segments(cached.index.segments, query, self._helpers)
+        return state, search_segments(self._streamed(rows, state), query)
 
-    def knows(self, key: DatabaseKey) -> bool:
+    def is_known(self, key: DatabaseKey) -> bool:
         """Whether the database was searched before, and was there then."""
         with self._lock:
             return key in self._residents
@@ -112,60 +123,60 @@ class Residents:
         with self._lock:
             self._residents.pop(key, None)
 
-    def _use(self, key: DatabaseKey) -> _Resident:
+    def _entry(self, key: DatabaseKey) -> _CachedIndex:
         with self._lock:
-            resident = self._residents.setdefault(key, _Resident())
+            cached = self._residents.setdefault(key, _CachedIndex())
             self._residents.move_to_end(key)
-            return resident
+            return cached
 
-    def _bring_up_to_date(self, rows: Rows, resident: _Resident, state: DatabaseState) -> bool:
+    def _catch_up(self, rows: VectorRows, cached: _CachedIndex, state: DatabaseState) -> bool:
         """Make the index show ``state``; False if the budget has no room for it."""
-        if resident.shows(state) and resident.is_at(state):
+        if cached.can_catch_up_to(state) and cached.is_at(state):
             return True
         try:
-            done = self._update(rows, resident, state) if resident.shows(state) else False
-            done = done or self._load(rows, resident, state)
+            done = self._update(rows, cached, state) if cached.can_catch_up_to(state) else False
+            done = done or self._load(rows, cached, state)
         except BaseException:
             # Half of an update is of no use to the next search.
-            self._drop(resident)
+            self._drop(cached)
             raise
         if done:
-            resident.revision, resident.removals = state.revision, state.removals
+            cached.revision, cached.removals = state.revision, state.removals
         else:
-            self._drop(resident)
+            self._drop(cached)
         return done
 
-    def _update(self, rows: Rows, resident: _Resident, state: DatabaseState) -> bool:
-        index = resident.index
+    def _update(self, rows: VectorRows, cached: _CachedIndex, state: DatabaseState) -> bool:
+        index = cached.index
         assert index is not None
-        for some in rows.vectors(state.id, self._model_id, resident.last_id):
-            if not self._reserve(resident, index.memory_with(len(some))):
+        for some in rows.vectors(state.id, self._model_id, cached.last_id):
+            if not self._reserve(cached, index.memory_with(len(some))):
                 return False
             index.append(some)
-            resident.last_id = some[-1][0]
-        if resident.removals != state.removals:
+            cached.last_id = some[-1][0]
+        if cached.removals != state.removals:
             index.discard_missing(rows.vector_ids(state.id, self._model_id))
-        self._reserve(resident, index.memory)
+        self._reserve(cached, index.memory)
         return not index.is_sparse
 
-    def _load(self, rows: Rows, resident: _Resident, state: DatabaseState) -> bool:
-        self._drop(resident)
+    def _load(self, rows: VectorRows, cached: _CachedIndex, state: DatabaseState) -> bool:
+        self._drop(cached)
         expected = rows.count_vectors(state.id, self._model_id)
-        if not self._reserve(resident, bytes_for(self._dimensions, expected)):
+        if not self._reserve(cached, memory_for(self._dimensions, expected)):
             return False
         index = VectorIndex(self._dimensions, expected)
         for some in rows.vectors(state.id, self._model_id, 0):
             index.append(some)
-            resident.last_id = some[-1][0]
-        resident.index = index
-        resident.database_id = state.id
-        return self._reserve(resident, index.memory)
+            cached.last_id = some[-1][0]
+        cached.index = index
+        cached.database_id = state.id
+        return self._reserve(cached, index.memory)
 
-    def _reserve(self, resident: _Resident, memory: int) -> bool:
+    def _reserve(self, cached: _CachedIndex, memory: int) -> bool:
         """Account for so many bytes, letting go of others as needed; False, and nothing changed, if they don't fit."""
         with self._lock:
-            others = [other for other in self._residents.values() if other is not resident]
-            if resident not in self._residents.values():
+            others = [other for other in self._residents.values() if other is not cached]
+            if cached not in self._residents.values():
                 # Let go of while it was in use: what it holds goes with this search.
                 return False
             if memory > self._budget:
@@ -181,16 +192,16 @@ class Residents:
                     other.lock.release()
             if over > 0:
                 return False
-            resident.memory = memory
+            cached.memory = memory
             return True
 
-    def _drop(self, resident: _Resident) -> None:
-        resident.index = None
-        resident.last_id = 0
+    def _drop(self, cached: _CachedIndex) -> None:
+        cached.index = None
+        cached.last_id = 0
         with self._lock:
-            resident.memory = 0
+            cached.memory = 0
 
-    def _streamed(self, rows: Rows, state: DatabaseState) -> Iterator[Segment]:
+    def _streamed(self, rows: VectorRows, state: DatabaseState) -> Iterator[Segment]:
         """The rows from disk, a few at a time in one block of memory."""
         segment = Segment(self._dimensions, STREAMED_ROWS)
         for some in rows.vectors(state.id, self._model_id, 0):

@@ -11,16 +11,22 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.ports import Knots
+from bot.adapters.embedded.ports import CalibrationCurve
 
-LIKENESS_TOP = 8.9
+MAX_SIMILARITY_SCORE = 8.9
 """The most that likeness alone can give."""
 
-DEFAULT_KNOTS: Knots = ((0.36, 0.0), (0.63, 4.0), (0.71, 6.0), (0.81, 8.0), (1.0, LIKENESS_TOP))
+DEFAULT_CALIBRATION: CalibrationCurve = (
+    (0.36, 0.0),
+    (0.63, 4.0),
+    (0.71, 6.0),
+    (0.81, 8.0),
+    (1.0, MAX_SIMILARITY_SCORE),
+)
 """Cosines at which unrelated pictures stand: the median, then 1 %, 0.1 % and 0.005 % of pairs beyond."""
 
-KNOT_SCORES = (0.0, 4.0, 6.0, 8.0)
-KNOT_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
+CALIBRATION_SCORES = (0.0, 4.0, 6.0, 8.0)
+CALIBRATION_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
 
 # Logistic regression of "is a copy" on what geometry saw. More points that match ask for a greater share that agree.
 GEOMETRY_BIAS = -13.81
@@ -30,16 +36,16 @@ PROOF = 0.65
 """Probability from which geometry counts as proof. Between one half and this lie few copies, and most of those pairs of
 photographs of one scene that look like copies."""
 
-SHORT_OF_PROOF = 0.49
+BELOW_PROOF = 0.49
 """What is left of it where the two show different things: a captioned page still comes before mere look-alikes."""
 
-LARGEST_DIFFERENCE = 0.4
+MAX_DIFFERENCE = 0.4
 """Share of the short side. Captions and logos stay below 0.37; beyond, the two share a page and not a picture."""
 
-LEAST_SHARED = 0.4
+MIN_SHARED = 0.4
 """Of the one picture or the other; pictures that have less in common share a letterhead or a logo."""
 
-PLAIN_GROUND = 0.3
+PLAIN_BACKGROUND = 0.3
 PLAIN_SHARE, PLAIN_WORST = 0.05, 0.85
 """Pictures of which so much has one tone are pages, screens, logos and goods on white: what is on the ground is all
 there is to see, so that little of it may differ. Edits that add nothing stay below both but for strong blur."""
@@ -50,9 +56,9 @@ FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 CORRELATION_PROOF, CORRELATION_HINT = 0.75, 0.9
 
 
-def likeness(cosine: float, knots: Knots = DEFAULT_KNOTS) -> float:
+def similarity_score(cosine: float, curve: CalibrationCurve = DEFAULT_CALIBRATION) -> float:
     """Score of a cosine on the curve, 0 to LIKENESS_TOP."""
-    return float(np.interp(cosine, [knot[0] for knot in knots], [knot[1] for knot in knots]))
+    return float(np.interp(cosine, [knot[0] for knot in curve], [knot[1] for knot in curve]))
 
 
 def copy_probability(correlation: float, typical: float, inliers: int, matched: int) -> float:
@@ -76,11 +82,11 @@ def fingerprint_proves(distance: int, correlation: float) -> bool:
     return distance <= FINGERPRINT_HINT and correlation >= CORRELATION_HINT
 
 
-def shows_another(ground: float, largest: float, share: float, worst: float) -> bool:
+def shows_other_content(plain: float, largest: float, share: float, worst: float) -> bool:
     """Whether pictures that agree on much show different things, from what ``images.disagreement`` saw."""
-    if ground >= PLAIN_GROUND:
+    if plain >= PLAIN_BACKGROUND:
         return share > PLAIN_SHARE or worst > PLAIN_WORST
-    return largest > LARGEST_DIFFERENCE
+    return largest > MAX_DIFFERENCE
 
 
 def fingerprint_score(distance: int) -> float:
@@ -88,22 +94,22 @@ def fingerprint_score(distance: int) -> float:
     return float(np.interp(distance, (0, FINGERPRINT_PROOF, FINGERPRINT_HINT), (10.0, 9.5, 9.0)))
 
 
-def geometry_score(probability: float, likeness_score: float) -> float:
+def geometry_score(probability: float, similarity: float) -> float:
     """9 to 9.7 where geometry is proof; below, it lifts the likeness towards its top."""
     if probability >= PROOF:
         return 9.0 + 0.7 * (probability - PROOF) / (1 - PROOF)
-    return likeness_score + (LIKENESS_TOP - likeness_score) * probability
+    return similarity + (MAX_SIMILARITY_SCORE - similarity) * probability
 
 
-def fit_knots(cosines: npt.NDArray[np.float32]) -> Knots:
+def fit_calibration(cosines: npt.NDArray[np.float32]) -> CalibrationCurve:
     """The likeness curve for pictures whose unrelated pairs have these cosines.
 
     Knots keep a distance of at least 0.01, so that the curve rises however alike the pictures are.
     """
-    at = np.quantile(cosines, KNOT_QUANTILES)
+    at = np.quantile(cosines, CALIBRATION_QUANTILES)
     rising: list[tuple[float, float]] = []
     floor = -1.0
-    for cosine, score in zip(at.tolist(), KNOT_SCORES, strict=True):
-        floor = min(max(cosine, floor + 0.01), 0.99 - 0.01 * (len(KNOT_SCORES) - len(rising)))
+    for cosine, score in zip(at.tolist(), CALIBRATION_SCORES, strict=True):
+        floor = min(max(cosine, floor + 0.01), 0.99 - 0.01 * (len(CALIBRATION_SCORES) - len(rising)))
         rising.append((round(floor, 4), score))
-    return (*rising, (1.0, LIKENESS_TOP))
+    return (*rising, (1.0, MAX_SIMILARITY_SCORE))

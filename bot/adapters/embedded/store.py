@@ -13,7 +13,7 @@ T = TypeVar("T")
 VectorRow = tuple[int, bytes, bytes]
 """Row id, embedding (float16, little-endian), fingerprint (32 bytes, or none)."""
 
-KeptFeatures = tuple[bytes, bytes, bytes]
+PackedFeatures = tuple[bytes, bytes, bytes]
 """Embedding, fingerprint and sketch, as they are stored."""
 
 
@@ -46,7 +46,7 @@ class DatabaseState(Protocol):
         ...
 
 
-class Rows(Protocol):
+class VectorRows(Protocol):
     """The rows, seen from inside a transaction. Row ids of vectors only ever grow."""
 
     def state(self, key: DatabaseKey) -> DatabaseState:
@@ -85,7 +85,7 @@ class Rows(Protocol):
         """All of a database."""
         ...
 
-    def add_vector(self, database_id: int, image_id: int, model_id: str, features: KeptFeatures) -> None:
+    def add_vector(self, database_id: int, image_id: int, model_id: str, features: PackedFeatures) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         ...
 
@@ -109,11 +109,11 @@ class Rows(Protocol):
         """All row ids, ascending."""
         ...
 
-    def sketches(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+    def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """By row id of the vector."""
         ...
 
-    def described(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
+    def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """What was said of the images, by row id of the vector."""
         ...
 
@@ -121,7 +121,9 @@ class Rows(Protocol):
         """Entity and embedding of some vectors."""
         ...
 
-    def without_vector(self, database_id: int, model_id: str, after: int, limit: int) -> Sequence[tuple[int, DataId]]:
+    def images_without_vector(
+        self, database_id: int, model_id: str, after: int, limit: int
+    ) -> Sequence[tuple[int, DataId]]:
         """Images (row id, data id) beyond ``after`` in which the model has not looked yet, ascending."""
         ...
 
@@ -130,21 +132,21 @@ class Rows(Protocol):
         ...
 
 
-class Store(Protocol):
+class VectorStore(Protocol):
     """Where the rows are."""
 
-    async def read(self, work: Callable[[Rows], T]) -> T:
+    async def read(self, work: Callable[[VectorRows], T]) -> T:
         """Run on a snapshot; inside a unit that has written, on the unit's own view."""
         ...
 
-    async def snapshot(self, work: Callable[[Rows], T]) -> T:
+    async def snapshot(self, work: Callable[[VectorRows], T]) -> T:
         """Run on what is committed, even inside a unit: what outlives the transaction must see nothing else."""
         ...
 
-    async def write(self, work: Callable[[Rows], T]) -> T:
+    async def write(self, work: Callable[[VectorRows], T]) -> T:
         """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
         ...
 
-    async def defer(self, work: Callable[[Rows], None]) -> None:
+    async def defer(self, work: Callable[[VectorRows], None]) -> None:
         """The same, for work without a result: inside a unit it may wait for its end."""
         ...

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bot.adapters.embedded.index import Floats
-from bot.adapters.embedded.store import Rows
+from bot.adapters.embedded.store import VectorRows
 
 
-class NearestRows(Rows, Protocol):
+class SearchableVectorRows(VectorRows, Protocol):
     """The rows, seen from inside a transaction, and the search for the nearest of them."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:

@@ -12,31 +12,31 @@ from http import HTTPStatus
 from typing import Any
 
 from bot.adapters.showapi import codes
-from bot.adapters.showapi.codes import Meaning
+from bot.adapters.showapi.codes import ErrorMapping
 from bot.adapters.showapi.values import HostedMatch, HostedPage, HostedRow
 
 Json = Mapping[str, Any]
 
-MOST_CHARGED = 1000
+MAX_CHARGED = 1000
 """For one call; more is no price."""
 
-MOST_SEARCHED = 2000
+MAX_SCANNED = 2000
 """Characters in which codes are looked for."""
 
 TOP_SCORE = 10.0
 _ROUNDING = 0.01
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 _MILLISECONDS = 1000
 _HTTP_ERRORS = range(400, 600)
 
 
-class NotUnderstood(Exception):
+class UnexpectedResponse(Exception):
     """What is needed of an answer isn't there; the text says what, and quotes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SuccessResponse:
     """A success: both codes say so. ``charged``: the calls that the account pays for it."""
 
     body: Json
@@ -44,10 +44,10 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FailedResponse:
     """Anything else, with what the service said of it: unredacted, so for nobody's eyes yet."""
 
-    meaning: Meaning
+    mapping: ErrorMapping
     code: str = ""
     text: str = ""
     status: int = HTTPStatus.OK
@@ -55,89 +55,89 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class RowsRead:
+class ParsedPage:
     """A page of a listing; ``sent`` counts rows that can't be read too, as offsets do."""
 
     page: HostedPage
-    sent: int
+    row_count: int
     is_counted: bool = True
     """Whether the service told a total; else it is that of this page."""
 
 
-def read(status: int, content: bytes) -> Answer | Refusal:
+def parse_response(status: int, content: bytes) -> SuccessResponse | FailedResponse:
     """Tell a success from all the ways in which a call can fail."""
     outer = _json(content)
     if outer is None:
         text = "an answer that is no JSON object" if content.strip() else "an empty answer"
-        return Refusal(codes.GARBLED if _is_success(status) else codes.of_status(status), "", text, status)
+        return FailedResponse(codes.UNREADABLE if _is_success(status) else codes.map_status(status), "", text, status)
     body = _mapping(outer.get("showapi_res_body"))
-    said = _said(outer, body)
-    meaning = _meaning(status, outer, body, said[:MOST_SEARCHED])
-    if meaning is None:
-        return Answer(body, _charged(outer, body))
+    texts = _all_texts(outer, body)
+    mapping = _error_mapping(status, outer, body, texts[:MAX_SCANNED])
+    if mapping is None:
+        return SuccessResponse(body, _charged(outer, body))
     ids = (body.get("RequestId"), outer.get("RequestId"), outer.get("showapi_res_id"))
-    told_ids = tuple(text for part in ids if (text := _text(part)))
-    return Refusal(meaning, _code(outer, body, said[:MOST_SEARCHED]), said, status, told_ids)
+    request_ids = tuple(text for part in ids if (text := _text(part)))
+    return FailedResponse(mapping, _code(outer, body, texts[:MAX_SCANNED]), texts, status, request_ids)
 
 
-def database_names(body: Json) -> tuple[str, ...]:
+def parse_database_names(body: Json) -> tuple[str, ...]:
     """The names of a list of databases. Raises NotUnderstood."""
     names = (_text(_mapping(item).get("Name")) for item in _list(_data(body), "DbList"))
     return tuple(name for name in names if name)
 
 
-def data_id(body: Json) -> str:
+def parse_data_id(body: Json) -> str:
     """The name that an added image was given. Raises NotUnderstood."""
     name = _text(_data(body).get("DataId"))
     if not name:
-        raise NotUnderstood("there is no DataId")
+        raise UnexpectedResponse("there is no DataId")
     return name
 
 
-def rows(body: Json) -> RowsRead:
+def parse_rows(body: Json) -> ParsedPage:
     """A page of a listing; rows without an entity are left out. Raises NotUnderstood."""
     data = _data(body)
-    total = _whole(data.get("TotalCount"))
+    total = _integer(data.get("TotalCount"))
     given = [] if total == 0 and data.get("ImageList") is None else _list(data, "ImageList")
     read_rows = tuple(row for item in given if (row := _row(_mapping(item))).entity)
     page = HostedPage(read_rows, len(given) if total is None else total, _text(data.get("Token")))
-    return RowsRead(page, len(given), total is not None)
+    return ParsedPage(page, len(given), total is not None)
 
 
-def matches(body: Json) -> tuple[tuple[HostedMatch, ...], int]:
+def parse_matches(body: Json) -> tuple[tuple[HostedMatch, ...], int]:
     """The matches in the service's order, and how many can't be read. Raises NotUnderstood."""
     given = _list(_data(body), "MatchList")
     found = tuple(match for item in given if (match := _match(_mapping(item))) is not None)
     if given and not found:
-        raise NotUnderstood(f"none of {len(given)} matches can be read")
+        raise UnexpectedResponse(f"none of {len(given)} matches can be read")
     return found, len(given) - len(found)
 
 
-def _meaning(status: int, outer: Json, body: Json, said: str) -> Meaning | None:
+def _error_mapping(status: int, outer: Json, body: Json, texts: str) -> ErrorMapping | None:
     """What the codes of an answer mean, None if all is well."""
-    gateway, result = _whole(outer.get("showapi_res_code")), _whole(body.get("ret_code"))
+    gateway, result = _integer(outer.get("showapi_res_code")), _integer(body.get("ret_code"))
     if gateway:
-        return codes.of_gateway(gateway, said)
+        return codes.map_gateway_code(gateway, texts)
     well = gateway == 0 and result == 0
     # Beside two good codes, a remark may say what it likes; a code of the search is an error that was handed on.
-    if (not well or _text(body.get("Code"))) and (named := codes.of_name(said)):
+    if (not well or _text(body.get("Code"))) and (named := codes.map_error_text(texts)):
         return named
     if not _is_success(status):
-        return codes.of_status(status)
+        return codes.map_status(status)
     if well:
         return None
     if result is not None and result in _HTTP_ERRORS:
-        return codes.of_status(result)
+        return codes.map_status(result)
     understood = gateway == 0 and _text(body.get("ret_code"))
-    return codes.FAILED_SOMEHOW if understood else codes.GARBLED
+    return codes.UNSPECIFIED if understood else codes.UNREADABLE
 
 
-def _code(outer: Json, body: Json, said: str) -> str:
+def _code(outer: Json, body: Json, texts: str) -> str:
     """The code that tells operators most."""
-    if named := codes.name_in(said) or _text(body.get("Code")) or _text(outer.get("Code")):
+    if named := codes.find_error_name(texts) or _text(body.get("Code")) or _text(outer.get("Code")):
         return named
-    if gateway := _whole(outer.get("showapi_res_code")):
-        return f"{gateway} ({codes.in_words(gateway)})"
+    if gateway := _integer(outer.get("showapi_res_code")):
+        return f"{gateway} ({codes.describe_gateway_code(gateway)})"
     return f"ret_code {_text(body.get('ret_code')) or 'missing'}" if "showapi_res_body" in outer else ""
 
 
@@ -145,7 +145,7 @@ def _is_success(status: int) -> bool:
     return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def _said(outer: Json, body: Json) -> str:
+def _all_texts(outer: Json, body: Json) -> str:
     """All places where a code of the search or a text has been seen, or may be."""
     parts = [body.get("Code"), body.get("ret_code"), body.get("remark"), body.get("Message")]
     parts += [outer.get("Code"), outer.get("Message"), outer.get("showapi_res_error")]
@@ -192,7 +192,7 @@ def _json(content: bytes) -> Json | None:
 def _data(body: Json) -> Json:
     data = body.get("Data")
     if not isinstance(data, dict):
-        raise NotUnderstood("there is no Data")
+        raise UnexpectedResponse("there is no Data")
     return data
 
 
@@ -202,7 +202,7 @@ def _list(data: Json, name: str) -> list[Any]:
         # So some write an empty list.
         return []
     if not isinstance(value, list):
-        raise NotUnderstood(f"there is no {name}")
+        raise UnexpectedResponse(f"there is no {name}")
     return value
 
 
@@ -219,11 +219,11 @@ def _text(value: object) -> str:
     return value
 
 
-def _whole(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     """A whole number, or a string of one."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -252,7 +252,7 @@ def _time(value: object) -> datetime | None:
 
 def _charged(outer: Json, body: Json) -> int:
     """Some answers have it at the top, some inside."""
-    charged = _whole(outer.get("showapi_fee_num"))
+    charged = _integer(outer.get("showapi_fee_num"))
     if charged is None:
-        charged = _whole(body.get("showapi_fee_num"))
-    return min(max(charged or 0, 0), MOST_CHARGED)
+        charged = _integer(body.get("showapi_fee_num"))
+    return min(max(charged or 0, 0), MAX_CHARGED)

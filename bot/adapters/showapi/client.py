@@ -15,11 +15,11 @@ from typing import Final, TypeVar
 import httpx
 
 from bot.adapters.showapi import answers, codes, listing
-from bot.adapters.showapi.answers import Json, NotUnderstood, Refusal, RowsRead
-from bot.adapters.showapi.codes import Meaning
-from bot.adapters.showapi.resilience import USUAL, Circuit, Patience, Retries, Turns
-from bot.adapters.showapi.transport import Wire
-from bot.adapters.showapi.trouble import NETWORK_ERRORS, Trouble, Troubles
+from bot.adapters.showapi.answers import FailedResponse, Json, ParsedPage, UnexpectedResponse
+from bot.adapters.showapi.codes import ErrorMapping
+from bot.adapters.showapi.resilience import DEFAULT_RETRY_POLICY, Circuit, RateLimiter, Retrier, RetryPolicy
+from bot.adapters.showapi.transport import HttpTransport
+from bot.adapters.showapi.trouble import NETWORK_ERRORS, CallFailure, FailureFactory
 from bot.adapters.showapi.values import HostedMatch, HostedPage, HostedRow
 from bot.errors import BackendDown, BackendError, BackendLost, BackendRefused, BackendThrottled
 from bot.metrics import Metrics, NullMetrics
@@ -32,7 +32,7 @@ _NO_METRICS: Final = NullMetrics()
 
 
 @dataclass(frozen=True, slots=True)
-class HostedAccount:
+class ShowApiAccount:
     """Where the service is, and who we are there. ``ds_id`` is opaque: it names a data source of the account."""
 
     base_url: str
@@ -47,19 +47,19 @@ class _Operation:
 
     number: int
     name: str
-    repeatable: bool
+    idempotent: bool
 
 
-_CREATE = _Operation(1, "create_database", repeatable=False)
-_DATABASES = _Operation(2, "databases", repeatable=True)
-_ADD = _Operation(3, "add_image", repeatable=False)
-_IMAGES = _Operation(4, "images", repeatable=True)
-_SEARCH = _Operation(5, "search", repeatable=True)
-_DROP = _Operation(6, "delete_database", repeatable=True)
-_DELETE = _Operation(7, "delete_images", repeatable=True)
+_CREATE = _Operation(1, "create_database", idempotent=False)
+_DATABASES = _Operation(2, "databases", idempotent=True)
+_ADD = _Operation(3, "add_image", idempotent=False)
+_IMAGES = _Operation(4, "images", idempotent=True)
+_SEARCH = _Operation(5, "search", idempotent=True)
+_DROP = _Operation(6, "delete_database", idempotent=True)
+_DELETE = _Operation(7, "delete_images", idempotent=True)
 
 
-class ShowApi:
+class ShowApiClient:
     """The calls, at the account's rate; while the service is down they fail at once.
 
     Each raises BackendError, or PictureRefused for a picture. An error's ``may_have_been_done`` is false only where the
@@ -68,20 +68,20 @@ class ShowApi:
 
     def __init__(
         self,
-        account: HostedAccount,
+        account: ShowApiAccount,
         *,
         metrics: Metrics = _NO_METRICS,
         transport: httpx.AsyncBaseTransport | None = None,
-        patience: Patience = USUAL,
+        retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
     ) -> None:
         self._account = account
         self._metrics = metrics
-        self._patience = patience
-        self._wire = Wire(account.base_url, account.app_key, patience, transport)
-        self._troubles = Troubles((account.app_key,))
-        self._turns = Turns(account.calls_per_s)
-        self._circuit = Circuit(patience, self._probe)
-        self._retries = Retries(patience, self._circuit)
+        self._policy = retry_policy
+        self._transport = HttpTransport(account.base_url, account.app_key, retry_policy, transport)
+        self._failures = FailureFactory((account.app_key,))
+        self._rate_limiter = RateLimiter(account.calls_per_s)
+        self._circuit = Circuit(retry_policy, self._probe)
+        self._retries = Retrier(retry_policy, self._circuit)
         self._answered_at = -math.inf
 
     @property
@@ -89,22 +89,22 @@ class ShowApi:
         """Whether the service failed so often that it is left alone."""
         return not self._circuit.is_closed
 
-    def answered_within(self, seconds: float) -> bool:
+    def succeeded_within(self, seconds: float) -> bool:
         """Whether a call went well so lately, and the service hasn't been found down since."""
         return not self.is_down and time.monotonic() - self._answered_at < seconds
 
     async def create_database(self, name: str) -> None:
         """Make an empty database. What becomes of one of that name is documented nowhere."""
-        await self._ask(_CREATE, _nothing, Name=name)
+        await self._call(_CREATE, _no_data, Name=name)
 
     async def databases(self) -> tuple[str, ...]:
         """The names of the account's databases."""
-        return await self._ask(_DATABASES, answers.database_names)
+        return await self._call(_DATABASES, answers.parse_database_names)
 
     async def delete_database(self, name: str) -> None:
         """Delete a database and its images. Raises BackendLost if there was none."""
         try:
-            await self._in(name, _DROP, _nothing, Name=name)
+            await self._call_database(name, _DROP, _no_data, Name=name)
         except BackendLost as error:
             # An attempt whose answer was lost has deleted it.
             if not error.may_have_been_done:
@@ -113,7 +113,7 @@ class ShowApi:
     async def add_image(self, database: str, entity: str, extra: str, image_url: str) -> str:
         """Add the picture at an ASCII address; the service's own name for it."""
         fields = {"EntityId": entity, "ExtraData": extra, "ImageUrl": image_url}
-        return await self._in(database, _ADD, answers.data_id, DbName=database, **fields)
+        return await self._call_database(database, _ADD, answers.parse_data_id, DbName=database, **fields)
 
     async def images(
         self,
@@ -142,12 +142,12 @@ class ShowApi:
 
     async def delete_images(self, database: str, entity: str) -> None:
         """Delete all images of an entity; that there was one is not said."""
-        await self._in(database, _DELETE, _nothing, DbName=database, EntityId=entity)
+        await self._call_database(database, _DELETE, _no_data, DbName=database, EntityId=entity)
 
     async def search(self, database: str, image_url: str, limit: int) -> tuple[HostedMatch, ...]:
         """The matches of the picture at an ASCII address, as they come: in no order, perhaps doubled."""
-        found, unread = await self._in(
-            database, _SEARCH, answers.matches, DbName=database, ImageUrl=image_url, Limit=str(limit)
+        found, unread = await self._call_database(
+            database, _SEARCH, answers.parse_matches, DbName=database, ImageUrl=image_url, Limit=str(limit)
         )
         if unread:
             log.warning("%d of %d matches of the image search can't be read", unread, unread + len(found))
@@ -156,7 +156,7 @@ class ShowApi:
     async def close(self) -> None:
         """Probe no more, and close the connections."""
         await self._circuit.close()
-        await self._wire.close()
+        await self._transport.close()
 
     async def _rows(
         self,
@@ -167,7 +167,7 @@ class ShowApi:
         token: str = "",
         newest_first: bool | None = None,
         prefix: str = "",
-    ) -> RowsRead:
+    ) -> ParsedPage:
         optional = {
             "Offset": "" if offset is None else str(offset),
             "Limit": "" if limit is None else str(limit),
@@ -176,12 +176,12 @@ class ShowApi:
             "EntityIdPrefix": prefix,
         }
         given = {name: value for name, value in optional.items() if value}
-        return await self._in(database, _IMAGES, answers.rows, DbName=database, **given)
+        return await self._call_database(database, _IMAGES, answers.parse_rows, DbName=database, **given)
 
-    async def _in(self, database: str, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
+    async def _call_database(self, database: str, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
         """A call on one database. An unknown one is refused like any bad argument, so the list is asked then."""
         try:
-            return await self._ask(operation, read, **fields)
+            return await self._call(operation, read, **fields)
         except BackendRefused as error:
             if type(error) is not BackendRefused or not await self._is_missing(database):
                 raise
@@ -194,36 +194,40 @@ class ShowApi:
             return database not in await self.databases()
         return False
 
-    async def _ask(self, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
+    async def _call(self, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
         form = {"ds_id": self._account.ds_id, **fields}
         if self.is_down:
-            raise BackendDown(self._circuit.why())
+            raise BackendDown(self._circuit.describe())
         try:
             return await self._retries.run(
-                partial(self._attempt, operation, form, read), repeatable=operation.repeatable
+                partial(self._attempt_in_turn, operation, form, read), idempotent=operation.idempotent
             )
-        except Trouble as trouble:
-            log.warning("the image search: %s: %s", type(trouble.error).__name__, trouble.told)
-            error = trouble.error
+        except CallFailure as failure:
+            log.warning("the image search: %s: %s", type(failure.error).__name__, failure.description)
+            error = failure.error
         # Out here, so that no exception of a library is its context.
         raise error
 
-    async def _attempt(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
+    async def _attempt_in_turn(
+        self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float
+    ) -> T:
         """Raises Trouble."""
-        if not await self._turns.wait(until):
-            told = f"{operation.name}: no turn among the {self._account.calls_per_s:g} calls a second, so not asked"
-            raise Trouble(Meaning(BackendThrottled), told)
+        if not await self._rate_limiter.acquire(until):
+            description = (
+                f"{operation.name}: no turn among the {self._account.calls_per_s:g} calls a second, so not asked"
+            )
+            raise CallFailure(ErrorMapping(BackendThrottled), description)
         if self.is_down:
-            raise Trouble(codes.ABSENT, self._circuit.why())
-        return await self._asked(operation, form, read, until)
+            raise CallFailure(codes.ABSENT, self._circuit.describe())
+        return await self._request(operation, form, read, until)
 
-    async def _asked(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
+    async def _request(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
         begun, outcome = time.perf_counter(), "given_up"
         try:
-            with self._circuit.listening():
-                result = await self._exchange(operation, form, read, until)
-        except Trouble as trouble:
-            outcome = type(trouble.error).__name__
+            with self._circuit.recording():
+                result = await self._post(operation, form, read, until)
+        except CallFailure as failure:
+            outcome = type(failure.error).__name__
             raise
         else:
             outcome = "answered"
@@ -232,30 +236,28 @@ class ShowApi:
         finally:
             self._metrics.hosted_call(operation.name, outcome, time.perf_counter() - begun)
 
-    async def _exchange(
-        self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float
-    ) -> T:
+    async def _post(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
         left_s = until - asyncio.get_running_loop().time()
         try:
-            status, content = await self._wire.post(
-                f"/2475-{operation.number}", form, min(self._patience.attempt_s, left_s)
+            status, content = await self._transport.post(
+                f"/2475-{operation.number}", form, min(self._policy.attempt_s, left_s)
             )
-            answer = answers.read(status, content)
-            if isinstance(answer, Refusal):
-                raise self._troubles.refused(operation.name, answer)
+            answer = answers.parse_response(status, content)
+            if isinstance(answer, FailedResponse):
+                raise self._failures.refused(operation.name, answer)
             self._metrics.hosted_charged(answer.charged)
             return read(answer.body)
-        except NotUnderstood as error:
-            raise self._troubles.garbled(operation.name, str(error)) from error
+        except UnexpectedResponse as error:
+            raise self._failures.unreadable(operation.name, str(error)) from error
         except NETWORK_ERRORS as error:
-            raise self._troubles.broken(operation.name, error) from error
+            raise self._failures.network_failed(operation.name, error) from error
 
     async def _probe(self) -> None:
         """Raises Trouble."""
-        until = asyncio.get_running_loop().time() + self._patience.attempt_s
-        await self._turns.wait(until)
-        await self._asked(_DATABASES, {"ds_id": self._account.ds_id}, answers.database_names, until)
+        until = asyncio.get_running_loop().time() + self._policy.attempt_s
+        await self._rate_limiter.acquire(until)
+        await self._request(_DATABASES, {"ds_id": self._account.ds_id}, answers.parse_database_names, until)
 
 
-def _nothing(_body: Json) -> None:
+def _no_data(_body: Json) -> None:
     """Two good codes are all that there is to read."""

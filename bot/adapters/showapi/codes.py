@@ -22,62 +22,62 @@ from bot.errors import (
 )
 
 
-class Again(Enum):
+class RetryRule(Enum):
     """Whether a call that ended so may be made once more."""
 
     NEVER = "never"
-    WHERE_SAFE = "where doing it twice is like doing it once"
+    IF_IDEMPOTENT = "where doing it twice is like doing it once"
     ALWAYS = "it was certainly not done"
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ErrorMapping:
     """The error that a code stands for."""
 
-    kind: type[BackendError | PictureRefused]
+    error_class: type[BackendError | PictureRefused]
     may_have_been_done: bool = False
-    again: Again = Again.NEVER
+    retry: RetryRule = RetryRule.NEVER
 
 
-THROTTLED = Meaning(BackendThrottled, again=Again.ALWAYS)
-TIMED_OUT = Meaning(BackendTimeout, may_have_been_done=True, again=Again.WHERE_SAFE)
-BROKEN = Meaning(BackendDown, may_have_been_done=True, again=Again.WHERE_SAFE)
-UNREACHABLE = Meaning(BackendDown, again=Again.ALWAYS)
-ABSENT = Meaning(BackendDown)
-OVERTAXED = Meaning(BackendDown, may_have_been_done=True)
-GARBLED = Meaning(BackendGarbled, may_have_been_done=True)
-FAILED_SOMEHOW = Meaning(BackendRefused, may_have_been_done=True)
-REFUSED = Meaning(BackendRefused)
-NO_RIGHTS = Meaning(BackendCredentials)
-USED_UP = Meaning(BackendQuota)
-LOST = Meaning(BackendLost)
-CANNOT_FETCH = Meaning(BackendCannotFetch)
-BAD_PICTURE = Meaning(PictureRefused)
+THROTTLED = ErrorMapping(BackendThrottled, retry=RetryRule.ALWAYS)
+TIMED_OUT = ErrorMapping(BackendTimeout, may_have_been_done=True, retry=RetryRule.IF_IDEMPOTENT)
+BROKEN = ErrorMapping(BackendDown, may_have_been_done=True, retry=RetryRule.IF_IDEMPOTENT)
+UNREACHABLE = ErrorMapping(BackendDown, retry=RetryRule.ALWAYS)
+ABSENT = ErrorMapping(BackendDown)
+OVERLOADED = ErrorMapping(BackendDown, may_have_been_done=True)
+UNREADABLE = ErrorMapping(BackendGarbled, may_have_been_done=True)
+UNSPECIFIED = ErrorMapping(BackendRefused, may_have_been_done=True)
+REFUSED = ErrorMapping(BackendRefused)
+NOT_AUTHORISED = ErrorMapping(BackendCredentials)
+QUOTA_EXHAUSTED = ErrorMapping(BackendQuota)
+DATABASE_MISSING = ErrorMapping(BackendLost)
+CANNOT_FETCH = ErrorMapping(BackendCannotFetch)
+BAD_PICTURE = ErrorMapping(PictureRefused)
 
 # The list is older than ``appKey``, and comes from those who use the service, not from its documentation.
 _GATEWAY = {
-    -1: (FAILED_SOMEHOW, "system or validation error"),
-    -2: (USED_UP, "no calls or balance left"),
+    -1: (UNSPECIFIED, "system or validation error"),
+    -2: (QUOTA_EXHAUSTED, "no calls or balance left"),
     -3: (TIMED_OUT, "the search behind the gateway did not answer in time"),
-    -4: (GARBLED, "the gateway can't read the answer of the search behind it"),
+    -4: (UNREADABLE, "the gateway can't read the answer of the search behind it"),
     -5: (ABSENT, "the gateway can't find the search behind it"),
     -6: (ABSENT, "service missing or offline"),
     -1000: (ABSENT, "maintenance"),
-    -1002: (NO_RIGHTS, "key missing"),
-    -1003: (NO_RIGHTS, "signature missing"),
-    -1004: (NO_RIGHTS, "wrong signature"),
-    -1005: (NO_RIGHTS, "wrong time"),
-    -1006: (NO_RIGHTS, "no permission"),
-    -1007: (USED_UP, "no package bought"),
-    -1008: (NO_RIGHTS, "blocked"),
+    -1002: (NOT_AUTHORISED, "key missing"),
+    -1003: (NOT_AUTHORISED, "signature missing"),
+    -1004: (NOT_AUTHORISED, "wrong signature"),
+    -1005: (NOT_AUTHORISED, "wrong time"),
+    -1006: (NOT_AUTHORISED, "no permission"),
+    -1007: (QUOTA_EXHAUSTED, "no package bought"),
+    -1008: (NOT_AUTHORISED, "blocked"),
     -1009: (THROTTLED, "too many calls"),
-    -1010: (NO_RIGHTS, "unknown key"),
-    -1011: (NO_RIGHTS, "no authorisation"),
-    -1012: (NO_RIGHTS, "no authorisation"),
-    -1013: (NO_RIGHTS, "address not allowed"),
+    -1010: (NOT_AUTHORISED, "unknown key"),
+    -1011: (NOT_AUTHORISED, "no authorisation"),
+    -1012: (NOT_AUTHORISED, "no authorisation"),
+    -1013: (NOT_AUTHORISED, "address not allowed"),
 }
 
-_VAGUE = frozenset({-1, -4})
+_GENERIC_CODES = frozenset({-1, -4})
 """Of these the search's own code, where one is told, says more."""
 
 _NAME = re.compile(
@@ -90,16 +90,16 @@ _NAME = re.compile(
 )
 
 # The first that fits the name's beginning.
-_NAMED = (
+_BY_NAME = (
     (r"Throttling", THROTTLED),
     (r"InternalError\.Timeout", TIMED_OUT),
-    (r"InternalError\.Algo", OVERTAXED),
+    (r"InternalError\.Algo", OVERLOADED),
     (r"InternalError|ServiceUnavailable", BROKEN),
     (r"IllegalUrlParameter|InvalidURL|Invalid(?:File|Image)\.(?:URL|Url|Download|CORSURL)", CANNOT_FETCH),
     (r"InvalidFile|InvalidImage", BAD_PICTURE),
-    (r"InvalidApi\.NotPurchase|Arrearage|InsufficientBalance|QuotaExceeded", USED_UP),
-    (r"InvalidAccessKeyId|InvalidSecurityToken|SignatureDoesNotMatch|AuthFailed|EntityNotExist\.Role", NO_RIGHTS),
-    (r"NoPermission|Forbidden|Unauthorized|InvalidApi", NO_RIGHTS),
+    (r"InvalidApi\.NotPurchase|Arrearage|InsufficientBalance|QuotaExceeded", QUOTA_EXHAUSTED),
+    (r"InvalidAccessKeyId|InvalidSecurityToken|SignatureDoesNotMatch|AuthFailed|EntityNotExist\.Role", NOT_AUTHORISED),
+    (r"NoPermission|Forbidden|Unauthorized|InvalidApi", NOT_AUTHORISED),
 )
 
 # An argument is refused with one code whatever is wrong with it, and what the text then says is documented nowhere.
@@ -110,50 +110,50 @@ _NO_DATABASE = re.compile(
 )
 
 _STATUSES = {
-    HTTPStatus.UNAUTHORIZED: NO_RIGHTS,
-    HTTPStatus.PAYMENT_REQUIRED: USED_UP,
-    HTTPStatus.FORBIDDEN: NO_RIGHTS,
+    HTTPStatus.UNAUTHORIZED: NOT_AUTHORISED,
+    HTTPStatus.PAYMENT_REQUIRED: QUOTA_EXHAUSTED,
+    HTTPStatus.FORBIDDEN: NOT_AUTHORISED,
     HTTPStatus.REQUEST_TIMEOUT: TIMED_OUT,
     HTTPStatus.TOO_MANY_REQUESTS: THROTTLED,
     HTTPStatus.GATEWAY_TIMEOUT: TIMED_OUT,
-    586: OVERTAXED,
+    586: OVERLOADED,
 }
 
 
-def of_gateway(code: int, text: str = "") -> Meaning:
+def map_gateway_code(code: int, text: str = "") -> ErrorMapping:
     """Of ``showapi_res_code``, which is not 0; ``text`` may tell the code of the search behind it."""
-    meaning, _ = _GATEWAY.get(code, (FAILED_SOMEHOW, ""))
-    if code in _GATEWAY and code not in _VAGUE:
-        return meaning
-    return of_name(text) or meaning
+    mapping, _ = _GATEWAY.get(code, (UNSPECIFIED, ""))
+    if code in _GATEWAY and code not in _GENERIC_CODES:
+        return mapping
+    return map_error_text(text) or mapping
 
 
-def in_words(code: int) -> str:
+def describe_gateway_code(code: int) -> str:
     """What is known of a code of the gateway."""
-    return _GATEWAY.get(code, (FAILED_SOMEHOW, "unknown code"))[1]
+    return _GATEWAY.get(code, (UNSPECIFIED, "unknown code"))[1]
 
 
-def name_in(text: str) -> str:
+def find_error_name(text: str) -> str:
     """The first code of the search behind the gateway that stands in a text; empty if there is none."""
     found = _NAME.search(text)
     return found.group() if found else ""
 
 
-def of_name(text: str) -> Meaning | None:
+def map_error_text(text: str) -> ErrorMapping | None:
     """Of a text in which the search's code stands; None if there is none."""
-    name = name_in(text)
+    name = find_error_name(text)
     if not name:
         return None
-    for pattern, meaning in _NAMED:
+    for pattern, mapping in _BY_NAME:
         if re.match(pattern, name):
-            return meaning
-    return LOST if _NO_DATABASE.search(text) else REFUSED
+            return mapping
+    return DATABASE_MISSING if _NO_DATABASE.search(text) else REFUSED
 
 
-def of_status(status: int) -> Meaning:
+def map_status(status: int) -> ErrorMapping:
     """Of an HTTP status that is no success: by range, since the service has some that no standard has."""
     if status in _STATUSES:
         return _STATUSES[status]
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return REFUSED
-    return BROKEN if status >= HTTPStatus.INTERNAL_SERVER_ERROR else GARBLED
+    return BROKEN if status >= HTTPStatus.INTERNAL_SERVER_ERROR else UNREADABLE

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.adapters.base import Capabilities
-from bot.adapters.showapi.adding import Adder
-from bot.adapters.showapi.client import ShowApi
-from bot.adapters.showapi.evidence import Copy, Evidence
-from bot.adapters.showapi.leftovers import Leftovers
-from bot.adapters.showapi.naming import Namer, is_for_one
-from bot.adapters.showapi.ports import HostedDatabase, Ledger, Relay
-from bot.adapters.showapi.upkeep import Upkeep
+from bot.adapters.showapi.adding import HostedImageAdder
+from bot.adapters.showapi.client import ShowApiClient
+from bot.adapters.showapi.evidence import CopyDetector, CopyMatch
+from bot.adapters.showapi.leftovers import HostedOrphans
+from bot.adapters.showapi.naming import HostedNaming, is_dedicated
+from bot.adapters.showapi.ports import HostedDatabase, Ledger, PictureLender
+from bot.adapters.showapi.upkeep import PendingDeletionWorker
 from bot.adapters.showapi.values import HostedMatch
 from bot.errors import (
     BackendDown,
@@ -43,24 +43,24 @@ from bot.models import (
     PageRequest,
     Picture,
     WorkspaceId,
-    checked_limit,
+    validate_limit,
 )
 
 log = logging.getLogger(__name__)
 
-TOP = 200
+MAX_REQUESTED = 200
 """The most that a search gives, by the service's newer documentation; the OpenAPI file says 1,000."""
 
-SPARE = 2
+OVERFETCH = 2
 """In a database of our own: so many times the matches asked for, since some may be doubles or deleted already."""
 
-SHOWS_WITHIN = timedelta(minutes=10)
+LISTING_DELAY = timedelta(minutes=10)
 """How soon the service shows what it took is documented nowhere; by then it does, or has lost it."""
 
-HEARD_LATELY_S = 60.0
+PING_CACHE_S = 60.0
 """Calls cost money: whoever looks every few seconds whether all is well is told what was seen last."""
 
-_NOT_NOW = (BackendDown, BackendTimeout, BackendThrottled, BackendQuota, BackendGarbled)
+_TRANSIENT = (BackendDown, BackendTimeout, BackendThrottled, BackendQuota, BackendGarbled)
 
 
 class HostedSearch:
@@ -68,26 +68,26 @@ class HostedSearch:
 
     def __init__(
         self,
-        service: ShowApi,
+        service: ShowApiClient,
         ledger: Ledger,
-        relay: Relay,
+        lender: PictureLender,
         *,
-        adder: Adder,
-        upkeep: Upkeep,
-        leftovers: Leftovers,
-        namer: Namer,
+        adder: HostedImageAdder,
+        upkeep: PendingDeletionWorker,
+        orphans: HostedOrphans,
+        naming: HostedNaming,
         shared: str | None,
     ) -> None:
         self._service = service
         self._ledger = ledger
-        self._relay = relay
+        self._lender = lender
         self._adder = adder
         self._upkeep = upkeep
-        self._leftovers = leftovers
-        self._namer = namer
+        self._orphans = orphans
+        self._naming = naming
         self._shared = shared
         self._creating = asyncio.Lock()
-        self._capabilities = Capabilities("showapi", TOP, deletes_single_images=True, needs_public_url=True)
+        self._capabilities = Capabilities("showapi", MAX_REQUESTED, deletes_single_images=True, needs_public_url=True)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -98,10 +98,10 @@ class HostedSearch:
         """Make an empty database. Raises DatabaseExists."""
         if database.name in await self._ledger.names(database.workspace):
             raise DatabaseExists(database.name)
-        prefix = self._namer.new_prefix(database)
-        upstream = self._shared or self._namer.new_upstream(database, prefix)
+        prefix = self._naming.new_prefix(database)
+        upstream = self._shared or self._naming.new_upstream(database, prefix)
         async with self._creating:
-            if self._shared is None or not await self._has_shared(upstream):
+            if self._shared is None or not await self._upstream_exists(upstream):
                 await self._create_upstream(upstream)
         await self._ledger.create_database(database, upstream, prefix)
 
@@ -113,19 +113,19 @@ class HostedSearch:
         """Forget a database and all its images; can't be undone. The service follows as soon as it can."""
         where = await self._ledger.database(database)
         # By its name: the setting may have been another when the database was made.
-        await self._ledger.delete_database(database, whole=is_for_one(where.upstream, where.prefix))
-        await self._ledger.afterwards(self._upkeep.wake)
+        await self._ledger.delete_database(database, whole=is_dedicated(where.upstream, where.prefix))
+        await self._ledger.after_commit(self._upkeep.wake)
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
         """Add a picture; when this returns, the service has it. Raises PictureRefused."""
         if data_id is not None and await self._ledger.has(database, data_id):
-            if await self._adder.is_there(await self._ledger.database(database), data_id):
+            if await self._adder.exists(await self._ledger.database(database), data_id):
                 return data_id
-            await self._ledger.lose(database, [data_id])
+            await self._ledger.forget_missing(database, [data_id])
         added = await self._adder.add(database, picture, entity, note, data_id)
-        await self._ledger.otherwise(self._upkeep.wake)
+        await self._ledger.after_rollback(self._upkeep.wake)
         return added
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
@@ -135,32 +135,32 @@ class HostedSearch:
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
         """Delete the entity's images, or the one named; how many went. The service follows as soon as it can."""
         gone = await self._ledger.delete_images(database, entity, data_id)
-        await self._ledger.afterwards(self._upkeep.wake)
+        await self._ledger.after_commit(self._upkeep.wake)
         return gone
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         """The most alike images, best first; copies alone, with a caveat, while the service can't be asked."""
-        checked_limit(limit)
+        validate_limit(limit)
         where = await self._ledger.database(database)
-        evidence = await asyncio.to_thread(Evidence, picture)
+        detector = await asyncio.to_thread(CopyDetector, picture)
         size = await self._ledger.count(database)
         if not size:
             return Matches()
-        asked = min(TOP, SPARE * limit) if is_for_one(where.upstream, where.prefix) else TOP
+        asked = min(MAX_REQUESTED, OVERFETCH * limit) if is_dedicated(where.upstream, where.prefix) else MAX_REQUESTED
         try:
-            found = await self._found(where, picture, asked)
-        except _NOT_NOW as error:
+            found = await self._search_upstream(where, picture, asked)
+        except _TRANSIENT as error:
             log.warning("the image search can't be asked; our own fingerprints answer: %s", error)
-            return await self._copies(database, evidence, limit, error)
+            return await self._search_copies(database, detector, limit, error)
         # The service may not show yet what it was given a moment ago; copies of it are known all the same.
-        young = await self._ledger.fingerprints(database, SHOWS_WITHIN)
-        copies = await asyncio.to_thread(evidence.copies, young)
-        best = {name: copy.score for name, copy in copies.items()} | dict(found.best)
-        matches = _ranked(best, await self._ledger.images(database, best), evidence)[:limit]
+        young = await self._ledger.fingerprints(database, LISTING_DELAY)
+        copies = await asyncio.to_thread(detector.find_copies, young)
+        best = {name: copy.score for name, copy in copies.items()} | dict(found.scores)
+        matches = _ranked(best, await self._ledger.images(database, best), detector)[:limit]
         caveats = []
         if found.is_full and len(matches) < min(limit, size):
             caveats.append(Caveat.CROWDED_OUT)
-        if not found.is_full and any(name not in found.best for name, _, _ in young):
+        if not found.is_full and any(name not in found.scores for name, _, _ in young):
             caveats.append(Caveat.SETTLING)
         return Matches(matches, caveats)
 
@@ -170,24 +170,24 @@ class HostedSearch:
         names = set()
         async for row in self._service.all_images(where.upstream, prefix=where.prefix):
             names.add(DataId(row.entity.removeprefix(where.prefix)))
-        young = {name for name, _, _ in await self._ledger.fingerprints(database, SHOWS_WITHIN)}
-        return frozenset(names) - await self._ledger.unsettled(database) | young
+        young = {name for name, _, _ in await self._ledger.fingerprints(database, LISTING_DELAY)}
+        return frozenset(names) - await self._ledger.unsettled_images(database) | young
 
-    async def leftovers(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:  # noqa: ARG002 - the ledger has all
+    async def describe_orphans(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:  # noqa: ARG002 - the ledger has all
         """A sentence for each thing there that we made and that belongs to nobody."""
-        return await self._leftovers.told()
+        return await self._orphans.describe()
 
-    async def clear_leftovers(self, keys: Collection[DatabaseKey]) -> int:  # noqa: ARG002 - as above
+    async def delete_orphans(self, keys: Collection[DatabaseKey]) -> int:  # noqa: ARG002 - as above
         """Delete these, and what waits to be deleted; how many went."""
-        return await self._leftovers.clear() + await self._upkeep.finish_all()
+        return await self._orphans.delete() + await self._upkeep.finish_all()
 
     async def ping(self) -> None:
         """Return if the service answers, or did so within the last minute. Raises BackendError."""
-        if not self._service.answered_within(HEARD_LATELY_S):
+        if not self._service.succeeded_within(PING_CACHE_S):
             await self._service.databases()
 
-    async def _has_shared(self, upstream: str) -> bool:
-        return await self._ledger.uses(upstream) or upstream in await self._service.databases()
+    async def _upstream_exists(self, upstream: str) -> bool:
+        return await self._ledger.is_upstream_used(upstream) or upstream in await self._service.databases()
 
     async def _create_upstream(self, name: str) -> None:
         try:
@@ -201,14 +201,16 @@ class HostedSearch:
                     return
             raise
 
-    async def _found(self, where: HostedDatabase, picture: Picture, asked: int) -> _Found:
+    async def _search_upstream(self, where: HostedDatabase, picture: Picture, asked: int) -> _BestScores:
         if self._service.is_down:
             raise BackendDown("the service was found to be down, and has not answered since")
-        url = await self._relay.offer(picture)
-        return _Found.of(await self._service.search(where.upstream, url, asked), where.prefix, asked)
+        url = await self._lender.lend(picture)
+        return _BestScores.of(await self._service.search(where.upstream, url, asked), where.prefix, asked)
 
-    async def _copies(self, database: DatabaseKey, evidence: Evidence, limit: int, cause: BackendError) -> Matches:
-        copies = await asyncio.to_thread(evidence.copies, await self._ledger.fingerprints(database))
+    async def _search_copies(
+        self, database: DatabaseKey, detector: CopyDetector, limit: int, cause: BackendError
+    ) -> Matches:
+        copies = await asyncio.to_thread(detector.find_copies, await self._ledger.fingerprints(database))
         best = sorted(copies.items(), key=lambda item: (-item[1].score, item[0]))[:limit]
         described = await self._ledger.images(database, [data_id for data_id, _ in best])
         matches = [
@@ -218,17 +220,17 @@ class HostedSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _BestScores:
     """What an answer of the service holds for one database: the best score of each image of its.
 
     ``is_full``: it is as long as was asked for, so that there may be more.
     """
 
-    best: Mapping[DataId, float]
+    scores: Mapping[DataId, float]
     is_full: bool
 
     @classmethod
-    def of(cls, answer: Iterable[HostedMatch], prefix: str, asked: int) -> _Found:
+    def of(cls, answer: Iterable[HostedMatch], prefix: str, asked: int) -> _BestScores:
         best: dict[DataId, float] = {}
         given = 0
         for match in answer:
@@ -240,15 +242,15 @@ class _Found:
 
 
 def _ranked(
-    best: Mapping[DataId, float], described: Mapping[DataId, NewHostedImage], evidence: Evidence
+    best: Mapping[DataId, float], described: Mapping[DataId, NewHostedImage], detector: CopyDetector
 ) -> list[Match]:
     """Best first; the score is the service's, the verdict what our fingerprints show."""
-    copies = evidence.copies([(image.data_id, image.digest, image.fingerprint) for image in described.values()])
+    copies = detector.find_copies([(image.data_id, image.digest, image.fingerprint) for image in described.values()])
     ranked = sorted(described.values(), key=lambda image: (-best[image.data_id], image.data_id))
     return [_match(image, best[image.data_id], copies.get(image.data_id)) for image in ranked]
 
 
-def _match(image: NewHostedImage, score: float, copy: Copy | None) -> Match:
+def _match(image: NewHostedImage, score: float, copy: CopyMatch | None) -> Match:
     if copy is None:
         return Match(image.data_id, image.entity, image.note, score)
     return Match(image.data_id, image.entity, image.note, score, copy.verdict, copy.edits)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from bot.adapters.showapi.client import ShowApi
-from bot.adapters.showapi.naming import Namer
-from bot.adapters.showapi.ports import Chores
+from bot.adapters.showapi.client import ShowApiClient
+from bot.adapters.showapi.naming import HostedNaming
+from bot.adapters.showapi.ports import PendingDeletions
 from bot.errors import BackendLost
 
 
-class Leftovers:
+class HostedOrphans:
     """Compares what the service lists with all that it may have. Other installations on the account are let be."""
 
-    def __init__(self, service: ShowApi, chores: Chores, namer: Namer) -> None:
+    def __init__(self, service: ShowApiClient, pending: PendingDeletions, naming: HostedNaming) -> None:
         self._service = service
-        self._chores = chores
-        self._namer = namer
+        self._pending = pending
+        self._naming = naming
 
-    async def told(self) -> tuple[str, ...]:
+    async def describe(self) -> tuple[str, ...]:
         """A sentence for each. Raises BackendError."""
         sentences = [f"The service's database {name} belongs to nobody." async for name in self._databases()]
         counts: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Leftovers:
         sentences += [f"{count} images in {name} belong to nobody." for name, count in counts.items()]
         return tuple(sentences)
 
-    async def clear(self) -> int:
+    async def delete(self) -> int:
         """Delete them; how many went. Raises BackendError."""
         gone = 0
         async for name in self._databases():
@@ -44,15 +44,17 @@ class Leftovers:
     async def _databases(self) -> AsyncIterator[str]:
         # The service first: what is made in between is then known already.
         listed = await self._service.databases()
-        known = {place.upstream for place in await self._chores.places()} | await self._chores.doomed()
+        known = {
+            place.upstream for place in await self._pending.databases()
+        } | await self._pending.databases_to_delete()
         for name in listed:
-            if self._namer.made(name) and name not in known:
+            if self._naming.is_ours(name) and name not in known:
                 yield name
 
     async def _images(self) -> AsyncIterator[tuple[str, str]]:
-        for upstream in sorted({place.upstream for place in await self._chores.places()}):
+        for upstream in sorted({place.upstream for place in await self._pending.databases()}):
             with suppress(BackendLost):
-                begin = self._namer.entities_begin
+                begin = self._naming.entities_begin
                 listed = {row.entity async for row in self._service.all_images(upstream, prefix=begin)}
-                for entity in sorted(listed - await self._chores.expected(upstream)):
+                for entity in sorted(listed - await self._pending.expected_entities(upstream)):
                     yield upstream, entity

@@ -11,14 +11,14 @@ import unicodedata
 from bot.models import DatabaseKey, DataId, Note
 
 _INSTALLATION_DIGITS, _WORKSPACE_DIGITS, _MARKER_BYTES = 6, 8, 4
-_READABLE = 39
+_READABLE_LENGTH = 39
 
 # Letters, digits, punctuation and Chinese characters are documented; others, such as emoji, are not.
-_TAKEN = frozenset("LMNP")
-_VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+_ACCEPTED_CATEGORIES = frozenset("LMNP")
+_VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
-class Namer:
+class HostedNaming:
     """Names for one installation of ours. ``key`` is a secret of its own: others on the same account have another."""
 
     def __init__(self, key: bytes) -> None:
@@ -40,14 +40,14 @@ class Namer:
 
     def new_upstream(self, key: DatabaseKey, prefix: str) -> str:
         """A database of the service's for this one alone (up to 64 of ``a-z 0-9 _``); people know how it begins."""
-        return f"{key.name[:_READABLE]}_{prefix.rstrip('_')}"
+        return f"{key.name[:_READABLE_LENGTH]}_{prefix.rstrip('_')}"
 
-    def made(self, upstream: str) -> bool:
+    def is_ours(self, upstream: str) -> bool:
         """Whether we made this database of the service's, for one of ours alone."""
         return self._ours.fullmatch(upstream) is not None
 
 
-def is_for_one(upstream: str, prefix: str) -> bool:
+def is_dedicated(upstream: str, prefix: str) -> bool:
     """Whether the service's database is for the database with this prefix alone."""
     return upstream.endswith(f"_{prefix.rstrip('_')}")
 
@@ -57,12 +57,12 @@ def new_data_id() -> DataId:
     return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
-def extra_of(note: Note) -> str:
+def encode_note(note: Note) -> str:
     """The note as the service takes it; the ledger keeps it as it is."""
-    return "".join(letter if _is_taken(letter) else " " for letter in note).strip()
+    return "".join(letter if _is_accepted(letter) else " " for letter in note).strip()
 
 
-def _is_taken(letter: str) -> bool:
+def _is_accepted(letter: str) -> bool:
     # Marks belong to letters, but for those that only tell how an emoji is to look.
     category = unicodedata.category(letter)
-    return category[0] in _TAKEN and category != "Me" and letter not in _VARIATIONS
+    return category[0] in _ACCEPTED_CATEGORIES and category != "Me" and letter not in _VARIATION_SELECTORS

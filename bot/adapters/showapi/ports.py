@@ -35,7 +35,7 @@ class HostedDatabase(Protocol):
         ...
 
 
-class Chore(Protocol):
+class PendingDeletion(Protocol):
     """Something that is to go from the service: an image, or with an empty ``entity`` a whole database."""
 
     @property
@@ -78,7 +78,7 @@ class Ledger(Protocol):
         """Forget a database; what is to go from the service becomes chores: the ``whole`` of its, or each image."""
         ...
 
-    async def begin(self, key: DatabaseKey, image: NewHostedImage) -> bool:
+    async def begin_add(self, key: DatabaseKey, image: NewHostedImage) -> bool:
         """At once: this image is about to be given to the service, by us.
 
         False if the service may have one under its name: an earlier add was never confirmed, and is ours to end now, or
@@ -86,26 +86,26 @@ class Ledger(Protocol):
         """
         ...
 
-    async def take_over(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
+    async def take_over_add(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
         """At once: an image of these pixels whose add ended in doubt, or whose process died; it is ours to end now.
 
         It gets the entity and the note. None if there is none.
         """
         ...
 
-    async def confirm(self, key: DatabaseKey, data_id: DataId) -> None:
+    async def confirm_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
 
         Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
         """
         ...
 
-    async def doubt(self, key: DatabaseKey, data_id: DataId) -> None:
+    async def mark_doubtful(self, key: DatabaseKey, data_id: DataId) -> None:
         """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
         ...
 
-    async def abandon(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service doesn't have it, for sure. As with ``doubt``, what is confirmed stays."""
+    async def abandon_add(self, key: DatabaseKey, data_id: DataId) -> None:
+        """At once: the service doesn't have it, for sure. As with ``mark_doubtful``, what is confirmed stays."""
         ...
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
@@ -116,7 +116,7 @@ class Ledger(Protocol):
         """Whether the image is confirmed; what is committed is asked."""
         ...
 
-    async def unsettled(self, key: DatabaseKey) -> frozenset[DataId]:
+    async def unsettled_images(self, key: DatabaseKey) -> frozenset[DataId]:
         """The images that are coming or in doubt, and those that are going; what is committed is asked."""
         ...
 
@@ -126,7 +126,7 @@ class Ledger(Protocol):
         """Data id, digest and fingerprint of confirmed images (all, or young ones), oldest first."""
         ...
 
-    async def uses(self, upstream: str) -> bool:
+    async def is_upstream_used(self, upstream: str) -> bool:
         """Whether any database of ours has its images in this one of the service's; what is committed is asked."""
         ...
 
@@ -142,56 +142,56 @@ class Ledger(Protocol):
         """Forget an entity's images, or one, and make chores of them; how many confirmed ones went."""
         ...
 
-    async def lose(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
+    async def forget_missing(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
         """At once: forget that the service has these, since it does not."""
         ...
 
-    async def afterwards(self, follow: FollowUp) -> None:
-        """Run ``follow`` once the unit is committed, at once outside of one."""
+    async def after_commit(self, hook: CommitHook) -> None:
+        """Run ``hook`` once the unit is committed, at once outside of one."""
         ...
 
-    async def otherwise(self, follow: FollowUp) -> None:
-        """Run ``follow`` if the unit is rolled back."""
+    async def after_rollback(self, hook: CommitHook) -> None:
+        """Run ``hook`` if the unit is rolled back."""
         ...
 
 
-class Chores(Protocol):
+class PendingDeletions(Protocol):
     """What is to go from the service, of all databases, and what it may have."""
 
-    async def take_back(self, before: datetime) -> int:
+    async def queue_unconfirmed(self, before: datetime) -> int:
         """Make chores of the adds that were begun earlier than that and never confirmed; how many."""
         ...
 
-    async def due(self, limit: int) -> Sequence[Chore]:
+    async def due(self, limit: int) -> Sequence[PendingDeletion]:
         """Some that are due, oldest first; what is committed is asked."""
         ...
 
-    async def done(self, chores: Iterable[int]) -> None:
+    async def mark_done(self, deletions: Iterable[int]) -> None:
         """At once: these have gone from the service."""
         ...
 
-    async def postpone(self, chores: Iterable[int], until: datetime) -> None:
+    async def postpone(self, deletions: Iterable[int], until: datetime) -> None:
         """At once: these can't be done now."""
         ...
 
-    async def hasten(self) -> None:
+    async def retry_now(self) -> None:
         """At once: what was put off is due."""
         ...
 
-    async def places(self) -> Sequence[HostedDatabase]:
+    async def databases(self) -> Sequence[HostedDatabase]:
         """Where the images of all databases are."""
         ...
 
-    async def expected(self, upstream: str) -> frozenset[str]:
+    async def expected_entities(self, upstream: str) -> frozenset[str]:
         """All that one of the service's databases may have of us, by its name there: also what is coming or going."""
         ...
 
-    async def doomed(self) -> frozenset[str]:
+    async def databases_to_delete(self) -> frozenset[str]:
         """The service's databases that are to go as a whole."""
         ...
 
 
-class FollowUp(Protocol):
+class CommitHook(Protocol):
     """What is to be done after a commit."""
 
     async def __call__(self) -> None:
@@ -199,13 +199,13 @@ class FollowUp(Protocol):
         ...
 
 
-class Relay(Protocol):
+class PictureLender(Protocol):
     """Shows pictures to the service."""
 
-    async def offer(self, picture: Picture) -> str:
+    async def lend(self, picture: Picture) -> str:
         """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits."""
         ...
 
-    async def tidy(self) -> None:
+    async def delete_expired(self) -> None:
         """Forget what was offered longer ago."""
         ...

@@ -16,19 +16,19 @@ import stamina.instrumentation
 from aiolimiter import AsyncLimiter
 from circuitbreaker import CircuitBreaker
 
-from bot.adapters.showapi.codes import Again
-from bot.adapters.showapi.trouble import Trouble
+from bot.adapters.showapi.codes import RetryRule
+from bot.adapters.showapi.trouble import CallFailure
 from bot.errors import BackendDown, BackendGarbled, BackendThrottled, BackendTimeout
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_UNWELL = (BackendDown, BackendTimeout, BackendGarbled)
+_OUTAGES = (BackendDown, BackendTimeout, BackendGarbled)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How much is borne. Connecting and reading have the limits that the service's own description names."""
 
     connect_s: float = 5.0
@@ -50,10 +50,10 @@ class Patience:
     """Until it is asked again, by us alone."""
 
 
-USUAL = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
-class Turns:
+class RateLimiter:
     """The rate limit. No bursts: after a pause, a burst and the usual rate would be too much for one second."""
 
     # A second of ours is no longer than one of theirs, whatever the network does to the spaces between.
@@ -62,7 +62,7 @@ class Turns:
     def __init__(self, calls_per_s: float) -> None:
         self._limiter = AsyncLimiter(1, self.MARGIN / calls_per_s)
 
-    async def wait(self, until: float) -> bool:
+    async def acquire(self, until: float) -> bool:
         """Whether there was a turn before that moment of the loop's clock."""
         try:
             async with asyncio.timeout_at(until):
@@ -75,10 +75,10 @@ class Turns:
 class Circuit:
     """Open after some failures in a row: nobody but ``probe`` asks the service then, until that goes well."""
 
-    def __init__(self, patience: Patience, probe: Callable[[], Awaitable[object]]) -> None:
-        self._patience = patience
+    def __init__(self, policy: RetryPolicy, probe: Callable[[], Awaitable[object]]) -> None:
+        self._policy = policy
         self._probe = probe
-        self._breaker = CircuitBreaker(patience.failures, patience.probe_after_s, _is_unwell, name="showapi")
+        self._breaker = CircuitBreaker(policy.failures, policy.probe_after_s, _is_outage, name="showapi")
         self._known_to_be_closed = True
         self._probing: asyncio.Task[None] | None = None
 
@@ -88,20 +88,20 @@ class Circuit:
         return bool(self._breaker.closed)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def recording(self) -> Iterator[None]:
         """How it goes inside tells how the service is; only giving up waiting says nothing."""
         try:
             yield
         except Exception as error:
-            self._heard(error)
+            self._record(error)
             raise
         else:
-            self._heard(None)
+            self._record(None)
 
-    def why(self) -> str:
+    def describe(self) -> str:
         """What operators are told of calls that are not made while it is open."""
         return (
-            f"the service failed {self._patience.failures} times in a row, and is not asked again until it answers "
+            f"the service failed {self._policy.failures} times in a row, and is not asked again until it answers "
             f"a probe of ours; the next is due at {self._breaker.open_until:%H:%M:%S} UTC"
         )
 
@@ -112,7 +112,7 @@ class Circuit:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._probing
 
-    def _heard(self, error: Exception | None) -> None:
+    def _record(self, error: Exception | None) -> None:
         with contextlib.suppress(Exception), self._breaker:
             if error is not None:
                 raise error
@@ -122,44 +122,44 @@ class Circuit:
         if self.is_closed:
             log.warning("the image search answers again")
         else:
-            self._opened()
+            self._on_open()
 
-    def _opened(self) -> None:
+    def _on_open(self) -> None:
         log.warning(
             "the image search failed %d times in a row: it is left alone, and asked again in %g s by a probe only",
-            self._patience.failures,
-            self._patience.probe_after_s,
+            self._policy.failures,
+            self._policy.probe_after_s,
         )
         if self._probing is None or self._probing.done():
-            self._probing = asyncio.create_task(self._until_it_answers(), name="showapi-probe")
+            self._probing = asyncio.create_task(self._probe_until_recovered(), name="showapi-probe")
 
-    async def _until_it_answers(self) -> None:
+    async def _probe_until_recovered(self) -> None:
         while not self.is_closed:
-            await asyncio.sleep(self._patience.probe_after_s)
+            await asyncio.sleep(self._policy.probe_after_s)
             if not self.is_closed:
                 try:
                     await self._probe()
-                except Trouble as trouble:
-                    log.info("the image search doesn't answer yet: %s", trouble.told)
+                except CallFailure as failure:
+                    log.info("the image search doesn't answer yet: %s", failure.description)
 
 
-class Retries:
+class Retrier:
     """Makes a call again where that is safe and may help."""
 
-    def __init__(self, patience: Patience, circuit: Circuit) -> None:
-        self._patience = patience
+    def __init__(self, policy: RetryPolicy, circuit: Circuit) -> None:
+        self._policy = policy
         self._circuit = circuit
         # The library's own would write a warning for each, and count in a registry that nobody asked for.
         stamina.instrumentation.set_on_retry_hooks([])
 
-    async def run(self, call: Callable[[float], Awaitable[T]], *, repeatable: bool) -> T:
+    async def run(self, call: Callable[[float], Awaitable[T]], *, idempotent: bool) -> T:
         """The call's result; it is given the moment when all must be over. Raises the last Trouble."""
-        patience = self._patience
+        patience = self._policy
         until = asyncio.get_running_loop().time() + patience.overall_s
         doubtful, told = False, ""
 
         def wait(error: Exception) -> bool | float:
-            return isinstance(error, Trouble) and self._wait(error, until, repeatable=repeatable)
+            return isinstance(error, CallFailure) and self._wait(error, until, idempotent=idempotent)
 
         async for attempt in stamina.retry_context(
             wait,
@@ -174,23 +174,23 @@ class Retries:
             with attempt:
                 try:
                     return await call(until)
-                except Trouble as trouble:
+                except CallFailure as failure:
                     if doubtful:
-                        trouble.after_doubt()
-                    doubtful, told = trouble.may_have_been_done, trouble.told
+                        failure.mark_doubtful()
+                    doubtful, told = failure.may_have_been_done, failure.description
                     raise
         raise AssertionError
 
-    def _wait(self, trouble: Trouble, until: float, *, repeatable: bool) -> bool | float:
+    def _wait(self, failure: CallFailure, until: float, *, idempotent: bool) -> bool | float:
         """Whether to make the call again, and if not after the usual pause, after which."""
-        if not self._circuit.is_closed or until - asyncio.get_running_loop().time() < self._patience.last_start_s:
+        if not self._circuit.is_closed or until - asyncio.get_running_loop().time() < self._policy.last_start_s:
             return False
-        if trouble.again is Again.NEVER or (trouble.again is Again.WHERE_SAFE and not repeatable):
+        if failure.again is RetryRule.NEVER or (failure.again is RetryRule.IF_IDEMPOTENT and not idempotent):
             return False
-        if isinstance(trouble.error, BackendThrottled):
-            return self._patience.throttled_pause_s * random.uniform(1, 2)  # noqa: S311 - no secret
+        if isinstance(failure.error, BackendThrottled):
+            return self._policy.throttled_pause_s * random.uniform(1, 2)  # noqa: S311 - no secret
         return True
 
 
-def _is_unwell(_kind: type[BaseException], error: BaseException) -> bool:
-    return isinstance(error, Trouble) and isinstance(error.error, _UNWELL)
+def _is_outage(_kind: type[BaseException], error: BaseException) -> bool:
+    return isinstance(error, CallFailure) and isinstance(error.error, _OUTAGES)

@@ -9,12 +9,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from bot.adapters.showapi.answers import NotUnderstood
-from bot.adapters.showapi.resilience import Patience
+from bot.adapters.showapi.answers import UnexpectedResponse
+from bot.adapters.showapi.resilience import RetryPolicy
 from bot.images import download
 from bot.redaction import Redactor
 
-MAX_BYTES = 8_000_000
+MAX_RESPONSE_BYTES = 8_000_000
 """Of an answer; the longest listing has a tenth."""
 
 HEADERS = {
@@ -53,21 +53,21 @@ class KeyedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-class Wire:
+class HttpTransport:
     """One shared client. Whatever goes wrong is raised as httpx has it, with no key in it but what was echoed."""
 
     def __init__(
-        self, base_url: str, app_key: str, patience: Patience, transport: httpx.AsyncBaseTransport | None = None
+        self, base_url: str, app_key: str, policy: RetryPolicy, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._hide_key = _HideKey(app_key)
+        self._hide_key = _KeyRedactor(app_key)
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self._hide_key)
-        inner = transport or httpx.AsyncHTTPTransport(verify=download.certificates(), trust_env=False)
+        inner = transport or httpx.AsyncHTTPTransport(verify=download.tls_context(), trust_env=False)
         self._client = httpx.AsyncClient(
             transport=KeyedTransport(inner, app_key),
             base_url=base_url,
             headers=HEADERS,
-            timeout=httpx.Timeout(patience.read_s, connect=patience.connect_s),
+            timeout=httpx.Timeout(policy.read_s, connect=policy.connect_s),
             trust_env=False,
             follow_redirects=False,
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -85,7 +85,7 @@ class Wire:
             logging.getLogger(name).removeFilter(self._hide_key)
 
 
-class _HideKey(logging.Filter):
+class _KeyRedactor(logging.Filter):
     """Servers may repeat the key in a redirect's address or a broken header, which httpcore tells at debug level."""
 
     def __init__(self, app_key: str) -> None:
@@ -100,13 +100,13 @@ class _HideKey(logging.Filter):
 
 async def _content(response: httpx.Response) -> bytes:
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise NotUnderstood("the answer is compressed, though it was asked not to be")
+        raise UnexpectedResponse("the answer is compressed, though it was asked not to be")
     received = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             received += chunk
-            if len(received) > MAX_BYTES:
-                raise NotUnderstood(f"the answer has more than {MAX_BYTES:,} bytes")
+            if len(received) > MAX_RESPONSE_BYTES:
+                raise UnexpectedResponse(f"the answer has more than {MAX_RESPONSE_BYTES:,} bytes")
     except (httpx.NetworkError, httpx.ProtocolError) as error:
-        raise NotUnderstood(f"the answer broke off ({type(error).__name__})") from error
+        raise UnexpectedResponse(f"the answer broke off ({type(error).__name__})") from error
     return bytes(received)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import httpx
 
 from bot.adapters.showapi import codes
-from bot.adapters.showapi.answers import Refusal
-from bot.adapters.showapi.codes import Again, Meaning
+from bot.adapters.showapi.answers import FailedResponse
+from bot.adapters.showapi.codes import ErrorMapping, RetryRule
 from bot.errors import BackendError, PictureRefused
 from bot.redaction import Redactor
 
-MOST_TOLD = 200
+MAX_QUOTED = 200
 """Characters of a text of the service's."""
 
 PICTURE_REFUSED = "The image search refused this picture. Please try another one."
 
 # The first that fits: a kind stands before the one that it is of.
-_NETWORK: tuple[tuple[type[Exception], Meaning], ...] = (
+_NETWORK: tuple[tuple[type[Exception], ErrorMapping], ...] = (
     (httpx.ConnectTimeout, codes.UNREACHABLE),
     (httpx.PoolTimeout, codes.UNREACHABLE),
     (httpx.ConnectError, codes.UNREACHABLE),
@@ -30,56 +30,56 @@ _NETWORK: tuple[tuple[type[Exception], Meaning], ...] = (
 NETWORK_ERRORS = (TimeoutError, httpx.HTTPError, httpx.InvalidURL)
 
 
-class Trouble(Exception):
+class CallFailure(Exception):
     """Holds the ``error`` for the caller, what operators are told, and whether the call may be made again."""
 
-    def __init__(self, meaning: Meaning, told: str) -> None:
-        super().__init__(told)
-        self.told = told
-        self.again: Again = meaning.again
-        if issubclass(meaning.kind, PictureRefused):
-            self.error: BackendError | PictureRefused = meaning.kind(PICTURE_REFUSED)
+    def __init__(self, mapping: ErrorMapping, description: str) -> None:
+        super().__init__(description)
+        self.description = description
+        self.again: RetryRule = mapping.retry
+        if issubclass(mapping.error_class, PictureRefused):
+            self.error: BackendError | PictureRefused = mapping.error_class(PICTURE_REFUSED)
         else:
-            self.error = meaning.kind(told)
-            self.error.may_have_been_done = meaning.may_have_been_done
+            self.error = mapping.error_class(description)
+            self.error.may_have_been_done = mapping.may_have_been_done
 
     @property
     def may_have_been_done(self) -> bool:
         """Whether the call may have been carried out all the same."""
         return isinstance(self.error, BackendError) and self.error.may_have_been_done
 
-    def after_doubt(self) -> None:
+    def mark_doubtful(self) -> None:
         """An earlier attempt may have been carried out, whatever became of this one."""
         if isinstance(self.error, BackendError):
             self.error.may_have_been_done = True
 
 
-class Troubles:
+class FailureFactory:
     """Makes them, with the texts of others redacted. ``secrets``: what these may repeat."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._redact = Redactor(secrets)
 
-    def refused(self, operation: str, refusal: Refusal) -> Trouble:
+    def refused(self, operation: str, refusal: FailedResponse) -> CallFailure:
         """The service said no, or something else that is no success."""
         ids = ", ".join(self._quoted(identifier) for identifier in refusal.request_ids) or "none"
         text = self._quoted(refusal.text)
         code = self._quoted(refusal.code)
         said = text if text.startswith(code) else f"{code}: {text}" if text else code
-        return Trouble(refusal.meaning, f"{operation}: {said} (HTTP {refusal.status}, request {ids})")
+        return CallFailure(refusal.mapping, f"{operation}: {said} (HTTP {refusal.status}, request {ids})")
 
-    def garbled(self, operation: str, what: str) -> Trouble:
+    def unreadable(self, operation: str, what: str) -> CallFailure:
         """The service says that all is well, but not what it did."""
-        return Trouble(codes.GARBLED, f"{operation}: {what}")
+        return CallFailure(codes.UNREADABLE, f"{operation}: {what}")
 
-    def broken(self, operation: str, error: Exception) -> Trouble:
+    def network_failed(self, operation: str, error: Exception) -> CallFailure:
         """The network failed, or our patience ended."""
-        meaning = next((meaning for kind, meaning in _NETWORK if isinstance(error, kind)), codes.BROKEN)
+        mapping = next((mapping for kind, mapping in _NETWORK if isinstance(error, kind)), codes.BROKEN)
         text = self._quoted(str(error))
-        return Trouble(meaning, f"{operation}: {type(error).__name__}{': ' if text else ''}{text}")
+        return CallFailure(mapping, f"{operation}: {type(error).__name__}{': ' if text else ''}{text}")
 
     def _quoted(self, text: str) -> str:
         """Redacted before it is cut, since half a key is told too much."""
         printable = (letter if letter.isprintable() else " " for letter in self._redact(text))
         text = " ".join("".join(printable).split())
-        return text if len(text) <= MOST_TOLD else f"{text[:MOST_TOLD]}…"
+        return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

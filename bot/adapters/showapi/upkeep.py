@@ -9,41 +9,41 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from bot.adapters.showapi.client import ShowApi
-from bot.adapters.showapi.ports import Chore, Chores, Relay
+from bot.adapters.showapi.client import ShowApiClient
+from bot.adapters.showapi.ports import PendingDeletion, PendingDeletions, PictureLender
 from bot.errors import BackendDown, BackendError, BackendLost, BackendRefused, BackendThrottled, BackendTimeout
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 60.0
-CHORES_AT_ONCE = 200
-TAKEN_BACK_AFTER = timedelta(minutes=10)
+INTERVAL_S = 60.0
+DELETION_BATCH = 200
+ADD_EXPIRES_AFTER = timedelta(minutes=10)
 """An add is tried again for some minutes by whoever wants it; what is still in doubt then is nobody's."""
 
-REFUSED_AGAIN_AFTER = timedelta(hours=1)
+REFUSED_RETRY_DELAY = timedelta(hours=1)
 
-LAST_ROUND_S = 10.0
+FINAL_RUN_S = 10.0
 """At the end, for what was deleted a moment ago: the command line deletes and is gone."""
 
-_UNWELL = (BackendDown, BackendThrottled, BackendTimeout)
+_OUTAGES = (BackendDown, BackendThrottled, BackendTimeout)
 
 
-class Upkeep:
+class PendingDeletionWorker:
     """Deletes at the service what was deleted here, and takes back adds that nobody confirmed."""
 
     def __init__(
         self,
-        service: ShowApi,
-        chores: Chores,
-        relay: Relay,
+        service: ShowApiClient,
+        pending: PendingDeletions,
+        lender: PictureLender,
         *,
-        every_s: float = EVERY_S,
+        interval_s: float = INTERVAL_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._service = service
-        self._chores = chores
-        self._relay = relay
-        self._every_s = every_s
+        self._pending = pending
+        self._lender = lender
+        self._every_s = interval_s
         self._clock = clock
         self._wanted = asyncio.Event()
 
@@ -63,10 +63,10 @@ class Upkeep:
                 await task
             if self._wanted.is_set():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LAST_ROUND_S):
-                        await self.round()
+                    async with asyncio.timeout(FINAL_RUN_S):
+                        await self.run_once()
 
-    async def round(self) -> int:
+    async def run_once(self) -> int:
         """Do what there is to do now, or leave it for later; how many things went from the service."""
         try:
             return await self.finish()
@@ -81,7 +81,7 @@ class Upkeep:
 
     async def finish_all(self) -> int:
         """The same with what was put off. Raises BackendError also for what the service refuses still."""
-        await self._chores.hasten()
+        await self._pending.retry_now()
         gone, refused = await self._finish()
         if refused:
             raise BackendRefused(
@@ -92,18 +92,18 @@ class Upkeep:
     async def _finish(self) -> tuple[int, int]:
         """How many things went, and how many were refused."""
         done: list[bool] = []
-        await self._relay.tidy()
-        await self._chores.take_back(self._clock() - TAKEN_BACK_AFTER)
-        while chores := await self._chores.due(CHORES_AT_ONCE):
-            for chore in chores:
-                done.append(await self._do(chore))  # noqa: PERF401 - whoever raises leaves the rest
+        await self._lender.delete_expired()
+        await self._pending.queue_unconfirmed(self._clock() - ADD_EXPIRES_AFTER)
+        while pending := await self._pending.due(DELETION_BATCH):
+            for deletion in pending:
+                done.append(await self._delete(deletion))  # noqa: PERF401 - whoever raises leaves the rest
         return sum(done), done.count(False)
 
     async def _run(self) -> None:
         while True:
             self._wanted.clear()
             try:
-                await self.round()
+                await self.run_once()
             except asyncio.CancelledError:
                 # Who stops us does the rest.
                 self._wanted.set()
@@ -112,18 +112,18 @@ class Upkeep:
                 async with asyncio.timeout(self._every_s):
                     await self._wanted.wait()
 
-    async def _do(self, chore: Chore) -> bool:
+    async def _delete(self, deletion: PendingDeletion) -> bool:
         try:
             with contextlib.suppress(BackendLost):
-                if chore.entity:
-                    await self._service.delete_images(chore.upstream, chore.entity)
+                if deletion.entity:
+                    await self._service.delete_images(deletion.upstream, deletion.entity)
                 else:
-                    await self._service.delete_database(chore.upstream)
-        except _UNWELL:
+                    await self._service.delete_database(deletion.upstream)
+        except _OUTAGES:
             raise
         except BackendError as error:
-            log.warning("%s can't be deleted at the image search: %s", chore.entity or chore.upstream, error)
-            await self._chores.postpone([chore.id], self._clock() + REFUSED_AGAIN_AFTER)
+            log.warning("%s can't be deleted at the image search: %s", deletion.entity or deletion.upstream, error)
+            await self._pending.postpone([deletion.id], self._clock() + REFUSED_RETRY_DELAY)
             return False
-        await self._chores.done([chore.id])
+        await self._pending.mark_done([deletion.id])
         return True

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
-from bot.adapters.showapi.resilience import Patience
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
+from bot.adapters.showapi.resilience import RetryPolicy
 from tests.fakes.hosted import HostedService
 
 PATIENT: dict[str, Any] = {
@@ -28,9 +28,9 @@ HASTY: dict[str, Any] = {"read_s": READ_S, "attempt_s": 2 * READ_S}
 
 
 @asynccontextmanager
-async def client_of(service: HostedService, calls_per_s: float = 1000, **patience: Any) -> AsyncIterator[ShowApi]:
-    account = HostedAccount(service.base_url, service.app_key, service.ds_id, calls_per_s)
-    client = ShowApi(account, patience=Patience(**{**PATIENT, **patience}))
+async def client_of(service: HostedService, calls_per_s: float = 1000, **patience: Any) -> AsyncIterator[ShowApiClient]:
+    account = ShowApiAccount(service.base_url, service.app_key, service.ds_id, calls_per_s)
+    client = ShowApiClient(account, retry_policy=RetryPolicy(**{**PATIENT, **patience}))
     try:
         yield client
     finally:

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApi
+from bot.adapters.showapi.client import ShowApiClient
 from tests.contract.hosted.clients import client_of
 from tests.fakes.hosted import HostedService
 from tests.fakes.hosted.forms import OPENAPI
 from tests.fakes.web import WebServer, response, web_server
 from tests.pictures import encoded, photo
-from tests.prism.judging import Judge, judge
+from tests.prism.judging import ValidatingProxy, validating_proxy
 from tests.prism.running import prism
 
 
@@ -24,8 +24,8 @@ def prism_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def judged(prism_url: str) -> AsyncIterator[Judge]:
-    async with judge(prism_url) as it:
+async def proxy(prism_url: str) -> AsyncIterator[ValidatingProxy]:
+    async with validating_proxy(prism_url) as it:
         yield it
 
 
@@ -36,7 +36,7 @@ async def service() -> AsyncIterator[HostedService]:
 
 
 @pytest.fixture
-async def show_api(service: HostedService) -> AsyncIterator[ShowApi]:
+async def show_api(service: HostedService) -> AsyncIterator[ShowApiClient]:
     async with client_of(service) as it:
         yield it
 

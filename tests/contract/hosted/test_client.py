@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApi
+from bot.adapters.showapi.client import ShowApiClient
 from bot.errors import BackendGarbled, BackendLost
 from tests.contract.hosted.clients import client_of
 from tests.fakes.hosted import APP_KEY, DS_ID, HostedService
@@ -18,7 +18,7 @@ from tests.fakes.web import WebServer
 NOTE = "阀门 100% & “more”; ünïcödé?"
 
 
-async def test_databases_are_made_listed_and_deleted(show_api: ShowApi, service: HostedService) -> None:
+async def test_databases_are_made_listed_and_deleted(show_api: ShowApiClient, service: HostedService) -> None:
     await show_api.create_database("parts")
     await show_api.create_database("tools")
     assert await show_api.databases() == ("parts", "tools")
@@ -29,7 +29,7 @@ async def test_databases_are_made_listed_and_deleted(show_api: ShowApi, service:
 
 
 async def test_an_image_comes_back_with_all_that_it_was_given(
-    show_api: ShowApi, service: HostedService, web: WebServer
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     before = datetime.now(UTC) - timedelta(milliseconds=1)
@@ -53,8 +53,8 @@ async def test_an_image_comes_back_with_all_that_it_was_given(
     assert service.images_of("parts") == ()
 
 
-async def test_as_many_matches_come_as_were_asked_for(
-    show_api: ShowApi, service: HostedService, web: WebServer
+async def test_returns_as_many_matches_as_requested(
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     for number in range(4):
@@ -65,7 +65,9 @@ async def test_as_many_matches_come_as_were_asked_for(
     assert service.calls_of("search")[0].form["Limit"] == "2"
 
 
-async def test_a_listing_has_an_order_a_prefix_an_offset_and_a_limit(show_api: ShowApi, service: HostedService) -> None:
+async def test_a_listing_has_an_order_a_prefix_an_offset_and_a_limit(
+    show_api: ShowApiClient, service: HostedService
+) -> None:
     service.fill("parts", 20)
     service.fill("parts", 3, "other_")
     page = await show_api.images("parts", offset=2, limit=3, newest_first=True, prefix="e_")
@@ -78,7 +80,9 @@ async def test_a_listing_has_an_order_a_prefix_an_offset_and_a_limit(show_api: S
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 150, 1999, 2000, 2001, 2500])
-async def test_all_images_come_over_both_ways_of_paging(show_api: ShowApi, service: HostedService, count: int) -> None:
+async def test_all_images_come_over_both_ways_of_paging(
+    show_api: ShowApiClient, service: HostedService, count: int
+) -> None:
     service.fill("parts", 7, "other_")
     service.fill("parts", count)
     listed = [row.entity async for row in show_api.all_images("parts", "e_")]
@@ -89,7 +93,7 @@ async def test_all_images_come_over_both_ways_of_paging(show_api: ShowApi, servi
     assert not any("Offset" in call.form for call in by_token)
 
 
-async def test_a_listing_that_breaks_off_is_no_short_listing(show_api: ShowApi, service: HostedService) -> None:
+async def test_a_truncated_listing_raises_an_error(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 2100)
     service.always("list", bad.without("Token"))
     with pytest.raises(BackendGarbled):
@@ -97,7 +101,7 @@ async def test_a_listing_that_breaks_off_is_no_short_listing(show_api: ShowApi, 
 
 
 async def test_an_image_that_is_added_while_all_are_listed_moves_nothing(
-    show_api: ShowApi, service: HostedService
+    show_api: ShowApiClient, service: HostedService
 ) -> None:
     service.fill("parts", 2050)
     listed = []
@@ -113,8 +117,8 @@ async def test_an_image_that_is_added_while_all_are_listed_moves_nothing(
     "text", ["The specified argument is illegal.", "数据库 parts 不存在", "database parts not found"]
 )
 @pytest.mark.parametrize("in_remarks", [True, False])
-async def test_a_database_that_is_not_there_is_said_to_be_lost(
-    show_api: ShowApi, service: HostedService, web: WebServer, *, text: str, in_remarks: bool
+async def test_a_missing_database_raises_backend_lost(
+    show_api: ShowApiClient, service: HostedService, web: WebServer, *, text: str, in_remarks: bool
 ) -> None:
     code = "ClientError.IllegalArgument"
     service.always(None, bad.in_remark(code, text) if in_remarks else bad.upstream(code, text=text))
@@ -140,7 +144,7 @@ async def test_calls_keep_to_the_rate(web: WebServer) -> None:
         assert len(service.calls) <= 27, "hardly any was throttled"
 
 
-async def test_what_is_over_the_rate_all_the_same_waits_and_goes_through() -> None:
+async def test_calls_over_the_rate_limit_wait_and_succeed() -> None:
     async with HostedService(calls_per_s=4) as service, client_of(service, throttled_pause_s=1.0) as show_api:
         await asyncio.gather(*(show_api.databases() for _ in range(6)))
         service.over_limit = bad.gateway(-1009)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApi
+from bot.adapters.showapi.client import ShowApiClient
 from bot.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -136,7 +136,7 @@ def shown(error: BaseException) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 async def test_each_failure_has_its_error(
-    show_api: ShowApi, service: HostedService, web: WebServer, caplog: pytest.LogCaptureFixture, name: str
+    show_api: ShowApiClient, service: HostedService, web: WebServer, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     case = CASES[name]
@@ -162,7 +162,7 @@ async def test_each_failure_has_its_error(
 
 
 async def test_one_failure_is_survived_where_asking_again_is_safe(
-    show_api: ShowApi, service: HostedService, web: WebServer
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     await show_api.add_image("parts", "one", "", web.url("/0"))
@@ -177,7 +177,7 @@ async def test_one_failure_is_survived_where_asking_again_is_safe(
     assert service.names == []
 
 
-async def test_a_database_is_not_made_twice(show_api: ShowApi, service: HostedService) -> None:
+async def test_a_database_is_not_made_twice(show_api: ShowApiClient, service: HostedService) -> None:
     service.next("create", bad.done_then(bad.html(502)))
     error = await failed(show_api.create_database("parts"), BackendDown)
     assert isinstance(error, BackendError)
@@ -186,8 +186,8 @@ async def test_a_database_is_not_made_twice(show_api: ShowApi, service: HostedSe
     assert service.names == ["parts"]
 
 
-async def test_a_service_that_is_not_there_has_done_nothing(
-    show_api: ShowApi, service: HostedService, web: WebServer
+async def test_an_unreachable_service_leaves_no_doubt(
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     await service.down()
@@ -199,7 +199,7 @@ async def test_a_service_that_is_not_there_has_done_nothing(
     assert len(service.images_of("parts")) == 1
 
 
-async def test_a_dead_service_is_left_alone_and_found_again(service: HostedService) -> None:
+async def test_circuit_opens_for_a_dead_service_and_closes_on_recovery(service: HostedService) -> None:
     async with client_of(service, failures=3, probe_after_s=0.3) as show_api:
         service.always(None, bad.html(502))
         await failed(show_api.databases(), BackendDown)
@@ -214,8 +214,8 @@ async def test_a_dead_service_is_left_alone_and_found_again(service: HostedServi
         assert await show_api.databases() == ()
 
 
-async def test_answers_in_other_dresses_are_understood(
-    show_api: ShowApi, service: HostedService, web: WebServer
+async def test_alternative_answer_formats_are_parsed(
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     for operation in ("add", "search", "list"):
@@ -228,7 +228,7 @@ async def test_answers_in_other_dresses_are_understood(
 
 
 async def test_matches_that_can_not_be_read_are_left_out(
-    show_api: ShowApi, service: HostedService, web: WebServer
+    show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
     await show_api.add_image("parts", "one", "", web.url("/0"))
@@ -246,7 +246,7 @@ async def test_matches_that_can_not_be_read_are_left_out(
     assert await searched(bad.strange_matches("two")) == [("one", 10.0), ("two", 9.9)]
 
 
-async def test_rows_are_read_though_fields_are_missing(show_api: ShowApi, service: HostedService) -> None:
+async def test_rows_are_read_though_fields_are_missing(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 3)
     service.next("list", bad.without("CreatedAt", "UpdatedAt", "ExtraData", "DataId", "Token", "TotalCount"))
     page = await show_api.images("parts")

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from bot.adapters.showapi.client import HostedAccount, ShowApi
+from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
 from bot.errors import BotError
 from tests.fakes.hosted.forms import FORM, OPENAPI
-from tests.prism.judging import Judge
+from tests.prism.judging import ValidatingProxy
 
 
 @pytest.fixture
-async def show_api(judged: Judge) -> AsyncIterator[ShowApi]:
-    client = ShowApi(HostedAccount(judged.url, "a-key", "a-source", 1000))
+async def show_api(proxy: ValidatingProxy) -> AsyncIterator[ShowApiClient]:
+    client = ShowApiClient(ShowApiAccount(proxy.url, "a-key", "a-source", 1000))
     yield client
     await client.close()
 
@@ -27,7 +27,9 @@ async def regardless(call: Awaitable[object]) -> None:
         await call
 
 
-async def test_every_request_of_our_client_is_accepted_with_every_field(judged: Judge, show_api: ShowApi) -> None:
+async def test_every_request_of_our_client_is_accepted_with_every_field(
+    proxy: ValidatingProxy, show_api: ShowApiClient
+) -> None:
     url = "https://bot.example/media/abc"
     await regardless(show_api.create_database("parts"))
     await regardless(show_api.databases())
@@ -40,16 +42,16 @@ async def test_every_request_of_our_client_is_accepted_with_every_field(judged: 
     await regardless(show_api.delete_images("parts", "e_1"))
     await regardless(show_api.delete_database("parts"))
 
-    assert [verdict for verdict in judged.verdicts if not verdict.accepted] == []
-    assert [verdict.path[-1] for verdict in judged.verdicts] == list("1233444576")
+    assert [verdict for verdict in proxy.verdicts if not verdict.accepted] == []
+    assert [verdict.path[-1] for verdict in proxy.verdicts] == list("1233444576")
     paths = json.loads(OPENAPI.read_text(encoding="utf-8"))["paths"]
     for path, described in paths.items():
         known = set(described["post"]["requestBody"]["content"][FORM]["schema"]["properties"])
-        sent = {name for verdict in judged.verdicts if verdict.path == path for name in verdict.form}
+        sent = {name for verdict in proxy.verdicts if verdict.path == path for name in verdict.form}
         assert sent == known, path
 
 
-async def test_our_client_leaves_out_what_is_empty(judged: Judge, show_api: ShowApi) -> None:
+async def test_our_client_leaves_out_what_is_empty(proxy: ValidatingProxy, show_api: ShowApiClient) -> None:
     await regardless(show_api.images("parts"))
-    assert "" not in judged.verdicts[0].form.values()
-    assert not {"Token", "EntityIdPrefix"} & set(judged.verdicts[0].form)
+    assert "" not in proxy.verdicts[0].form.values()
+    assert not {"Token", "EntityIdPrefix"} & set(proxy.verdicts[0].form)

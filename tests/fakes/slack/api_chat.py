@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.asking import Method, Methods, Refused
+from tests.fakes.slack.asking import Method, Refused, WebApiMethods
 from tests.fakes.slack.judging import refusal_of_message
 from tests.fakes.slack.payloads import message_object
 from tests.fakes.slack.values import Json, Message, Reaction, Token, Workspace
 
 
-class ChatMethods(Methods):
+class ChatMethods(WebApiMethods):
     """Say, change, take back, react."""
 
     def methods(self) -> dict[str, Method]:
@@ -108,7 +108,7 @@ class ChatMethods(Methods):
         return {}
 
     def _reaction(self, args: Json, token: Token) -> Reaction:
-        self.need(args, "channel", "timestamp", "name")
+        self.require(args, "channel", "timestamp", "name")
         if ":" in str(args["name"]):
             raise self.fault("invalid_name", f"the emoji {args['name']}")
         channel = self.joined(args, token)

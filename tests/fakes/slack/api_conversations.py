@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.asking import Method, Methods, Refused, is_true, paged
+from tests.fakes.slack.asking import Method, Refused, WebApiMethods, is_true, paged
 from tests.fakes.slack.payloads import message_object
 from tests.fakes.slack.values import Channel, Json, Message, Token
 
 
-class ConversationMethods(Methods):
+class ConversationMethods(WebApiMethods):
     """History only where the bot is a member; closed conversations are not known of anywhere else."""
 
     def methods(self) -> dict[str, Method]:
@@ -37,7 +37,7 @@ class ConversationMethods(Methods):
         return self._page(list(reversed(first)), args)
 
     async def _replies(self, args: Json, token: Token) -> Json:
-        self.need(args, "channel", "ts")
+        self.require(args, "channel", "ts")
         channel = self.joined(args, token)
         thread = [m for m in self.state.messages if m.channel == channel.id and args["ts"] in {m.ts, m.thread_ts}]
         if not any(not m.to for m in thread):
@@ -48,7 +48,7 @@ class ConversationMethods(Methods):
         return self._page(parent + [m for m in thread if m in within and m not in parent], args)
 
     async def _open(self, args: Json, token: Token) -> Json:
-        self.need(args, "users")
+        self.require(args, "users")
         users = str(args["users"]).split(",")
         if len(users) != 1:
             raise self.fault("not_supported", "the stand-in opens conversations with one person")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from tests.fakes.slack.asking import Method, Methods, Refused
+from tests.fakes.slack.asking import Method, Refused, WebApiMethods
 from tests.fakes.slack.files import hosted, processing_stub
 from tests.fakes.slack.judging import bot_may_see, refusal_of_message
 from tests.fakes.slack.payloads import share_event
 from tests.fakes.slack.values import Channel, HostedFile, Json, Message, Token, Upload
 
 
-class FileMethods(Methods):
+class FileMethods(WebApiMethods):
     """Files of people, and the bot's own."""
 
     def methods(self) -> dict[str, Method]:
@@ -52,7 +52,7 @@ class FileMethods(Methods):
         return file
 
     async def _announce(self, args: Json, token: Token) -> Json:
-        self.need(args, "filename", "length")
+        self.require(args, "filename", "length")
         upload = Upload(
             f"F{self.state.number():04d}",
             args["filename"],
@@ -64,7 +64,7 @@ class FileMethods(Methods):
         return {"file_id": upload.id, "upload_url": f"{self.state.base_url}upload/v1/{upload.id}"}
 
     async def _complete(self, args: Json, token: Token) -> Json:
-        self.need(args, "files")
+        self.require(args, "files")
         where = str(args.get("channel_id") or args.get("channels") or "")
         channel = self.joined({"channel": where}, token) if where else None
         files = [self._completed(item, token) for item in args["files"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.fakes.slack.asking import Methods, Refused
+from tests.fakes.slack.asking import Refused, WebApiMethods
 from tests.fakes.slack.state import State
 from tests.fakes.slack.values import Json, Workspace
 
@@ -21,7 +21,7 @@ class Grant:
     for_organisation: bool = False
 
 
-class OAuthMethods(Methods):
+class OAuthMethods(WebApiMethods):
     """``oauth.v2.access``. Codes and refresh tokens work once."""
 
     def __init__(self, state: State) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.asking import Method, Methods
+from tests.fakes.slack.asking import Method, WebApiMethods
 from tests.fakes.slack.values import Json, Token
 
 
-class PeopleMethods(Methods):
+class PeopleMethods(WebApiMethods):
     """Who the bot is, and who others are."""
 
     def methods(self) -> dict[str, Method]:
@@ -35,7 +35,7 @@ class PeopleMethods(Methods):
         return {"revoked": token.revoked}
 
     async def _info(self, args: Json, token: Token) -> Json:
-        self.need(args, "user")
+        self.require(args, "user")
         person = self.state.person(args["user"])
         return {
             "user": {

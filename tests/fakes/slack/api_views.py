@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.asking import Method, Methods, Refused
+from tests.fakes.slack.asking import Method, Refused, WebApiMethods
 from tests.fakes.slack.judging import refusal_of_view
 from tests.fakes.slack.payloads import view_object
 from tests.fakes.slack.state import State
@@ -12,7 +12,7 @@ TRIGGER_SECONDS = 3
 STACK = 3
 
 
-class ViewMethods(Methods):
+class ViewMethods(WebApiMethods):
     """A modal opens once for each trigger, which lives 3 seconds; at most three lie on each other."""
 
     def methods(self) -> dict[str, Method]:
@@ -56,7 +56,7 @@ class ViewMethods(Methods):
         return {"view": view_object(self.state, view)}
 
     async def _publish(self, args: Json, token: Token) -> Json:
-        self.need(args, "user_id")
+        self.require(args, "user_id")
         self._judge("views.publish", args, token.workspace, "home")
         user = args["user_id"]
         view = self.state.homes.get(user)

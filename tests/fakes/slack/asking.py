@@ -23,13 +23,13 @@ class Refused(Exception):
     """The call gets ``ok: false`` with this error."""
 
 
-class Methods:
+class WebApiMethods:
     """Some methods of the Web API, on the state that they share."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
-    def need(self, args: Json, *names: str) -> None:
+    def require(self, args: Json, *names: str) -> None:
         """Raises Refused if one is missing."""
         if missing := [name for name in names if not args.get(name)]:
             raise self.fault("invalid_arguments", f"missing {', '.join(missing)}")

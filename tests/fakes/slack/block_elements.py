@@ -67,18 +67,18 @@ KEYS: dict[str, set[str]] = {
 }
 
 
-def element_problems(element: Any, place: str, surface: str) -> Iterator[str]:
+def element_problems(element: Any, location: str, surface: str) -> Iterator[str]:
     """An element at a place of a block: ``accessory``, ``actions`` or ``input``."""
     kind = element.get("type") if isinstance(element, dict) else None
-    if kind not in WHERE[place]:
-        yield f"unknown element {kind!r} in {place}"
+    if kind not in WHERE[location]:
+        yield f"unknown element {kind!r} in {location}"
         return
     if kind == "image":
         yield from image_problems(element)
         return
     yield from (f"{kind}: {problem}" for problem in _common(element, kind))
     yield from (f"{kind}: {problem}" for problem in _SPECIAL.get(kind, _nothing)(element))
-    if element.get("response_url_enabled") and (surface != "modal" or place != "input"):
+    if element.get("response_url_enabled") and (surface != "modal" or location != "input"):
         yield f"{kind}: response_url_enabled works in input blocks of modals alone"
     if kind == "file_input" and surface != "modal":
         yield "file_input stands in modals alone"

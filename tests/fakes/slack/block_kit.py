@@ -44,8 +44,8 @@ def problems(blocks: object, surface: Surface = "message") -> list[str]:
     most = MOST_BLOCKS[surface]
     found = [f"{len(blocks)} blocks"] if len(blocks) > most else []
     identifiers: list[str] = []
-    for place, block in enumerate(blocks):
-        found += [f"block {place}: {problem}" for problem in _block(block, surface)]
+    for location, block in enumerate(blocks):
+        found += [f"block {location}: {problem}" for problem in _block(block, surface)]
         if isinstance(block, dict) and "block_id" in block:
             identifiers.append(block["block_id"])
     if len(set(identifiers)) != len(identifiers):

@@ -18,9 +18,9 @@ def hosted(state: State, identifier: str, name: str, content: bytes, workspace: 
     """Keep a file."""
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     info = file_info(state, identifier, name, kind, content)
-    place = f"{workspace.team}-{identifier}"
+    location = f"{workspace.team}-{identifier}"
     info = {
-        key: value.replace(f"{state.team}-{identifier}", place) if isinstance(value, str) else value
+        key: value.replace(f"{state.team}-{identifier}", location) if isinstance(value, str) else value
         for key, value in info.items()
     }
     file = HostedFile(identifier, name, content, info, workspace)
@@ -30,7 +30,7 @@ def hosted(state: State, identifier: str, name: str, content: bytes, workspace: 
 
 def file_info(state: State, identifier: str, name: str, mimetype: str, content: bytes) -> Json:
     """What files.info says of a file; an image has renditions up to its own size."""
-    place = f"{state.team}-{identifier}"
+    location = f"{state.team}-{identifier}"
     info: Json = {
         "id": identifier,
         "created": int(time.time()),
@@ -43,8 +43,8 @@ def file_info(state: State, identifier: str, name: str, mimetype: str, content: 
         "mode": "hosted",
         "is_external": False,
         "is_public": True,
-        "url_private": f"{state.base_url}files-pri/{place}/{name}",
-        "url_private_download": f"{state.base_url}files-pri/{place}/{name}?download=1",
+        "url_private": f"{state.base_url}files-pri/{location}/{name}",
+        "url_private_download": f"{state.base_url}files-pri/{location}/{name}?download=1",
         "permalink": f"{state.base_url}files/U0SOMEONE/{identifier}/{name}",
     }
     try:
@@ -55,7 +55,7 @@ def file_info(state: State, identifier: str, name: str, mimetype: str, content: 
     info |= {"original_w": width, "original_h": height}
     for side in RENDITIONS:
         if side <= max(width, height):
-            info[f"thumb_{side}"] = f"{state.base_url}files-tmb/{place}/{side}/{name}"
+            info[f"thumb_{side}"] = f"{state.base_url}files-tmb/{location}/{side}/{name}"
     return info
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tests.fakes.slack import scopes
-from tests.fakes.slack.stand import SOMEONE, Stand
+from tests.fakes.slack.stand import SOMEONE, StandInBase
 from tests.fakes.slack.values import Call, Message, View
 
 Seen = TypeVar("Seen")
 
 
-class Looking(Stand):
+class Observations(StandInBase):
     """Reads, waits, forgives."""
 
     @property

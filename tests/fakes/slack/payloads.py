@@ -13,19 +13,19 @@ TOKEN = "verification-token"
 def with_identifiers(blocks: list[Json]) -> list[Json]:
     """Blocks as Slack hands them back: what had no block_id or action_id has one."""
     named = []
-    for place, given in enumerate(blocks):
-        block = {"block_id": f"block{place}", **given}
+    for location, given in enumerate(blocks):
+        block = {"block_id": f"block{location}", **given}
         for key in ("accessory", "element"):
             if isinstance(block.get(key), dict):
-                block[key] = _element(block[key], f"{place}")
+                block[key] = _element(block[key], f"{location}")
         if block["type"] == "actions":
-            block["elements"] = [_element(e, f"{place}.{number}") for number, e in enumerate(block["elements"])]
+            block["elements"] = [_element(e, f"{location}.{number}") for number, e in enumerate(block["elements"])]
         named.append(block)
     return named
 
 
-def _element(element: Json, place: str) -> Json:
-    return element if element["type"] == "image" else {"action_id": f"action{place}", **element}
+def _element(element: Json, location: str) -> Json:
+    return element if element["type"] == "image" else {"action_id": f"action{location}", **element}
 
 
 def message_object(state: State, message: Message, *, with_metadata: bool = False) -> Json:

@@ -12,7 +12,7 @@ from tests.fakes.slack.delivery import NO_ANSWER
 from tests.fakes.slack.forms import fields, filled
 from tests.fakes.slack.judging import refusal_of_view
 from tests.fakes.slack.payloads import channel_object, interaction, message_object, view_object, with_identifiers
-from tests.fakes.slack.sharing import Sharing
+from tests.fakes.slack.sharing import ConversationActions
 from tests.fakes.slack.stand import GENERAL, SOMEONE
 from tests.fakes.slack.values import HostedFile, Json, Message, View, Workspace
 
@@ -20,7 +20,7 @@ INTERACTIVE = "interactive"
 STACK = 3
 
 
-class Pressing(Sharing):
+class InteractionActions(ConversationActions):
     """Every method sends one payload; its task ends with what the app put into the acknowledgement."""
 
     def press(
@@ -159,8 +159,8 @@ class Pressing(Sharing):
             chosen = entry.get("selected_conversation") or entry.get("selected_channel")
             if chosen:
                 url = self.state.new_response_url(chosen, user)
-                place = {"block_id": block["block_id"], "action_id": element["action_id"]}
-                urls.append(place | {"channel_id": chosen, "response_url": url})
+                location = {"block_id": block["block_id"], "action_id": element["action_id"]}
+                urls.append(location | {"channel_id": chosen, "response_url": url})
         return urls
 
     async def _submitted(self, view: View, payload: Json) -> Json:

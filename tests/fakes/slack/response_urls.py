@@ -34,32 +34,32 @@ class ResponseUrls:
         return [web.post("/commands/{id}", self._respond)]
 
     async def _respond(self, request: web.Request) -> web.Response:
-        place = self._state.response_urls.get(request.match_info["id"])
-        if place is None:
+        location = self._state.response_urls.get(request.match_info["id"])
+        if location is None:
             return web.json_response({"ok": False, "error": "invalid_url"}, status=404)
-        place.posts += 1
-        if place.posts > RESPONSE_POSTS:
+        location.posts += 1
+        if location.posts > RESPONSE_POSTS:
             return self._refuse("used_url", "a response URL was used too often")
-        if self._state.now() - place.made_at > RESPONSE_SECONDS:
+        if self._state.now() - location.made_at > RESPONSE_SECONDS:
             return self._refuse("expired_url", "a response URL was used too late")
         body = await request.json()
         if body.get("delete_original") or body.get("replace_original"):
-            return await self._change_original(place, body)
-        return await self._say(place, body)
+            return await self._change_original(location, body)
+        return await self._say(location, body)
 
     def _refuse(self, error: str, what: str, status: int = 404) -> web.Response:
         self._state.fail(what)
         return web.json_response({"ok": False, "error": error}, status=status)
 
-    def _problem(self, place: ResponseUrl, body: Json) -> web.Response | None:
-        problem = refusal_of_message(self._state, self._state.of_channel(place.channel), body)
+    def _problem(self, location: ResponseUrl, body: Json) -> web.Response | None:
+        problem = refusal_of_message(self._state, self._state.of_channel(location.channel), body)
         return self._refuse(problem.split(":")[0], f"response_url: {problem}", 400) if problem else None
 
-    async def _change_original(self, place: ResponseUrl, body: Json) -> web.Response:
+    async def _change_original(self, location: ResponseUrl, body: Json) -> web.Response:
         # A command has no message, and what an earlier post to its address said can't be changed through it.
-        if not place.from_message:
+        if not location.from_message:
             return self._refuse("no_original", "response_url: only a button's message can be replaced or deleted")
-        original = self._state.find(place.channel, place.original)
+        original = self._state.find(location.channel, location.original)
         if original is None:
             return web.json_response({"ok": False, "error": "message_not_found"}, status=404)
         if original.user not in self._state.bot_users:
@@ -67,29 +67,29 @@ class ResponseUrls:
         if body.get("delete_original"):
             await self._state.remove(original)
             return web.Response(text="ok")
-        if refused := self._problem(place, body):
+        if refused := self._problem(location, body):
             return refused
         await self._state.edit(original, text=body["text"], blocks=tuple(body.get("blocks") or ()))
         return web.Response(text="ok")
 
-    async def _say(self, place: ResponseUrl, body: Json) -> web.Response:
-        if refused := self._problem(place, body):
+    async def _say(self, location: ResponseUrl, body: Json) -> web.Response:
+        if refused := self._problem(location, body):
             return refused
         if body.get("response_type") not in {"ephemeral", "in_channel"}:
             self._state.fail("response_url: response_type was left to chance")
-        if place.from_message and body.get("replace_original") is not False:
+        if location.from_message and body.get("replace_original") is not False:
             # Slack's documents and its behaviour differ on what happens to the button's message then.
             self._state.fail("response_url: replace_original was left to chance")
         public = body.get("response_type") == "in_channel"
         await self._state.post(
             Message(
-                channel=place.channel,
+                channel=location.channel,
                 ts=self._state.ts(),
-                user=self._state.of_channel(place.channel).bot_user,
+                user=self._state.of_channel(location.channel).bot_user,
                 text=body["text"],
                 blocks=tuple(body.get("blocks") or ()),
                 thread_ts=str(body.get("thread_ts") or ""),
-                to="" if public else place.user,
+                to="" if public else location.user,
                 via="response_url",
             )
         )

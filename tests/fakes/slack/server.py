@@ -9,8 +9,8 @@ from aiohttp import web
 
 from tests.fakes.slack.api_files import FileMethods
 from tests.fakes.slack.hosting import FileHosting
-from tests.fakes.slack.looking import Looking
-from tests.fakes.slack.pressing import Pressing
+from tests.fakes.slack.looking import Observations
+from tests.fakes.slack.pressing import InteractionActions
 from tests.fakes.slack.response_urls import ResponseUrls
 from tests.fakes.slack.stand import GENERAL, SOMEONE
 from tests.fakes.slack.values import Channel, ConversationKind, Person, Workspace
@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 ERROR_PAGE = "<html><body><h1>Server Error</h1></body></html>"
 
 
-class FakeSlack(Pressing, Looking):
+class FakeSlack(InteractionActions, Observations):
     """An async context manager: inside, it listens on 127.0.0.1 and a bot can connect to ``api_url``."""
 
     def __init__(self) -> None:

@@ -6,11 +6,11 @@ import asyncio
 
 from tests.fakes.slack.files import hosted
 from tests.fakes.slack.payloads import command_body, event_body, message_object, share_event
-from tests.fakes.slack.stand import GENERAL, SOMEONE, Stand
+from tests.fakes.slack.stand import GENERAL, SOMEONE, StandInBase
 from tests.fakes.slack.values import HostedFile, Json, Message
 
 
-class Sharing(Stand):
+class ConversationActions(StandInBase):
     """Share, say, edit, delete, type commands, uninstall."""
 
     def host(

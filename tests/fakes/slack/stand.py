@@ -14,7 +14,7 @@ GENERAL = "C0GENERAL"
 SOMEONE = "U0SOMEONE"
 
 
-class Stand:
+class StandInBase:
     """Delivers over Socket Mode, or over HTTP once ``http`` was called."""
 
     def __init__(self) -> None:

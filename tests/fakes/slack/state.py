@@ -166,8 +166,8 @@ class State:
     def new_response_url(self, channel: str, user: str, original: str = "", *, from_message: bool = False) -> str:
         """An address for 5 posts within half an hour."""
         identifier = f"{self.number()}"
-        place = ResponseUrl(channel, user, self.now(), original=original, from_message=from_message)
-        self.response_urls[identifier] = place
+        location = ResponseUrl(channel, user, self.now(), original=original, from_message=from_message)
+        self.response_urls[identifier] = location
         return f"{self.base_url}commands/{identifier}"
 
     async def tell(self) -> None:
