@@ -37,7 +37,7 @@ browser: ## fetch what the browser tests need, if it is not here: a Chromium and
 	@$(IN) dev python -m examples.demo.fetching
 
 prism: ## fetch Prism, if it is not here: it judges the requests to the hosted service by its OpenAPI file
-	@$(IN) dev python -m tests.prism.fetching
+	@$(IN) dev python -m tests.prism.download
 
 screenshot: browser ## take the README's picture again
 	@$(IN) dev python -m pytest tests/browser/test_at_first_sight.py

@@ -17,13 +17,14 @@ from bench.report import Row
 from bench.synthetic import KEY
 from bench.timing import in_turns, medians
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import GeometricVerifier
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
-from bot.images.normalise import encode_jpeg
-from bot.models import EntityId, Note, Picture
-from bot.services.add import AddService
+from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.domain.identifiers import EntityId, Note
+from bot.domain.pictures import Picture
+from bot.images.decode.normaliser import encode_jpeg
 from bot.services.databases import DatabaseService
-from bot.storage.sql import SqlStorage
+from bot.services.images.addition import AddService
+from bot.storage.sql_storage import SqlStorage
 
 ROUNDS = 100
 BAR_MS = 15.0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.config import Settings
+from bot.config.settings import Settings
 
 _ROOT = Path(__file__).parents[1]
 _STARTS_WITHIN_S = 60
@@ -56,9 +56,9 @@ def writes(notes: Path) -> dict[str, float]:
 
 
 def _timed(notes: Path, settings: Settings) -> None:
-    from bot.conversations import NewJob  # noqa: PLC0415 - each process loads its own half
-    from bot.serving import serve  # noqa: PLC0415
-    from bot.storage.inbox import SqlInbox  # noqa: PLC0415
+    from bot.app.bot_server import serve  # noqa: PLC0415
+    from bot.domain.jobs import NewJob  # noqa: PLC0415 - each process loads its own half
+    from bot.storage.inbox.inbox import SqlInbox  # noqa: PLC0415
 
     put = SqlInbox.put
     with notes.open("w") as file:

@@ -9,9 +9,9 @@ import cv2
 from bench import specimens, synthetic
 from bench.report import Row
 from bench.timing import in_turns, medians
-from bot.adapters.embedded.batching import BatchRunner
-from bot.adapters.embedded.embedding import BUILT_IN_FILE
-from bot.adapters.embedded.runtime import ort
+from bot.adapters.embedded.model.batch_runner import BatchRunner
+from bot.adapters.embedded.model.embedding import BUILT_IN_FILE
+from bot.adapters.embedded.model.onnx_runtime import ort
 
 ROUNDS = 120
 LARGEST = 1023

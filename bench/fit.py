@@ -20,11 +20,11 @@ from PIL import Image
 
 from bench import pictures
 from bench.edits import COMBINED, EDITS
-from bot.adapters.embedded.embedding import BuiltInModel
+from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.scoring import fit_calibration
-from bot.images import fingerprint, geometry
-from bot.images.normalise import PictureLimits, normalise
-from bot.images.sketch import LocalFeatures, QueryView, extract_local_features
+from bot.images.decode.normaliser import PictureLimits, normalise
+from bot.images.features import fingerprint, geometry
+from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features
 
 Matrix = npt.NDArray[np.float64]
 

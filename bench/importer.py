@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from bench.synthetic import KEY
-from bot.app import build_services
-from bot.config import Settings
-from bot.services.sources import sources_of
+from bot.app.services import build_services
+from bot.config.settings import Settings
+from bot.services.images.import_sources import sources_of
 
 
 async def _work(folder: Path, url: str) -> None:

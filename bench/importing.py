@@ -19,10 +19,10 @@ from PIL import Image
 from bench import specimens, synthetic
 from bench.report import Bar, Row
 from bench.synthetic import KEY
-from bot.app import build_services
-from bot.config import Settings
-from bot.images import fingerprint
-from bot.services.sources import ImportSource
+from bot.app.services import build_services
+from bot.config.settings import Settings
+from bot.images.features import fingerprint
+from bot.services.images.import_sources import ImportSource
 
 PICTURES = 120
 ROUNDS = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.report import Row
 from tests.fakes.slack import FakeSlack
-from tests.scenario.killing import Drill
+from tests.scenario.support.kill_drill import Drill
 
 SHARES, KILLS = 200, 20
 LOSES_ANSWERS = 0.05

@@ -18,11 +18,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench import pictures, specimens
 from bench.report import Row
-from bot.adapters.embedded.judge import GeometricVerifier
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
-from bot.images import fingerprint
-from bot.images.sketch import QueryRegion, extract_local_features
-from bot.models import Verdict
+from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.domain.matches import Verdict
+from bot.images.features import fingerprint
+from bot.images.features.local_features import QueryRegion, extract_local_features
 
 Chance = np.random.Generator
 Painter = Callable[[Chance, int], Image.Image]

@@ -63,8 +63,8 @@ def resident_mb() -> float:
 async def _steps(data_dir: Path, image: Path, budget_mb: int, names: list[str]) -> dict[str, float]:
     held = {"interpreter": resident_mb()}
     from bench.serving import serving  # noqa: PLC0415 - what loading costs is measured here
-    from bot.config import Settings  # noqa: PLC0415
-    from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName  # noqa: PLC0415
+    from bot.config.settings import Settings  # noqa: PLC0415
+    from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName  # noqa: PLC0415
 
     async with serving(Settings(data_dir=data_dir, index_memory_mb=budget_mb)) as services:
         held["bot ready"] = resident_mb()

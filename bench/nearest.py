@@ -21,10 +21,10 @@ import psycopg
 
 from bench.report import Bar, Row
 from bench.timing import in_turns, medians
-from bot.storage.nearest import EF_SEARCH, PgvectorRows, PgvectorVectorStore, rows_of
-from bot.storage.nearest_upkeep import PgvectorMaintenance
-from bot.storage.sql import SqlStorage
-from tests.postgres import running
+from bot.storage.sql_storage import SqlStorage
+from bot.storage.vectors.pgvector import EF_SEARCH, PgvectorRows, PgvectorVectorStore, rows_of
+from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
+from tests.fixtures.postgres import running
 
 ROWS, DATABASES, LARGE = 1_000_000, 200, 50_000
 DIMENSIONS, MODEL = 1280, "synthetic"

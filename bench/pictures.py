@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import tempfile
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.app import Services, build_services
-from bot.config import Settings
-from bot.images.normalise import PictureLimits, normalise
-from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note, Picture
+from bot.app.services import Services, build_services
+from bot.config.settings import Settings
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note
+from bot.domain.pictures import Picture
+from bot.images.decode.normaliser import PictureLimits, normalise
 
 DATABASE = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("bench"))
 VARIABLE = "VSEARCH_BENCH_IMAGES"
@@ -56,8 +58,6 @@ async def indexed(files: Sequence[Path], workers: int = 4) -> AsyncIterator[Serv
 
 
 async def _add_all(services: Services, files: Sequence[Path], workers: int) -> None:
-    import asyncio  # noqa: PLC0415
-
     gate = asyncio.Semaphore(workers)
 
     async def add(number: int, path: Path) -> None:

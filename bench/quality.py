@@ -19,8 +19,10 @@ from PIL import Image
 
 from bench import pictures
 from bench.edits import COMBINED, EDITS, Edit
-from bot.app import Services
-from bot.models import EntityId, Match, Picture, Verdict
+from bot.app.services import Services
+from bot.domain.identifiers import EntityId
+from bot.domain.matches import Match, Verdict
+from bot.domain.pictures import Picture
 
 BASES = 200
 DEPTH = 20

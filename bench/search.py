@@ -16,13 +16,14 @@ from bench.report import Row
 from bench.synthetic import KEY, Filled, Floats
 from bench.timing import Call, in_turns, medians
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import GeometricVerifier
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, ImageFeatures, QueryFeatures, ScoredMatch, Verifier
 from bot.adapters.embedded.scoring import similarity_score
-from bot.images import fingerprint
-from bot.images.sketch import Pixels, QueryRegion
-from bot.models import Picture, Verdict
-from bot.storage.sql import SqlStorage
+from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.domain.matches import Verdict
+from bot.domain.pictures import Picture
+from bot.images.features import fingerprint
+from bot.images.features.local_features import Pixels, QueryRegion
+from bot.storage.sql_storage import SqlStorage
 
 SIZES = (1_000, 10_000, 50_000)
 LARGE = 500_000

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from bot.app import Services
-from bot.config import Settings
-from bot.models import LOCAL_WORKSPACE
-from bot.slack_app import build
+from bot.app.services import Services
+from bot.app.slack_app import build
+from bot.config.settings import Settings
+from bot.domain.identifiers import LOCAL_WORKSPACE
 
 
 @asynccontextmanager

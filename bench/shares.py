@@ -14,9 +14,9 @@ from PIL import Image
 from bench import specimens, synthetic
 from bench.stand_in import SIGNING_SECRET, StandIn
 from bench.synthetic import KEY
-from bot.app import build_services
-from bot.config import Settings
-from bot.models import EntityId, Note
+from bot.app.services import build_services
+from bot.config.settings import Settings
+from bot.domain.identifiers import EntityId, Note
 
 SIZE = 10_000
 KNOWN = 100

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from bench import pictures
-from bot.images import fingerprint, sketch
-from bot.images.normalise import normalise
-from bot.models import Picture
+from bot.domain.pictures import Picture
+from bot.images.decode.normaliser import normalise
+from bot.images.features import fingerprint, local_features
 
 DRAWN = 240
 SKETCHES = 200
@@ -46,7 +46,7 @@ def sketches() -> Sequence[bytes]:
     made = []
     for path in specimens()[: min(SKETCHES, len(specimens()) - 1)]:
         picture = read(path)
-        made.append(sketch.extract_local_features(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
+        made.append(local_features.extract_local_features(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
     return made
 
 

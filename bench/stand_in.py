@@ -15,7 +15,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from bot.models import LOCAL_WORKSPACE
+from bot.domain.identifiers import LOCAL_WORKSPACE
 
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-bench", "xapp-bench", "bench-signing-secret"
 CHANNELS = 50

@@ -16,8 +16,8 @@ from pathlib import Path
 from bench import specimens, synthetic
 from bench.report import Row
 from bench.synthetic import KEY
-from bot.app import build_services
-from bot.config import Settings
+from bot.app.services import build_services
+from bot.config.settings import Settings
 
 SIZE = 50_000
 ROUNDS = 5

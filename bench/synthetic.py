@@ -21,12 +21,12 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Table, insert, select, update
 
 from bench.specimens import sketches
-from bot.adapters.embedded.embedding import BuiltInModel
-from bot.app import build_services
-from bot.config import Settings
-from bot.models import LOCAL_WORKSPACE, DatabaseKey, DatabaseName
-from bot.storage import sqlite
-from bot.storage.schema import (
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.app.services import build_services
+from bot.config.settings import Settings
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName
+from bot.storage.sql import sqlite
+from bot.storage.sql.schema.tables import (
     databases,
     embedded_databases,
     embedded_images,

@@ -19,9 +19,9 @@ from pathlib import Path
 from bench import specimens
 from bench.report import Bar, Row
 from bench.synthetic import KEY
-from bot.app import build_services
-from bot.config import Settings
-from tests.postgres import Cluster, running
+from bot.app.services import build_services
+from bot.config.settings import Settings
+from tests.fixtures.postgres import Cluster, running
 
 PICTURES, SIDES, ROUNDS = 240, (1600, 1592, 1584, 1576), 3
 """Each picture in several sizes: so many that beginning and end weigh little."""

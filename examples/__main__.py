@@ -7,8 +7,8 @@ import sys
 
 from bot.__main__ import main as start_bot
 from bot.cli.session import CommandContext
-from bot.config import Settings
-from bot.errors import SettingsError
+from bot.config.settings import Settings
+from bot.domain.errors import SettingsError
 from examples.demo.main import main as start_demo
 from scripts.environment.places import ROOT, output_folder
 

@@ -9,9 +9,9 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from handlers.guard import Listener, ListenerWrapper
-from handlers.intake import InboxMiddleware
-from handlers.listeners import Listeners
+from handlers.errors import Listener, ListenerWrapper
+from handlers.inbox.middleware import InboxMiddleware
+from handlers.listeners.listener_set import Listeners
 
 COMMAND = "/vsearch"
 MESSAGE = "message"

@@ -26,8 +26,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from PIL import Image
 
-from bot.adapters.embedded import exactness
-from bot.adapters.embedded.embedding import open_session
+from bot.adapters.embedded.model import exactness
+from bot.adapters.embedded.model.embedding import open_session
 
 Array = npt.NDArray[Any]
 
@@ -249,7 +249,7 @@ def quantise(model: onnx.ModelProto, pictures: list[Path], target: Path, side: i
 def write_reference(network: Path) -> None:
     """Embed the reference picture in exact arithmetic, and keep that beside the network.
 
-    Every process compares its own embedding with it (``bot.adapters.embedded.exactness``).
+    Every process compares its own embedding with it (``bot.adapters.embedded.model.exactness``).
     """
     session = open_session(str(network))
     pixels = exactness.reference_picture(SIDE)[None]

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bot.storage import postgres
-from bot.storage.migrate import migrate
-from bot.storage.sql import SqlStorage
-from tests.buckets import BucketService, serving
-from tests.grounds import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
-from tests.postgres import Cluster, running
+from bot.storage.sql import postgres
+from bot.storage.sql.migration import migrate
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.buckets import BucketService, serving
+from tests.fixtures.postgres import Cluster, running
+from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
 
 # On a busy machine an example takes as long as it does.
 settings.register_profile("vsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])

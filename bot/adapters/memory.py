@@ -11,26 +11,12 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.base import Capabilities
-from bot.errors import DatabaseExists, InvalidInput, UnknownDatabase
-from bot.models import (
-    MAX_RESULTS,
-    DatabaseKey,
-    DatabaseName,
-    DataId,
-    EntityId,
-    ListedImage,
-    Match,
-    Matches,
-    Note,
-    Order,
-    Page,
-    PageRequest,
-    Picture,
-    Verdict,
-    WorkspaceId,
-    validate_limit,
-)
+from bot.adapters.port import Capabilities
+from bot.domain.errors import DatabaseExists, InvalidInput, UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import MAX_RESULTS, Match, Matches, Verdict, validate_limit
+from bot.domain.pages import ListedImage, Order, Page, PageRequest
+from bot.domain.pictures import Picture
 
 GRID = 16
 SAME_SCORE, MAX_SIMILAR_SCORE = 10.0, 8.9
@@ -45,7 +31,7 @@ class _Image:
 
 
 class MemorySearch:
-    """Satisfies ``adapters.base.VisualSearch`` with a plain comparison of small thumbnails."""
+    """Satisfies ``adapters.port.VisualSearch`` with a plain comparison of small thumbnails."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock

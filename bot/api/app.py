@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -12,18 +12,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from bot.adapters.base import VisualSearch
-from bot.api.fields import FormFields
+from bot.adapters.port import VisualSearch
+from bot.api.errors import CallRefused, GatewayCode, GatewayRefused, call_error
+from bot.api.form_fields import FormFields
 from bot.api.keys import ApiKeys
 from bot.api.limits import ApiLimits
 from bot.api.operations import Body, Operation, Operations
 from bot.api.pictures import ApiPictureReader, Fetch, Read
 from bot.api.ports import ApiStorage
-from bot.api.refusals import CallRefused, GatewayCode, GatewayRefused, call_error
-from bot.bodies import read_body
-from bot.errors import BackendError, BotError
-from bot.logs import raise_locations, request_scope
-from bot.models import WorkspaceId
+from bot.domain.errors import BackendError, BotError
+from bot.domain.identifiers import WorkspaceId
+from bot.telemetry.logs import raise_locations, request_scope
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,9 @@ MAX_BODY = 64_000
 
 _FRESH = {"Cache-Control": "no-store"}
 
+ReadBody = Callable[[Request, int, float], Awaitable[bytes | None]]
+"""Read a request's body: at most so many bytes (None: there are more), within so many seconds."""
+
 
 def api_app(
     *,
@@ -39,6 +41,7 @@ def api_app(
     storage: ApiStorage,
     fetch: Fetch,
     read: Read,
+    read_body: ReadBody,
     keys: Iterable[str],
     limits: ApiLimits | None = None,
 ) -> ASGIApp:
@@ -56,11 +59,11 @@ def api_app(
         "/2475-7": does.delete_image,
     }
     routes = [
-        Route(path, ApiEndpoint(path, operation, known, limits.body_timeout_s).answer, methods=["POST"])
+        Route(path, ApiEndpoint(path, operation, known, limits.body_timeout_s, read_body).answer, methods=["POST"])
         for path, operation in operations.items()
     ]
     routes.append(Route("/healthz", _alive, methods=["GET"]))
-    elsewhere = ApiEndpoint("elsewhere", _unknown_path, known, limits.body_timeout_s)
+    elsewhere = ApiEndpoint("elsewhere", _unknown_path, known, limits.body_timeout_s, read_body)
     routes.append(Route("/{path:path}", elsewhere.answer, methods=["POST"]))
     starlette = Starlette(routes=routes)
     starlette.router.redirect_slashes = False
@@ -70,11 +73,12 @@ def api_app(
 class ApiEndpoint:
     """One path: whatever happens, the answer is 200 and an envelope, as the service's is."""
 
-    def __init__(self, path: str, operation: Operation, keys: ApiKeys, timeout_s: float) -> None:
+    def __init__(self, path: str, operation: Operation, keys: ApiKeys, timeout_s: float, read_body: ReadBody) -> None:
         self._path = path
         self._operation = operation
         self._keys = keys
         self._timeout_s = timeout_s
+        self._read_body = read_body
 
     async def answer(self, request: Request) -> Response:
         """Do the operation, or say why not."""
@@ -102,7 +106,7 @@ class ApiEndpoint:
     async def _body(self, request: Request) -> Body:
         workspace = self._keys.workspace(request.query_params.get("appKey"))
         try:
-            body = await read_body(request, MAX_BODY, self._timeout_s)
+            body = await self._read_body(request, MAX_BODY, self._timeout_s)
         except (TimeoutError, ClientDisconnect):
             raise GatewayRefused(GatewayCode.INVALID, "The request did not come in time.") from None
         if body is None:

@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from bot.api.refusals import GatewayCode, GatewayRefused
-from bot.models import API_WORKSPACE_PREFIX, WorkspaceId
+from bot.api.errors import GatewayCode, GatewayRefused
+from bot.domain.identifiers import API_WORKSPACE_PREFIX, WorkspaceId
 
 _DIGITS = 16
 

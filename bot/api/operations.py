@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from bot.adapters.base import VisualSearch
-from bot.api.fields import FormFields
+from bot.adapters.port import VisualSearch
+from bot.api.errors import CallRefused, SearchCode
+from bot.api.form_fields import FormFields
 from bot.api.limits import MAX_ADD_BYTES, MAX_OFFSET, MAX_PAGE, MAX_RESULTS, MAX_SEARCH_BYTES, ApiLimits
 from bot.api.pictures import ApiPictureReader
 from bot.api.ports import ApiStorage
-from bot.api.refusals import CallRefused, SearchCode
-from bot.models import DatabaseKey, ListedImage, Match, PageRequest, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, WorkspaceId
+from bot.domain.matches import Match
+from bot.domain.pages import ListedImage, PageRequest
 
 Body = Mapping[str, object]
 Operation = Callable[[WorkspaceId, FormFields], Awaitable[Body]]

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from bot.api.errors import CallRefused, SearchCode
 from bot.api.limits import SIDE_OVER, SIDE_UNDER, ApiLimits
-from bot.api.refusals import CallRefused, SearchCode
-from bot.errors import PictureRefused
-from bot.images import formats
-from bot.models import Picture
+from bot.domain.errors import PictureRefused
+from bot.domain.pictures import Picture
+from bot.images.decode import formats
 
 Fetch = Callable[[str], Awaitable[bytes]]
 Read = Callable[[bytes], Awaitable[Picture]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bot.models import DatabaseKey, DataId, EntityId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 
 
 class ImageUrls(Protocol):

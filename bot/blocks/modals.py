@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.blocks.fields import choice, database_field, input_block, option, text_input
+from bot.blocks.button_state import MAX_METADATA, FormState, NameState
 from bot.blocks.ids import ActionId, InputId, ViewId
 from bot.blocks.limits import VIEW_TITLE, Block
+from bot.blocks.modal_fields import choice, database_field, input_block, option, text_input
 from bot.blocks.reply import button, buttons, plain_text, section
-from bot.blocks.state import MAX_METADATA, FormState, NameState
 from bot.blocks.wording import channel_link, count_images, database_size, escape_sentence, points
-from bot.conversations import ChannelBinding, ChannelMode
-from bot.models import MAX_NOTE, DatabaseInfo
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.identifiers import MAX_NOTE
 
 ViewPayload = dict[str, Any]
 

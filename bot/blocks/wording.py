@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 from bot.blocks.limits import escape, sendable, shorten
-from bot.models import DatabaseInfo
+from bot.domain.catalogue import DatabaseInfo
 
 MAX_NAME_SHOWN = 80
 MAX_SENTENCE = 600

@@ -12,11 +12,14 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import api, databases, doctor, engine, images, importing, migrate, reconcile, search
-from bot.cli.exits import SUMMARY, ExitCode, code_for
-from bot.cli.output import show_error
+from bot.cli import serve_api
+from bot.cli.catalogue import databases, images, import_export, search
+from bot.cli.doctor import doctor
+from bot.cli.maintenance import engine, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
-from bot.errors import (
+from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, code_for
+from bot.cli.terminal.output import show_error
+from bot.domain.errors import (
     BackendCannotFetch,
     BackendCredentials,
     BackendError,
@@ -25,7 +28,7 @@ from bot.errors import (
     BotError,
     SettingsError,
 )
-from bot.redaction import redact
+from bot.telemetry.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(databases.app, name="db", rich_help_panel="Images")
-for _commands in (images.app, importing.app, search.app, engine.app, reconcile.app, migrate.app, doctor.app, api.app):
+for _commands in (
+    images.app,
+    import_export.app,
+    search.app,
+    engine.app,
+    reconciliation.app,
+    migration.app,
+    doctor.app,
+    serve_api.app,
+):
     app.add_typer(_commands)
 
 

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 from dotenv import dotenv_values
 
-from bot import logs
-from bot.cli.exits import WorkspaceIsEmpty
-from bot.config import Settings
-from bot.errors import InvalidInput
-from bot.lending import serve_pictures
-from bot.models import LOCAL_WORKSPACE, DatabaseInfo, DatabaseKey, DatabaseName, WorkspaceId
+from bot.app.picture_server import serve_pictures
+from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
+from bot.config.settings import Settings
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
-from bot.services.listing import ListingService
-from bot.storage.base import Catalogue
+from bot.services.images.listing import ListingService
+from bot.storage.ports.catalogue import Catalogue
+from bot.telemetry import logs
 
 if TYPE_CHECKING:
-    from bot.app import Services
-    from bot.services.moving import TransferService
-    from bot.storage.sql import SqlStorage
+    from bot.app.services import Services
+    from bot.services.maintenance.data_transfer import TransferService
+    from bot.storage.sql_storage import SqlStorage
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class CommandContext:
 
         async def opened(settings: Settings) -> T:
             # SQLAlchemy takes longer to load than “--help” may.
-            from bot.app import open_storage  # noqa: PLC0415
+            from bot.app.storage import open_storage  # noqa: PLC0415
 
             storage = await open_storage(settings)
             try:
@@ -131,7 +132,7 @@ class CommandContext:
         """The same, for work that is about all workspaces."""
 
         async def opened(settings: Settings) -> T:
-            from bot.app import build_services  # noqa: PLC0415 - as above
+            from bot.app.services import build_services  # noqa: PLC0415 - as above
 
             async with (
                 build_services(settings) as services,
@@ -145,7 +146,7 @@ class CommandContext:
         """Do work on a move of another house to where the settings point."""
 
         async def opened(settings: Settings) -> T:
-            from bot.moving import open_transfer  # noqa: PLC0415 - as above
+            from bot.app.data_transfer import open_transfer  # noqa: PLC0415 - as above
 
             async with open_transfer(settings, source) as service:
                 return await work(service)
@@ -154,7 +155,7 @@ class CommandContext:
 
     def serve(self) -> None:
         """Be the bot until told to stop."""
-        from bot.serving import serve  # noqa: PLC0415 - as above
+        from bot.app.bot_server import serve  # noqa: PLC0415 - as above
 
         serve(self.settings())
 

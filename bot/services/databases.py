@@ -7,10 +7,13 @@ import difflib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.adapters.base import VisualSearch
-from bot.errors import BackendLost, DatabaseExists, UnknownDatabase
-from bot.models import MAX_PAGE, DatabaseInfo, DatabaseKey, PageRequest, WorkspaceId
-from bot.storage.base import Catalogue, Storage
+from bot.adapters.port import VisualSearch
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.errors import BackendLost, DatabaseExists, UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, WorkspaceId
+from bot.domain.pages import MAX_PAGE, PageRequest
+from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.storage import Storage
 
 
 async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:

@@ -11,13 +11,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.logs import raise_locations, request_scope
-from bot.media import PATH, MediaLinks
-from bot.metrics import PrometheusMetrics
-from bot.storage.base import Catalogue, Inbox, RelayedPictures
+from bot.media.links import PATH, MediaLinks
+from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.inbox import Inbox
+from bot.storage.ports.pictures import RelayedPictures
+from bot.telemetry.logs import raise_locations, request_scope
+from bot.telemetry.metrics import PrometheusMetrics
 from bot.web.health import HealthCheck, MetricsEndpoint, ReadinessEndpoint, alive
 from bot.web.pictures import PictureEndpoint, StoredPictures
-from bot.web.slack import SlackEndpoint
+from bot.web.slack_endpoint import SlackEndpoint
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from bot.metrics import PrometheusMetrics
-from bot.storage.base import Inbox
+from bot.storage.ports.inbox import Inbox
+from bot.telemetry.metrics import PrometheusMetrics
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.errors import BackendError
-from bot.media import LinkExpired, LinkRefused, MediaLinks, RelayClaim
-from bot.storage.base import Catalogue, RelayedPictures
+from bot.domain.errors import BackendError
+from bot.media.links import LinkExpired, LinkRefused, MediaLinks, RelayClaim
+from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.pictures import RelayedPictures
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from bot.errors import CannotListen
+from bot.domain.errors import CannotListen
 
 GRACE_S = 10
 BACKLOG = 2048

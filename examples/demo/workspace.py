@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.config import Settings
+from bot.config.settings import Settings
 
 TEAM = "T0DEMO"
 BOT = "U0VSEARCH"

@@ -17,7 +17,7 @@ from examples.samples import ensure_samples
 from tests.browser import chromium
 from tests.browser.pages import ANSWER_WITHIN_MS, SlackPage
 from tests.fakes.web import WebServer, web_server
-from tests.temporary import socket_folder
+from tests.fixtures.temporary import socket_folder
 
 SHOTS = BUILD / "screenshots"
 SINGLETON = "org.chromium.Chromium.123456/SingletonSocket"

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.base import VisualSearch
-from bot.adapters.embedded.analyser import PictureFeatureExtractor
-from bot.adapters.embedded.embedding import BuiltInModel
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.judge import GeometricVerifier
+from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.adapters.embedded.verifier import GeometricVerifier
 from bot.adapters.memory import MemorySearch
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
-from bot.adapters.showapi.client import ShowApiAccount
-from bot.models import DatabaseKey, DatabaseName, WorkspaceId
-from bot.storage.sql import SqlStorage
-from tests.api_house import KEY, api_server
-from tests.fakes.analyser import FakeFeatureExtractor, FakeVerifier
-from tests.hosted_house import hosted_back_end
+from bot.adapters.port import VisualSearch
+from bot.adapters.showapi.http.client import ShowApiAccount
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.features import FakeFeatureExtractor, FakeVerifier
+from tests.fixtures.api_server import KEY, api_server
+from tests.fixtures.hosted_back_end import hosted_back_end
 
 Maker = Callable[[Path], AbstractAsyncContextManager[VisualSearch]]
 

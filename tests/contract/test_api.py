@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.api_house import KEY, ApiServer, api_server
+from tests.fixtures.api_server import KEY, ApiServer, api_server
 
 load_all_checks()
 

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.adapters.base import VisualSearch
-from bot.errors import DatabaseExists, InvalidInput, UnknownDatabase
-from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, PageRequest, WorkspaceId
-from tests.fakes.analyser import random_picture
+from bot.adapters.port import VisualSearch
+from bot.domain.errors import DatabaseExists, InvalidInput, UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import PageRequest
+from tests.fakes.features import random_picture
 
 ABSENT = DatabaseKey(WorkspaceId("T1"), DatabaseName("absent"))
 VALVE = EntityId("valve")

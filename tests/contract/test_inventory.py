@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.adapters.base import VisualSearch
-from bot.errors import UnknownDatabase
-from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, Note, PageRequest, WorkspaceId
-from tests.fakes.analyser import random_picture
+from bot.adapters.port import VisualSearch
+from bot.domain.errors import UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import PageRequest
+from tests.fakes.features import random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 MOVED, ALSO_MOVED = DataId("018f3a2b4c5d" + "0a" * 10), DataId("018f3a2b4c5e" + "f1" * 10)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.adapters.base import VisualSearch
-from bot.errors import InvalidInput
-from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Order, PageRequest, WorkspaceId
-from tests.fakes.analyser import random_picture
+from bot.adapters.port import VisualSearch
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import ListedImage, Order, PageRequest
+from tests.fakes.features import random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from bot.adapters.base import VisualSearch
-from bot.errors import InvalidInput
-from bot.models import DatabaseKey, EntityId, Note, Verdict
-from tests.fakes.analyser import flat_picture, noisy_copy, random_picture
+from bot.adapters.port import VisualSearch
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DatabaseKey, EntityId, Note
+from bot.domain.matches import Verdict
+from tests.fakes.features import flat_picture, noisy_copy, random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 

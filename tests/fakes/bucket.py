@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from bot.storage.bucket import Bucket, BucketKey
+from bot.storage.pictures.bucket import Bucket, BucketKey
 
 NOT_THERE = "404 Not Found"
 NEVER = "never"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.models import ChannelKind
+from bot.domain.channels import ChannelKind
 
 
 class FakeChannelDirectory:

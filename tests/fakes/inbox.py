@@ -1,4 +1,4 @@
-"""An inbox in memory that follows ``storage.base.Inbox``: its time is the test's, and it keeps what it was asked."""
+"""An inbox in memory that follows ``ports.inbox.Inbox``: its time is the test's, and it keeps what it was asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.conversations import InboxDepth, Job, JobKind, NewJob, StoredShare
-from bot.models import WorkspaceId
+from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import InboxDepth, Job, JobKind, NewJob, StoredShare
 
 BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bot.conversations import Job
-from bot.metrics import NullMetrics
-from bot.services.jobs import JobWorker
+from bot.domain.jobs import Job
+from bot.services.job_worker import JobWorker
+from bot.telemetry.metrics import NullMetrics
 from tests.fakes.inbox import MemoryInbox, share
 
 LONG_S = 10.0
@@ -27,7 +27,7 @@ class RecordingMetrics(NullMetrics):
 
 
 class Handler:
-    """Does jobs, and keeps what it did. ``gate`` closed: they wait. ``errors``: what the next ones raise."""
+    """Does jobs, and keeps what it did. ``gate`` closed: they wait. ``domain.errors``: what the next ones raise."""
 
     def __init__(self) -> None:
         self.begun: list[Job] = []

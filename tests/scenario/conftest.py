@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.config import Settings
-from bot.models import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from bot.slack_app import SlackApp, build
-from handlers.connection import socket_mode
+from bot.app.slack_app import SlackApp, build
+from bot.config.settings import Settings
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from handlers.slack.connection import socket_mode
 from tests.fakes.slack import FakeSlack
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.hosted import SqlLedger
-from bot.storage.sql import SqlStorage
-from tests.grounds import DATABASE_KINDS, POSTGRESQL, StoragePlace
-from tests.hosted_ledger import Clock, ledger_on
-from tests.moving_house import TransferCase, fill_all_tables
+from bot.storage.hosted.ledger import SqlLedger
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.data_transfer import TransferCase, fill_all_tables
+from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace
+from tests.unit.storage.hosted.ledger import Clock, ledger_on
 
 
 @pytest.fixture

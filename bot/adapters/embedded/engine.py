@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import numpy as np
 from cachetools import TTLCache
 
-from bot.adapters.base import Capabilities
 from bot.adapters.embedded.index import Floats, NeighbourQuery, Neighbours
+from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.ports import (
     CalibrationCurve,
     Candidate,
@@ -22,25 +22,13 @@ from bot.adapters.embedded.ports import (
     ScoredMatch,
     Verifier,
 )
-from bot.adapters.embedded.residents import IndexCache, NeighbourSearch
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
-from bot.errors import ModelMismatch
-from bot.models import (
-    MAX_RESULTS,
-    DatabaseKey,
-    DatabaseName,
-    DataId,
-    EntityId,
-    ListedImage,
-    Match,
-    Matches,
-    Note,
-    Page,
-    PageRequest,
-    Picture,
-    WorkspaceId,
-    validate_limit,
-)
+from bot.adapters.port import Capabilities
+from bot.domain.errors import ModelMismatch
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import MAX_RESULTS, Match, Matches, validate_limit
+from bot.domain.pages import ListedImage, Page, PageRequest
+from bot.domain.pictures import Picture
 
 CANDIDATES = 32
 """How many a search considers, even for fewer results: the judge may know better than the cosine."""
@@ -52,7 +40,7 @@ _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 
 
 class EmbeddedSearch:
-    """Satisfies ``adapters.base.VisualSearch``. The analyser and the store belong to whoever made them.
+    """Satisfies ``adapters.port.VisualSearch``. The analyser and the store belong to whoever made them.
 
     Without a ``neighbours`` the vectors are searched in memory.
     """

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.adapters.embedded.store import VectorRow
-from bot.errors import BackendDown
+from bot.domain.errors import BackendDown
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.models import Edit, Picture, Verdict
+from bot.domain.matches import Edit, Verdict
+from bot.domain.pictures import Picture
 
 CalibrationCurve = tuple[tuple[float, float], ...]
 """A piecewise linear, rising curve from cosine to score: (cosine, score) pairs."""

@@ -62,7 +62,7 @@ def similarity_score(cosine: float, curve: CalibrationCurve = DEFAULT_CALIBRATIO
 
 
 def copy_probability(correlation: float, typical: float, inliers: int, matched: int) -> float:
-    """How likely it is that the query is a copy, from what ``images.geometry.align`` saw."""
+    """How likely it is that the query is a copy, from what ``images.features.geometry.align`` saw."""
     if not matched or not inliers or not math.isfinite(typical):
         return 0.0
     logit = (
@@ -83,7 +83,7 @@ def fingerprint_proves(distance: int, correlation: float) -> bool:
 
 
 def shows_other_content(plain: float, largest: float, share: float, worst: float) -> bool:
-    """Whether pictures that agree on much show different things, from what ``images.disagreement`` saw."""
+    """Whether pictures that agree on much show different things, from what ``images.features.differences`` saw."""
     if plain >= PLAIN_BACKGROUND:
         return share > PLAIN_SHARE or worst > PLAIN_WORST
     return largest > MAX_DIFFERENCE

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from bot.models import DatabaseKey, DatabaseName, DataId, EntityId, ListedImage, Note, Page, PageRequest, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import ListedImage, Page, PageRequest
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from cachetools import TTLCache
 
 from bot.adapters.embedded.index import FingerprintHit, NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, VectorRows
+from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.pgvector.ports import SearchableVectorRows
-from bot.adapters.pgvector.prints import BYTES_PER_IMAGE, FingerprintCache
-from bot.errors import ModelMismatch
-from bot.models import DatabaseKey
+from bot.domain.errors import ModelMismatch
+from bot.domain.identifiers import DatabaseKey
 
 MAX_INDEX_RESULTS = 400
 """Results from which comparing with each vector costs less than an index."""
@@ -22,7 +22,7 @@ _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 10_000, 30.0
 
 
 class PgvectorNeighbourSearch:
-    """Satisfies ``adapters.embedded.residents.Finder``. Its rows are ``SearchableVectorRows``."""
+    """Satisfies ``adapters.embedded.index_cache.Finder``. Its rows are ``SearchableVectorRows``."""
 
     def __init__(self, model_id: str, memory_bytes: int) -> None:
         self._model_id = model_id

@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.adapters.base import Capabilities
-from bot.adapters.showapi.adding import HostedImageAdder
-from bot.adapters.showapi.client import ShowApiClient
-from bot.adapters.showapi.evidence import CopyDetector, CopyMatch
-from bot.adapters.showapi.leftovers import HostedOrphans
-from bot.adapters.showapi.naming import HostedNaming, is_dedicated
+from bot.adapters.port import Capabilities
+from bot.adapters.showapi.additions import HostedImageAdder
+from bot.adapters.showapi.fingerprint_matches import CopyDetector, CopyMatch
+from bot.adapters.showapi.http.client import ShowApiClient
+from bot.adapters.showapi.http.values import HostedMatch
+from bot.adapters.showapi.names import HostedNaming, is_dedicated
+from bot.adapters.showapi.orphans import HostedOrphans
+from bot.adapters.showapi.pending_deletions import PendingDeletionWorker
 from bot.adapters.showapi.ports import HostedDatabase, Ledger, PictureLender
-from bot.adapters.showapi.upkeep import PendingDeletionWorker
-from bot.adapters.showapi.values import HostedMatch
-from bot.errors import (
+from bot.domain.catalogue import NewHostedImage
+from bot.domain.errors import (
     BackendDown,
     BackendError,
     BackendGarbled,
@@ -28,23 +29,10 @@ from bot.errors import (
     BackendTimeout,
     DatabaseExists,
 )
-from bot.models import (
-    Caveat,
-    DatabaseKey,
-    DatabaseName,
-    DataId,
-    EntityId,
-    ListedImage,
-    Match,
-    Matches,
-    NewHostedImage,
-    Note,
-    Page,
-    PageRequest,
-    Picture,
-    WorkspaceId,
-    validate_limit,
-)
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Caveat, Match, Matches, validate_limit
+from bot.domain.pages import ListedImage, Page, PageRequest
+from bot.domain.pictures import Picture
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +52,7 @@ _TRANSIENT = (BackendDown, BackendTimeout, BackendThrottled, BackendQuota, Backe
 
 
 class HostedSearch:
-    """Satisfies ``adapters.base.VisualSearch``. ``shared``: the service's database in which all of ours are."""
+    """Satisfies ``adapters.port.VisualSearch``. ``shared``: the service's database in which all of ours are."""
 
     def __init__(
         self,

@@ -6,19 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.models import (
-    DatabaseKey,
-    DatabaseName,
-    DataId,
-    EntityId,
-    ListedImage,
-    NewHostedImage,
-    Note,
-    Page,
-    PageRequest,
-    Picture,
-    WorkspaceId,
-)
+from bot.domain.catalogue import NewHostedImage
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import ListedImage, Page, PageRequest
+from bot.domain.pictures import Picture
 
 
 class HostedDatabase(Protocol):

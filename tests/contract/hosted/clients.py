@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
-from bot.adapters.showapi.resilience import RetryPolicy
+from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
+from bot.adapters.showapi.http.resilience import RetryPolicy
 from tests.fakes.hosted import HostedService
 
 PATIENT: dict[str, Any] = {

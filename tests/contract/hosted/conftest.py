@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApiClient
+from bot.adapters.showapi.http.client import ShowApiClient
 from tests.contract.hosted.clients import client_of
 from tests.fakes.hosted import HostedService
 from tests.fakes.hosted.forms import OPENAPI
 from tests.fakes.web import WebServer, response, web_server
-from tests.pictures import encoded, photo
-from tests.prism.judging import ValidatingProxy, validating_proxy
-from tests.prism.running import prism
+from tests.fixtures.pictures import encoded, photo
+from tests.prism.process import prism
+from tests.prism.validation_proxy import ValidatingProxy, validating_proxy
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApiClient
-from bot.errors import BackendGarbled, BackendLost
+from bot.adapters.showapi.http.client import ShowApiClient
+from bot.domain.errors import BackendGarbled, BackendLost
 from tests.contract.hosted.clients import client_of
 from tests.fakes.hosted import APP_KEY, DS_ID, HostedService
 from tests.fakes.hosted import misbehaviours as bad

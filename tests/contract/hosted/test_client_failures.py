@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApiClient
-from bot.errors import (
+from bot.adapters.showapi.http.client import ShowApiClient
+from bot.domain.errors import (
     BackendCannotFetch,
     BackendCredentials,
     BackendDown,

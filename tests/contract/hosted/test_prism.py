@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.prism.judging import ValidatingProxy
+from tests.prism.validation_proxy import ValidatingProxy
 
 GOOD = {"ds_id": "d", "DbName": "parts", "EntityId": "valve", "ExtraData": "", "ImageUrl": "https://h.example/p.jpg"}
 ADD = "/2475-3"

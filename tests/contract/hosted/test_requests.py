@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from bot.adapters.showapi.client import ShowApiAccount, ShowApiClient
-from bot.errors import BotError
+from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
+from bot.domain.errors import BotError
 from tests.fakes.hosted.forms import FORM, OPENAPI
-from tests.prism.judging import ValidatingProxy
+from tests.prism.validation_proxy import ValidatingProxy
 
 
 @pytest.fixture

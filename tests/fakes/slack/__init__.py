@@ -26,8 +26,8 @@ To see: ``transcript``, ``replies``, ``current``, ``versions``, ``reactions``, `
 ``wait_for_call``, ``wait_until``, ``acknowledged``. ``block_kit.problems`` and ``view_problems`` judge blocks alone.
 """
 
+from tests.fakes.slack.base import GENERAL, SOMEONE
 from tests.fakes.slack.server import FakeSlack
-from tests.fakes.slack.stand import GENERAL, SOMEONE
 from tests.fakes.slack.values import Channel, HostedFile, Json, Message, Person, View, Workspace
 
 __all__ = [

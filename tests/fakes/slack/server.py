@@ -7,14 +7,14 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.fakes.slack.api_files import FileMethods
-from tests.fakes.slack.hosting import FileHosting
-from tests.fakes.slack.looking import Observations
-from tests.fakes.slack.pressing import InteractionActions
-from tests.fakes.slack.response_urls import ResponseUrls
-from tests.fakes.slack.stand import GENERAL, SOMEONE
+from tests.fakes.slack.base import GENERAL, SOMEONE
+from tests.fakes.slack.delivery.response_urls import ResponseUrls
+from tests.fakes.slack.file_server import FileHosting
+from tests.fakes.slack.people.interactions import InteractionActions
+from tests.fakes.slack.people.observation import Observations
 from tests.fakes.slack.values import Channel, ConversationKind, Person, Workspace
-from tests.fakes.slack.web_api import TOO_MANY, Limit, WebApi
+from tests.fakes.slack.web_api.dispatcher import TOO_MANY, Limit, WebApi
+from tests.fakes.slack.web_api.files import FileMethods
 
 __all__ = ["GENERAL", "SOMEONE", "FakeSlack"]
 

@@ -1,0 +1,227 @@
+"""The embedding model: an ONNX network that turns a picture into a vector."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import mmap
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.embedded.model import exactness
+from bot.adapters.embedded.model.onnx_runtime import ort
+from bot.domain.errors import SettingsError
+
+Pixels = npt.NDArray[np.uint8]
+Vectors = npt.NDArray[np.float32]
+
+BUILT_IN_FILE = "efficientnet_lite2_gem.int8.onnx"
+BUILT_IN_SHA256 = "25b7ec93b60897aef147f1f99f6072cc63dca5cea8125c7212dbc8b5dcbb68d4"
+BUILT_IN_INPUT_SIZE = 224
+BUILT_IN_NAME = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
+BUILT_IN_ID = f"{BUILT_IN_NAME}-{exactness.EXACT}"
+"""The model id of a process whose numbers are exact: the network's name and the numeric variant."""
+
+BUILT_IN_DIMENSIONS = 1280
+
+_EXACT_ON_X64 = "session.x64quantprecision"
+"""ONNX Runtime's setting: 8-bit weights are multiplied as unsigned numbers, by kernels that can't saturate."""
+
+_QUANTISED = (b"QuantizeLinear", b"QLinear", b"Integer")
+"""Parts of the names of the operators that compute in 8 bit, as they stand in an ONNX file."""
+
+_CROP = 224 / 256
+"""Share of the short side that is looked at, the way that the network was trained."""
+
+
+class EmbeddingModel(Protocol):
+    """Prepared pictures to vectors; safe to call from several threads."""
+
+    model_id: str
+    dimensions: int
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """One picture as the network wants it."""
+        ...
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        ...
+
+
+class TimedModel:
+    """A model that tells how long each run took, in seconds for one picture."""
+
+    def __init__(self, model: EmbeddingModel, observe: Callable[[float], None]) -> None:
+        self._model = model
+        self._observe = observe
+        self.model_id, self.dimensions = model.model_id, model.dimensions
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """As the model does."""
+        return self._model.prepare(pixels)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """As the model does."""
+        started = time.perf_counter()
+        vectors = self._model.run(prepared)
+        self._observe((time.perf_counter() - started) / max(len(prepared), 1))
+        return vectors
+
+
+def centre_crop(pixels: Pixels, side: int) -> Pixels:
+    """The middle of the picture, its aspect kept, as a square of ``side`` pixels."""
+    height, width = pixels.shape[:2]
+    length = max(1, round(min(height, width) * _CROP))
+    top, left = (height - length) // 2, (width - length) // 2
+    square = pixels[top : top + length, left : left + length]
+    if length > 2 * side:
+        # Two quick steps, the second an exact halving, instead of slow averages over fractions of pixels.
+        square = cv2.resize(square, (2 * side, 2 * side), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def open_session(model: bytes | str) -> ort.InferenceSession:
+    """Open a network, from its file's content or path: one thread, and exact arithmetic on every processor."""
+    options = ort.SessionOptions()
+    # Parallel pictures beat parallel layers at this size, and the threads stay ours to bound.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Without it, kernels for AVX2 and AVX-512 without VNNI saturate (see ``exactness``). It costs them 13 % more time,
+    # and nothing elsewhere: ONNX Runtime reads it only where its 8-bit kernels can overflow.
+    options.add_session_config_entry(_EXACT_ON_X64, "1")
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _is_quantised(file: BinaryIO) -> bool:
+    """Whether an ONNX file has operators that compute in 8 bit. Raises ValueError for an empty file."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(part) >= 0 for part in _QUANTISED)
+
+
+class BuiltInModel:
+    """EfficientNet-Lite2 with GeM pooling, 8 bit, 1280 numbers; needs no network and no settings."""
+
+    def __init__(self) -> None:
+        """Load the network. Raises SettingsError if the file is not the one that was shipped."""
+        data = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes()
+        if hashlib.sha256(data).hexdigest() != BUILT_IN_SHA256:
+            raise SettingsError((f"The built-in model {BUILT_IN_FILE} is damaged: install vsearch again.",))
+        self._session = open_session(data)
+        self.dimensions = int(self._session.get_outputs()[0].shape[1])
+        embedding = self.run([exactness.reference_picture(BUILT_IN_INPUT_SIZE)])[0]
+        self.model_id = f"{BUILT_IN_NAME}-{exactness.variant_of(embedding, exactness.reference_embedding())}"
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """Middle square, 224 × 224 × 3, uint8: the network does the rest."""
+        return centre_crop(pixels, BUILT_IN_INPUT_SIZE)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        return np.asarray(self._session.run(None, {"pixels": np.stack(prepared)})[0], np.float32)
+
+
+class LazyModel:
+    """The built-in model, loaded when it is first asked: a process that leaves pictures to others never asks."""
+
+    model_id = BUILT_IN_ID
+    dimensions = BUILT_IN_DIMENSIONS
+
+    def __init__(self, load: Callable[[], EmbeddingModel] = BuiltInModel) -> None:
+        self._load = load
+        self._loaded: EmbeddingModel | None = None
+        self._lock = threading.Lock()
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """As the model does. Raises SettingsError if it can't be loaded, or its numbers are not exact here."""
+        return self._model().prepare(pixels)
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """As the model does."""
+        return self._model().run(prepared)
+
+    def _model(self) -> EmbeddingModel:
+        with self._lock:
+            if self._loaded is None:
+                loaded = self._load()
+                if loaded.model_id != self.model_id:
+                    raise SettingsError((exactness.INEXACT,))
+                self._loaded = loaded
+            return self._loaded
+
+
+@dataclass(frozen=True, slots=True)
+class CustomModelOptions:
+    """A model that the operator brings: where it is and how it wants its pictures."""
+
+    path: Path
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class CustomModel:
+    """Any ONNX network with one input, batch × 3 × size × size float32, whose first output is an embedding.
+
+    An output of batch × tokens × dimensions, as vision transformers have it, gives its first token.
+    """
+
+    def __init__(self, options: CustomModelOptions) -> None:
+        """Load the network and try it once. Raises SettingsError."""
+        if not all(math.isfinite(mean) for mean in options.mean):
+            raise SettingsError(("VSEARCH_MODEL_MEAN must be three finite numbers.",))
+        if not all(0 < deviation < math.inf for deviation in options.std):
+            raise SettingsError(("VSEARCH_MODEL_STD must be three numbers above 0.",))
+        self._size = options.size
+        # (x / 255 − mean) / std as one multiplication and one addition.
+        std = np.array(options.std, np.float32)
+        self._scale = (1 / 255 / std).astype(np.float32)
+        self._offset = (np.array(options.mean, np.float32) / std).astype(np.float32)
+        try:
+            with options.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+                quantised = _is_quantised(file)
+            self._session = open_session(str(options.path))  # by path: large models keep weights in files beside them
+            self._input = self._session.get_inputs()[0]
+            black = self.prepare(np.zeros((8, 8, 3), np.uint8))
+            self.dimensions = int(self.run([black, black]).shape[1])
+        except Exception as exc:
+            raise SettingsError(
+                (f"VSEARCH_MODEL_PATH: {options.path.name} can't be used as an embedding model with these settings.",)
+            ) from exc
+        digest.update(f"{options.size}/{options.mean}/{options.std}".encode())
+        # Quantised networks gave other numbers on some processors before arithmetic was made exact.
+        variant = f"-{exactness.EXACT}" if quantised else ""
+        self.model_id = f"custom-{digest.hexdigest()[:16]}{variant}"
+
+    def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """Middle square, 3 × size × size, float32, normalised."""
+        square = centre_crop(pixels, self._size).astype(np.float32) * self._scale - self._offset
+        return np.ascontiguousarray(square.transpose(2, 0, 1))
+
+    def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
+        """Vectors of L2 norm 1, a row a picture."""
+        if self._input.shape[0] == 1:
+            outputs = np.concatenate([self._run(picture[None]) for picture in prepared])
+        else:
+            outputs = self._run(np.stack(prepared))
+        return np.asarray(outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12), np.float32)
+
+    def _run(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        output = np.asarray(self._session.run(None, {self._input.name: batch})[0], np.float32)
+        if output.ndim == 3:  # noqa: PLR2004 - tokens of a vision transformer
+            output = output[:, 0]
+        if output.ndim != 2 or len(output) != len(batch) or not np.isfinite(output).all():  # noqa: PLR2004
+            raise ValueError("not an embedding")
+        return output

@@ -1,0 +1,67 @@
+"""Being the hosted service for others: its API over our back end, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from bot.api import api_app
+from bot.api.limits import MAX_SEARCH_BYTES
+from bot.app.services import build_services
+from bot.app.signals import on_stop_signal
+from bot.config.settings import Settings
+from bot.domain.errors import BackendError, CannotStart, SettingsError
+from bot.images.fetch.fetcher import Fetcher
+from bot.telemetry import logs
+from bot.web import serving
+from bot.web.request_body import read_body
+
+log = logging.getLogger(__name__)
+
+NO_KEYS = "Set VSEARCH_API_KEYS to the keys that callers are to have, 16 characters or more each, separated by commas."
+
+FETCH_TIMEOUT_S = 4
+"""Clients of that API wait for 5 seconds in all."""
+
+
+def serve_api(settings: Settings) -> None:
+    """Answer until told to stop.
+
+    Raises SettingsError without keys, CannotListen when the port is taken, and CannotStart when storage or engine
+    can't be opened.
+    """
+    if not settings.api_keys:
+        raise SettingsError((NO_KEYS,))
+    logs.set_up(settings.log_format, settings.log_level, settings.secrets)
+    try:
+        asyncio.run(_serve(settings))
+    except BackendError as error:
+        raise CannotStart(str(error)) from error
+
+
+async def _serve(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    with on_stop_signal(stopped.set):
+        async with AsyncExitStack() as stack:
+            services = await stack.enter_async_context(build_services(settings))
+            # Unlike the one that fetches for people in Slack: no more is read, and no longer waited, than callers may.
+            fetcher = Fetcher(
+                max_bytes=MAX_SEARCH_BYTES,
+                timeout_s=min(FETCH_TIMEOUT_S, settings.fetch_timeout_s),
+                trusted_hosts=settings.trusted_hosts,
+                advice="use another address",
+            )
+            stack.push_async_callback(fetcher.close)
+            app = api_app(
+                read_body=read_body,
+                visual=services.visual,
+                storage=services.storage,
+                fetch=fetcher.fetch,
+                read=services.normaliser.picture,
+                keys=settings.api_keys,
+            )
+            host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
+            log.info("listening on http://%s:%d", host, port)
+            await stopped.wait()
+            log.info("stopping: no more calls are taken, what was begun is finished")

@@ -1,0 +1,121 @@
+"""Being the bot: connected until SIGTERM or Ctrl-C, then finishing what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from bot.app.signals import on_stop_signal
+from bot.app.slack_app import SlackApp, build
+from bot.config.settings import Settings
+from bot.domain.errors import BackendError, CannotStart, SettingsError
+from bot.telemetry import logs
+from bot.web import serving
+from handlers.slack.connection import socket_mode
+
+log = logging.getLogger(__name__)
+
+MODES = "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
+TOKENS = "SLACK_BOT_TOKEN (one workspace) or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET (many)"
+NO_CREDENTIALS = (
+    "Set {missing}; README.md, “With your Slack”, says where they are found.",
+    "To try vsearch without Slack, run “make run”: it needs no account and no settings.",
+)
+PICTURES_NOT_SERVED = (
+    "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
+    " another process serves them"
+)
+PICTURES_NOT_FETCHABLE = (
+    "the hosted service fetches each picture from PUBLIC_BASE_URL: unless another process listens there, nothing can be"
+    " added or searched for until PORT is set"
+)
+INSTALL_NOT_SERVED = (
+    "in Socket Mode nothing listens without PORT: nobody can install the app in a further workspace until it is set"
+)
+DRAIN_TIMEOUT_S = 8
+"""With a web server's last answers (3 s) and the jobs under way (14 s), it is over before platforms kill, at 30 s."""
+
+FINAL_ANSWERS_S = 3
+"""Slack waits no longer for an acknowledgement."""
+
+
+def serve(settings: Settings) -> None:
+    """Answer Slack until told to stop.
+
+    Raises SettingsError when credentials are missing, SlackUnavailable when Slack refuses them or can't be reached,
+    CannotListen when the port is taken, and CannotStart when storage or engine can't be opened.
+    """
+    missing = []
+    if settings.takes_deliveries and not settings.slack_app_token and not settings.slack_signing_secret:
+        missing.append(MODES)
+    if not settings.slack_bot_token and not settings.many_workspaces:
+        missing.append(TOKENS)
+    if missing:
+        first, *others = NO_CREDENTIALS
+        raise SettingsError((first.format(missing=", and ".join(missing)), *others))
+    logs.set_up(settings.log_format, settings.log_level, settings.secrets)
+    try:
+        asyncio.run(_serve(settings))
+    except BackendError as error:
+        raise CannotStart(str(error)) from error
+
+
+async def _serve(settings: Settings) -> None:
+    stopped, connected = asyncio.Event(), asyncio.Event()
+    this = asyncio.current_task()
+    assert this is not None
+
+    def stop() -> None:
+        stopped.set()
+        if not connected.is_set():
+            # Nothing is under way yet, and a Slack that does not answer would keep us for a minute.
+            this.cancel()
+
+    try:
+        with on_stop_signal(stop):
+            async with build(settings) as app, _receiving_deliveries(settings, app):
+                connected.set()
+                who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
+                log.info("connected to %s", who)
+                await stopped.wait()
+                log.info("stopping: no more work is taken, what was begun is finished")
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        log.info("stopped before Slack was reached")
+
+
+@asynccontextmanager
+async def _receiving_deliveries(settings: Settings, app: SlackApp) -> AsyncIterator[None]:
+    """Inside, Slack's deliveries arrive, and what HTTP there is is served."""
+    async with AsyncExitStack() as stack:
+        app_token = settings.slack_app_token if settings.takes_deliveries else None
+        over_http = settings.takes_deliveries and app_token is None
+        if over_http:
+            stack.push_async_callback(_drain, app)
+        if over_http or settings.port is not None:
+            web = serving(app.web, *settings.listen_address, grace_s=FINAL_ANSWERS_S)
+            host, port = await stack.enter_async_context(web)
+            log.info("listening on http://%s:%d", host, port)
+        elif settings.takes_deliveries:
+            _warn_of_unserved(settings)
+        if app_token is not None:
+            socket = socket_mode(app.bolt, app.wrapper, app_token, settings.slack_api_url, app.metrics)
+            await stack.enter_async_context(socket)
+        yield
+
+
+def _warn_of_unserved(settings: Settings) -> None:
+    if settings.public_base_url is not None:
+        log.warning(PICTURES_NOT_SERVED)
+        if settings.backend == "showapi":
+            log.error(PICTURES_NOT_FETCHABLE)
+    if settings.many_workspaces:
+        log.warning(INSTALL_NOT_SERVED)
+
+
+async def _drain(app: SlackApp) -> None:
+    if unfinished := await app.wrapper.drain(DRAIN_TIMEOUT_S):
+        log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)

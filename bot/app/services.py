@@ -1,0 +1,121 @@
+"""Builds the services: everything that does not know Slack. Nothing happens at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from bot.adapters.port import VisualSearch
+from bot.app.back_ends.dependencies import MEGA, BackendDependencies, new_normaliser
+from bot.app.back_ends.registry import open_back_end
+from bot.app.storage import open_storage
+from bot.config.settings import Settings
+from bot.images.decode.normaliser import Normaliser
+from bot.images.fetch.fetcher import Fetcher
+from bot.services.databases import DatabaseService
+from bot.services.images.addition import AddService
+from bot.services.images.deletion import DeleteService
+from bot.services.images.exporter import ExportService
+from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
+from bot.services.images.listing import ListingService
+from bot.services.maintenance.removal import ForgetService
+from bot.services.search.lookup import LookupService
+from bot.services.search.result_cache import new_result_cache
+from bot.services.search.search import SearchService
+from bot.storage.sql_storage import SqlStorage
+from bot.telemetry.metrics import Metrics, NullMetrics
+
+
+class Overrides(TypedDict, total=False):
+    """Parts that a caller brings along, such as a test's; the caller closes them."""
+
+    storage: SqlStorage
+    visual: VisualSearch
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The house without Slack: what the command line works with."""
+
+    settings: Settings
+    storage: SqlStorage
+    visual: VisualSearch
+    normaliser: Normaliser
+    fetcher: Fetcher
+    databases: DatabaseService
+    adding: AddService
+    importing: ImportService
+    listing: ListingService
+    deleting: DeleteService
+    exporting: ExportService
+    search: SearchService
+    lookup: LookupService
+    forgetting: ForgetService
+
+
+@asynccontextmanager
+async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[Services]:
+    """Open storage and engine; on the way out all that was opened is closed. Raises BackendError."""
+    async with AsyncExitStack() as stack:
+        storage = overrides.get("storage")
+        if storage is None:
+            storage = await open_storage(settings)
+            stack.push_async_callback(storage.close)
+        normaliser = new_normaliser(settings)
+        stack.push_async_callback(normaliser.close)
+        fetcher = Fetcher(
+            max_bytes=settings.max_image_mb * MEGA,
+            timeout_s=settings.fetch_timeout_s,
+            trusted_hosts=settings.trusted_hosts,
+        )
+        stack.push_async_callback(fetcher.close)
+        metrics = overrides.get("metrics") or NullMetrics()
+        visual = overrides.get("visual")
+        if visual is None:
+            visual = await stack.enter_async_context(
+                open_back_end(settings.backend, BackendDependencies(settings, storage, normaliser, metrics))
+            )
+        yield _compose(settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics)
+
+
+def _compose(
+    settings: Settings,
+    storage: SqlStorage,
+    visual: VisualSearch,
+    normaliser: Normaliser,
+    *,
+    fetcher: Fetcher,
+    metrics: Metrics,
+) -> Services:
+    catalogue = storage.catalogue
+    recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
+    search = SearchService(visual, catalogue, recent, metrics)
+    adding = AddService(visual, storage, metrics=metrics)
+    listing = ListingService(catalogue)
+    databases, deleting = DatabaseService(visual, storage), DeleteService(visual, storage)
+    return Services(
+        settings=settings,
+        storage=storage,
+        visual=visual,
+        normaliser=normaliser,
+        fetcher=fetcher,
+        databases=databases,
+        adding=adding,
+        importing=ImportService(
+            catalogue,
+            adding,
+            normaliser,
+            # Where each add is a call, more of them under way bring nothing but a longer wait at the end.
+            concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
+            max_bytes=settings.max_image_mb * MEGA,
+        ),
+        listing=listing,
+        deleting=deleting,
+        exporting=ExportService(storage, listing),
+        search=search,
+        lookup=LookupService(search, catalogue),
+        forgetting=ForgetService(visual, storage, deleting, databases),
+    )

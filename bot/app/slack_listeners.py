@@ -1,0 +1,140 @@
+"""Puts the listeners together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.services.access.privacy import PrivacyService
+from bot.services.channels.collection import CollectService
+from bot.services.channels.repost_guard import RepostGuard
+from bot.services.maintenance.removal import ForgetService
+from bot.services.search.search import SearchService
+from bot.storage.ports.storage import Storage
+from bot.telemetry.metrics import Metrics
+from handlers.errors import ListenerWrapper
+from handlers.inbox.deferred_requests import InlineRequests, RequestDeferral
+from handlers.inbox.middleware import InboxMiddleware
+from handlers.jobs.collector import ShareCollector
+from handlers.jobs.deferred_runner import DeferredRequestRunner
+from handlers.jobs.job_runner import DeleteTokens, JobRunner
+from handlers.jobs.shares import ShareRunner
+from handlers.listeners.actions import ActionListener
+from handlers.listeners.app_home import HomeListener
+from handlers.listeners.commands import CommandListener
+from handlers.listeners.listener_set import Listeners
+from handlers.listeners.mentions import MentionListener
+from handlers.listeners.shortcuts import ShortcutListener
+from handlers.listeners.views import ViewListener
+from handlers.modals.forms import ModalOpener
+from handlers.register import register
+from handlers.replies.answers import AnswerComposer
+from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.picture_lookup import PictureFinder
+from handlers.replies.presenter import AnswerPresenter, MakeLink
+from handlers.replies.uploads import ThumbnailUploads
+from handlers.slack.clients import Clients
+from handlers.slack.directory import DirectoryCache
+from handlers.slack.files import PictureReader, SharedFileReader
+
+
+@dataclass(frozen=True, slots=True)
+class SlackInfrastructure:
+    """What Slack's side is made with, besides the desk."""
+
+    storage: Storage
+    search: SearchService
+    files: SharedFileReader
+    pictures: PictureReader
+    clients: Clients
+    metrics: Metrics
+    wrapper: ListenerWrapper
+
+
+def attach(
+    app: AsyncApp, listeners: Listeners, infrastructure: SlackInfrastructure, wake: Callable[[], None], bot_user: str
+) -> None:
+    """Attach every listener; ``wake`` is called when the inbox has something new."""
+    intake = InboxMiddleware(infrastructure.storage.inbox, infrastructure.storage.catalogue, wake, bot_user)
+    register(app, infrastructure.wrapper, intake, listeners)
+
+
+def listeners(
+    dependencies: SlackDependencies, infrastructure: SlackInfrastructure, deferral: RequestDeferral
+) -> Listeners:
+    """All of them; ``deferral``: who looks at pictures for them."""
+    answers = AnswerComposer(dependencies)
+    forms = ModalOpener(dependencies, answers)
+    home = HomeListener(dependencies, answers, infrastructure.wrapper)
+    commands = CommandListener(dependencies, answers, forms, deferral, infrastructure.metrics)
+    return Listeners(
+        commands=commands,
+        mentions=MentionListener(commands, dependencies.directories),
+        actions=ActionListener(dependencies, answers, forms, home, deferral=deferral, metrics=infrastructure.metrics),
+        views=ViewListener(dependencies, answers, home, deferral, infrastructure.metrics),
+        shortcuts=ShortcutListener(answers, forms, deferral, infrastructure.metrics),
+        home=home,
+    )
+
+
+def job_runner(
+    dependencies: SlackDependencies,
+    infrastructure: SlackInfrastructure,
+    forgetting: ForgetService,
+    delete_tokens: DeleteTokens,
+) -> JobRunner:
+    """What the inbox's worker runs."""
+    storage, collecting = infrastructure.storage, CollectService(dependencies.adding, infrastructure.storage)
+    collector = ShareCollector(
+        collecting,
+        RepostGuard(infrastructure.search, collecting),
+        infrastructure.files,
+        infrastructure.pictures,
+        dependencies.presenter,
+    )
+    shares = ShareRunner(
+        clients=infrastructure.clients,
+        inbox=storage.inbox,
+        watching=dependencies.watching,
+        lookup=dependencies.lookup,
+        files=infrastructure.files,
+        pictures=infrastructure.pictures,
+        presenter=dependencies.presenter,
+        collector=collector,
+        directories=dependencies.directories,
+    )
+    return JobRunner(
+        shares=shares,
+        deferral=DeferredRequestRunner(
+            listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
+        ),
+        forgetting=forgetting,
+        catalogue=storage.catalogue,
+        clients=infrastructure.clients,
+        uploads=dependencies.uploads,
+        delete_tokens=delete_tokens,
+    )
+
+
+def presenter(
+    infrastructure: SlackInfrastructure,
+    uploads: ThumbnailUploads,
+    directories: DirectoryCache,
+    link_of: MakeLink | None,
+) -> AnswerPresenter:
+    """What makes answers that may be shown."""
+    return AnswerPresenter(PrivacyService(), directories, infrastructure.storage.catalogue, uploads, link_of)
+
+
+__all__ = [
+    "DirectoryCache",
+    "PictureFinder",
+    "SlackInfrastructure",
+    "ThumbnailUploads",
+    "attach",
+    "job_runner",
+    "listeners",
+    "presenter",
+]

@@ -1,0 +1,1 @@
+"""Messages as Block Kit, one kind in each module. Pure."""

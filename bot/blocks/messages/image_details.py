@@ -1,0 +1,48 @@
+"""One image as people see it: its picture, and who added it when and from where. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.blocks.limits import ALT_TEXT, IMAGE_URL, Block, escape, length, shorten
+from bot.blocks.wording import date_text, user_mention
+from bot.domain.catalogue import ImageRecord
+
+# Printable ASCII without quotes, backslashes and what ends a link.
+_PERMALINK = re.compile(r"https?://[!#-;=?-\[\]-{}~]{1,500}")
+_ADDRESS = re.compile(r"https?://[!#-;=?-\[\]-{}~]+")
+_FILE = re.compile(r"F[A-Z0-9]{1,30}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRef:
+    """Where Slack gets a picture from: an address, or a file of its own. Neither: it can't be shown."""
+
+    url: str = ""
+    slack_file: str = ""
+
+
+NO_PICTURE = PictureRef()
+
+
+def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:
+    """The section with the picture beside it, if there is one that can be shown."""
+    image: Block = {"type": "image", "alt_text": shorten(alt_text, ALT_TEXT)}
+    if _FILE.fullmatch(picture.slack_file):
+        image["slack_file"] = {"id": picture.slack_file}
+    elif _ADDRESS.fullmatch(picture.url) and length(picture.url) <= IMAGE_URL:
+        image["image_url"] = picture.url
+    else:
+        return block
+    return block | {"accessory": image}
+
+
+def provenance(record: ImageRecord) -> str:
+    """``Added 23 November by @somebody · original message``."""
+    added = f"Added {date_text(record.added_at)}"
+    if somebody := user_mention(record.added_by):
+        added += f" by {somebody}"
+    if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
+        return f"{added}  ·  <{escape(record.origin.permalink)}|original message>"
+    return added

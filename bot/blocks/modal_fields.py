@@ -1,0 +1,96 @@
+"""The fields that modals are made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.blocks.ids import InputId
+from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
+from bot.blocks.reply import plain_text
+from bot.blocks.wording import count, count_images
+from bot.domain.catalogue import DatabaseInfo
+
+MAX_OPTIONS_SIZE = 200_000
+"""Of a view's 250,000 bytes. A database takes about a hundred, so that a few thousand can be chosen from."""
+
+
+def input_block(name: InputId, label: str, element: Block, *, hint: str = "", optional: bool = False) -> Block:
+    """A field; it is called the same as a block and as an action, and an error is shown at the block."""
+    block: Block = {
+        "type": "input",
+        "block_id": str(name),
+        "label": plain_text(label, LABEL_TEXT),
+        "element": element | {"action_id": str(name)},
+        "optional": optional,
+    }
+    return block | {"hint": plain_text(hint, LABEL_TEXT)} if hint else block
+
+
+def text_input(
+    *, initial: str = "", max_length: int, min_length: int = 0, placeholder: str = "", multiline: bool = False
+) -> Block:
+    """Somewhere to type."""
+    element: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": max_length}
+    if min_length:
+        element["min_length"] = min_length
+    if value := shorten(sendable(initial), max_length):
+        element["initial_value"] = value
+    return element | {"placeholder": plain_text(placeholder, PLACEHOLDER_TEXT)} if placeholder else element
+
+
+def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
+    """One of a few: static_select or radio_buttons."""
+    element: Block = {"type": kind, "options": list(options)}
+    return element | _initial(options, chosen)
+
+
+def option(text: str, value: str, description: str = "") -> Block:
+    """Something to choose."""
+    entry: Block = {"text": plain_text(text, OPTION_TEXT), "value": value}
+    return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
+
+
+def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
+    """Which database; ``chosen`` or the only one is set already. There is at least one."""
+    options = _database_options(databases, chosen)
+    element: Block = {"type": "static_select"}
+    if len(options) <= OPTIONS:
+        element["options"] = options
+    else:
+        groups = [options[start : start + OPTIONS] for start in range(0, len(options), OPTIONS)]
+        element["option_groups"] = [{"label": _range(group), "options": group} for group in groups]
+    element |= _initial(options, options[0]["value"] if len(options) == 1 else chosen)
+    left_out = len(databases) - len(options)
+    hint = f"{count(left_out, 'more database')} can be reached by in: in a command." if left_out else ""
+    return input_block(InputId.DATABASE, "Database", element, hint=hint)
+
+
+def _database_options(databases: Sequence[DatabaseInfo], chosen: str) -> list[Block]:
+    with_sizes = len(databases) <= OPTIONS
+    # The one that is chosen is always there, whatever else is cut.
+    first_chosen = sorted(databases, key=lambda info: (info.key.name != chosen, info.key.name))
+    options: list[Block] = []
+    room = MAX_OPTIONS_SIZE
+    for info in first_chosen[: OPTIONS * OPTIONS]:
+        entry = option(_label(info) if with_sizes else info.key.name, info.key.name)
+        room -= size([entry])
+        if room < 0:
+            break
+        options.append(entry)
+    return sorted(options, key=lambda entry: str(entry["value"]))
+
+
+def _label(info: DatabaseInfo) -> str:
+    label = f"{info.key.name} ({count_images(info.images)})"
+    return label if length(label) <= OPTION_TEXT else info.key.name
+
+
+def _range(options: Sequence[Block]) -> Block:
+    first, last = options[0]["value"], options[-1]["value"]
+    half = OPTION_TEXT // 2 - 2
+    return plain_text(f"{shorten(first, half)} – {shorten(last, half)}", OPTION_TEXT)
+
+
+def _initial(options: Sequence[Block], chosen: str) -> Block:
+    found = next((entry for entry in options if entry["value"] == chosen), None)
+    return {} if found is None else {"initial_option": found}

@@ -1,0 +1,177 @@
+"""``vsearch add``, ``images`` and ``delete``: single images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from bot.cli.catalogue.picture_input import PictureArgument, read_picture
+from bot.cli.session import ServiceSession, StorageSession, context_of
+from bot.cli.terminal.exit_codes import ExitCode, NotConfirmed
+from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
+from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table, when
+from bot.domain.catalogue import ImageRecord
+from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
+from bot.domain.identifiers import DatabaseKey, EntityId, Note
+from bot.domain.pages import Order, Page, PageRequest
+from bot.services.images.deletion import Deletion
+from bot.services.images.import_sources import entity_from_name
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class _AddOutcome:
+    """What came of one image: ``entity`` when it is in the database, ``error`` when it was refused."""
+
+    image: str
+    status: str
+    entity: str | None = None
+    data_id: str | None = None
+    error: str | None = None
+
+
+@app.command(rich_help_panel="Images")
+def add(
+    ctx: typer.Context,
+    *,
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files, or http(s) addresses.")],
+    database: InDatabase = None,
+    entity: Annotated[
+        str | None, typer.Option("--id", metavar="ENTITY", help="What they show; made of each file's name if left out.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Up to 512 characters, shown with the match.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add pictures to a database. One that is there already is left as it is."""
+    shared = EntityId(entity) if entity is not None else None
+    checked_note = Note(note)
+
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, list[_AddOutcome]]:
+        key = await services_session.database(database)
+        return key, [
+            await _add(services_session, key, PictureArgument(image), shared, checked_note) for image in images
+        ]
+
+    key, outcomes = context_of(ctx).run_with_services(work)
+    if as_json:
+        show_json({"database": key.name, "images": [_outcome(outcome) for outcome in outcomes]})
+    else:
+        _print_report(outcomes, key)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _add(
+    services_session: ServiceSession, key: DatabaseKey, named: PictureArgument, shared: EntityId | None, note: Note
+) -> _AddOutcome:
+    try:
+        picture = await read_picture(services_session, named)
+        entity = shared or EntityId(entity_from_name(named.file_name))
+        jpeg = await services_session.services.normaliser.jpeg(picture)
+        record = await services_session.services.adding.add(
+            key, picture, jpeg, entity, note, source_name=named.file_name
+        )
+    except AlreadyAdded as error:
+        return _AddOutcome(named.text, "already there", error.entity)
+    except UserError as error:
+        return _AddOutcome(named.text, "refused", error=str(error))
+    return _AddOutcome(named.text, "added", record.entity, record.data_id)
+
+
+def _outcome(outcome: _AddOutcome) -> dict[str, str]:
+    fields = ("image", "status", "entity", "data_id", "error")
+    return {name: value for name in fields if (value := getattr(outcome, name)) is not None}
+
+
+def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
+    for outcome in outcomes:
+        if outcome.error:
+            print_remark(f"{outcome.image}: {outcome.error}", "red")
+        elif outcome.data_id:
+            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.")
+        else:
+            print_line(f"{outcome.image} is in “{key.name}” already, as “{outcome.entity}”.")
+
+
+@app.command("images", rich_help_panel="Images")
+def list_images(
+    ctx: typer.Context,
+    *,
+    database: InDatabase = None,
+    prefix: Annotated[str, typer.Option(help="Only entities that begin with this.")] = "",
+    order: Annotated[Order, typer.Option(help="desc: newest first, asc: oldest first.")] = Order.NEWEST_FIRST,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many are shown.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List a database's images."""
+
+    async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
+        key = await storage_session.database(database)
+        if everything:
+            records = tuple([record async for record in storage_session.listing.everything(key, order, prefix)])
+            return key, Page(records, len(records))
+        return key, await storage_session.listing.page(key, PageRequest(limit=limit, order=order, entity_prefix=prefix))
+
+    key, page = context_of(ctx).run_with_storage(work)
+    if as_json:
+        show_json({"database": key.name, "total": page.total, "images": [document(record) for record in page.items]})
+        return
+    if page.items:
+        rows = [(record.entity, record.note, record.source_name, when(record.added_at)) for record in page.items]
+        show_table(("Entity", "Note", "File", "Added"), rows)
+    shown = f"{len(page.items):,} of " if len(page.items) < page.total else ""
+    more = " (--all shows all)" if shown else ""
+    print_remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
+
+
+def document(record: ImageRecord) -> dict[str, object]:
+    """A record for scripts."""
+    return {
+        "data_id": record.data_id,
+        "entity": record.entity,
+        "note": record.note,
+        "file": record.source_name,
+        "width": record.width,
+        "height": record.height,
+        "added_at": record.added_at.isoformat(),
+        "added_by": record.added_by,
+        "picture": record.digest,
+    }
+
+
+@app.command(rich_help_panel="Images")
+def delete(
+    ctx: typer.Context, entity: str, database: InDatabase = None, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Delete every image of an entity."""
+    checked = EntityId(entity)
+    context = context_of(ctx)
+
+    async def look(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
+        key = await storage_session.database(database)
+        images = 0
+        async for record in storage_session.listing.everything(key, entity_prefix=checked):
+            images += record.entity == checked
+        if not images:
+            raise UnknownEntity(checked, key.name)
+        return key, images
+
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
+        key = await services_session.database(database)
+        return key, await services_session.services.deleting.delete(key, checked)
+
+    if not yes:
+        key, images = context.run_with_storage(look)
+        question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Go on? [y/N]"
+        if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
+            raise NotConfirmed("Nothing was deleted.")
+    key, deletion = context.run_with_services(work)
+    if as_json:
+        show_json({"database": key.name, "entity": checked, "deleted": deletion.images})
+    else:
+        print_line(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")

@@ -1,0 +1,134 @@
+"""``vsearch import`` and ``export``: whole folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.session import ServiceSession, StorageSession, context_of
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.options import AsJson, InDatabase
+from bot.cli.terminal.output import counted, print_line, print_remark, show_json
+from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
+from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.services.images.exporter import ExportReport, ExportService
+from bot.services.images.import_sources import sources_of
+from bot.services.images.importer import ImportReport
+
+app = typer.Typer()
+
+_MAX_REFUSALS_SHOWN = 20
+RESUME_HINT = "Run the same command again to go on."
+
+
+@app.command("import", rich_help_panel="Whole folders")
+def import_pictures(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A folder, or a CSV file of file, entity, note.")],
+    database: InDatabase = None,
+    create: Annotated[bool, typer.Option("--create", help="Make the database if it is not there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import a folder with its subfolders, or the files that a CSV names. Run again, it goes on where it stopped."""
+    sources = sources_of(path)
+
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:
+        key = await _database(services_session, database, create=create)
+        so_far = ImportReport()
+
+        def seen(report: ImportReport) -> None:
+            nonlocal so_far
+            so_far = report
+            line.update(report.done, report.total)
+
+        try:
+            with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
+                return key, await services_session.services.importing.run(key, sources, on_progress=seen, stop=stop)
+        except BackendError:
+            # What is wrong is said by whoever ends the program.
+            print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
+            raise
+
+    key, report = context_of(ctx).run_with_services(work)
+    if as_json:
+        show_json(_document(key, report))
+    else:
+        _print_report(key, report)
+    if report.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if report.refused:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _database(services_session: ServiceSession, named: str | None, *, create: bool) -> DatabaseKey:
+    try:
+        return await services_session.database(named)
+    except UnknownDatabase as error:
+        if not create or named is None:
+            raise UnknownDatabase(error.name, error.did_you_mean, " With --create, it is made.") from None
+    return (
+        await services_session.services.databases.create(DatabaseKey(services_session.workspace, DatabaseName(named)))
+    ).key
+
+
+def _print_report(key: DatabaseKey, report: ImportReport) -> None:
+    for refusal in report.refused[:_MAX_REFUSALS_SHOWN]:
+        print_remark(f"{refusal.path}: {refusal.reason}", "red")
+    if len(report.refused) > _MAX_REFUSALS_SHOWN:
+        print_remark(f"… and {len(report.refused) - _MAX_REFUSALS_SHOWN:,} more (--json lists all)", "red")
+    there = f", {report.skipped:,} there already" if report.skipped else ""
+    refused = f", {len(report.refused):,} refused" if report.refused else ""
+    print_line(f"Added {counted(report.added, 'image')} to “{key.name}”{there}{refused}.")
+    if report.interrupted:
+        print_remark(f"Stopped before the end; nothing is lost. {RESUME_HINT}", "yellow")
+
+
+def _document(key: DatabaseKey, report: ImportReport) -> dict[str, object]:
+    return {
+        "database": key.name,
+        "total": report.total,
+        "added": report.added,
+        "skipped": report.skipped,
+        "refused": [{"file": str(refusal.path), "error": refusal.reason} for refusal in report.refused],
+        "interrupted": report.interrupted,
+    }
+
+
+@app.command("export", rich_help_panel="Whole folders")
+def export_pictures(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Argument(help="A folder; made if it is not there.")],
+    database: InDatabase = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a database's pictures and a CSV of file, entity, note, which “import” reads again."""
+    if directory.exists() and not directory.is_dir():
+        raise InvalidInput(f"{directory} is a file; name a folder.")
+
+    async def work(storage_session: StorageSession) -> tuple[DatabaseKey, ExportReport]:
+        key = await storage_session.database(database)
+        with ProgressLine("Exporting") as line, stop_on_interrupt() as stop:
+            return key, await ExportService(storage_session.storage, storage_session.listing).run(
+                key,
+                directory,
+                on_progress=lambda report: line.update(report.written + report.missing, report.total),
+                stop=stop,
+            )
+
+    key, report = context_of(ctx).run_with_storage(work)
+    if as_json:
+        fields = ("written", "missing", "interrupted")
+        show_json({"database": key.name, "table": str(report.table)} | {name: getattr(report, name) for name in fields})
+    elif report.interrupted:
+        print_remark("Stopped before the end; run the same command again for a whole export.", "yellow")
+    else:
+        print_line(f"Wrote {counted(report.written, 'image')} of “{key.name}” and {report.table}.")
+    if report.missing and not as_json:
+        print_remark(f"{counted(report.missing, 'stored picture')} could not be found and were left out.", "red")
+    if report.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if report.missing:
+        raise typer.Exit(ExitCode.FAILED)

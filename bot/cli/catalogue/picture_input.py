@@ -1,0 +1,54 @@
+"""A picture that was named on the command line: a path, or an address for the guarded fetcher."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from bot.cli.session import ServiceSession
+from bot.domain.errors import PictureRefused
+from bot.domain.pictures import Picture
+from bot.services.images.import_sources import printable
+
+
+@dataclass(frozen=True, slots=True)
+class PictureArgument:
+    """What was typed, and the file name in it."""
+
+    text: str
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it is to be fetched."""
+        return self.text.lower().startswith(("http://", "https://"))
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the path or address."""
+        path = PurePosixPath(unquote(urlsplit(self.text).path)) if self.is_address else Path(self.text)
+        return printable(path.name) or "image"
+
+
+async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:
+    """Fetch or read, and verify. Raises PictureRefused and FetchRefused."""
+    if named.is_address:
+        data = await services_session.services.fetcher.fetch(named.text)
+    else:
+        data = await asyncio.to_thread(_read, Path(named.text), services_session.services.settings.max_image_mb)
+    return await services_session.services.normaliser.picture(data)
+
+
+def _read(path: Path, most_mb: int) -> bytes:
+    most = most_mb * 1_000_000
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)
+    except FileNotFoundError:
+        raise PictureRefused(f"There is no file {path}.") from None
+    except OSError as error:
+        raise PictureRefused(f"{path} can't be read: {error.strerror or error}.") from None
+    if len(data) > most:
+        raise PictureRefused(f"{path} is larger than {most_mb} MB (VSEARCH_MAX_IMAGE_MB).")
+    return data

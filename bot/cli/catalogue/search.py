@@ -1,0 +1,104 @@
+"""``vsearch search``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from bot.blocks.messages.matches import caveat_sentences
+from bot.cli.catalogue.images import document
+from bot.cli.catalogue.picture_input import PictureArgument, read_picture
+from bot.cli.session import ServiceSession, context_of
+from bot.cli.terminal.options import AsJson, InDatabase
+from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
+from bot.domain.matches import MAX_RESULTS, Match, Verdict
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, RankedMatch, SearchResult
+
+app = typer.Typer()
+
+_STYLES = {Verdict.SAME: "bold green", Verdict.EDITED: "green", Verdict.SIMILAR: ""}
+
+
+@app.command(rich_help_panel="Images")
+def search(
+    ctx: typer.Context,
+    *,
+    image: Annotated[str, typer.Argument(help="A file, or an http(s) address.")],
+    database: InDatabase = None,
+    top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="How many matches at most.")] = DEFAULT_LIMIT,
+    minimum: Annotated[
+        float, typer.Option("--min", min=0, max=TOP_SCORE, help="Least score that is shown, from 0 to 10.")
+    ] = DEFAULT_MINIMUM,
+    as_json: AsJson = False,
+) -> None:
+    """Find what a picture is: the most alike images of a database, best first."""
+
+    async def work(services_session: ServiceSession) -> SearchResult:
+        key = await services_session.database(database)
+        picture = await read_picture(services_session, PictureArgument(image))
+        return await services_session.services.search.search(key, picture, limit=top, minimum=minimum)
+
+    result = context_of(ctx).run_with_services(work)
+    if as_json:
+        show_json(_document(result))
+    else:
+        _show(result, minimum)
+
+
+def _show(result: SearchResult, minimum: float) -> None:
+    if result.matches:
+        columns = ("", "Score", "Verdict", "Entity", "Note", "File")
+        show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score"))
+    else:
+        name = f"“{result.database.key.name}”"
+        print_line(f"Nothing was found in {name}." if result.caveats else f"Nothing in {name} is close.")
+    for sentence in caveat_sentences(result.caveats):
+        print_remark(sentence, "yellow")
+    weaker = f"; {result.weaker:,} weaker left out (--min {minimum:g})" if result.weaker else ""
+    images = counted(result.database.images, "image")
+    print_remark(
+        f"Searched {images} in “{result.database.key.name}” in {result.seconds * 1000:,.0f} ms{weaker}.", "dim"
+    )
+
+
+def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
+    match = ranked.match
+    return (
+        str(ranked.rank),
+        f"{match.score:.1f}/10",
+        Text(verdict(match), style=_STYLES[match.verdict]),
+        match.entity,
+        clean(match.note),
+        ranked.record.source_name if ranked.record else "",
+    )
+
+
+def verdict(match: Match) -> str:
+    """``edited copy: cropped, mirrored``."""
+    return match.verdict + (": " + ", ".join(match.edits) if match.edits else "")
+
+
+def _document(result: SearchResult) -> dict[str, object]:
+    return {
+        "database": result.database.key.name,
+        "images": result.database.images,
+        "seconds": round(result.seconds, 4),
+        "weaker": result.weaker,
+        "caveats": sorted(result.caveats),
+        "matches": [
+            {
+                "rank": ranked.rank,
+                "score": round(ranked.match.score, 2),
+                "verdict": ranked.match.verdict,
+                "edits": list(ranked.match.edits),
+                **(document(ranked.record) if ranked.record else _match_document(ranked.match)),
+            }
+            for ranked in result.matches
+        ],
+    }
+
+
+def _match_document(match: Match) -> dict[str, object]:
+    return {"data_id": match.data_id, "entity": match.entity, "note": match.note}

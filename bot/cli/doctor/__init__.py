@@ -1,0 +1,1 @@
+"""``vsearch doctor``: its checks, one subject in each module."""

@@ -1,0 +1,138 @@
+"""Checks of the machine: Python, settings, data directory, catalogue and picture formats."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.config.settings import Settings
+from bot.domain.errors import BotError, SettingsError
+from bot.images.decode.normaliser import normalise
+from bot.storage.sql import migration, postgres, sqlite
+
+MIN_PYTHON = (3, 11)
+TABLES = "Tables"
+LOW_SPACE_GB = 1.0
+
+
+def python(_settings: Settings) -> Iterator[CheckResult]:
+    """Whether this Python is new enough."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info >= MIN_PYTHON:
+        yield CheckResult("Python", CheckStatus.OK, version)
+    else:
+        yield CheckResult("Python", CheckStatus.WRONG, f"{version} is too old", "Install Python 3.11 or newer.")
+
+
+def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[CheckResult]]:
+    """The settings, or the defaults beside a finding for each problem."""
+    try:
+        return read(), [CheckResult("Settings", CheckStatus.OK, "all fit")]
+    except SettingsError as error:
+        remedy = "Mend it in the environment or in .env; .env.example explains each setting."
+        return Settings(), [
+            CheckResult("Settings", CheckStatus.WRONG, problem.removesuffix("."), remedy, ExitCode.SETTINGS)
+            for problem in error.problems
+        ]
+
+
+def data_directory(settings: Settings) -> Iterator[CheckResult]:
+    """Whether the data directory can be written, and has room."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"vsearch")
+    except OSError as error:
+        remedy = "Make it writable, or name another with VSEARCH_DATA_DIR or --data-dir."
+        yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", remedy)
+        return
+    yield CheckResult("Data directory", CheckStatus.OK, str(folder.absolute()))
+    free = shutil.disk_usage(folder).free / 1e9
+    enough = free >= LOW_SPACE_GB
+    remedy = "" if enough else "Free some space, or move the data directory: an image takes about 0.1 MB."
+    yield CheckResult("Disk space", CheckStatus.OK if enough else CheckStatus.WRONG, f"{free:,.1f} GB free", remedy)
+
+
+def catalogue(settings: Settings) -> Iterator[CheckResult]:
+    """Whether the SQLite file is whole and of this version. It is read, never changed."""
+    if postgres.is_address(settings.database_url):
+        return
+    path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
+    if not path.exists():
+        yield CheckResult("Catalogue", CheckStatus.OK, "none yet; the first command makes it")
+        return
+    restore = (
+        f"Stop vsearch, put a copy of {path.name} from your backup in its place, or start with another --data-dir."
+    )
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path}: {error}", restore)
+        return
+    if verdict != "ok":
+        yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path} is damaged: {verdict}", restore)
+        return
+    yield CheckResult("Catalogue", CheckStatus.OK, f"{path} is whole")
+    yield revision_result(str(row[0]) if row else None)
+
+
+def revision_result(revision: str | None) -> CheckResult:
+    """Whether the tables are of this version."""
+    if revision is None:
+        return CheckResult(TABLES, CheckStatus.NOTE, "none yet; the next command makes them")
+    if revision == migration.HEAD:
+        return CheckResult(TABLES, CheckStatus.OK, f"revision {revision}")
+    if revision < migration.HEAD:
+        return CheckResult(
+            TABLES, CheckStatus.NOTE, f"revision {revision}; the next command brings them to {migration.HEAD}"
+        )
+    found = f"revision {revision} is newer than this program's {migration.HEAD}"
+    return CheckResult(TABLES, CheckStatus.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+
+
+def formats(_settings: Settings) -> Iterator[CheckResult]:
+    """Whether a picture of each format can be read."""
+    missing = []
+    for name, encoder in PILLOW_NAMES.items():
+        try:
+            if name == "HEIC":
+                import pillow_heif  # noqa: PLC0415 - see above
+
+                pillow_heif.register_heif_opener()
+            file = io.BytesIO()
+            Image.new("RGB", (64, 48), (40, 90, 160)).save(file, encoder)
+            normalise(file.getvalue())
+        except (BotError, OSError, KeyError, ValueError, ImportError):
+            missing.append(name)
+    if missing:
+        remedy = "Reinstall Pillow and pillow-heif from their wheels: pip install --force-reinstall pillow pillow-heif."
+        yield CheckResult("Picture formats", CheckStatus.WRONG, f"can't read {', '.join(missing)}", remedy)
+    else:
+        yield CheckResult("Picture formats", CheckStatus.OK, ", ".join(PILLOW_NAMES))
+
+
+PILLOW_NAMES = {
+    "JPEG": "JPEG",
+    "PNG": "PNG",
+    "WebP": "WEBP",
+    "GIF": "GIF",
+    "AVIF": "AVIF",
+    "BMP": "BMP",
+    "TIFF": "TIFF",
+    "HEIC": "HEIF",
+}

@@ -1,0 +1,58 @@
+"""Whether the search back end in use has every database of the catalogue: asked of what we noted, nothing changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+
+from bot.app.storage import open_storage
+from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.output import counted
+from bot.config.settings import Settings
+from bot.domain.errors import BackendError
+from bot.domain.identifiers import DatabaseName, WorkspaceId
+from bot.services.maintenance.missing_databases import MissingDatabases, find_missing_databases
+from bot.storage.sql_storage import SqlStorage
+
+MAX_SHOWN = 10
+
+
+def missing_databases(settings: Settings) -> Iterator[CheckResult]:
+    """For where the tables are there and of this version: opening older ones would bring them up to date."""
+    try:
+        databases, lacking = asyncio.run(_find_missing(settings))
+    except BackendError as error:
+        found = str(error).removesuffix(".")
+        yield CheckResult("Databases", CheckStatus.WRONG, found, "Mend the storage first.", ExitCode.STORAGE)
+        return
+    if not lacking:
+        yield CheckResult("Databases", CheckStatus.OK, f"the {settings.backend} back end knows all {databases}")
+    for one in lacking:
+        names = ", ".join(one.names[:MAX_SHOWN]) + (", …" if len(one.names) > MAX_SHOWN else "")
+        yield CheckResult(
+            "Databases",
+            CheckStatus.WRONG,
+            f"the {settings.backend} back end lacks {counted(len(one.names), 'database')} of {one.workspace}: {names}",
+            "If another back end was in use before, set VSEARCH_BACKEND to that one, and run “vsearch migrate --to "
+            f"{settings.backend}”; else “vsearch reconcile --mend” fills them from the stored pictures.",
+        )
+
+
+async def _find_missing(settings: Settings) -> tuple[int, tuple[MissingDatabases, ...]]:
+    """How many databases there are, and which of them are lacking."""
+    storage = await open_storage(settings)
+    try:
+        catalogue = storage.catalogue
+        databases = sum([len(await catalogue.databases(one)) for one in await catalogue.workspaces()])
+        return databases, await find_missing_databases(catalogue, partial(_names, storage, settings.backend))
+    finally:
+        await storage.close()
+
+
+async def _names(storage: SqlStorage, backend: str, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
+    """As the back end lists them. Opening it would load a model, or let the hosted service delete what is due."""
+    if backend == "showapi":
+        return await storage.ledger.names(workspace)
+    return await storage.vectors.read(lambda rows: rows.names(workspace))

@@ -1,0 +1,134 @@
+"""Whether the outside reaches our pictures: one is asked for through PUBLIC_BASE_URL, and nothing else is fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import httpx
+
+from bot.app.back_ends.dependencies import media_links
+from bot.app.storage import open_storage
+from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.config.settings import Settings
+from bot.domain.errors import BackendError, SettingsError
+from bot.domain.identifiers import WorkspaceId
+from bot.domain.pages import PageRequest
+from bot.media.links import LinkRefused
+from bot.storage.sql_storage import SqlStorage
+
+NAME = "Public address"
+TIMEOUT_S = 5.0
+NO_PICTURE = "doctor"
+"""In the place of a link's token: our web server, and hardly another, says of it that there is no picture here."""
+
+_GATEWAY_ERRORS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_THERE = "Check that PUBLIC_BASE_URL, and whatever proxy stands behind it, leads to this bot's HOST and PORT"
+
+
+def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
+    """Nothing without PUBLIC_BASE_URL. ``has_tables``: there may be pictures, of which one is asked for."""
+    if settings.public_base_url is None:
+        return
+    try:
+        yield asyncio.run(_check(settings, settings.public_base_url, has_tables=has_tables))
+    except SettingsError as error:
+        yield CheckResult(
+            NAME, CheckStatus.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS
+        )
+    except BackendError:
+        # What is wrong with the storage, others say.
+        return
+
+
+async def _check(settings: Settings, base_url: str, *, has_tables: bool) -> CheckResult:
+    return await _request_picture(base_url, await _link(settings) if has_tables else None)
+
+
+async def _request_picture(base_url: str, link: str | None) -> CheckResult:
+    """GET it, and follow no redirection. ``link``: of a stored picture, if there is any."""
+    url = link or f"{base_url.rstrip('/')}/media/{NO_PICTURE}"
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client,
+            client.stream("GET", url) as answer,
+        ):
+            head = (await anext(answer.aiter_bytes(), b""))[:1000]
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        return _connection_failed(base_url, error)
+    return _judge_response(base_url, answer, head, is_picture=link is not None)
+
+
+def _judge_response(base_url: str, answer: httpx.Response, head: bytes, *, is_picture: bool) -> CheckResult:
+    if is_picture and answer.status_code == HTTPStatus.OK and answer.headers.get("content-type") == "image/jpeg":
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} shows our pictures")
+    is_ours = answer.status_code == HTTPStatus.NOT_FOUND and head == str(LinkRefused()).encode()
+    if is_ours and not is_picture:
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} leads to a bot; there is no picture yet to ask for")
+    if is_ours:
+        found = f"{base_url} leads to a bot that doesn't have our pictures"
+        return CheckResult(
+            NAME, CheckStatus.WRONG, found, f"{_THERE}, and that the two have the same DATABASE_URL or data."
+        )
+    if answer.status_code in _GATEWAY_ERRORS:
+        found = (
+            f"a proxy at {base_url} answers {answer.status_code}: the bot isn't running, or the proxy can't reach it"
+        )
+        return CheckResult(NAME, CheckStatus.NOTE, found)
+    if answer.is_redirect:
+        remedy = "Set PUBLIC_BASE_URL to the address that it leads to in the end."
+        return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} redirects elsewhere", remedy)
+    found = f"{base_url} answers {answer.status_code} and no picture of ours"
+    return CheckResult(NAME, CheckStatus.WRONG, found, f"{_THERE}, with the whole path.")
+
+
+def _connection_failed(base_url: str, error: Exception) -> CheckResult:
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        # Nobody has to be there while the doctor looks.
+        return CheckResult(NAME, CheckStatus.NOTE, f"nobody listens at {base_url}; start the bot, and ask again")
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        remedy = "Check the spelling of PUBLIC_BASE_URL, and the name's entry in the DNS."
+        return CheckResult(NAME, CheckStatus.WRONG, f"the host of {base_url} is not known", remedy)
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        remedy = "Give it a certificate that browsers accept, for this very host."
+        return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} has no valid certificate", remedy)
+    remedy = f"{_THERE}. If this machine just can't use its own public address, look at it from another."
+    return CheckResult(
+        NAME, CheckStatus.WRONG, f"{base_url} can't be reached from here ({type(error).__name__})", remedy
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came from."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        if isinstance(seen, BaseExceptionGroup):
+            yield from seen.exceptions
+        seen = seen.__cause__ or seen.__context__
+
+
+async def _link(settings: Settings) -> str | None:
+    """To a stored picture, if there is one. Raises BackendError, and SettingsError for an address that can't be one."""
+    storage = await open_storage(settings)
+    try:
+        links = await media_links(settings, storage)
+        picture = await _any_picture(storage)
+        return None if links is None or picture is None else links.url(*picture)
+    finally:
+        await storage.close()
+
+
+async def _any_picture(storage: SqlStorage) -> tuple[WorkspaceId, str] | None:
+    """Whose, and its digest."""
+    for workspace in await storage.catalogue.workspaces():
+        for info in await storage.catalogue.databases(workspace):
+            for record in (await storage.catalogue.page(info.key, PageRequest(limit=1))).items:
+                return workspace, record.digest
+    return None

@@ -1,0 +1,41 @@
+"""All checks of ``vsearch doctor``, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.cli.doctor import checks
+from bot.cli.doctor.bucket import bucket
+from bot.cli.doctor.hosted_service import hosted
+from bot.cli.doctor.missing_databases import missing_databases
+from bot.cli.doctor.model import embeddings, model
+from bot.cli.doctor.postgres import postgres
+from bot.cli.doctor.public_address import public_address
+from bot.cli.doctor.result import CheckResult, CheckStatus, DoctorCheck
+from bot.cli.doctor.slack import slack
+from bot.config.settings import Settings
+
+CHECKS: tuple[DoctorCheck, ...] = (
+    checks.python,
+    checks.data_directory,
+    checks.catalogue,
+    postgres,
+    bucket,
+    model,
+    checks.formats,
+    hosted,
+    slack,
+)
+
+
+def run_checks(read_settings: Callable[[], Settings]) -> list[CheckResult]:
+    """Run every check; what each of them found."""
+    settings, findings = checks.settings_of(read_settings)
+    for check in CHECKS:
+        findings.extend(check(settings))
+    # Older tables would be changed by looking into them.
+    has_tables = any(finding.check == checks.TABLES and finding.state is CheckStatus.OK for finding in findings)
+    findings.extend(missing_databases(settings) if has_tables else ())
+    findings.extend(embeddings(settings) if has_tables else ())
+    findings.extend(public_address(settings, has_tables=has_tables))
+    return findings

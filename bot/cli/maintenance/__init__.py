@@ -1,0 +1,1 @@
+"""Commands that maintain or move data."""

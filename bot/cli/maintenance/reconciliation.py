@@ -1,0 +1,222 @@
+"""``vsearch reconcile``: whether the back end has what the catalogue knows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from bot.cli.session import CommandContext, ServiceSession, context_of
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.cli.terminal.options import AsJson
+from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table
+from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
+from bot.domain.identifiers import WorkspaceId
+from bot.services.maintenance.comparison import DatabaseDifference, DatabaseLocation, Scope, SkippedImage
+from bot.services.maintenance.reconciliation import ReconcileOutcome, ReconcileReport, ReconcileService
+from bot.services.maintenance.repair import RepairResult
+
+if TYPE_CHECKING:
+    from bot.app.services import Services
+
+T = TypeVar("T")
+
+app = typer.Typer()
+
+MAX_SHOWN = 20
+
+RESUME_HINT = "Stopped before the end; nothing is lost. Run the same command again to go on."
+
+
+@app.command(rich_help_panel="Upkeep")
+def reconcile(
+    ctx: typer.Context,
+    database: Annotated[
+        str | None, typer.Option("--in", metavar="DB", help="Only this database; all unless given.")
+    ] = None,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Add what is missing from the stored pictures, delete what nobody knows.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the catalogue with the search back end, and say what is missing on either side."""
+    context = context_of(ctx)
+
+    async def examine(service: ReconcileService, scope: Scope) -> ReconcileReport:
+        with ProgressLine("Comparing") as line, stop_on_interrupt() as stop:
+            return await service.compare(scope, on_progress=line.update, stop=stop)
+
+    async def make_agree(service: ReconcileService, scope: Scope) -> ReconcileOutcome:
+        with ProgressLine("Mending") as line, stop_on_interrupt() as stop:
+            return await service.repair(scope, on_progress=line.update, stop=stop)
+
+    if mend:
+        outcome = _with_service(context, database, make_agree)
+        show_outcome(outcome, as_json=as_json)
+        end(interrupted=outcome.interrupted, well=outcome.complete)
+    else:
+        report = _with_service(context, database, examine)
+        _show_report(report, as_json=as_json)
+        end(interrupted=report.interrupted, well=report.agrees)
+
+
+def _with_service(
+    context: CommandContext, database: str | None, work: Callable[[ReconcileService, Scope], Awaitable[T]]
+) -> T:
+    async def everywhere(services: Services) -> T:
+        return await work(_service(services), scope_of(context))
+
+    async def in_one(services_session: ServiceSession) -> T:
+        return await work(
+            _service(services_session.services), Scope(database=await services_session.database(database))
+        )
+
+    return context.run_with_services_for_all(everywhere) if database is None else context.run_with_services(in_one)
+
+
+def _service(services: Services) -> ReconcileService:
+    from bot.images.decode.normaliser import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
+
+    return ReconcileService(services.storage, services.visual, decode_stored)
+
+
+def scope_of(context: CommandContext) -> Scope:
+    """All workspaces, or the one that the command names."""
+    return Scope(workspace=None if context.workspace is None else WorkspaceId(context.workspace))
+
+
+def end(*, interrupted: bool, well: bool) -> None:
+    """Exit with the code that fits."""
+    if interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if not well:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _show_report(report: ReconcileReport, *, as_json: bool) -> None:
+    if as_json:
+        show_json(
+            {
+                "databases": [finding_document(finding, finding.unreadable) for finding in report.findings],
+                "leftovers": list(report.orphans),
+                "agree": report.agrees and not report.interrupted,
+                "interrupted": report.interrupted,
+            }
+        )
+        return
+    show_findings((finding, len(finding.unreadable)) for finding in report.findings)
+    for sentence in report.orphans:
+        print_remark(sentence, "yellow")
+    _show_left_out([left_out for finding in report.findings for left_out in finding.unreadable])
+    if report.interrupted:
+        print_remark("Stopped before the end; run the same command again for all of it.", "yellow")
+    elif report.agrees:
+        print_line("The catalogue and the back end agree.")
+    else:
+        print_line(
+            "“vsearch reconcile --mend” adds what is missing, and deletes from the back end what the catalogue lacks."
+        )
+
+
+def show_outcome(outcome: ReconcileOutcome, *, as_json: bool) -> None:
+    """What a mending did, as a table with a sentence, or as a document."""
+    if as_json:
+        show_json(outcome_document(outcome))
+        return
+    show_findings((repair.finding, len(repair.left_out)) for repair in outcome.repairs)
+    show_failures(outcome)
+    if outcome.interrupted:
+        print_remark(RESUME_HINT, "yellow")
+    elif outcome.complete:
+        print_line(f"{changes(outcome)} The catalogue and the back end agree.")
+    else:
+        print_line(changes(outcome))
+
+
+def changes(outcome: ReconcileOutcome) -> str:
+    """The numbers, in a sentence."""
+    added = sum(repair.added for repair in outcome.repairs)
+    removed = sum(repair.removed for repair in outcome.repairs)
+    cleared = (
+        f", and {counted(outcome.orphans_deleted, 'thing')} that belonged to nobody" if outcome.orphans_deleted else ""
+    )
+    return f"Added {counted(added, 'image')}, deleted {removed:,}{cleared}."
+
+
+def show_failures(outcome: ReconcileOutcome) -> None:
+    """What could not be mended, on standard error."""
+    _show_left_out([left_out for repair in outcome.repairs for left_out in repair.left_out])
+    if failed := sum(repair.failed for repair in outcome.repairs):
+        print_remark(
+            f"The back end did not take {counted(failed, 'image')} just now; run the same command again.", "red"
+        )
+    if unlisted := sum(len(repair.unlisted) for repair in outcome.repairs):
+        print_remark(
+            f"The back end has {counted(unlisted, 'image')} that it does not list; “vsearch reconcile --mend” without "
+            "--in and --workspace clears them away.",
+            "yellow",
+        )
+
+
+def _show_left_out(left_out: Sequence[SkippedImage]) -> None:
+    for one in left_out[:MAX_SHOWN]:
+        print_remark(f"{one.entity} ({one.data_id}): {one.reason}", "red")
+    if len(left_out) > MAX_SHOWN:
+        print_remark(f"… and {len(left_out) - MAX_SHOWN:,} more (--json lists all)", "red")
+
+
+def show_findings(findings: Iterable[tuple[DatabaseDifference, int]]) -> None:
+    """A row for each database, with the number of its images that can't be read."""
+    shown = list(findings)
+    several = len({finding.key.workspace for finding, _ in shown}) > 1
+    if shown:
+        columns = ("Database", "In the catalogue", "In the back end", "Missing", "Orphans", "Unreadable")
+        rows = [_row(finding, unreadable, several=several) for finding, unreadable in shown]
+        show_table(columns, rows, right=columns[1:])
+
+
+def _row(finding: DatabaseDifference, unreadable: int, *, several: bool) -> tuple[str, ...]:
+    key, recorded, held = finding.key, f"{finding.recorded:,}", f"{finding.held:,}"
+    if finding.location is DatabaseLocation.BACK_END:
+        recorded = "no such database"
+    elif finding.location is DatabaseLocation.CATALOGUE:
+        held = "no such database"
+    elif finding.location is DatabaseLocation.LOST:
+        held = "lost"
+    name = f"{key.workspace}/{key.name}" if several else key.name
+    numbers = (len(finding.missing), len(finding.orphans), unreadable)
+    return name, recorded, held, *(f"{number:,}" for number in numbers)
+
+
+def finding_document(finding: DatabaseDifference, left_out: Sequence[SkippedImage]) -> dict[str, object]:
+    """A finding for scripts."""
+    return {
+        "workspace": finding.key.workspace,
+        "database": finding.key.name,
+        "where": finding.location.value,
+        "in_catalogue": finding.recorded,
+        "in_back_end": finding.held,
+        "missing": list(finding.missing),
+        "orphans": list(finding.orphans),
+        "unreadable": [{"data_id": one.data_id, "entity": one.entity, "error": one.reason} for one in left_out],
+    }
+
+
+def outcome_document(outcome: ReconcileOutcome) -> dict[str, object]:
+    """What was done, for scripts."""
+    return {
+        "databases": [_mending_document(repair) for repair in outcome.repairs],
+        "cleared": outcome.orphans_deleted,
+        "agree": outcome.complete,
+        "interrupted": outcome.interrupted,
+    }
+
+
+def _mending_document(repair: RepairResult) -> dict[str, object]:
+    return finding_document(repair.finding, repair.left_out) | {
+        "added": repair.added,
+        "deleted": repair.removed,
+        "failed": repair.failed,
+        "unlisted": list(repair.unlisted),
+    }

@@ -1,0 +1,60 @@
+"""The settings of one process, read from the environment. Nothing else reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.config import validation as checks
+from bot.config.declarations import SLACK_API_URL, DeclaredSettings
+from bot.config.fields import read_fields, secret_values
+from bot.domain.errors import SettingsError
+
+DEFAULT_PORT = 3000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(DeclaredSettings):
+    """All settings. Build them with ``from_mapping``."""
+
+    @classmethod
+    def from_mapping(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings; empty values count as unset. Raises SettingsError with every problem at once."""
+        values, wrong = read_fields(cls, environment)
+        settings = cls(**values)
+        together = [
+            *checks.swapped_tokens(settings, stand_in=settings.slack_api_url != SLACK_API_URL),
+            *checks.incomplete_oauth(settings),
+            *checks.missing_for_back_end(settings, settings.backend),
+            *checks.missing_for_pictures(settings),
+        ]
+        if problems := (*wrong.values(), *checks.unrelated(wrong, together)):
+            raise SettingsError(problems)
+        return settings
+
+    @property
+    def takes_deliveries(self) -> bool:
+        """Whether Slack delivers to this process."""
+        return self.role != "worker"
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether this process does what waits in the inbox, and the upkeep."""
+        return self.role != "web"
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Host and port for HTTP."""
+        # A platform that sets PORT, such as Heroku, comes in from outside.
+        host = self.host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - said in .env.example
+        return host, DEFAULT_PORT if self.port is None else self.port
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that may stand in no log."""
+        return secret_values(self)
+
+    def check_back_end(self, name: str, *, for_deletion: bool = False) -> None:
+        """Whether that back end could be used, or just emptied; it need not be the one in use. Raises SettingsError."""
+        if problems := tuple(checks.missing_for_back_end(self, name, for_deletion=for_deletion)):
+            raise SettingsError(problems)

@@ -1,0 +1,63 @@
+"""Pages of a listing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DataId, EntityId, Note
+
+T = TypeVar("T")
+MAX_PAGE = 1000
+_PREFIX = re.compile(r"[a-z0-9_]{0,64}", re.ASCII)
+
+
+class Order(StrEnum):
+    """Of a listing, by the time of the add."""
+
+    NEWEST_FIRST = "desc"
+    OLDEST_FIRST = "asc"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a listing: by ``offset``, or from the ``token`` of the page before (which wins)."""
+
+    offset: int = 0
+    limit: int = 20
+    token: str | None = None
+    order: Order = Order.NEWEST_FIRST
+    entity_prefix: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the numbers. Raises InvalidInput."""
+        if not 1 <= self.limit <= MAX_PAGE:
+            raise InvalidInput(f"A page has 1 to {MAX_PAGE} images.")
+        if self.offset < 0:
+            raise InvalidInput("A page starts at 0 or later.")
+        if not _PREFIX.fullmatch(self.entity_prefix):
+            raise InvalidInput("An entity prefix has up to 64 of a-z, 0-9 and _.")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One row of a back end's listing."""
+
+    data_id: DataId
+    entity: EntityId
+    note: Note
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a listing: ``total`` counts all that fit the request, ``token`` leads on (None at the end)."""
+
+    items: tuple[T, ...]
+    total: int
+    token: str | None = None

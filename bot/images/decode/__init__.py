@@ -1,0 +1,1 @@
+"""Bytes to verified pictures: formats, limits and colour."""

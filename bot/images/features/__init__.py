@@ -1,0 +1,1 @@
+"""What pictures are compared by: fingerprints, local features and geometry."""

@@ -1,0 +1,1 @@
+"""Downloads: URLs that people give, and Slack files."""

@@ -1,0 +1,91 @@
+"""Files from Slack, with the bot's token, which goes to Slack and nowhere else."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from bot.domain.errors import FetchRefused
+from bot.images.decode import formats
+from bot.images.fetch import downloads
+
+MAX_REDIRECTS = 3
+
+_SLACK = downloads.Server("Slack", "upload the picture again")
+_OUTSIDE = "That file is kept outside Slack, where it can't be read: upload the picture itself to Slack."
+
+
+class SlackFiles:
+    """Downloads of ``url_private`` and its renditions.
+
+    The token goes to https on ``slack.com`` and below it, and to the origin of ``slack_api_url`` (which may be a
+    stand-in on loopback over http). Slack's content network, ``*.slack-edge.com``, is asked without it; a redirect
+    to any other host is refused.
+    """
+
+    def __init__(self, *, max_bytes: int, timeout_s: float, slack_api_url: str) -> None:
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._api_origin = _origin(httpx.URL(slack_api_url))
+        self._client = httpx.AsyncClient(
+            trust_env=False,
+            verify=downloads.tls_context(),
+            timeout=timeout_s,
+            headers=downloads.HEADERS,
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        )
+
+    async def download(self, url: str, token: str) -> bytes:
+        """The file's bytes. Raises FetchRefused with one sentence."""
+        async with downloads.translate_errors(_SLACK, self._timeout_s):
+            return await self._follow(httpx.URL(url), token)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _follow(self, url: httpx.URL, token: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._client.stream("GET", url, headers=self._headers(url, token)) as response:
+                following = response.next_request
+                if following is None:
+                    return await self._content(response)
+                url = following.url
+        raise FetchRefused("Slack sent us on too many times for that file: try again later.")
+
+    def _headers(self, url: httpx.URL, token: str) -> dict[str, str]:
+        """What goes with a request to this address. Raises FetchRefused for an address that is none of Slack's."""
+        if url.userinfo:
+            raise FetchRefused(_OUTSIDE)
+        if _origin(url) == self._api_origin or _is_below(url, "slack.com"):
+            return {"Authorization": f"Bearer {token}"}
+        if _is_below(url, "slack-edge.com"):
+            return {}
+        raise FetchRefused(_OUTSIDE)
+
+    async def _content(self, response: httpx.Response) -> bytes:
+        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise FetchRefused(
+                f"Slack won't give that file to the bot ({response.status_code}): check its files:read scope, "
+                "and that it is in the file's channel."
+            )
+        if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise FetchRefused(f"Slack no longer has that file ({response.status_code}): upload it again.")
+        content = await downloads.read_response(response, _SLACK, self._max_bytes)
+        if formats.is_web_page(content):
+            raise FetchRefused(
+                "Slack sent its sign-in page instead of the file: check that the bot has the files:read scope, "
+                "and install it again if not."
+            )
+        return content
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _is_below(url: httpx.URL, domain: str) -> bool:
+    """Whether it is https on the domain or a name below it; httpx leaves out a port that is the usual one."""
+    return url.scheme == "https" and url.port is None and (url.host == domain or url.host.endswith("." + domain))

@@ -1,0 +1,1 @@
+"""Channel settings, and what happens to images shared in a channel."""

@@ -1,0 +1,1 @@
+"""Add, list, delete, import and export images."""

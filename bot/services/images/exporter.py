@@ -1,0 +1,118 @@
+"""Export a database: its pictures, and a table of file, entity and note that can be imported again."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from bot.domain.catalogue import ImageRecord
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DatabaseKey
+from bot.domain.pages import Order
+from bot.services.databases import find_database
+from bot.services.images.import_sources import HEADER
+from bot.services.images.listing import ListingService
+from bot.storage.ports.storage import Storage
+
+TABLE = "images.csv"
+PICTURES = "pictures"
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """How far an export is. ``missing`` counts the images whose stored picture is gone."""
+
+    total: int
+    table: Path
+    written: int = 0
+    missing: int = 0
+    interrupted: bool = False
+
+
+OnExportProgress = Callable[[ExportReport], None]
+
+
+def _no_progress(_report: ExportReport) -> None:
+    """For callers that do not watch."""
+
+
+class ExportService:
+    """One use case: take everything away."""
+
+    def __init__(self, storage: Storage, listing: ListingService) -> None:
+        self._storage = storage
+        self._listing = listing
+
+    async def run(
+        self,
+        key: DatabaseKey,
+        directory: Path,
+        *,
+        on_progress: OnExportProgress = _no_progress,
+        stop: asyncio.Event | None = None,
+    ) -> ExportReport:
+        """Write ``images.csv`` and ``pictures/`` into a directory without a table, oldest image first.
+
+        The table appears when all is written. Raises UnknownDatabase, and InvalidInput for a directory that can't
+        be written.
+        """
+        info = await find_database(self._storage.catalogue, key)
+        report = ExportReport(info.images, directory / TABLE)
+        partial = directory / (TABLE + ".part")
+        stream = await asyncio.to_thread(_open_partial, directory, partial)
+        try:
+            rows = csv.writer(stream)
+            rows.writerow(HEADER)
+            async for record in self._listing.everything(key, Order.OLDEST_FIRST):
+                if stop and stop.is_set():
+                    report.interrupted = True
+                    return report
+                await self._write(record, directory, rows, report)
+                on_progress(report)
+            await asyncio.to_thread(_publish, stream, partial, report.table)
+        finally:
+            await asyncio.to_thread(_discard, stream, partial)
+        return report
+
+    async def _write(self, record: ImageRecord, directory: Path, rows: RowWriter, report: ExportReport) -> None:
+        try:
+            jpeg = await self._storage.pictures.get(record.digest)
+        except KeyError:
+            report.missing += 1
+            return
+        name = f"{PICTURES}/{record.entity}-{record.digest[:16]}.jpg"
+        await asyncio.to_thread((directory / name).write_bytes, jpeg)
+        rows.writerow((name, record.entity, record.note))
+        report.written += 1
+
+
+class RowWriter(Protocol):
+    """What is used of a CSV writer."""
+
+    def writerow(self, row: Iterable[str], /) -> object:
+        """Write one row."""
+        ...
+
+
+def _open_partial(directory: Path, partial: Path) -> TextIO:
+    try:
+        if (directory / TABLE).exists():
+            raise InvalidInput(f"There is an export in {directory} already; name another folder.")
+        (directory / PICTURES).mkdir(parents=True, exist_ok=True)
+        return partial.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise InvalidInput(f"{directory} can't be written: {error.strerror}.") from None
+
+
+def _publish(stream: TextIO, partial: Path, table: Path) -> None:
+    stream.close()
+    partial.replace(table)
+
+
+def _discard(stream: TextIO, partial: Path) -> None:
+    stream.close()
+    partial.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""List a database's images."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from bot.domain.catalogue import ImageRecord
+from bot.domain.errors import UnknownEntity
+from bot.domain.identifiers import DatabaseKey, EntityId
+from bot.domain.pages import MAX_PAGE, Order, Page, PageRequest
+from bot.services.databases import find_database
+from bot.storage.ports.catalogue import Catalogue
+
+
+class ListingService:
+    """One use case: see what is in a database."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
+        """A page of records. Raises UnknownDatabase (with a near name, if there is one) and InvalidInput."""
+        await find_database(self._catalogue, key)
+        return await self._catalogue.page(key, request)
+
+    async def entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
+        """All images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""
+        await find_database(self._catalogue, key)
+        records = await self._catalogue.of_entity(key, entity)
+        if not records:
+            raise UnknownEntity(entity, key.name)
+        return records
+
+    async def everything(
+        self, key: DatabaseKey, order: Order = Order.NEWEST_FIRST, entity_prefix: str = ""
+    ) -> AsyncIterator[ImageRecord]:
+        """Every record, read a page at a time. Raises as ``page`` does."""
+        request = PageRequest(limit=MAX_PAGE, order=order, entity_prefix=entity_prefix)
+        page = await self.page(key, request)
+        while True:
+            for record in page.items:
+                yield record
+            if page.token is None:
+                return
+            page = await self._catalogue.page(
+                key, PageRequest(limit=MAX_PAGE, token=page.token, order=order, entity_prefix=entity_prefix)
+            )

@@ -1,0 +1,1 @@
+"""Keep catalogue, back end and storage in order."""

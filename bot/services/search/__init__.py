@@ -1,0 +1,1 @@
+"""Search for pictures, with a cache of recent results."""

@@ -1,0 +1,68 @@
+"""Where the images of our own server of the hosted API came from, in SQL: back ends keep no addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
+
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.storage.catalogue.rows import in_groups
+from bot.storage.sql.database import Database
+from bot.storage.sql.schema.tables import api_image_urls
+
+_columns = api_image_urls.c
+
+
+class SqlApiImages:
+    """Satisfies ``api.ports.ImageUrls``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, key: DatabaseKey, data_id: DataId, entity: EntityId, url: str) -> None:
+        """Remember from which address an image was added."""
+        values = {
+            "workspace": key.workspace,
+            "database": str(key.name),
+            "data_id": data_id,
+            "entity": str(entity),
+            "url": url,
+        }
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(api_image_urls).values(values))
+
+        await self._database.defer(work)
+
+    async def urls(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, str]:
+        """The addresses of those that are known."""
+        wanted = list(data_ids)
+        query = select(_columns.data_id, _columns.url).where(_in(key))
+
+        def work(connection: Connection) -> dict[DataId, str]:
+            return {
+                DataId(data_id): url
+                for some in in_groups(wanted)
+                for data_id, url in connection.execute(query.where(_columns.data_id.in_(some)))
+            }
+
+        return await self._database.read(work)
+
+    async def forget_entity(self, key: DatabaseKey, entity: EntityId) -> None:
+        """Forget the addresses of an entity's images."""
+        await self._delete(_in(key) & (_columns.entity == str(entity)))
+
+    async def forget_database(self, key: DatabaseKey) -> None:
+        """Forget all of a database."""
+        await self._delete(_in(key))
+
+    async def _delete(self, which: ColumnElement[bool]) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(delete(api_image_urls).where(which))
+
+        await self._database.write(work)
+
+
+def _in(key: DatabaseKey) -> ColumnElement[bool]:
+    return (_columns.workspace == key.workspace) & (_columns.database == str(key.name))

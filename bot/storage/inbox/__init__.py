@@ -1,0 +1,1 @@
+"""The inbox in SQL, with notifications and a registry of worker processes."""

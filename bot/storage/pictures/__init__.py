@@ -1,0 +1,1 @@
+"""Pictures in files, in SQL or in a bucket."""

@@ -1,0 +1,245 @@
+"""A bucket that speaks Amazon S3's protocol: every call is bounded in time, every failure told in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from bot.domain.errors import (
+    BackendCredentials,
+    BackendDown,
+    BackendError,
+    BackendRefused,
+    BackendThrottled,
+    BackendTimeout,
+)
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
+T = TypeVar("T")
+CONCURRENCY = 16
+"""Calls of one piece of work that are under way at the same time."""
+
+ANY_REGION = "us-east-1"
+"""What services that have no regions take for theirs."""
+
+_REQUIRED_RIGHTS = "that it may get, put and delete objects and list the bucket"
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_TIMED_OUT, _REDIRECTED = "kind: Timeout", "BareRedirect"
+"""In the library's errors, which tell no more apart by their types than what was refused."""
+
+_KEY_ERRORS = {"ExpiredToken", "InvalidToken"}
+_BUSY = {429, 503}
+_BROKEN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BucketKey:
+    """What requests are signed with. ``token`` belongs to keys that are lent for a while."""
+
+    id: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Where a bucket is. ``endpoint`` None: Amazon's of the region. ``key`` None: the one that a role brings."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+    key: BucketKey | None = None
+
+    @property
+    def address(self) -> str:
+        """Of the service."""
+        return self.endpoint or f"https://s3.{self.region or ANY_REGION}.amazonaws.com"
+
+    def __str__(self) -> str:
+        return f"“{self.name}” at {self.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketTimeouts:
+    """In seconds: for a connection, for a request, until the last one that is made again, for all of a call together.
+
+    ``transaction_s``: for all that is done while a transaction is open, since others may wait for that, and give up
+    after fifteen.
+    """
+
+    connect_s: float = 3.0
+    request_s: float = 8.0
+    retry_within_s: float = 8.0
+    call_s: float = 20.0
+    transaction_s: float = 10.0
+    attempts: int = 3
+
+
+DEFAULT_TIMEOUTS = BucketTimeouts()
+
+
+class BucketObjects:
+    """The objects of a bucket, under its prefix. Not bound to an event loop. Every method raises BackendError.
+
+    What failed for the service's sake is tried again; that is safe, since no object ever changes.
+    """
+
+    def __init__(self, bucket: Bucket, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
+        self._bucket = bucket
+        self._timeouts = timeouts
+        self._store = _store(bucket, timeouts)
+
+    async def has(self, name: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            await self._call(lambda: self._store.head_async(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def get(self, name: str) -> bytes:
+        """The object's bytes. Raises KeyError."""
+
+        async def read() -> bytes:
+            result = await self._store.get_async(name)
+            return bytes(await result.bytes_async())
+
+        try:
+            return await self._call(read)
+        except FileNotFoundError:
+            raise KeyError(name) from None
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Keep an object; when this returns, the service has it."""
+        about = {"Content-Type": "image/jpeg"}
+        try:
+            await self._call(
+                lambda: self._store.put_async(name, content, attributes=about, use_multipart=False, mode="overwrite")
+            )
+        except FileNotFoundError:
+            raise self._no_bucket_error() from None
+
+    async def delete(self, name: str) -> None:
+        """Delete an object, if it is there."""
+        try:
+            await self._call(lambda: self._store.delete_async(name))
+        except FileNotFoundError:
+            return
+
+    async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Raises FileNotFoundError and BackendError."""
+        try:
+            async with asyncio.timeout(self._timeouts.call_s):
+                return await work()
+        except FileNotFoundError as error:
+            if _code(error) != "NoSuchBucket":
+                raise
+        except TimeoutError:
+            raise self._timeout_error() from None
+        except BaseError as error:
+            # Its text has the service's whole answer, which may repeat what it was sent.
+            raise self._translate_error(error) from None
+        raise self._no_bucket_error() from None
+
+    def _translate_error(self, error: BaseError) -> BackendError:
+        bucket, text, code = self._bucket, str(error), _code(error)
+        status = _status(text)
+        if bucket.key is None and bucket.address not in text:
+            return BackendCredentials(
+                f"There is no key for the bucket {bucket}, and this machine has no role that brings one:"
+                " set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _KEY_ERRORS:
+            return BackendCredentials(
+                f"The bucket {bucket} refuses the key, or its rights are too few ({code or status}):"
+                f" check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and {_REQUIRED_RIGHTS}."
+            )
+        if status in _BUSY:
+            return BackendThrottled(f"The bucket {bucket} takes no more requests just now ({code or status}).")
+        if status is not None and status < _BROKEN:
+            return BackendRefused(
+                f"The bucket {bucket} refused a request ({code or status}):"
+                " check AWS_REGION and VSEARCH_BUCKET_ENDPOINT."
+            )
+        if _TIMED_OUT in text:
+            return self._timeout_error()
+        why = f"it fails ({code or status})" if status else "there is no connection"
+        return BackendDown(f"The bucket {bucket} can't be reached: {why}.")
+
+    def _timeout_error(self) -> BackendTimeout:
+        return BackendTimeout(f"The bucket {self._bucket} took too long to answer.")
+
+    def _no_bucket_error(self) -> BackendRefused:
+        return BackendRefused(f"There is no bucket {self._bucket}: make it there, or mend VSEARCH_BUCKET.")
+
+
+async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
+    """Do the work for each name, several at once. What is under way is given up when one fails."""
+    left = iter(list(names))
+
+    async def some() -> None:
+        for name in left:
+            await work(name)
+
+    tasks = [asyncio.create_task(some()) for _ in range(CONCURRENCY)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _store(bucket: Bucket, timeouts: BucketTimeouts) -> S3Store:
+    # All that matters is given: the library would take what is left out from variables of the environment.
+    return S3Store(
+        bucket.name,
+        prefix=bucket.prefix or None,
+        aws_endpoint_url_s3=bucket.address,
+        region=bucket.region or ANY_REGION,
+        virtual_hosted_style_request=False,
+        # One by one: not every service knows the other way, and a lost answer tells of one object alone.
+        disable_bulk_delete=True,
+        skip_signature=False,
+        client_options={
+            "allow_http": bucket.address.startswith("http://"),
+            "connect_timeout": timedelta(seconds=timeouts.connect_s),
+            "timeout": timedelta(seconds=timeouts.request_s),
+        },
+        retry_config={
+            "max_retries": timeouts.attempts - 1,
+            "retry_timeout": timedelta(seconds=timeouts.retry_within_s),
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
+        },
+        credential_provider=None if bucket.key is None else _provider(bucket.key),
+    )
+
+
+def _provider(key: BucketKey) -> Callable[[], S3Credential]:
+    def lasting() -> S3Credential:
+        return {"access_key_id": key.id, "secret_access_key": key.secret, "token": key.token, "expires_at": None}
+
+    return lasting
+
+
+def _status(text: str) -> int | None:
+    if _REDIRECTED in text:
+        return 301
+    found = _STATUS.search(text)
+    return int(found[1]) if found else None
+
+
+def _code(error: Exception) -> str | None:
+    found = _CODE.search(str(error))
+    return found[1] if found else None

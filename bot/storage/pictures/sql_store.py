@@ -1,0 +1,85 @@
+"""Normalised pictures in the database, where every process of every machine reaches them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, delete, insert, select
+
+from bot.storage.catalogue.rows import in_groups
+from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.database import Database
+from bot.storage.sql.schema.tables import images, pictures
+
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_columns = pictures.c
+
+
+class SqlPictures:
+    """Satisfies ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self) -> None:
+        """There is nothing to prepare."""
+
+    async def put(self, digest: str, jpeg: bytes) -> None:
+        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+
+        Keeping it again changes nothing.
+        """
+        await self.put_all({digest: jpeg})
+
+    async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
+        """Keep several, by digest."""
+        kept = dict(jpegs)
+        for digest in kept:
+            _check(digest)
+
+        def work(connection: Connection) -> None:
+            take_advisory_locks(connection, "pictures", kept)
+            for some in in_groups(list(kept)):
+                known = set(connection.execute(select(_columns.digest).where(_columns.digest.in_(some))).scalars())
+                new = [{"digest": digest, "jpeg": kept[digest]} for digest in some if digest not in known]
+                if new:
+                    connection.execute(insert(pictures), new)
+
+        if kept:
+            await self._database.defer(work)
+
+    async def get(self, digest: str) -> bytes:
+        """The JPEG bytes. Raises KeyError."""
+        _check(digest)
+        query = select(_columns.jpeg).where(_columns.digest == digest)
+        jpeg = await self._database.read(lambda connection: connection.execute(query).scalar())
+        if jpeg is None:
+            raise KeyError(digest)
+        return bytes(jpeg)
+
+    async def discard_unused(self, digests: Iterable[str]) -> None:
+        """Delete those that no record in any database names any more; inside a unit, once it is committed."""
+        wanted = sorted(set(digests))
+        for digest in wanted:
+            _check(digest)
+        used = select(images.c.id).where(images.c.digest == _columns.digest).exists()
+
+        def work(connection: Connection) -> None:
+            take_advisory_locks(connection, "pictures", wanted)
+            for some in in_groups(wanted):
+                connection.execute(delete(pictures).where(_columns.digest.in_(some), ~used))
+
+        if wanted:
+            await self._database.after_commit(lambda: self._database.write(work))
+
+    async def ping(self) -> None:
+        """Nothing but the database could be unwell, and that is asked for itself."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def _check(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise KeyError(digest)

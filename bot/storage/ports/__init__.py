@@ -1,0 +1,1 @@
+"""The storage ports: all that services, handlers and web see of storage."""

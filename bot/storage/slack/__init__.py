@@ -1,0 +1,1 @@
+"""What the bot stores about Slack: channel settings, installations and uploads."""

@@ -1,0 +1,1 @@
+"""What all SQL storage shares: engine, dialects, locks, schema and migrations."""

@@ -1,0 +1,99 @@
+"""Pages of a table by time of the add: by offset, or from where the page before ended."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, select, tuple_
+
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DatabaseKey
+from bot.domain.pages import Order, Page, PageRequest
+
+T = TypeVar("T")
+
+
+class ListedDatabase(NamedTuple):
+    """The database whose rows are listed."""
+
+    row_id: int
+    key: DatabaseKey
+
+
+class _Position(NamedTuple):
+    """The last row of a page."""
+
+    at: datetime
+    row_id: int
+
+
+def read_page(
+    connection: Connection,
+    table: Table,
+    owner: ListedDatabase,
+    request: PageRequest,
+    value_of: Callable[[Row[Any]], T],
+    *further: ColumnElement[bool],
+) -> Page[T]:
+    """A page of ``table``, which has columns id, database_id, entity and created_at. Raises InvalidInput.
+
+    ``further``: what else holds for the rows that are listed.
+    """
+    columns = table.c
+    wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id, *further]
+    if request.entity_prefix:
+        wanted += _has_prefix(columns.entity, request.entity_prefix)
+    total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
+
+    newest_first = request.order is Order.NEWEST_FIRST
+    place = tuple_(columns.created_at, columns.id)
+    query = select(table).where(*wanted).limit(request.limit + 1)
+    if newest_first:
+        query = query.order_by(columns.created_at.desc(), columns.id.desc())
+    else:
+        query = query.order_by(columns.created_at, columns.id)
+    if request.token is None:
+        query = query.offset(request.offset)
+    else:
+        position = _decode(request.token, owner.key, request)
+        last = tuple_(literal(position.at, columns.created_at.type), literal(position.row_id, columns.id.type))
+        query = query.where(place < last if newest_first else place > last)
+
+    rows = connection.execute(query).all()
+    shown = rows[: request.limit]
+    more = len(rows) > request.limit
+    token = _encode(_Position(shown[-1].created_at, shown[-1].id), owner.key, request) if more else None
+    return Page(tuple(value_of(row) for row in shown), total, token)
+
+
+def _has_prefix(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
+    # A range, because LIKE takes the _ of an entity for any character and does not use the index.
+    return [column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1)]
+
+
+def _listing(key: DatabaseKey, request: PageRequest) -> str:
+    text = f"{key.workspace}\n{key.name}\n{request.order}\n{request.entity_prefix}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _encode(position: _Position, key: DatabaseKey, request: PageRequest) -> str:
+    content = [_listing(key, request), position.at.isoformat(), position.row_id]
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+def _decode(token: str, key: DatabaseKey, request: PageRequest) -> _Position:
+    try:
+        listing, at, row_id = json.loads(base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True))
+        position = _Position(datetime.fromisoformat(at), row_id)
+        fits = listing == _listing(key, request) and type(row_id) is int and position.at.tzinfo is not None
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        fits = False
+    if not fits:
+        raise InvalidInput("This page token does not belong to this listing; start again from its first page.")
+    return position

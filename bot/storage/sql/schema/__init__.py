@@ -1,0 +1,1 @@
+"""The tables. Migrations build them; a test compares the two."""

@@ -1,0 +1,66 @@
+"""The tables of the hosted service's ledger; ``schema`` is the door to them, as to all others."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, LargeBinary, String, Table, Text, UniqueConstraint
+
+from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+
+# What was given to the hosted service; ``prefix`` and data id are an image's name there.
+hosted_databases = Table(
+    "hosted_databases",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("upstream", String(64), nullable=False),
+    Column("prefix", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("workspace", "name"),
+    sqlite_autoincrement=True,
+)
+
+hosted_images = Table(
+    "hosted_images",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("database_id", ROW_ID, owner("hosted_databases"), nullable=False),
+    Column("data_id", String(64), nullable=False),
+    Column("entity", ENTITY, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("database_id", "data_id"),
+    Index(None, "database_id", "created_at", "id"),
+    Index(None, "database_id", "entity"),
+    Index(None, "database_id", "digest"),
+    Index(None, "state", "begun_at"),
+    sqlite_autoincrement=True,
+)
+
+# What is to go from the service; an empty entity stands for the whole database. It outlives what it was made of.
+hosted_chores = Table(
+    "hosted_chores",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("upstream", String(64), nullable=False),
+    Column("entity", String(64), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Index(None, "due_at", "id"),
+    Index(None, "entity"),
+    sqlite_autoincrement=True,
+)
+
+# Pictures that the service is to fetch, for minutes.
+relayed_pictures = Table(
+    "relayed_pictures",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("jpeg", LargeBinary, nullable=False),
+    Index(None, "expires_at"),
+)

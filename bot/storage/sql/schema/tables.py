@@ -1,0 +1,261 @@
+"""The tables. Migrations build them; a test holds the two together.
+
+Importing this makes all of them known to ``metadata``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.sql.schema.hosted_tables import hosted_chores, hosted_databases, hosted_images, relayed_pictures
+
+__all__ = [
+    "UtcTime",
+    "api_image_urls",
+    "channel_bindings",
+    "databases",
+    "embedded_databases",
+    "embedded_images",
+    "embedded_sketches",
+    "embedded_vectors",
+    "hosted_chores",
+    "hosted_databases",
+    "hosted_images",
+    "images",
+    "inbox",
+    "inbox_files",
+    "installations",
+    "keys",
+    "metadata",
+    "oauth_states",
+    "pictures",
+    "relayed_pictures",
+    "thumbnails",
+    "workspaces",
+]
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("connected_at", UtcTime, nullable=False),
+    Column("enterprise", String(64), nullable=False, server_default=""),
+)
+
+databases = Table(
+    "databases",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("hints_at_hidden", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    UniqueConstraint("workspace", "name"),
+    sqlite_autoincrement=True,
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("database_id", ROW_ID, owner("databases"), nullable=False),
+    Column("data_id", String(64), nullable=False),
+    Column("entity", ENTITY, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("source_digest", String(64), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("added_by", String(64), nullable=False),
+    Column("source_name", Text, nullable=False),
+    Column("slack_file", String(64)),
+    Column("slack_channel", String(64)),
+    Column("slack_message", String(64)),
+    Column("slack_permalink", Text),
+    Column("slack_kind", String(16)),
+    UniqueConstraint("database_id", "data_id"),
+    UniqueConstraint("database_id", "digest"),
+    Index(None, "database_id", "created_at", "id"),
+    Index(None, "database_id", "entity"),
+    Index(None, "database_id", "source_digest"),
+    Index(None, "digest"),
+    Index(None, "slack_file"),
+    Index(None, "slack_message"),
+    Index(None, "created_at"),
+    sqlite_autoincrement=True,
+)
+
+# The embedded engine's own rows: images are what was said of a picture, vectors what a model saw in it.
+embedded_databases = Table(
+    "embedded_databases",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("model_id", String(255)),
+    Column("revision", BigInteger, nullable=False),
+    Column("removals", BigInteger, nullable=False),
+    Column("calibration", Text),
+    UniqueConstraint("workspace", "name"),
+    sqlite_autoincrement=True,
+)
+
+embedded_images = Table(
+    "embedded_images",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("database_id", ROW_ID, owner("embedded_databases"), nullable=False),
+    Column("data_id", String(64), nullable=False),
+    Column("entity", ENTITY, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("database_id", "data_id"),
+    Index(None, "database_id", "created_at", "id"),
+    Index(None, "database_id", "entity"),
+    sqlite_autoincrement=True,
+)
+
+embedded_vectors = Table(
+    "embedded_vectors",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("image_id", ROW_ID, owner("embedded_images"), nullable=False),
+    Column("database_id", ROW_ID, nullable=False),
+    Column("model_id", String(255), nullable=False),
+    Column("embedding", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    UniqueConstraint("image_id", "model_id"),
+    Index(None, "database_id", "model_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# Apart, so that the vectors load without reading past the sketches.
+embedded_sketches = Table(
+    "embedded_sketches",
+    metadata,
+    Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
+    Column("sketch", LargeBinary, nullable=False),
+)
+
+# From where our own server of the hosted API was told to fetch its images.
+api_image_urls = Table(
+    "api_image_urls",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("database", String(64), primary_key=True),
+    Column("data_id", String(64), primary_key=True),
+    Column("entity", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Index(None, "workspace", "database", "entity"),
+)
+
+# What was set for channels; a row may only remember that the channel was offered a database (mode is null).
+channel_bindings = Table(
+    "channel_bindings",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("mode", String(16)),
+    Column("database_id", ROW_ID, ForeignKey("databases.id", ondelete="SET NULL")),
+    Column("minimum", Float),
+    Column("changed_by", String(64), nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("offered_at", UtcTime),
+    Index(None, "database_id"),
+)
+
+# Work that Slack delivered; done rows stay for a while, to know a repetition.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("workspace", String(64), nullable=False),
+    Column("enterprise", String(64), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("message", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answering", Boolean(create_constraint=False), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Index(None, "state", "due_at"),
+    Index(None, "finished_at"),
+    sqlite_autoincrement=True,
+)
+
+inbox_files = Table(
+    "inbox_files",
+    metadata,
+    Column("job_id", ROW_ID, owner("inbox"), nullable=False),
+    Column("workspace", String(64), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("message", String(64), primary_key=True),
+    Column("file", String(64), primary_key=True),
+    Column("withdrawn", Boolean(create_constraint=False), nullable=False),
+    Index(None, "job_id"),
+    Index(None, "workspace", "file"),
+)
+
+# Normalised pictures, where they are kept in the database.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("jpeg", LargeBinary, nullable=False),
+)
+
+thumbnails = Table(
+    "thumbnails",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("file_id", String(64), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+
+# One row for each workspace, or each Enterprise Grid organisation, that installed the app (empty strings for null).
+installations = Table(
+    "installations",
+    metadata,
+    Column("enterprise", String(64), primary_key=True),
+    Column("workspace", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("installed_at", UtcTime, nullable=False),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("state", String(255), primary_key=True),
+    Column("expires_at", UtcTime, nullable=False),
+)

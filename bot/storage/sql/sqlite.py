@@ -1,0 +1,89 @@
+"""The one place that knows SQLite: pragmas, transactions, and the file before its first table."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.domain.errors import BackendDown, BackendError, BackendTimeout
+from bot.storage.sql.dialect import SqlDialect
+
+BUSY_TIMEOUT_MS = 15_000
+PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
+JOURNAL_BYTES = 64 * 2**20
+
+
+def address(data_dir: Path, database_url: str | None = None) -> URL:
+    """Where the file is: in the data directory, unless an address (``sqlite:///…``) says otherwise."""
+    return make_url(database_url) if database_url else URL.create("sqlite", database=str(data_dir / "vsearch.db"))
+
+
+def read_only_url(file: Path) -> URL:
+    """The address of a file in which nothing is changed, whoever opens it."""
+    journal = file.with_name(f"{file.name}-wal")
+    # Even a reader needs a file for the locks beside it; where none can be made, nobody else writes either.
+    still = not os.access(file.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if still else {})
+    return URL.create("sqlite", database=f"file:{quote(str(file.resolve()))}", query=query)
+
+
+def create(url: URL, connections: int) -> Engine:
+    """An engine whose transactions are real ones; ``execution_options(immediate=True)`` makes them writers."""
+    engine = create_engine(url, hide_parameters=True, pool_size=connections, max_overflow=0)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def prepare(url: URL) -> None:
+    """Switch the file to the write-ahead log. Two processes may do so at once on a file that is not there yet."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        connection = sqlite3.connect(str(url.database), timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # The switch needs the file to itself and does not always wait for it.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+        finally:
+            connection.close()
+
+
+def translate_error(error: SQLAlchemyError) -> BackendError:
+    """An error in our words; that another process's writer held the file for longer than the busy timeout is one."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
+        return BackendTimeout("Another process held the database for too long.")
+    return BackendDown(f"Storage failed: {cause or error}")
+
+
+# One writer: more would wait for each other in the file, spinning.
+DIALECT = SqlDialect(writers=1, write_options={"immediate": True}, translate_error=translate_error)
+
+
+def _configure(connection: Any, _record: object) -> None:
+    # No transactions of the driver's own: _begin opens them, so that reads are snapshots too.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+
+
+def _begin(connection: Connection) -> None:
+    # A writer asks for the lock at once: a reader that turns writer midway can fail without waiting.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

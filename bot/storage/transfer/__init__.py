@@ -1,0 +1,1 @@
+"""Data transfer between SQLite and PostgreSQL."""

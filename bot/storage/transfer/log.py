@@ -1,0 +1,94 @@
+"""What a database remembers of the move that filled it: from where, how far it is, and whether it is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, inspect, select, update
+
+from bot.domain.errors import BackendRefused, TransferRefused
+from bot.storage.sql.schema.tables import UtcTime
+from bot.storage.transfer.checksums import TableChecksums
+
+Position = tuple[Any, ...]
+"""The primary key of the last row that has come."""
+
+_THE_ROW = 1
+
+# Made by the first move to a database and by nothing else: a house that never moved needs no newer tables for it.
+_table = Table(
+    "moves",
+    MetaData(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("source", String, nullable=False),
+    Column("marks", Text, nullable=False),
+    Column("positions", Text, nullable=False),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLogEntry:
+    """``source``: where the rows come from. ``checksums``: what that place looked like when the move began."""
+
+    source: str
+    checksums: TableChecksums
+    positions: Mapping[str, Position]
+    finished: bool
+
+
+def refuse_partial_transfer(connection: Connection) -> None:
+    """Nobody is to work on half a house. Raises BackendRefused."""
+    entry = read(connection)
+    if entry is not None and not entry.finished:
+        raise BackendRefused(
+            f"The move from {entry.source} to here isn't finished: "
+            f"run “vsearch migrate --from {entry.source}” again until it is."
+        )
+
+
+def read(connection: Connection, *, update_lock: bool = False) -> TransferLogEntry | None:
+    """What is remembered, if a move ever began. ``update_lock``: it is the caller's until its transaction ends."""
+    if not inspect(connection).has_table(_table.name):
+        return None
+    query = select(_table)
+    row = connection.execute(query.with_for_update() if update_lock else query).first()
+    if row is None:
+        return None
+    positions = {table: tuple(last) for table, last in json.loads(row.positions).items()}
+    return TransferLogEntry(row.source, json.loads(row.marks), positions, row.finished_at is not None)
+
+
+def begin(connection: Connection, source: str, checksums: TableChecksums) -> TransferLogEntry:
+    """A move begins, in place of an earlier one."""
+    _table.create(connection, checkfirst=True)
+    connection.execute(_table.delete())
+    begun = {"id": _THE_ROW, "source": source, "marks": json.dumps(checksums), "positions": "{}", "begun_at": _now()}
+    connection.execute(insert(_table), begun)
+    return TransferLogEntry(source, checksums, {}, finished=False)
+
+
+def advance(connection: Connection, table: str, before: Position | None, after: Position) -> None:
+    """What follows in this transaction brings ``table`` from one position to the other.
+
+    Raises CannotMove if somebody else has done so.
+    """
+    entry = read(connection, update_lock=True)
+    if entry is None or entry.finished or entry.positions.get(table) != before:
+        raise TransferRefused("Another “vsearch migrate” moves to the same database just now; let one of them do it.")
+    positions = json.dumps({**entry.positions, table: after})
+    connection.execute(update(_table).values(positions=positions))
+
+
+def finish(connection: Connection) -> None:
+    """The house is whole."""
+    connection.execute(update(_table).values(finished_at=_now()))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Vectors in SQL, for the embedded engine and for pgvector."""

@@ -1,0 +1,166 @@
+"""Vectors that PostgreSQL searches by itself, with pgvector: satisfies ``adapters.pgvector.ports``.
+
+``embedded_vectors`` stays the truth, as for the embedded engine. ``pgvector_rows`` is derived from it, as an index in
+memory would be; ``nearest_upkeep`` makes it and fills it, so one may go from one engine to the other and back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
+
+from bot.domain.identifiers import DataId, EntityId, Note
+from bot.storage.sql.halfvec import Halfvec
+from bot.storage.sql.schema.columns import ROW_ID, UtcTime
+from bot.storage.vectors.embedded import SqlVectorRows, SqlVectorStore, vector_values
+
+Floats = npt.NDArray[np.float32]
+
+EF_SEARCH = 100
+MAX_EF_SEARCH = 1000
+
+_STATEMENTS_KEPT = 1024
+
+ADD_ROW = text(
+    "INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
+    " VALUES (:vector_id, :database_id, :model_id, CAST(:embedding AS halfvec))"
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("embedding", type_=Halfvec()))
+# One statement each: an import's adds take turns, and are held up by every trip to the server that one of them makes.
+_NEW_IMAGE = text(
+    "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, note, created_at, updated_at)"
+    "  VALUES (:database, :data_id, :entity, :note, :at, :at) RETURNING id),"
+    " touched AS (UPDATE embedded_databases SET revision = revision + 1 WHERE id = :database)"
+    " SELECT id FROM image"
+).bindparams(bindparam("database", type_=ROW_ID), bindparam("at", type_=UtcTime()))
+_NEW_VECTOR = text(
+    "WITH vector AS (INSERT INTO embedded_vectors (image_id, database_id, model_id, embedding, fingerprint)"
+    "  SELECT id, :database_id, :model_id, :embedding, :fingerprint FROM embedded_images WHERE id = :image_id"
+    "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image_id AND model_id = :model_id)"
+    "  RETURNING id, database_id, model_id),"
+    " sketch AS (INSERT INTO embedded_sketches (vector_id, sketch)"
+    "  SELECT id, :sketch FROM vector WHERE length(:sketch) > 0)"
+    " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
+    " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
+).bindparams(
+    *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
+    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "sketch")),
+    bindparam("model_id", type_=String()),
+    bindparam("halves", type_=Halfvec()),
+)
+_FINGERPRINTS = text(
+    "SELECT id, fingerprint FROM embedded_vectors"
+    " WHERE database_id = :database AND model_id = :model AND id > :after ORDER BY id"
+)
+_IS_INDEXED = text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND indisvalid")
+
+_COSINES = """
+    SELECT vector_id, -(embedding::halfvec({size}) <#> CAST(:probe AS halfvec({size}))) FROM pgvector_rows
+    WHERE vector_id = ANY(CAST(:some AS bigint[]))
+"""
+_NEAREST = """
+    SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT {most:d}
+"""
+# Depends on no row, so that it comes before the first of them is looked for: thorough enough, with no trip of its own.
+_ITERATIVE_SCAN = """ AND (
+    SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true) || set_config('hnsw.ef_search', '{ef:d}', true)
+) IS NOT NULL
+"""
+_DISTANCE = "embedding::halfvec({size}) <#> CAST(:probe AS halfvec({size}))"
+_PROBE = bindparam("probe", type_=Halfvec())
+
+
+class PgvectorRows(SqlVectorRows):
+    """The embedded engine's rows, and the search for the nearest of them."""
+
+    def is_indexed(self, database_id: int, model_id: str) -> bool:
+        """Whether the database has an index of its own; otherwise each of its vectors is compared."""
+        name = index_name(database_id, model_id)
+        return self._connection.execute(_IS_INDEXED, {"name": name}).scalar() is not None
+
+    def nearest(
+        self, database_id: int, model_id: str, embedding: Floats, count: int, *, by_index: bool
+    ) -> Mapping[int, float]:
+        """Cosines by row id."""
+        query = _nearest(len(embedding), rows_of(database_id, model_id), count, by_index)
+        rows = self._connection.execute(query, {"probe": embedding})
+        return {row[0]: row[1] for row in rows}
+
+    def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
+        """Those of row ids beyond ``after``, ascending."""
+        rows = self._connection.execute(_FINGERPRINTS, {"database": database_id, "model": model_id, "after": after})
+        return [(row[0], row[1]) for row in rows]
+
+    def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
+        """By row id."""
+        query = _cosines(len(embedding))
+        rows = self._connection.execute(query, {"probe": embedding, "some": list(row_ids)})
+        return {row[0]: row[1] for row in rows}
+
+    def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
+        """The new image's row id."""
+        said = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
+        return int(self._connection.execute(_NEW_IMAGE, said).scalar_one())
+
+    def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
+        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        values = vector_values(database_id, image_id, model_id, features)
+        more = {"halves": _to_half(values["embedding"]), "sketch": features[2]}
+        self._connection.execute(_NEW_VECTOR, values | more)
+
+
+class PgvectorVectorStore(SqlVectorStore):
+    """Satisfies ``adapters.embedded.store.VectorStore`` with rows that can be searched."""
+
+    _rows = PgvectorRows
+
+
+def pgvector_row(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of ``pgvector_rows`` for one of ``embedded_vectors``."""
+    return {
+        "vector_id": vector_id,
+        "database_id": values["database_id"],
+        "model_id": values["model_id"],
+        "embedding": _to_half(values["embedding"]),
+    }
+
+
+def rows_of(database_id: int, model_id: str) -> str:
+    """The condition of a database's rows, written out: an index of some rows is used for the very same words only."""
+    # Colons would begin parameters.
+    quoted = model_id.replace("'", "''").replace(":", r"\:")
+    return f"database_id = {database_id:d} AND model_id = '{quoted}'"
+
+
+def index_name(database_id: int, model_id: str) -> str:
+    """Of a large database's own index."""
+    model = hashlib.blake2b(model_id.encode(), digest_size=4).hexdigest()
+    return f"ix_pgvector_{database_id}_{model}"
+
+
+# Made once, they cost little more than the driver's own work.
+@lru_cache(_STATEMENTS_KEPT)
+def _nearest(size: int, where: str, count: int, by_index: bool) -> TextClause:
+    order = distance = _DISTANCE.format(size=size)
+    if by_index:
+        where += _ITERATIVE_SCAN.format(ef=max(EF_SEARCH, min(2 * count, MAX_EF_SEARCH)))
+    else:
+        # A sum is in no index: each is compared.
+        order = f"({distance}) + 0"
+    return text(_NEAREST.format(distance=distance, order=order, of=where, most=count)).bindparams(_PROBE)
+
+
+@lru_cache
+def _cosines(size: int) -> TextClause:
+    return text(_COSINES.format(size=size)).bindparams(_PROBE)
+
+
+def _to_half(embedding: bytes) -> npt.NDArray[np.float16]:
+    return np.frombuffer(embedding, "<f2")

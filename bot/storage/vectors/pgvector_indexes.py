@@ -1,0 +1,221 @@
+"""Makes the tables that pgvector searches, fills them, and gives each large database an index of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Lock
+
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.domain.errors import BackendDown, BackendError, BackendRefused
+from bot.storage.sql import postgres
+from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.database import Database
+from bot.storage.vectors.pgvector import ADD_ROW, index_name, pgvector_row, rows_of
+
+log = logging.getLogger(__name__)
+
+INDEX_FROM_ROWS = 10_000
+"""Vectors from which a database has an index. Below, comparing with each takes 20 ms at most, and is exact."""
+
+FILL_BATCH = 200
+INTERVAL_S = 600.0
+CANCEL_RETRY_S = 0.5
+CANCELLED_WITHIN_S = 5.0
+
+_TABLE = (
+    "CREATE EXTENSION IF NOT EXISTS vector",
+    """CREATE TABLE IF NOT EXISTS pgvector_rows (
+        vector_id bigint PRIMARY KEY REFERENCES embedded_vectors (id) ON DELETE CASCADE,
+        database_id bigint NOT NULL,
+        model_id varchar(255) NOT NULL,
+        embedding halfvec NOT NULL
+    )""",
+    # In the row itself: elsewhere it would be looked up for each comparison.
+    "ALTER TABLE pgvector_rows ALTER COLUMN embedding SET STORAGE PLAIN",
+    "CREATE INDEX IF NOT EXISTS ix_pgvector_rows_database_id_model_id ON pgvector_rows (database_id, model_id)",
+)
+_IS_THERE = text("SELECT to_regclass('pgvector_rows') IS NOT NULL")
+_MISSING = text(
+    "SELECT v.id, v.database_id, v.model_id, v.embedding FROM embedded_vectors v"
+    " LEFT JOIN pgvector_rows p ON p.vector_id = v.id WHERE p.vector_id IS NULL AND v.id > :after"
+    " ORDER BY v.id LIMIT :most"
+)
+_LARGE_ONES = text(
+    "SELECT database_id, model_id, (SELECT vector_dims(one.embedding) FROM pgvector_rows one"
+    "  WHERE (one.database_id, one.model_id) = (r.database_id, r.model_id) LIMIT 1)"
+    " FROM pgvector_rows r GROUP BY database_id, model_id HAVING count(*) >= :least"
+)
+_VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('vsearch indexes'))")
+_UNLOCK = text("SELECT pg_advisory_unlock(hashtext('vsearch indexes'))")
+
+
+class PgvectorMaintenance:
+    """What is done to ``pgvector_rows`` beside the searches. Several processes may do it at once."""
+
+    def __init__(self, database: Database, large: int = INDEX_FROM_ROWS) -> None:
+        self._database = database
+        self._large = large
+
+    async def open(self) -> None:
+        """Make the table if it isn't there, and fill in what another engine added. Raises BackendError."""
+        await self.create_table()
+        if filled := await self.fill_missing():
+            log.info("%d vectors were made ready for pgvector", filled)
+
+    async def create_table(self) -> None:
+        """Make the table if it isn't there. Raises BackendRefused where it can't be, and BackendError."""
+        await self._database.write(_make)
+
+    async def drop_table(self) -> None:
+        """Delete the table: it is derived, and is made again when it is needed."""
+        await self._database.write(_drop)
+
+    async def fill_missing(self) -> int:
+        """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
+        filled, after = 0, 0
+        while True:
+            some, after = await self.fill_some(after)
+            if not some:
+                return filled
+            filled += some
+
+    async def fill_some(self, after: int) -> tuple[int, int]:
+        """Derive some of the rows that are missing beyond a row id; how many, and the last of them."""
+        return await self._database.write(partial(_fill_some, after))
+
+    async def run(self, interval_s: float = INTERVAL_S) -> None:
+        """Index what has become large, now and then, until cancelled."""
+        while True:
+            try:
+                await self.index_large()
+            except BackendError:
+                log.exception("large databases could not be indexed: their searches take longer until they are")
+            await asyncio.sleep(interval_s)
+
+    async def index_large(self) -> int:
+        """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile.
+
+        Whoever cancels this stops the server too; what is half-built then is built anew by the next that passes.
+        """
+        session = _CancellableStatement()
+        building = asyncio.ensure_future(asyncio.to_thread(self._index_large_now, session))
+        try:
+            return await asyncio.shield(building)
+        except asyncio.CancelledError:
+            while not building.done():
+                # Between two statements it is heard by nobody.
+                await asyncio.to_thread(session.stop)
+                await asyncio.wait([building], timeout=CANCEL_RETRY_S)
+            # Its caller is gone; a failure that nobody asks for would be printed.
+            building.exception()
+            raise
+
+    def _index_large_now(self, session: _CancellableStatement) -> int:
+        try:
+            # No transaction may build an index beside others' writes.
+            with self._database.autocommit_connection() as connection, session.of(connection):
+                try:
+                    return _index_if_unlocked(connection, self._large)
+                except SQLAlchemyError:
+                    # Its lock and settings end with it, whatever it was that failed.
+                    connection.invalidate()
+                    raise
+        except SQLAlchemyError as error:
+            raise postgres.translate_error(error) from error
+
+
+class _CancellableStatement:
+    """A connection whose statement another thread may stop, for as long as the connection is its builder's own."""
+
+    def __init__(self) -> None:
+        self._driver: psycopg.Connection[object] | None = None
+        self._lock = Lock()
+
+    @contextmanager
+    def of(self, connection: Connection) -> Iterator[None]:
+        self._driver = connection.connection.driver_connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                # The pool may lend it to somebody else from now on.
+                self._driver = None
+
+    def stop(self) -> None:
+        """Cancel what runs, if anything does. Blocks."""
+        with self._lock:
+            if self._driver is not None:
+                with suppress(psycopg.Error):
+                    self._driver.cancel_safe(timeout=CANCELLED_WITHIN_S)
+
+
+def _make(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        raise BackendRefused("VSEARCH_BACKEND=pgvector needs a DATABASE_URL that begins with postgresql://.")
+    if connection.execute(_IS_THERE).scalar():
+        return
+    take_advisory_locks(connection, "pgvector")
+    try:
+        for statement in _TABLE:
+            connection.execute(text(statement))
+    except SQLAlchemyError as error:
+        meaning = postgres.translate_error(error)
+        if type(meaning) is not BackendDown:
+            raise
+        raise BackendRefused(
+            f"VSEARCH_BACKEND=pgvector needs the extension “vector” 0.8 or newer: {meaning}"
+        ) from error
+
+
+def _drop(connection: Connection) -> None:
+    take_advisory_locks(connection, "pgvector")
+    connection.execute(text("DROP TABLE IF EXISTS pgvector_rows"))
+
+
+def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
+    """How many rows were derived, and the last of them."""
+    rows = connection.execute(_MISSING, {"most": FILL_BATCH, "after": after}).mappings().all()
+    if not rows:
+        return 0, after
+    connection.execute(ADD_ROW, [pgvector_row(row["id"], row) for row in rows])
+    return len(rows), rows[-1]["id"]
+
+
+def _index_if_unlocked(connection: Connection, least: int) -> int:
+    """Nothing while another process is at it."""
+    if not connection.execute(_TRY_LOCK).scalar():
+        return 0
+    built = _index_all(connection, least)
+    connection.execute(_UNLOCK)
+    return built
+
+
+def _index_all(connection: Connection, least: int) -> int:
+    built = 0
+    connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '512MB'"))
+    for database_id, model_id, dimensions in connection.execute(_LARGE_ONES, {"least": least}).all():
+        column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
+        built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
+    connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))
+    return built
+
+
+def _index(connection: Connection, name: str, column: str, condition: str) -> bool:
+    valid = connection.execute(_VALID, {"name": name}).scalar()
+    if valid:
+        return False
+    if valid is False:
+        # What a process left half-built when it died or was stopped.
+        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+    log.info("%s is being built", name)
+    build = f"CREATE INDEX CONCURRENTLY {name} ON pgvector_rows USING hnsw ({column}) WHERE {condition}"
+    connection.execute(text(build))
+    return True

@@ -1,0 +1,1 @@
+"""Logs, redaction and metrics. Every layer above bot.domain may import it, bot.config aside."""

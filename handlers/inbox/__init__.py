@@ -1,0 +1,1 @@
+"""What goes into the durable inbox before Slack is acknowledged."""

@@ -1,0 +1,1 @@
+"""What workers take out of the inbox."""

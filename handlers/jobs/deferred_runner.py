@@ -1,0 +1,76 @@
+"""Goes on with requests that another process took and acknowledged, or that wait in the inbox from the start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.jobs import Job
+from handlers.errors import FAILED
+from handlers.listeners.commands import requester_of
+from handlers.listeners.listener_set import Listeners
+from handlers.listeners.views import SubmittedModal
+from handlers.parsing.payloads import decode_request, parse_command, parse_mention
+from handlers.parsing.payloads.interactions import parse_action, parse_shortcut, parse_submission
+from handlers.replies.requester import Requester
+from handlers.slack.clients import Clients
+
+log = logging.getLogger(__name__)
+
+
+class DeferredRequestRunner:
+    """Calls the listener that the delivery would have reached. These tell people of errors, and raise none."""
+
+    def __init__(self, listeners: Listeners, clients: Clients) -> None:
+        self._listeners = listeners
+        self._clients = clients
+
+    async def run(self, job: Job) -> None:
+        """Answer. Done again after a crash, it may answer twice, but adds nothing twice."""
+        body = decode_request(job.payload)
+        client = await self._clients.client(job.workspace, job.enterprise)
+        if client is None:
+            log.info("a request is dropped: the app is not in %s any more", job.workspace)
+            return
+        # It was acknowledged by whoever took it.
+        ack, listeners = _null_ack(), self._listeners
+        match body.get("type"):
+            case "event_callback":
+                await listeners.mentions.on_mention(body, client)
+            case "block_actions":
+                await listeners.actions.on_action(ack, body, client)
+            case "view_submission":
+                await listeners.views.on_submission(ack, body, client)
+            case "shortcut" | "message_action":
+                await listeners.shortcuts.on_shortcut(ack, body, client)
+            case _:
+                await listeners.commands.on_command(ack, body, client)
+
+    async def give_up(self, job: Job) -> None:
+        """Tell whoever waits. Raises SlackApiError."""
+        client = await self._clients.client(job.workspace, job.enterprise)
+        requester = _requester(decode_request(job.payload), client) if client is not None else None
+        if requester is not None:
+            await requester.reply_sentence(FAILED)
+
+
+def _null_ack() -> AsyncAck:
+    """Takes an acknowledgement that nobody waits for any more."""
+    return AsyncAck()  # type: ignore[no-untyped-call] # Bolt's own
+
+
+def _requester(body: Mapping[str, Any], client: AsyncWebClient) -> Requester | None:
+    if pressed := parse_action(body) or parse_shortcut(body):
+        return Requester.of(pressed, client)
+    if submission := parse_submission(body):
+        return SubmittedModal(submission, client, _null_ack(), body).requester
+    if mention := parse_mention(body):
+        return Requester(
+            mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
+        )
+    command = parse_command(body)
+    return requester_of(command, client) if command else None

@@ -1,0 +1,1 @@
+"""Listeners: parse, acknowledge, call one service, reply."""

@@ -1,0 +1,162 @@
+"""Buttons in messages and in App Home. Each carries all that it needs, so that it works however old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.button_state import STALE_BUTTON, EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.ids import ActionId
+from bot.blocks.messages.notices import watching_reply
+from bot.domain.errors import InvalidInput, UserError
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
+from bot.telemetry.metrics import Metrics
+from handlers.errors import report_errors, with_progress
+from handlers.inbox.deferred_requests import RequestDeferral
+from handlers.listeners.app_home import HomeListener
+from handlers.modals.forms import ModalOpener
+from handlers.parsing.payloads.interactions import ActionRequest, parse_action
+from handlers.replies import delivery
+from handlers.replies.answers import AnswerComposer
+from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.requester import Requester
+
+OTHER_ORGANISATION = "These buttons are for the people of the workspace that I serve."
+
+NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
+"""What needs a look at a picture again, if nobody has looked lately."""
+
+HandleAction = Callable[[ActionRequest, Requester], Awaitable[None]]
+
+
+class ActionListener:
+    """What a button starts."""
+
+    def __init__(
+        self,
+        dependencies: SlackDependencies,
+        answers: AnswerComposer,
+        forms: ModalOpener,
+        home: HomeListener,
+        *,
+        deferral: RequestDeferral,
+        metrics: Metrics,
+    ) -> None:
+        self._dependencies = dependencies
+        self._answers = answers
+        self._forms = forms
+        self._deferral = deferral
+        self._home = home
+        self._metrics = metrics
+        self._presses: Mapping[str, HandleAction] = {
+            ActionId.MORE: self._more,
+            ActionId.ANOTHER_DATABASE: self._another_database,
+            ActionId.ADD_THIS: self._add_this,
+            ActionId.SHARE: self._share,
+            ActionId.LIST_PAGE: self._list_page,
+            ActionId.DELETE_ENTITY: self._delete_entity,
+            ActionId.DISMISS: self._dismiss,
+            ActionId.CREATE_DATABASE: self._create_database,
+            ActionId.DELETE_DATABASE: self._delete_database,
+            ActionId.DATABASE_SETTINGS: self._database_settings,
+            ActionId.OPEN_SEARCH: self._open_search,
+            ActionId.WATCH: self._watch,
+            ActionId.UNWATCH: self._unwatch,
+        }
+
+    async def on_action(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
+        """Any button, also one that an older version made."""
+        await ack()
+        request = parse_action(body)
+        if request is None:
+            return
+        requester = Requester.of(request, client)
+        async with report_errors(requester.reply_sentence, self._metrics):
+            if request.user_workspace not in {"", request.workspace}:
+                # From a Slack Connect channel: what is theirs to see was shown to the whole channel.
+                raise UserError(OTHER_ORGANISATION)
+            press = self._presses.get(request.action_id)
+            if press is None:
+                raise InvalidInput(STALE_BUTTON)
+            if request.action_id in NEEDS_PICTURE and await self._deferral.defer(body, requester.reply_sentence):
+                return
+            await press(request, requester)
+
+    async def _more(self, request: ActionRequest, requester: Requester) -> None:
+        state = SearchState.decode(request.value)
+        reply = await with_progress(
+            self._answers.search(requester, requester.as_reader, [state]), requester.reply_sentence
+        )
+        # What only they see turns its page; in what all see, others may still be at the first.
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _another_database(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_another_database(requester, request.trigger_id, [SearchState.decode(request.value)])
+
+    async def _add_this(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_add(requester, request.trigger_id, [SearchState.decode(request.value)])
+
+    async def _share(self, request: ActionRequest, requester: Requester) -> None:
+        state = replace(SearchState.decode(request.value), offset=0)
+        kind = await self._answers.directory(requester).audience(requester.channel, requester.kind)
+        sharer = replace(requester, kind=kind)
+        reply = await self._answers.search(sharer, sharer.channel_reader, [state], shared_by=requester.user)
+        await sharer.reply_publicly(reply)
+
+    async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
+        reply = await self._answers.page(requester, ListState.decode(request.value))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
+        state = EntityState.decode(request.value)
+        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
+        reply = await self._answers.delete(requester, key, EntityId(state.entity))
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:
+        if requester.response_url:
+            await delivery.delete_original(request.response_url)
+
+    async def _create_database(self, request: ActionRequest, requester: Requester) -> None:
+        is_home = self._home.is_home(request)
+        if request.view_id and not is_home:
+            requester = _behind(request, requester)
+            await self._forms.open_create_database(requester, request.trigger_id, view=True, home=False)
+            return
+        channel = NameState.decode(request.value).channel if request.value else ""
+        # An offer that was made to a channel names it. Direct messages have no settings.
+        offered = "" if channel.startswith("D") else channel
+        await self._forms.open_create_database(requester, request.trigger_id, home=is_home, binds=offered)
+
+    async def _delete_database(self, request: ActionRequest, requester: Requester) -> None:
+        name = DatabaseName(NameState.decode(request.value).database)
+        await self._forms.open_delete_database(requester, request.trigger_id, name, home=self._home.is_home(request))
+
+    async def _database_settings(self, request: ActionRequest, requester: Requester) -> None:
+        name = DatabaseName(NameState.decode(request.value).database)
+        await self._forms.open_database_settings(requester, request.trigger_id, name)
+
+    async def _open_search(self, request: ActionRequest, requester: Requester) -> None:
+        await self._forms.open_search(requester, request.trigger_id)
+
+    async def _watch(self, request: ActionRequest, requester: Requester) -> None:
+        channel = NameState.decode(request.value).channel if request.value else ""
+        await self._forms.open_watch(requester, request.trigger_id, channel, home=self._home.is_home(request))
+
+    async def _unwatch(self, request: ActionRequest, requester: Requester) -> None:
+        channel = NameState.decode(request.value).channel
+        binding = await self._dependencies.watching.unwatch(requester.workspace, channel, requester.user)
+        if self._home.is_home(request):
+            await self._home.publish(requester)
+        else:
+            await requester.reply_privately(watching_reply(binding, None))
+
+
+def _behind(request: ActionRequest, requester: Requester) -> Requester:
+    """Whoever pressed in a modal, in the place where it was opened."""
+    state = FormState.decode(request.view_metadata or "{}")
+    return replace(requester, channel=state.channel, response_url=state.response_url, thread=state.thread)

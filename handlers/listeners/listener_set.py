@@ -1,0 +1,24 @@
+"""The listeners, in one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handlers.listeners.actions import ActionListener
+from handlers.listeners.app_home import HomeListener
+from handlers.listeners.commands import CommandListener
+from handlers.listeners.mentions import MentionListener
+from handlers.listeners.shortcuts import ShortcutListener
+from handlers.listeners.views import ViewListener
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Everything that people's doings start."""
+
+    commands: CommandListener
+    mentions: MentionListener
+    actions: ActionListener
+    views: ViewListener
+    shortcuts: ShortcutListener
+    home: HomeListener

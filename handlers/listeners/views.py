@@ -1,0 +1,295 @@
+"""Modals that were submitted: checked at once, then a waiting view while the work is done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.button_state import FormState, SearchState
+from bot.blocks.ids import InputId, ViewId
+from bot.blocks.limits import shorten
+from bot.blocks.messages.combination import joined
+from bot.blocks.messages.notices import added_reply, created_reply, database_deleted_reply, watching_reply
+from bot.blocks.modals import text_view, waiting_view
+from bot.blocks.reply import Reply, notice
+from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
+from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.telemetry.metrics import Metrics
+from handlers.errors import report_errors
+from handlers.inbox.deferred_requests import RequestDeferral
+from handlers.inbox.share import MAX_NAME
+from handlers.listeners.app_home import HomeListener
+from handlers.modals import fields
+from handlers.modals.fields import FieldErrors
+from handlers.parsing.payloads.interactions import Submission, parse_submission
+from handlers.replies.answers import AnswerComposer
+from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.requester import Requester
+from handlers.slack_errors import UNREACHABLE
+
+log = logging.getLogger(__name__)
+
+LOOKING = "Looking …"
+ADDING = "Adding …"
+DELETING = "Deleting …"
+FOR_YOU = "The answer is in the channel, for you alone."
+FOR_ALL = "The answer is in the channel."
+DIRECTLY = "The answer is in your direct messages with me."
+
+VIEW_UPDATE_DELAY_S = 0.5
+"""After an acknowledgement, until Slack shows what was in it: an update that is quicker would be overwritten by it."""
+
+HandleSubmission = Callable[["SubmittedModal"], Awaitable[None]]
+
+
+class SubmittedModal:
+    """A modal that was submitted: what was filled in, who did it, and how it is answered."""
+
+    def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self.form = submission.form
+        self.state = FormState.decode(submission.metadata or "{}")
+        self.response_urls = dict(submission.response_urls)
+        self._view_id = submission.view_id
+        self._ack = ack
+        self._acknowledged_at: float | None = None
+        kind = self.state.channel_kind
+        self.requester = Requester(
+            submission.workspace,
+            submission.user,
+            client,
+            self.state.channel,
+            ChannelKind(kind) if kind in set(ChannelKind) else ChannelKind.PRIVATE,
+            self.state.response_url,
+            self.state.thread,
+        )
+
+    async def close(self) -> None:
+        """Acknowledge, and take all modals away."""
+        await self._acknowledge(response_action="clear")
+
+    async def refuse(self, problems: Mapping[str, str]) -> None:
+        """Acknowledge, and show what is wrong at the fields."""
+        await self._acknowledge(response_action="errors", errors={str(name): text for name, text in problems.items()})
+
+    async def wait(self, text: str) -> None:
+        """Acknowledge, and show that it takes a moment."""
+        await self._acknowledge(response_action="update", view=waiting_view(text))
+
+    async def finish(self, title: str, text: str) -> bool:
+        """Say in the modal how it ended; whether that was seen, since it may be closed by now."""
+        view = text_view(title, text)
+        if self._acknowledged_at is None:
+            await self._acknowledge(response_action="update", view=view)
+            return True
+        await asyncio.sleep(self._acknowledged_at + VIEW_UPDATE_DELAY_S - time.monotonic())
+        try:
+            await self.requester.client.views_update(view_id=self._view_id, view=view)
+        except UNREACHABLE as error:
+            log.info("views.update: %s", type(error).__name__)
+            return False
+        return True
+
+    async def failed(self, sentence: str) -> None:
+        """Say what went wrong, in the modal or else where it was opened."""
+        if not await self.finish("That did not work", sentence):
+            await self.requester.reply_privately(notice(sentence))
+
+    async def _acknowledge(self, **answer: Any) -> None:
+        await self._ack(**answer)
+        self._acknowledged_at = time.monotonic()
+
+
+class ViewListener:
+    """What a submitted modal starts."""
+
+    def __init__(
+        self,
+        dependencies: SlackDependencies,
+        answers: AnswerComposer,
+        home: HomeListener,
+        deferral: RequestDeferral,
+        metrics: Metrics,
+    ) -> None:
+        self._dependencies = dependencies
+        self._answers = answers
+        self._home = home
+        self._deferral = deferral
+        self._metrics = metrics
+        self._submits: Mapping[str, HandleSubmission] = {
+            ViewId.SEARCH: self._search,
+            ViewId.ANOTHER_DATABASE: self._another_database,
+            ViewId.ADD: self._add,
+            ViewId.CREATE_DATABASE: self._create_database,
+            ViewId.DELETE_DATABASE: self._delete_database,
+            ViewId.DATABASE_SETTINGS: self._database_settings,
+            ViewId.WATCH: self._watch,
+        }
+
+    async def on_submission(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
+        """Any of our modals."""
+        submission = parse_submission(body)
+        submit = self._submits.get(submission.callback_id) if submission else None
+        if submission is None or submit is None:
+            await ack()
+            return
+        try:
+            submitted = SubmittedModal(submission, client, ack, body)
+        except InvalidInput as error:
+            await ack(response_action="update", view=text_view("Please try again", str(error)))
+            return
+        async with report_errors(submitted.failed, self._metrics):
+            try:
+                await submit(submitted)
+            except FieldErrors as error:
+                await submitted.refuse(error.problems)
+
+    async def _defer(self, submitted: SubmittedModal, text: str) -> bool:
+        """Acknowledge what was filled in well; whether somebody else does it."""
+        await submitted.wait(text)
+        return await self._deferral.defer(submitted.body)
+
+    async def _search(self, submitted: SubmittedModal) -> None:
+        wanted = fields.search_fields(submitted.form, submitted.state.database)
+        if await self._defer(submitted, LOOKING):
+            return
+        requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
+        plain = SearchState(
+            channel=requester.channel, thread=requester.thread, database=wanted.database, top=wanted.top
+        )
+        states = [
+            # Uploaded here, it belongs to no message.
+            replace(plain, channel="", file=file.id, name=shorten(file.name, MAX_NAME))
+            for file in wanted.files
+        ]
+        if wanted.url:
+            states.append(replace(plain, url=wanted.url))
+        for_everyone = wanted.for_everyone and bool(requester.channel)
+        reader = requester.channel_reader if for_everyone else requester.as_reader
+        by = requester.user if for_everyone else ""
+        reply = await self._answers.search(requester, reader, states, shared_by=by)
+        await (requester.reply_publicly(reply) if for_everyone else requester.reply_privately(reply))
+        where = FOR_ALL if for_everyone else FOR_YOU
+        await submitted.finish("Done", where if requester.channel else DIRECTLY)
+
+    async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
+        """The same person in the channel that they chose for the answer."""
+        requester = submitted.requester
+        if not requester.channel and conversation:
+            # By this address the bot answers where it is no member.
+            response_url = submitted.response_urls.get(conversation, "")
+            requester = replace(requester, channel=conversation, response_url=response_url)
+        if not requester.channel:
+            return requester
+        return replace(
+            requester, kind=await self._answers.directory(requester).audience(requester.channel, requester.kind)
+        )
+
+    async def _another_database(self, submitted: SubmittedModal) -> None:
+        database = fields.database_field(submitted.form)
+        if await self._defer(submitted, LOOKING):
+            return
+        states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
+        await submitted.requester.reply_privately(
+            await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
+        )
+        await submitted.finish("Done", FOR_YOU)
+
+    async def _add(self, submitted: SubmittedModal) -> None:
+        wanted = fields.add_fields(submitted.form, submitted.state.database)
+        if await self._defer(submitted, ADDING):
+            return
+        requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
+        replies = [await self._added(requester, state, key, wanted) for state in _searches(submitted.state)]
+        reply = joined(replies)
+        await requester.reply_privately(reply)
+        await submitted.finish("Add to image database", reply.text)
+
+    async def _added(
+        self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
+    ) -> Reply:
+        try:
+            added = await self._answers.add(requester, state, key, wanted.entity, wanted.note)
+        except UserError as error:
+            # One that can't be added spoils none of the others.
+            return notice(str(error))
+        return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
+
+    async def _create_database(self, submitted: SubmittedModal) -> None:
+        name, requester = fields.name_field(submitted.form), submitted.requester
+        try:
+            info = await self._dependencies.databases.create(DatabaseKey(requester.workspace, name), requester.user)
+        except DatabaseExists as error:
+            raise FieldErrors({InputId.NAME: str(error)}) from error
+        except BackendError as error:
+            log.exception("a database could not be made")
+            raise FieldErrors({InputId.NAME: error.user_message}) from error
+        await submitted.close()
+        if submitted.state.home:
+            await self._home.publish(requester)
+            return
+        reply = created_reply(info)
+        if submitted.state.binds:
+            binding = await self._dependencies.watching.set_database_if_unset(
+                requester.workspace, submitted.state.binds, name, requester.user
+            )
+            if binding.database == name:
+                reply = joined([watching_reply(binding, name), reply])
+                reply = await self._answers.with_invitation(requester, binding.channel, reply)
+        await requester.reply_privately(reply)
+
+    async def _delete_database(self, submitted: SubmittedModal) -> None:
+        name = DatabaseName(submitted.state.database)
+        if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
+            raise FieldErrors({InputId.NAME: f"That is not its name: type {name} to delete it."})
+        await submitted.wait(DELETING)
+        requester = submitted.requester
+        info = await self._answers.deletable_database(requester, name)
+        await self._dependencies.databases.delete(info.key)
+        reply = database_deleted_reply(name, info.images)
+        await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
+        await submitted.finish("Done", reply.text)
+        await self._dependencies.uploads.sweep(requester.workspace, requester.client)
+
+    async def _database_settings(self, submitted: SubmittedModal) -> None:
+        requester = submitted.requester
+        try:
+            info = await self._answers.changeable_database(requester, DatabaseName(submitted.state.database))
+        except UserError as error:
+            raise FieldErrors({InputId.HINTS: str(error)}) from error
+        hints = bool(submitted.form.choices.get(InputId.HINTS))
+        await self._dependencies.catalogue.set_hints(info.key, hints_at_hidden=hints)
+        await submitted.close()
+        await self._home.publish(requester)
+
+    async def _watch(self, submitted: SubmittedModal) -> None:
+        wanted, requester = fields.watch_fields(submitted.form, submitted.state.database), submitted.requester
+        channel = submitted.state.channel or wanted.channel
+        if not channel:
+            raise FieldErrors({InputId.CHANNEL: "Choose a channel."})
+        binding = ChannelBinding(
+            requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
+        )
+        try:
+            await self._dependencies.watching.watch(binding)
+        except UserError as error:
+            raise FieldErrors({InputId.DATABASE: str(error)}) from error
+        await submitted.close()
+        if submitted.state.home:
+            await self._home.publish(requester)
+        else:
+            reply = watching_reply(binding, wanted.database)
+            await requester.reply_privately(await self._answers.with_invitation(requester, channel, reply))
+
+
+def _searches(state: FormState) -> list[SearchState]:
+    """The searches that a modal is about. Raises InvalidInput."""
+    return [SearchState.decode(line) for line in state.state.split("\n")]

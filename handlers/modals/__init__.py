@@ -1,0 +1,1 @@
+"""Open modals and validate their fields."""

@@ -1,0 +1,166 @@
+"""What was filled into modals, checked: every mistake is told at its field. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bot.blocks.ids import InputId
+from bot.blocks.modals import CHANNEL
+from bot.domain.channels import ChannelMode
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DatabaseName, EntityId, Note
+from bot.services.search.search import DEFAULT_MINIMUM, TOP_SCORE
+from handlers.parsing.grammar import MAX_TOP
+from handlers.parsing.payloads import SharedFile
+from handlers.parsing.payloads.interactions import FormValues
+
+T = TypeVar("T")
+
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+
+
+class FieldErrors(InvalidInput):
+    """What is wrong, by field: Slack shows each sentence there."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFields:
+    """A search as the modal asks for it."""
+
+    files: tuple[SharedFile, ...]
+    url: str
+    database: DatabaseName
+    top: int
+    for_everyone: bool
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddFields:
+    """Where a picture goes, and what it is; ``entity``: None for one made from the file's name."""
+
+    database: DatabaseName
+    entity: EntityId | None
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFields:
+    """What happens to a channel's images. ``channel``: empty where it was not asked for."""
+
+    mode: ChannelMode
+    database: DatabaseName
+    minimum: float | None
+    channel: str
+
+
+def search_fields(form: FormValues, default: str = "") -> SearchFields:
+    """``default``: the database that is meant where the form doesn't say. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    url = form.texts.get(InputId.URL, "").strip().strip("<>")
+    others = [file.name or "A file" for file in form.files if not file.may_be_image]
+    if others:
+        problems[InputId.FILES] = f"{others[0][:100]} isn't an image: please take it out."
+    if url and not _URL.fullmatch(url):
+        problems[InputId.URL] = "An address begins with https:// or http://."
+    if not form.files and not url:
+        problems[InputId.FILES] = "Choose a picture, or give the address of one."
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    top = _choice(form, InputId.TOP)
+    if problems or database is None:
+        raise FieldErrors(problems)
+    return SearchFields(
+        form.files,
+        url,
+        database,
+        min(int(top), MAX_TOP) if top.isdecimal() and int(top) else 5,
+        _choice(form, InputId.READERS) == CHANNEL,
+        _choice(form, InputId.CONVERSATION),
+    )
+
+
+def database_field(form: FormValues, default: str = "") -> DatabaseName:
+    """As in a search. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    if database is None:
+        raise FieldErrors(problems)
+    return database
+
+
+def add_fields(form: FormValues, default: str = "") -> AddFields:
+    """``default`` as in a search. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    typed = form.texts.get(InputId.ENTITY, "").strip().lower()
+    entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
+    note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    if problems or database is None or note is None:
+        raise FieldErrors(problems)
+    return AddFields(database, entity, note)
+
+
+def name_field(form: FormValues) -> DatabaseName:
+    """Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
+    if name is None:
+        raise FieldErrors(problems)
+    return name
+
+
+def watch_fields(form: FormValues, default: str = "") -> WatchFields:
+    """``default`` as in a search. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    mode = _choice(form, InputId.MODE)
+    minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
+    database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
+    if problems or database is None or minimum is None:
+        raise FieldErrors(problems)
+    return WatchFields(
+        ChannelMode(mode) if mode in set(ChannelMode) else ChannelMode.LOOKUP,
+        database,
+        None if minimum < 0 else minimum,
+        _choice(form, InputId.CHANNEL),
+    )
+
+
+def _database(form: FormValues, default: str) -> DatabaseName:
+    """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
+    named = _choice(form, InputId.DATABASE) or default
+    if not named:
+        raise InvalidInput("Choose a database.")
+    return DatabaseName(named)
+
+
+def _score(text: str) -> float:
+    """The score, or -1 where none was typed. Raises InvalidInput."""
+    if not text:
+        return -1.0
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = TOP_SCORE + 1
+    if not 0 <= number <= TOP_SCORE:
+        raise InvalidInput(f"A score is a number from 0 to 10, such as {DEFAULT_MINIMUM:g}.")
+    return number
+
+
+def _choice(form: FormValues, name: InputId) -> str:
+    return next(iter(form.choices.get(name, ())), "")
+
+
+def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except InvalidInput as error:
+        # Fields show plain text.
+        problems[name] = str(error).replace("`", "")
+        return None

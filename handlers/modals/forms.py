@@ -1,0 +1,131 @@
+"""Opens modals: within three seconds of what was pressed, or Slack has forgotten it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from slack_sdk.errors import SlackApiError
+
+from bot.blocks import modals
+from bot.blocks.button_state import MAX_METADATA, FormState, SearchState
+from bot.domain.errors import UserError
+from bot.domain.identifiers import DatabaseName
+from handlers.replies.answers import AnswerComposer
+from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.requester import Requester
+from handlers.slack_errors import code_of
+
+log = logging.getLogger(__name__)
+
+TRIGGER_EXPIRED = "Slack gave me no time to open the form: please try again."
+MODALS_UNSUPPORTED = "No form can be opened here. `/vsearch help` shows the commands that do the same."
+_EXPIRED = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
+
+
+class ModalsUnsupported(UserError):
+    """Some that speak as Slack does know no modals."""
+
+
+class ModalOpener:
+    """The bot's modals, each opened by a trigger."""
+
+    def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer) -> None:
+        self._dependencies = dependencies
+        self._answers = answers
+
+    async def open_search(self, requester: Requester, trigger_id: str) -> None:
+        """To search with pictures or an address."""
+        databases = await self._dependencies.databases.all(requester.workspace)
+        usual = await self._default_database(requester)
+        state = form_state(requester, database=usual)
+        form = modals.search_form(databases, state, chosen=usual, with_conversation=not requester.channel)
+        await self._open(requester, trigger_id, form)
+
+    async def open_another_database(self, requester: Requester, trigger_id: str, searches: list[SearchState]) -> None:
+        """To do the same search elsewhere, or for the first time where no database was named."""
+        databases = await self._dependencies.databases.all(requester.workspace)
+        state = form_state(requester, database=searches[0].database, searches=searches)
+        await self._open(requester, trigger_id, modals.another_database_form(databases, state))
+
+    async def open_add(
+        self, requester: Requester, trigger_id: str, searches: list[SearchState], *, entity: str = "", note: str = ""
+    ) -> None:
+        """To add pictures to a database."""
+        databases = await self._dependencies.databases.all(requester.workspace)
+        chosen = searches[0].database or await self._default_database(requester)
+        state = form_state(requester, database=chosen, searches=searches)
+        form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
+        await self._open(requester, trigger_id, form)
+
+    async def open_create_database(
+        self, requester: Requester, trigger_id: str, *, view: bool = False, home: bool, binds: str = ""
+    ) -> None:
+        """To name a new database, which the channel ``binds`` is to use; on top of a modal, if pressed in one."""
+        state = replace(form_state(requester, home=home), binds=binds)
+        await self._open(requester, trigger_id, modals.create_database_form(state), push=view)
+
+    async def open_delete_database(
+        self, requester: Requester, trigger_id: str, name: DatabaseName, *, home: bool = False
+    ) -> None:
+        """To type the name of a database that is to be deleted. Raises NotAllowed, UnknownDatabase."""
+        info = await self._answers.deletable_database(requester, name)
+        state = form_state(requester, home=home)
+        await self._open(requester, trigger_id, modals.delete_database_form(info, state))
+
+    async def open_database_settings(self, requester: Requester, trigger_id: str, name: DatabaseName) -> None:
+        """To set what a database tells. Raises NotAllowed, UnknownDatabase."""
+        info = await self._answers.changeable_database(requester, name)
+        await self._open(requester, trigger_id, modals.database_settings_form(info, form_state(requester, home=True)))
+
+    async def open_watch(self, requester: Requester, trigger_id: str, channel: str, *, home: bool) -> None:
+        """To set what happens to a channel's images."""
+        databases = await self._dependencies.databases.all(requester.workspace)
+        binding = await self._answers.binding(requester, channel) if channel else None
+        usual = binding.database if binding and binding.database else await self._default_database(requester)
+        form = modals.watch_form(databases, binding, form_state(requester, database=usual, home=home), channel=channel)
+        await self._open(requester, trigger_id, form)
+
+    async def _default_database(self, requester: Requester) -> str:
+        """The database that is meant in this channel when none is named."""
+        try:
+            return (await self._answers.database(requester, None)).name
+        except UserError:
+            return ""
+
+    async def _open(
+        self, requester: Requester, trigger_id: str, view: modals.ViewPayload, *, push: bool = False
+    ) -> None:
+        """Open it. Raises NoForms, and UserError when it took too long."""
+        call = requester.client.views_push if push else requester.client.views_open
+        try:
+            await call(trigger_id=trigger_id, view=view)
+        except SlackApiError as error:
+            if code_of(error) in _EXPIRED:
+                raise UserError(TRIGGER_EXPIRED) from error
+            if code_of(error) == "unknown_method":
+                raise ModalsUnsupported(MODALS_UNSUPPORTED) from error
+            raise
+
+
+def form_state(
+    requester: Requester,
+    *,
+    database: str = "",
+    searches: list[SearchState] | None = None,
+    home: bool = False,
+) -> FormState:
+    """What a modal remembers of where it was opened."""
+    several = [state.encode() or "" for state in searches or ()]
+    state = FormState(
+        response_url=requester.response_url,
+        channel=requester.channel,
+        channel_kind=str(requester.kind),
+        thread=requester.thread,
+        database=database,
+        state="\n".join(several),
+        home=home,
+    )
+    if state.encode(MAX_METADATA) is None:
+        raise UserError("That is too much for one form: please try fewer pictures, or a shorter address.")
+    return state

@@ -1,0 +1,1 @@
+"""Payloads and the command grammar to typed values. Pure."""

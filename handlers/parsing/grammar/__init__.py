@@ -1,0 +1,49 @@
+"""What people type after ``/vsearch`` or beside a mention: text to typed values. Pure."""
+
+from __future__ import annotations
+
+from handlers.parsing.grammar.commands import (
+    AddCommand,
+    Command,
+    CreateDatabase,
+    DeleteDatabase,
+    DeleteEntity,
+    HelpCommand,
+    ImageReference,
+    ListDatabases,
+    ListImages,
+    OpenForm,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
+)
+from handlers.parsing.grammar.mentions import Modifiers, mention_command, modifiers_of
+from handlers.parsing.grammar.parser import VERBS, parse
+from handlers.parsing.grammar.tokens import MODIFIERS, unescape
+from handlers.parsing.grammar.values import MAX_TOP
+
+__all__ = [
+    "MAX_TOP",
+    "MODIFIERS",
+    "VERBS",
+    "AddCommand",
+    "Command",
+    "CreateDatabase",
+    "DeleteDatabase",
+    "DeleteEntity",
+    "HelpCommand",
+    "ImageReference",
+    "ListDatabases",
+    "ListImages",
+    "Modifiers",
+    "OpenForm",
+    "SearchCommand",
+    "StatusCommand",
+    "UnwatchCommand",
+    "WatchCommand",
+    "mention_command",
+    "modifiers_of",
+    "parse",
+    "unescape",
+]

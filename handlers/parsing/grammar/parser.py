@@ -1,0 +1,278 @@
+"""``/vsearch``, verb by verb: text to a typed command, or one sentence that says how to write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.channels import ChannelMode
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import Note
+from bot.domain.pages import Order
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
+from handlers.parsing.grammar import values
+from handlers.parsing.grammar.commands import (
+    AddCommand,
+    Command,
+    CreateDatabase,
+    DeleteDatabase,
+    DeleteEntity,
+    HelpCommand,
+    ImageReference,
+    ListDatabases,
+    ListImages,
+    OpenForm,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
+)
+from handlers.parsing.grammar.forms import USAGES, closest, is_like_an_address, join_words, modifier_refused, usage_of
+from handlers.parsing.grammar.tokens import UNCLOSED_QUOTE, Token, quote_back, tokenise
+
+_COMMAND = Token("/vsearch")
+"""Stands in front where a whole command was copied from the help text."""
+
+_MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
+
+_VERB_SYNONYMS = {
+    "find": "search",
+    "remove": "delete",
+    "database": "db",
+    "databases": "db",
+    "?": "help",
+    # Said to the bot directly, or with a mention.
+    "hello": "help",
+    "hi": "help",
+    "hey": "help",
+    "thanks": "help",
+}
+"""Verbs that mean another."""
+
+_SUGGESTIONS = {
+    "create": "db create",
+    "new": "db create",
+    "lookup": "watch lookup",
+    "collect": "watch collect",
+    "guard": "watch guard",
+    "mute": "unwatch",
+    "stop": "unwatch",
+    "show": "list",
+    "settings": "status",
+}
+"""Words that are no verbs, and what whoever types them is after."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ParsedCommand:
+    """A command taken apart, its verb put aside."""
+
+    words: tuple[str, ...]
+    addresses: tuple[str, ...]
+    modifiers: tuple[tuple[str, str], ...]
+
+
+def parse(text: str) -> Command:
+    """Understand a command. Raises InvalidInput with the right form for one that is nearly right."""
+    tokens = tokenise(text)
+    if tokens and tokens[0] == _COMMAND:
+        tokens = tokens[1:]
+    if not tokens:
+        return OpenForm()
+    words = tuple(token.text for token in tokens if not token.name and not token.is_address)
+    verb = words[0].lower() if words else "search"
+    verb = _VERB_SYNONYMS.get(verb.rstrip("!?.,") or verb, verb)
+    if verb == "help":
+        return HelpCommand()
+    _refuse_malformed(tokens)
+    parsed = _ParsedCommand(
+        words if verb == "last" else words[1:],
+        tuple(token.text for token in tokens if token.is_address),
+        tuple((token.name, token.text) for token in tokens if token.name),
+    )
+    if understand := _VERBS.get(verb):
+        return understand(parsed)
+    return HelpCommand(_unknown_verb(words[0]))
+
+
+def _refuse_malformed(tokens: Iterable[Token]) -> None:
+    for token in tokens:
+        if token.is_unclosed:
+            raise InvalidInput(UNCLOSED_QUOTE)
+        if not token.name and not token.is_address and "://" in token.text:
+            raise InvalidInput("The address of an image begins with `https://` or `http://`: check it and try again.")
+
+
+def _unknown_verb(word: str) -> str:
+    verb = word.lower()
+    if is_like_an_address(verb):
+        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+    known = _SUGGESTIONS.get(verb) or closest(verb, (*_VERBS, "help", *_VERB_SYNONYMS, *_MODES))
+    meant = _SUGGESTIONS.get(known, _VERB_SYNONYMS.get(known, known))
+    hint = f" Did you mean `/vsearch {meant}`?" if meant else ""
+    return f"I don't know “{quote_back(word)}”.{hint}"
+
+
+def _search(parsed: _ParsedCommand) -> SearchCommand:
+    given = _modifiers("search", parsed)
+    return SearchCommand(
+        _source("search", parsed),
+        values.database(given["in"]) if "in" in given else None,
+        values.top(given["top"]) if "top" in given else DEFAULT_LIMIT,
+        values.minimum(given["min"]) if "min" in given else DEFAULT_MINIMUM,
+    )
+
+
+def _add(parsed: _ParsedCommand) -> AddCommand:
+    given = _modifiers("add", parsed)
+    return AddCommand(
+        _source("add", parsed),
+        values.database(given["in"]) if "in" in given else None,
+        values.entity(given["id"]) if "id" in given else None,
+        values.note(given["note"]) if "note" in given else Note(),
+    )
+
+
+def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
+    for word in parsed.words:
+        if word.lower() != "last":
+            raise InvalidInput(_not_a_source(verb, word))
+    found = [ImageReference(address) for address in parsed.addresses] + [ImageReference(last=True)] * len(parsed.words)
+    if len(found) != 1:
+        much = "There is no image" if not found else "There is more than one image"
+        raise InvalidInput(f"{much} to {'add' if verb == 'add' else 'look up'}. Write {usage_of(verb)}.")
+    return found[0]
+
+
+def _not_a_source(verb: str, word: str) -> str:
+    if is_like_an_address(word):
+        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+    if closest(word.lower(), ("last", "latest", "newest")):
+        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch {verb} last`?"
+    note = ' A note goes in quotes: `note:"spare valve"`.' if verb == "add" else ""
+    return f"I don't know what “{quote_back(word)}” is. Write {usage_of(verb)}.{note}"
+
+
+def _list(parsed: _ParsedCommand) -> ListImages:
+    given = _modifiers("list", parsed)
+    if parsed.words and not parsed.addresses and "in" not in given:
+        name = values.database(" ".join(parsed.words))
+        raise InvalidInput(f"Did you mean `/vsearch list in:{name}`?")
+    _refuse_more("list", parsed)
+    return ListImages(
+        values.database(given["in"]) if "in" in given else None,
+        values.prefix(given["prefix"]) if "prefix" in given else "",
+        values.order(given["order"]) if "order" in given else Order.NEWEST_FIRST,
+    )
+
+
+def _delete(parsed: _ParsedCommand) -> DeleteEntity:
+    given = _modifiers("delete", parsed)
+    if len(parsed.words) > 1 and parsed.words[0].lower() in {"db", "database"}:
+        name = values.database(" ".join(parsed.words[1:]))
+        raise InvalidInput(f"Did you mean `/vsearch db delete {name}`?")
+    named = [given["id"]] if "id" in given else []
+    named += [" ".join(parsed.words)] if parsed.words else []
+    _refuse_more("delete", replace(parsed, words=()))
+    if len(named) != 1:
+        much = "Say which entity to delete" if not named else "Name one entity at a time"
+        raise InvalidInput(f"{much}: {usage_of('delete')}.")
+    return DeleteEntity(values.entity(named[0]), values.database(given["in"]) if "in" in given else None)
+
+
+def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
+    action = parsed.words[0].lower() if parsed.words else "list"
+    action = {"new": "create", "remove": "delete"}.get(action, action)
+    rest = replace(parsed, words=parsed.words[1:])
+    if action == "list":
+        _modifiers("db", rest)
+        _refuse_more("db", rest)
+        return ListDatabases()
+    if action not in {"create", "delete"}:
+        raise InvalidInput(_unknown_action(parsed.words))
+    verb = f"db {action}"
+    _modifiers(verb, rest)
+    if not rest.words:
+        raise InvalidInput(f"Say the name of the database to {action}: {usage_of(verb)}.")
+    _refuse_more(verb, replace(rest, words=()))
+    name = values.database(" ".join(rest.words))
+    return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
+
+
+def _unknown_action(words: Sequence[str]) -> str:
+    known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
+    meant = {"remove": "delete"}.get(known, known)
+    if not meant:
+        return (
+            f"I don't know “db {quote_back(words[0])}”."
+            f" Write {usage_of('db')} for a list, {usage_of('db create')}, or {usage_of('db delete')}."
+        )
+    usage = USAGES.get(f"db {meant}", USAGES["db"]).usage
+    return f"I don't know “db {quote_back(words[0])}”. Did you mean `{usage}`?"
+
+
+def _watch(parsed: _ParsedCommand) -> WatchCommand:
+    given = _modifiers("watch", parsed)
+    word = parsed.words[0].lower() if parsed.words else ""
+    if word and word not in _MODES:
+        raise InvalidInput(_unknown_mode(word))
+    _refuse_more("watch", replace(parsed, words=parsed.words[1:]))
+    if word == ChannelMode.COLLECT and "min" in given:
+        raise InvalidInput("`watch collect` adds every image, so it takes no `min:`; `watch guard` does.")
+    return WatchCommand(
+        ChannelMode(word) if word else None,
+        values.database(given["in"]) if "in" in given else None,
+        values.minimum(given["min"]) if "min" in given else None,
+    )
+
+
+def _unknown_mode(word: str) -> str:
+    if word in {ChannelMode.OFF, "none", "nothing", "stop"}:
+        return "Did you mean `/vsearch unwatch`?"
+    if mode := closest(word, _MODES):
+        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch watch {mode}`?"
+    modes = join_words(f"`{mode}`" for mode in _MODES)
+    return f"I don't know “{quote_back(word)}”: there are {modes}. Write {usage_of('watch')}."
+
+
+def _unwatch(parsed: _ParsedCommand) -> UnwatchCommand:
+    _modifiers("unwatch", parsed)
+    _refuse_more("unwatch", parsed)
+    return UnwatchCommand()
+
+
+def _status(parsed: _ParsedCommand) -> StatusCommand:
+    _modifiers("status", parsed)
+    _refuse_more("status", parsed)
+    return StatusCommand()
+
+
+_VERBS: Mapping[str, Callable[[_ParsedCommand], Command]] = {
+    "search": _search,
+    "last": _search,
+    "add": _add,
+    "list": _list,
+    "delete": _delete,
+    "db": _db,
+    "watch": _watch,
+    "unwatch": _unwatch,
+    "status": _status,
+}
+VERBS = (*_VERBS, "help")
+
+
+def _modifiers(verb: str, parsed: _ParsedCommand) -> dict[str, str]:
+    """The modifiers by name. Raises InvalidInput for one that the verb does not take, or that stands there twice."""
+    given: dict[str, str] = {}
+    for name, value in parsed.modifiers:
+        if name not in USAGES[verb].modifiers:
+            raise InvalidInput(modifier_refused(verb, name))
+        if name in given:
+            raise InvalidInput(f"`{name}:` is there twice: leave one of them out.")
+        given[name] = value
+    return given
+
+
+def _refuse_more(verb: str, parsed: _ParsedCommand) -> None:
+    for word in (*parsed.words, *parsed.addresses):
+        raise InvalidInput(f"“{quote_back(word)}” is more than `{verb}` takes. Write {usage_of(verb)}.")

@@ -1,0 +1,45 @@
+"""Slack's payloads to typed requests. Pure, and tolerant: what does not fit is None, never an error."""
+
+from __future__ import annotations
+
+from handlers.parsing.payloads.commands import CommandRequest, parse_command
+from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall, parse_deletion, parse_uninstall
+from handlers.parsing.payloads.events import HomeOpened, ImageShare, Mention, parse_home, parse_mention, parse_share
+from handlers.parsing.payloads.files import RENDITIONS, FileState, SharedFile, parse_file
+from handlers.parsing.payloads.stored import (
+    decode_deletion,
+    decode_request,
+    decode_share,
+    decode_uninstall,
+    encode_deletion,
+    encode_request,
+    encode_share,
+    encode_uninstall,
+)
+
+__all__ = [
+    "RENDITIONS",
+    "CommandRequest",
+    "FileState",
+    "HomeOpened",
+    "ImageShare",
+    "Mention",
+    "SharedFile",
+    "SlackDeletion",
+    "Uninstall",
+    "decode_deletion",
+    "decode_request",
+    "decode_share",
+    "decode_uninstall",
+    "encode_deletion",
+    "encode_request",
+    "encode_share",
+    "encode_uninstall",
+    "parse_command",
+    "parse_deletion",
+    "parse_file",
+    "parse_home",
+    "parse_mention",
+    "parse_share",
+    "parse_uninstall",
+]

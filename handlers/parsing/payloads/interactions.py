@@ -1,0 +1,217 @@
+"""What Slack sends when people press, choose and submit, to typed requests. Pure; what does not fit is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.domain.channels import ChannelKind
+from bot.domain.identifiers import WorkspaceId
+from handlers.parsing.payloads.common import enterprise_of, items, kind_of, mapping, text, texts, workspace_of
+from handlers.parsing.payloads.events import images_of
+from handlers.parsing.payloads.files import SharedFile, parse_file
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """A button that was pressed, or a choice made, in a message or in a view.
+
+    ``channel`` is empty in a view, ``view_id`` in a message. ``user_workspace`` is the person's own, which is another
+    in a channel that organisations share. ``action_id`` is without the suffix that tells equal buttons apart.
+    """
+
+    workspace: WorkspaceId
+    enterprise: str
+    user: str
+    user_workspace: WorkspaceId
+    channel: str
+    channel_kind: ChannelKind
+    message_ts: str
+    thread_ts: str
+    is_ephemeral: bool
+    action_id: str
+    value: str
+    trigger_id: str
+    response_url: str
+    view_id: str
+    view_hash: str
+    view_metadata: str
+    view_type: str
+    selected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutRequest:
+    """A shortcut: on a message, with the files of it that may be images, or a global one (``channel`` is empty)."""
+
+    workspace: WorkspaceId
+    enterprise: str
+    user: str
+    callback_id: str
+    channel: str
+    channel_kind: ChannelKind
+    message_ts: str
+    thread_ts: str
+    author: str
+    author_is_bot: bool
+    text: str
+    files: tuple[SharedFile, ...]
+    trigger_id: str
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormValues:
+    """What was filled in, by field. Fields that were left empty are there, with nothing in them."""
+
+    files: tuple[SharedFile, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A modal that was submitted. ``response_urls``: a channel that was chosen in it, and where to answer there."""
+
+    workspace: WorkspaceId
+    enterprise: str
+    user: str
+    callback_id: str
+    view_id: str
+    view_hash: str
+    metadata: str
+    form: FormValues
+    response_urls: tuple[tuple[str, str], ...]
+
+
+def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
+    """The first of a payload's actions, which is the only one that Slack sends."""
+    action = mapping(next(iter(items(body.get("actions"))), None))
+    action_id = text(action.get("action_id")).partition(":")[0]
+    workspace, user = workspace_of(body), mapping(body.get("user"))
+    if body.get("type") != "block_actions" or not (workspace and text(user.get("id")) and action_id):
+        return None
+    container, message, view = mapping(body.get("container")), mapping(body.get("message")), mapping(body.get("view"))
+    channel, kind = _place(body)
+    return ActionRequest(
+        workspace=workspace,
+        enterprise=enterprise_of(body),
+        user=text(user.get("id")),
+        user_workspace=WorkspaceId(text(user.get("team_id"))),
+        channel=channel,
+        channel_kind=kind,
+        # Of a message that only one person sees, Slack repeats no more than the container.
+        message_ts=text(container.get("message_ts")) or text(message.get("ts")),
+        thread_ts=text(container.get("thread_ts")) or text(message.get("thread_ts")),
+        is_ephemeral=container.get("is_ephemeral") is True,
+        action_id=action_id,
+        value=text(action.get("value")),
+        trigger_id=text(body.get("trigger_id")),
+        response_url=text(body.get("response_url")),
+        view_id=text(view.get("id")) or text(container.get("view_id")),
+        view_hash=text(view.get("hash")),
+        view_metadata=text(view.get("private_metadata")),
+        view_type=text(view.get("type")),
+        selected=next(iter(_chosen(action)), ""),
+    )
+
+
+def parse_shortcut(body: Mapping[str, Any]) -> ShortcutRequest | None:
+    """A shortcut of either sort."""
+    workspace, user = workspace_of(body), text(mapping(body.get("user")).get("id"))
+    callback_id, sort = text(body.get("callback_id")), text(body.get("type"))
+    if sort not in {"message_action", "shortcut"} or not (workspace and user and callback_id):
+        return None
+    on_message = sort == "message_action"
+    message = mapping(body.get("message")) if on_message else {}
+    channel, kind = _place(body if on_message else {})
+    message_ts = text(message.get("ts")) or (text(body.get("message_ts")) if on_message else "")
+    if on_message and not (channel and message_ts):
+        return None
+    return ShortcutRequest(
+        workspace=workspace,
+        enterprise=enterprise_of(body),
+        user=user,
+        callback_id=callback_id,
+        channel=channel,
+        channel_kind=kind,
+        message_ts=message_ts,
+        thread_ts=text(message.get("thread_ts")),
+        author=text(message.get("user")),
+        author_is_bot=bool(
+            message.get("bot_id") or message.get("bot_profile") or message.get("subtype") == "bot_message"
+        ),
+        text=text(message.get("text")),
+        files=images_of(message.get("files")),
+        trigger_id=text(body.get("trigger_id")),
+        response_url=text(body.get("response_url")),
+    )
+
+
+def parse_submission(body: Mapping[str, Any]) -> Submission | None:
+    """A modal's submission."""
+    view = mapping(body.get("view"))
+    workspace, user = workspace_of(body), text(mapping(body.get("user")).get("id"))
+    callback_id = text(view.get("callback_id"))
+    if body.get("type") != "view_submission" or not (workspace and user and callback_id):
+        return None
+    return Submission(
+        workspace=workspace,
+        enterprise=enterprise_of(body),
+        user=user,
+        callback_id=callback_id,
+        view_id=text(view.get("id")),
+        view_hash=text(view.get("hash")),
+        metadata=text(view.get("private_metadata")),
+        form=parse_form(mapping(view.get("state")).get("values")),
+        response_urls=tuple(_response_urls(body)),
+    )
+
+
+def parse_form(values: object) -> FormValues:
+    """A view's ``state.values``, block by block."""
+    # Raw, since slack_sdk's View raises TypeError for a file_input.
+    files: dict[str, SharedFile] = {}
+    said: dict[str, str] = {}
+    choices: dict[str, tuple[str, ...]] = {}
+    for block_id, elements in mapping(values).items():
+        element = _element(block_id, mapping(elements))
+        sort = text(element.get("type"))
+        if sort == "file_input":
+            # All that was given, images or not: what does not fit is told at the field.
+            found = (file for item in items(element.get("files")) if (file := parse_file(item)))
+            files |= {file.id: file for file in found}
+        elif sort.endswith("_input"):
+            said[block_id] = text(element.get("value"))
+        elif sort:
+            choices[block_id] = _chosen(element)
+    return FormValues(tuple(files.values()), said, choices)
+
+
+def _element(block_id: str, elements: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A block's only element: ours have one name for both."""
+    return mapping(elements.get(block_id) or next(iter(elements.values()), None))
+
+
+def _chosen(element: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is selected in an element, whichever sort of choice it is."""
+    options = [element.get("selected_option"), *items(element.get("selected_options"))]
+    values = [text(mapping(option).get("value")) for option in options]
+    for thing in ("conversation", "channel", "user"):
+        values.append(text(element.get(f"selected_{thing}")))
+        values.extend(texts(element.get(f"selected_{thing}s")))
+    return texts(values)
+
+
+def _place(body: Mapping[str, Any]) -> tuple[str, ChannelKind]:
+    """The channel, and who can read it; a view is read by one person."""
+    channel = mapping(body.get("channel"))
+    identifier = text(channel.get("id")) or text(mapping(body.get("container")).get("channel_id"))
+    return identifier, kind_of(identifier, name=text(channel.get("name")))
+
+
+def _response_urls(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    listed = [mapping(item) for item in items(body.get("response_urls"))]
+    found = [(text(item.get("channel_id")), text(item.get("response_url"))) for item in listed]
+    return [(channel, url) for channel, url in found if channel and url]

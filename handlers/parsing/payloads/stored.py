@@ -1,0 +1,130 @@
+"""Requests as the inbox keeps them: JSON, read again by whichever version of the bot comes next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from bot.domain.channels import ChannelKind
+from bot.domain.identifiers import WorkspaceId
+from handlers.parsing.payloads.common import items, mapping, text, texts
+from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall
+from handlers.parsing.payloads.events import ImageShare
+from handlers.parsing.payloads.files import FileState, SharedFile, byte_count
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def encode_share(share: ImageShare) -> str:
+    """As text."""
+    return _encode(share)
+
+
+def decode_share(stored: str) -> ImageShare | None:
+    """Back from text; None for what is not a whole share."""
+    given = _decode(stored)
+    files = tuple(file for item in items(given.get("files")) if (file := _file(mapping(item))))
+    share = ImageShare(
+        WorkspaceId(text(given.get("workspace"))),
+        text(given.get("enterprise")),
+        text(given.get("channel")),
+        _kind(given.get("kind")),
+        text(given.get("user")),
+        text(given.get("ts")),
+        text(given.get("thread_ts")),
+        text(given.get("event_id")),
+        text(given.get("text")),
+        given.get("mentioned") is True,
+        files,
+        WorkspaceId(text(given.get("user_workspace"))),
+    )
+    return share if share.workspace and share.channel and share.user and share.ts and share.files else None
+
+
+def encode_deletion(deletion: SlackDeletion) -> str:
+    """As text."""
+    return _encode(deletion)
+
+
+def decode_deletion(stored: str) -> SlackDeletion | None:
+    """Back from text; None for what names nothing."""
+    given = _decode(stored)
+    deletion = SlackDeletion(
+        WorkspaceId(text(given.get("workspace"))),
+        text(given.get("enterprise")),
+        text(given.get("event_id")),
+        text(given.get("file")),
+        text(given.get("channel")),
+        text(given.get("message")),
+    )
+    names_something = deletion.file or (deletion.channel and deletion.message)
+    return deletion if deletion.workspace and names_something else None
+
+
+def encode_uninstall(uninstall: Uninstall) -> str:
+    """As text."""
+    return _encode(uninstall)
+
+
+def decode_uninstall(stored: str) -> Uninstall | None:
+    """Back from text; None for what names nothing."""
+    given = _decode(stored)
+    uninstall = Uninstall(
+        WorkspaceId(text(given.get("workspace"))),
+        text(given.get("enterprise")),
+        text(given.get("event_id")),
+        tuple(WorkspaceId(one) for one in texts(given.get("workspaces"))),
+    )
+    # An organisation without a list would be all of it: that has to have been written on purpose.
+    is_whole = bool(uninstall.enterprise) and given.get("workspaces") == []
+    return uninstall if uninstall.workspaces or is_whole else None
+
+
+def encode_request(body: Mapping[str, Any]) -> str:
+    """A delivery as text, without the token that Slack once verified itself with."""
+    return json.dumps({name: value for name, value in body.items() if name != "token"}, separators=(",", ":"))
+
+
+def decode_request(stored: str) -> Mapping[str, Any]:
+    """Back from text; empty for what is none."""
+    return _decode(stored)
+
+
+def _encode(value: ImageShare | SlackDeletion | Uninstall) -> str:
+    # ASCII: databases refuse some of the characters that people can type.
+    return json.dumps(value, default=_fields, separators=(",", ":"))
+
+
+def _fields(value: DataclassInstance) -> Mapping[str, Any]:
+    # Slack waits for this one: asdict would copy all that is in there, several times as slowly.
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _decode(stored: str) -> Mapping[str, Any]:
+    try:
+        return mapping(json.loads(stored))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _file(given: Mapping[str, Any]) -> SharedFile | None:
+    identifier, state = text(given.get("id")), text(given.get("state"))
+    if not identifier or state not in {*FileState}:
+        return None
+    return SharedFile(
+        identifier,
+        FileState(state),
+        text(given.get("name")),
+        text(given.get("mimetype")),
+        byte_count(given.get("size")),
+        text(given.get("url")),
+        tuple(one for one in items(given.get("renditions")) if isinstance(one, str)),
+    )
+
+
+def _kind(value: object) -> ChannelKind:
+    # What can't be read is treated as what fewest may see.
+    return ChannelKind(value) if isinstance(value, str) and value in {*ChannelKind} else ChannelKind.PRIVATE

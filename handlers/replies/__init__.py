@@ -1,0 +1,1 @@
+"""Compose, deliver and retry answers."""

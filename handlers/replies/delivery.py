@@ -1,0 +1,182 @@
+"""Replies to Slack, by its ways: into a thread, to one person in a channel, directly, or by a response URL."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.blocks.limits import Block
+from bot.blocks.messages.fallback import without_pictures
+from bot.blocks.reply import Reply
+from bot.domain.errors import RetryLater, UserError
+from handlers.slack_errors import UNREACHABLE, code_of, retry_later
+
+log = logging.getLogger(__name__)
+
+RESPONSE_TIMEOUT_S = 10
+REPLIES_PER_PAGE = 200
+MAX_PAGES = 5
+HTTP_OK = 200
+
+_BLOCK_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
+
+# Some refusals come with a status of 200.
+_REFUSED = re.compile(r'"ok"\s*:\s*false')
+
+Send = Callable[[str, list[Block] | None], Awaitable[Any]]
+
+
+class DeliveryUnknown(UserError):
+    """Slack may have taken it or not."""
+
+    def __init__(self) -> None:
+        super().__init__("Slack doesn't say whether it took that. Please look whether it's there before you try again.")
+
+
+async def _send(send: Send, reply: Reply) -> bool:
+    """Send the blocks; should Slack refuse them, without pictures; at last the text alone. Raises SlackApiError.
+
+    Whether it took the whole.
+    """
+    for place, blocks in enumerate(_variants(reply)):
+        try:
+            await send(reply.text, blocks)
+        except SlackApiError as error:
+            code = code_of(error)
+            if code not in _BLOCK_ERRORS or blocks is None:
+                raise
+            log.warning("Slack refused the blocks (%s): sending less", code)
+        else:
+            return not place
+    return False
+
+
+def _variants(reply: Reply) -> Iterator[list[Block] | None]:
+    """All of it, what Slack takes if a picture was what it minds, and the text alone."""
+    lighter = without_pictures(reply.blocks)
+    yield list(reply.blocks)
+    if lighter != reply.blocks:
+        yield list(lighter)
+    yield None
+
+
+async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
+    """Answer for all to see, in a thread if one is named; whether Slack took the whole of it.
+
+    Raises SlackApiError and what the network raises.
+    """
+
+    async def send(text: str, blocks: list[Block] | None) -> None:
+        await client.chat_postMessage(
+            channel=channel,
+            thread_ts=thread_ts or None,
+            text=text,
+            blocks=blocks,
+            # An unfurled link of ours would come back to us as a changed message, and pictures would appear twice.
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+
+    return await _send(send, reply)
+
+
+async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str) -> bool:
+    """Whether an answer that ends a block's id with this marker is in the thread, among what was said ``since``.
+
+    No, where we may not look. Raises TryAgain where Slack can't tell now.
+    """
+    cursor = ""
+    try:
+        for _ in range(MAX_PAGES):
+            answer = await client.conversations_replies(
+                channel=channel, ts=thread_ts, oldest=since, limit=REPLIES_PER_PAGE, cursor=cursor
+            )
+            for message in answer.get("messages") or ():
+                if any(str(block.get("block_id")).endswith(f":{marker}") for block in message.get("blocks") or ()):
+                    return True
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                break
+    except SlackApiError as error:
+        if later := retry_later(error):
+            raise later from error
+        # Rather twice than not at all.
+        log.warning("the thread may not be read (%s): answering, perhaps again", code_of(error))
+    except UNREACHABLE as error:
+        raise RetryLater("the thread can't be read now") from error
+    return False
+
+
+async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
+    """Tell one person in a channel; directly, where the bot may not speak. Raises SlackApiError."""
+    if channel.startswith("D"):
+        # Nobody else reads along, and what is whispered is gone when they come back.
+        await post(client, channel, reply, thread_ts)
+        return
+
+    async def send(text: str, blocks: list[Block] | None) -> None:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, thread_ts=thread_ts or None, text=text, blocks=blocks
+        )
+
+    try:
+        await _send(send, reply)
+    except SlackApiError as error:
+        log.info("a whisper was refused (%s): writing directly", code_of(error))
+        await post(client, user, reply)
+
+
+async def respond(
+    response_url: str, reply: Reply, *, public: bool = False, replace: bool = False, thread_ts: str = ""
+) -> bool:
+    """Answer by a response URL, which takes five of these within half an hour; whether it took this one.
+
+    Raises Unclear.
+    """
+    body: dict[str, Any] = {
+        "text": reply.text,
+        "response_type": "in_channel" if public else "ephemeral",
+        "replace_original": replace,
+    }
+    if thread_ts:
+        body["thread_ts"] = thread_ts
+    status = 0
+    for blocks in _variants(reply):
+        status, problem = await _send_webhook(response_url, body | ({} if blocks is None else {"blocks": blocks}))
+        if status == HTTP_OK and not _REFUSED.search(problem):
+            return True
+        if not any(code in problem for code in _BLOCK_ERRORS):
+            break
+        log.warning("Slack refused the blocks at a response URL: sending less")
+    # The answer's text may repeat what was sent.
+    log.warning("a response URL answered %s", status)
+    if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise DeliveryUnknown
+    return False
+
+
+async def delete_original(response_url: str) -> None:
+    """Take the ephemeral message away that a button was pressed in."""
+    await _send_webhook(response_url, {"delete_original": True})
+
+
+async def _send_webhook(response_url: str, body: dict[str, Any]) -> tuple[int, str]:
+    """Status (0: no answer came) and text of the answer."""
+    # Not for lost connections: what was posted before one broke would be posted again.
+    webhook = AsyncWebhookClient(
+        response_url, timeout=RESPONSE_TIMEOUT_S, retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)]
+    )
+    try:
+        answer = await webhook.send_dict(body)
+    except UNREACHABLE as error:
+        log.warning("a response URL did not answer (%s)", type(error).__name__)
+        return 0, ""
+    return answer.status_code, answer.body

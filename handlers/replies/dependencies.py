@@ -1,0 +1,40 @@
+"""What the listeners work with, in one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.adapters.port import VisualSearch
+from bot.services.access.permissions import PermissionService
+from bot.services.channels.channel_settings import WatchService
+from bot.services.databases import DatabaseService
+from bot.services.images.addition import AddService
+from bot.services.images.deletion import DeleteService
+from bot.services.images.listing import ListingService
+from bot.services.search.lookup import LookupService
+from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.inbox import Inbox
+from handlers.replies.picture_lookup import PictureFinder
+from handlers.replies.presenter import AnswerPresenter
+from handlers.replies.uploads import ThumbnailUploads
+from handlers.slack.directory import DirectoryCache
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDependencies:
+    """The services, and what knows Slack's ways."""
+
+    visual: VisualSearch
+    catalogue: Catalogue
+    inbox: Inbox
+    lookup: LookupService
+    databases: DatabaseService
+    adding: AddService
+    listing: ListingService
+    deleting: DeleteService
+    watching: WatchService
+    permissions: PermissionService
+    finder: PictureFinder
+    presenter: AnswerPresenter
+    directories: DirectoryCache
+    uploads: ThumbnailUploads

@@ -1,0 +1,92 @@
+"""Pictures that a search state names: found again, however long after."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.button_state import SearchState
+from bot.domain.errors import FetchRefused, InvalidInput
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.domain.pictures import Picture
+from bot.services.search.lookup import LookupResult, LookupService
+from bot.storage.ports.inbox import Inbox
+from handlers.parsing.payloads import FileState, SharedFile, decode_share, parse_file
+from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack_errors import UNREACHABLE
+
+T = TypeVar("T")
+
+MAX_MATCHES = 50
+"""Looked for whatever is shown first, so that “More” finds them in the cache."""
+
+HISTORY_READ = 50
+
+NO_IMAGE_YET = "I haven't seen an image in this channel yet: share one, or invite me with `/invite` if I'm not here."
+NOT_AN_IMAGE = "That file isn't an image."
+
+FetchUrl = Callable[[str], Awaitable[bytes]]
+"""The bytes at an address that a user gave. Raises FetchRefused."""
+
+
+class PictureFinder:
+    """Reads and looks up what states name."""
+
+    def __init__(
+        self, lookup: LookupService, files: SharedFileReader, reader: PictureReader, fetch: FetchUrl, inbox: Inbox
+    ) -> None:
+        self._lookup = lookup
+        self._files = files
+        self._reader = reader
+        self._fetch = fetch
+        self._inbox = inbox
+
+    async def picture(self, state: SearchState, client: AsyncWebClient) -> Picture:
+        """The picture. Raises FetchRefused, PictureRefused."""
+        return await self._read(state, client, self._reader.picture)
+
+    async def picture_and_jpeg(self, state: SearchState, client: AsyncWebClient) -> tuple[Picture, bytes]:
+        """The picture, and the JPEG that is kept. Raises FetchRefused, PictureRefused."""
+        return await self._read(state, client, self._reader.picture_and_jpeg)
+
+    async def _read(self, state: SearchState, client: AsyncWebClient, decode: Callable[[bytes], Awaitable[T]]) -> T:
+        if state.url:
+            return await decode(await self._fetch(state.url))
+        file = await self._files.resolve(SharedFile(state.file, FileState.STUB), client)
+        if not file.may_be_image:
+            raise FetchRefused(NOT_AN_IMAGE)
+        return await self._files.read(file, client.token or "", decode)
+
+    async def look_up(
+        self, workspace: WorkspaceId, states: Sequence[SearchState], client: AsyncWebClient
+    ) -> tuple[LookupResult, ...]:
+        """What is known of pictures that are searched for in one database, by the first state's least score."""
+        first = states[0]
+        key = DatabaseKey(workspace, DatabaseName(first.database))
+        pictures = [(state.name, partial(self.picture, state, client)) for state in states]
+        return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum)
+
+    async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
+        """The newest image that was shared in a channel. Raises InvalidInput if there is none."""
+        kept = await self._inbox.newest_share(workspace, channel)
+        share = decode_share(kept.payload) if kept else None
+        if kept and share:
+            name = next((file.name for file in share.files if file.id == kept.file), "")
+            return SearchState(file=kept.file, name=name, channel=channel, message=share.ts, thread=share.thread_ts)
+        return await self._from_history(channel, client)
+
+    async def _from_history(self, channel: str, client: AsyncWebClient) -> SearchState:
+        """What was shared before the bot came. Only asked then: of some apps Slack takes one such call a minute."""
+        try:
+            answer = await client.conversations_history(channel=channel, limit=HISTORY_READ)
+        except UNREACHABLE:
+            raise InvalidInput(NO_IMAGE_YET) from None
+        for message in answer.get("messages") or ():
+            files = [] if message.get("bot_id") else [parse_file(raw) for raw in message.get("files") or ()]
+            for file in reversed(files):
+                if file is not None and file.may_be_image and file.state is not FileState.GONE:
+                    return SearchState(file=file.id, name=file.name, channel=channel, message=message.get("ts", ""))
+        raise InvalidInput(NO_IMAGE_YET)

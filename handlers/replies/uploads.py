@@ -1,0 +1,133 @@
+"""Pictures uploaded to Slack so that it can show them, where the bot has no address of its own to offer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from weakref import WeakValueDictionary
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.catalogue import ImageRecord
+from bot.domain.errors import BackendError
+from bot.domain.identifiers import WorkspaceId
+from bot.images.thumbnails import PictureSource
+from bot.storage.ports.slack import Thumbnails
+from handlers.slack_errors import UNREACHABLE, code_of, retry_later
+
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 3
+TOTAL_TIMEOUT_S = 8.0
+"""An answer does not wait for its pictures for longer."""
+
+PROCESSING_DELAYS_S = (0.2, 0.4, 0.8, 1.6)
+"""A message that shows a file which Slack is still looking at is refused as a whole."""
+
+SWEEP_BATCH = 100
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class ThumbnailUploads:
+    """Uploads each picture of a workspace once, to nobody in particular, and takes it back when it is forgotten."""
+
+    def __init__(self, thumbnails: Thumbnails, pictures: PictureSource, sleep: Sleep = asyncio.sleep) -> None:
+        self._thumbnails = thumbnails
+        self._pictures = pictures
+        self._sleep = sleep
+        self._locks: MutableMapping[tuple[WorkspaceId, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def files(
+        self, workspace: WorkspaceId, client: AsyncWebClient, records: Iterable[ImageRecord]
+    ) -> Mapping[str, str]:
+        """Slack's file ids by digest; a picture that can't be uploaded in time is left out."""
+        wanted = {record.digest: record for record in records}
+        found = dict(await self._thumbnails.get(workspace, wanted))
+        slots = asyncio.Semaphore(CONCURRENCY)
+
+        async def upload(record: ImageRecord) -> None:
+            # Two answers at the same moment often show the same picture.
+            lock = self._locks.setdefault((workspace, record.digest), asyncio.Lock())
+            async with slots, lock:
+                known = await self._thumbnails.get(workspace, [record.digest])
+                if file := known.get(record.digest) or await self._upload(workspace, client, record):
+                    found[record.digest] = file
+
+        missing = [record for digest, record in wanted.items() if digest not in found]
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT_S):
+                await asyncio.gather(*map(upload, missing))
+        except TimeoutError:
+            log.warning("Slack took longer than %g s for the pictures of an answer", TOTAL_TIMEOUT_S)
+        return found
+
+    async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> Sequence[str]:
+        """After Slack refused to show these: which it was, that can't be shown now.
+
+        Uploads that Slack has no more are forgotten, and uploaded again. Among the rest may be files of people that
+        the bot no longer sees, and what Slack is still looking at.
+        """
+        gone, unready = [], []
+        for file in files:
+            try:
+                if not ((await client.files_info(file=file)).get("file") or {}).get("mimetype"):
+                    unready.append(file)
+            except SlackApiError as error:
+                if code_of(error) in {"file_not_found", "file_deleted"}:
+                    gone.append(file)
+            except UNREACHABLE as error:
+                log.info("files.info: %s", type(error).__name__)
+        if gone:
+            await self._thumbnails.remove_files(workspace, gone)
+        return [*gone, *unready]
+
+    async def deleted(self, workspace: WorkspaceId, file: str) -> None:
+        """Somebody deleted a file in Slack; it may have been one of these."""
+        await self._thumbnails.remove_files(workspace, [file])
+
+    async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
+        """Delete from Slack what shows pictures that no database of the workspace has any more."""
+        while unused := await self._thumbnails.unused(workspace, SWEEP_BATCH):
+            done = [digest for digest, file in unused.items() if await _is_deleted(client, file)]
+            await self._thumbnails.remove(workspace, done)
+            if len(done) < len(unused):
+                log.info("%d uploads are deleted from Slack later", len(unused) - len(done))
+                return
+
+    async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
+        """The file's id; empty if it can't be shown, at least not yet."""
+        try:
+            jpeg = await self._pictures.get(record.digest)
+            answer = await client.files_upload_v2(file=jpeg, filename=f"{record.entity}.jpg", title=str(record.entity))
+            file = (answer.get("file") or {}).get("id") or ""
+            if not file:
+                return ""
+            # Before anything else can go wrong: what is not remembered is never deleted from Slack.
+            await self._thumbnails.put(workspace, record.digest, file)
+            return file if await self._is_processed(client, file) else ""
+        except (KeyError, BackendError, *UNREACHABLE) as error:
+            log.warning("a picture could not be uploaded: %s", type(error).__name__)
+            return ""
+
+    async def _is_processed(self, client: AsyncWebClient, file: str) -> bool:
+        for delay in (*PROCESSING_DELAYS_S, None):
+            if ((await client.files_info(file=file)).get("file") or {}).get("mimetype"):
+                return True
+            if delay is not None:
+                await self._sleep(delay)
+        return False
+
+
+async def _is_deleted(client: AsyncWebClient, file: str) -> bool:
+    """Delete an upload; False if it is to be tried again."""
+    try:
+        await client.files_delete(file=file)
+    except SlackApiError as error:
+        # What Slack refuses for good is gone already, or none of ours.
+        return retry_later(error) is None
+    except UNREACHABLE:
+        return False
+    return True

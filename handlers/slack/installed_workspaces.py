@@ -1,0 +1,160 @@
+"""Tokens from installations: read from the store, remembered for a minute, rotated before they run out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from cachetools import TTLCache
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
+from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import RetryLater
+from bot.domain.identifiers import WorkspaceId
+from handlers.slack.clients import web_client
+from handlers.slack_errors import UNREACHABLE, code_of
+
+log = logging.getLogger(__name__)
+
+CACHE_TTL_S = 60
+CACHE_SIZE = 10_000
+
+ROTATE_BEFORE_MINUTES = 120
+"""Rotating tokens live for twelve hours."""
+
+EXPIRY_MARGIN_S = 60
+"""A token that has less than this left may run out while it is used."""
+
+MAX_ROTATION_WAIT_S = 1.0
+"""How long a delivery waits for a new token while the one before is still good: Slack wants its acknowledgement."""
+
+_REFRESH_TOKEN_DEAD = frozenset(
+    {"invalid_refresh_token", "token_revoked", "token_expired", "account_inactive", "invalid_auth"}
+)
+"""What no further attempt changes."""
+
+
+class InstalledClients:
+    """Tokens from installations, rotated before they run out. Satisfies Clients."""
+
+    def __init__(
+        self,
+        store: AsyncInstallationStore,
+        client_id: str,
+        client_secret: str,
+        base_url: str,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._base_url = base_url
+        self._clock = clock
+        self._rotator = AsyncTokenRotator(
+            client_id=client_id, client_secret=client_secret, client=web_client(None, base_url)
+        )
+        self._bots: TTLCache[tuple[str, str], Bot] = TTLCache(CACHE_SIZE, CACHE_TTL_S)
+        self._rotating: dict[str, asyncio.Task[Bot | None]] = {}
+        self._changes = 0
+
+    async def authorize(
+        self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
+    ) -> AuthorizeResult | None:
+        """The workspace's own token, or its organisation's. Raises TryAgain and BackendError."""
+        bot = await self._bot(enterprise_id or "", team_id or "", is_enterprise_install=is_enterprise_install)
+        if bot is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id or bot.team_id,
+            bot_user_id=bot.bot_user_id,
+            bot_id=bot.bot_id,
+            bot_token=bot.bot_token,
+        )
+
+    async def client(self, workspace: WorkspaceId, enterprise: str) -> AsyncWebClient | None:
+        """A client with the token that ``authorize`` would give. Raises TryAgain and BackendError."""
+        bot = await self._bot(enterprise, workspace)
+        return None if bot is None else web_client(bot.bot_token, self._base_url)
+
+    def forget(self, workspace: WorkspaceId, enterprise: str) -> None:
+        """Read the installations of the workspace, or of the organisation, anew next time."""
+        self._changes += 1
+        changed = [key for key in self._bots if (key[1] == workspace if workspace else key[0] == enterprise)]
+        for key in changed:
+            self._bots.pop(key, None)
+
+    async def close(self) -> None:
+        """Wait for the rotations under way: who asked for a new token and did not keep it has none."""
+        if self._rotating:
+            await asyncio.wait(set(self._rotating.values()))
+
+    async def _bot(self, enterprise: str, team: str, *, is_enterprise_install: bool = False) -> Bot | None:
+        key = (enterprise, team)
+        known = self._bots.get(key)
+        if known is not None:
+            return known
+        changes = self._changes
+        found = await self._stored(enterprise, team, is_enterprise_install)
+        bot = None if found is None else await self._fresh(found)
+        # What was read before an installation went or came is not to be remembered.
+        if bot is not None and changes == self._changes:
+            self._bots[key] = bot
+        return bot
+
+    async def _stored(self, enterprise: str | None, team: str | None, of_all: bool | None) -> Bot | None:
+        return await self._store.async_find_bot(
+            enterprise_id=enterprise or None, team_id=team or None, is_enterprise_install=of_all
+        )
+
+    async def _fresh(self, bot: Bot) -> Bot | None:
+        """The same, its token rotated if it runs out soon; None if it can't be. Raises TryAgain when Slack won't."""
+        refresh_token = bot.bot_refresh_token
+        if refresh_token is None or self._lives_for(bot, ROTATE_BEFORE_MINUTES * 60):
+            return bot
+        # A refresh token works once: whoever else comes for the same waits for the same answer.
+        task = self._rotating.get(refresh_token)
+        if task is None:
+            task = asyncio.create_task(self._rotated(bot), name="token rotation")
+            self._rotating[refresh_token] = task
+            task.add_done_callback(lambda _: self._rotating.pop(refresh_token, None))
+        await asyncio.wait({task}, timeout=MAX_ROTATION_WAIT_S if self._lives_for(bot, EXPIRY_MARGIN_S) else None)
+        return task.result() if task.done() else bot
+
+    async def _rotated(self, bot: Bot) -> Bot | None:
+        name = bot.team_id or bot.enterprise_id
+        try:
+            rotated = await self._rotator.perform_bot_token_rotation(
+                bot=bot, minutes_before_expiration=ROTATE_BEFORE_MINUTES
+            )
+        except (SlackTokenRotationError, *UNREACHABLE) as error:
+            return await self._not_rotated(bot, error)
+        if rotated is None:
+            return bot
+        await self._store.async_save_bot(rotated)
+        log.info("rotated the token of %s", name)
+        return rotated
+
+    async def _not_rotated(self, bot: Bot, error: Exception) -> Bot | None:
+        """What is left: another process's new token, the old one while it lives, or none."""
+        cause = getattr(error, "api_error", error)
+        reason = code_of(cause) if isinstance(cause, SlackApiError) else type(cause).__name__
+        now = await self._stored(bot.enterprise_id, bot.team_id, bot.is_enterprise_install)
+        if now is not None and now.bot_refresh_token != bot.bot_refresh_token:
+            return now
+        name = bot.team_id or bot.enterprise_id
+        if self._lives_for(bot, EXPIRY_MARGIN_S):
+            log.warning("the token of %s could not be rotated (%s): the one before is still good", name, reason)
+            return bot
+        if reason in _REFRESH_TOKEN_DEAD:
+            log.error("the token of %s has run out and can't be rotated (%s): install the app again", name, reason)
+            return None
+        raise RetryLater(f"Slack would not rotate the bot's token ({reason})") from error
+
+    def _lives_for(self, bot: Bot, seconds: float) -> bool:
+        return bot.bot_token_expires_at is None or bot.bot_token_expires_at > self._clock() + seconds

@@ -1,0 +1,91 @@
+"""Installing the app in many workspaces: Slack's OAuth, with our own store and Slack's own origin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from slack_bolt.oauth.async_callback_options import AsyncSuccessArgs
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.response import BoltResponse
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+
+from bot.domain.identifiers import WorkspaceId
+from handlers.slack.clients import Clients, web_client
+
+log = logging.getLogger(__name__)
+
+INSTALL_PATH = "/slack/install"
+REDIRECT_PATH = "/slack/oauth_redirect"
+STATE_LIVES_S = 600
+
+SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "mpim:history",
+    "mpim:read",
+    "reactions:write",
+    "users:read",
+)
+"""Those of manifest.yml; a test holds the two together."""
+
+Adopt = Callable[[WorkspaceId, str], Awaitable[None]]
+"""Remembers a connected workspace and its organisation (may be empty)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """The app's credentials, and where its pages are."""
+
+    client_id: str
+    client_secret: str
+    slack_api_url: str
+    public_base_url: str | None
+
+
+def oauth_flow(
+    oauth: OAuth, store: AsyncInstallationStore, states: AsyncOAuthStateStore, clients: Clients, adopt: Adopt
+) -> AsyncOAuthFlow:
+    """The pages of an installation; each that succeeds is stored, sealed, and its workspace remembered."""
+    settings = AsyncOAuthSettings(
+        client_id=oauth.client_id,
+        client_secret=oauth.client_secret,
+        scopes=SCOPES,
+        authorization_url=urljoin(oauth.slack_api_url, "/oauth/v2/authorize"),
+        redirect_uri=oauth.public_base_url + REDIRECT_PATH if oauth.public_base_url else None,
+        install_path=INSTALL_PATH,
+        redirect_uri_path=REDIRECT_PATH,
+        installation_store=store,
+        state_store=states,
+        state_expiration_seconds=STATE_LIVES_S,
+        logger=logging.getLogger("slack_bolt"),
+    )
+    flow = AsyncOAuthFlow(
+        client=web_client(None, oauth.slack_api_url), logger=logging.getLogger("slack_bolt"), settings=settings
+    )
+    usual = flow.success_handler
+
+    async def succeeded(args: AsyncSuccessArgs) -> BoltResponse:
+        installation = args.installation
+        team, enterprise = installation.team_id or "", installation.enterprise_id or ""
+        clients.forget(WorkspaceId(team), enterprise)
+        if team:
+            await adopt(WorkspaceId(team), enterprise)
+        log.info("installed in %s", team or enterprise)
+        return await usual(args)
+
+    flow.success_handler = succeeded
+    return flow

@@ -1,0 +1,126 @@
+"""A cheap, deterministic Analyser and Judge: thumbnails and plain thresholds, in place of the model and geometry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.adapters.embedded.ports import (
+    FINGERPRINT_RADIUS,
+    CalibrationCurve,
+    Candidate,
+    ImageFeatures,
+    QueryFeatures,
+    ScoredMatch,
+)
+from bot.domain.matches import Verdict
+from bot.domain.pictures import Picture
+
+SIDE = 8
+DIMENSIONS = 3 * SIDE * SIDE
+SAME_AT_MOST = 8
+
+
+def random_picture(seed: int, side: int = 24) -> Picture:
+    """A picture of random blocks; each seed gives another, and the same one every time."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    return picture_of(blocks.repeat(side // SIDE, axis=0).repeat(side // SIDE, axis=1))
+
+
+def flat_picture(value: int = 128) -> Picture:
+    """A picture of one gray: too little detail for a fingerprint."""
+    return picture_of(np.full((24, 24, 3), value, np.uint8))
+
+
+def noisy_copy(picture: Picture, seed: int = 0) -> Picture:
+    """A slightly different copy."""
+    noise = np.random.default_rng(seed).integers(-4, 5, picture.pixels.shape)
+    return picture_of((picture.pixels.astype(np.int16) + noise).clip(0, 255).astype(np.uint8))
+
+
+def picture_of(pixels: npt.NDArray[np.uint8]) -> Picture:
+    """A normalised picture of these pixels."""
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    source = hashlib.sha256(b"file" + pixels.tobytes()).hexdigest()
+    return Picture(pixels, digest, source, "PNG", (pixels.shape[1], pixels.shape[0]))
+
+
+class FakeFeatureExtractor:
+    """Satisfies ``FeatureExtractor``. Counts what it was asked."""
+
+    def __init__(self, model_id: str = "thumbnails-1") -> None:
+        self._model_id = model_id
+        self.looked_at = 0
+
+    @property
+    def model_id(self) -> str:
+        return self._model_id
+
+    @property
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    async def extract(self, picture: Picture) -> ImageFeatures:
+        self.looked_at += 1
+        return ImageFeatures(_embedding(picture), _fingerprint(picture), picture.digest.encode())
+
+    async def extract_query(self, picture: Picture) -> QueryFeatures:
+        self.looked_at += 1
+        views = [picture, picture_of(np.ascontiguousarray(picture.pixels[:, ::-1]))]
+        prints = b"".join(_fingerprint(view) for view in views)
+        rows = np.frombuffer(prints, np.uint8).reshape(-1, 32)
+        return QueryFeatures(_embedding(picture)[None, :], rows, (picture.digest.encode(),))
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class FakeVerifier:
+    """Satisfies ``Judge``: ten times the cosine, and more for a fingerprint. Remembers the candidates."""
+
+    def __init__(self) -> None:
+        self.seen: list[Candidate] = []
+        self.knots: CalibrationCurve | None = None
+
+    def verify(
+        self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
+    ) -> list[ScoredMatch]:
+        self.seen = list(candidates)
+        self.knots = calibration
+        return [_scored(candidate) for candidate in candidates]
+
+
+def _scored(candidate: Candidate) -> ScoredMatch:
+    distance = candidate.fingerprint_distance
+    if distance is None:
+        return ScoredMatch(8.9 * min(max(candidate.cosine, 0.0), 1.0), Verdict.SIMILAR)
+    verdict = Verdict.SAME if distance <= SAME_AT_MOST else Verdict.EDITED
+    return ScoredMatch(10.0 - distance / FINGERPRINT_RADIUS, verdict)
+
+
+def _blocks(picture: Picture) -> npt.NDArray[np.float32]:
+    high, wide = picture.height // SIDE, picture.width // SIDE
+    cut = picture.pixels[: high * SIDE, : wide * SIDE].astype(np.float32)
+    blocks: npt.NDArray[np.float32] = cut.reshape(SIDE, high, SIDE, wide, 3).mean(axis=(1, 3))
+    return blocks
+
+
+def _embedding(picture: Picture) -> npt.NDArray[np.float32]:
+    values = _blocks(picture).ravel() - 127.5
+    # A touch of a constant, so that an even gray has a direction too.
+    values[0] += 0.5
+    normalised: npt.NDArray[np.float32] = (values / np.linalg.norm(values)).astype(np.float32)
+    return normalised
+
+
+def _fingerprint(picture: Picture) -> bytes:
+    """The signs of differences between blocks, so that noise changes few bits; none for an even picture."""
+    blocks = _blocks(picture)
+    if float(np.ptp(blocks)) < 1:
+        return b""
+    order = np.random.default_rng(0).permutation(DIMENSIONS * 2)[:256] % DIMENSIONS
+    values = blocks.ravel()
+    return np.packbits(values[order] > np.roll(values, 7)[order]).tobytes()

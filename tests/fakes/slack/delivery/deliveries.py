@@ -1,0 +1,93 @@
+"""What Socket Mode and HTTP have in common: deliver, wait for the acknowledgement, deliver again."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+
+from tests.fakes.slack.blocks.validation import refusal_of_message
+from tests.fakes.slack.state import State
+from tests.fakes.slack.values import Ack, Json, Message
+
+NO_ANSWER: Json = {}
+"""What a delivery that was given up ends with; told from an empty acknowledgement by identity."""
+
+
+class Unacknowledged(Exception):
+    """An attempt that came to nothing. ``excused``: nobody was there who could have acknowledged it."""
+
+    def __init__(self, reason: str, *, excused: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.excused = excused
+
+
+class Delivery(ABC):
+    """A way to the app. Events are repeated; the failure of anything else is shown to the person at once."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.acknowledge_within_s = 3.0
+        self.retries = 3
+        self.delays_s: tuple[float, ...] = (0.0, 0.01, 0.02)
+        """Before each repetition. Slack's are none, a minute and five."""
+        self._tasks: set[asyncio.Task[Json]] = set()
+
+    def deliver(self, kind: str, payload: Json) -> asyncio.Task[Json]:
+        """Send until it is acknowledged. The task ends when that is settled, with what the acknowledgement held."""
+        task = asyncio.create_task(self._deliver(kind, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _deliver(self, kind: str, payload: Json) -> Json:
+        attempts = self.retries + 1 if kind == "events_api" else 1
+        reason = ""
+        for attempt in range(attempts):
+            if attempt and self.delays_s:
+                await asyncio.sleep(self.delays_s[min(attempt, len(self.delays_s)) - 1])
+            try:
+                ack = await self.attempt(kind, payload, attempt, reason)
+            except Unacknowledged as failed:
+                reason = failed.reason
+                if not failed.excused and not self.state.silence_is_fine:
+                    self.state.fail(f"no acknowledgement of {kind} within {self.acknowledge_within_s:g} s ({reason})")
+                continue
+            await self._settle(kind, payload, ack)
+            return ack.payload
+        return NO_ANSWER
+
+    @abstractmethod
+    async def attempt(self, kind: str, payload: Json, attempt: int, reason: str) -> Ack:
+        """Send once. Raises Unacknowledged."""
+
+    async def _settle(self, kind: str, payload: Json, ack: Ack) -> None:
+        async with self.state.changed:
+            self.state.acks.append(ack)
+            self.state.changed.notify_all()
+        if kind == "slash_commands" and ack.payload.get("text"):
+            await self._show(payload, ack.payload)
+
+    async def _show(self, command: Json, answer: Json) -> None:
+        channel = command.get("channel_id", "")
+        if problem := refusal_of_message(self.state, self.state.of_channel(channel), answer):
+            self.state.fail(f"acknowledgement: {problem}")
+            return
+        public = answer.get("response_type") == "in_channel"
+        await self.state.post(
+            Message(
+                channel=channel,
+                ts=self.state.ts(),
+                user=self.state.of_channel(channel).bot_user,
+                text=answer["text"],
+                blocks=tuple(answer.get("blocks") or ()),
+                to="" if public else command.get("user_id", ""),
+                via="ack",
+            )
+        )
+
+    async def stop(self) -> None:
+        """Deliver nothing further."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,57 @@
+"""``users.*`` and ``auth.*``."""
+
+from __future__ import annotations
+
+from tests.fakes.slack.values import Json, Token
+from tests.fakes.slack.web_api.arguments import Method, WebApiMethods
+
+
+class PeopleMethods(WebApiMethods):
+    """Who the bot is, and who others are."""
+
+    def methods(self) -> dict[str, Method]:
+        """By name."""
+        return {"auth.test": self._test, "auth.revoke": self._revoke, "users.info": self._info}
+
+    async def _test(self, args: Json, token: Token) -> Json:
+        workspace = token.workspace
+        answer: Json = {
+            "url": self.state.base_url,
+            "team": workspace.name,
+            "user": "vsearch",
+            "team_id": workspace.team,
+            "user_id": workspace.bot_user,
+            "bot_id": workspace.bot_id,
+            "is_enterprise_install": workspace.org_install,
+        }
+        if workspace.enterprise:
+            answer["enterprise_id"] = workspace.enterprise
+        if workspace.org_install:
+            answer |= {"team": workspace.enterprise, "team_id": workspace.enterprise}
+        return answer
+
+    async def _revoke(self, args: Json, token: Token) -> Json:
+        token.revoked = str(args.get("test", "")).lower() not in {"true", "1"}
+        return {"revoked": token.revoked}
+
+    async def _info(self, args: Json, token: Token) -> Json:
+        self.require(args, "user")
+        person = self.state.person(args["user"])
+        return {
+            "user": {
+                "id": person.id,
+                "team_id": token.workspace.team,
+                "name": person.name,
+                "real_name": person.name.title(),
+                "deleted": person.deleted,
+                "is_admin": person.is_admin or person.is_owner,
+                "is_owner": person.is_owner,
+                "is_primary_owner": False,
+                "is_restricted": person.is_restricted or person.is_ultra_restricted,
+                "is_ultra_restricted": person.is_ultra_restricted,
+                "is_bot": person.is_bot,
+                "is_app_user": False,
+                "tz": "Europe/Berlin",
+                "profile": {"real_name": person.name.title(), "display_name": person.name},
+            }
+        }

@@ -1,0 +1,150 @@
+"""``/vsearch db``, ``db create`` and ``db delete``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.slack import SOMEONE, FakeSlack
+from tests.scenario.conftest import Start, fill
+from tests.scenario.support.requests import GASKET, VALVE, action_ids, ask, key_of, names_of, press
+
+OTHER = "U0OTHER"
+
+
+async def test_databases_are_listed_with_their_sizes(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    nothing = await ask(slack, "db")
+    assert "no image database yet" in nothing.everything
+    assert action_ids(nothing) == ["create_database"]
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    await fill(app, "logos", acme=VALVE)
+    answer = await ask(slack, "db")
+    assert "2 image databases" in answer.text
+    assert "`logos`  ·  1 image\n`parts`  ·  2 images" in answer.everything
+    assert action_ids(answer) == ["create_database"]
+
+
+async def test_a_database_is_made(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    answer = await ask(slack, "db create Parts")
+    assert "The database `parts` is ready." in answer.everything
+    assert "`/vsearch add last in:parts`" in answer.everything
+    [info] = await app.services.databases.all(key_of(app, "parts").workspace)
+    assert info.created_by == SOMEONE
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("p", "2 to 64"),
+        ("x" * 65, "2 to 64"),
+        ("Ersatz-Teile", "Did you mean `ersatz_teile`?"),
+        ("spare parts", "Did you mean `spare_parts`?"),
+        ("<!channel>", "2 to 64"),
+        ("", "Say the name of the database to create"),
+        ("taken", "There is a database “taken” already."),
+    ],
+)
+async def test_a_name_that_does_not_fit_makes_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
+    app = await start()
+    await fill(app, "taken")
+    answer = await ask(slack, f"db create {name}")
+    assert says in answer.everything
+    assert "<!channel" not in answer.everything
+    assert await names_of(app) == ["taken"]
+
+
+async def test_a_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await ask(slack, "db create parts")
+    await slack.command("db delete parts")
+    form = await slack.wait_for_view("delete_database_form")
+    assert "`parts` (0 images)" in form.everything
+    answer = await slack.submit(form, {"name": "party"})
+    assert answer["response_action"] == "errors"
+    assert form.errors == {"name": "That is not its name: type parts to delete it."}
+    assert await names_of(app) == ["parts"]
+    await slack.submit(form, {"name": " Parts"})
+    done = await slack.wait_for_view(lambda view: "Deleted the database" in view.everything)
+    assert done is form
+    assert await names_of(app) == []
+    told = await slack.wait_for(lambda m: "Deleted the database `parts`" in m.text)
+    assert told.to == SOMEONE
+
+
+async def test_only_creators_and_admins_delete_databases(slack: FakeSlack, start: Start) -> None:
+    app = await start(VSEARCH_ADMINS="U0BOSS")
+    await ask(slack, "db create parts")
+    refused = await ask(slack, "db delete parts", user=OTHER)
+    assert "may delete it" in refused.text
+    assert slack.views(OTHER) == []
+    unknown = await ask(slack, "db delete prats", user=OTHER)
+    assert "Did you mean “parts”?" in unknown.text
+    slack.add_person("U0OWNER", is_owner=True)
+    for user in ("U0BOSS", "U0OWNER"):
+        await slack.command("db delete parts", user=user)
+        await slack.wait_for_view("delete_database_form", user=user)
+    assert await names_of(app) == ["parts"]
+
+
+async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> None:
+    app = await start(VSEARCH_ADMINS="U0BOSS")
+    await fill(app, "parts")
+    await slack.command("db delete parts", user="U0BOSS")
+    form = await slack.wait_for_view("delete_database_form", user="U0BOSS")
+    # As if the form had been opened by somebody who may, and submitted by who may not.
+    await slack.submit(form, {"name": "parts"}, user=OTHER)
+    await slack.wait_until(lambda: "may delete it" in form.everything)
+    assert await names_of(app) == ["parts"]
+
+
+async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await ask(slack, "db create parts")
+    await slack.command("db delete parts")
+    form = await slack.wait_for_view("delete_database_form")
+    await app.services.databases.delete(key_of(app, "parts"))
+    await slack.submit(form, {"name": "parts"})
+    await slack.wait_until(lambda: "no database “parts”" in form.everything)
+
+
+async def test_a_trigger_that_expired_is_explained(slack: FakeSlack, start: Start) -> None:
+    await start()
+    await ask(slack, "db create parts")
+    before = len(slack.transcript)
+    slack.refuse_next("views.open", "expired_trigger_id")
+    await slack.command("db delete parts")
+    assert "please try again" in (await slack.wait_for_answer(after=before)).text
+
+
+async def test_where_slack_knows_no_forms_the_buttons_say_so(slack: FakeSlack, start: Start) -> None:
+    await start()
+    nothing = await ask(slack, "db")
+    slack.refuse_next("views.open", "unknown_method", times=2)
+    assert "/vsearch" in (await press(slack, nothing, "create_database")).everything
+    assert "/vsearch" in (await ask(slack, "")).everything
+
+
+async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    nothing = await ask(slack, "db")
+    await slack.press(nothing, "create_database")
+    form = await slack.wait_for_view("create_database_form")
+    await slack.submit(form, {"name": "spare parts"})
+    assert "2 to 64" in form.errors["name"]
+    assert "`" not in form.errors["name"]
+    await slack.submit(form, {"name": "Parts"})
+    created = await slack.wait_for(lambda m: "The database `parts` is ready" in m.text)
+    assert created.to == SOMEONE
+    assert slack.views() == []
+    assert await names_of(app) == ["parts"]
+
+
+async def test_a_name_that_is_taken_is_told_at_its_field(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await slack.press(await ask(slack, "db"), "create_database")
+    form = await slack.wait_for_view("create_database_form")
+    await slack.submit(form, {"name": "parts"})
+    assert form.errors == {"name": "There is a database “parts” already."}
+    assert slack.views() == [form]

@@ -1,0 +1,212 @@
+"""Recent results: answers say when they are from the cache, and a write makes them stale at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app.services import Services, build_services
+from bot.app.slack_app import SlackApp
+from bot.config.settings import Settings
+from bot.domain.catalogue import SlackOrigin
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.matches import Matches
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.scenario.conftest import Start, fill
+from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask, key_of, press
+
+FROM_CACHE = re.compile(r"From the cache, as of \d\d:\d\d UTC\.")
+LOOK_UP = "search last in:parts min:0"
+
+Write = Callable[[SlackApp, FakeSlack], Coroutine[Any, Any, None]]
+
+
+async def answered(slack: FakeSlack, image: bytes) -> Message:
+    message = await slack.upload(image, text="min:0 in:parts", mention=True)
+    return await slack.wait_for_reply(GENERAL, message.ts)
+
+
+def is_cached(answer: Message) -> bool:
+    return bool(FROM_CACHE.search(answer.everything))
+
+
+def counted(app: SlackApp, result: str) -> float:
+    """Hits or misses so far."""
+    found = re.search(
+        rf'^vsearch_cache_total{{outcome="{result}"}} (\S+)$', app.metrics.render().decode(), re.MULTILINE
+    )
+    return float(found[1]) if found else 0.0
+
+
+async def add(services: Services, workspace: str, content: bytes, entity: str, *, channel: str = "") -> None:
+    """Add to the workspace's parts, as any process may."""
+    key = DatabaseKey(WorkspaceId(workspace), DatabaseName("parts"))
+    picture = await services.normaliser.picture(content)
+    jpeg = await services.normaliser.jpeg(picture)
+    origin = SlackOrigin("F0SECRET", channel, "1.2") if channel else None
+    await services.adding.add(key, picture, jpeg, EntityId(entity), Note(), origin=origin)
+
+
+def another_process(folder: Path) -> AbstractAsyncContextManager[Services]:
+    """What else works on the same data, with a storage and an engine of its own."""
+    return build_services(Settings.from_mapping({"VSEARCH_DATA_DIR": str(folder / "data")}))
+
+
+async def test_the_second_answer_is_from_the_cache_and_says_when(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    first = await answered(slack, VALVE)
+    again = await answered(slack, VALVE)
+    asked = await ask(slack, LOOK_UP)
+    assert [is_cached(answer) for answer in (first, again, asked)] == [False, True, True]
+    assert "`valve_0042`" in again.everything
+    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+    other = await answered(slack, GASKET)
+    assert not is_cached(other)
+    assert counted(app, "miss") == 2
+
+
+async def test_pages_come_from_the_one_search(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    message = await slack.upload(VALVE, text="min:0 top:1", mention=True)
+    more = await press(slack, await slack.wait_for_reply(GENERAL, message.ts), "results_more")
+    assert is_cached(more)
+    assert counted(app, "miss") == 1
+
+
+async def by_a_command(app: SlackApp, slack: FakeSlack) -> None:
+    await answered(slack, STRANGER)
+    assert "Added" in (await ask(slack, "add last in:parts id:stranger")).text
+
+
+async def by_a_deletion(app: SlackApp, slack: FakeSlack) -> None:
+    question = await ask(slack, "delete gasket_7 in:parts")
+    await slack.press(question, "delete_entity")
+    await slack.wait_for_edit(question)
+
+
+async def by_a_service(app: SlackApp, slack: FakeSlack) -> None:
+    await add(app.services, slack.state.team, STRANGER, "stranger")
+
+
+@pytest.mark.parametrize("write", [by_a_command, by_a_deletion, by_a_service])
+async def test_a_write_makes_results_stale_at_once(slack: FakeSlack, start: Start, write: Write) -> None:
+    app = await start(VSEARCH_ADMINS=SOMEONE)
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    first = await answered(slack, VALVE)
+    await write(app, slack)
+    again = await answered(slack, VALVE)
+    assert not is_cached(again)
+    assert ("`stranger`" in again.everything) != ("`gasket_7`" not in again.everything)
+    assert "`gasket_7`" in first.everything
+    assert is_cached(await answered(slack, VALVE))
+
+
+async def test_another_processs_writes_make_results_stale_too(slack: FakeSlack, start: Start, tmp_path: Path) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    await answered(slack, VALVE)
+    assert is_cached(await answered(slack, VALVE))
+    async with another_process(tmp_path) as other:
+        await add(other, slack.state.team, GASKET, "gasket_7")
+        grown = await answered(slack, VALVE)
+        assert not is_cached(grown)
+        assert "`gasket_7`" in grown.everything
+        await other.deleting.delete(key_of(app, "parts"), EntityId("gasket_7"))
+        shrunk = await answered(slack, VALVE)
+    assert not is_cached(shrunk)
+    assert "gasket_7" not in shrunk.everything
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_database_made_again_under_its_name_starts_empty(
+    slack: FakeSlack, start: Start, tmp_path: Path, *, elsewhere: bool
+) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    await answered(slack, VALVE)
+    key = key_of(app, "parts")
+    if elsewhere:
+        async with another_process(tmp_path) as other:
+            await other.databases.delete(key)
+            await other.databases.create(key)
+            await add(other, slack.state.team, GASKET, "gasket_7")
+    else:
+        await app.services.databases.delete(key)
+        await fill(app, "parts", gasket_7=GASKET)
+    again = await answered(slack, VALVE)
+    assert not is_cached(again)
+    assert "valve_0042" not in again.everything
+    assert "`gasket_7`" in again.everything
+
+
+async def test_equal_searches_under_way_are_one(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    search, searches, go_on = app.services.visual.search, 0, asyncio.Event()
+
+    async def slow(_: object, *given: Any) -> Matches:
+        nonlocal searches
+        searches += 1
+        await go_on.wait()
+        return await search(*given)
+
+    monkeypatch.setattr(type(app.services.visual), "search", slow)
+    shared = [await slack.upload(VALVE) for _ in range(3)]
+    for _ in range(2000):
+        if all(message.files[0].downloads for message in shared):
+            break
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+    go_on.set()
+    for message in shared:
+        assert "`valve_0042`" in (await slack.wait_for_reply(GENERAL, message.ts)).everything
+    assert searches == 1
+    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+
+
+async def test_what_is_cached_is_shown_to_each_as_they_may_see_it(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", gasket_7=GASKET)
+    slack.add_channel("C0PRIVATE", "secrets", kind="private")
+    await add(app.services, slack.state.team, VALVE, "codename", channel="C0PRIVATE")
+    await slack.upload(VALVE, channel="C0PRIVATE")
+    await slack.wait_for(lambda m: "codename" in m.everything)
+    public = await answered(slack, VALVE)
+    assert is_cached(public)
+    mine = await ask(slack, LOOK_UP)
+    theirs = await ask(slack, LOOK_UP, user="U0OTHER")
+    assert is_cached(theirs)
+    assert "codename" in mine.everything
+    assert "codename" not in public.everything + theirs.everything
+
+
+async def test_another_workspace_never_gets_it(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    elsewhere = DatabaseKey(WorkspaceId("T0ELSE"), DatabaseName("parts"))
+    await app.services.databases.create(elsewhere)
+    await add(app.services, "T0ELSE", GASKET, "gasket_7")
+    await answered(slack, VALVE)
+    picture = await app.services.normaliser.picture(VALVE)
+    found = await app.services.search.search(elsewhere, picture, limit=50, minimum=0)
+    assert found.cached_at is None
+    assert [ranked.match.entity for ranked in found.matches] == ["gasket_7"]
+    again = await answered(slack, VALVE)
+    assert is_cached(again)
+    assert "gasket_7" not in again.everything
+
+
+async def test_without_a_cache_nothing_is_kept(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(VSEARCH_CACHE_TTL_S="0"), "parts", valve_0042=VALVE)
+    await answered(slack, VALVE)
+    assert not is_cached(await answered(slack, VALVE))

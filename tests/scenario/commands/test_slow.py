@@ -1,0 +1,139 @@
+"""Work that takes its time: one word meanwhile, and never more than a response URL takes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.app.slack_app import SlackApp
+from bot.domain.errors import BackendDown
+from handlers import errors
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
+from tests.scenario.conftest import PictureServer, Start, fill
+from tests.scenario.support.requests import GASKET, VALVE, ask, idle, message_after, press
+
+STILL = "Still at it"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
+
+
+def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Searches wait for this."""
+    go_on = asyncio.Event()
+    search = app.services.visual.search
+
+    async def slow_search(_self: object, *arguments: Any) -> Any:
+        await go_on.wait()
+        return await search(*arguments)
+
+    monkeypatch.setattr(type(app.services.visual), "search", slow_search)
+    return go_on
+
+
+async def test_slow_work_is_announced_once_and_then_answered(
+    slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts", valve_0042=VALVE)
+    go_on = held_up(app, monkeypatch)
+    await slack.command(pictures.url("v.png", VALVE))
+    first = await slack.wait_for_answer()
+    assert STILL in first.text
+    await asyncio.sleep(0.05)
+    assert len(slack.transcript) == 1
+    go_on.set()
+    answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
+    assert (answer.to, answer.via) == (SOMEONE, "response_url")
+    assert max(ack.seconds for ack in slack.state.acks) < 1
+
+
+async def test_quick_work_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
+    await fill(await start(), "parts", valve_0042=VALVE)
+    await ask(slack, "db")
+    assert len(slack.transcript) == 1
+
+
+async def test_a_slow_page_is_announced_and_then_turned(
+    slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address, VSEARCH_CACHE_TTL_S="0")
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
+    go_on = held_up(app, monkeypatch)
+    assert STILL in (await press(slack, first, "results_more")).text
+    go_on.set()
+    assert "*Match 2 of 2*" in (await slack.wait_for_edit(first)).everything
+
+
+async def test_slow_work_that_fails_ends_in_one_sentence(
+    slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts", valve_0042=VALVE)
+    go_on = asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        await go_on.wait()
+        raise BackendDown("disk /dev/secret is on fire")
+
+    monkeypatch.setattr(type(app.services.visual), "search", fail)
+    await slack.command(pictures.url("v.png", VALVE))
+    assert STILL in (await slack.wait_for_answer()).text
+    go_on.set()
+    await slack.wait_for(lambda m: "can't be reached right now" in m.text)
+    assert len(slack.transcript) == 2
+
+
+async def test_no_response_url_is_used_more_often_than_slack_takes(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    """A command with its form, and all that is pressed below its answer."""
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts", valve_0042=VALVE)
+    await fill(app, "logos", acme=GASKET)
+    await slack.command("")
+    form = await slack.wait_for_view("search_form")
+    await slack.submit(form, {"url": pictures.url("v.png", VALVE), "database": "parts"})
+    answer = await slack.wait_for(lambda m: "Best match in parts" in m.text)
+    for _ in range(7):
+        before = len(slack.transcript)
+        await slack.press(answer, "results_another_database")
+        another = await slack.wait_for_view("another_database_form")
+        await slack.submit(another, {"database": "logos"})
+        await slack.wait_for_answer(after=before)
+        before = len(slack.transcript)
+        await slack.press(answer, "results_share")
+        assert (await message_after(slack, before)).to == ""
+    await idle(app)
+    assert max(location.posts for location in slack.state.response_urls.values()) <= 5
+
+
+async def test_form_open_past_the_response_url_is_still_answered(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", valve_0042=VALVE)
+    await slack.command("")
+    form = await slack.wait_for_view("search_form")
+    slack.pass_time(31 * 60)
+    await slack.submit(form, {"files": VALVE})
+    answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
+    assert (answer.to, answer.channel, answer.via) == (SOMEONE, GENERAL, "chat.postEphemeral")
+    slack.forgive("used too late")
+
+
+async def test_a_share_that_may_not_be_posted_any_more_says_why(slack: FakeSlack, start: Start) -> None:
+    slack.add_channel("C0AWAY", "away", bot_is_member=False)
+    await fill(await start(), "parts", valve_0042=VALVE)
+    await slack.command("", channel="C0AWAY")
+    form = await slack.wait_for_view("search_form")
+    slack.pass_time(31 * 60)
+    await slack.submit(form, {"files": VALVE, "readers": "channel"})
+    await slack.wait_until(lambda: "I can't answer in" in form.everything)
+    assert "`/invite`" in form.everything
+    slack.forgive("used too late")

@@ -1,0 +1,195 @@
+"""Several processes over Socket Mode, on one PostgreSQL: any of them may get any event, and none needs to know."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.slack import SOMEONE, FakeSlack, Message
+from tests.fixtures.pictures import encoded, photo
+from tests.scenario.conftest import PictureServer, fill
+from tests.scenario.support.program import Program, program
+from tests.scenario.support.requests import GASKET, STRANGER, VALVE
+from tests.scenario.support.shares import running, settled
+
+THREE, ROLES = ("all", "all", "all"), ("web", "web", "worker", "worker")
+FIVE = {f"part_{seed}": encoded(photo(320, 240, seed=seed), "PNG") for seed in range(10, 15)}
+HEARS = {"web", "all"}
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes that are connected; ``doors`` are the numbers of their connections, in no particular order."""
+
+    slack: FakeSlack
+    bots: tuple[Program, ...]
+    connections: tuple[int, ...]
+
+    async def shared(self, seeds: range, *, at_once: bool = False) -> list[Message]:
+        """Pictures that people share; ``at_once``: with a mention, and the same events go to two processes."""
+        pictures = [encoded(photo(320, 240, seed=seed), "PNG") for seed in seeds]
+        return [await self.slack.upload(one, redeliveries=int(at_once), mention=at_once) for one in pictures]
+
+    async def answered(self, shared: list[Message]) -> None:
+        """Until each has an answer, and all that was delivered is acknowledged."""
+        await self.slack.wait_until(lambda: all(self.slack.replies(one.ts) for one in shared), timeout_s=40)
+        await settled(self.slack)
+
+    async def ask(self, door: int, text: str) -> Message:
+        """Type a command that goes to one process: its answer."""
+        before = len(self.slack.transcript)
+        with self.slack.socket_mode.through(door):
+            await self.slack.command(text)
+        return await self.slack.wait_for_answer(after=before)
+
+    async def press(self, door: int, message: Message, action_id: str) -> None:
+        """Press a button, which one process hears."""
+        with self.slack.socket_mode.through(door):
+            await self.slack.press(message, action_id)
+
+    @asynccontextmanager
+    async def stopped(self, bot: Program) -> AsyncIterator[None]:
+        """Inside, a process stands still, and what Slack sends it lies there."""
+        bot.process.send_signal(signal.SIGSTOP)
+        yield
+        if bot.process.returncode is None:
+            bot.process.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Let those that are left finish what they have begun."""
+        for bot in self.bots:
+            if bot.process.returncode is None:
+                assert await bot.end() == 0, bot.errors
+
+
+@asynccontextmanager
+async def start_processes(
+    slack: FakeSlack, tmp_path: Path, postgres_address: str, roles: tuple[str, ...] = THREE, **settings: str
+) -> AsyncIterator[Processes]:
+    """Start a process of each role, on a database that has two parts."""
+    common = {"DATABASE_URL": postgres_address, "VSEARCH_BACKEND": "pgvector", "VSEARCH_THREADS": "1", **settings}
+    async with running(slack, tmp_path / "first", **common) as app:
+        await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
+    given = {**slack.environment, **common, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_LOG_LEVEL": "error"}
+    async with AsyncExitStack() as stack:
+        started = (stack.enter_async_context(program(given | {"VSEARCH_ROLE": role})) for role in roles)
+        bots = tuple([await bot for bot in started])
+        await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=30)
+        yield Processes(slack, bots, tuple(slack.socket_mode.numbers))
+
+
+@pytest.mark.parametrize("roles", [THREE, ROLES], ids=["all", "roles"])
+async def test_shares_go_to_every_process_and_each_is_answered_once(
+    slack: FakeSlack, tmp_path: Path, postgres_address: str, roles: tuple[str, ...]
+) -> None:
+    slack.tolerate_silence()
+    way = slack.socket_mode
+    way.retries, way.acknowledge_within_s = 100, 1
+    async with start_processes(slack, tmp_path, postgres_address, roles) as bots:
+        shared = await bots.shared(range(20, 32), at_once=True)
+        await bots.answered(shared)
+        assert set(way.acknowledged) >= set(bots.connections)
+        way.refresh_every = 7
+        shared += await bots.shared(range(32, 42))
+        await bots.answered(shared)
+        way.refresh_every = 0
+        # One is too slow for Slack, and goes on when others have answered.
+        async with bots.stopped(bots.bots[0]):
+            shared += await bots.shared(range(42, 48))
+            await slack.wait_until(lambda: bool(way.unacknowledged))
+            await bots.answered(shared)
+        # One is killed with envelopes in its hands.
+        async with bots.stopped(bots.bots[1]):
+            shared += await bots.shared(range(48, 54))
+            await slack.wait_until(lambda: bool(way.unacknowledged))
+            assert await bots.bots[1].end(signal.SIGKILL) == -signal.SIGKILL
+        await bots.answered(shared)
+        await bots.end()
+    assert [len(slack.replies(message.ts)) for message in shared] == [1] * 34
+
+
+async def test_a_mention_is_answered_once_whichever_processes_hear_of_it(
+    slack: FakeSlack, tmp_path: Path, postgres_address: str
+) -> None:
+    async with start_processes(slack, tmp_path, postgres_address) as bots:
+        # Slack tells of each in two events, which may go to different processes, and here it repeats both.
+        said = [await slack.say("db", mention=True, redeliveries=1) for _ in range(4)]
+        await slack.wait_until(lambda: len(answers(slack)) >= len(said))
+        await settled(slack)
+        await bots.end()
+    assert len(answers(slack)) == len(said)
+
+
+def answers(slack: FakeSlack) -> list[Message]:
+    """What the bot said to one person alone."""
+    return [message for message in slack.transcript if message.to == SOMEONE]
+
+
+async def test_what_was_set_cached_or_opened_through_one_process_holds_in_another(
+    slack: FakeSlack, tmp_path: Path, postgres_address: str, pictures: PictureServer
+) -> None:
+    trusted = {"VSEARCH_TRUSTED_HOSTS": pictures.address}
+    async with start_processes(slack, tmp_path, postgres_address, THREE[:2], **trusted) as bots:
+        await fresh_results(bots, pictures)
+        await buttons_and_forms(bots, pictures)
+        await a_channels_setting(bots)
+        await bots.end()
+
+
+async def fresh_results(bots: Processes, pictures: PictureServer) -> None:
+    """What one process keeps of a search is out of date as soon as another adds an image, and deletes it."""
+    here, there = bots.connections
+    search = f"search {pictures.url('valve.png', VALVE)} in:parts top:10 min:0"
+    first = await bots.ask(here, search)
+    assert "From the cache" not in first.everything
+    assert "From the cache" in (await bots.ask(here, search)).everything
+    await bots.ask(there, f"add {pictures.url('stranger.png', STRANGER)} in:parts id:stranger")
+    assert "`stranger`" not in first.everything
+    later = await bots.ask(here, search)
+    assert "`stranger`" in later.everything
+    assert "From the cache" not in later.everything
+
+
+async def buttons_and_forms(bots: Processes, pictures: PictureServer) -> None:
+    """What one process wrote or opened, another goes on with."""
+    here, there = bots.connections
+    slack = bots.slack
+    answer = await bots.ask(here, f"search {pictures.url('part.png', FIVE['part_10'])} in:parts top:2 min:0")
+    await bots.press(there, answer, "results_more")
+    more = await slack.wait_for_edit(answer)
+    assert "Match 3 of 3" in more.everything
+    await bots.press(there, more, "results_add_this")
+    form = await slack.wait_for_view(lambda view: bool(view.body.get("submit")))
+    before = len(slack.transcript)
+    with slack.socket_mode.through(here):
+        await slack.submit(form, {"entity": "part_10"})
+    assert "as `part_10`" in (await slack.wait_for_answer(after=before)).everything
+    slack.close(form)
+    with slack.socket_mode.through(there):
+        await slack.command("")
+    form = await slack.wait_for_view("search_form")
+    before = len(slack.transcript)
+    with slack.socket_mode.through(here):
+        await slack.submit(form, {"files": FIVE["part_10"]})
+    assert "`part_10`" in (await slack.wait_for_answer(after=before)).everything
+
+
+async def a_channels_setting(bots: Processes) -> None:
+    """A setting that is made through one process is known to all at the next share, whoever takes it up."""
+    here, there = bots.connections
+    slack = bots.slack
+    for door, setting, answers in ((here, "watch collect in:parts", 0), (there, "watch lookup in:parts", 1)):
+        await bots.ask(door, setting)
+        seeds = range(60, 66) if door == here else range(66, 72)
+        shared = await bots.shared(seeds)
+        if answers:
+            await bots.answered(shared)
+        else:
+            for message in shared:
+                assert await slack.wait_for_reaction(message, timeout_s=20) == "white_check_mark"
+        assert [len(slack.replies(message.ts)) for message in shared] == [answers] * len(shared)

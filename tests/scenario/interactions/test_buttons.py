@@ -1,0 +1,237 @@
+"""The buttons below an answer: pages and sharing, from a thread that all see and from what one person sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+
+from bot.domain.catalogue import SlackOrigin
+from bot.domain.errors import BackendDown
+from bot.domain.identifiers import EntityId, Note
+from bot.domain.matches import Matches
+from bot.telemetry import logs
+from handlers import errors
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.fixtures.pictures import encoded, photo
+from tests.scenario.conftest import PictureServer, Start, fill
+from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, key_of, press
+
+FIVE = {f"part_{seed}": encoded(photo(320, 240, seed=seed), "PNG") for seed in range(10, 15)}
+WANTED = FIVE["part_10"]
+
+
+def entities(message: Message) -> list[str]:
+    """What an answer shows, best first."""
+    return re.findall(r"\*\d+\.\*  `(\w+)`", message.everything)
+
+
+async def shared(slack: FakeSlack, *images: bytes, text: str = "top:2 min:0", channel: str = GENERAL) -> Message:
+    """Share with a mention: the answer in its thread."""
+    message = await slack.upload(*images, text=text, mention=True, channel=channel)
+    return await slack.wait_for_reply(channel, message.ts)
+
+
+async def turned(slack: FakeSlack, message: Message, label: str) -> Message:
+    """Press More or Previous in a message that only one person sees: what stands in its place."""
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
+    [button] = [button for row in rows for button in row if button["text"]["text"] == label]
+    await slack.press(message, button["action_id"], user=message.to, value=button["value"])
+    return await slack.wait_for_edit(message)
+
+
+async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", **FIVE)
+    first = await shared(slack, WANTED)
+    assert "results_more:previous" not in action_ids(first)
+    second = await press(slack, first, "results_more")
+    assert (second.to, second.thread_ts) == (SOMEONE, first.thread_ts)
+    assert "Matches 3 to 4 of 5" in second.everything
+    third = await turned(slack, second, "More")
+    assert "Match 5 of 5" in third.everything
+    seen = entities(first) + entities(second) + entities(third)
+    assert sorted(seen) == sorted(FIVE)
+    assert "results_more" not in action_ids(third)
+    back = await turned(slack, third, "Previous")
+    assert entities(back) == entities(second)
+    beginning = await turned(slack, back, "Previous")
+    assert entities(beginning) == entities(first)
+    assert "results_more:previous" not in action_ids(beginning)
+    # What all see stands as it was.
+    assert slack.current(first) == first
+
+
+async def test_each_person_turns_pages_alone(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", **FIVE)
+    first = await shared(slack, WANTED)
+    for user in (SOMEONE, "U0OTHER"):
+        assert (await press(slack, first, "results_more", user=user)).to == user
+    assert len(slack.replies(first.thread_ts)) == 3
+
+
+async def test_the_pages_of_a_commands_answer_take_its_place(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
+    first = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
+    second = await turned(slack, first, "More")
+    assert sorted(entities(first) + entities(second)) == sorted(FIVE)
+    assert (second.to, second.ts) == (SOMEONE, first.ts)
+
+
+async def test_what_one_person_saw_is_shared_with_the_channel(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
+    mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0", user="U0OTHER")
+    assert "results_share" in action_ids(mine)
+    await slack.press(mine, "results_share", user="U0OTHER")
+    public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
+    assert public.channel == mine.channel
+    assert entities(public) == entities(mine)
+    assert "<@U0OTHER> shared this." in public.everything
+    assert "results_share" not in action_ids(public)
+
+
+async def test_a_shared_page_begins_with_the_best_match(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
+    mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
+    second = await turned(slack, mine, "More")
+    await slack.press(second, "results_share")
+    public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
+    assert entities(public)[0] == "part_10"
+
+
+async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", **FIVE)
+    first = await shared(slack, WANTED)
+    second = await press(slack, first, "results_more")
+    await slack.press(second, "results_share")
+    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    assert (public.to, public.thread_ts) == ("", first.thread_ts)
+
+
+async def test_what_is_shared_is_what_the_whole_channel_may_see(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts", gasket_7=GASKET)
+    slack.add_channel("C0PRIVATE", "secrets", kind="private")
+    picture = await app.services.normaliser.picture(VALVE)
+    jpeg = await app.services.normaliser.jpeg(picture)
+    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
+    await app.services.adding.add(
+        key_of(app, "parts"), picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin
+    )
+    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
+    assert "secret_valve" in mine.everything
+    await slack.press(mine, "results_share")
+    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    assert "secret_valve" not in public.everything
+    assert "hush" not in public.everything
+    assert entities(public) == ["gasket_7"]
+    outsider = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts", user="U0OTHER")
+    assert "secret_valve" not in outsider.everything
+
+
+async def test_a_press_of_more_shows_what_that_person_may_see(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", **FIVE)
+    slack.add_channel("C0PRIVATE", "secrets", kind="private")
+    picture = await app.services.normaliser.picture(VALVE)
+    jpeg = await app.services.normaliser.jpeg(picture)
+    origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
+    await app.services.adding.add(key_of(app, "parts"), picture, jpeg, EntityId("secret"), Note(), origin=origin)
+    first = await shared(slack, VALVE)
+    member = await press(slack, first, "results_more")
+    other = await press(slack, first, "results_more", user="U0OTHER")
+    assert "of 6" in member.everything
+    assert "of 5" in other.everything
+    assert "secret" not in first.everything + other.everything
+
+
+async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER, **FIVE)
+    await fill(app, "logos", acme=GASKET)
+    message = await slack.upload(
+        slack.host(VALVE, "valve.png"), slack.host(GASKET, "gasket.png"), text="in:parts min:0", mention=True
+    )
+    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    assert action_ids(answer).count("results_more") == 2
+    before = len(slack.transcript)
+    await slack.press(answer, "results_more", about="gasket.png")
+    whole = await slack.wait_for_answer(after=before)
+    # The answer for this one picture, from its beginning.
+    assert entities(whole)[0] == "gasket_7"
+    assert "10/10" in whole.text
+    await slack.press(answer, "results_another_database", about="gasket.png")
+    view = await slack.wait_for_view("another_database_form")
+    before = len(slack.transcript)
+    await slack.submit(view)
+    assert entities(await slack.wait_for_answer(after=before)) == ["acme"]
+
+
+async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+    await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
+    message = await ask(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
+    for _ in range(4):
+        message = await turned(slack, message, "More")
+    for _ in range(4):
+        message = await turned(slack, message, "Previous")
+    assert entities(message) == ["part_10"]
+    assert max(location.posts for location in slack.state.response_urls.values()) == 1
+
+
+async def test_a_slow_search_is_announced_and_then_answered(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.01)
+    app = await start(VSEARCH_CACHE_TTL_S="0")
+    await fill(app, "parts", **FIVE)
+    first = await shared(slack, WANTED)
+    search, announced = app.services.visual.search, asyncio.Event()
+
+    async def slow(_: object, *given: Any) -> Matches:
+        await announced.wait()
+        return await search(*given)
+
+    monkeypatch.setattr(type(app.services.visual), "search", slow)
+    before = len(slack.transcript)
+    await slack.press(first, "results_more")
+    progress = await slack.wait_for_answer(after=before)
+    assert progress.text == errors.STILL_WORKING
+    announced.set()
+    answer = await slack.wait_for_answer(after=before + 1)
+    assert "Matches 3 to 4 of 5" in answer.everything
+    assert max(location.posts for location in slack.state.response_urls.values()) == 2
+
+
+async def test_failed_search_is_reported_without_secrets_in_the_log(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up("json", "debug", [slack.state.bot_token, slack.state.app_token])
+    app = await start(VSEARCH_CACHE_TTL_S="0")
+    await fill(app, "parts", **FIVE)
+    first = await shared(slack, WANTED)
+
+    async def fail(*_: object) -> None:
+        raise BackendDown(f"no answer with {slack.state.bot_token}")
+
+    monkeypatch.setattr(type(app.services.visual), "search", fail)
+    answer = await press(slack, first, "results_more")
+    assert answer.text == BackendDown.user_message
+    assert (await app.wrapper.drain(5)) == 0
+    written = capsys.readouterr().err
+    lines = [json.loads(line) for line in written.splitlines()]
+    [failed] = [line for line in lines if line["message"] == "the search back end failed"]
+    assert len(failed["request_id"]) == 8
+    assert {line["request_id"] for line in lines if "ActionListener" in line["message"]} == {failed["request_id"]}
+    for secret in (slack.state.bot_token, slack.state.app_token, *slack.state.response_urls):
+        assert f"commands/{secret}" not in written
+        assert not secret.startswith("x") or secret not in written

@@ -1,0 +1,268 @@
+"""Many workspaces install the app: each with a token of its own, sealed, and what each leaves behind goes with it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from bot.app.slack_app import build
+from bot.config.settings import Settings
+from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.errors import SettingsError
+from bot.domain.identifiers import DatabaseName, WorkspaceId
+from handlers.slack.connection import socket_mode
+from handlers.slack.oauth import SCOPES
+from tests.fakes.slack import FakeSlack
+from tests.fixtures.pictures import encoded, photo
+from tests.scenario.support.web_bot import (
+    PUBLIC,
+    STATE_SECRET,
+    WebBot,
+    begin_install,
+    finish_install,
+    install,
+    many,
+    settle,
+    stock,
+    web_bot,
+)
+
+VALVE = encoded(photo(640, 480, seed=1), "PNG")
+GASKET = encoded(photo(640, 480, seed=2), "PNG")
+ONE, TWO = "T0ONE", "T0TWO"
+C_ONE, C_TWO = "C0ONE", "C0TWO"
+
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+
+
+@pytest.fixture(autouse=True)
+def workspaces(slack: FakeSlack) -> None:
+    for team, name, channel in ((ONE, "One", C_ONE), (TWO, "Two", C_TWO)):
+        slack.add_workspace(team, name)
+        slack.add_channel(channel, "general", team=team)
+
+
+@pytest.fixture
+async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
+    async with web_bot(slack, tmp_path, **many(slack)) as running:
+        yield running
+
+
+def files_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_the_install_page_asks_for_the_manifests_scopes_and_guards_against_forgery(bot: WebBot) -> None:
+    begun = await begin_install(bot.browser)
+    asked = parse_qs(urlsplit(begun.authorize_url).query)
+    assert set(asked["scope"][0].split(",")) == set(SCOPES)
+    assert asked["redirect_uri"] == [f"{PUBLIC}/slack/oauth_redirect"]
+    assert asked["state"][0] in begun.cookie
+    cookie = (await bot.browser.get("/slack/install")).headers["set-cookie"]
+    assert "Secure" in cookie
+    assert "HttpOnly" in cookie
+
+
+async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) -> None:
+    for team in (ONE, TWO):
+        page = await install(slack, bot.browser, team)
+        assert page.status_code == 200
+        assert "Thank you" in page.text
+    await stock(bot.app, ONE, "parts", valve_0042=VALVE)
+    await stock(bot.app, TWO, "logos", acme=GASKET)
+    first, second = await slack.upload(VALVE, channel=C_ONE), await slack.upload(VALVE, channel=C_TWO)
+    answer = await slack.wait_for_reply(C_ONE, first.ts)
+    assert "`valve_0042`" in answer.everything
+    other = await slack.wait_for_reply(C_TWO, second.ts)
+    assert "valve_0042" not in other.everything
+    assert "`logos`" in other.everything
+    for text, channel, there, elsewhere in (("db", C_ONE, "parts", "logos"), ("db", C_TWO, "logos", "parts")):
+        before = len(slack.transcript)
+        await slack.command(text, channel=channel)
+        told = await slack.wait_for_answer(after=before)
+        assert there in told.everything
+        assert elsewhere not in told.everything
+    posts = {call.args["channel"]: call.token for call in slack.calls("chat.postMessage")}
+    assert posts == {C_ONE: slack.state.workspace(ONE).bot_token, C_TWO: slack.state.workspace(TWO).bot_token}
+
+
+async def test_tokens_are_encrypted_at_rest(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+    slack.oauth.expires_in = 43_200
+    await install(slack, bot.browser, ONE)
+    token, refresh = slack.state.workspace(ONE).bot_token, next(iter(slack.oauth.refresh_tokens))
+    kept = await asyncio.to_thread(files_of, tmp_path)
+    for secret in (token, refresh, slack.oauth.client_secret, STATE_SECRET):
+        assert secret.encode() not in kept
+    assert ONE.encode() in kept
+
+
+async def test_a_state_works_once(slack: FakeSlack, bot: WebBot) -> None:
+    begun = await begin_install(bot.browser)
+    redirect = slack.approve_install(begun.authorize_url, team=ONE)
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
+    again = slack.approve_install(begun.authorize_url, team=TWO)
+    assert (await finish_install(bot.browser, again, begun.cookie)).status_code == 401
+    assert len(slack.calls("oauth.v2.access")) == 1
+
+
+async def test_a_state_of_another_browser_is_refused(slack: FakeSlack, bot: WebBot) -> None:
+    begun, other = await begin_install(bot.browser), await begin_install(bot.browser)
+    redirect = slack.approve_install(begun.authorize_url, team=ONE)
+    for cookie in ("", other.cookie):
+        assert (await finish_install(bot.browser, redirect, cookie)).status_code == 400
+    assert slack.calls("oauth.v2.access") == []
+    # It was not used up by that.
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
+
+
+async def test_a_state_that_is_too_old_is_refused(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+    begun = await begin_install(bot.browser)
+    connection = sqlite3.connect(tmp_path / "vsearch.db")
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    (before,) = connection.execute("SELECT expires_at FROM oauth_states").fetchone()
+    assert before
+    stamp = past.timestamp() if isinstance(before, float) else past.strftime("%Y-%m-%d %H:%M:%S.%f")
+    connection.execute("UPDATE oauth_states SET expires_at = ?", (stamp,))
+    connection.commit()
+    connection.close()
+    redirect = slack.approve_install(begun.authorize_url, team=ONE)
+    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 401
+
+
+async def test_a_code_that_slack_refuses_and_a_change_of_mind_are_told(
+    slack: FakeSlack, bot: WebBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = await begin_install(bot.browser)
+    redirect = slack.approve_install(begun.authorize_url, team=ONE)
+    slack.oauth.codes.clear()
+    page = await finish_install(bot.browser, redirect, begun.cookie)
+    assert page.status_code == 401
+    cancelled = await bot.browser.get("/slack/oauth_redirect?error=access_denied&state=x")
+    assert cancelled.status_code == 200
+    assert "Something Went Wrong" in cancelled.text
+    assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == ()
+    assert "raised" not in caplog.text
+
+
+async def test_slack_failure_during_install_is_reported(slack: FakeSlack, bot: WebBot) -> None:
+    begun = await begin_install(bot.browser)
+    redirect = slack.approve_install(begun.authorize_url, team=ONE)
+    slack.break_next("oauth.v2.access", times=9)
+    page = await finish_install(bot.browser, redirect, begun.cookie)
+    assert page.status_code in {401, 503}
+    slack.state.planned.clear()
+    assert (await install(slack, bot.browser, ONE)).status_code == 200
+
+
+async def test_with_another_secret_the_start_ends_in_a_sentence(slack: FakeSlack, tmp_path: Path) -> None:
+    async with web_bot(slack, tmp_path, **many(slack)) as bot:
+        await install(slack, bot.browser, ONE)
+    values = {**slack.environment, **many(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
+    with pytest.raises(SettingsError, match="SLACK_STATE_SECRET is not the one"):
+        async with build(Settings.from_mapping({**values, "SLACK_STATE_SECRET": "a-secret-of-somebody-else"})):
+            pass
+    async with web_bot(slack, tmp_path, **many(slack)):
+        await slack.command("help", channel=C_ONE)
+        assert "Find pictures" in (await slack.wait_for_answer()).everything
+
+
+def rows_of(tmp_path: Path, workspace: str) -> set[str]:
+    """The tables that a workspace still is in; of the inbox, the kinds of its jobs."""
+    connection = sqlite3.connect(tmp_path / "vsearch.db")
+    found = set()
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for column in sorted({"workspace", "id"} & columns - ({"id"} if "workspace" in columns else set())):
+            for row in connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (workspace,)):
+                found.add(f"{table} {row[1]}" if table == "inbox" else table)
+    connection.close()
+    return found
+
+
+async def fill_both(slack: FakeSlack, bot: WebBot) -> None:
+    for team, channel, name in ((ONE, C_ONE, "parts"), (TWO, C_TWO, "logos")):
+        await install(slack, bot.browser, team)
+        await stock(bot.app, team, name, valve=VALVE, gasket=GASKET)
+        binding = ChannelBinding(WorkspaceId(team), channel, ChannelMode.COLLECT, DatabaseName(name), None, "U1")
+        await bot.app.services.storage.bindings.put(binding)
+
+
+@pytest.mark.parametrize("how", ["uninstalled", "tokens revoked"])
+async def test_removing_the_app_takes_everything_of_the_workspace_and_nothing_else(
+    slack: FakeSlack, bot: WebBot, tmp_path: Path, how: str
+) -> None:
+    await fill_both(slack, bot)
+    stranger = encoded(photo(320, 240, seed=9), "PNG")
+    shared = await slack.upload(stranger, channel=C_ONE)
+    await slack.wait_for_reaction(shared)
+    if how == "uninstalled":
+        await asyncio.gather(*slack.uninstall(team=ONE))
+    else:
+        await slack.revoke_tokens(team=ONE)
+    await settle(bot, ONE)
+    assert await asyncio.to_thread(rows_of, tmp_path, ONE) == {"inbox uninstall", "inbox_files"}
+    # The pictures that both had are still the other's; the one that was only theirs is gone.
+    pictures = [path for path in (tmp_path / "pictures").rglob("*.jpg") if path.is_file()]
+    assert len(pictures) == 2
+    slack.add_channel("C0TWOB", "lookups", team=TWO)
+    asked = await slack.upload(VALVE, channel="C0TWOB")
+    assert "`valve`" in (await slack.wait_for_reply("C0TWOB", asked.ts)).everything
+    assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == (("", TWO),)
+
+
+async def test_reinstalling_starts_with_no_data(slack: FakeSlack, bot: WebBot) -> None:
+    await fill_both(slack, bot)
+    await asyncio.gather(*slack.uninstall(team=ONE))
+    await settle(bot, ONE)
+    assert (await install(slack, bot.browser, ONE)).status_code == 200
+    await slack.command("db", channel=C_ONE)
+    told = await slack.wait_for_answer()
+    assert "parts" not in told.everything
+    assert told.via == "response_url"
+
+
+async def test_a_command_where_the_app_is_not_installed_is_told_so(slack: FakeSlack, bot: WebBot) -> None:
+    await slack.command("db", channel=C_ONE)
+    assert "another workspace" in (await slack.wait_for_answer()).text
+
+
+async def test_a_token_for_one_workspace_and_installations_for_others(slack: FakeSlack, tmp_path: Path) -> None:
+    settings = many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
+    async with web_bot(slack, tmp_path, **settings) as bot:
+        await install(slack, bot.browser, ONE)
+        await stock(bot.app, slack.state.team, "mine", valve=VALVE)
+        await stock(bot.app, ONE, "parts", gasket=GASKET)
+        home, away = await slack.upload(VALVE), await slack.upload(GASKET, channel=C_ONE)
+        assert "`mine`" in (await slack.wait_for_reply(home.channel, home.ts)).everything
+        assert "`parts`" in (await slack.wait_for_reply(C_ONE, away.ts)).everything
+        tokens = {call.args["channel"]: call.token for call in slack.calls("chat.postMessage")}
+        assert tokens == {home.channel: "xoxb-fake-bot-token", C_ONE: slack.state.workspace(ONE).bot_token}
+        assert (await bot.browser.get("/readyz")).json()["checks"]["slack"] == "ok"
+
+
+async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_path: Path) -> None:
+    app_token = slack.environment["SLACK_APP_TOKEN"]
+    settings = many(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
+    async with web_bot(slack, tmp_path, **settings) as bot:
+        slack.http_mode = None
+        async with socket_mode(bot.app.bolt, bot.app.wrapper, app_token, slack.api_url):
+            assert (await bot.browser.post("/slack/events", content=b"{}")).status_code == 404
+            await install(slack, bot.browser, ONE)
+            await stock(bot.app, ONE, "parts", valve=VALVE)
+            shared = await slack.upload(VALVE, channel=C_ONE)
+            assert "`valve`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+
+
+async def test_readiness_names_slack_though_nobody_has_installed_yet(slack: FakeSlack, bot: WebBot) -> None:
+    answer = await bot.browser.get("/readyz")
+    checks = dict.fromkeys(("storage", "search", "pictures", "slack"), "ok")
+    assert answer.json() == {"ready": True, "checks": checks}
+    assert {call.method for call in slack.state.calls} == {"auth.test"}
+    assert {call.token for call in slack.state.calls} == {""}

@@ -1,0 +1,123 @@
+"""An Enterprise Grid organisation installs the app as a whole: one token, and each of its workspaces apart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.blocks.ids import ActionId, ShortcutId
+from bot.domain.identifiers import WorkspaceId
+from tests.fakes.slack import GENERAL, FakeSlack
+from tests.fixtures.pictures import encoded, photo
+from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+
+VALVE = encoded(photo(640, 480, seed=1), "PNG")
+GASKET = encoded(photo(640, 480, seed=2), "PNG")
+GRID = "E0GRID"
+EAST, WEST, APART = "T0EAST", "T0WEST", "T0APART"
+CHANNELS = {EAST: "C0EAST", WEST: "C0WEST", APART: "C0APART"}
+
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+
+
+@pytest.fixture(autouse=True)
+def workspaces(slack: FakeSlack) -> None:
+    for team, channel in CHANNELS.items():
+        slack.add_workspace(team, team, bot_user="U0GRIDBOT", enterprise="" if team == APART else GRID)
+        slack.add_channel(channel, "general", team=team)
+
+
+@pytest.fixture
+async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
+    async with web_bot(slack, tmp_path, **many(slack)) as running:
+        assert (await install(slack, running.browser, EAST, for_organisation=True)).status_code == 200
+        assert (await install(slack, running.browser, APART)).status_code == 200
+        yield running
+
+
+async def databases(bot: WebBot, team: str) -> list[str]:
+    return [info.key.name for info in await bot.app.services.databases.all(WorkspaceId(team))]
+
+
+async def make_by_command(slack: FakeSlack, team: str, name: str) -> None:
+    before = len(slack.transcript)
+    await slack.command(f"db create {name}", channel=CHANNELS[team])
+    await slack.wait_for_answer(after=before)
+
+
+async def test_each_workspace_of_the_organisation_has_its_own(slack: FakeSlack, bot: WebBot) -> None:
+    await make_by_command(slack, EAST, "east_parts")
+    await make_by_command(slack, WEST, "west_parts")
+    assert await databases(bot, EAST) == ["east_parts"]
+    assert await databases(bot, WEST) == ["west_parts"]
+    await stock(bot.app, WEST, "more", valve_0042=VALVE)
+    shared = await slack.upload(VALVE, channel=CHANNELS[WEST], text="in:more", mention=True)
+    assert "`valve_0042`" in (await slack.wait_for_reply(CHANNELS[WEST], shared.ts)).everything
+    assert {call.token for call in slack.calls("chat.postMessage")} == {slack.state.workspace(EAST).bot_token}
+
+
+async def test_buttons_modals_and_shortcuts_find_their_workspace(slack: FakeSlack, bot: WebBot) -> None:
+    await stock(bot.app, WEST, "parts", valve_0042=VALVE)
+    shared = await slack.upload(VALVE, channel=CHANNELS[WEST])
+    answer = await slack.wait_for_reply(CHANNELS[WEST], shared.ts)
+    await slack.press(answer, ActionId.ADD_THIS)
+    await slack.submit(await slack.wait_for_view("add_form"))
+    await slack.shortcut_global(ShortcutId.SEARCH_BY_IMAGE, team=WEST, channel=CHANNELS[WEST])
+    assert "parts" in (await slack.wait_for_view("search_form")).everything
+    await slack.open_home(team=WEST)
+    assert "parts" in (await slack.wait_for_home()).everything
+
+
+async def test_removing_it_from_the_organisation_takes_all_of_its_workspaces(slack: FakeSlack, bot: WebBot) -> None:
+    # Of these two the bot knows by a command, and by a share.
+    await make_by_command(slack, EAST, "east_parts")
+    await stock(bot.app, WEST, "west_parts", valve=VALVE)
+    await slack.upload(VALVE, channel=CHANNELS[WEST])
+    await stock(bot.app, APART, "apart_parts", gasket=GASKET)
+    await slack.acknowledged(3)
+    await asyncio.gather(*slack.uninstall(team=EAST))
+    await settle(bot, EAST, WEST)
+    assert await databases(bot, EAST) == await databases(bot, WEST) == []
+    assert await databases(bot, APART) == ["apart_parts"]
+    assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == (("", APART),)
+    before = len(slack.transcript)
+    await slack.command("db", channel=CHANNELS[WEST])
+    assert "another workspace" in (await slack.wait_for_answer(after=before)).text
+
+
+async def test_withdrawing_it_from_one_workspace_takes_that_one(slack: FakeSlack, bot: WebBot) -> None:
+    for team, name in ((EAST, "east_parts"), (WEST, "west_parts")):
+        await make_by_command(slack, team, name)
+    await slack.event({"type": "team_access_revoked", "team_ids": [WEST]}, team=EAST)
+    await settle(bot, WEST)
+    assert await databases(bot, WEST) == []
+    assert await databases(bot, EAST) == ["east_parts"]
+    shared = await slack.upload(VALVE, channel=CHANNELS[EAST])
+    assert "east_parts" in (await slack.wait_for_reply(CHANNELS[EAST], shared.ts)).everything
+
+
+async def test_after_it_was_installed_again_the_next_removal_takes_all_again(slack: FakeSlack, bot: WebBot) -> None:
+    for name in ("first", "second"):
+        await make_by_command(slack, WEST, name)
+        await asyncio.gather(*slack.uninstall(team=EAST))
+        await settle(bot, WEST)
+        assert await databases(bot, WEST) == []
+        await install(slack, bot.browser, EAST, for_organisation=True)
+
+
+async def test_a_token_of_the_settings_never_speaks_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
+    async with web_bot(slack, tmp_path, **many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
+        await install(slack, bot.browser, EAST, for_organisation=True)
+        await stock(bot.app, WEST, "parts", valve=VALVE)
+        away, home = await slack.upload(VALVE, channel=CHANNELS[WEST]), await slack.upload(VALVE)
+        assert "`valve`" in (await slack.wait_for_reply(CHANNELS[WEST], away.ts)).everything
+        await slack.wait_for_reply(GENERAL, home.ts)
+        await slack.say("db", channel=CHANNELS[WEST], mention=True)
+        await slack.wait_for(lambda m: m.channel == CHANNELS[WEST] and "`parts`" in m.everything and m.ts != away.ts)
+        tokens = {(call.args["channel"], call.token) for call in slack.calls("chat.postMessage")}
+        organisation = slack.state.workspace(EAST).bot_token
+        assert tokens == {(GENERAL, "xoxb-fake-bot-token"), (CHANNELS[WEST], organisation)}

@@ -1,0 +1,169 @@
+"""Tokens that run out are renewed before they do: by whoever needs one first, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from handlers.inbox.middleware import InboxMiddleware
+from handlers.slack import installed_workspaces
+from handlers.slack.installed_workspaces import InstalledClients
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.payloads import event_body, share_event
+from tests.fixtures.pictures import encoded, photo
+from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+
+VALVE = encoded(photo(640, 480, seed=1), "PNG")
+ONE, C_ONE = "T0ONE", "C0ONE"
+SOON_S, LATER_S = 3600, 43_200
+
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+
+
+@pytest.fixture
+async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
+    """Installed in one workspace, with a token that lives for an hour; its successors live for twelve."""
+    slack.add_workspace(ONE, "One")
+    slack.add_channel(C_ONE, "general", team=ONE)
+    slack.oauth.expires_in = SOON_S
+    async with web_bot(slack, tmp_path, **many(slack)) as running:
+        await install(slack, running.browser, ONE)
+        await stock(running.app, ONE, "parts", valve_0042=VALVE)
+        slack.oauth.expires_in = LATER_S
+        yield running
+
+
+def rotations(slack: FakeSlack) -> int:
+    return len([call for call in slack.calls("oauth.v2.access") if call.args.get("grant_type") == "refresh_token"])
+
+
+def let_it_run_out(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asked for the token of the only workspace in time."""
+    dead = slack.state.workspace(ONE).bot_token
+    slack.expire_token(team=ONE)
+    monkeypatch.setattr(InstalledClients, "_lives_for", lambda _self, bot, _seconds: bot.bot_token != dead)
+
+
+async def kept_expiry(bot: WebBot) -> float:
+    store = bot.app.services.storage.installations(STATE_SECRET)
+    found = await store.async_find_bot(enterprise_id=None, team_id=ONE)
+    assert found is not None
+    return float(found.bot_token_expires_at or 0)
+
+
+async def test_a_delivery_renews_a_token_that_runs_out_soon(slack: FakeSlack, bot: WebBot) -> None:
+    before = slack.state.workspace(ONE).bot_token
+    await slack.command("help", channel=C_ONE)
+    await slack.wait_for_answer()
+    after = slack.state.workspace(ONE).bot_token
+    assert after != before
+    assert await kept_expiry(bot) > time.time() + LATER_S - 60
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+    assert {call.token for call in slack.calls("chat.postMessage")} == {after}
+    assert rotations(slack) == 1
+
+
+async def test_the_worker_renews_it_too(slack: FakeSlack, bot: WebBot) -> None:
+    # Another process took the share in: here, the worker is the first to need a token.
+    channel = slack.state.channels[C_ONE]
+    channel.bot_is_member = False
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    channel.bot_is_member = True
+    storage = bot.app.services.storage
+    body = event_body(slack.state, slack.state.workspace(ONE), share_event(slack.state, shared))
+    job = InboxMiddleware(storage.inbox, storage.catalogue, bot.app.worker.wake).job_of(body)
+    assert job is not None
+    assert rotations(slack) == 0
+    await storage.inbox.put(job)
+    bot.app.worker.wake()
+    assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+    assert rotations(slack) == 1
+
+
+async def test_concurrent_callers_share_one_rotation(slack: FakeSlack, bot: WebBot) -> None:
+    shares = [slack.upload(VALVE, channel=C_ONE) for _ in range(4)]
+    commands = [slack.command("db", channel=C_ONE) for _ in range(4)]
+    shared, _ = await asyncio.gather(asyncio.gather(*shares), asyncio.gather(*commands))
+    for one in shared:
+        await slack.wait_for_reply(C_ONE, one.ts)
+    await settle(bot)
+    assert rotations(slack) == 1
+
+
+async def test_a_slow_slack_holds_no_acknowledgement_up_while_the_old_token_is_good(
+    slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installed_workspaces, "MAX_ROTATION_WAIT_S", 0.02)
+    slack.rate_limit("oauth.v2.access", next_calls=1, retry_after_s=1)
+    await slack.command("db", channel=C_ONE)
+    assert "`parts`" in (await slack.wait_for_answer()).everything
+    assert max(ack.seconds for ack in slack.state.acks) < 0.3
+    async with asyncio.timeout(10):
+        while await kept_expiry(bot) < time.time() + SOON_S + 60:  # noqa: ASYNC110 - it is the database that changes
+            await asyncio.sleep(0.02)
+
+
+async def test_refused_rotation_keeps_a_valid_old_token(
+    slack: FakeSlack, bot: WebBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.refuse_next("oauth.v2.access", "internal_error")
+    with caplog.at_level(logging.WARNING, "handlers"):
+        await slack.command("db", channel=C_ONE)
+        assert "`parts`" in (await slack.wait_for_answer()).everything
+    assert "could not be rotated (internal_error)" in caplog.text
+
+
+async def test_a_token_that_ran_out_while_nobody_asked_is_renewed_first(
+    slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_it_run_out(slack, monkeypatch)
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+    assert rotations(slack) == 1
+
+
+async def test_while_a_dead_token_can_not_be_renewed_slack_delivers_again(
+    slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_it_run_out(slack, monkeypatch)
+    slack.tolerate_silence()
+    slack.refuse_next("oauth.v2.access", "internal_error")
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+    assert len(slack.replies(shared.ts)) == 1
+
+
+async def test_where_the_refresh_token_is_dead_too_the_app_is_not_installed(
+    slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    let_it_run_out(slack, monkeypatch)
+    slack.oauth.refresh_tokens.clear()
+    await slack.command("db", channel=C_ONE)
+    assert "another workspace" in (await slack.wait_for_answer()).text
+    assert "install the app again" in caplog.text
+
+
+async def test_what_another_process_renewed_is_taken_over(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+    store = bot.app.services.storage.installations(STATE_SECRET)
+    old = await store.async_find_bot(enterprise_id=None, team_id=ONE)
+    assert old is not None
+    here, there = (
+        InstalledClients(store, slack.oauth.client_id, slack.oauth.client_secret, slack.api_url) for _ in range(2)
+    )
+    first, second = await asyncio.gather(here.authorize(None, ONE), there.authorize(None, ONE))
+    assert first is not None
+    assert second is not None
+    new = slack.state.workspace(ONE).bot_token
+    assert new in {first.bot_token, second.bot_token}
+    assert {first.bot_token, second.bot_token} <= {new, old.bot_token}
+    assert rotations(slack) == 2
+    third = await InstalledClients(store, "1.2", "wrong", slack.api_url).authorize(None, ONE)
+    assert third is not None
+    assert third.bot_token == new

@@ -1,0 +1,122 @@
+"""What keeps the program from starting is said in one sentence; the doctor knows every way to run it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.slack import FakeSlack
+from tests.scenario.support.program import program
+from tests.scenario.support.web_bot import SECRET, install, many, web_bot
+
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+
+UNFIT = {
+    "no credentials": {"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""},
+    "no way to be reached": {"SLACK_SIGNING_SECRET": ""},
+    "half of OAuth": {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2"},
+    "a wrong setting": {"VSEARCH_THREADS": "many"},
+    "no model": {"VSEARCH_MODEL_PATH": "none.onnx"},
+    "Slack away": {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
+    "no such address": {"HOST": "192.0.2.1"},
+    "a database elsewhere": {"DATABASE_URL": "sqlite:////nowhere/at/all.db"},
+}
+
+
+def spoil(kind: str, data_dir: Path) -> None:
+    """Put something into the way of a start."""
+    data_dir.mkdir()
+    match kind:
+        case "no database file":
+            (data_dir / "vsearch.db").write_bytes(b"not SQLite" * 1000)
+        case "newer data":
+            with sqlite3.connect(data_dir / "vsearch.db") as connection:
+                connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+                connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+            connection.close()
+        case "no pictures":
+            (data_dir / "pictures").write_text("in the way")
+        case "a file in the way":
+            data_dir.rmdir()
+            data_dir.write_text("in the way")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "says"),
+    [
+        ("no credentials", 3, "Set SLACK_APP_TOKEN"),
+        ("no way to be reached", 3, "Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET"),
+        ("half of OAuth", 3, "SLACK_CLIENT_SECRET and SLACK_STATE_SECRET must be set too"),
+        ("a wrong setting", 3, "VSEARCH_THREADS must be"),
+        ("no model", 3, "VSEARCH_MODEL_PATH"),
+        ("Slack away", 4, "can't be reached"),
+        ("no such address", 6, "can't listen on 192.0.2.1"),
+        ("a database elsewhere", 7, "can't be used"),
+        ("a file in the way", 7, "can't be used"),
+        ("no database file", 7, "can't be used"),
+        ("newer data", 7, "newer vsearch"),
+        ("no pictures", 7, "icture"),
+    ],
+)
+async def test_what_keeps_it_from_starting_is_said_in_a_sentence_and_a_code(
+    slack: FakeSlack, tmp_path: Path, kind: str, code: int, says: str
+) -> None:
+    slack.http("http://127.0.0.1:9/", SECRET)
+    settings = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "PORT": "0", "HOST": "127.0.0.1"}
+    await asyncio.to_thread(spoil, kind, tmp_path / "data")
+    async with program({**settings, **UNFIT.get(kind, {})}) as bot:
+        assert await bot.end(None) == code, bot.errors
+    assert says in bot.errors
+    assert bot.errors.startswith("Error: ")
+    assert "Traceback" not in bot.errors
+    assert len(bot.errors.splitlines()) == (2 if says.startswith("Set ") else 1)
+
+
+async def doctor(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
+    """Its exit code, and what it found of Slack by the state that it ended in."""
+    async with program(settings, "doctor", "--json") as asked:
+        out, _ = await asked.process.communicate()
+    checks = json.loads(out)["checks"]
+    assert not any(value in out.decode() for value in settings.values() if value.startswith(("xoxb-", "xapp-")))
+    return asked.process.returncode or 0, {
+        check["found"]: check["state"] for check in checks if check["check"] == "Slack"
+    }
+
+
+async def test_the_doctor_knows_every_way_to_run(slack: FakeSlack, tmp_path: Path) -> None:
+    own = {"VSEARCH_DATA_DIR": str(tmp_path / "data")}
+    socket_mode = slack.environment | own
+    code, found = await doctor(socket_mode)
+    assert (code, list(found.values())) == (0, ["ok"] * 3), found
+    assert list(found)[:2] == ["Socket Mode", "SLACK_APP_TOKEN is known"]
+    assert list(found)[2].endswith("in Fake team")
+    code, found = await doctor(socket_mode | {"SLACK_APP_TOKEN": "xapp-wrong"})
+    assert (code, found["SLACK_APP_TOKEN is refused: invalid_auth"]) == (4, "wrong")
+    slack.http("http://127.0.0.1:9/", SECRET)
+    code, found = await doctor(slack.environment | own | {"PORT": "8080"})
+    assert (code, next(iter(found))) == (0, "HTTP on 0.0.0.0:8080")
+    code, found = await doctor(slack.environment | own | {"SLACK_SIGNING_SECRET": ""})
+    assert (code, found["no way for Slack to reach the bot is set"]) == (4, "wrong")
+
+
+async def test_the_doctor_knows_installations(slack: FakeSlack, tmp_path: Path) -> None:
+    slack.add_workspace("T0ONE", "One")
+    data_dir = tmp_path / "data"
+    async with web_bot(slack, data_dir, **many(slack)) as bot:
+        await install(slack, bot.browser, "T0ONE")
+    # The doctor would ask for a picture there.
+    settings = slack.environment | many(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
+    code, found = await doctor(settings)
+    assert (code, found) == (0, {"HTTP on 127.0.0.1:3000": "ok", "installed 1 time through OAuth": "ok"})
+    code, found = await doctor(settings | {"SLACK_STATE_SECRET": "a-secret-of-somebody-else"})
+    assert code == 3
+    assert found["SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with"] == "wrong"
+    socket_mode = settings | {"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": slack.state.app_token}
+    code, found = await doctor(socket_mode)
+    assert code == 0
+    assert found["Socket Mode; without PORT nobody can install the app elsewhere"] == "note"

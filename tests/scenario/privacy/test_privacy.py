@@ -1,0 +1,262 @@
+"""What is from a closed place is shown to those who can read that place, by whichever way somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.app.slack_app import SlackApp
+from bot.domain.channels import ChannelMode
+from bot.domain.identifiers import DatabaseName
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.fakes.slack.values import ConversationKind
+from tests.scenario.conftest import Start, fill
+from tests.scenario.support.requests import ask, key_of, press
+from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, holding, reply, running, settled, watch
+
+THERE = "C0THERE"
+INSIDER, OUTSIDER = "U0INSIDER", "U0OUTSIDER"
+PLACES: list[ConversationKind] = ["private", "mpim", "im", "shared"]
+SECRETS = ("secret_plan", "tell nobody", THERE, INSIDER)
+
+
+async def start_with_private_image(
+    slack: FakeSlack, start: Start, kind: ConversationKind, *, hints: bool = False
+) -> SlackApp:
+    """A database with an image for everybody and one that was shared in a closed place."""
+    app = await start()
+    await fill(app, "parts", sofa=OTHER)
+    await app.services.storage.catalogue.set_hints(key_of(app, DatabaseName("parts")), hints_at_hidden=hints)
+    slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
+    if kind == "im":
+        # What is sent to the bot directly is never collected; its sender adds it by the button.
+        shared = await slack.upload(slack.host(ORIGINAL, "x.png"), channel=THERE, user=INSIDER, text="min:0")
+        await slack.press(await reply(slack, shared), "results_add_this", user=INSIDER)
+        form = await slack.wait_for_view("add_form", user=INSIDER)
+        await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
+        await slack.wait_for(lambda message: "Added" in message.text)
+    else:
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
+        shared = await slack.upload(
+            slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
+        )
+        await slack.wait_for_reaction(shared)
+        await watch(app, ChannelMode.LOOKUP, "parts", channel=THERE)
+    await settled(slack, app)
+    assert [record.entity for record in await holding(app)] == ["sofa", "secret_plan"]
+    return app
+
+
+def gives_nothing_away(message: Message) -> bool:
+    """Nothing of the closed place is in it, its pictures included."""
+    return not any(secret in f"{message.everything} {message.blocks}" for secret in SECRETS)
+
+
+async def thread(slack: FakeSlack, user: str) -> Message:
+    """Share the same picture in a channel that everybody reads."""
+    return await reply(slack, await slack.upload(ORIGINAL, user=user, text="min:0"))
+
+
+async def last(slack: FakeSlack, user: str) -> Message:
+    await slack.upload(ORIGINAL, user=user, text="min:0")
+    return await ask(slack, "search last min:0", user=user)
+
+
+async def shortcut(slack: FakeSlack, user: str) -> Message:
+    shared = await slack.upload(ORIGINAL, user=user)
+    before = len(slack.transcript)
+    await slack.shortcut_message("find_similar", shared, user=user)
+    return await slack.wait_for_answer(to=user, after=before)
+
+
+async def listed(slack: FakeSlack, user: str) -> Message:
+    return await ask(slack, "list in:parts", user=user)
+
+
+ALONE = [last, shortcut, listed]
+
+
+@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("look", ALONE)
+async def test_private_answers_show_images_only_to_channel_members(
+    slack: FakeSlack, start: Start, kind: ConversationKind, look: Callable[[FakeSlack, str], Awaitable[Message]]
+) -> None:
+    await start_with_private_image(slack, start, kind)
+    insider = await look(slack, INSIDER)
+    assert insider.to == INSIDER
+    assert "`secret_plan`" in insider.everything
+    assert "tell nobody" in insider.everything
+    outsider = await look(slack, OUTSIDER)
+    assert outsider.to == OUTSIDER
+    assert gives_nothing_away(outsider)
+    assert "`sofa`" in outsider.everything
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_there(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    await start_with_private_image(slack, start, kind)
+    answer = await thread(slack, INSIDER)
+    assert gives_nothing_away(answer)
+    assert "`sofa`" in answer.everything
+    there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
+    assert "`secret_plan`" in there.everything
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start: Start, kind: ConversationKind) -> None:
+    app = await start_with_private_image(slack, start, kind)
+    await watch(app, ChannelMode.COLLECT, "parts", channel=GENERAL)
+    await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "lamp.png")))
+    answer = await reply(slack, await slack.upload(ORIGINAL, mention=True, text="top:1 min:0"))
+    assert gives_nothing_away(answer)
+    assert "of 2 matches" in answer.everything
+    outside = await press(slack, answer, "results_more", user=OUTSIDER)
+    assert gives_nothing_away(outside)
+    assert "Match 2 of 2" in outside.everything
+    inside = await press(slack, answer, "results_more", user=INSIDER)
+    assert "Match 2 of 3" in inside.everything
+    await slack.press(inside, "results_more:previous", user=INSIDER)
+    assert "`secret_plan`" in (await slack.wait_for_edit(inside)).everything
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    await start_with_private_image(slack, start, kind)
+    mine = await last(slack, INSIDER)
+    assert "`secret_plan`" in mine.everything
+    await slack.press(mine, "results_share", user=INSIDER)
+    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    assert public.to == ""
+    # The one who shared is named; where the image is from is not.
+    assert not any(secret in f"{public.everything} {public.blocks}" for secret in SECRETS[:3])
+    assert "`sofa`" in public.everything
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    app = await start_with_private_image(slack, start, kind)
+    await slack.upload(ORIGINAL, user=OUTSIDER)
+    told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
+    assert told.everything == "This image is in `parts` already.\nThis image is in `parts` already."
+    told = await ask(slack, "add last in:parts id:mine", user=INSIDER)
+    assert "already, as `secret_plan`" in told.everything
+    assert len(await holding(app)) == 2
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_a_database_that_hints_says_how_many_and_nothing_else(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    await start_with_private_image(slack, start, kind, hints=True)
+    answer = await thread(slack, OUTSIDER)
+    assert "1 more match is from a place that not everybody here can see." in answer.everything
+    assert gives_nothing_away(answer)
+    alone = await last(slack, OUTSIDER)
+    assert "1 more match is from a place that you can't see." in alone.everything
+    assert gives_nothing_away(alone)
+
+
+async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
+    for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
+        assert "from a place" not in answer.everything
+        assert "weaker" not in answer.everything
+        assert "*Best match* in" in answer.everything
+
+
+async def test_hidden_entities_cannot_be_guessed(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
+    assert "secret_plan" not in (await ask(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
+    there_or_not = [await ask(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")]
+    said = [answer.text.replace("secret_plan", "…").replace("nothing", "…") for answer in there_or_not]
+    assert said[0] == said[1]
+
+
+async def test_a_public_channel_that_becomes_private_takes_its_images_along(slack: FakeSlack, tmp_path: Path) -> None:
+    channel = slack.add_channel(THERE, "plans", members=[INSIDER])
+    async with running(slack, tmp_path) as app:
+        await fill(app, "parts", sofa=OTHER)
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
+        shared = await slack.upload(
+            slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
+        )
+        await slack.wait_for_reaction(shared)
+    channel.kind, channel.private = "private", True
+    # A running bot asks again after a few minutes; a new one has nothing to remember.
+    async with running(slack, tmp_path):
+        assert gives_nothing_away(await thread(slack, OUTSIDER))
+        assert gives_nothing_away(await last(slack, OUTSIDER))
+        assert "`secret_plan`" in (await last(slack, INSIDER)).everything
+    channel.bot_is_member = False
+    async with running(slack, tmp_path):
+        assert gives_nothing_away(await last(slack, INSIDER))
+
+
+async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSlack, tmp_path: Path) -> None:
+    channel = slack.add_channel(THERE, "plans", kind="private", members=[INSIDER])
+    async with running(slack, tmp_path) as app:
+        await fill(app, "parts", sofa=OTHER)
+        await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
+        await slack.wait_for_reaction(
+            await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER)
+        )
+    channel.kind, channel.private = "public", False
+    async with running(slack, tmp_path):
+        assert "`secret_plan`" in (await thread(slack, OUTSIDER)).everything
+
+
+async def test_former_members_do_not_see_channel_images(slack: FakeSlack, start: Start) -> None:
+    await start_with_private_image(slack, start, "private")
+    slack.state.channels[THERE].members.remove(INSIDER)
+    answer = await last(slack, INSIDER)
+    assert not any(secret in f"{answer.everything} {answer.blocks}" for secret in SECRETS[:3])
+
+
+@pytest.mark.parametrize("missing", ["conversations.info", "conversations.members"])
+async def test_images_are_hidden_when_membership_is_unknown(slack: FakeSlack, start: Start, missing: str) -> None:
+    await start_with_private_image(slack, start, "private")
+    slack.refuse_next(missing, "unknown_method", times=50)
+    for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
+        assert gives_nothing_away(answer)
+        assert "`sofa`" in answer.everything
+
+
+async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack, start: Start) -> None:
+    app = await start_with_private_image(slack, start, "private")
+    [_, secret] = await holding(app)
+    assert secret.origin is not None
+    alone = await last(slack, INSIDER)
+    shown = [block["accessory"]["slack_file"]["id"] for block in alone.blocks if "accessory" in block]
+    # Slack's own file is one that the bot shows from elsewhere only where it was shared.
+    assert secret.origin.file_id not in shown
+    assert len(shown) == 2
+    there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
+    assert secret.origin.file_id in str(there.blocks)
+    assert SOMEONE not in str(there.blocks)
+    assert GENERAL not in str(there.blocks)
+
+
+@pytest.mark.parametrize("kind", ["private", "shared"])
+async def test_what_is_dropped_into_a_form_in_a_closed_place_stays_there(
+    slack: FakeSlack, start: Start, kind: ConversationKind
+) -> None:
+    await fill(await start(), "parts", sofa=OTHER)
+    slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
+    await slack.command("", user=INSIDER, channel=THERE)
+    await slack.submit(await slack.wait_for_view("search_form", user=INSIDER), {"files": ORIGINAL})
+    await slack.press(await slack.wait_for_answer(to=INSIDER), "results_add_this", user=INSIDER)
+    form = await slack.wait_for_view("add_form", user=INSIDER)
+    await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
+    await slack.wait_until(lambda: "Added" in form.everything)
+    outsider = await listed(slack, OUTSIDER)
+    assert gives_nothing_away(outsider)
+    assert "`sofa`" in outsider.everything
+    assert "tell nobody" in (await listed(slack, INSIDER)).everything

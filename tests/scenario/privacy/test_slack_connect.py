@@ -1,0 +1,212 @@
+"""Slack Connect: people of another organisation read the channel, and learn nothing of what is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.domain.channels import ChannelMode
+from handlers.listeners.actions import OTHER_ORGANISATION
+from tests.fakes.slack import FakeSlack, Json
+from tests.fakes.slack.files import connect_stub
+from tests.scenario.conftest import Start, fill
+from tests.scenario.support.requests import action_ids, ask
+from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, reply, settled, watch
+
+SHARED = "C0SHARED"
+OURS, GUEST, THEIR_TEAM = "U0OURS", "U0GUEST", "T0THEIRS"
+
+
+@pytest.fixture(autouse=True)
+def _channel(slack: FakeSlack) -> None:
+    slack.add_workspace(THEIR_TEAM, "Their team")
+    slack.add_channel(SHARED, "with-them", kind="shared", members=[OURS, GUEST], guests=(THEIR_TEAM,))
+
+
+def from_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, whatever is sent was done by somebody of the other organisation."""
+    deliver = slack.deliver
+
+    def sent(kind: str, payload: Json) -> asyncio.Task[Json]:
+        if isinstance(payload.get("user"), dict):
+            payload["user"] = payload["user"] | {"id": GUEST, "team_id": THEIR_TEAM}
+        if isinstance(event := payload.get("event"), dict) and event.get("user") == GUEST:
+            payload["event"] = event | {"user_team": THEIR_TEAM, "source_team": THEIR_TEAM, "team": THEIR_TEAM}
+        return deliver(kind, payload)
+
+    monkeypatch.setattr(slack, "deliver", sent)
+
+
+async def test_an_answer_there_shows_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", from_the_command_line=ORIGINAL)
+    await watch(app, ChannelMode.COLLECT, "parts")
+    await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "from general.png")))
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    await slack.wait_for_reaction(await slack.upload(slack.host(OTHER, "from here.png"), channel=SHARED, user=OURS))
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
+    answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="min:0"))
+    assert "`from_here`" in answer.everything
+    for part in ("from_the_command_line", "from_general", "About", "weaker"):
+        assert part not in answer.everything
+    # To one of ours alone, everything.
+    alone = await ask(slack, "search last min:0", user=OURS, channel=SHARED)
+    assert "`from_the_command_line`" in alone.everything
+    assert "`from_general`" in alone.everything
+
+
+async def test_sharing_an_answer_there_leaves_out_what_is_not_from_there(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", sofa=ORIGINAL)
+    await slack.upload(ORIGINAL, channel=SHARED, user=OURS)
+    alone = await ask(slack, "search last", user=OURS, channel=SHARED)
+    assert "`sofa`" in alone.everything
+    await slack.press(alone, "results_share", user=OURS)
+    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    assert "sofa" not in public.everything
+
+
+async def test_the_names_of_databases_are_not_told_there(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    await fill(app, "secret_project")
+    offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
+    assert "can't tell which is meant" in offer.everything
+    again = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, mention=True))
+    for message in (offer, again):
+        assert "parts" not in message.everything
+        assert "secret_project" not in message.everything
+
+
+@pytest.mark.parametrize("named", ["secret_project", "secret_projekt", "logos_2026"])
+async def test_guests_don_t_find_databases_by_naming_them(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=OTHER)
+    await fill(app, "secret_project", plan=ORIGINAL)
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
+    from_guests(slack, monkeypatch)
+    shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
+    answer = await reply(slack, shared)
+    await settled(slack, app)
+    assert "Nothing close in `parts`" in answer.everything
+    said = [message.everything for message in slack.transcript if message.user == slack.state.bot_user]
+    assert not any("secret_project" in text for text in said)
+    assert len(said) == 1
+
+
+async def test_our_own_people_choose_a_database_there(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await fill(app, "logos")
+    answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="in:logos", mention=True))
+    assert "`logos` holds no images yet" in answer.everything
+
+
+async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    await fill(app, "logos")
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    for number, content in enumerate((OTHER, NEW)):
+        shared = await slack.upload(slack.host(content, f"from here {number}.png"), channel=SHARED, user=OURS)
+        await slack.wait_for_reaction(shared)
+    await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
+    answer = await reply(slack, await slack.upload(OTHER, channel=SHARED, user=OURS, text="top:1 min:0"))
+    pressed = action_ids(answer)
+    assert {"results_more", "results_add_this", "results_another_database"} <= set(pressed)
+    from_guests(slack, monkeypatch)
+    for action in pressed:
+        before = len(slack.transcript)
+        await slack.press(answer, action, user=GUEST)
+        told = await slack.wait_for_answer(to=GUEST, after=before)
+        assert told.text == OTHER_ORGANISATION
+    assert slack.views(GUEST) == []
+
+
+async def test_guests_can_press_no_offer(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = await start()
+    offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
+    from_guests(slack, monkeypatch)
+    for action in action_ids(offer):
+        before = len(slack.transcript)
+        await slack.press(offer, action, user=GUEST)
+        assert (await slack.wait_for_answer(to=GUEST, after=before)).text == OTHER_ORGANISATION
+    await settled(slack, app)
+    assert slack.views(GUEST) == []
+
+
+@pytest.mark.parametrize("command", ["db", "list in:parts", "help", "db create theirs", "status"])
+async def test_guests_give_no_commands(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    from_guests(slack, monkeypatch)
+    said = await slack.say(command, channel=SHARED, user=GUEST, mention=True)
+    await settled(slack, app)
+    assert slack.transcript == [said]
+    assert len(await app.services.databases.all(app.identity.workspace)) == 1  # type: ignore[union-attr]
+
+
+async def test_our_own_people_give_commands_there(slack: FakeSlack, start: Start) -> None:
+    await fill(await start(), "parts", sofa=ORIGINAL)
+    event = {"type": "app_mention", "channel": SHARED, "user": OURS, "ts": slack.state.ts()}
+    event |= {"text": f"<@{slack.state.bot_user}> db", "team": slack.state.team}
+    await slack.event(event)
+    told = await slack.wait_for_answer(to=OURS)
+    assert "`parts`" in told.everything
+
+
+async def test_what_guests_share_is_collected_and_stays_there(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    with monkeypatch.context() as patched:
+        from_guests(slack, patched)
+        file = slack.host(ORIGINAL, "theirs.png")
+        file.stub = connect_stub(file.id)
+        shared = await slack.upload(file, channel=SHARED, user=GUEST)
+        await slack.wait_for_reaction(shared)
+    await settled(slack, app)
+    assert await entities(app) == ["theirs"]
+    elsewhere = await reply(slack, await slack.upload(ORIGINAL, user=OURS))
+    assert "theirs" not in elsewhere.everything
+    # Somebody who is in that channel sees it anywhere, alone.
+    assert "`theirs`" in (await ask(slack, "search last", user=OURS)).everything
+    assert "theirs" not in (await ask(slack, "search last", user="U0COLLEAGUE")).everything
+
+
+async def test_a_private_channel_of_several_workspaces_of_one_organisation_counts_as_shared(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events say that it is private; only conversations.info says that others read it."""
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
+    deliver = slack.deliver
+
+    def sent(kind: str, payload: Json) -> asyncio.Task[Json]:
+        if isinstance(event := payload.get("event"), dict):
+            payload["event"] = event | {"channel_type": "group"}
+            payload["is_ext_shared_channel"] = False
+        return deliver(kind, payload)
+
+    monkeypatch.setattr(slack, "deliver", sent)
+    answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS))
+    assert "sofa" not in answer.everything
+    await settled(slack, app)
+
+
+async def test_a_guard_there_reports_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "ads", sofa=ORIGINAL)
+    await watch(app, ChannelMode.GUARD, "ads", channel=SHARED)
+    quiet = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST)
+    first = await slack.upload(slack.host(OTHER, "theirs.png"), channel=SHARED, user=GUEST)
+    await settled(slack, app)
+    repost = await slack.upload(OTHER, channel=SHARED, user=GUEST)
+    assert "`theirs`" in (await reply(slack, repost)).everything
+    assert slack.replies(quiet.ts) == slack.replies(first.ts) == []

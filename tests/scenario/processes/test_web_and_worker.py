@@ -1,0 +1,153 @@
+"""A process that takes deliveries and one that looks at pictures: whatever people do, both together do it once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.app.slack_app import SlackApp, build
+from bot.config.settings import Settings
+from bot.domain.jobs import JobKind
+from bot.services.job_worker import RETRY_DELAYS_S
+from handlers.errors import FAILED
+from handlers.inbox import deferred_requests
+from handlers.inbox.deferred_requests import WORKERS_BUSY
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.scenario.conftest import PictureServer, Start, fill
+from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
+
+
+@pytest.fixture
+async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> AsyncIterator[SlackApp]:
+    """The worker of two that share a data directory; the other, which Slack delivers to, has not loaded the model."""
+    web = await start(VSEARCH_ROLE="web")
+    values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
+    async with build(Settings.from_mapping(values)) as worker:
+        await fill(worker, "parts", valve_0042=VALVE, gasket_7=GASKET)
+        yield worker
+        assert await web.wrapper.drain(5) == 0
+    assert b"vsearch_embedding_seconds_count 0.0" in web.metrics.render()
+
+
+async def answer_with(slack: FakeSlack, part: str) -> Message:
+    """An answer that says so."""
+    return await slack.wait_for(lambda message: part in message.everything)
+
+
+async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(
+    slack: FakeSlack, web_and_worker: SlackApp
+) -> None:
+    shared = await slack.upload(VALVE)
+    await slack.wait_for_reply(GENERAL, shared.ts)
+    found = await ask(slack, "search last")
+    assert "`valve_0042`" in found.everything
+    assert (found.to, found.via) == (SOMEONE, "response_url")
+    await slack.upload(STRANGER)
+    assert "`stranger`" in (await ask(slack, "add last id:stranger")).everything
+    assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
+
+
+async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    message = await slack.upload(VALVE, text="top:1 min:0", mention=True)
+    first = await slack.wait_for_reply(GENERAL, message.ts)
+    second = await press(slack, first, "results_more")
+    assert "`gasket_7`" in second.everything
+    alone = await ask(slack, "search last min:0")
+    await slack.press(alone, "results_share")
+    public = await answer_with(slack, f"<@{SOMEONE}> shared this")
+    assert public.to == ""
+
+
+async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await slack.command("")
+    form = await slack.wait_for_view("search_form")
+    ack = await slack.submit(form, {"files": GASKET})
+    assert "Looking …" in str(ack["view"])
+    assert "`gasket_7`" in (await slack.wait_for_answer()).everything
+    await slack.wait_until(lambda: "for you alone" in form.everything)
+
+
+async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await slack.command("")
+    refused = await slack.submit(await slack.wait_for_view("search_form"), {})
+    assert refused["response_action"] == "errors"
+    assert (await web_and_worker.services.storage.inbox.depth()).waiting == 0
+
+
+async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    message = await slack.upload(STRANGER, mention=True)
+    answer = await slack.wait_for_reply(GENERAL, message.ts)
+    assert "results_add_this" in action_ids(answer)
+    await slack.press(answer, "results_add_this")
+    form = await slack.wait_for_view("add_form")
+    await slack.submit(form, {"entity": "stranger"})
+    await slack.wait_until(lambda: "stranger" in form.everything and "Adding" not in form.everything)
+    assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
+
+
+async def test_a_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await ask(slack, "unwatch")
+    before = len(slack.transcript)
+    await slack.shortcut_message("find_similar", await slack.upload(VALVE))
+    assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
+
+
+async def test_a_mention_is_answered_once_however_often_it_is_told(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await slack.say("db", mention=True)
+    await answer_with(slack, "`parts`")
+    await asyncio.sleep(0.3)
+    assert len([message for message in slack.transcript if "`parts`" in message.everything]) == 1
+
+
+async def test_what_was_asked_is_not_kept_once_it_is_answered(
+    slack: FakeSlack, web_and_worker: SlackApp, tmp_path: Path
+) -> None:
+    await slack.upload(VALVE)
+    await ask(slack, "search last")
+    inbox = web_and_worker.services.storage.inbox
+    async with asyncio.timeout(5):
+        while (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
+            await asyncio.sleep(0.01)
+    with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as database:
+        kept = database.execute("SELECT payload FROM inbox WHERE kind = ?", (str(JobKind.REQUEST),)).fetchall()
+    assert kept == [("",)]
+
+
+async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
+    slack: FakeSlack, start: Start, tmp_path: Path
+) -> None:
+    web = await start(VSEARCH_ROLE="web")
+    await slack.command("search https://example.com/a.png")
+    inbox = web.services.storage.inbox
+    async with asyncio.timeout(5):
+        while not (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
+            await asyncio.sleep(0.01)
+    for _ in range(len(RETRY_DELAYS_S) + 1):
+        [job] = await inbox.claim("one that dies", 1, 0.0)
+        assert job.kind is JobKind.REQUEST
+    values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
+    async with build(Settings.from_mapping(values)):
+        assert FAILED in (await slack.wait_for_answer()).everything
+
+
+async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later(
+    slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", 0.05)
+    own = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_TRUSTED_HOSTS": pictures.address}
+    worker = Settings.from_mapping({**slack.environment, **own, "VSEARCH_ROLE": "worker"})
+    async with build(worker) as earlier:
+        await fill(earlier, "parts", valve_0042=VALVE)
+    await start(VSEARCH_ROLE="web")
+    await slack.command(f"search {pictures.url('v.png', VALVE)}")
+    told = await slack.wait_for_answer()
+    assert (told.text, told.to) == (WORKERS_BUSY, SOMEONE)
+    await asyncio.sleep(0.2)
+    assert len(slack.transcript) == 1
+    async with build(worker):
+        await answer_with(slack, "`valve_0042`")

@@ -1,0 +1,239 @@
+"""Images shared in a channel that collects: each is added once, a reaction says so, its author alone hears why not."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.channels import ChannelKind, ChannelMode
+from bot.domain.errors import BackendDown
+from bot.services.channels.collection import CollectService
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
+from tests.scenario.conftest import Start, fill
+from tests.scenario.support.requests import GASKET, STRANGER, VALVE
+from tests.scenario.support.shares import entities, holding, quick, settled, watch
+
+DONE, FAILED = "white_check_mark", "warning"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed jobs come back at once."""
+    quick(monkeypatch)
+
+
+async def test_an_image_is_added_with_all_that_slack_tells_of_it(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(slack.host(VALVE, "Ventil Größe 3.PNG"), text="Brass, from <@U0BOSS> &amp; co.")
+    assert await slack.wait_for_reaction(shared) == DONE
+    await settled(slack, app)
+    [record] = await holding(app)
+    assert (record.entity, record.note) == ("ventil_grosse_3", "Brass, from  & co.")
+    assert (record.added_by, record.source_name) == (SOMEONE, "Ventil Größe 3.PNG")
+    assert record.origin is not None
+    assert (record.origin.file_id, record.origin.channel) == (shared.files[0].id, GENERAL)
+    assert (record.origin.message_ts, record.origin.kind) == (shared.ts, ChannelKind.PUBLIC)
+    assert record.origin.permalink.endswith(f"/archives/{GENERAL}/p{shared.ts.replace('.', '')}")
+    # Nobody is written to about what went well.
+    assert slack.transcript == [shared]
+    assert slack.reactions(shared) == [DONE]
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("IMG_20261124_101500.jpg", "img_20261124_101500_f"),
+        ("image.png", "image_f"),
+        ("Screenshot 2026-11-24 at 10.15.00.png", "screenshot_2026_11_24_at_10_15_00_f"),
+        ("PXL_20261124.jpg", "pxl_20261124_f"),
+        ("WhatsApp Image 2026-11-24.jpeg", "whatsapp_image_2026_11_24_f"),
+        ("写真.png", "image_f"),
+    ],
+)
+async def test_names_that_cameras_give_make_no_two_pictures_one_thing(
+    slack: FakeSlack, start: Start, name: str, begins: str
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    for content in (VALVE, GASKET):
+        await slack.wait_for_reaction(await slack.upload(slack.host(content, name)))
+    first, second = await entities(app)
+    assert first.startswith(begins)
+    assert second.startswith(begins)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "note"),
+    [
+        ("id:valve_0042", "valve_0042", ""),
+        ('id:valve_0042 note:"Ball valve, DN 50"', "valve_0042", "Ball valve, DN 50"),
+        ("id:valve_0042 Ball valve", "valve_0042", "Ball valve"),
+        ("Ball valve note:“from the yard”", "picture_name", "from the yard"),
+        ("Ball valve in:parts", "picture_name", "Ball valve"),
+        ("see <https://example.com/v?a=1&amp;b=2|the data sheet>", "picture_name", "see the data sheet"),
+        ("<https://example.com/v?a=1&amp;b=2>", "picture_name", "https://example.com/v?a=1&b=2"),
+    ],
+)
+async def test_what_is_written_beside_it_names_and_describes_it(
+    slack: FakeSlack, start: Start, text: str, entity: str, note: str
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "picture name.png"), text=text), DONE)
+    [record] = await holding(app)
+    assert (record.entity, record.note) == (entity, note)
+
+
+async def test_of_several_images_each_is_added_and_what_can_t_be_is_told_to_their_author_alone(
+    slack: FakeSlack, start: Start
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    first = await slack.upload(STRANGER)
+    broken = slack.host(VALVE[:200], "broken.png")
+    shared = await slack.upload(
+        slack.host(VALVE, "one.png"), broken, slack.host(GASKET, "two.png"), thread_ts=first.ts, user="U0AUTHOR"
+    )
+    told = await slack.wait_for_answer(to="U0AUTHOR")
+    assert (told.via, told.channel, told.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
+    assert "I could not add 1 of your images" in told.everything
+    assert "`broken.png`" in told.everything
+    assert "damaged" in told.everything
+    await settled(slack, app)
+    assert sorted(slack.reactions(shared)) == sorted([DONE, FAILED])
+    assert sorted(await entities(app)) == ["one", f"picture_{first.files[0].id.lower()}", "two"]
+    assert [message for message in slack.transcript if message.user == slack.state.bot_user and not message.to] == []
+
+
+async def test_an_image_that_can_t_be_added_gets_the_other_reaction_and_no_first(
+    slack: FakeSlack, start: Start
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(slack.host(VALVE[:200], "broken.png"))
+    assert "damaged" in (await slack.wait_for_answer()).everything
+    await settled(slack, app)
+    assert slack.reactions(shared) == [FAILED]
+    assert await holding(app) == []
+
+
+@pytest.mark.parametrize(("name", "content"), [("firmware.bin", b"\0\1\2\3" * 64), ("table.pdf", b"%PDF-1.7")])
+async def test_what_never_was_an_image_gets_no_reaction_at_all(
+    slack: FakeSlack, start: Start, name: str, content: bytes
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(slack.host(content, name))
+    await settled(slack, app)
+    assert (slack.reactions(shared), slack.transcript) == ([], [shared])
+
+
+async def test_what_is_there_already_is_done_and_stays_as_it_was(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(VALVE, text="id:other note:other")
+    assert await slack.wait_for_reaction(shared) == DONE
+    await settled(slack, app)
+    [record] = await holding(app)
+    assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
+    assert slack.transcript == [shared]
+
+
+async def test_two_alike_in_one_message_are_one_image(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(slack.host(VALVE, "one.png"), slack.host(VALVE, "two.png"))
+    await slack.wait_for_reaction(shared)
+    await settled(slack, app)
+    assert await entities(app) == ["one"]
+    assert slack.reactions(shared) == [DONE]
+
+
+async def test_a_crash_between_the_add_and_its_word_adds_nothing_twice(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    collect, crashes = CollectService.collect, [ConnectionError("killed")]
+
+    async def dies_afterwards(self: CollectService, *given: object) -> object:
+        added = await collect(self, *given)  # type: ignore[arg-type]
+        if crashes:
+            raise crashes.pop()
+        return added
+
+    monkeypatch.setattr(CollectService, "collect", dies_afterwards)
+    shared = await slack.upload(slack.host(VALVE, "one.png"), slack.host(GASKET, "two.png"))
+    assert await slack.wait_for_reaction(shared) == DONE
+    await settled(slack, app)
+    assert sorted(await entities(app)) == ["one", "two"]
+    assert slack.reactions(shared) == [DONE]
+    assert slack.transcript == [shared]
+
+
+async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    add, down = type(app.services.visual).add_image, [BackendDown("away")] * 3
+
+    async def fails_at_first(*given: object) -> object:
+        if down:
+            raise down.pop()
+        return await add(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(app.services.visual), "add_image", fails_at_first)
+    shared = await slack.upload(slack.host(VALVE, "one.png"))
+    assert await slack.wait_for_reaction(shared) == DONE
+    await settled(slack, app)
+    assert await entities(app) == ["one"]
+    told = [message for message in slack.transcript if message.to == SOMEONE]
+    assert len(told) == 1
+    assert "I'll try again" in told[0].text
+
+
+async def test_a_mention_in_a_channel_that_collects_is_a_question(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", valve_0042=VALVE)
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(GASKET, text="have we this?", mention=True)
+    await slack.wait_for_reply(GENERAL, shared.ts)
+    await settled(slack, app)
+    assert (await entities(app), slack.reactions(shared)) == (["valve_0042"], [])
+
+
+async def test_without_a_database_a_collecting_channel_is_offered_one_and_keeps_nothing(
+    slack: FakeSlack, start: Start
+) -> None:
+    app = await start()
+    await watch(app, ChannelMode.COLLECT)
+    shared = await slack.upload(VALVE)
+    assert "no image database yet" in (await slack.wait_for_reply(GENERAL, shared.ts)).everything
+    await settled(slack, app)
+    assert slack.reactions(shared) == []
+
+
+@pytest.mark.parametrize("missing", ["reactions.add", "chat.getPermalink", "conversations.info", "chat.postEphemeral"])
+async def test_a_slack_that_lacks_a_method_gets_its_images_collected_all_the_same(
+    slack: FakeSlack, start: Start, missing: str
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    slack.refuse_next(missing, "unknown_method", times=9)
+    await slack.upload(slack.host(VALVE, "one.png"), slack.host(VALVE[:200], "broken.png"))
+    await slack.wait_for(lambda message: "`broken.png`" in message.everything)
+    await settled(slack, app)
+    assert await entities(app) == ["one"]

@@ -1,0 +1,74 @@
+"""The real program, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[3]
+DEADLINE_S = 30
+
+
+@dataclass
+class Program:
+    """A running bot; ``domain.errors`` is what it wrote by the time it ended."""
+
+    process: Process
+    errors: str = ""
+
+    async def listens(self, url: str) -> None:
+        """Until it answers there."""
+        async with httpx.AsyncClient() as client, asyncio.timeout(DEADLINE_S):
+            while True:
+                assert self.process.returncode is None, await self.end(None)
+                try:
+                    await client.get(f"{url}/healthz")
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.02)
+                else:
+                    return
+
+    async def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end: the exit code."""
+        if how is not None and self.process.returncode is None:
+            self.process.send_signal(how)
+        async with asyncio.timeout(DEADLINE_S):
+            _, errors = await self.process.communicate()
+        self.errors = errors.decode()
+        return self.process.returncode or 0
+
+
+@asynccontextmanager
+async def program(settings: Mapping[str, str], *arguments: str) -> AsyncIterator[Program]:
+    """Start it with these settings and no others, in a directory that has no ``.env``; killed at the latest here."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": settings["VSEARCH_DATA_DIR"],
+        **settings,
+    }
+    folder = next(path for path in Path(settings["VSEARCH_DATA_DIR"]).parents if path.is_dir())
+    command = [sys.executable, "-m", "bot", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=folder, stdout=PIPE, stderr=PIPE)
+    try:
+        yield Program(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -1,0 +1,123 @@
+"""The embeddings are the same on every processor, and a process with other numbers says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from bot.adapters.embedded.model import embedding, exactness
+from bot.adapters.embedded.model.embedding import (
+    BUILT_IN_ID,
+    BUILT_IN_INPUT_SIZE,
+    BUILT_IN_NAME,
+    BuiltInModel,
+    CustomModel,
+    CustomModelOptions,
+    LazyModel,
+)
+from bot.adapters.embedded.model.onnx_runtime import ort
+from bot.domain.errors import SettingsError
+
+SATURATED = Path(__file__).parent / "recorded" / "saturated_embedding.npy"
+"""The shipped network's embedding of the reference picture on a processor with AVX2 and without VNNI, recorded from
+ONNX Runtime 1.32 with its default settings: its kernels saturated."""
+
+
+def saturated() -> npt.NDArray[np.float32]:
+    return np.asarray(np.load(SATURATED), np.float32)
+
+
+class SaturatingSession:
+    """An ONNX Runtime session on such a processor, as far as the reference picture goes."""
+
+    def get_outputs(self) -> list[Any]:
+        return [type("Output", (), {"shape": ["batch", 1280]})]
+
+    def run(self, _outputs: None, inputs: dict[str, npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
+        assert np.array_equal(inputs["pixels"][0], exactness.reference_picture(BUILT_IN_INPUT_SIZE))
+        return [saturated()[None]]
+
+
+def test_this_processor_computes_the_shipped_numbers() -> None:
+    model = BuiltInModel()
+    vector = model.run([exactness.reference_picture(BUILT_IN_INPUT_SIZE)])[0]
+    assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
+    assert model.model_id == BUILT_IN_ID
+
+
+def test_the_reference_tells_saturating_arithmetic_from_rounding() -> None:
+    reference = exactness.reference_embedding()
+    assert float(saturated() @ reference) < 0.7
+    assert exactness.variant_of(saturated(), reference).startswith("inexact-")
+    noise = np.random.default_rng(0).normal(0, 1e-4, reference.shape).astype(np.float32)
+    assert exactness.variant_of(reference + noise, reference) == exactness.EXACT
+
+
+def test_a_saturating_session_gets_a_model_id_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
+    model = BuiltInModel()
+    assert model.model_id != BUILT_IN_ID
+    assert model.model_id.startswith(f"{BUILT_IN_NAME}-inexact-")
+    assert model.model_id == BuiltInModel().model_id
+
+
+def test_a_process_that_counted_on_exact_numbers_refuses_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
+    late = LazyModel()
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="run `vsearch doctor`"):
+            late.prepare(np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("precision", ["0", "1"])
+def test_without_8_bit_fusions_the_network_gives_nearly_the_same(precision: str) -> None:
+    """Each 8-bit operator computed in float: no kernel can saturate, only rounding differs."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.x64quantprecision", precision)
+    network = str(Path(embedding.__file__).parent / embedding.BUILT_IN_FILE)
+    session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    vector = session.run(None, {"pixels": exactness.reference_picture(BUILT_IN_INPUT_SIZE)[None]})[0][0]
+    assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
+
+
+def test_every_session_asks_for_exact_arithmetic(tmp_path: Path) -> None:
+    sessions = [BuiltInModel()._session, CustomModel(tiny(tmp_path, quantised=True))._session]
+    for session in sessions:
+        assert session.get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
+
+
+def test_a_quantised_network_of_an_operator_has_exact_numbers_in_its_id(tmp_path: Path) -> None:
+    assert CustomModel(tiny(tmp_path, quantised=True)).model_id.endswith("-exact")
+    assert not CustomModel(tiny(tmp_path, quantised=False)).model_id.endswith("-exact")
+
+
+def tiny(folder: Path, *, quantised: bool) -> CustomModelOptions:
+    """A network of one mean, with or without an 8-bit step before it."""
+    nodes = [helper.make_node("ReduceMean", ["middle"], ["out"], axes=[2, 3], keepdims=0)]
+    steps: Sequence[onnx.NodeProto] = [helper.make_node("Identity", ["pixels"], ["middle"])]
+    if quantised:
+        steps = [
+            helper.make_node("QuantizeLinear", ["pixels", "scale", "zero"], ["bytes"]),
+            helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["middle"]),
+        ]
+    graph = helper.make_graph(
+        [*steps, *nodes],
+        "tiny",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, 32, 32])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", 3])],
+        [
+            helper.make_tensor("scale", TensorProto.FLOAT, [], [0.02]),
+            helper.make_tensor("zero", TensorProto.UINT8, [], [128]),
+        ],
+    )
+    path = folder / f"{'quantised' if quantised else 'float'}.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return CustomModelOptions(path, 32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

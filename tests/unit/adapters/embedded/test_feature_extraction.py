@@ -1,0 +1,168 @@
+"""The whole way from a picture to what is kept of it and what is asked with it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.edits import EDITS
+from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.adapters.embedded.ports import Candidate
+from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.domain.errors import BackendDown
+from bot.images.features.fingerprint import pdq
+from bot.images.features.local_features import QueryRegion, unpack
+from tests.fixtures.scenes import picture, scene
+
+
+@pytest.fixture(scope="module")
+def model() -> BuiltInModel:
+    return BuiltInModel()
+
+
+@pytest.fixture
+async def extractor(model: BuiltInModel) -> AsyncIterator[PictureFeatureExtractor]:
+    one = PictureFeatureExtractor(model, 2)
+    yield one
+    await one.close()
+    names = {thread.name.partition("-")[0].partition("_")[0] for thread in threading.enumerate()}
+    assert not names & {"embedding", "analysis"}
+
+
+async def test_features_are_what_the_parts_give(extractor: PictureFeatureExtractor, model: BuiltInModel) -> None:
+    one = picture(scene(1))
+    features = await extractor.extract(one)
+    np.testing.assert_allclose(features.embedding, model.run([model.prepare(one.pixels)])[0], atol=1e-3)
+    assert features.embedding.dtype == np.float32
+    assert features.fingerprint == pdq(one.pixels)[0]
+    assert len(features.local_features) <= 16 * 1024
+    assert len(unpack(features.local_features).points) > 100
+    assert (extractor.model_id, extractor.dimensions) == (model.model_id, 1280)
+
+
+async def test_query_has_eight_orientations(extractor: PictureFeatureExtractor) -> None:
+    one = picture(scene(1))
+    query_features, features = await asyncio.gather(extractor.extract_query(one), extractor.extract(one))
+    assert query_features.embeddings.shape == (1, 1280)
+    assert query_features.fingerprints.shape == (8, 32)
+    assert query_features.fingerprints[0].tobytes() == features.fingerprint
+    np.testing.assert_allclose(query_features.embeddings[0], features.embedding, atol=1e-3)
+
+
+async def test_screenshot_query_has_frame_and_content(extractor: PictureFeatureExtractor) -> None:
+    shot = EDITS["screenshot of a phone"](scene(1), np.random.default_rng(1))
+    query_features, inner = await asyncio.gather(
+        extractor.extract_query(picture(shot)), extractor.extract(picture(scene(1)))
+    )
+    assert query_features.embeddings.shape == (2, 1280)
+    assert query_features.fingerprints.shape == (16, 32)
+    whole, content = (look for look in query_features.regions if isinstance(look, QueryRegion))
+    assert (whole.rows, content.rows) == (range(8), range(8, 16))
+    assert whole.share == 1
+    assert content.share == pytest.approx(0.42, abs=0.15)
+    assert float(query_features.embeddings[1] @ inner.embedding) > float(query_features.embeddings[0] @ inner.embedding)
+
+
+async def test_flat_query_has_no_fingerprints(extractor: PictureFeatureExtractor) -> None:
+    flat = picture(Image.new("RGB", (300, 200), (40, 90, 160)))
+    query_features, features = await asyncio.gather(extractor.extract_query(flat), extractor.extract(flat))
+    assert query_features.fingerprints.shape == (0, 32)
+    assert features.fingerprint == b""
+    assert len(query_features.regions) == 1
+    assert float(np.linalg.norm(query_features.embeddings[0])) == pytest.approx(1, abs=1e-3)
+
+
+async def test_of_a_plain_frame_only_the_content_has_fingerprints(extractor: PictureFeatureExtractor) -> None:
+    """The rows of each look are its own, even where the whole has too little detail."""
+    page = Image.new("RGB", (1000, 1000), "white")
+    page.paste(scene(1).convert("L").point([240 + value // 26 for value in range(256)]).convert("RGB"), (260, 300))
+    page.paste((200, 200, 200), (260, 300, 740, 480))
+    query_features = await extractor.extract_query(picture(page))
+    looks = [look for look in query_features.regions if isinstance(look, QueryRegion)]
+    assert sum(len(look.rows) for look in looks) == len(query_features.fingerprints)
+
+
+SIZES = [(1, 1), (3, 8), (8, 3), (1, 600), (600, 1), (2, 2), (1, 1023), (1023, 3), (31, 31), (12, 12)]
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "slope"])
+async def test_odd_pictures_go_the_whole_way(extractor: PictureFeatureExtractor, kind: str) -> None:
+    """Every size against every other, and against an ordinary picture: scores are numbers from 0 to 10."""
+    images = [_odd(kind, size) for size in SIZES] + [np.asarray(scene(1))]
+    kept = [await extractor.extract(picture(pixels)) for pixels in images]
+    verifier = GeometricVerifier()
+    for pixels in images:
+        query_features = await extractor.extract_query(picture(pixels))
+        assert np.isfinite(query_features.embeddings).all()
+        candidates = [
+            Candidate(
+                row,
+                float((query_features.embeddings @ one.embedding).max()),
+                *_nearest(query_features.fingerprints),
+                one.local_features,
+            )
+            for row, one in enumerate(kept)
+        ]
+        scores = [scored.score for scored in verifier.verify(query_features, candidates, None)]
+        assert all(0 <= score <= 10 for score in scores)
+
+
+def _odd(kind: str, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    if kind == "noise":
+        return np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    if kind == "slope":
+        values = np.linspace(0, 255, size[0] * size[1]).reshape(*size, 1)
+        return values.repeat(3, axis=2).astype(np.uint8)
+    return np.full((*size, 3), 255 if kind == "white" else 0, np.uint8)
+
+
+def _nearest(fingerprints: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[int | None, int | None]:
+    """A fingerprint at the edge of reach, whoever's it is: the judge must not believe it alone."""
+    return (30, len(fingerprints) - 1) if len(fingerprints) else (None, None)
+
+
+async def test_many_at_once_are_each_answered(extractor: PictureFeatureExtractor) -> None:
+    pictures = [picture(scene(seed, (120, 90))) for seed in range(6)]
+    alone = [await extractor.extract(one) for one in pictures]
+    together = await asyncio.gather(*(extractor.extract(one) for one in pictures))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-3)
+        assert (one.fingerprint, one.local_features) == (other.fingerprint, other.local_features)
+
+
+async def test_the_event_loop_goes_on_meanwhile(extractor: PictureFeatureExtractor) -> None:
+    working = asyncio.create_task(extractor.extract_query(picture(scene(5, (1000, 800)))))
+    turns = 0
+    while not working.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 3
+    await working
+
+
+async def test_a_cancelled_caller_disturbs_nobody(extractor: PictureFeatureExtractor) -> None:
+    leaving = asyncio.create_task(extractor.extract(picture(scene(1))))
+    staying = asyncio.create_task(extractor.extract(picture(scene(2))))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await staying).fingerprint
+    assert leaving.cancelled()
+
+
+async def test_close_finishes_what_was_begun_and_refuses_the_rest(model: BuiltInModel) -> None:
+    one = PictureFeatureExtractor(model, 1)
+    begun = [asyncio.create_task(one.extract(picture(scene(seed)))) for seed in range(4)]
+    await asyncio.sleep(0)
+    await one.close()
+    assert all(features.local_features for features in await asyncio.gather(*begun))
+    with pytest.raises(BackendDown):
+        await one.extract(picture(scene(1)))
+    with pytest.raises(BackendDown):
+        await one.extract_query(picture(scene(1)))
+    await one.close()

@@ -1,0 +1,333 @@
+"""When a call of the hosted service is made again, how fast calls follow each other, and when it is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
+from bot.adapters.showapi.http.resilience import RateLimiter, RetryPolicy
+from bot.domain.errors import (
+    BackendDown,
+    BackendError,
+    BackendGarbled,
+    BackendQuota,
+    BackendRefused,
+    BackendThrottled,
+    BackendTimeout,
+)
+from tests.fakes.jobs import eventually
+from tests.unit.adapters.showapi.responses import (
+    ACCOUNT,
+    CALLS,
+    KEY,
+    QUICK,
+    URL,
+    Answer,
+    Counting,
+    client,
+    good,
+    plain,
+    upstream,
+    wrapped,
+)
+
+READS = ["databases", "images", "search"]
+DELETES = ["delete_database", "delete_images"]
+ONCE = ["create_database", "add_image"]
+EVERYTHING = good({"DbList": [{"Name": "parts"}], "DataId": "7", "ImageList": [], "MatchList": [], "TotalCount": 0})
+
+UNCERTAIN: list[Answer] = [
+    httpx.ReadTimeout("slow"),
+    httpx.ReadError("reset"),
+    httpx.RemoteProtocolError("hung up"),
+    httpx.WriteError("broken pipe"),
+    wrapped({}, -3),
+    upstream("InternalError.Timeout", 500),
+    plain("<html>", 502),
+    plain("", 591),
+]
+CERTAINLY_NOT: list[Answer] = [
+    httpx.ConnectError("refused"),
+    upstream("Throttling"),
+    wrapped({}, -1009),
+    plain("", 429),
+]
+FOR_GOOD: list[Answer] = [
+    upstream("InternalError.Algo", 586),
+    plain("", 586),
+    plain("<html>"),
+    wrapped({}),
+    wrapped({}, -2),
+    wrapped({}, -1010),
+    wrapped({}, -1000),
+    upstream("IllegalUrlParameter"),
+    plain("", 404),
+]
+
+
+async def _calls_until_it_works(call: str, *answers: Answer) -> int:
+    """How many calls it took; 0 if it was not made again though it failed."""
+    async with client(*answers, EVERYTHING) as (service, service_side):
+        try:
+            await CALLS[call](service)
+        except BackendError:
+            # What comes after it, if anything, is a look at the list.
+            assert service_side.numbers.count(service_side.numbers[0]) == 1
+            return 0
+        return len(service_side.asked)
+
+
+@pytest.mark.parametrize("answer", UNCERTAIN)
+async def test_what_may_have_been_done_is_done_again_only_where_that_is_the_same(answer: Answer) -> None:
+    for call in READS + DELETES:
+        assert await _calls_until_it_works(call, answer, answer) == 3, call
+    for call in ONCE:
+        assert await _calls_until_it_works(call, answer) == 0, call
+
+
+@pytest.mark.parametrize("answer", CERTAINLY_NOT)
+async def test_what_was_certainly_not_done_is_always_done_again(answer: Answer) -> None:
+    for call in CALLS:
+        assert await _calls_until_it_works(call, answer, answer) == 3, call
+
+
+@pytest.mark.parametrize("answer", FOR_GOOD)
+async def test_what_fails_for_good_is_not_done_again(answer: Answer) -> None:
+    for call in CALLS:
+        assert await _calls_until_it_works(call, answer) == 0, call
+
+
+async def test_three_attempts_are_all_and_the_last_error_is_raised() -> None:
+    async with client(plain("", 502), plain("", 502), upstream("InternalError.Timeout", 500)) as (
+        service,
+        service_side,
+    ):
+        with pytest.raises(BackendTimeout):
+            await service.databases()
+        assert len(service_side.asked) == 3
+
+
+async def test_doubt_from_an_earlier_attempt_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with client(httpx.ReadTimeout("slow"), upstream("Throttling")) as (service, _):
+        with pytest.raises(BackendThrottled) as caught:
+            await service.delete_images("parts", "e_1")
+    assert caught.value.may_have_been_done
+    levels = [record.levelname for record in caplog.records if record.name.startswith("bot")]
+    assert levels == ["INFO", "INFO", "WARNING"]
+
+
+async def test_a_database_that_is_gone_after_a_lost_answer_was_deleted() -> None:
+    gone = upstream("ClientError.IllegalArgument", text="The database parts does not exist.")
+    async with client(httpx.ReadTimeout("slow"), gone) as (service, service_side):
+        await service.delete_database("parts")
+        assert service_side.numbers == "66"
+    async with client(httpx.ReadTimeout("slow"), upstream("ClientError.IllegalArgument"), good({"DbList": []})) as (
+        service,
+        service_side,
+    ):
+        await service.delete_database("parts")
+        assert service_side.numbers == "662"
+    async with client(gone) as (service, _):
+        with pytest.raises(BackendError):
+            await service.delete_database("parts")
+
+
+async def test_pauses_are_as_long_as_asked_for() -> None:
+    retry_policy = replace(QUICK, pause_s=0.05, throttled_pause_s=0.3)
+    for answer, least in ((plain("", 502), 0.15), (upstream("Throttling"), 0.6)):
+        async with client(answer, answer, EVERYTHING, retry_policy=retry_policy) as (service, _):
+            begun = time.monotonic()
+            await service.databases()
+            assert least <= time.monotonic() - begun < 2 * least + 1
+    assert RetryPolicy().throttled_pause_s > 1
+
+
+async def test_a_call_that_has_taken_long_is_not_made_again() -> None:
+    async with client(plain("", 502), retry_policy=replace(QUICK, last_start_s=QUICK.overall_s)) as (
+        service,
+        service_side,
+    ):
+        with pytest.raises(BackendDown):
+            await service.databases()
+        assert len(service_side.asked) == 1
+
+
+async def test_calls_keep_the_rate_without_bursts() -> None:
+    account = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=20)
+    async with client(EVERYTHING, account=account) as (service, _):
+        begun = time.monotonic()
+        await asyncio.gather(*(service.databases() for _ in range(6)))
+        assert 5 / 20 <= time.monotonic() - begun < 2
+    turns = RateLimiter(0.5)
+    loop = asyncio.get_running_loop()
+    assert await turns.acquire(loop.time() + 1)
+    assert not await turns.acquire(loop.time() + 0.01)
+
+
+async def test_rate_limited_calls_fail_without_a_request() -> None:
+    account = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=0.1)
+    async with client(EVERYTHING, account=account, retry_policy=replace(QUICK, overall_s=0.1)) as (
+        service,
+        service_side,
+    ):
+        await service.databases()
+        with pytest.raises(BackendThrottled, match=r"no turn among the 0\.1 calls a second") as caught:
+            await service.add_image("parts", "e", "", URL)
+        assert not caught.value.may_have_been_done
+        assert len(service_side.asked) == 1
+        assert not service.is_down
+
+
+async def _fail(service: ShowApiClient, times: int, kind: type[BackendError] = BackendError) -> None:
+    for _ in range(times):
+        with pytest.raises(kind):
+            await service.create_database("parts")
+
+
+def _down(service: ShowApiClient) -> bool:
+    return service.is_down
+
+
+PATIENT = replace(QUICK, probe_after_s=30)
+
+
+@pytest.mark.parametrize("answer", [plain("", 502), plain("<html>"), httpx.ReadTimeout("slow"), wrapped({}, -6)])
+async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
+    answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with client(answer, retry_policy=PATIENT) as (service, service_side):
+        await _fail(service, 4)
+        assert not _down(service)
+        await _fail(service, 1)
+        assert _down(service)
+        assert "the image search failed 5 times in a row" in caplog.text
+        for call in CALLS.values():
+            with pytest.raises(BackendDown, match="not asked again until") as caught:
+                await call(service)
+            assert not caught.value.may_have_been_done
+        assert len(service_side.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "answer", [wrapped({}, -2), plain("", 404), upstream("Throttling"), upstream("AuthFailed", 403)]
+)
+async def test_refusals_show_that_the_service_is_there(answer: Answer) -> None:
+    bad = plain("", 502)
+    async with client(bad, bad, bad, bad, answer, answer, answer, bad, bad, retry_policy=PATIENT) as (service, _):
+        await _fail(service, 8)
+        assert not service.is_down
+
+
+async def test_attempts_count_and_none_follows_once_it_is_left_alone() -> None:
+    async with client(plain("", 502), retry_policy=PATIENT) as (service, service_side):
+        for _ in range(2):
+            with pytest.raises(BackendDown, match="HTTP 502"):
+                await service.databases()
+        assert len(service_side.asked) == 5
+        assert service.is_down
+
+
+async def test_it_is_probed_quietly_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with client(*[plain("", 502)] * 7, EVERYTHING) as (service, service_side):
+        await _fail(service, 5)
+        caplog.clear()
+        async with asyncio.timeout(5):
+            while service.is_down:
+                with pytest.raises(BackendDown, match="not asked again until"):
+                    await service.search("parts", URL, 3)
+                await asyncio.sleep(0.002)
+        assert service_side.numbers == "11111" + "222"
+        levels = [(record.levelname, record.getMessage()[:35]) for record in caplog.records if "bot" in record.name]
+        assert levels == [
+            ("INFO", "the image search doesn't answer yet"),
+            ("INFO", "the image search doesn't answer yet"),
+            ("WARNING", "the image search answers again"),
+        ]
+        await service.create_database("parts")
+
+
+async def test_a_probe_that_is_refused_has_been_answered() -> None:
+    async with client(*[plain("", 502)] * 5, wrapped({}, -2)) as (service, _):
+        await _fail(service, 5)
+        await eventually(lambda: not service.is_down)
+        await _fail(service, 1, BackendQuota)
+
+
+async def test_closing_ends_the_probe() -> None:
+    async with client(plain("", 502)) as (service, service_side):
+        await _fail(service, 5)
+        await service.close()
+        await asyncio.sleep(0.15)
+        assert len(service_side.asked) == 5
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "showapi-probe"] == []
+
+
+class Hanging(httpx.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+async def test_an_attempt_and_a_call_have_their_deadlines() -> None:
+    hanging = Hanging()
+    service = ShowApiClient(ACCOUNT, transport=hanging, retry_policy=replace(QUICK, attempt_s=0.15, overall_s=0.4))
+    begun = time.monotonic()
+    with pytest.raises(BackendTimeout) as caught:
+        await service.databases()
+    assert caught.value.may_have_been_done
+    assert 0.15 <= time.monotonic() - begun < 1
+    assert 2 <= hanging.asked <= 3
+    await service.close()
+
+
+async def test_cancelled_calls_do_not_count_as_failures() -> None:
+    metrics = Counting()
+    hanging = Hanging()
+    service = ShowApiClient(ACCOUNT, transport=hanging, metrics=metrics, retry_policy=QUICK)
+    for _ in range(6):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await service.databases()
+    assert not service.is_down
+    assert metrics.calls == [("databases", "given_up")] * 6
+    await service.close()
+
+
+async def test_a_call_under_way_that_is_answered_after_all_ends_the_silence() -> None:
+    release = asyncio.Event()
+
+    class Late(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("2"):
+                await release.wait()
+                return httpx.Response(200, content=EVERYTHING.content)
+            return httpx.Response(502)
+
+    service = ShowApiClient(ACCOUNT, transport=Late(), retry_policy=PATIENT)
+    late = asyncio.create_task(service.databases())
+    await asyncio.sleep(0)
+    await _fail(service, 5)
+    assert _down(service)
+    release.set()
+    assert await late == ("parts",)
+    assert not _down(service)
+    await service.close()
+
+
+async def test_errors_of_one_kind_stay_that_kind() -> None:
+    async with client(plain("<html>")) as (service, _):
+        await _fail(service, 1, BackendGarbled)
+    async with client(plain("", 404)) as (service, _):
+        await _fail(service, 1, BackendRefused)

@@ -1,0 +1,349 @@
+"""Whatever the hosted service answers is read as a success or as a failure of ours, never as a surprise."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.adapters.showapi.http import responses
+from bot.adapters.showapi.http.error_codes import RetryRule
+from bot.adapters.showapi.http.error_mapping import FailureFactory
+from bot.adapters.showapi.http.responses import FailedResponse, Json, SuccessResponse, UnexpectedResponse
+from bot.domain.errors import (
+    BackendCannotFetch,
+    BackendCredentials,
+    BackendDown,
+    BackendError,
+    BackendGarbled,
+    BackendLost,
+    BackendQuota,
+    BackendRefused,
+    BackendThrottled,
+    BackendTimeout,
+    BotError,
+    PictureRefused,
+)
+from tests.unit.adapters.showapi.responses import good, plain, upstream, wrapped
+
+NO_DATABASE = "The database parts does not exist."
+
+
+def refusal(answer: Any) -> FailedResponse:
+    read = responses.parse_response(answer.status_code, answer.content)
+    assert isinstance(read, FailedResponse)
+    return read
+
+
+def meant(answer: Any) -> tuple[type[BotError], bool]:
+    meaning = refusal(answer).mapping
+    return meaning.error_class, meaning.may_have_been_done
+
+
+@pytest.mark.parametrize("code", [0, "0", 0.0, " 0 "])
+@pytest.mark.parametrize("result", [0, "0", 0.0])
+def test_both_codes_may_be_numbers_or_strings(code: object, result: object) -> None:
+    answer = wrapped({"ret_code": result}, code)
+    assert responses.parse_response(200, answer.content) == SuccessResponse({"ret_code": result}, charged=1)
+
+
+def test_what_is_charged_stands_at_the_top_or_inside_and_is_no_nonsense() -> None:
+    assert _charged(wrapped({"ret_code": 0})) == 1
+    assert _charged(wrapped({"ret_code": 0, "showapi_fee_num": "3"}, showapi_fee_num=None)) == 3
+    assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=None)) == 0
+    assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=-5)) == 0
+    assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=10**30)) == responses.MAX_CHARGED
+
+
+def _charged(answer: Any) -> int:
+    read = responses.parse_response(200, answer.content)
+    assert isinstance(read, SuccessResponse)
+    return read.charged
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "doubtful"),
+    [
+        (-1, BackendRefused, True),
+        (-2, BackendQuota, False),
+        (-3, BackendTimeout, True),
+        (-4, BackendGarbled, True),
+        (-5, BackendDown, False),
+        (-6, BackendDown, False),
+        (-1000, BackendDown, False),
+        (-1002, BackendCredentials, False),
+        (-1004, BackendCredentials, False),
+        (-1006, BackendCredentials, False),
+        (-1007, BackendQuota, False),
+        (-1009, BackendThrottled, False),
+        (-1010, BackendCredentials, False),
+        (-1013, BackendCredentials, False),
+        (-77, BackendRefused, True),
+        (3, BackendRefused, True),
+    ],
+)
+def test_the_gateways_codes_have_a_meaning(code: int, kind: type[BotError], doubtful: bool) -> None:
+    assert meant(wrapped({}, code, "系统错误")) == (kind, doubtful)
+    assert meant(wrapped({}, str(code))) == (kind, doubtful)
+
+
+UPSTREAM = [
+    ("Throttling", 400, BackendThrottled, False),
+    ("Throttling.User", 503, BackendThrottled, False),
+    ("ClientError.IllegalArgument", 400, BackendRefused, False),
+    ("IllegalUrlParameter", 400, BackendCannotFetch, False),
+    ("InvalidFile.Resolution", 400, PictureRefused, False),
+    ("InvalidImage.Content", 400, PictureRefused, False),
+    ("AuthFailed", 403, BackendCredentials, False),
+    ("EntityNotExist.Role", 403, BackendCredentials, False),
+    ("InvalidAccessKeyId.NotFound", 400, BackendCredentials, False),
+    ("InvalidApi.NotPurchase", 403, BackendQuota, False),
+    ("InternalError.Timeout", 500, BackendTimeout, True),
+    ("InternalError.Algo", 586, BackendDown, True),
+    ("InternalError", 500, BackendDown, True),
+    ("ServiceUnavailable", 503, BackendDown, True),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "kind", "doubtful"), UPSTREAM)
+def test_the_searchs_own_codes_are_found_wherever_they_surface(
+    code: str, status: int, kind: type[BotError], doubtful: bool
+) -> None:
+    text = f"{code} - something"
+    for answer in (
+        upstream(code, status),
+        upstream(code, 200),
+        wrapped({"ret_code": code}),
+        wrapped({"ret_code": -1, "remark": text}),
+        wrapped({"ret_code": 500, "remark": text}),
+        wrapped({"ret_code": 0, "Code": code}),
+        wrapped({"ret_code": 400, "Code": code, "Message": "oh"}),
+        wrapped({}, 0, text),
+        wrapped({}, -1, text),
+        wrapped({}, -4, text),
+    ):
+        assert meant(answer) == (kind, doubtful), answer.text
+        assert refusal(answer).code == code
+
+
+def test_a_remark_beside_two_good_codes_says_what_it_likes() -> None:
+    assert isinstance(responses.parse_response(200, good(remark="no more Throttling").content), SuccessResponse)
+    assert isinstance(responses.parse_response(200, good(Code="200").content), SuccessResponse)
+
+
+@pytest.mark.parametrize(
+    "text", [NO_DATABASE, "There is no database “parts” here.", "db parts not found", "数据库 parts 不存在"]
+)
+def test_an_unknown_database_is_told_by_its_text(text: str) -> None:
+    assert meant(upstream("ClientError.IllegalArgument", 400, text)) == (BackendLost, False)
+    assert meant(wrapped({"ret_code": -1, "remark": f"ClientError.IllegalArgument: {text}"})) == (BackendLost, False)
+    assert meant(upstream("InternalError.Timeout", 500, text))[0] is BackendTimeout
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "doubtful"),
+    [
+        (302, BackendGarbled, True),
+        (400, BackendRefused, False),
+        (401, BackendCredentials, False),
+        (402, BackendQuota, False),
+        (403, BackendCredentials, False),
+        (404, BackendRefused, False),
+        (408, BackendTimeout, True),
+        (429, BackendThrottled, False),
+        (500, BackendDown, True),
+        (502, BackendDown, True),
+        (504, BackendTimeout, True),
+        (580, BackendDown, True),
+        (585, BackendDown, True),
+        (586, BackendDown, True),
+        (591, BackendDown, True),
+        (599, BackendDown, True),
+    ],
+)
+def test_without_a_code_the_status_decides(status: int, kind: type[BotError], doubtful: bool) -> None:
+    for content in (b"", b"<html>nginx</html>", b"{}", good().content):
+        assert meant(plain(content, status)) == (kind, doubtful)
+    if 400 <= status < 600:
+        assert meant(wrapped({"ret_code": status, "remark": "?"})) == (kind, doubtful)
+
+
+def test_what_is_not_understood_may_have_been_done() -> None:
+    for content in (
+        b"",
+        b" ",
+        b"<html></html>",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"showapi_res_code":0',
+        b"[" * 99999,
+    ):
+        assert meant(plain(content)) == (BackendGarbled, True), content[:20]
+    for answer in (
+        wrapped({}),
+        wrapped(None),
+        wrapped([]),
+        wrapped("text"),
+        wrapped({"ret_code": None}),
+        wrapped({}, None),
+    ):
+        assert meant(answer) == (BackendGarbled, True), answer.text
+    assert meant(wrapped({"ret_code": -1, "remark": "失败"})) == (BackendRefused, True)
+    assert meant(wrapped({"ret_code": "oh", "remark": "失败"})) == (BackendRefused, True)
+
+
+def test_what_is_never_or_always_done_again() -> None:
+    assert refusal(upstream("InternalError.Algo", 586)).mapping.retry is RetryRule.NEVER
+    assert refusal(plain(b"", 586)).mapping.retry is RetryRule.NEVER
+    assert refusal(upstream("Throttling")).mapping.retry is RetryRule.ALWAYS
+    assert refusal(plain(b"", 591)).mapping.retry is RetryRule.IF_IDEMPOTENT
+    assert refusal(plain(b"")).mapping.retry is RetryRule.NEVER
+
+
+def test_operators_get_code_text_and_ids() -> None:
+    told = (
+        FailureFactory(("a-key",))
+        .refused("search", refusal(upstream("Throttling", 400, "too\nmany a-key")))
+        .description
+    )
+    assert told == "search: Throttling: too many [redacted] (HTTP 400, request 7463B73D)"
+    answer = wrapped({"ret_code": -1, "remark": "失败", "RequestId": "R"})
+    assert (
+        FailureFactory(()).refused("add", refusal(answer)).description
+        == "add: ret_code -1: 失败 (HTTP 200, request R, res-1)"
+    )
+    assert FailureFactory(()).refused("add", refusal(wrapped({}, -2))).description == (
+        "add: -2 (no calls or balance left) (HTTP 200, request res-1)"
+    )
+
+
+def test_a_key_is_redacted_before_a_text_is_cut() -> None:
+    answer = wrapped({}, -1, "x" * 190 + " a-very-long-key-indeed-4f9c1d7e")
+    told = FailureFactory(("a-very-long-key-indeed-4f9c1d7e",)).refused("add", refusal(answer)).description
+    assert "a-very" not in told
+
+
+def test_lists_of_databases() -> None:
+    assert responses.parse_database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == (
+        "a",
+        "7",
+    )
+    nothings: tuple[object, ...] = ([], None)
+    for nothing in nothings:
+        assert responses.parse_database_names({"Data": {"DbList": nothing}}) == ()
+    bodies: list[Json] = [{}, {"Data": None}, {"Data": {}}, {"Data": {"DbList": "none"}}]
+    for body in bodies:
+        with pytest.raises(UnexpectedResponse):
+            responses.parse_database_names(body)
+
+
+def test_the_name_of_an_added_image() -> None:
+    assert responses.parse_data_id({"Data": {"DataId": 1585903814940000}}) == "1585903814940000"
+    names: tuple[object, ...] = ("", "\ud800", True, None, [], 1.5)
+    bodies: list[Json] = [{}, {"Data": {}}, *({"Data": {"DataId": name}} for name in names)]
+    for body in bodies:
+        with pytest.raises(UnexpectedResponse):
+            responses.parse_data_id(body)
+
+
+def test_rows_have_times_and_those_without_an_entity_are_left_out() -> None:
+    row = {"EntityId": "e", "DataId": "1", "ExtraData": "x", "CreatedAt": 1585903814940, "UpdatedAt": "1585903814940"}
+    read = responses.parse_rows({"Data": {"TotalCount": "9", "ImageList": [row, {}, 3], "Token": "t"}})
+    when = datetime(2020, 4, 3, 8, 50, 14, 940000, UTC)
+    assert (read.row_count, read.page.total, read.page.token) == (3, 9, "t")
+    (only,) = read.page.rows
+    assert (only.entity, only.data_id, only.extra, only.created_at, only.updated_at) == ("e", "1", "x", when, when)
+    strange = responses.parse_rows(
+        {"Data": {"ImageList": [{"EntityId": "e", "CreatedAt": 1e300, "UpdatedAt": "NaN"}]}}
+    ).page
+    assert (strange.total, strange.rows[0].created_at, strange.rows[0].updated_at) == (1, None, None)
+    assert responses.parse_rows({"Data": {"TotalCount": 0}}).page.rows == ()
+    with pytest.raises(UnexpectedResponse):
+        responses.parse_rows({"Data": {"TotalCount": 3}})
+
+
+def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
+    scores = [1, "9.8", 10.000001, -0.001, 10.5, -1, "NaN", None, True, "high", 10**400, [], float("inf")]
+    found, unread = responses.parse_matches(
+        {"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}}
+    )
+    assert [match.score for match in found] == [1.0, 9.8, 10.0, 0.0]
+    assert unread == 9
+    nothings: tuple[object, ...] = ([], None)
+    for nothing in nothings:
+        assert responses.parse_matches({"Data": {"MatchList": nothing}}) == ((), 0)
+    # None that can be read is not the same as none.
+    for data in ({}, {"MatchList": [{"Score": 1}, None]}):
+        with pytest.raises(UnexpectedResponse):
+            responses.parse_matches({"Data": data})
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("ClientError.IllegalArgument"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+_SCALARS = _JSON | st.sampled_from([0, "0", -1, "-1009", 1.5, 10**400, "\ud800", 400, "9" * 30])
+
+
+def _object(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_ITEMS = st.lists(
+    _JSON | _object(**dict.fromkeys(("EntityId", "DataId", "Score", "CreatedAt", "UpdatedAt", "Name"), _SCALARS)),
+    max_size=3,
+)
+_DATA = _JSON | _object(
+    DbList=_ITEMS, ImageList=_ITEMS, MatchList=_ITEMS, Token=_SCALARS, TotalCount=_SCALARS, DataId=_SCALARS
+)
+_BODY = _JSON | _object(ret_code=_SCALARS, remark=_SCALARS, Code=_SCALARS, RequestId=_SCALARS, Data=_DATA)
+_OUTER = _object(
+    showapi_res_code=_SCALARS,
+    showapi_res_error=_SCALARS,
+    showapi_fee_num=_SCALARS,
+    Code=_SCALARS,
+    showapi_res_body=_BODY,
+)
+
+
+def _is_ours(status: int, content: bytes) -> None:
+    read = responses.parse_response(status, content)
+    if isinstance(read, FailedResponse):
+        trouble = FailureFactory(("some-key",)).refused("search", read)
+        assert isinstance(trouble.error, BackendError | PictureRefused)
+        assert trouble.description.isprintable()
+        trouble.description.encode()
+        return
+    assert 200 <= status < 300
+    for reader in (
+        responses.parse_database_names,
+        responses.parse_data_id,
+        responses.parse_rows,
+        responses.parse_matches,
+    ):
+        with contextlib.suppress(UnexpectedResponse):
+            reader(read.body)
+
+
+@given(st.integers(200, 999), _OUTER.map(json.dumps).map(str.encode) | st.binary())
+@example(200, b'{"showapi_res_code":' + b"9" * 5000 + b"}")
+@example(200, b'{"showapi_res_code":0,"showapi_res_body":' + b"[" * 100_000)
+@example(200, '{"showapi_res_code":-1,"showapi_res_error":"\u202e\ud7fc"}'.encode())
+@example(200, '{"showapi_res_code":0}'.encode("utf-16"))
+def test_any_answer_whatever_is_a_value_or_an_error_of_ours(status: int, content: bytes) -> None:
+    _is_ours(status, content)
+
+
+@given(_DATA)
+def test_any_data_beside_two_good_codes_is_a_value_or_not_understood(data: Any) -> None:
+    content = json.dumps({"showapi_res_code": 0, "showapi_res_body": {"ret_code": 0, "Data": data}}).encode()
+    assert isinstance(responses.parse_response(200, content), SuccessResponse)
+    _is_ours(200, content)

@@ -1,0 +1,216 @@
+"""Values for answers, and a judge of what comes out: inside the limits, with nothing of what people typed at work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from bot.blocks import limits
+from bot.blocks.button_state import SearchState
+from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.reply import Reply
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
+from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.identifiers import MAX_NOTE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Caveat, Edit, Match, Verdict
+from bot.services.search.search import RankedMatch, SearchResult
+from tests.fakes.slack.blocks import block_kit
+
+KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+ADDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOSTILE = "<@U1> <!channel> <https://evil.example|click> *bold* _it_ ~no~ `code` & > :smile:"
+
+STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2", thread="1.2", database="parts", top=5)
+PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
+
+_OURS = re.compile(
+    r"<@U0[A-Z]+>|<#C0[A-Z]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
+    r"|<https://fake\.slack\.com/[!-;=?-~]*\|original message>"
+)
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def check(reply: Reply) -> None:
+    """Slack takes the message, and it mentions, links and emphasises only what we do."""
+    blocks = list(reply.blocks)
+    assert blocks
+    assert block_kit.problems(blocks) == []
+    assert limits.size(blocks) <= limits.TOTAL_CHARACTERS
+    assert not block_kit.too_long(blocks)
+    assert 1 <= block_kit.length(reply.text) <= limits.MESSAGE_TEXT
+    assert reply.text.strip()
+    assert "<" not in _OURS.sub("", reply.text)
+    harmless(blocks)
+    json.dumps([reply.text, reply.blocks], ensure_ascii=False).encode()
+
+
+def check_view(view: dict[str, Any]) -> None:
+    """The same for a modal or App Home."""
+    assert block_kit.view_problems(view) == []
+    harmless(view["blocks"])
+
+
+def harmless(blocks: list[dict[str, Any]]) -> None:
+    for text in mrkdwn(blocks):
+        rest = _OURS.sub("", text)
+        assert "<" not in rest
+        assert ">" not in rest
+        assert rest.count("`") % 2 == 0
+        assert "``" not in rest
+        words = outside_code(rest)
+        assert not set("_~") & set(words)
+        assert not words.lstrip().startswith("&gt;")
+    assert not _BIDI.search("".join(displayed(blocks)))
+
+
+def outside_code(text: str) -> str:
+    return re.sub("`[^`]*`", "", text)
+
+
+def mrkdwn(value: Any) -> list[str]:
+    """Every text that Slack reads as mrkdwn. Each asks for no links of its own making."""
+    if isinstance(value, dict):
+        own = [value["text"]] if value.get("type") == "mrkdwn" else []
+        assert not own or value["verbatim"] is True
+        return own + [text for child in value.values() for text in mrkdwn(child)]
+    return [text for child in value for text in mrkdwn(child)] if isinstance(value, list) else []
+
+
+def displayed(value: Any) -> list[str]:
+    """Every text that people see or hear; what buttons carry is none."""
+    if isinstance(value, dict):
+        own = [value[name] for name in ("text", "alt_text") if isinstance(value.get(name), str)]
+        return own + [text for child in value.values() for text in displayed(child)]
+    return [text for child in value for text in displayed(child)] if isinstance(value, list) else []
+
+
+def shown(reply: Reply) -> str:
+    return json.dumps(reply.blocks, ensure_ascii=False)
+
+
+def pressable(blocks: Any) -> Mapping[str, dict[str, Any]]:
+    """Buttons by their text."""
+    rows = [block["elements"] for block in blocks if block["type"] == "actions"]
+    return {element["text"]["text"]: element for row in rows for element in row}
+
+
+def record(
+    data_id: str = "1", note: str = "", *, entity: str = "valve_0042", origin: str = "", added_by: str = "U0ADDER"
+) -> ImageRecord:
+    where = SlackOrigin("F1", "C1", "1.2", origin) if origin else None
+    return ImageRecord(
+        KEY,
+        DataId(data_id),
+        EntityId(entity),
+        Note(note),
+        "d",
+        "s",
+        b"",
+        10,
+        10,
+        ADDED,
+        added_by=added_by,
+        origin=where,
+    )
+
+
+def match(
+    note: str = "", *, rank: int = 1, entity: str = "valve_0042", score: float = 9.8, origin: str = ""
+) -> RankedMatch:
+    found = Match(DataId(str(rank)), EntityId(entity), Note(note), score, Verdict.EDITED, (Edit.CROPPED, Edit.MIRRORED))
+    return RankedMatch(rank, found, record(str(rank), note, entity=entity, origin=origin))
+
+
+def ranked(many: int, note: str = "") -> list[RankedMatch]:
+    return [match(note, rank=rank) for rank in range(1, many + 1)]
+
+
+def result(
+    *matches: RankedMatch,
+    images: int = 1234,
+    weaker: int = 0,
+    hidden: int = 0,
+    cached_at: datetime | None = None,
+    caveats: Collection[Caveat] = (),
+) -> SearchResult:
+    return SearchResult(info(images=images), matches, weaker, 0.05, hidden, cached_at, caveats=frozenset(caveats))
+
+
+def info(name: str = "parts", images: int = 1234, *, hints: bool = False) -> DatabaseInfo:
+    return DatabaseInfo(
+        DatabaseKey(KEY.workspace, DatabaseName(name)), images, ADDED, created_by="U0MAKER", hints_at_hidden=hints
+    )
+
+
+def many_databases(number: int) -> tuple[DatabaseInfo, ...]:
+    return tuple(info(f"{'d' * 58}_{location:05}", location) for location in range(number))
+
+
+texts = st.one_of(
+    st.text(max_size=MAX_NOTE),
+    st.text("*_~`&<>|@!#\"' \n:a\u202e\u2066\u05d0\U0001f469\\", max_size=MAX_NOTE),
+    st.sampled_from(
+        ["\U0001f469\u200d\U0001f467" * 100, "שלום " * 100, "\u202eevil" * 60, HOSTILE * 6, "&<>" * 170, "\n" * 500]
+    ),
+).map(lambda text: text[:MAX_NOTE])
+storable = texts.map(lambda text: "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff"))
+names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=64)
+database_names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=2, max_size=64)
+links = st.sampled_from(["", "https://fake.slack.com/archives/C1/p12?thread_ts=1.2&cid=C1", "https://x|y> <!channel>"])
+matches = st.builds(
+    lambda note, entity, score, origin: match(note, entity=entity, score=score, origin=origin),
+    storable,
+    names,
+    st.floats(0, 10),
+    links,
+)
+results = st.builds(
+    lambda found, times, weaker, hidden, cached, caveats: result(
+        *(found * times)[:50], weaker=weaker, hidden=hidden, cached_at=cached, caveats=caveats
+    ),
+    st.lists(matches, max_size=4),
+    st.sampled_from([1, 3, 20]),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+    st.none() | st.just(ADDED),
+    st.sets(st.sampled_from(Caveat)),
+)
+infos = st.builds(info, database_names, st.integers(0, 10**9), hints=st.booleans())
+bindings = st.builds(
+    ChannelBinding,
+    st.just(KEY.workspace),
+    st.just("C0HERE") | texts,
+    st.sampled_from(ChannelMode),
+    st.none() | database_names.map(DatabaseName),
+    st.none() | st.floats(0, 10),
+)
+pictures_of = st.builds(
+    lambda url, file: {DataId("1"): PictureRef(url, file)},
+    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2979, "http://x/\u202e"])
+    | texts,
+    st.sampled_from(["", "F0123"]) | texts,
+)
+states = st.builds(
+    SearchState,
+    file=st.sampled_from(["", "F0123456789"]),
+    url=st.sampled_from(["", "https://example.com/x"]) | st.integers(0, 2100).map(lambda n: 'https://x/"\\' + '"' * n),
+    name=texts,
+    database=st.just("parts"),
+    top=st.integers(1, 50),
+    offset=st.integers(0, 60),
+)
+ways = st.builds(
+    PresentationOptions,
+    pictures_of,
+    st.none() | states,
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.just("U0SOMEBODY") | texts,
+)

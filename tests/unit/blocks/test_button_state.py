@@ -1,0 +1,173 @@
+"""What buttons carry comes back as it was, or not at all; less of a message; several in one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.blocks.button_state import (
+    MAX_BUTTON_VALUE,
+    MAX_METADATA,
+    MAX_NUMBER,
+    STALE_BUTTON,
+    EntityState,
+    FormState,
+    InteractionState,
+    ListState,
+    NameState,
+    SearchState,
+)
+from bot.blocks.limits import MESSAGE_BLOCKS, length
+from bot.blocks.messages.combination import joined
+from bot.blocks.messages.fallback import slack_files, without_pictures
+from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.messages.search_results import search_reply
+from bot.blocks.reply import notice, section
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import DataId
+from tests.unit.blocks import answers
+
+KINDS: list[type[InteractionState]] = [SearchState, ListState, EntityState, NameState, FormState]
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+SEARCHES = st.builds(
+    SearchState,
+    *[TEXT] * 7,
+    top=st.integers(0, 50),
+    minimum=st.floats(0, 10),
+    offset=st.integers(0, MAX_NUMBER),
+)
+
+
+def read(kind: type[InteractionState], text: object) -> InteractionState | None:
+    """What was carried; None if it was refused as it should be."""
+    try:
+        return kind.decode(text)
+    except InvalidInput as error:
+        if str(error) != STALE_BUTTON:
+            raise
+        return None
+
+
+@given(SEARCHES)
+def test_state_round_trips(state: SearchState) -> None:
+    text = state.encode(100_000)
+    assert text is not None
+    assert SearchState.decode(text) == state
+
+
+@given(SEARCHES)
+def test_no_value_is_longer_than_slack_carries(state: SearchState) -> None:
+    for most in (MAX_BUTTON_VALUE, MAX_METADATA):
+        text = state.encode(most)
+        assert text is None or length(text) <= most
+
+
+def test_defaults_are_not_encoded() -> None:
+    assert SearchState().encode() == "{}"
+    assert SearchState(file="F1", top=5).encode() == '{"file":"F1"}'
+    assert SearchState.decode("{}") == SearchState()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=TEXT | JSON.map(json.dumps) | st.binary(max_size=20) | st.none() | st.integers())
+def test_anything_is_read_or_refused_in_one_sentence(kind: type[InteractionState], text: object) -> None:
+    state = read(kind, text)
+    assert state is None or state.encode(1_000_000) is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_fields_of_other_sorts_are_read_or_refused(kind: type[InteractionState], data: st.DataObject) -> None:
+    names = [field.name for field in dataclasses.fields(kind)]
+    given_values = data.draw(st.dictionaries(st.sampled_from(names), JSON))
+    state = read(kind, json.dumps(given_values))
+    for name, value in dataclasses.asdict(state or kind()).items():
+        assert type(value) is type(getattr(kind(), name))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{",
+        '{"unknown":1}',
+        '{"encode":1}',
+        '{"top":null}',
+        '{"top":1e999}',
+        '{"top":1000001}',
+        '{"offset":-1000001}',
+        '{"minimum":NaN}',
+        '{"minimum":Infinity}',
+        "[" * 100_000,
+    ],
+)
+def test_unknown_state_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="older version"):
+        SearchState.decode(text)
+
+
+def blocks_with(picture: PictureRef) -> tuple[dict[str, Any], ...]:
+    found = answers.result(*answers.ranked(3))
+    pictures = {DataId(str(rank)): picture for rank in range(1, 4)}
+    return search_reply(found, PresentationOptions(pictures=pictures, state=answers.STATE)).blocks
+
+
+def test_less_of_a_message_is_the_same_without_its_pictures() -> None:
+    whole = blocks_with(PictureRef(slack_file="F1"))
+    less = without_pictures(whole)
+    assert slack_files(whole) == {"F1"}
+    assert slack_files(less) == frozenset()
+    assert '"image"' not in json.dumps(less)
+    assert less == search_reply(answers.result(*answers.ranked(3)), PresentationOptions(state=answers.STATE)).blocks
+    assert without_pictures(less) == less
+    # The message itself stays what it was.
+    assert slack_files(whole) == {"F1"}
+    assert slack_files(blocks_with(PictureRef(url="https://bot.example/media/x"))) == frozenset()
+
+
+def test_pictures_of_every_place_are_left_out() -> None:
+    picture = {"type": "image", "alt_text": "x", "slack_file": {"id": "F1"}}
+    words = {"type": "mrkdwn", "text": "words"}
+    blocks: list[dict[str, Any]] = [
+        picture,
+        {"type": "context", "elements": [picture]},
+        {"type": "context", "elements": [picture, words]},
+        {"type": "section", "text": words, "accessory": picture},
+        {"type": "section", "text": words, "accessory": {"type": "button"}},
+    ]
+    assert without_pictures(blocks) == (
+        {"type": "context", "elements": [words]},
+        {"type": "section", "text": words},
+        {"type": "section", "text": words, "accessory": {"type": "button"}},
+    )
+
+
+def test_one_reply_stays_as_it_is_and_several_become_one() -> None:
+    only = notice("one")
+    assert joined([only]) is only
+    both = joined([only, notice("two")])
+    assert both.text == "one\ntwo"
+    assert [block["text"]["text"] for block in both.blocks] == ["one", "two"]
+    answers.check(both)
+
+
+@given(st.lists(TEXT.map(notice), min_size=2, max_size=60))
+def test_however_many_are_joined_slack_takes_them(replies: list[Any]) -> None:
+    whole = joined(replies)
+    assert len(whole.blocks) <= MESSAGE_BLOCKS
+    assert section("x") | {"text": whole.blocks[0]["text"]} == whole.blocks[0]
+    answers.check(whole)

@@ -1,0 +1,81 @@
+"""Pages of a database: whole, inside the limits, with ways on and back."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.blocks.button_state import ListState
+from bot.blocks.ids import ActionId
+from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
+from bot.blocks.reply import Reply
+from bot.domain.catalogue import ImageRecord
+from bot.domain.identifiers import DataId
+from tests.unit.blocks.answers import check, info, links, names, pressable, record, shown, storable, texts
+
+STATE = ListState(database="parts")
+
+
+def listing(
+    *records: ImageRecord, total: int = 20, state: ListState = STATE, hidden: int = 0, more: bool = False
+) -> Reply:
+    pictures = {DataId("1"): PictureRef(slack_file="F0123")}
+    return listing_reply(info(), records, total=total, state=state, pictures=pictures, hidden=hidden, more=more)
+
+
+def test_an_image_is_listed_with_its_picture_and_where_it_is_from() -> None:
+    reply = listing(record(note="Ball valve", origin="https://fake.slack.com/archives/C1/p12"), total=1)
+    check(reply)
+    assert reply.text == "1 image in `parts`, newest first"
+    for part in ("`valve_0042`", "Ball valve", "<@U0ADDER>", "|original message>", '"slack_file": {"id": "F0123"}'):
+        assert part in shown(reply)
+    assert pressable(reply.blocks) == {}
+
+
+def test_pages_lead_on_and_back() -> None:
+    state = ListState(database="parts", prefix="valve", order="asc", offset=IMAGES_PER_PAGE)
+    reply = listing(record(), state=state, more=True)
+    check(reply)
+    assert reply.text == "20 images in `parts` whose entity begins with `valve`, oldest first, page 2 of 3"
+    buttons = pressable(reply.blocks)
+    assert buttons["Previous"]["action_id"] == f"{ActionId.LIST_PAGE}:previous"
+    assert buttons["Next"]["action_id"] == f"{ActionId.LIST_PAGE}:next"
+    assert ListState.decode(buttons["Previous"]["value"]).offset == 0
+    assert ListState.decode(buttons["Next"]["value"]) == ListState("parts", "valve", "asc", 2 * IMAGES_PER_PAGE)
+
+
+def test_an_empty_listing_says_why() -> None:
+    assert listing(total=0).text == "`parts` holds no images yet."
+    nothing = listing(total=0, state=ListState(database="parts", prefix="x"))
+    assert nothing.text == "`parts` holds no images whose entity begins with `x`."
+
+
+def test_hidden_images_are_counted() -> None:
+    assert "1 image of this page is from a place that you can't see." in shown(listing(record(), hidden=1))
+    assert "2 images of this page are from places" in shown(listing(record(), hidden=2))
+
+
+records = st.builds(
+    lambda note, entity, origin, user: record("1", note, entity=entity, origin=origin, added_by=user),
+    storable,
+    names,
+    links,
+    st.just("U0ADDER") | texts,
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(records, max_size=3),
+    st.sampled_from([1, 8]),
+    st.integers(0, 10**6),
+    st.builds(ListState, st.just("parts"), names | texts, st.sampled_from(["asc", "desc"]), st.integers(0, 10**6)),
+    st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2900]),
+)
+def test_every_page_is_whole_and_inside_the_limits(
+    few: list[ImageRecord], times: int, total: int, state: ListState, url: str
+) -> None:
+    page = (few * times)[:IMAGES_PER_PAGE]
+    pictures = {DataId("1"): PictureRef(url=url)}
+    reply = listing_reply(info(), page, total=total, state=state, pictures=pictures, hidden=total, more=True)
+    check(reply)
+    assert sum(block["type"] == "section" for block in reply.blocks) == len(page) + 1

@@ -1,0 +1,213 @@
+"""Answers to searches: what they say, and that Slack takes them whatever the data is."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+
+from bot.blocks.button_state import SearchState
+from bot.blocks.ids import ActionId
+from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.messages.search_results import search_reply
+from bot.blocks.reply import Reply
+from bot.blocks.wording import score_text
+from bot.domain.identifiers import MAX_NOTE, DataId
+from bot.services.search.search import SearchResult
+from tests.unit.blocks.answers import (
+    ADDED,
+    HOSTILE,
+    PICTURES,
+    STATE,
+    check,
+    match,
+    mrkdwn,
+    pressable,
+    ranked,
+    result,
+    results,
+    shown,
+    ways,
+)
+
+
+def carried(reply: Reply, text: str) -> SearchState:
+    return SearchState.decode(pressable(reply.blocks)[text]["value"])
+
+
+def test_a_match_is_told_in_full() -> None:
+    reply = search_reply(result(match("Ball valve, DN 25", origin="https://fake.slack.com/archives/C1/p12?a=1&b=2")))
+    check(reply)
+    text = shown(reply)
+    for part in (
+        "`parts` (1,234 images)",
+        "`valve_0042`",
+        "*9.8/10*",
+        "edited copy: cropped, mirrored",
+        "Ball valve, DN 25",
+        "<@U0ADDER>",
+        "2026-11-23",
+        "<https://fake.slack.com/archives/C1/p12?a=1&amp;b=2|original message>",
+    ):
+        assert part in text
+    assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy."
+    assert pressable(reply.blocks) == {}
+
+
+def test_nothing_close_is_said_plainly_with_what_was_left_out() -> None:
+    reply = search_reply(result(weaker=3))
+    assert reply.text == "Nothing close in parts."
+    assert "Nothing close in `parts` (1,234 images)" in shown(reply)
+    assert "3 weaker matches were left out" in shown(reply)
+    assert "`min:0`" in shown(reply)
+
+
+def test_an_empty_database_is_named_as_such() -> None:
+    assert "holds no images yet" in shown(search_reply(result(images=0)))
+
+
+def test_what_these_readers_may_not_see_is_counted_and_no_lie_is_told() -> None:
+    several = search_reply(result(match(), hidden=2))
+    assert "2 more matches are from places that not everybody here can see." in shown(several)
+    alone = search_reply(result(hidden=1), PresentationOptions(private=True))
+    assert alone.text == "Nothing in parts that can be shown here."
+    assert "Nothing close" not in shown(alone)
+    assert "1 more match is from a place that you can't see." in shown(alone)
+
+
+def test_an_answer_from_the_cache_says_so() -> None:
+    text = shown(search_reply(result(match(), cached_at=ADDED)))
+    assert "From the cache, as of 12:00 UTC." in text
+
+
+@pytest.mark.parametrize(
+    ("score", "text"), [(10, "10/10"), (9.8, "9.8/10"), (8.96, "8.9/10"), (9, "9/10"), (0.04, "0/10"), (5.1, "5.1/10")]
+)
+def test_a_score_never_rounds_up(score: float, text: str) -> None:
+    assert score_text(score) == text
+
+
+def test_a_note_is_shown_as_it_is_and_does_nothing() -> None:
+    reply = search_reply(result(match(HOSTILE)))
+    (element,) = [block["elements"][0] for block in reply.blocks if block["type"] == "context"]
+    assert element == {"type": "plain_text", "text": HOSTILE, "emoji": False}
+    check(reply)
+
+
+def test_a_false_permalink_user_or_picture_is_left_out() -> None:
+    odd = match(origin="https://x|y> <!channel>")
+    assert odd.record is not None
+    odd = dataclasses.replace(odd, record=dataclasses.replace(odd.record, added_by="U1> <!channel>"))
+    reply = search_reply(
+        result(odd), PresentationOptions({DataId("1"): PictureRef(url="javascript:1")}, shared_by="U1> <!here>")
+    )
+    check(reply)
+    assert "<@" not in shown(reply)
+    assert "accessory" not in shown(reply)
+
+
+@pytest.mark.parametrize(
+    ("picture", "key", "value"),
+    [
+        (PictureRef(url="https://bot.example/media/x"), "image_url", "https://bot.example/media/x"),
+        (PictureRef(slack_file="F0123"), "slack_file", {"id": "F0123"}),
+    ],
+)
+def test_a_picture_stands_beside_its_match_and_is_described(picture: PictureRef, key: str, value: object) -> None:
+    reply = search_reply(result(match()), PresentationOptions({DataId("1"): picture}))
+    check(reply)
+    (image,) = [block["accessory"] for block in reply.blocks if "accessory" in block]
+    assert image == {"type": "image", "alt_text": "valve_0042, 9.8/10, edited copy", key: value}
+
+
+def test_a_page_has_its_matches_and_leads_on_and_back() -> None:
+    found = result(*ranked(12))
+    first = search_reply(found, PresentationOptions(state=STATE))
+    assert "*The 5 best of 12 matches* in `parts`" in shown(first)
+    assert "Previous" not in pressable(first.blocks)
+    assert carried(first, "More") == dataclasses.replace(STATE, offset=5)
+    second = search_reply(found, PresentationOptions(state=carried(first, "More")))
+    assert "*Matches 6 to 10 of 12* in `parts`" in shown(second)
+    assert "*6.*  `valve_0042`" in shown(second)
+    assert carried(second, "Previous") == STATE
+    assert pressable(second.blocks)["Previous"]["action_id"] == f"{ActionId.MORE}:previous"
+    last = search_reply(found, PresentationOptions(state=carried(second, "More")))
+    assert "*Matches 11 to 12 of 12*" in shown(last)
+    assert "More" not in pressable(last.blocks)
+    beyond = search_reply(found, PresentationOptions(state=dataclasses.replace(STATE, offset=20)))
+    assert "no more matches" in shown(beyond)
+    for reply in (first, second, last, beyond):
+        check(reply)
+
+
+def test_more_begins_with_the_first_match_that_did_not_fit() -> None:
+    state = dataclasses.replace(STATE, top=50)
+    seen: list[int] = []
+    while True:
+        reply = search_reply(result(*ranked(50, "n" * MAX_NOTE)), PresentationOptions(PICTURES, state))
+        check(reply)
+        seen += [rank for rank in range(1, 51) if f'"*{rank}.*  ' in shown(reply)]
+        if "More" not in pressable(reply.blocks):
+            break
+        state = carried(reply, "More")
+    assert seen == list(range(1, 51))
+
+
+def test_the_buttons_are_those_that_do_something() -> None:
+    public = search_reply(result(match()), PresentationOptions(state=STATE))
+    assert list(pressable(public.blocks)) == ["Add this image"]
+    private = search_reply(result(*ranked(9)), PresentationOptions(state=STATE, private=True, databases=2))
+    assert list(pressable(private.blocks)) == ["More", "Share to channel", "Search another database", "Add this image"]
+    bare = search_reply(result(match()), PresentationOptions(state=STATE, can_add=False))
+    assert pressable(bare.blocks) == {}
+    later = dataclasses.replace(STATE, offset=5)
+    assert (
+        carried(search_reply(result(*ranked(9)), PresentationOptions(state=later, private=True)), "Share to channel")
+        == later
+    )
+    other = search_reply(result(*ranked(9)), PresentationOptions(state=later, databases=2))
+    assert carried(other, "Search another database") == STATE
+
+
+def test_an_address_that_is_too_long_for_buttons_leaves_them_out_and_says_so() -> None:
+    state = SearchState(url="https://example.com/" + "x" * 2000, database="parts")
+    reply = search_reply(result(*ranked(9)), PresentationOptions(state=state))
+    check(reply)
+    assert pressable(reply.blocks) == {}
+    assert "4 more matches did not fit. The address of this image is too long for buttons." in shown(reply)
+
+
+def test_a_long_address_keeps_the_button_that_is_wanted_most() -> None:
+    state = SearchState(url="https://example.com/" + "x" * 1800, database="parts", offset=1, top=1)
+    reply = search_reply(result(*ranked(9)), PresentationOptions(state=state, private=True, databases=2))
+    check(reply)
+    assert list(pressable(reply.blocks)) == ["More"]
+    assert "too long for more buttons" in shown(reply)
+
+
+def test_a_long_file_name_costs_no_button() -> None:
+    state = dataclasses.replace(STATE, name="\U0001f469" * 3000)
+    reply = search_reply(result(match()), PresentationOptions(state=state))
+    assert carried(reply, "Add this image").file == STATE.file
+
+
+def test_who_shared_an_answer_is_said() -> None:
+    reply = search_reply(result(match()), PresentationOptions(shared_by="U0SOMEBODY"))
+    assert "<@U0SOMEBODY> shared this." in shown(reply)
+
+
+def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
+    reply = search_reply(result(*[match("n" * MAX_NOTE) for _ in range(50)], weaker=2))
+    check(reply)
+    headings = sum("valve_0042" in text for text in mrkdwn(list(reply.blocks)))
+    assert f"{50 - headings} more matches did not fit" in shown(reply)
+
+
+@settings(max_examples=80, deadline=None)
+@given(results, ways)
+def test_every_result_is_inside_the_limits(found: SearchResult, way: PresentationOptions) -> None:
+    reply = search_reply(found, way)
+    check(reply)
+    if "More" in pressable(reply.blocks):
+        assert way.state is not None
+        assert carried(reply, "More").offset > way.state.offset

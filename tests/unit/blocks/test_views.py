@@ -1,0 +1,259 @@
+"""Modals and App Home: what they ask, and that Slack takes them whatever the data is."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.blocks.app_home import HomeContent, home_view
+from bot.blocks.button_state import FormState, NameState
+from bot.blocks.ids import ActionId, InputId, ViewId
+from bot.blocks.modals import (
+    add_form,
+    another_database_form,
+    create_database_form,
+    database_settings_form,
+    delete_database_form,
+    search_form,
+    text_view,
+    waiting_view,
+    watch_form,
+)
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.identifiers import DatabaseName
+from tests.unit.blocks.answers import (
+    HOSTILE,
+    KEY,
+    bindings,
+    check_view,
+    database_names,
+    displayed,
+    info,
+    infos,
+    many_databases,
+    pressable,
+    texts,
+)
+
+STATE = FormState(response_url="https://hooks.slack.com/x", channel="C0HERE", channel_kind="public")
+TWO = (info(), info("logos", 1))
+HERE = ChannelBinding(KEY.workspace, "C0HERE", ChannelMode.GUARD, DatabaseName("logos"), 8.5)
+
+
+def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Elements by the name of their field, which is that of the block and of the action."""
+    inputs = {block["block_id"]: block for block in view["blocks"] if block["type"] == "input"}
+    assert all(block["element"]["action_id"] == name for name, block in inputs.items())
+    return {name: block["element"] | {"optional": block["optional"]} for name, block in inputs.items()}
+
+
+def chosen(element: dict[str, Any]) -> object:
+    return element.get("initial_option", {}).get("value")
+
+
+def test_a_search_is_asked_for_in_one_form() -> None:
+    view = search_form(TWO, STATE, chosen="logos", url="https://example.com/x.png")
+    check_view(view)
+    asked = fields(view)
+    assert list(asked) == [InputId.FILES, InputId.URL, InputId.DATABASE, InputId.TOP, InputId.READERS]
+    assert asked["files"]["max_files"] == 10
+    assert asked["files"]["optional"]
+    assert asked["url"]["optional"]
+    assert asked["url"]["initial_value"] == "https://example.com/x.png"
+    assert [chosen(asked[name]) for name in ("database", "top", "readers")] == ["logos", "5", "me"]
+    assert [option["value"] for option in asked["top"]["options"]] == ["1", "3", "5", "10", "20", "50"]
+    assert [option["value"] for option in asked["readers"]["options"]] == ["me", "channel"]
+    assert view["callback_id"] == ViewId.SEARCH
+    assert FormState.decode(view["private_metadata"]) == STATE
+
+
+def test_a_search_from_anywhere_asks_where_to_answer() -> None:
+    view = search_form(TWO, STATE, with_conversation=True)
+    check_view(view)
+    where = fields(view)[InputId.CONVERSATION]
+    assert where["optional"]
+    assert where["response_url_enabled"]
+    assert where["default_to_current_conversation"]
+    assert where["filter"] == {"exclude_bot_users": True}
+
+
+def test_the_only_database_is_chosen_already() -> None:
+    assert chosen(fields(search_form([info()], STATE))["database"]) == "parts"
+    assert chosen(fields(search_form(TWO, STATE))["database"]) is None
+
+
+def test_without_a_database_one_is_offered() -> None:
+    for view in (
+        search_form((), STATE),
+        add_form((), STATE),
+        another_database_form((), STATE),
+        watch_form((), None, STATE),
+    ):
+        check_view(view)
+        assert view["callback_id"] == ViewId.NOTE
+        assert "submit" not in view
+        create = pressable(view["blocks"])["Create a database"]
+        assert create["action_id"] == ActionId.CREATE_DATABASE
+        assert NameState.decode(create["value"]).channel == "C0HERE"
+
+
+@pytest.mark.parametrize("number", [100, 101, 1000, 12_000])
+def test_thousands_of_databases_can_be_chosen_from(number: int) -> None:
+    many = many_databases(number)
+    last = many[-1].key.name
+    view = search_form(many, STATE, chosen=last)
+    check_view(view)
+    element = fields(view)["database"]
+    groups = element.get("option_groups", [element])
+    options = [option for group in groups for option in group["options"]]
+    assert chosen(element) == last
+    assert len({option["value"] for option in options}) == len(options) >= min(number, 1000)
+    hint = next(block.get("hint", {}).get("text", "") for block in view["blocks"] if block["block_id"] == "database")
+    left_out = number - len(options)
+    assert (f"{left_out:,} more databases" in hint) is bool(left_out)
+
+
+def test_another_database_is_another_one() -> None:
+    state = FormState(database="parts", state="{}")
+    view = another_database_form(TWO, state)
+    check_view(view)
+    assert [option["value"] for option in fields(view)["database"]["options"]] == ["logos"]
+    assert [option["value"] for option in fields(another_database_form([info()], state))["database"]["options"]] == [
+        "parts"
+    ]
+
+
+def test_an_add_asks_where_and_what() -> None:
+    view = add_form(TWO, STATE, chosen="parts", entity="valve_0042", note=HOSTILE, images=3)
+    check_view(view)
+    asked = fields(view)
+    assert list(asked) == [InputId.DATABASE, InputId.ENTITY, InputId.NOTE]
+    assert asked["entity"]["initial_value"] == "valve_0042"
+    assert asked["note"]["initial_value"] == HOSTILE
+    assert asked["note"]["max_length"] == 512
+    assert "All 3 images get the same entity and note." in displayed(view["blocks"])
+    assert add_form(TWO, STATE)["blocks"][0]["block_id"] == InputId.DATABASE
+
+
+def test_deleting_a_database_asks_for_its_name_and_remembers_which() -> None:
+    view = delete_database_form(info(), STATE)
+    check_view(view)
+    assert list(fields(view)) == [InputId.NAME]
+    assert "`parts` (1,234 images)" in displayed(view["blocks"])[0]
+    assert FormState.decode(view["private_metadata"]).database == "parts"
+
+
+def test_a_databases_setting_is_shown_as_it_is() -> None:
+    for hints in (True, False):
+        view = database_settings_form(info(hints=hints), STATE)
+        check_view(view)
+        boxes = fields(view)[InputId.HINTS]
+        assert [option["value"] for option in boxes.get("initial_options", [])] == (["hints"] if hints else [])
+        assert boxes["optional"]
+        assert FormState.decode(view["private_metadata"]).database == "parts"
+
+
+def test_a_channels_settings_are_shown_as_they_are() -> None:
+    view = watch_form(TWO, HERE, STATE, channel="C0OTHER")
+    check_view(view)
+    asked = fields(view)
+    assert list(asked) == [InputId.MODE, InputId.DATABASE, InputId.MINIMUM]
+    assert [chosen(asked[name]) for name in ("mode", "database")] == ["guard", "logos"]
+    assert asked["minimum"]["initial_value"] == "8.5"
+    assert FormState.decode(view["private_metadata"]).channel == "C0OTHER"
+    assert "<#C0OTHER>" in displayed(view["blocks"])[0]
+
+
+def test_a_channel_is_asked_for_where_none_is_meant() -> None:
+    view = watch_form(TWO, None, STATE)
+    check_view(view)
+    asked = fields(view)
+    assert next(iter(asked)) == InputId.CHANNEL
+    assert asked["channel"]["filter"] == {"include": ["public", "private"]}
+    assert chosen(asked["mode"]) == "lookup"
+    off = ChannelBinding(KEY.workspace, "C0HERE", ChannelMode.OFF)
+    assert chosen(fields(watch_form(TWO, off, STATE, channel="C0HERE"))["mode"]) == "lookup"
+
+
+def test_a_name_can_be_given_beforehand() -> None:
+    view = create_database_form(STATE, name="parts")
+    check_view(view)
+    assert fields(view)[InputId.NAME]["initial_value"] == "parts"
+
+
+def test_what_a_modal_can_not_carry_is_left_out() -> None:
+    view = search_form(TWO, FormState(state='"' * 2000))
+    check_view(view)
+    assert view["private_metadata"] == ""
+
+
+def test_home_shows_databases_and_channels_and_changes_them() -> None:
+    view = home_view(HomeContent(TWO, (HERE, ChannelBinding(KEY.workspace, "C0QUIET", ChannelMode.OFF)), "embedded"))
+    check_view(view)
+    said = " ".join(displayed(view["blocks"]))
+    for part in (
+        "`parts`  ·  1,234 images",
+        "by <@U0MAKER>",
+        "2 databases, 1,235 images. Search engine: `embedded`.",
+        "Images shared in <#C0HERE> are compared with `logos`: I report matches of 8.5 and more",
+        "Images shared in <#C0QUIET> are left alone.",
+    ):
+        assert part in said
+    rows = [block["elements"] for block in view["blocks"] if block["type"] == "actions"]
+    assert [[element["text"]["text"] for element in row] for row in rows] == [
+        ["Search by image", "Create a database", "Watch a channel"],
+        ["Settings", "Delete"],
+        ["Settings", "Delete"],
+        ["Edit", "Stop watching"],
+        ["Edit"],
+    ]
+    assert NameState.decode(rows[2][1]["value"]) == NameState(database="logos")
+    assert NameState.decode(rows[3][1]["value"]) == NameState(channel="C0HERE")
+
+
+def test_an_empty_home_offers_a_database() -> None:
+    view = home_view(HomeContent((), (), "embedded", "It can't be *reached*."))
+    check_view(view)
+    assert list(pressable(view["blocks"])) == ["Create a database"]
+    assert ":warning: It can't be `*reached*.`" in displayed(view["blocks"])
+
+
+@pytest.mark.parametrize(("databases", "channels"), [(10_000, 0), (0, 10_000), (10_000, 10_000), (3, 10_000)])
+def test_a_home_of_thousands_is_cut_and_counted(databases: int, channels: int) -> None:
+    view = home_view(HomeContent(many_databases(databases), (HERE,) * channels, "embedded", "It is down."))
+    check_view(view)
+    text = json.dumps(view)
+    listed, watched = text.count("  \\u00b7  "), text.count("are compared with")
+    assert listed + watched >= 40
+    assert (f"and {databases - listed:,} more databases." in text) is (databases > listed)
+    assert (f"and {channels - watched:,} more channels." in text) is (channels > watched)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(infos, max_size=130), st.none() | bindings, texts, texts, st.integers(1, 10))
+def test_every_form_is_inside_the_limits(
+    databases: list[DatabaseInfo], binding: ChannelBinding | None, typed: str, more: str, images: int
+) -> None:
+    databases = list({one.key: one for one in databases}.values())
+    state = FormState(response_url=typed, channel=more, state=typed, database=more)
+    for view in (
+        search_form(databases, state, chosen=typed, url=typed * 7, with_conversation=True),
+        another_database_form(databases, state),
+        add_form(databases, state, chosen=more, entity=typed, note=more * 2, images=images),
+        watch_form(databases, binding, state, channel=more),
+        watch_form(databases, binding, state),
+        create_database_form(state, name=typed),
+        waiting_view(typed),
+        text_view(typed or "Note", more),
+        home_view(HomeContent(tuple(databases), (binding,) * 9 if binding else (), typed, more)),
+    ):
+        check_view(view)
+
+
+@given(database_names, st.booleans())
+def test_every_database_has_its_forms(name: str, hints: bool) -> None:
+    check_view(delete_database_form(info(name), STATE))
+    check_view(database_settings_form(info(name, hints=hints), STATE))

@@ -1,0 +1,110 @@
+"""What people typed, in sentences of ours: shown as it is, and never at work."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.blocks import limits
+from bot.blocks.messages.notices import help_reply
+from bot.blocks.reply import notice
+from bot.blocks.wording import channel_link, code, count, escape_sentence, one_line, points, user_mention
+from tests.fakes.slack.blocks import block_kit
+from tests.unit.blocks.answers import HOSTILE, check, shown, texts
+
+
+def test_a_sentence_that_quotes_somebody_mentions_nobody() -> None:
+    check(notice(f"I don't know “{HOSTILE}”."))
+    check(help_reply(f"I don't know “{HOSTILE}”."))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "mrkdwn"),
+    [
+        ("I don't know “*bold* _it_”.", "I don't know “`*bold*` `_it_`”."),
+        ("There is no database “ball_valves” here.", "There is no database “`ball_valves`” here."),
+        ("A name has 2 to 64 of `a-z 0-9 _`, such as `a_b`.", "A name has 2 to 64 of `a-z 0-9 _`, such as `a_b`."),
+        ("A quote isn't closed: put `\"` on both sides.", "A quote isn't closed: put `\"` on both sides."),
+        ("> quoted & <@U1>", "`&gt;` quoted &amp; `&lt;@U1&gt;`"),
+        ("lone ` tick", "lone ' tick"),
+        ("`a`*b*", "`a` `*b*`"),
+        ("two\nlines \u202eevil", "two lines evil"),
+    ],
+)
+def test_signs_of_emphasis_are_shown_as_code(sentence: str, mrkdwn: str) -> None:
+    assert escape_sentence(sentence) == mrkdwn
+
+
+@pytest.mark.parametrize(
+    ("name", "shown_as"),
+    [
+        ("IMG_1.jpg", "`IMG_1.jpg`"),
+        ("a`b\nc.png", "`a'b c.png`"),
+        ("<!channel>.png", "`&lt;!channel&gt;.png`"),
+        ("\u202egnp.exe", "`gnp.exe`"),
+        ("\u2066 \n", "?"),
+    ],
+)
+def test_a_name_is_code_in_one_line(name: str, shown_as: str) -> None:
+    assert code(name) == shown_as
+
+
+def test_only_ids_become_mentions() -> None:
+    assert user_mention("U0SOMEBODY") == "<@U0SOMEBODY>"
+    assert user_mention("U1> <!channel>") == ""
+    assert channel_link("C0HERE") == "<#C0HERE>"
+    assert channel_link("x|y") == "this channel"
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert count(1, "match", "matches") == "1 match"
+    assert count(1200, "match", "matches") == "1,200 matches"
+    assert [points(score) for score in (9.0, 7.5, 8.99)] == ["9", "7.5", "8.9"]
+
+
+@given(st.text(max_size=5000) | texts)
+def test_every_problem_is_inside_the_limits(problem: str) -> None:
+    check(help_reply(problem))
+    check(notice(problem))
+
+
+@given(texts)
+def test_a_sentence_keeps_its_words(text: str) -> None:
+    plain = one_line(text).replace("`", "").replace("'", "").replace(" ", "")
+    kept = escape_sentence(text).replace("`", "").replace("'", "").replace(" ", "")
+    assert kept.rstrip("…").startswith(limits.escape(limits.shorten(plain, 100)).rstrip("…"))
+
+
+@given(st.text(), st.integers(1, 40))
+def test_shortened_text_fits_and_keeps_its_beginning(text: str, most: int) -> None:
+    short = limits.shorten(text, most)
+    assert block_kit.length(short) <= most
+    assert text.startswith(short.removesuffix("…"))
+
+
+def test_help_names_every_command() -> None:
+    reply = help_reply()
+    check(reply)
+    text = shown(reply)
+    for command in (
+        "/vsearch",
+        "/vsearch &lt;image URL&gt;",
+        "/vsearch search last",
+        "/vsearch add last",
+        "/vsearch add &lt;image URL&gt;",
+        "/vsearch list",
+        "/vsearch delete valve_0042",
+        "/vsearch db",
+        "/vsearch db create",
+        "/vsearch db delete",
+        "/vsearch watch lookup",
+        "/vsearch watch collect",
+        "/vsearch watch guard",
+        "/vsearch unwatch",
+        "/vsearch status",
+        "/vsearch help",
+    ):
+        assert f"`{command}" in text
+    for modifier in ("in:", "top:", "min:", "id:", "note:", "order:", "prefix:"):
+        assert modifier in text
+    for shortcut in ("Find similar images", "Add to image database"):
+        assert shortcut in text

@@ -1,0 +1,76 @@
+"""What the command line says while a back end that is elsewhere is unwell."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import bot.app.services
+from bot.app.services import Services
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.config.settings import Settings
+from bot.domain.errors import BackendDown, BackendLost, BackendQuota, PictureRefused
+from bot.domain.matches import Caveat
+from tests.fakes.failing_back_end import FaultySearch
+from tests.fixtures.command_line import Vsearch, pictures, vsearch
+
+__all__ = ["pictures", "vsearch"]
+
+_build_services = bot.app.services.build_services
+
+
+@pytest.fixture
+def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> FaultySearch:
+    """Is behind the command line, and has a database of one pump."""
+    ailing = FaultySearch()
+
+    @asynccontextmanager
+    async def with_it(settings: Settings) -> AsyncIterator[Services]:
+        async with _build_services(settings, visual=ailing) as services:
+            yield services
+
+    monkeypatch.setattr(bot.app.services, "build_services", with_it)
+    assert vsearch("db", "create", "parts").code == ExitCode.OK
+    assert vsearch("add", pictures / "pump.jpg").code == ExitCode.OK
+    return ailing
+
+
+def test_copies_alone_are_called_that(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY}
+    known, unknown = vsearch("search", pictures / "pump.jpg"), vsearch("search", pictures / "hose.jpg")
+    assert known.code == unknown.code == ExitCode.OK
+    assert "same image" in known.out
+    assert "Nothing was found in “parts”." in unknown.out
+    for outcome in (known, unknown):
+        assert "I looked for copies of this very picture only" in " ".join(outcome.err.split())
+        assert "close" not in outcome.out
+
+
+def test_scripts_read_it_too(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
+    assert vsearch("search", pictures / "pump.jpg", "--json").document["caveats"] == []
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY, Caveat.CROWDED_OUT}
+    found = vsearch("search", pictures / "pump.jpg", "--json").document
+    assert found["caveats"] == ["crowded out", "same images only"]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (BackendDown("search: no answer"), "Search: no answer. “vsearch doctor” may tell why."),
+        (
+            BackendQuota("search: -2 (HTTP 200, request R-1)"),
+            "Search: -2 (HTTP 200, request R-1). The account has no calls left.",
+        ),
+        (BackendLost("it has no database."), "It has no database. “vsearch reconcile --mend” fills it again."),
+        (PictureRefused("It can't be read."), "It can't be read."),
+    ],
+)
+def test_an_error_says_what_to_do(
+    vsearch: Vsearch, visual: FaultySearch, pictures: Path, error: Exception, sentence: str
+) -> None:
+    visual.error = error
+    outcome = vsearch("search", pictures / "pump.jpg", "--json")
+    assert (outcome.code, outcome.document["error"]) == (ExitCode.FAILED, sentence)

@@ -1,0 +1,152 @@
+"""The doctor: what it finds, and what it says to do."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.embedded.model import exactness
+from bot.cli.doctor import checks
+from bot.cli.doctor.model import embeddings
+from bot.cli.doctor.result import CheckStatus
+from bot.cli.terminal.exit_codes import ExitCode
+from bot.config.settings import Settings
+from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.command_line import Outcome, Vsearch, indexed, pictures, stocked, vsearch
+
+__all__ = ["indexed", "pictures", "stocked", "vsearch"]
+
+
+def _wrong(outcome: Outcome) -> dict[str, dict[str, str]]:
+    return {check["check"]: check for check in outcome.document["checks"] if check["state"] == "wrong"}
+
+
+def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
+    outcome = vsearch("doctor")
+    assert outcome.code == ExitCode.OK
+    assert "All is well." in outcome.out
+    assert "none yet" in outcome.out
+    for name in checks.PILLOW_NAMES:
+        assert name in outcome.out
+
+
+def test_all_is_well_with_pictures_in_it(indexed: Vsearch) -> None:
+    document = indexed("doctor", "--json").document
+    assert document["ok"] is True
+    assert any("is whole" in check["found"] for check in document["checks"])
+
+
+def test_a_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "vsearch.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[100:4000] = b"\xee" * 3900
+    path.write_bytes(bytes(content))
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "backup" in _wrong(outcome)["Catalogue"]["remedy"]
+
+
+def test_data_of_a_newer_version_is_left_alone(stocked: Vsearch, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "data" / "vsearch.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "newest vsearch" in _wrong(outcome)["Tables"]["remedy"]
+
+
+def test_a_data_directory_that_can_not_be_written(vsearch: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outcome = vsearch("--data-dir", tmp_path / "file" / "data", "doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "VSEARCH_DATA_DIR" in _wrong(outcome)["Data directory"]["remedy"]
+
+
+def test_settings_are_all_told(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSEARCH_THREADS", "many")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SETTINGS
+    assert "VSEARCH_THREADS" in _wrong(outcome)["Settings"]["found"]
+    assert ".." not in vsearch("doctor").err + vsearch("doctor").out
+
+
+def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").write_bytes(b"no model")
+    monkeypatch.setenv("VSEARCH_MODEL_PATH", str(tmp_path / "own.onnx"))
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SETTINGS
+    assert "own.onnx" in _wrong(outcome)["Model"]["found"]
+
+
+def test_databases_that_another_model_indexed_are_named_with_what_to_do(stocked: Vsearch) -> None:
+    outcome = stocked("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    stale = _wrong(outcome)["Embeddings"]
+    assert "parts of local" in stale["found"]
+    assert "vsearch reindex --all" in stale["remedy"]
+
+
+async def test_databases_of_the_api_can_only_be_filled_again(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    engine = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
+    key = DatabaseKey(WorkspaceId(f"{API_WORKSPACE_PREFIX}0123"), DatabaseName("parts"))
+    await engine.create_database(key)
+    await engine.add_image(key, random_picture(1), EntityId("valve"), Note())
+    await storage.close()
+    found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path))))
+    assert [finding.state for finding in found] == [CheckStatus.WRONG]
+    assert "add their images again" in found[0].remedy
+
+
+def test_a_processor_with_other_numbers_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exactness, "reference_embedding", lambda: np.zeros(1280, np.float32))
+    wrong = _wrong(vsearch("doctor", "--json"))["Arithmetic"]
+    assert "other numbers" in wrong["found"]
+    assert "vsearch reindex --all" in wrong["remedy"]
+
+
+def test_one_token_without_the_other(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SLACK
+    assert "SLACK_BOT_TOKEN" in _wrong(outcome)["Slack"]["found"]
+
+
+def test_slack_out_of_reach(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.SLACK
+    assert "can't be reached" in _wrong(outcome)["Slack"]["found"]
+    assert "xoxb-1" not in outcome.out
+
+
+def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"SHOWAPI_APP_KEY": "a-planted-key", "SHOWAPI_DS_ID": "7", "SHOWAPI_BASE_URL": "http://127.0.0.1:9"}
+    for name, value in {**settings, "VSEARCH_BACKEND": "showapi", "PUBLIC_BASE_URL": "http://127.0.0.1:8"}.items():
+        monkeypatch.setenv(name, value)
+    outcome = vsearch("doctor", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert "docs/hosted.md" in _wrong(outcome)["Hosted service"]["remedy"]
+    assert "a-planted-key" not in outcome.out
+    refused = vsearch("reindex", "parts")
+    assert refused.code == ExitCode.USAGE
+    assert "nothing to reindex" in refused.err
+
+
+def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LOW_SPACE_GB", 1e9)
+    findings = list(checks.data_directory(Settings(data_dir=tmp_path)))
+    assert findings[-1].state is CheckStatus.WRONG
+    assert "Free some space" in findings[-1].remedy

@@ -1,0 +1,201 @@
+"""Adding, searching, listing, deleting, importing and exporting on the command line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from bot.cli.terminal.exit_codes import ExitCode
+from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
+from tests.fixtures.pictures import encoded, photo
+
+__all__ = ["pictures", "stocked", "vsearch"]
+
+
+def _entities(vsearch: Vsearch, *arguments: str) -> list[str]:
+    return [image["entity"] for image in vsearch("images", "--all", "--json", *arguments).document["images"]]
+
+
+def test_add_makes_the_entity_of_the_file_name(vsearch: Vsearch, pictures: Path) -> None:
+    vsearch("db", "create", "parts")
+    added = vsearch("add", pictures / "Valve 42.jpg", "--note", "from the cellar", "--json")
+    assert added.code == ExitCode.OK
+    assert [(image["status"], image["entity"]) for image in added.document["images"]] == [("added", "valve_42")]
+    (image,) = vsearch("images", "--json").document["images"]
+    assert (image["note"], image["file"], image["width"]) == ("from the cellar", "Valve 42.jpg", 96)
+
+
+def test_adding_twice_says_so_and_changes_nothing(stocked: Vsearch, pictures: Path) -> None:
+    again = stocked("add", pictures / "pump.jpg", "--id", "other")
+    assert again.code == ExitCode.OK
+    assert "already, as “pump”" in again.out
+    assert len(_entities(stocked)) == 3
+
+
+def test_one_refused_file_stops_no_other(stocked: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "words.jpg").write_text("no picture")
+    (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 77), "PNG"))
+    outcome = stocked("add", tmp_path / "words.jpg", tmp_path / "gone.jpg", tmp_path / "new.png", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert [image["status"] for image in outcome.document["images"]] == ["refused", "refused", "added"]
+    assert "no file" in outcome.document["images"][1]["error"]
+
+
+def test_an_address_goes_through_the_guarded_fetcher(stocked: Vsearch) -> None:
+    outcome = stocked("add", "http://169.254.169.254/latest/meta-data", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert outcome.document["images"][0]["status"] == "refused"
+
+
+@pytest.mark.parametrize("arguments", [("--id", "Has Space"), ("--note", "x" * 513)])
+def test_a_bad_entity_or_note_changes_nothing(stocked: Vsearch, pictures: Path, arguments: tuple[str, str]) -> None:
+    assert stocked("add", pictures / "pump.jpg", *arguments).code == ExitCode.USAGE
+    assert len(_entities(stocked)) == 3
+
+
+def test_search_finds_the_picture(stocked: Vsearch, pictures: Path) -> None:
+    found = stocked("search", pictures / "pump.jpg", "--json").document
+    best = found["matches"][0]
+    assert (best["rank"], best["score"], best["verdict"], best["entity"]) == (1, 10.0, "same image", "pump")
+    assert (found["database"], found["images"]) == ("parts", 3)
+
+
+def test_search_prints_score_verdict_entity_and_file(stocked: Vsearch, pictures: Path) -> None:
+    outcome = stocked("search", pictures / "pump.jpg", "--top", "1")
+    assert outcome.code == ExitCode.OK
+    for shown in ("10.0/10", "same image", "pump.jpg"):
+        assert shown in outcome.out
+    assert "Searched 3 images" in outcome.err
+    assert "\x1b" not in outcome.out + outcome.err
+
+
+def test_search_leaves_out_what_is_weak_unless_asked(stocked: Vsearch, pictures: Path) -> None:
+    few = stocked("search", pictures / "pump.jpg", "--min", "10", "--json").document
+    assert len(few["matches"]) == 1
+    assert len(stocked("search", pictures / "pump.jpg", "--min", "0", "--json").document["matches"]) == 3
+    assert few["weaker"] == 2
+
+
+def test_search_for_something_new_is_no_failure(stocked: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 78), "PNG"))
+    outcome = stocked("search", tmp_path / "new.png", "--min", "10")
+    assert outcome.code == ExitCode.OK
+    assert "Nothing in “parts” is close." in outcome.out
+
+
+def test_search_refuses_what_is_no_picture(stocked: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "words.jpg").write_text("no picture")
+    assert stocked("search", tmp_path / "words.jpg").code == ExitCode.FAILED
+
+
+def test_listing_has_order_prefix_and_limit(stocked: Vsearch) -> None:
+    oldest = _entities(stocked, "--order", "asc")
+    assert sorted(oldest) == ["hose", "pump", "valve_42"]
+    assert _entities(stocked) == oldest[::-1]
+    assert _entities(stocked, "--prefix", "va") == ["valve_42"]
+    short = stocked("images", "--limit", "2", "--json").document
+    assert (len(short["images"]), short["total"]) == (2, 3)
+
+
+def test_a_note_can_do_nothing_to_the_terminal(stocked: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 79), "PNG"))
+    stocked("add", tmp_path / "new.png", "--note", "\x1b]0;owned\x07 [red]markup[/red] \u202ereversed")
+    out = stocked("images").out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "[red]markup[/red]" in out
+
+
+def test_delete_takes_every_image_of_the_entity(stocked: Vsearch, tmp_path: Path) -> None:
+    (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 80), "PNG"))
+    stocked("add", tmp_path / "new.png", "--id", "pump")
+    deleted = stocked("delete", "pump", "--yes", "--json")
+    assert deleted.document == {"database": "parts", "entity": "pump", "deleted": 2}
+    assert sorted(_entities(stocked)) == ["hose", "valve_42"]
+    assert stocked("delete", "pump", "--yes").code == ExitCode.NOT_FOUND
+
+
+def test_delete_asks(stocked: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for answer, left in (("n\n", 3), ("y\n", 2)):
+        (tmp_path / "answer").write_text(answer)
+        with (tmp_path / "answer").open() as stream:
+            monkeypatch.setattr("sys.stdin", stream)
+            stocked("delete", "pump")
+        assert len(_entities(stocked)) == left
+
+
+def test_import_reports_broken_files_and_goes_on(vsearch: Vsearch, pictures: Path) -> None:
+    (pictures / "broken.jpg").write_bytes(encoded(photo(64, 64), "JPEG")[:300])
+    (pictures / "deep" / "er").mkdir(parents=True)
+    (pictures / "deep" / "er" / "Größe 3.png").write_bytes(encoded(photo(64, 64, 9), "PNG"))
+    (pictures / "readme.txt").write_text("not looked at")
+    outcome = vsearch("import", pictures, "--in", "parts", "--create", "--json")
+    assert outcome.code == ExitCode.FAILED
+    document = outcome.document
+    assert (document["total"], document["added"], document["skipped"]) == (5, 4, 0)
+    assert [Path(refusal["file"]).name for refusal in document["refused"]] == ["broken.jpg"]
+    assert "grosse_3" in _entities(vsearch)
+
+
+def test_a_second_import_skips_what_is_in(stocked: Vsearch, pictures: Path) -> None:
+    (pictures / "copy of pump.jpg").write_bytes((pictures / "pump.jpg").read_bytes())
+    document = stocked("import", pictures, "--json").document
+    assert (document["added"], document["skipped"]) == (0, 4)
+
+
+def test_import_without_create_makes_no_database(vsearch: Vsearch, pictures: Path) -> None:
+    assert vsearch("import", pictures, "--in", "parts").code == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("path", ["nowhere", "pictures/pump.jpg"])
+def test_import_says_what_it_takes(stocked: Vsearch, path: str) -> None:
+    outcome = stocked("import", path)
+    assert outcome.code == ExitCode.USAGE
+    assert "folder" in outcome.err
+
+
+def test_a_table_brings_entities_and_notes(vsearch: Vsearch, pictures: Path) -> None:
+    (pictures / "parts.csv").write_text(
+        "note,file,entity\nleaks; “often”,pump.jpg,pump_9\n,hose.jpg,\n,gone.jpg,gone\n,Valve 42.jpg,Bad Id\n", "utf-8"
+    )
+    document = vsearch("import", pictures / "parts.csv", "--in", "parts", "--create", "--json").document
+    assert (document["added"], len(document["refused"])) == (2, 2)
+    images = {image["entity"]: image["note"] for image in vsearch("images", "--json").document["images"]}
+    assert images == {"pump_9": "leaks; “often”", "hose": ""}
+
+
+def test_an_import_of_an_export_restores_it(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 81), "PNG"))
+    stocked("add", tmp_path / "new.png", "--id", "pump", "--note", ' spaced, "quoted"\nand ünïcode 図 ')
+    exported = stocked("export", tmp_path / "out", "--json")
+    assert exported.code == ExitCode.OK
+    assert (exported.document["written"], exported.document["missing"]) == (4, 0)
+    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as stream:
+        assert next(csv.reader(stream)) == ["file", "entity", "note"]
+
+    assert stocked("import", tmp_path / "out" / "images.csv", "--in", "again", "--create").code == ExitCode.OK
+
+    def content(database: str) -> set[tuple[str, str]]:
+        listed = stocked("images", "--in", database, "--all", "--json").document["images"]
+        return {(image["entity"], image["note"]) for image in listed}
+
+    assert content("again") == content("parts")
+    assert (
+        stocked("search", pictures / "pump.jpg", "--in", "again", "--json").document["matches"][0]["entity"] == "pump"
+    )
+
+
+def test_export_writes_over_nothing(stocked: Vsearch, tmp_path: Path) -> None:
+    stocked("export", tmp_path / "out")
+    again = stocked("export", tmp_path / "out")
+    assert again.code == ExitCode.USAGE
+    assert "already" in again.err
+
+
+def test_export_reports_pictures_that_are_gone(stocked: Vsearch, tmp_path: Path) -> None:
+    next((tmp_path / "data" / "pictures").glob("*/*.jpg")).unlink()
+    outcome = stocked("export", tmp_path / "out", "--json")
+    assert outcome.code == ExitCode.FAILED
+    assert (outcome.document["written"], outcome.document["missing"]) == (2, 1)

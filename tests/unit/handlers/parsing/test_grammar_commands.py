@@ -1,0 +1,158 @@
+"""What people type after /vsearch, verb by verb, on whatever keyboard."""
+
+import pytest
+
+from bot.domain.channels import ChannelMode
+from bot.domain.identifiers import DatabaseName, EntityId, Note
+from bot.domain.pages import Order
+from handlers.parsing.grammar import (
+    AddCommand,
+    Command,
+    CreateDatabase,
+    DeleteDatabase,
+    DeleteEntity,
+    HelpCommand,
+    ImageReference,
+    ListDatabases,
+    ListImages,
+    OpenForm,
+    SearchCommand,
+    StatusCommand,
+    UnwatchCommand,
+    WatchCommand,
+    parse,
+)
+
+URL = "https://example.com/valve.jpg"
+HERE = ImageReference(URL)
+LAST = ImageReference(last=True)
+PARTS = DatabaseName("parts_2")
+VALVE = EntityId("valve_0042")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", OpenForm()),
+        (" \n\u00a0\u200b", OpenForm()),
+        (URL, SearchCommand(HERE)),
+        (f"search {URL}", SearchCommand(HERE)),
+        (f"find {URL}", SearchCommand(HERE)),
+        ("search last", SearchCommand(LAST)),
+        ("Search Last in:parts_2 top:3", SearchCommand(LAST, PARTS, 3)),
+        ("last", SearchCommand(LAST)),
+        ("last in:parts_2", SearchCommand(LAST, PARTS)),
+        (f"{URL} in:parts_2 top:50 min:9.5", SearchCommand(HERE, PARTS, 50, 9.5)),
+        (f"min:7,5 top:1 in:parts_2 search {URL}", SearchCommand(HERE, PARTS, 1, 7.5)),
+        (f"add {URL} in:parts_2", AddCommand(HERE, PARTS)),
+        ("add last", AddCommand(LAST)),
+        (
+            'add last in:parts_2 id:valve_0042 note:"spare, shelf 3"',
+            AddCommand(LAST, PARTS, VALVE, Note("spare, shelf 3")),
+        ),
+        (f"note:spare {URL} id:Valve_0042 add in:Parts_2", AddCommand(HERE, PARTS, VALVE, Note("spare"))),
+        ("list", ListImages()),
+        ("list in:parts_2 prefix:valve_ order:asc", ListImages(PARTS, "valve_", Order.OLDEST_FIRST)),
+        ("list prefix:Valve_* order:DESC", ListImages(None, "valve_")),
+        ("list prefix: order:asc", ListImages(order=Order.OLDEST_FIRST)),
+        ("delete valve_0042 in:parts_2", DeleteEntity(VALVE, PARTS)),
+        ("remove Valve_0042", DeleteEntity(VALVE)),
+        ("delete id:valve_0042 in:parts_2", DeleteEntity(VALVE, PARTS)),
+        ("db", ListDatabases()),
+        ("databases", ListDatabases()),
+        ("db list", ListDatabases()),
+        ("db create Parts_2", CreateDatabase(PARTS)),
+        ("database create “parts_2”", CreateDatabase(PARTS)),
+        ("db delete parts_2", DeleteDatabase(PARTS)),
+        ("db remove parts_2", DeleteDatabase(PARTS)),
+        ("watch", WatchCommand()),
+        ("watch in:parts_2", WatchCommand(None, PARTS)),
+        ("watch guard in:parts_2 min:8.5", WatchCommand(ChannelMode.GUARD, PARTS, 8.5)),
+        ("watch in:parts_2 Collect", WatchCommand(ChannelMode.COLLECT, PARTS)),
+        ("watch lookup", WatchCommand(ChannelMode.LOOKUP)),
+        ("unwatch", UnwatchCommand()),
+        ("Status", StatusCommand()),
+        ("help", HelpCommand()),
+        ("HELP me, in:in: it's \"broken", HelpCommand()),
+        ("?", HelpCommand()),
+    ],
+)
+def test_each_row_of_the_table(text: str, expected: Command) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Search <{URL}>", SearchCommand(HERE)),
+        (f"<{URL}|example.com/valve.jpg>", SearchCommand(HERE)),
+        (f"<{URL}|a label with spaces> top:3", SearchCommand(HERE, limit=3)),
+        (f"search &lt;{URL}&gt;", SearchCommand(HERE)),
+        ("<https://example.com/?a=1&amp;copy=2|x>", SearchCommand(ImageReference("https://example.com/?a=1&copy=2"))),
+        ("https://example.com/?a=1&amp;lt=2", SearchCommand(ImageReference("https://example.com/?a=1&lt=2"))),
+        (f"<{URL}>top:3", SearchCommand(HERE, limit=3)),
+        (
+            'add last note:"from <https://example.com|example.com> &amp; more"',
+            AddCommand(LAST, note=Note("from example.com & more")),
+        ),
+        ('add last note:"from <https://example.com>"', AddCommand(LAST, note=Note("from https://example.com"))),
+        ("add last note:<@U1|bob>", AddCommand(LAST, note=Note("bob"))),
+        (f"{URL} in:&lt;parts_2&gt;", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:<parts_2>", SearchCommand(HERE, PARTS)),
+    ],
+)
+def test_what_slack_wraps_and_escapes_is_unwrapped(text: str, expected: Command) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{URL} in:“Parts_2”", SearchCommand(HERE, PARTS)),
+        (f"“{URL}” in:'parts_2'", SearchCommand(HERE, PARTS)),
+        (f"search ‘{URL}’", SearchCommand(HERE)),
+        (f'"<{URL}|valve.jpg>"', SearchCommand(HERE)),
+        (f"`search {URL} in:parts_2`", SearchCommand(HERE, PARTS)),
+        ("`/vsearch search last in:parts_2`", SearchCommand(LAST, PARTS)),
+        ("/vsearch", OpenForm()),
+        (f"{URL} `in:parts_2`", SearchCommand(HERE, PARTS)),
+        (f'{URL} "in:parts_2"', SearchCommand(HERE, PARTS)),
+        (f"{URL} in: parts_2", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:«\u00a0parts_2\u00a0»", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:„parts_2“", SearchCommand(HERE, PARTS)),
+        (f"{URL} in:”parts_2”", SearchCommand(HERE, PARTS)),
+        (f'{URL} in:“parts_2"', SearchCommand(HERE, PARTS)),
+        (f"{URL} —in parts_2 –top=5", SearchCommand(HERE, PARTS, 5)),
+        (f"{URL} --in=parts_2 --top 5", SearchCommand(HERE, PARTS, 5)),
+        (f"{URL} —in=parts_2 ―min:7", SearchCommand(HERE, PARTS, minimum=7)),
+        (f"{URL} --min=0", SearchCommand(HERE, minimum=0)),
+        (f"{URL} in：parts_2", SearchCommand(HERE, PARTS)),
+        (f"search\u00a0{URL}\ttop:2", SearchCommand(HERE, limit=2)),
+        (f"{URL}\u3000in:parts_2, top:2", SearchCommand(HERE, PARTS, 2)),
+        (f"\ufeff{URL} in:\u200bparts_2", SearchCommand(HERE, PARTS)),
+        (f"{URL} min:9.5/10", SearchCommand(HERE, minimum=9.5)),
+    ],
+)
+def test_what_phones_and_people_make_of_it_is_understood(text: str, expected: Command) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "note"),
+    [
+        ('"spare valve"', "spare valve"),
+        ('“5" pipe”', '5" pipe'),
+        ("'it's a valve'", "it's a valve"),
+        ("‘it’s a valve’", "it’s a valve"),
+        ("it's", "it's"),
+        ("'tis", "'tis"),
+        ("3/4”", "3/4”"),
+        ("`two words`", "two words"),
+        ('"in:parts top:3"', "in:parts top:3"),
+        ('"a：b — c"', "a：b — c"),
+        ('""', ""),
+        ("«Ventil, 5 mm»", "Ventil, 5 mm"),
+    ],
+)
+def test_a_note_stays_as_it_was_typed_inside_its_quotes(typed: str, note: str) -> None:
+    assert parse(f"add last note:{typed}") == AddCommand(LAST, note=Note(note))

@@ -1,0 +1,155 @@
+"""What is nearly right gets one sentence that says how to write it."""
+
+import re
+
+import pytest
+
+from bot.domain.errors import InvalidInput
+from handlers.parsing.grammar import HelpCommand, parse
+
+URL = "https://example.com/valve.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{URL} top:0", "1 to 50"),
+        (f"{URL} top:51", "1 to 50"),
+        (f"{URL} top:²", "1 to 50"),
+        (f"{URL} top:٣", "1 to 50"),
+        (f"{URL} min:11", "0 to 10"),
+        (f"{URL} min:10.1", "0 to 10"),
+        (f"{URL} min:nan", "0 to 10"),
+        (f"{URL} min:1e0", "0 to 10"),
+        (f"{URL} min:-1", "0 to 10"),
+        (f"{URL} min:", "0 to 10"),
+        (f"{URL} in: top:3", "database name"),
+        (f"{URL} in:a", "database name"),
+        ("add last id:", "entity id"),
+        (f"add last note:{'n' * 513}", "up to 512"),
+        ("list order:newest", "`desc` (newest first) or `asc`"),
+        ("list prefix:a-b", "entity prefix"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{URL} in:Product-Photos", "Did you mean `product_photos`?"),
+        (f"{URL} in:“product photos”", "Did you mean `product_photos`?"),
+        ("db create Pièces détachées", "Did you mean `pieces_detachees`?"),
+        ("add last id:VALVE-0042", "Did you mean `valve_0042`?"),
+        ("delete valve 0042", "Did you mean `valve_0042`?"),
+        ("list prefix:valve-0", "Did you mean `prefix:valve_0`?"),
+        (f"{URL} tpo:3", "Did you mean `top:`?"),
+        (f"{URL} limit:3", "Did you mean `top:`?"),
+        ("add last sku:3", "Did you mean `id:`?"),
+        ("list parts", "Did you mean `/vsearch list in:parts`?"),
+        ("delete db parts", "Did you mean `/vsearch db delete parts`?"),
+        ("db crate parts", "Did you mean `/vsearch db create <name>`?"),
+        ("db remov parts", "Did you mean `/vsearch db delete <name>`?"),
+        ("db lst", "Did you mean `/vsearch db`?"),
+        ("watch gaurd in:parts", "Did you mean `/vsearch watch guard`?"),
+        ("watch off", "Did you mean `/vsearch unwatch`?"),
+        ("search lats", "Did you mean `/vsearch search last`?"),
+        ("add latest in:parts", "Did you mean `/vsearch add last`?"),
+        ("search example.com/valve.jpg", "Put https:// before “example.com/valve.jpg”"),
+    ],
+)
+def test_a_near_miss_of_a_part_gets_did_you_mean(text: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{URL} note:x", "`search` doesn't take `note:`; it takes `in:`, `top:` and `min:`."),
+        ("add last top:3", "`add` doesn't take `top:`; it takes `in:`, `id:` and `note:`."),
+        ("list min:3", "`list` doesn't take `min:`; it takes `in:`, `prefix:` and `order:`."),
+        ("watch top:3", "`watch` doesn't take `top:`; it takes `in:` and `min:`."),
+        ("db in:parts", "`db` doesn't take `in:`; write `/vsearch db` alone."),
+        ("db create parts in:parts", "write `/vsearch db create <name>` alone"),
+        ("status in:parts", "write `/vsearch status` alone"),
+        ("unwatch in:parts", "write `/vsearch unwatch` alone"),
+        (f"{URL} colour:red", "I don't know `colour:`; `search` takes `in:`, `top:` and `min:`."),
+        ("status colour:red", "`status` takes no modifiers"),
+        ("list in:aa in:bb", "`in:` is there twice"),
+    ],
+)
+def test_a_modifier_that_is_not_taken_names_those_that_are(text: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("search", "There is no image to look up. Write `/vsearch search <image URL or last>`"),
+        ("in:parts", "There is no image to look up"),
+        ("add in:parts", "There is no image to add. Write `/vsearch add <image URL or last> in:<database>`"),
+        (f"{URL} {URL}", "more than one image"),
+        (f"search last {URL}", "more than one image"),
+        ("search last last", "more than one image"),
+        (f"search {URL} please", "“please”"),
+        ('add last "spare valve"', 'A note goes in quotes: `note:"spare valve"`'),
+        ("ftp://example.com/valve.jpg", "begins with `https://`"),
+        (f'{URL} in:"parts', "quote"),
+        (f'search "{URL}', "quote"),
+        ("search “", "quote"),
+        ("delete", "Say which entity to delete: `/vsearch delete <entity> in:<database>`"),
+        ("delete a id:b", "one entity at a time"),
+        (f"delete a {URL}", "more than `delete` takes"),
+        ("db create", "`/vsearch db create <name>`"),
+        ("db delete", "Say the name of the database to delete: `/vsearch db delete <name>`"),
+        (f"db {URL}", "more than `db` takes"),
+        (f"db create parts {URL}", "more than `db create` takes"),
+        ("db zzzzz", "I don't know “db zzzzz”"),
+        ("watch zzzzz", "there are `lookup`, `collect` and `guard`"),
+        ("watch guard collect", "“collect” is more than `watch` takes"),
+        ("unwatch now", "more than `unwatch` takes"),
+        ("status please", "more than `status` takes"),
+        (f"list {URL}", "more than `list` takes"),
+    ],
+)
+def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("serach x", "search"),
+        ("hlep", "help"),
+        ("dbs", "db"),
+        ("fnd", "search"),
+        ("remvoe x", "delete"),
+        ("lits", "list"),
+        ("unwacth", "unwatch"),
+        ("gaurd in:parts", "watch guard"),
+        ("collect in:parts", "watch collect"),
+        ("create parts", "db create"),
+    ],
+)
+def test_a_near_miss_of_a_verb_gets_did_you_mean(text: str, hint: str) -> None:
+    answer = parse(text)
+    assert isinstance(answer, HelpCommand)
+    assert f"Did you mean `/vsearch {hint}`?" in answer.problem
+
+
+def test_an_address_without_its_scheme_is_recognised() -> None:
+    answer = parse("example.com/valve.jpg")
+    assert isinstance(answer, HelpCommand)
+    assert "Put https:// before “example.com/valve.jpg”" in answer.problem
+
+
+def test_what_is_far_off_gets_help_and_is_not_repeated_at_length() -> None:
+    answer = parse("zqx" * 1000)
+    assert isinstance(answer, HelpCommand)
+    assert "Did you mean" not in answer.problem
+    assert len(answer.problem) < 80

@@ -1,0 +1,79 @@
+"""Whatever Slack sends, no parser raises, and what it returns is what it says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.parsing.payloads import (
+    CommandRequest,
+    HomeOpened,
+    ImageShare,
+    Mention,
+    SharedFile,
+    SlackDeletion,
+    Uninstall,
+    decode_deletion,
+    decode_share,
+    decode_uninstall,
+    encode_deletion,
+    encode_share,
+    encode_uninstall,
+    parse_command,
+    parse_deletion,
+    parse_file,
+    parse_home,
+    parse_mention,
+    parse_share,
+    parse_uninstall,
+)
+from tests.fixtures.payloads import EVENTS, INTERACTIONS, PICTURE, anything, assert_well_typed, command, share, spoilt
+
+PARSERS: dict[Any, Callable[[Mapping[str, Any]], object]] = {
+    ImageShare: parse_share,
+    Mention: parse_mention,
+    HomeOpened: parse_home,
+    SlackDeletion: parse_deletion,
+    Uninstall: parse_uninstall,
+    CommandRequest: parse_command,
+}
+
+
+def check(body: Mapping[str, Any]) -> None:
+    for kind, parse in PARSERS.items():
+        if (found := parse(body)) is not None:
+            assert_well_typed(found, kind)
+
+
+@given(st.dictionaries(st.text(max_size=8), anything))
+def test_no_json_raises(body: dict[str, Any]) -> None:
+    check(body)
+
+
+@given(spoilt((*EVENTS, command(), *INTERACTIONS)))
+@example(share(type=["message"], subtype={}))
+def test_no_spoilt_payload_raises(body: dict[str, Any]) -> None:
+    check(body)
+
+
+@given(spoilt(EVENTS))
+def test_an_event_is_one_thing_at_most(body: dict[str, Any]) -> None:
+    parsers = (parse_share, parse_mention, parse_home, parse_deletion, parse_uninstall)
+    assert sum(parse(body) is not None for parse in parsers) <= 1
+
+
+@given(spoilt(EVENTS))
+def test_whatever_was_understood_can_be_kept(body: dict[str, Any]) -> None:
+    if (found := parse_share(body)) is not None:
+        assert decode_share(encode_share(found)) == found
+    if (deletion := parse_deletion(body)) is not None:
+        assert decode_deletion(encode_deletion(deletion)) == deletion
+    if (uninstall := parse_uninstall(body)) is not None:
+        assert decode_uninstall(encode_uninstall(uninstall)) == uninstall
+
+
+@given(anything | spoilt((PICTURE,)))
+def test_no_file_object_raises(raw: object) -> None:
+    if (file := parse_file(raw)) is not None:
+        assert_well_typed(file, SharedFile)

@@ -1,0 +1,70 @@
+"""What a process leaves to others: it is there once, and a word tells whoever waits for long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.domain.errors import BackendDown
+from handlers.inbox import deferred_requests
+from handlers.inbox.deferred_requests import WORKERS_BUSY, DeferredRequests
+from tests.fakes.inbox import MemoryInbox
+
+COMMAND = {"command": "/vsearch", "text": "search last", "team_id": "T1", "trigger_id": "1.2.abc"}
+WAITS_FOR_S = 0.01
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", WAITS_FOR_S)
+
+
+class RecordedReplies:
+    """What was said to whoever waits."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    async def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+@pytest.fixture
+def replies() -> RecordedReplies:
+    return RecordedReplies()
+
+
+async def test_whoever_waits_for_long_is_told_once_however_often_slack_delivers(replies: RecordedReplies) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    assert await left.defer(COMMAND, replies.say)
+    assert await left.defer(COMMAND, replies.say)
+    await asyncio.sleep(10 * WAITS_FOR_S)
+    assert replies.sentences == [WORKERS_BUSY]
+    assert inbox.states() == ["waiting"]
+
+
+async def test_claimed_requests_send_no_busy_notice(replies: RecordedReplies) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    await left.defer(COMMAND, replies.say)
+    inbox.later(60)
+    await inbox.claim("a worker", 1, 15)
+    await asyncio.sleep(10 * WAITS_FOR_S)
+    assert replies.sentences == []
+
+
+async def test_inbox_failure_sends_no_busy_notice(replies: RecordedReplies, caplog: pytest.LogCaptureFixture) -> None:
+    left = DeferredRequests(inbox := MemoryInbox())
+    await left.defer(COMMAND, replies.say)
+    inbox.failing = BackendDown("The database can't be reached.")
+    await asyncio.sleep(10 * WAITS_FOR_S)
+    assert replies.sentences == []
+    assert "can't be told: The database can't be reached." in caplog.text
+
+
+async def test_no_watch_after_close(replies: RecordedReplies) -> None:
+    left = DeferredRequests(MemoryInbox())
+    await left.defer(COMMAND, replies.say)
+    await left.close()
+    await asyncio.sleep(10 * WAITS_FOR_S)
+    assert replies.sentences == []

@@ -1,0 +1,234 @@
+"""Posts, whispers and response URLs, by a real client to the stand-in; what may be tried again and what not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.reply import Reply, notice, section
+from bot.domain.errors import RetryLater
+from handlers.replies import delivery
+from handlers.replies.delivery import DeliveryUnknown
+from handlers.slack.clients import web_client
+from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
+from tests.scenario.support.response_urls import ResponseUrl
+
+PICTURE = {"type": "image", "alt_text": "a valve", "image_url": "https://bot.example/media/x"}
+WHOLE = Reply("Best match: valve_0042.", (section("*Best match*", "summary:7-1.2") | {"accessory": PICTURE},))
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[FakeSlack]:
+    async with FakeSlack() as fake:
+        yield fake
+        assert fake.failures == []
+
+
+@pytest.fixture
+def client(slack: FakeSlack) -> AsyncWebClient:
+    return web_client(slack.state.bot_token, slack.api_url)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[ResponseUrl]:
+    async with ResponseUrl() as server:
+        yield server
+
+
+async def shared(slack: FakeSlack) -> Message:
+    return await slack.say("what is this?")
+
+
+async def test_a_post_unfurls_nothing_and_says_that_all_was_taken(slack: FakeSlack, client: AsyncWebClient) -> None:
+    message = await shared(slack)
+    assert await delivery.post(client, GENERAL, WHOLE, message.ts)
+    [call] = slack.calls("chat.postMessage")
+    assert {str(call.args[name]).lower() for name in ("unfurl_links", "unfurl_media")} <= {"0", "false"}
+    assert slack.replies(message.ts)[0].blocks == WHOLE.blocks
+
+
+async def test_what_slack_minds_is_left_out_step_by_step(slack: FakeSlack, client: AsyncWebClient) -> None:
+    message = await shared(slack)
+    slack.refuse_next("chat.postMessage", "invalid_blocks")
+    assert not await delivery.post(client, GENERAL, WHOLE, message.ts)
+    slack.refuse_next("chat.postMessage", "msg_blocks_too_long", times=2)
+    assert not await delivery.post(client, GENERAL, WHOLE, message.ts)
+    lighter, text = slack.replies(message.ts)
+    assert "accessory" not in lighter.blocks[0]
+    assert (text.blocks, text.text) == ((), WHOLE.text)
+
+
+async def test_without_pictures_nothing_is_sent_twice(slack: FakeSlack, client: AsyncWebClient) -> None:
+    slack.refuse_next("chat.postMessage", "invalid_blocks")
+    assert not await delivery.post(client, GENERAL, notice("hello"))
+    assert len(slack.calls("chat.postMessage")) == 2
+
+
+async def test_other_refusals_are_raised(slack: FakeSlack, client: AsyncWebClient) -> None:
+    for error in ("not_in_channel", "invalid_auth", "internal_error"):
+        slack.refuse_next("chat.postMessage", error)
+        with pytest.raises(SlackApiError, match=error):
+            await delivery.post(client, GENERAL, WHOLE)
+    assert len(slack.calls("chat.postMessage")) == 3
+
+
+@pytest.mark.parametrize("lose", [True, False])
+async def test_a_post_is_never_tried_again_unless_it_was_refused_for_its_rate(
+    slack: FakeSlack, client: AsyncWebClient, *, lose: bool
+) -> None:
+    (slack.lose_next_answer if lose else slack.break_next)("chat.postMessage")
+    with pytest.raises(SlackApiError):
+        await delivery.post(client, GENERAL, WHOLE)
+    assert len(slack.calls("chat.postMessage")) == 1
+    slack.rate_limit("chat.postMessage", next_calls=1, retry_after_s=0)
+    assert await delivery.post(client, GENERAL, WHOLE)
+    assert len(slack.calls("chat.postMessage")) == 3
+
+
+async def test_what_only_reads_is_tried_again(slack: FakeSlack, client: AsyncWebClient) -> None:
+    slack.break_next("conversations.info")
+    assert (await client.conversations_info(channel=GENERAL))["ok"]
+
+
+async def test_an_answer_is_known_by_its_mark(slack: FakeSlack, client: AsyncWebClient) -> None:
+    message = await shared(slack)
+    look = (client, GENERAL, message.ts, message.ts)
+    assert not await delivery.was_answered(*look, "7-1.2")
+    await delivery.post(client, GENERAL, WHOLE, message.ts)
+    assert await delivery.was_answered(*look, "7-1.2")
+    assert not await delivery.was_answered(*look, "17-1.2")
+    assert not await delivery.was_answered(*look, "7-1")
+    later = await shared(slack)
+    assert not await delivery.was_answered(client, GENERAL, message.ts, later.ts, "7-1.2")
+
+
+async def test_a_long_thread_is_read_to_its_end(
+    slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "REPLIES_PER_PAGE", 3)
+    message = await shared(slack)
+    for _ in range(8):
+        await slack.say("me too", thread_ts=message.ts)
+    await delivery.post(client, GENERAL, WHOLE, message.ts)
+    assert await delivery.was_answered(client, GENERAL, message.ts, message.ts, "7-1.2")
+
+
+@pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "thread_not_found", "not_in_channel"])
+async def test_where_a_thread_can_t_be_read_it_counts_as_unanswered(
+    slack: FakeSlack, client: AsyncWebClient, error: str
+) -> None:
+    slack.refuse_next("conversations.replies", error)
+    assert not await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")
+
+
+async def test_a_whisper_is_seen_by_one(slack: FakeSlack, client: AsyncWebClient) -> None:
+    await delivery.post_ephemeral(client, GENERAL, SOMEONE, notice("hello"))
+    [message] = slack.transcript
+    assert (message.to, message.channel) == (SOMEONE, GENERAL)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_a_whisper_that_is_not_taken_is_written_directly(
+    slack: FakeSlack, client: AsyncWebClient, status: int
+) -> None:
+    if status == 200:
+        slack.refuse_next("chat.postEphemeral", "user_not_in_channel")
+    else:
+        slack.break_next("chat.postEphemeral")
+    await delivery.post_ephemeral(client, GENERAL, SOMEONE, notice("hello"))
+    [message] = slack.transcript
+    assert message.channel.startswith("D")
+    assert message.text == "hello"
+
+
+async def test_a_response_url_is_told_everything_expressly(url: ResponseUrl) -> None:
+    assert await delivery.respond(url.address, WHOLE)
+    assert await delivery.respond(url.address, WHOLE, public=True, thread_ts="1.2")
+    assert await delivery.respond(url.address, WHOLE, replace=True)
+    private, public, replaced = url.bodies
+    assert (private["response_type"], private["replace_original"]) == ("ephemeral", False)
+    assert (public["response_type"], public["thread_ts"]) == ("in_channel", "1.2")
+    assert replaced["replace_original"] is True
+
+
+@pytest.mark.parametrize(
+    "answer", [404, 410, 403, (404, '{"ok":false,"error":"used_url"}'), (200, '{"ok": false, "error": "used_url"}')]
+)
+async def test_a_response_url_that_refuses_says_so(url: ResponseUrl, answer: int | tuple[int, str]) -> None:
+    url.plan(answer)
+    assert not await delivery.respond(url.address, WHOLE)
+    assert len(url.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_response_url_that_breaks_leaves_it_open(url: ResponseUrl, status: int) -> None:
+    url.plan(status)
+    with pytest.raises(DeliveryUnknown):
+        await delivery.respond(url.address, WHOLE)
+    assert len(url.bodies) == 1
+
+
+async def test_a_response_url_that_nobody_serves_leaves_it_open() -> None:
+    async with ResponseUrl() as gone:
+        pass
+    with pytest.raises(DeliveryUnknown):
+        await delivery.respond(gone.address, WHOLE)
+
+
+async def test_the_budget_of_a_response_url_is_kept(url: ResponseUrl) -> None:
+    url.plan(*[(400, "invalid_blocks")] * 9)
+    assert not await delivery.respond(url.address, WHOLE)
+    assert [("blocks" in body, "accessory" in str(body)) for body in url.bodies] == [
+        (True, True),
+        (True, False),
+        (False, False),
+    ]
+
+
+async def test_a_rate_limit_of_a_response_url_is_waited_out(url: ResponseUrl) -> None:
+    url.plan(429)
+    assert await delivery.respond(url.address, WHOLE)
+    assert len(url.taken) == 1
+
+
+async def test_a_message_is_taken_away_by_its_response_url(url: ResponseUrl) -> None:
+    await delivery.delete_original(url.address)
+    assert url.bodies == [{"delete_original": True}]
+
+
+async def test_no_secret_address_is_logged(url: ResponseUrl, caplog: pytest.LogCaptureFixture) -> None:
+    url.plan(404)
+    await delivery.respond(url.address, WHOLE)
+    async with ResponseUrl() as gone:
+        pass
+    with pytest.raises(DeliveryUnknown):
+        await delivery.respond(gone.address, WHOLE)
+    assert caplog.records
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("asked", ["11", "3600", "soon", ""])
+async def test_what_takes_too_long_is_not_waited_for(slack: FakeSlack, client: AsyncWebClient, asked: str) -> None:
+    answer = {"ok": False, "error": "ratelimited"}
+    slack.state.planned["chat.postMessage"].append((429, answer, {"Retry-After": asked}))
+    with pytest.raises(SlackApiError, match="ratelimited"):
+        await delivery.post(client, GENERAL, WHOLE)
+    assert len(slack.calls("chat.postMessage")) == 1
+
+
+async def test_a_trigger_is_not_let_run_out(slack: FakeSlack, client: AsyncWebClient) -> None:
+    slack.rate_limit("views.open", next_calls=1, retry_after_s=2)
+    with pytest.raises(SlackApiError, match="ratelimited"):
+        await client.views_open(trigger_id="1", view={})
+    assert len(slack.calls("views.open")) == 1
+
+
+async def test_a_thread_that_slack_can_t_show_now_is_looked_into_later(
+    slack: FakeSlack, client: AsyncWebClient
+) -> None:
+    slack.refuse_next("conversations.replies", "internal_error")
+    with pytest.raises(RetryLater):
+        await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")

@@ -1,0 +1,29 @@
+"""A share as it is worked on."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.errors import FetchFailed, FetchRefused, RetryLater
+from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import Job, JobKind
+from handlers.inbox.share import QUIET_ATTEMPTS, retry_first_attempts
+
+
+def job(attempts: int) -> Job:
+    return Job(1, JobKind.SHARE, WorkspaceId("T1"), "", "C1", "1.2", ("F1",), "{}", attempts)
+
+
+def test_transient_errors_are_retried_first() -> None:
+    with pytest.raises(RetryLater, match="busy"), retry_first_attempts(job(QUIET_ATTEMPTS)):
+        raise FetchFailed("Slack is busy")
+
+
+def test_last_attempt_reports_the_error() -> None:
+    with pytest.raises(FetchFailed), retry_first_attempts(job(QUIET_ATTEMPTS + 1)):
+        raise FetchFailed("Slack is busy")
+
+
+def test_permanent_errors_are_reported_at_once() -> None:
+    with pytest.raises(FetchRefused, match="gone"), retry_first_attempts(job(1)):
+        raise FetchRefused("It is gone.")

@@ -1,0 +1,55 @@
+"""Small copies of stored pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from bot.images.thumbnails import SIDE, ThumbnailStore, thumbnail
+from tests.fixtures.pictures import encoded, photo
+
+LARGE = encoded(photo(1023, 700, seed=1), "JPEG")
+
+
+class Pictures:
+    def __init__(self) -> None:
+        self.kept = {"a": LARGE}
+
+    async def get(self, digest: str) -> bytes:
+        return self.kept[digest]
+
+
+def size(jpeg: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(jpeg)) as image:
+        assert image.format == "JPEG"
+        return image.size
+
+
+def test_the_longer_side_is_what_is_shown_and_the_shape_stays() -> None:
+    assert size(thumbnail(LARGE)) == (SIDE, 219)
+
+
+def test_what_is_small_already_stays_as_it_is() -> None:
+    small = encoded(photo(200, 100, seed=2), "JPEG")
+    assert thumbnail(small) is small
+
+
+async def test_a_picture_is_made_small_once_and_shown_no_longer_than_it_is_there() -> None:
+    made = 0
+
+    async def run(work: Callable[[], bytes]) -> bytes:
+        nonlocal made
+        made += 1
+        return work()
+
+    pictures = Pictures()
+    store = ThumbnailStore(pictures, run)
+    assert size(await store.get("a"))[0] == SIDE
+    await store.get("a")
+    assert made == 1
+    pictures.kept.clear()
+    with pytest.raises(KeyError):
+        await store.get("a")

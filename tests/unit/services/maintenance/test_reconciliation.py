@@ -1,0 +1,207 @@
+"""Comparing catalogue and back end, mending what is at odds, and moving from one back end to another."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bot.adapters.memory import MemorySearch
+from bot.domain.errors import ModelMismatch, UnknownDatabase
+from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.services.maintenance.comparison import DatabaseLocation, Scope
+from bot.storage.pictures.file_store import FilePictures
+from tests.fakes.features import random_picture
+from tests.unit.services.maintenance.inventories import LOGOS, PARTS, TEAM, THEIRS, ReconcileCase, case, engine
+
+__all__ = ["case"]
+
+STRAY = DatabaseKey(TEAM, DatabaseName("stray"))
+
+
+async def test_there_is_nothing_to_mend_where_both_agree(case: ReconcileCase) -> None:
+    await case.add(PARTS, 3)
+    report = await case.service.compare()
+    assert report.agrees
+    assert [(finding.key, finding.recorded, finding.held) for finding in report.findings] == [
+        (LOGOS, 0, 0),
+        (PARTS, 3, 3),
+        (THEIRS, 0, 0),
+    ]
+    outcome = await case.service.repair()
+    assert outcome.complete
+    assert not any(mending.added or mending.removed for mending in outcome.repairs)
+
+
+async def test_what_is_missing_and_what_nobody_knows_is_found_and_changed_only_on_demand(case: ReconcileCase) -> None:
+    records = await case.add(PARTS, 5)
+    before = await case.in_back_end(PARTS)
+    for record in records[1:3]:
+        await case.remove_from_back_end(record)
+    stranger = await case.add_orphan(PARTS)
+    for _ in range(2):
+        report = await case.service.compare(Scope(database=PARTS))
+        [finding] = report.findings
+        assert not report.agrees
+        assert (finding.recorded, finding.held, finding.orphans) == (5, 4, (stranger,))
+        assert set(finding.missing) == {record.data_id for record in records[1:3]}
+    outcome = await case.service.repair(Scope(database=PARTS))
+    assert outcome.complete
+    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(2, 1)]
+    assert await case.in_back_end(PARTS) == before == await case.in_catalogue(PARTS)
+    assert (await case.service.compare()).agrees
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_at_odds_both_are_equal_afterwards_and_nothing_is_lost(
+    case: ReconcileCase, seed: int
+) -> None:
+    chance = random.Random(seed)
+    for key in (PARTS, LOGOS, THEIRS):
+        records = await case.add(key, chance.randrange(40))
+        for record in records:
+            if chance.random() < chance.choice((0.1, 0.9)):
+                await case.remove_from_back_end(record)
+        for number in range(chance.randrange(5)):
+            # Some under the names of entities that are known.
+            await case.add_orphan(key, chance.choice(("stranger", "part")) + f"_{number}")
+    known = {key: await case.in_catalogue(key) for key in (PARTS, LOGOS, THEIRS)}
+    if seed == 1:
+        await case.visual.delete_database(LOGOS)
+        await case.visual.create_database(STRAY)
+        await case.add_orphan(STRAY)
+    assert (await case.service.repair()).complete
+    for key, images in known.items():
+        assert await case.in_catalogue(key) == await case.in_back_end(key) == images
+    assert (await case.service.compare()).agrees
+
+
+async def test_an_image_that_came_back_is_found_by_its_picture(case: ReconcileCase) -> None:
+    [record, *_] = await case.add(PARTS, 3)
+    await case.remove_from_back_end(record)
+    await case.service.repair()
+    best = (await case.visual.search(PARTS, random_picture(1)))[0]
+    assert (best.data_id, best.entity, best.note) == (record.data_id, record.entity, record.note)
+
+
+async def test_databases_that_one_side_lacks_are_made_and_deleted(case: ReconcileCase) -> None:
+    await case.add(PARTS, 2)
+    await case.visual.delete_database(PARTS)
+    await case.visual.create_database(STRAY)
+    await case.add_orphan(STRAY)
+    report = await case.service.compare(Scope(workspace=TEAM))
+    assert [(finding.key, finding.location) for finding in report.findings] == [
+        (LOGOS, DatabaseLocation.BOTH),
+        (PARTS, DatabaseLocation.CATALOGUE),
+        (STRAY, DatabaseLocation.BACK_END),
+    ]
+    assert not report.agrees
+    outcome = await case.service.repair(Scope(workspace=TEAM))
+    assert outcome.complete
+    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(0, 0), (2, 0), (0, 1)]
+    assert await case.visual.list_databases(TEAM) == ("logos", "parts")
+    assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
+
+
+async def test_only_what_is_in_scope_is_touched(case: ReconcileCase) -> None:
+    for key in (PARTS, LOGOS, THEIRS):
+        await case.remove_from_back_end((await case.add(key))[0])
+    await case.service.repair(Scope(database=PARTS))
+    assert [len(await case.in_back_end(key)) for key in (PARTS, LOGOS, THEIRS)] == [1, 0, 0]
+    await case.service.repair(Scope(workspace=TEAM))
+    assert [len(await case.in_back_end(key)) for key in (PARTS, LOGOS, THEIRS)] == [1, 1, 0]
+    await case.service.repair()
+    assert [len(await case.in_back_end(key)) for key in (PARTS, LOGOS, THEIRS)] == [1, 1, 1]
+
+
+async def test_the_databases_of_the_served_api_are_never_touched(case: ReconcileCase) -> None:
+    served = DatabaseKey(WorkspaceId(API_WORKSPACE_PREFIX + "0123"), DatabaseName("theirs"))
+    await case.visual.create_database(served)
+    await case.visual.add_image(served, random_picture(1), EntityId("one"), Note())
+    # A workspace of that name that is connected does not change it.
+    await case.storage.catalogue.adopt(served.workspace)
+    assert (await case.service.compare()).agrees
+    await case.service.repair()
+    await case.service.delete_all()
+    assert len(await case.visual.inventory(served)) == 1
+
+
+async def test_all_is_moved_to_another_back_end_under_the_same_names(case: ReconcileCase) -> None:
+    await case.add(PARTS, 40)
+    await case.add(THEIRS, 3)
+    other = engine(case.storage) if isinstance(case.visual, MemorySearch) else MemorySearch()
+    moving = case.service_for(other)
+    seen: list[tuple[int, int]] = []
+    outcome = await moving.repair(on_progress=lambda done, total: seen.append((done, total)))
+    assert outcome.complete
+    assert sum(mending.added for mending in outcome.repairs) == 43
+    assert seen == sorted(seen)
+    assert seen[-1] == (43, 43)
+    for key in (PARTS, LOGOS, THEIRS):
+        assert await case.in_back_end(key, other) == await case.in_back_end(key) == await case.in_catalogue(key)
+    # What came and went meanwhile follows with the next run, which finds the rest done.
+    [fresh] = await case.add(PARTS)
+    await case.deleting.delete(THEIRS, EntityId("part_21"))
+    await case.databases.delete(LOGOS)
+    outcome = await moving.repair()
+    assert [(mending.finding.key, mending.added, mending.removed) for mending in outcome.repairs] == [
+        (LOGOS, 0, 0),
+        (PARTS, 1, 0),
+        (THEIRS, 0, 2),
+    ]
+    assert fresh.data_id in await other.inventory(PARTS)
+    assert await case.in_back_end(THEIRS, other) == await case.in_catalogue(THEIRS)
+    with pytest.raises(UnknownDatabase):
+        await other.inventory(LOGOS)
+
+
+async def test_a_back_end_that_is_not_used_any_more_is_cleared(case: ReconcileCase) -> None:
+    await case.add(PARTS, 3)
+    await case.add(THEIRS, 2)
+    holdings = await case.service.backend_databases()
+    assert [(holding.key, holding.images) for holding in holdings] == [(LOGOS, 0), (PARTS, 3), (THEIRS, 2)]
+    assert await case.service.delete_all() == 3
+    assert await case.service.backend_databases() == ()
+    assert len(await case.in_catalogue(PARTS)) == 3
+    assert await case.service.delete_all() == 0
+    # It can be filled again: pictures and catalogue stay.
+    assert (await case.service.repair()).complete
+    assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
+
+
+@pytest.mark.parametrize("stored", [None, b"torn"])
+async def test_an_image_whose_stored_picture_can_not_be_read_is_told_and_stays_known(
+    case: ReconcileCase, stored: bytes | None
+) -> None:
+    records = await case.add(PARTS, 4)
+    known = await case.in_catalogue(PARTS)
+    for record in records[:2]:
+        await case.remove_from_back_end(record)
+    pictures = case.storage.pictures
+    assert isinstance(pictures, FilePictures)
+    path = pictures._path(records[0].digest)
+    path.unlink()
+    if stored:
+        path.write_bytes(stored)
+    [finding] = (await case.service.compare(Scope(database=PARTS))).findings
+    assert [one.data_id for one in finding.unreadable] == [records[0].data_id]
+    outcome = await case.service.repair(Scope(database=PARTS))
+    [mending] = outcome.repairs
+    assert not outcome.complete
+    assert (mending.added, mending.left_out) == (1, finding.unreadable)
+    assert finding.unreadable[0].reason == (
+        "Its stored picture can't be read." if stored else "Its stored picture is gone."
+    )
+    assert await case.in_catalogue(PARTS) == known
+    assert len(await case.in_back_end(PARTS)) == 3
+
+
+async def test_a_database_of_another_model_has_to_be_reindexed_first(case: ReconcileCase) -> None:
+    records = await case.add(PARTS, 2)
+    other = engine(case.storage, "another-model")
+    if isinstance(case.visual, MemorySearch):
+        await case.service_for(engine(case.storage)).repair()
+    await other.delete_images(PARTS, records[0].entity, records[0].data_id)
+    with pytest.raises(ModelMismatch):
+        await case.service_for(other).repair()
+    assert await other.inventory(PARTS) == {DataId(records[1].data_id)}

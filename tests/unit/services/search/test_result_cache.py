@@ -1,0 +1,214 @@
+"""Recent results: what is kept, for how long, and who searches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.errors import BackendDown, BackendTimeout, UnknownDatabase
+from bot.domain.identifiers import DataId, EntityId, Note
+from bot.domain.matches import Caveat, Match, Matches
+from bot.services.search.result_cache import CachedMatches, NullResultCache, TtlResultCache, new_result_cache
+from bot.telemetry.metrics import NullMetrics
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Counting(NullMetrics):
+    def __init__(self) -> None:
+        self.hits: list[bool] = []
+
+    def cache(self, hit: bool) -> None:
+        self.hits.append(hit)
+
+
+class Searches:
+    """A search that says how often it was done; with a gate, it waits there."""
+
+    def __init__(self, gated: bool = False, caveats: Collection[Caveat] = ()) -> None:
+        self.done = 0
+        self.caveats = caveats
+        self.gate = asyncio.Event()
+        self.errors: list[BaseException] = []
+        if not gated:
+            self.gate.set()
+
+    async def __call__(self) -> Matches:
+        self.done += 1
+        number = self.done
+        await self.gate.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        return Matches([Match(DataId(f"d{number}"), EntityId("valve"), Note(), 9.0)], self.caveats)
+
+
+class Harness:
+    def __init__(self, size: int = 10) -> None:
+        self.clock = Clock()
+        self.metrics = Counting()
+        self.results = TtlResultCache(60, size, self.metrics, self.clock)
+
+
+async def _together(harness: Harness, search: Searches, count: int) -> list[asyncio.Task[CachedMatches]]:
+    tasks = [asyncio.create_task(harness.results.get("key", search)) for _ in range(count)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_the_second_answer_says_since_when_it_was_kept() -> None:
+    harness, search = Harness(), Searches()
+    first = await harness.results.get("key", search)
+    harness.clock.now += timedelta(seconds=59)
+    second = await harness.results.get("key", search)
+    assert first.cached_at is None
+    assert second == CachedMatches(first.matches, START)
+    assert search.done == 1
+    assert harness.metrics.hits == [False, True]
+
+
+async def test_a_result_is_kept_for_its_time_and_no_longer() -> None:
+    harness, search = Harness(), Searches()
+    await harness.results.get("key", search)
+    harness.clock.now += timedelta(seconds=60)
+    assert (await harness.results.get("key", search)).cached_at is None
+    assert search.done == 2
+
+
+async def test_no_matches_are_a_result_too() -> None:
+    harness, calls = Harness(), 0
+
+    async def nothing() -> Matches:
+        nonlocal calls
+        calls += 1
+        return Matches()
+
+    await harness.results.get("key", nothing)
+    assert (await harness.results.get("key", nothing)).cached_at == START
+    assert calls == 1
+
+
+async def test_another_key_is_another_search() -> None:
+    harness, search = Harness(), Searches()
+    for key in (("T1", "parts", 1), ("T1", "parts", 2), ("T2", "parts", 1)):
+        await harness.results.get(key, search)
+    assert search.done == 3
+
+
+async def test_no_more_is_kept_than_said() -> None:
+    harness, search = Harness(size=2), Searches()
+    for key in ("a", "b", "c", "b", "c"):
+        await harness.results.get(key, search)
+    assert search.done == 3
+    await harness.results.get("a", search)
+    assert search.done == 4
+
+
+async def test_equal_searches_at_the_same_time_are_one() -> None:
+    harness, search = Harness(), Searches(gated=True)
+    tasks = await _together(harness, search, 5)
+    search.gate.set()
+    answers = await asyncio.gather(*tasks)
+    assert search.done == 1
+    assert len(set(answers)) == 1
+    assert answers[0].cached_at is None
+    assert harness.metrics.hits == [False, True, True, True, True]
+
+
+async def test_a_failing_back_end_fails_all_who_wait_each_with_an_error_of_its_own_and_is_not_kept() -> None:
+    harness, search = Harness(), Searches(gated=True)
+    search.errors = [BackendTimeout("too slow")]
+    tasks = await _together(harness, search, 3)
+    search.gate.set()
+    errors = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(error) for error in errors] == [BackendTimeout] * 3
+    assert [str(error) for error in errors] == ["too slow"] * 3
+    assert len({id(error) for error in errors}) == 3
+    assert search.done == 1
+    assert (await harness.results.get("key", search)).cached_at is None
+    assert search.done == 2
+
+
+async def test_any_other_error_is_the_leaders_alone() -> None:
+    harness, search = Harness(), Searches(gated=True)
+    search.errors = [UnknownDatabase("parts")]
+    tasks = await _together(harness, search, 3)
+    search.gate.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(answers[0], UnknownDatabase)
+    assert all(isinstance(answer, CachedMatches) for answer in answers[1:])
+    assert search.done == 2
+
+
+async def test_when_the_leader_is_cancelled_one_of_the_others_searches() -> None:
+    harness, search = Harness(), Searches(gated=True)
+    leader, *others = await _together(harness, search, 4)
+    leader.cancel()
+    search.gate.set()
+    answers = await asyncio.gather(*others)
+    assert leader.cancelled()
+    assert len({answer.matches for answer in answers}) == 1
+    assert search.done == 2
+    assert harness.metrics.hits == [False, False, True, True]
+
+
+async def test_a_follower_that_gives_up_disturbs_nobody() -> None:
+    harness, search = Harness(), Searches(gated=True)
+    leader, follower, other = await _together(harness, search, 3)
+    follower.cancel()
+    await asyncio.sleep(0)
+    search.gate.set()
+    assert (await leader).matches == (await other).matches
+    assert follower.cancelled()
+    assert search.done == 1
+
+
+async def test_copies_alone_are_one_search_for_all_who_wait_and_none_for_those_who_ask_later() -> None:
+    harness, search = Harness(), Searches(gated=True, caveats=[Caveat.SAME_IMAGES_ONLY])
+    tasks = await _together(harness, search, 3)
+    search.gate.set()
+    answers = await asyncio.gather(*tasks)
+    assert search.done == 1
+    assert all(answer.matches.caveats == {Caveat.SAME_IMAGES_ONLY} for answer in answers)
+    search.caveats = []
+    assert not (await harness.results.get("key", search)).matches.caveats
+    assert search.done == 2
+    assert (await harness.results.get("key", search)).cached_at == START
+    assert search.done == 2
+
+
+async def test_what_others_crowded_is_kept_as_any_answer_of_the_back_end_is() -> None:
+    harness, search = Harness(), Searches(caveats=[Caveat.CROWDED_OUT])
+    await harness.results.get("key", search)
+    kept = await harness.results.get("key", search)
+    assert kept.cached_at == START
+    assert kept.matches.caveats == {Caveat.CROWDED_OUT}
+
+
+async def test_zero_seconds_keep_nothing() -> None:
+    metrics, search = Counting(), Searches()
+    results = new_result_cache(0, 10, metrics)
+    assert isinstance(results, NullResultCache)
+    await results.get("key", search)
+    assert (await results.get("key", search)).cached_at is None
+    assert search.done == 2
+    assert metrics.hits == []
+    assert isinstance(new_result_cache(1, 10, metrics), TtlResultCache)
+
+
+async def test_without_a_cache_errors_pass_as_they_are() -> None:
+    search = Searches()
+    search.errors = [BackendDown("gone")]
+    with pytest.raises(BackendDown, match="gone"):
+        await NullResultCache().get("key", search)

@@ -1,0 +1,98 @@
+"""Answers of a back end that could not be asked in full: passed on, never kept, and nothing is new by them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.memory import MemorySearch
+from bot.domain.catalogue import SlackOrigin
+from bot.domain.errors import BackendDown, BackendLost
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.matches import Caveat, Matches
+from bot.domain.pictures import Picture
+from bot.services.channels.collection import CollectService, SharedImage
+from bot.services.channels.repost_guard import RepostGuard
+from bot.services.databases import DatabaseService
+from bot.services.images.addition import AddService, NewImage
+from bot.services.search.result_cache import TtlResultCache
+from bot.services.search.search import SearchService
+from bot.storage.sql_storage import SqlStorage
+from bot.telemetry.metrics import NullMetrics
+from tests.fakes.features import noisy_copy, random_picture
+
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+
+
+class Halfway(MemorySearch):
+    """Says of each answer what it is told to; with SAME_IMAGES_ONLY it finds nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caveats: set[Caveat] = set()
+
+    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+        found = await super().search(database, picture, limit)
+        return Matches([] if Caveat.SAME_IMAGES_ONLY in self.caveats else found, self.caveats)
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_what_the_back_end_says_of_its_answer_is_passed_on(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    visual.caveats = {Caveat.CROWDED_OUT}
+    found = await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
+    assert found.caveats == {Caveat.CROWDED_OUT}
+
+
+async def test_nothing_that_counts_is_missing_once_weaker_matches_are_left_out(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
+    visual.caveats = {Caveat.CROWDED_OUT}
+    search = SearchService(visual, storage.catalogue)
+    assert (await search.search(PARTS, random_picture(1))).caveats == {Caveat.CROWDED_OUT}
+    high = await search.search(PARTS, noisy_copy(random_picture(1)), minimum=10)
+    assert (high.weaker, high.caveats) == (1, frozenset())
+
+
+async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
+    search = SearchService(visual, storage.catalogue, TtlResultCache(600, 10, NullMetrics()))
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY}
+    assert (await search.search(PARTS, random_picture(1))).matches == ()
+    visual.caveats = set()
+    found = await search.search(PARTS, random_picture(1))
+    assert (len(found.matches), found.cached_at, found.caveats) == (1, None, frozenset())
+
+
+async def test_guard_treats_incomplete_searches_as_not_new(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    adding = AddService(visual, storage)
+    guard = RepostGuard(SearchService(visual, storage.catalogue), CollectService(adding, storage))
+    image = NewImage(random_picture(1), b"jpeg", EntityId("valve"), Note())
+    visual.caveats = {Caveat.SAME_IMAGES_ONLY}
+    with pytest.raises(BackendDown):
+        await guard.check(PARTS, SharedImage(image, SlackOrigin("F1", "C1", "1.2"), 1), 9.0)
+    assert (await storage.catalogue.database(PARTS)).images == 0
+
+
+async def test_a_database_that_the_back_end_has_lost_is_told_from_one_that_never_was(storage: SqlStorage) -> None:
+    visual = Halfway()
+    await DatabaseService(visual, storage).create(PARTS)
+    await visual.delete_database(PARTS)
+    with pytest.raises(BackendLost, match="parts"):
+        await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
+    assert await DatabaseService(visual, storage).delete(PARTS)
+    assert await storage.catalogue.databases(PARTS.workspace) == ()

@@ -1,0 +1,112 @@
+"""What an import reads, and the entity ids that it makes of names."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import EntityId
+from bot.services.images.import_sources import (
+    CsvTable,
+    ImportSource,
+    PictureFolder,
+    entity_from_name,
+    printable,
+    sources_of,
+)
+
+
+@given(st.text(max_size=200))
+def test_any_name_makes_an_entity(name: str) -> None:
+    assert EntityId(entity_from_name(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "entity"),
+    [
+        ("valve_0042.jpg", "valve_0042"),
+        ("Ventil Größe 3.JPG", "ventil_grosse_3"),
+        ("part.v2.png", "part_v2"),
+        ("写真.png", "image"),
+        ("noext", "noext"),
+        ("x" * 90 + ".png", "x" * 64),
+    ],
+)
+def test_names_become_entities_that_people_recognise(name: str, entity: str) -> None:
+    assert entity_from_name(name) == entity
+
+
+_CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+
+
+@given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,9}\.png", fullmatch=True), _CELL), max_size=5), st.booleans())
+def test_a_table_gives_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], header: bool
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if header or not rows:
+        writer.writerow(("file", "entity", "note"))
+    writer.writerows((file, "part", note) for file, note in rows)
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    path.write_bytes(text.getvalue().encode())
+    assert [(source.path, source.entity, source.note) for source in CsvTable(path)] == [
+        (path.parent / file, "part", note) for file, note in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.png;part;a, b\n",
+        "a.png\tpart\ta, b\n",
+        'FILE , Note,Entity\na.png,"a, b",part\n',
+        '\ufeffa.png,part,"a, b"\n',
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text, "utf-8")
+    assert list(CsvTable(tmp_path / "t.csv")) == [ImportSource(tmp_path / "a.png", "part", "a, b")]
+
+
+def test_a_table_may_have_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("pics/a.png\n\n/abs/b.png\n", "utf-8")
+    assert list(CsvTable(tmp_path / "t.csv")) == [
+        ImportSource(tmp_path / "pics" / "a.png", "a"),
+        ImportSource(Path("/abs/b.png"), "b"),
+    ]
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"file,entity\n\xff\xfe\x00x")
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        list(CsvTable(tmp_path / "t.csv"))
+
+
+def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.JPG", "a.webp", ".git/x.png", ".x.png", "notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert [str(source.path.relative_to(tmp_path)) for source in PictureFolder(tmp_path)] == [
+        "a.webp",
+        "b/1.JPG",
+        "b/2.png",
+    ]
+
+
+def test_what_is_neither_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone", tmp_path / "a.png"):
+        with pytest.raises(InvalidInput):
+            sources_of(path)
+        (tmp_path / "a.png").write_bytes(b"")
+
+
+def test_a_name_of_strange_bytes_can_be_shown() -> None:
+    assert printable("a\udcffb.png") == "a\ufffdb.png"

@@ -1,0 +1,277 @@
+"""Who may see which image: each rule, and all of them against every mix of origins."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
+from bot.domain.channels import Audience, ChannelKind
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Match
+from bot.services.access.privacy import PrivacyService
+from bot.services.search.search import RankedMatch, SearchResult
+from tests.fakes.conversations import FakeChannelDirectory
+
+PUBLIC, PRIVATE, DIRECT, SHARED = ChannelKind.PUBLIC, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.SHARED
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ANN, BOB = "U0ANN", "U0BOB"
+
+privacy = PrivacyService()
+
+
+def record(
+    number: int,
+    channel: str | None = None,
+    kind: ChannelKind = PUBLIC,
+    *,
+    added_by: str = BOB,
+    workspace: WorkspaceId = TEAM,
+) -> ImageRecord:
+    """An image from a channel; None: from no conversation."""
+    return ImageRecord(
+        database=DatabaseKey(workspace, DatabaseName("parts")),
+        data_id=DataId(f"id{number}"),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest="d",
+        source_digest="s",
+        fingerprint=b"",
+        width=1,
+        height=1,
+        added_at=NOW,
+        added_by=added_by,
+        origin=None if channel is None else SlackOrigin("F1", channel, "1.0", kind=kind),
+    )
+
+
+def whole(channel: str, kind: ChannelKind) -> Audience:
+    return Audience(TEAM, channel, kind)
+
+
+def alone(user: str = ANN, channel: str = "C0HERE", kind: ChannelKind = PUBLIC) -> Audience:
+    return Audience(TEAM, channel, kind, user)
+
+
+async def sees(audience: Audience, one: ImageRecord | None, slack: FakeChannelDirectory | None = None) -> bool:
+    return bool(await privacy.visible([one], audience, slack or FakeChannelDirectory()))
+
+
+async def test_an_image_that_the_catalogue_does_not_know_is_shown_to_nobody() -> None:
+    assert not await sees(alone(), None)
+    assert not await sees(whole("C0HERE", PUBLIC), None)
+
+
+@pytest.mark.parametrize("kind", ChannelKind)
+async def test_an_image_from_no_conversation_is_for_all_but_a_channel_that_strangers_read(kind: ChannelKind) -> None:
+    assert await sees(whole("C0HERE", kind), record(1)) is (kind is not SHARED)
+    assert await sees(alone(kind=kind), record(1))
+
+
+@pytest.mark.parametrize("kind", ChannelKind)
+async def test_an_image_from_a_public_channel_too_unless_strangers_share_that_one(kind: ChannelKind) -> None:
+    assert await sees(whole("C0HERE", kind), record(1, "C0PUBLIC")) is (kind is not SHARED)
+    assert await sees(whole("C0HERE", kind), record(1, "C0HERE"))
+    assert await sees(alone(kind=kind), record(1, "C0PUBLIC"))
+
+
+@pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
+async def test_a_whole_channel_sees_of_what_is_private_only_its_own(kind: ChannelKind) -> None:
+    slack = FakeChannelDirectory(members={"C0THERE": {ANN, BOB}})
+    for here in ChannelKind:
+        assert not await sees(whole("C0HERE", here), record(1, "C0THERE", kind), slack)
+    assert await sees(whole("C0THERE", kind), record(1, "C0THERE", kind), slack)
+
+
+@pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
+async def test_one_person_sees_what_is_from_here_and_what_they_can_read(kind: ChannelKind) -> None:
+    slack = FakeChannelDirectory(members={"C0THERE": {ANN}})
+    image = record(1, "C0THERE", kind, added_by="U0CAT")
+    assert await sees(alone(channel="C0THERE", kind=kind), image, FakeChannelDirectory())
+    assert await sees(alone(ANN), image, slack)
+    assert not await sees(alone(BOB), image, slack)
+
+
+async def test_direct_message_images_are_visible_to_their_author() -> None:
+    assert await sees(alone(ANN), record(1, "D0ANN", DIRECT, added_by=ANN))
+    assert not await sees(alone(BOB), record(1, "D0ANN", DIRECT, added_by=ANN))
+    # To have added an image to a private channel does not help: they may have left it since.
+    assert not await sees(alone(ANN), record(1, "C0PRIVATE", PRIVATE, added_by=ANN))
+
+
+async def test_direct_message_images_are_hidden_in_shared_answers() -> None:
+    assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=ANN))
+    # The audience of a whole channel has no user, and what the command line added has none either.
+    assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=""))
+
+
+async def test_current_channel_kind_decides() -> None:
+    for then, today, seen in ((PUBLIC, PRIVATE, False), (PUBLIC, SHARED, False), (PRIVATE, PUBLIC, True)):
+        slack = FakeChannelDirectory({"C0THERE": today})
+        assert await sees(whole("C0HERE", PUBLIC), record(1, "C0THERE", then), slack) is seen
+        assert await sees(alone(), record(1, "C0THERE", then), slack) is seen
+
+
+@pytest.mark.parametrize("audience", [alone(), whole("C0HERE", PUBLIC), alone(channel="C1")])
+async def test_another_workspace_s_image_is_never_shown(audience: Audience) -> None:
+    for image in (record(1, workspace=OTHER_TEAM), record(1, "C1", workspace=OTHER_TEAM)):
+        assert not await sees(audience, image)
+
+
+async def test_an_upload_that_was_in_no_channel_is_not_from_a_place_without_one() -> None:
+    image = record(1, "", DIRECT, added_by=ANN)
+    slack = FakeChannelDirectory(members={"": {ANN, BOB}})
+    assert await sees(alone(ANN, channel=""), image, slack)
+    assert not await sees(alone(BOB, channel=""), image, slack)
+    assert not await sees(whole("", PUBLIC), image, slack)
+    assert slack.asked == []
+
+
+async def test_each_question_is_asked_once_and_none_where_none_is_needed() -> None:
+    slack = FakeChannelDirectory(members={"C0P": {ANN}})
+    images = [record(n, "C0P", PRIVATE) for n in range(5)] + [record(5, "C0HERE", PRIVATE), record(6)]
+    assert len(await privacy.visible(images, alone(ANN), slack)) == 7
+    assert slack.asked == [("kind", "C0P", PRIVATE), ("can_read", "C0P", ANN)]
+    slack.asked.clear()
+    assert await privacy.visible(images, whole("C0OTHER", SHARED), slack) == frozenset()
+    assert slack.asked == []
+
+
+async def test_of_several_kinds_that_a_channel_had_the_strictest_is_what_is_known() -> None:
+    slack = FakeChannelDirectory()
+    images = [record(1, "C0P", PUBLIC), record(2, "C0P", PRIVATE)]
+    assert await privacy.visible(images, whole("C0HERE", PUBLIC), slack) == frozenset()
+    assert slack.asked == [("kind", "C0P", PRIVATE)]
+
+
+async def test_what_slack_does_not_tell_is_hidden_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    slack = FakeChannelDirectory(broken=frozenset({"C0A", "C0B"}))
+    images = [record(1, "C0A"), record(2, "C0B"), record(3, "C0GOOD"), record(4)]
+    for audience in (alone(), whole("C0HERE", PUBLIC)):
+        caplog.clear()
+        assert await privacy.visible(images, audience, slack) == {"id3", "id4"}
+        [line] = caplog.records
+        assert line.levelno == logging.WARNING
+        assert "2 of the conversations" in line.getMessage()
+
+
+async def test_who_may_read_failing_hides_all_but_one_s_own(caplog: pytest.LogCaptureFixture) -> None:
+    class HalfBroken(FakeChannelDirectory):
+        async def can_read(self, channel: str, user: str) -> bool:
+            raise TimeoutError
+
+    images = [record(1, "D0A", DIRECT, added_by=ANN), record(2, "D0A", DIRECT, added_by=BOB)]
+    assert await privacy.visible(images, alone(ANN), HalfBroken()) == {"id1"}
+    assert len(caplog.records) == 1
+
+
+def result_of(records: list[ImageRecord | None], *, hints: bool = False, weaker: int = 0) -> SearchResult:
+    database = DatabaseInfo(DatabaseKey(TEAM, DatabaseName("parts")), 99, NOW, hints_at_hidden=hints)
+    matches = tuple(
+        RankedMatch(rank, Match(one.data_id if one else DataId(f"?{rank}"), EntityId("valve"), Note(), 9.0), one)
+        for rank, one in enumerate(records, start=1)
+    )
+    return SearchResult(database, matches, weaker, 0.1, cached_at=NOW)
+
+
+async def test_visible_matches_are_ranked_again() -> None:
+    result = result_of([record(1, "C0P", PRIVATE), record(2), None, record(3, "C0P", PRIVATE), record(4)])
+    seen = await privacy.for_audience(result, alone(), FakeChannelDirectory())
+    assert [(ranked.rank, ranked.match.data_id) for ranked in seen.matches] == [(1, "id2"), (2, "id4")]
+    assert (seen.database, seen.seconds, seen.cached_at) == (result.database, 0.1, NOW)
+
+
+async def test_what_was_hidden_is_counted_only_where_the_database_hints_at_it() -> None:
+    images = [record(1, "C0P", PRIVATE), record(2), None]
+    for hints, hidden in ((True, 1), (False, 0)):
+        seen = await privacy.for_audience(result_of(images, hints=hints), alone(), FakeChannelDirectory())
+        assert seen.hidden == hidden
+
+
+async def test_an_image_that_only_the_back_end_knows_is_dropped_without_a_hint() -> None:
+    seen = await privacy.for_audience(result_of([None], hints=True), alone(), FakeChannelDirectory())
+    assert (seen.matches, seen.hidden) == ((), 0)
+
+
+async def test_filtering_twice_changes_nothing() -> None:
+    result = result_of([record(1, "C0P", PRIVATE), record(2)], hints=True, weaker=3)
+    once = await privacy.for_audience(result, alone(), FakeChannelDirectory())
+    assert await privacy.for_audience(once, alone(), FakeChannelDirectory()) == once
+
+
+async def test_a_count_of_weaker_matches_betrays_none_that_is_hidden_and_costs_no_question() -> None:
+    below = (record(1, "C0P", PRIVATE), record(2), record(3, "C0PUBLIC"), record(4, "D0A", DIRECT, added_by=ANN))
+    slack = FakeChannelDirectory(members={"C0P": {ANN}})
+    for hints, weaker in ((False, 3), (True, 5)):
+        result = replace(result_of([], hints=hints, weaker=5), weaker_records=below)
+        assert (await privacy.for_audience(result, alone(ANN), slack)).weaker == weaker
+    assert slack.asked == []
+
+
+channels = st.sampled_from(["C0HERE", "C0A", "C0B", "C0C", "D0A", ""])
+kinds = st.sampled_from(list(ChannelKind))
+users = st.sampled_from([ANN, BOB, ""])
+some_records = st.lists(
+    st.one_of(
+        st.none(),
+        st.builds(
+            lambda channel, kind, added_by, workspace: record(0, channel, kind, added_by=added_by, workspace=workspace),
+            st.one_of(st.none(), channels),
+            kinds,
+            users,
+            st.sampled_from([TEAM, TEAM, TEAM, OTHER_TEAM]),
+        ),
+    ),
+    max_size=12,
+).map(lambda found: [one and replace(one, data_id=DataId(f"id{number}")) for number, one in enumerate(found)])
+audiences = st.builds(Audience, st.just(TEAM), channels, kinds, users)
+slacks = st.builds(
+    FakeChannelDirectory,
+    st.dictionaries(channels, kinds),
+    st.dictionaries(channels, st.sets(st.sampled_from([ANN, BOB]))),
+    st.frozensets(channels),
+)
+
+
+def may_see(one: ImageRecord, audience: Audience, slack: FakeChannelDirectory) -> bool:
+    """The promise, said in another way: who reads the answer can read where the image is from."""
+    origin, strangers = one.origin, audience.kind is SHARED and not audience.user
+    if one.database.workspace != audience.workspace:
+        return False
+    if origin is None:
+        return not strangers
+    if origin.channel and origin.channel == audience.channel:
+        return True
+    today = slack.kinds.get(origin.channel, origin.kind) if origin.channel else origin.kind
+    if strangers or origin.channel in slack.broken - {""}:
+        return False
+    own = today is DIRECT and bool(audience.user) and one.added_by == audience.user
+    member = bool(audience.user and origin.channel) and audience.user in slack.members.get(origin.channel, set())
+    return today is PUBLIC or own or member
+
+
+@settings(max_examples=400)
+@given(some_records, audiences, slacks, st.booleans())
+async def test_whatever_the_mix_nothing_comes_through_that_the_audience_can_t_read(
+    found: list[ImageRecord | None], audience: Audience, slack: FakeChannelDirectory, hints: bool
+) -> None:
+    seen = await privacy.for_audience(result_of(found, hints=hints), audience, slack)
+    shown = [ranked.record for ranked in seen.matches]
+    assert all(one is not None and may_see(one, audience, slack) for one in shown)
+    assert [ranked.rank for ranked in seen.matches] == list(range(1, len(shown) + 1))
+    assert [one for one in found if one in shown and one is not None] == shown
+    known = [one for one in found if one is not None]
+    assert seen.hidden == (len(known) - len(shown) if hints else 0)
+    # Nor is more hidden than has to be: with one kind for a channel, exactly what may be seen is.
+    kinds_of: dict[str, set[ChannelKind]] = {}
+    for one in known:
+        if one.origin:
+            kinds_of.setdefault(one.origin.channel, set()).add(one.origin.kind)
+    if all(len(some) == 1 for some in kinds_of.values()):
+        assert shown == [one for one in known if may_see(one, audience, slack)]

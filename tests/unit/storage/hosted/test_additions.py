@@ -1,0 +1,178 @@
+"""Adds to the hosted service in its ledger: begun, confirmed, doubted, taken over, rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.domain.errors import AlreadyAdded
+from bot.domain.identifiers import Note
+from bot.domain.pages import PageRequest
+from bot.storage.hosted.ledger import SqlLedger
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.storages import StoragePlace
+from tests.unit.storage.hosted.ledger import (
+    LOGOS,
+    PARTS,
+    PUMP,
+    VALVE,
+    Clock,
+    GaveUpError,
+    chores,
+    image,
+    in_a_unit,
+    keep,
+    kept,
+)
+
+
+@pytest.fixture
+async def neighbour(storage_place: StoragePlace, clock: Clock, ledger: SqlLedger) -> AsyncIterator[SqlLedger]:
+    """Another process's."""
+    opened = await storage_place.open()
+    yield SqlLedger(opened._database, clock)
+    await opened.close()
+
+
+async def add_and_fail(storage: SqlStorage, ledger: SqlLedger, number: int) -> None:
+    """An add whose unit is rolled back after the service took the image."""
+
+    async def work() -> None:
+        await ledger.begin_add(PARTS, image(number))
+        await ledger.confirm_add(PARTS, image(number).data_id)
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, work)
+
+
+@pytest.mark.parametrize("state", ["adding", "doubtful"])
+async def test_an_add_that_is_not_confirmed_shows_nowhere(ledger: SqlLedger, state: str) -> None:
+    data_id = image(1).data_id
+    await ledger.begin_add(PARTS, image(1))
+    if state == "doubtful":
+        await ledger.mark_doubtful(PARTS, data_id)
+    assert not await ledger.has(PARTS, data_id)
+    assert await ledger.images(PARTS, [data_id]) == {}
+    assert await kept(ledger) == []
+    assert await ledger.count(PARTS) == 0
+    assert (await ledger.page(PARTS, PageRequest())).total == 0
+    assert await ledger.unsettled_images(PARTS) == {data_id}
+    assert await ledger.unsettled_images(LOGOS) == frozenset()
+
+
+async def test_an_abandoned_add_leaves_nothing(ledger: SqlLedger) -> None:
+    await ledger.begin_add(PARTS, image(1))
+    await ledger.abandon_add(PARTS, image(1).data_id)
+    assert await ledger.unsettled_images(PARTS) == frozenset()
+    assert await chores(ledger) == []
+
+
+async def test_what_is_confirmed_can_not_be_doubted_nor_abandoned(ledger: SqlLedger) -> None:
+    await keep(ledger, 1)
+    await ledger.mark_doubtful(PARTS, image(1).data_id)
+    await ledger.abandon_add(PARTS, image(1).data_id)
+    assert await kept(ledger) == ["id_0001"]
+
+
+async def test_a_beginning_outlives_its_unit_s_crash(
+    storage: SqlStorage, ledger: SqlLedger, neighbour: SqlLedger
+) -> None:
+    async with storage.unit():
+        await ledger.begin_add(PARTS, image(1))
+        # What a process that dies now leaves behind.
+        assert await neighbour.unsettled_images(PARTS) == {image(1).data_id}
+        await ledger.confirm_add(PARTS, image(1).data_id)
+        assert await neighbour.count(PARTS) == 0
+        assert not await ledger.has(PARTS, image(1).data_id)
+    assert await neighbour.count(PARTS) == 1
+
+
+async def test_a_rolled_back_add_is_to_go_again_at_once(storage: SqlStorage, ledger: SqlLedger) -> None:
+    await add_and_fail(storage, ledger, 1)
+    assert await kept(ledger) == []
+    assert await ledger.take_over_add(PARTS, image(1).digest, PUMP, Note("again")) is None
+    assert await chores(ledger) == [("parts_upstream", "p_id_0001")]
+
+
+async def test_whoever_takes_an_add_over_says_what_it_is(ledger: SqlLedger) -> None:
+    await ledger.begin_add(PARTS, image(1))
+    await ledger.mark_doubtful(PARTS, image(1).data_id)
+    assert await ledger.take_over_add(PARTS, image(1).digest, PUMP, Note("again")) == image(1).data_id
+    await ledger.confirm_add(PARTS, image(1).data_id)
+    found = (await ledger.images(PARTS, [image(1).data_id]))[image(1).data_id]
+    assert found == dataclasses.replace(image(1), entity=PUMP, note=Note("again"))
+
+
+async def test_adds_of_one_unit_are_rolled_back_as_a_whole(storage: SqlStorage, ledger: SqlLedger) -> None:
+    async def several() -> None:
+        for number in range(3):
+            await ledger.begin_add(PARTS, image(number))
+            await ledger.confirm_add(PARTS, image(number).data_id)
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, several)
+    assert await kept(ledger) == []
+    assert len(await chores(ledger)) == 3
+
+
+async def test_an_add_under_way_is_nobody_else_s_until_its_process_must_have_died(
+    neighbour: SqlLedger, ledger: SqlLedger, clock: Clock
+) -> None:
+    await ledger.begin_add(PARTS, image(1))
+    clock.later(120)
+    assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) is None
+    clock.later(1)
+    assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) == image(1).data_id
+    # It begins anew, and is theirs now.
+    assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) is None
+    clock.later(121)
+    assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) == image(1).data_id
+
+
+async def test_only_one_of_many_takes_an_add_over(ledger: SqlLedger, neighbour: SqlLedger) -> None:
+    await ledger.begin_add(PARTS, image(1))
+    await ledger.mark_doubtful(PARTS, image(1).data_id)
+    takers = [each.take_over_add(PARTS, image(1).digest, VALVE, Note()) for each in (ledger, neighbour) * 5]
+    taken = await asyncio.gather(*takers)
+    assert sorted(taken, key=bool) == [None] * 9 + [image(1).data_id]
+
+
+async def test_other_pixels_databases_and_confirmed_images_are_not_taken_over(ledger: SqlLedger) -> None:
+    await keep(ledger, 1)
+    await ledger.begin_add(PARTS, image(2))
+    await ledger.mark_doubtful(PARTS, image(2).data_id)
+    assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) is None
+    assert await ledger.take_over_add(PARTS, image(3).digest, VALVE, Note()) is None
+    assert await ledger.take_over_add(LOGOS, image(2).digest, VALVE, Note()) is None
+
+
+async def test_a_name_that_was_begun_before_is_taken_up_again(ledger: SqlLedger) -> None:
+    assert await ledger.begin_add(PARTS, image(1))
+    assert await ledger.begin_add(LOGOS, image(1))
+    again = dataclasses.replace(image(2), data_id=image(1).data_id, entity=PUMP)
+    assert not await ledger.begin_add(PARTS, again)
+    await ledger.confirm_add(PARTS, again.data_id)
+    assert await ledger.images(PARTS, [again.data_id]) == {again.data_id: again}
+    with pytest.raises(AlreadyAdded):
+        await ledger.begin_add(PARTS, again)
+
+
+async def test_what_is_added_again_is_not_taken_by_its_old_deletion(ledger: SqlLedger) -> None:
+    await keep(ledger, 1, 2)
+    await ledger.delete_images(PARTS, VALVE, None)
+    assert not await ledger.begin_add(PARTS, image(1))
+    await ledger.confirm_add(PARTS, image(1).data_id)
+    assert await chores(ledger) == [("parts_upstream", "p_id_0002")]
+    assert await kept(ledger) == ["id_0001"]
+
+
+async def test_an_add_whose_database_was_deleted_ends_quietly(ledger: SqlLedger) -> None:
+    await ledger.begin_add(PARTS, image(1))
+    await ledger.delete_database(PARTS, whole=True)
+    await ledger.mark_doubtful(PARTS, image(1).data_id)
+    await ledger.abandon_add(PARTS, image(1).data_id)

@@ -1,0 +1,153 @@
+"""A file that was deleted in Slack is not added after that, however close the two come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.jobs import Job, JobKind, NewJob
+from bot.storage.sql.schema.tables import inbox
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.storages import StoragePlace
+
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+MESSAGE = "1700000000.000001"
+
+
+@pytest.fixture
+async def other(storage_place: StoragePlace, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
+    """Another process on the same file."""
+    del storage
+    opened = await storage_place.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def job(storage: SqlStorage) -> Job:
+    await storage.catalogue.create_database(PARTS)
+    await storage.inbox.put(NewJob(JobKind.SHARE, TEAM, "", "C1", MESSAGE, ("F1", "F2"), "{}"))
+    (taken,) = await storage.inbox.claim("one", 1, 15)
+    return taken
+
+
+async def add_if_wanted(storage: SqlStorage, job: Job, file: str = "F1") -> None:
+    async with storage.unit():
+        if await storage.inbox.is_wanted(job.id, file):
+            # The other tasks and the other process have their turn while the unit is open.
+            await asyncio.sleep(0.002)
+            await storage.catalogue.add(record(file))
+
+
+async def payloads(storage: SqlStorage) -> list[str]:
+    query = select(inbox.c.payload)
+    return list(await storage._database.read(lambda connection: connection.execute(query).scalars().all()))
+
+
+async def forget(storage: SqlStorage, file: str = "F1") -> None:
+    await storage.inbox.withdraw(TEAM, file=file)
+    for one in await storage.catalogue.from_file(TEAM, file):
+        await storage.catalogue.remove(one.database, one.entity, one.data_id)
+
+
+def record(file: str) -> ImageRecord:
+    return ImageRecord(
+        database=PARTS,
+        data_id=DataId(file),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest=file.lower().rjust(64, "0"),
+        source_digest="0" * 64,
+        fingerprint=b"",
+        width=1,
+        height=1,
+        added_at=datetime.now(UTC),
+        origin=SlackOrigin(file, "C1", MESSAGE),
+    )
+
+
+async def test_a_withdrawal_by_another_process_is_seen_inside_a_unit(
+    storage: SqlStorage, other: SqlStorage, job: Job
+) -> None:
+    async with storage.unit():
+        assert await storage.inbox.newest_share(TEAM, "C1") is not None
+        await other.inbox.withdraw(TEAM, file="F1")
+        assert not await storage.inbox.is_wanted(job.id, "F1")
+        assert await storage.inbox.is_wanted(job.id, "F2")
+
+
+@pytest.mark.parametrize("turn", range(6))
+async def test_an_add_and_a_deletion_at_once_leave_no_image(
+    storage: SqlStorage, other: SqlStorage, job: Job, turn: int
+) -> None:
+    async def later(ms: int) -> None:
+        await asyncio.sleep(ms / 1000)
+        await forget(other)
+
+    await asyncio.gather(add_if_wanted(storage, job), later(turn))
+    assert await storage.catalogue.from_file(TEAM, "F1") == ()
+    await add_if_wanted(storage, job)
+    await add_if_wanted(storage, job, "F2")
+    assert (await storage.catalogue.database(PARTS)).images == 1
+
+
+async def test_a_message_is_withdrawn_with_all_its_files(storage: SqlStorage, job: Job) -> None:
+    await storage.inbox.withdraw(TEAM, channel="C2", message=MESSAGE)
+    await storage.inbox.withdraw(OTHER_TEAM, channel="C1", message=MESSAGE)
+    await storage.inbox.withdraw(OTHER_TEAM, file="F1")
+    assert [await storage.inbox.is_wanted(job.id, file) for file in job.files] == [True, True]
+    await storage.inbox.withdraw(TEAM, channel="C1", message=MESSAGE)
+    assert [await storage.inbox.is_wanted(job.id, file) for file in job.files] == [False, False]
+
+
+@pytest.mark.parametrize(("channel", "message"), [("", ""), ("C1", ""), ("", MESSAGE)])
+async def test_nothing_is_withdrawn_by_half_an_address(
+    storage: SqlStorage, job: Job, channel: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match="never all"):
+        await storage.inbox.withdraw(TEAM, channel=channel, message=message)
+    assert await storage.inbox.is_wanted(job.id, "F1")
+
+
+async def test_what_the_inbox_does_not_know_is_not_wanted(storage: SqlStorage, job: Job) -> None:
+    assert not await storage.inbox.is_wanted(job.id, "F9")
+    assert not await storage.inbox.is_wanted(job.id + 1, "F1")
+
+
+async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
+    deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
+    assert not await storage.inbox.has_seen(deletion)
+    await storage.inbox.put(deletion)
+    for one in (storage.inbox, other.inbox):
+        assert await one.has_seen(deletion)
+        for unknown in (replace(deletion, files=("F1", "F2")), replace(deletion, workspace=OTHER_TEAM)):
+            assert not await one.has_seen(unknown)
+    [taken] = await storage.inbox.claim("one", 1, 15)
+    await storage.inbox.finish(taken)
+    assert await storage.inbox.has_seen(deletion)
+    await storage.inbox.purge(datetime(2100, 1, 1, tzinfo=UTC))
+    assert not await storage.inbox.has_seen(deletion)
+
+
+async def test_what_was_said_goes_with_the_last_file_of_its_message(storage: SqlStorage, job: Job) -> None:
+    del job
+    await storage.inbox.withdraw(TEAM, file="F1")
+    assert await payloads(storage) == ["{}"]
+    await storage.inbox.withdraw(TEAM, file="F2")
+    assert await payloads(storage) == [""]
+
+
+async def test_what_was_said_goes_when_two_processes_withdraw_a_file_each(
+    storage: SqlStorage, other: SqlStorage, job: Job
+) -> None:
+    del job
+    await asyncio.gather(storage.inbox.withdraw(TEAM, file="F1"), other.inbox.withdraw(TEAM, file="F2"))
+    assert await payloads(storage) == [""]

@@ -1,0 +1,140 @@
+"""Who died on a data directory: told at once, and nobody who lives is ever taken for dead."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.storage.inbox.inbox import SETTLES_S, SqlInbox
+from bot.storage.inbox.worker_registry import FileWorkerRegistry
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.inbox import share
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, a lease is waited for")
+
+LEASE_S = 15.0
+NAME = "a host/with a slash:1:ff"
+ENTERS = """
+import sys
+from pathlib import Path
+from bot.storage.inbox.worker_registry import Presence
+presence = Presence(Path(sys.argv[1]))
+presence.enter(sys.argv[2])
+print("here", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def living(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this name, which dies of SIGKILL at the end."""
+    process = subprocess.Popen([sys.executable, "-c", ENTERS, folder, name], stdin=-1, stdout=-1)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        yield process
+        process.kill()
+
+
+def test_live_workers_are_never_reported_dead(tmp_path: Path) -> None:
+    with living(tmp_path / "workers", NAME):
+        ours = FileWorkerRegistry(tmp_path / "workers")
+        ours.register("ours")
+        assert ours.dead_workers() == ()
+        assert FileWorkerRegistry(tmp_path / "workers").dead_workers() == ()
+
+
+def test_killed_workers_are_reported_until_unregistered(tmp_path: Path) -> None:
+    with living(tmp_path, NAME):
+        pass
+    ours = FileWorkerRegistry(tmp_path)
+    assert ours.dead_workers() == (NAME,)
+    # One sees to it.
+    assert ours.dead_workers() == FileWorkerRegistry(tmp_path).dead_workers() == ()
+    ours.unregister(NAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unregistered_workers_are_not_reported_dead(tmp_path: Path) -> None:
+    presence = FileWorkerRegistry(tmp_path)
+    presence.register(NAME)
+    presence.unregister(NAME)
+    presence.unregister(NAME)
+    assert FileWorkerRegistry(tmp_path).dead_workers() == ()
+
+
+def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path: Path) -> None:
+    found: list[str] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        theirs = FileWorkerRegistry(tmp_path)
+        while not stop.is_set():
+            dead = theirs.dead_workers()
+            theirs.unregister(*dead)
+            found.extend(dead)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    presence = FileWorkerRegistry(tmp_path)
+    for number in range(200):
+        presence.register(f"{number}")
+        # Whatever they found of it before it had its lock, from here on it lives.
+        found.clear()
+    stop.set()
+    thread.join()
+    assert {path.name for path in tmp_path.iterdir()} == {f"{number}" for number in range(200)}
+    assert FileWorkerRegistry(tmp_path).dead_workers() == ()
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_jobs_of_dead_workers_are_due_at_once_and_count_an_attempt(storage: SqlStorage, tmp_path: Path) -> None:
+    clock, folder = Clock(), tmp_path / "workers"
+    inbox = SqlInbox(storage._database, FileWorkerRegistry(folder), clock)
+    for number in range(4):
+        await inbox.put(share(number))
+    with living(folder, "dead"):
+        first, answering = await inbox.claim("dead", 2, LEASE_S)
+        assert await inbox.mark_answering(answering)
+        (alive,) = await inbox.claim("alive", 1, LEASE_S)
+        assert await inbox.enter("early") == 0
+    assert await inbox.enter("next") == 2
+    again = await inbox.claim("next", 10, LEASE_S)
+    assert [(job.files, job.attempts) for job in again] == [(first.files, 2), (("F3",), 1)]
+    assert not await inbox.mark_answering(first)
+    # Slack may still be taking in what the dead one sent last.
+    clock.now += timedelta(seconds=SETTLES_S)
+    assert [(job.id, job.answering) for job in await inbox.claim("next", 10, LEASE_S)] == [(answering.id, True)]
+    assert await inbox.mark_answering(alive)
+    assert await inbox.enter("third") == 0
+
+
+async def test_orderly_stop_leaves_no_files(storage: SqlStorage, tmp_path: Path) -> None:
+    await storage.inbox.enter("one")
+    await storage.inbox.enter("two")
+    await asyncio.gather(storage.inbox.release("one"), storage.inbox.release("two"))
+    assert list((tmp_path / "workers").iterdir()) == []

@@ -1,0 +1,55 @@
+"""Picture files: durable, and never outside their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import BackendDown
+from bot.storage.pictures.file_store import ABANDONED_AFTER_S
+from bot.storage.sql_storage import SqlStorage
+
+JPEG = b"\xff\xd8 not really \xff\xd9"
+DIGEST = hashlib.sha256(JPEG).hexdigest()
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_a_picture_is_a_file_of_its_name(storage: SqlStorage, tmp_path: Path) -> None:
+    await storage.pictures.put(DIGEST, JPEG)
+    assert (tmp_path / "pictures" / DIGEST[:2] / f"{DIGEST}.jpg").read_bytes() == JPEG
+    assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
+
+
+async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    incoming = tmp_path / "pictures" / "incoming"
+    incoming.mkdir(parents=True)
+    old, young = incoming / "tmpold", incoming / "tmpyoung"
+    for path in (old, young):
+        path.write_bytes(JPEG[:3])
+    long_ago = time.time() - ABANDONED_AFTER_S - 60
+    os.utime(old, (long_ago, long_ago))
+    storage = await SqlStorage.open(tmp_path)
+    try:
+        # The younger one may be another process's.
+        assert [path.name for path in incoming.iterdir()] == ["tmpyoung"]
+        await storage.pictures.put(DIGEST, JPEG)
+    finally:
+        await storage.close()
+
+
+async def test_a_folder_that_can_not_be_written_is_an_error(storage: SqlStorage, tmp_path: Path) -> None:
+    (tmp_path / "pictures" / DIGEST[:2]).write_text("in the way")
+    with pytest.raises(BackendDown):
+        await storage.pictures.put(DIGEST, JPEG)
+    assert list((tmp_path / "pictures" / "incoming").iterdir()) == []

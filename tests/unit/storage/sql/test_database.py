@@ -1,0 +1,359 @@
+"""Units of work: all or nothing, whoever fails, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from bot.domain.errors import BackendDown, DatabaseExists
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql.database import Database
+from bot.storage.sql.schema.tables import keys
+from bot.storage.sql_storage import SqlStorage
+
+TEAM = WorkspaceId("T1")
+
+
+class GaveUpError(Exception):
+    pass
+
+
+@pytest.fixture
+def database(storage: SqlStorage) -> Database:
+    return storage._database
+
+
+def key(name: str) -> DatabaseKey:
+    return DatabaseKey(TEAM, DatabaseName(name))
+
+
+async def names(storage: SqlStorage) -> list[str]:
+    return [info.key.name for info in await storage.catalogue.databases(TEAM)]
+
+
+async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
+    async with storage.unit():
+        await work()
+
+
+async def test_a_unit_keeps_all_its_writes(storage: SqlStorage) -> None:
+    async with storage.unit():
+        await storage.catalogue.create_database(key("one"))
+        await storage.vectors.write(lambda rows: rows.create(key("one")))
+        await storage.catalogue.create_database(key("two"))
+    assert await names(storage) == ["one", "two"]
+
+
+async def test_a_unit_that_fails_keeps_none(storage: SqlStorage) -> None:
+    async def fail() -> None:
+        await storage.catalogue.create_database(key("one"))
+        await storage.vectors.write(lambda rows: rows.create(key("one")))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert await names(storage) == []
+    assert await storage.vectors.read(lambda rows: rows.names(TEAM)) == ()
+
+
+async def test_reads_in_a_unit_see_its_writes_and_others_do_not(storage: SqlStorage) -> None:
+    outside: list[list[str]] = []
+
+    async def look_from_outside() -> None:
+        outside.append(await names(storage))
+
+    # Made before the unit, so that it is not part of it.
+    gate = asyncio.Event()
+
+    async def wait_and_look() -> None:
+        await gate.wait()
+        await look_from_outside()
+
+    watcher = asyncio.create_task(wait_and_look())
+    async with storage.unit():
+        assert await names(storage) == []
+        await storage.catalogue.create_database(key("one"))
+        assert await names(storage) == ["one"]
+        gate.set()
+        await watcher
+    assert outside == [[]]
+    assert await names(storage) == ["one"]
+
+
+async def test_an_inner_unit_is_part_of_the_outer_one(storage: SqlStorage) -> None:
+    async def inner_then_fail() -> None:
+        await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, inner_then_fail)
+    assert await names(storage) == []
+
+
+async def test_writes_side_by_side_in_one_unit(storage: SqlStorage) -> None:
+    async with storage.unit():
+        await asyncio.gather(*(storage.catalogue.create_database(key(f"db_{number}")) for number in range(10)))
+    assert len(await names(storage)) == 10
+
+
+async def test_units_of_many_tasks_take_turns(storage: SqlStorage) -> None:
+    async def two(number: int) -> None:
+        async with storage.unit():
+            await storage.catalogue.create_database(key(f"a_{number}"))
+            await asyncio.sleep(0)
+            await storage.catalogue.create_database(key(f"b_{number}"))
+
+    await asyncio.gather(*(two(number) for number in range(20)))
+    assert len(await names(storage)) == 40
+
+
+async def test_a_task_that_outlives_its_unit_is_on_its_own(storage: SqlStorage) -> None:
+    gate = asyncio.Event()
+
+    async def late() -> None:
+        await gate.wait()
+        await storage.catalogue.create_database(key("late"))
+
+    async with storage.unit():
+        await storage.catalogue.create_database(key("one"))
+        task = asyncio.create_task(late())
+    gate.set()
+    await task
+    assert await names(storage) == ["late", "one"]
+
+
+async def test_a_refusal_inside_a_unit_leaves_the_next_one_free(storage: SqlStorage) -> None:
+    await storage.catalogue.create_database(key("one"))
+
+    async def again() -> None:
+        await storage.catalogue.create_database(key("two"))
+        await storage.catalogue.create_database(key("one"))
+
+    with pytest.raises(DatabaseExists):
+        await in_a_unit(storage, again)
+    await storage.catalogue.create_database(key("three"))
+    assert await names(storage) == ["one", "three"]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.003, 0.01, 0.03])
+async def test_a_cancelled_unit_is_rolled_back_and_lets_go(storage: SqlStorage, delay: float) -> None:
+    async def slow() -> None:
+        async with storage.unit():
+            for number in range(1000):
+                await storage.catalogue.create_database(key(f"db_{number}"))
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(delay)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(storage.catalogue.create_database(key("after")), 5)
+    assert await names(storage) == ["after"]
+
+
+async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -> None:
+    printed: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context["message"]))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fail(_: Connection) -> None:
+        begun.set()
+        go_on.wait(5)
+        raise GaveUpError
+
+    task = asyncio.create_task(database.write(fail))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    # The loop lets go of what it has just run with its next turn.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert printed == []
+
+
+async def test_commit_hooks_run_only_after_a_commit(storage: SqlStorage, database: Database) -> None:
+    seen: list[list[str]] = []
+
+    async def follow() -> None:
+        seen.append(await names(storage))
+
+    async def fail() -> None:
+        await database.after_commit(follow)
+        raise GaveUpError
+
+    async with storage.unit():
+        await database.after_commit(follow)
+        await storage.catalogue.create_database(key("one"))
+        assert seen == []
+    assert seen == [["one"]]
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert len(seen) == 1
+    await database.after_commit(follow)
+    assert len(seen) == 2
+
+
+async def test_rollback_hooks_run_only_after_a_rollback(storage: SqlStorage, database: Database) -> None:
+    seen: list[list[str]] = []
+
+    async def follow() -> None:
+        # Its writes are no part of what was rolled back.
+        await storage.catalogue.create_database(key(f"mended_{len(seen)}"))
+        seen.append(await names(storage))
+
+    async def fail() -> None:
+        await database.after_rollback(follow)
+        await storage.catalogue.create_database(key("one"))
+        raise GaveUpError
+
+    async with storage.unit():
+        await database.after_rollback(follow)
+        await storage.catalogue.create_database(key("kept"))
+    await database.after_rollback(follow)
+    assert seen == []
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert seen == [["kept", "mended_0"]]
+
+
+async def test_a_commit_that_fails_is_a_rollback(storage: SqlStorage, database: Database) -> None:
+    seen: list[str] = []
+
+    async def follow() -> None:
+        seen.append("rolled back")
+
+    def refuse(_: Connection) -> None:
+        raise GaveUpError
+
+    async def defer() -> None:
+        await database.after_rollback(follow)
+        await database.defer(refuse)
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, defer)
+    assert seen == ["rolled back"]
+
+
+async def test_what_led_to_a_rollback_is_told_whatever_follows(
+    storage: SqlStorage, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def follow() -> None:
+        raise BackendDown("the disk is full")
+
+    async def fail() -> None:
+        await database.after_rollback(follow)
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    assert "the disk is full" in caplog.text
+
+
+async def test_a_unit_that_is_cancelled_as_it_commits_was_not_rolled_back(
+    storage: SqlStorage, database: Database
+) -> None:
+    seen: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def follow() -> None:
+        seen.append("rolled back")
+
+    def slow(_: Connection) -> None:
+        begun.set()
+        go_on.wait(5)
+
+    async def work() -> None:
+        async with storage.unit():
+            await database.after_rollback(follow)
+            await database.defer(slow)
+
+    task = asyncio.create_task(work())
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == []
+
+
+async def test_separate_writes_survive_a_rollback(storage: SqlStorage, database: Database) -> None:
+    def write(name: str) -> Callable[[Connection], None]:
+        values = {"name": name, "secret": b"x"}
+        return lambda connection: connection.execute(insert(keys), values).close()
+
+    async def fail() -> None:
+        await database.defer(write("deferred"))
+        await database.write_apart(write("apart"))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await in_a_unit(storage, fail)
+    await database.write_apart(write("outside"))
+    query = select(keys.c.name).order_by(keys.c.name)
+    assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["apart", "outside"]
+
+
+async def test_nothing_is_written_apart_from_a_unit_that_writes(storage: SqlStorage, database: Database) -> None:
+    async def write_apart() -> None:
+        await storage.catalogue.create_database(key("one"))
+        await database.write_apart(lambda _: None)
+
+    with pytest.raises(RuntimeError, match="apart"):
+        await asyncio.wait_for(in_a_unit(storage, write_apart), 5)
+    await storage.catalogue.create_database(key("free"))
+
+
+async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
+    storage: SqlStorage, database: Database
+) -> None:
+    async with storage.unit():
+        outcomes = await asyncio.wait_for(
+            asyncio.gather(
+                *(database.write_apart(lambda _: None) for _ in range(5)),
+                storage.catalogue.create_database(key("one")),
+                *(database.write_apart(lambda _: None) for _ in range(5)),
+                return_exceptions=True,
+            ),
+            5,
+        )
+    assert {type(outcome) for outcome in outcomes} <= {type(None), RuntimeError}
+    assert await names(storage) == ["one"]
+
+
+async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.002)
+            ticks += 1
+
+    ticker = asyncio.create_task(tick())
+    await asyncio.gather(database.write(lambda _: time.sleep(0.05)), database.read(lambda _: time.sleep(0.05)))
+    ticker.cancel()
+    assert ticks >= 5
+
+
+async def test_a_failure_names_no_values(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO nowhere VALUES (:value)"), {"value": "secret"})
+
+    with pytest.raises(BackendDown) as caught:
+        await database.write(work)
+    assert "nowhere" in str(caught.value)
+    assert "secret" not in f"{caught.value} {caught.value.__cause__}"
+    assert isinstance(caught.value.__cause__, DBAPIError)

@@ -1,0 +1,80 @@
+"""Shared keys, and what was uploaded to Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from bot.domain.catalogue import ImageRecord
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.storages import StoragePlace
+
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+DIGESTS = [f"{number:064x}" for number in range(600)]
+
+
+async def test_a_key_stays_the_same_and_each_name_has_its_own(storage_place: StoragePlace, storage: SqlStorage) -> None:
+    key = await storage.keyring.key("media")
+    assert len(key) == 32
+    assert await storage.keyring.key("media") == key
+    assert await storage.keyring.key("other") != key
+    again = await storage_place.open()
+    try:
+        assert await again.keyring.key("media") == key
+    finally:
+        await again.close()
+
+
+async def test_two_processes_that_ask_first_at_once_get_one_key(
+    storage_place: StoragePlace, storage: SqlStorage
+) -> None:
+    other = await storage_place.open()
+    try:
+        keys = await asyncio.gather(*(one.keyring.key("media") for one in (storage, other) * 5))
+    finally:
+        await other.close()
+    assert len(set(keys)) == 1
+
+
+async def test_uploads_are_remembered_for_their_workspace(storage: SqlStorage) -> None:
+    for digest in DIGESTS[:2]:
+        await storage.thumbnails.put(TEAM, digest, f"F{digest[-1]}")
+    await storage.thumbnails.put(TEAM, DIGESTS[1], "F9")
+    await storage.thumbnails.put(OTHER_TEAM, DIGESTS[0], "F7")
+    assert await storage.thumbnails.get(TEAM, DIGESTS) == {DIGESTS[0]: "F0", DIGESTS[1]: "F9"}
+    assert await storage.thumbnails.get(OTHER_TEAM, DIGESTS[:1]) == {DIGESTS[0]: "F7"}
+    assert await storage.thumbnails.get(TEAM, []) == {}
+    await storage.thumbnails.remove(TEAM, DIGESTS)
+    await storage.thumbnails.remove(TEAM, DIGESTS)
+    assert await storage.thumbnails.get(TEAM, DIGESTS) == {}
+    assert await storage.thumbnails.get(OTHER_TEAM, DIGESTS) == {DIGESTS[0]: "F7"}
+
+
+async def test_an_upload_is_unused_once_no_database_of_its_workspace_has_the_picture(storage: SqlStorage) -> None:
+    for key in (PARTS, DatabaseKey(OTHER_TEAM, PARTS.name)):
+        await storage.catalogue.create_database(key)
+        await storage.catalogue.add(record(key, DIGESTS[0]))
+    for digest in DIGESTS[:3]:
+        await storage.thumbnails.put(TEAM, digest, f"F{digest[-1]}")
+    assert await storage.thumbnails.unused(TEAM, 10) == {DIGESTS[1]: "F1", DIGESTS[2]: "F2"}
+    assert len(await storage.thumbnails.unused(TEAM, 1)) == 1
+    await storage.catalogue.remove(PARTS, EntityId("valve"))
+    assert set(await storage.thumbnails.unused(TEAM, 10)) == set(DIGESTS[:3])
+    assert await storage.thumbnails.unused(OTHER_TEAM, 10) == {}
+
+
+def record(key: DatabaseKey, digest: str) -> ImageRecord:
+    return ImageRecord(
+        database=key,
+        data_id=DataId(digest[:8]),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest=digest,
+        source_digest="0" * 64,
+        fingerprint=b"",
+        width=1,
+        height=1,
+        added_at=datetime.now(UTC),
+    )

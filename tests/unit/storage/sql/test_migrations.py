@@ -1,0 +1,193 @@
+"""Migrations and tables tell the same story."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, insert, inspect
+
+from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
+from bot.storage.sql import postgres, sqlite
+from bot.storage.sql.migration import HEAD, configuration, migrate
+from bot.storage.sql.schema.tables import databases, images, metadata
+from tests.fixtures.postgres import Cluster
+from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
+
+
+@pytest.fixture(params=DATABASE_KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoragePlace]:
+    """A database without tables, of each kind."""
+    if request.param == SQLITE:
+        yield StoragePlace(tmp_path)
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = cluster.database()
+    yield StoragePlace(tmp_path, cluster.address(name))
+    cluster.drop(name)
+
+
+@pytest.fixture
+def engine(empty_database: StoragePlace) -> Iterator[Engine]:
+    if empty_database.database_url is None:
+        url = sqlite.address(empty_database.data_dir)
+        sqlite.prepare(url)
+        made = sqlite.create(url, 2)
+    else:
+        made = postgres.create(postgres.address(empty_database.database_url), 2)
+    yield made
+    made.dispose()
+
+
+TEAM = WorkspaceId("T1")
+BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def go(engine: Engine, revision: str) -> None:
+    with engine.execution_options(immediate=True).begin() as connection:
+        command.upgrade(configuration(connection), revision)
+
+
+def go_back(engine: Engine, revision: str) -> None:
+    with engine.execution_options(immediate=True).begin() as connection:
+        command.downgrade(configuration(connection), revision)
+
+
+def fill_first_version(engine: Engine) -> None:
+    """Rows as the first tables took them."""
+    database = {"id": 1, "workspace": TEAM, "name": "parts", "created_at": BEGINNING, "created_by": "U1", "revision": 2}
+    image = {
+        "database_id": 1,
+        "entity": "valve",
+        "note": "",
+        "source_digest": "0" * 64,
+        "fingerprint": b"",
+        "width": 1,
+        "height": 1,
+        "created_at": BEGINNING,
+        "added_by": "",
+        "source_name": "",
+    }
+    shared = {"slack_file": "F1", "slack_channel": "C1", "slack_message": "1.0", "slack_permalink": ""}
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.execute(insert(databases), database)
+        connection.execute(insert(images), {**image, "data_id": "imported", "digest": "1" * 64})
+        connection.execute(insert(images), {**image, **shared, "data_id": "shared", "digest": "2" * 64})
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_down_and_up_again(engine: Engine) -> None:
+    migrate(engine)
+    go_back(engine, "base")
+    assert tables(engine) == set()
+    migrate(engine)
+    assert tables(engine) == set(metadata.tables)
+
+
+def test_the_head_is_the_newest_revision(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert ScriptDirectory.from_config(configuration(connection)).get_heads() == [HEAD]
+
+
+def test_migrating_twice_changes_nothing(engine: Engine) -> None:
+    migrate(engine)
+    migrate(engine)
+    assert tables(engine) == set(metadata.tables)
+
+
+def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE embedded_sketches (in_the_way INTEGER)")
+    with pytest.raises(Exception, match="already exists"):
+        migrate(engine)
+    assert tables(engine) == {"embedded_sketches"}
+
+
+async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    storage = await empty_database.open()
+    try:
+        key = DatabaseKey(TEAM, DatabaseName("parts"))
+        info = await storage.catalogue.database(key)
+        assert (info.images, info.revision, info.hints_at_hidden) == (2, 2, False)
+        records = await storage.catalogue.records(key, [DataId("imported"), DataId("shared")])
+        assert records[DataId("imported")].origin is None
+        origin = records[DataId("shared")].origin
+        assert origin is not None
+        # Nobody knows any more who could read the channel.
+        assert origin.kind is ChannelKind.PRIVATE
+        assert await storage.catalogue.from_file(TEAM, "F1") == (records[DataId("shared")],)
+    finally:
+        await storage.close()
+
+
+async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    storage = await empty_database.open()
+    await storage.bindings.put(ChannelBinding(TEAM, "C1", database=DatabaseName("parts")))
+    await storage.close()
+    go_back(engine, "0001")
+    go(engine, HEAD)
+    storage = await empty_database.open()
+    try:
+        assert (await storage.catalogue.database(DatabaseKey(TEAM, DatabaseName("parts")))).images == 2
+        assert await storage.bindings.all(TEAM) == ()
+    finally:
+        await storage.close()
+
+
+async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+    go(engine, "0001")
+    fill_first_version(engine)
+    go(engine, "0002")
+    storage = await empty_database.open()
+    key = DatabaseKey(TEAM, DatabaseName("parts"))
+    try:
+        assert (await storage.catalogue.database(key)).images == 2
+        assert await storage.ledger.names(TEAM) == ()
+        await storage.ledger.create_database(key, "upstream", "prefix_")
+    finally:
+        await storage.close()
+    go_back(engine, "0002")
+    assert not {"hosted_databases", "hosted_images", "hosted_chores", "relayed_pictures", "api_image_urls"} & tables(
+        engine
+    )
+    go(engine, HEAD)
+    storage = await empty_database.open()
+    try:
+        assert (await storage.catalogue.database(key)).images == 2
+        assert await storage.ledger.names(TEAM) == ()
+    finally:
+        await storage.close()
+
+
+async def test_many_that_open_one_empty_place_at_once(empty_database: StoragePlace) -> None:
+    opened = await asyncio.gather(*(empty_database.open() for _ in range(6)))
+    try:
+        key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+        await opened[0].catalogue.create_database(key)
+        for storage in opened:
+            assert (await storage.catalogue.database(key)).images == 0
+    finally:
+        for storage in opened:
+            await storage.close()

@@ -1,0 +1,103 @@
+"""What holds of SQLite's file: one writer, durable connections, and sentences for files that can't be used."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bot.domain.errors import BackendDown, BackendTimeout
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql import sqlite
+from bot.storage.sql.database import Database
+from bot.storage.sql_storage import SqlStorage
+
+TEAM = WorkspaceId("T1")
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
+    opened = await SqlStorage.open(tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def database(storage: SqlStorage) -> Database:
+    return storage._database
+
+
+def key(name: str) -> DatabaseKey:
+    return DatabaseKey(TEAM, DatabaseName(name))
+
+
+async def names(storage: SqlStorage) -> list[str]:
+    return [info.key.name for info in await storage.catalogue.databases(TEAM)]
+
+
+async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
+    async with storage.unit():
+        await work()
+
+
+async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def work(_: Connection) -> None:
+        started.set()
+        time.sleep(0.05)
+        ended.set()
+
+    task = asyncio.create_task(database.write(work))
+    await asyncio.to_thread(started.wait)
+    task.cancel()
+    await storage.catalogue.create_database(key("after"))
+    assert ended.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_every_connection_is_durable_and_checks_its_references(database: Database) -> None:
+    def pragmas(connection: Connection) -> list[object]:
+        wanted = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in wanted]
+
+    full = 2
+    for values in (await database.read(pragmas), await database.write(pragmas)):
+        assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
+
+
+async def test_another_process_that_keeps_the_lock_is_a_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
+    storage = await SqlStorage.open(tmp_path)
+    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BackendTimeout):
+            await storage.ping()
+        with pytest.raises(BackendTimeout):
+            await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
+        assert await names(storage) == []
+        other.execute("ROLLBACK")
+        await storage.ping()
+    finally:
+        other.close()
+        await storage.close()
+
+
+async def test_a_data_directory_that_can_not_be_used_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BackendDown, match="data directory"):
+        await SqlStorage.open(tmp_path / "file")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "vsearch.db").write_text("not a database at all, but long enough to be read as one" * 99)
+    with pytest.raises(BackendDown, match="data directory"):
+        await SqlStorage.open(tmp_path / "other")

@@ -1,0 +1,227 @@
+"""The catalogue: records, doubles, workspaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.errors import AlreadyAdded, DatabaseExists, InvalidInput, UnknownDatabase
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.pages import Order, PageRequest
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.storages import StoragePlace
+
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+BEGINNING = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+@pytest.fixture
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
+    await opened.catalogue.create_database(PARTS, "U1")
+    yield opened
+    await opened.close()
+
+
+def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> ImageRecord:
+    return ImageRecord(
+        database=key,
+        data_id=DataId(f"id-{number:04d}"),
+        entity=EntityId(entity),
+        note=Note(f"number {number} 🔧"),
+        digest=hashlib.sha256(b"pixels %d" % number).hexdigest(),
+        source_digest=hashlib.sha256(b"file %d" % number).hexdigest(),
+        fingerprint=bytes([number % 256]) * 32,
+        width=640,
+        height=480,
+        added_at=BEGINNING + timedelta(seconds=number),
+        added_by="U1",
+        source_name="valve.jpg",
+        origin=SlackOrigin("F1", "C1", "1700000000.000100", "https://example.slack.com/archives/C1/p1"),
+    )
+
+
+async def test_a_record_comes_back_as_it_was(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    from_command_line = dataclasses.replace(record(2), origin=None, added_by="", source_name="", fingerprint=b"")
+    await catalogue.add(record(1))
+    await catalogue.add(from_command_line)
+    first = record(1)
+    both = {one.data_id: one for one in (first, from_command_line)}
+    assert await catalogue.records(PARTS, both) == both
+
+
+async def test_what_is_known_of_pictures_and_their_sources(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    await catalogue.add(record(1))
+    await catalogue.add(record(2))
+    first, second, third = record(1), record(2), record(3)
+    digests = [first.digest, second.digest, third.digest]
+    assert await catalogue.known_pictures(PARTS, digests) == {first.digest: first.entity, second.digest: second.entity}
+    sources = [second.source_digest, third.source_digest]
+    assert await catalogue.known_sources(PARTS, sources) == {second.source_digest}
+    assert await catalogue.known_sources(PARTS, []) == frozenset()
+
+
+async def test_a_time_of_another_zone_is_the_same_moment(storage: SqlStorage) -> None:
+    at = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    await storage.catalogue.add(dataclasses.replace(record(1), added_at=at))
+    found = (await storage.catalogue.records(PARTS, [record(1).data_id]))[record(1).data_id]
+    assert found.added_at == at
+    assert found.added_at.utcoffset() == timedelta(0)
+
+
+async def test_what_is_not_there(storage: SqlStorage) -> None:
+    assert await storage.catalogue.known_pictures(PARTS, ["0" * 64]) == {}
+    assert await storage.catalogue.known_sources(PARTS, ["0" * 64]) == frozenset()
+    assert await storage.catalogue.records(PARTS, [DataId("nothing")]) == {}
+    assert await storage.catalogue.remove(PARTS, EntityId("nothing")) == ()
+
+
+async def test_the_same_picture_is_refused_in_one_database_only(storage: SqlStorage) -> None:
+    await storage.catalogue.add(record(1))
+    double = dataclasses.replace(record(1), data_id=DataId("another"), entity=EntityId("pump"))
+    with pytest.raises(AlreadyAdded, match="valve"):
+        await storage.catalogue.add(double)
+    assert (await storage.catalogue.database(PARTS)).images == 1
+    other = DatabaseKey(OTHER_TEAM, PARTS.name)
+    await storage.catalogue.create_database(other)
+    await storage.catalogue.add(record(1, other))
+
+
+async def test_an_unknown_database(storage: SqlStorage) -> None:
+    absent = DatabaseKey(TEAM, DatabaseName("absent"))
+    catalogue = storage.catalogue
+    for attempt in (
+        catalogue.delete_database(absent),
+        catalogue.database(absent),
+        catalogue.add(record(1, absent)),
+        catalogue.known_sources(absent, ["0"]),
+        catalogue.known_pictures(absent, ["0"]),
+        catalogue.records(absent, [DataId("x")]),
+        catalogue.page(absent, PageRequest()),
+        catalogue.remove(absent, EntityId("a")),
+    ):
+        with pytest.raises(UnknownDatabase):
+            await attempt
+    with pytest.raises(DatabaseExists):
+        await catalogue.create_database(PARTS)
+
+
+async def test_databases_with_sizes_and_revisions(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    await catalogue.create_database(DatabaseKey(TEAM, DatabaseName("brand")))
+    await catalogue.create_database(DatabaseKey(OTHER_TEAM, DatabaseName("theirs")))
+    revisions = [(await catalogue.database(PARTS)).revision]
+    for number in range(3):
+        await catalogue.add(record(number))
+        revisions.append((await catalogue.database(PARTS)).revision)
+    await catalogue.remove(PARTS, EntityId("valve"), record(0).data_id)
+    revisions.append((await catalogue.database(PARTS)).revision)
+    assert revisions == sorted(set(revisions))
+
+    brand, parts = await catalogue.databases(TEAM)
+    assert (brand.key.name, brand.images, brand.created_by) == ("brand", 0, "")
+    assert (parts.key, parts.images, parts.created_by) == (PARTS, 2, "U1")
+    assert parts.created_at.tzinfo is not None
+
+
+async def test_removing_gives_what_went(storage: SqlStorage) -> None:
+    for number in range(4):
+        await storage.catalogue.add(record(number, entity="valve" if number < 3 else "pump"))
+    assert await storage.catalogue.remove(PARTS, EntityId("valve"), record(1).data_id) == (record(1),)
+    assert await storage.catalogue.remove(PARTS, EntityId("valve"), record(3).data_id) == ()
+    assert await storage.catalogue.remove(PARTS, EntityId("valve")) == (record(0), record(2))
+    assert (await storage.catalogue.database(PARTS)).images == 1
+
+
+async def test_more_records_than_one_statement_takes(storage: SqlStorage) -> None:
+    async with storage.unit():
+        for number in range(600):
+            await storage.catalogue.add(record(number))
+    wanted = [record(number).data_id for number in range(600)]
+    assert len(await storage.catalogue.records(PARTS, wanted)) == 600
+
+
+@pytest.mark.parametrize("order", Order)
+async def test_pages_by_time_even_when_times_are_equal(storage: SqlStorage, order: Order) -> None:
+    async with storage.unit():
+        for number in range(10):
+            await storage.catalogue.add(dataclasses.replace(record(number), added_at=BEGINNING))
+    seen: list[DataId] = []
+    token = None
+    while True:
+        page = await storage.catalogue.page(PARTS, PageRequest(limit=3, order=order, token=token))
+        seen += [item.data_id for item in page.items]
+        token = page.token
+        if token is None:
+            break
+    expected = [record(number).data_id for number in range(10)]
+    assert seen == (expected if order is Order.OLDEST_FIRST else expected[::-1])
+
+
+async def test_a_page_follows_the_time_of_the_add_and_not_of_the_row(storage: SqlStorage) -> None:
+    for number in (3, 1, 2):
+        await storage.catalogue.add(record(number))
+    page = await storage.catalogue.page(PARTS, PageRequest())
+    assert [item.data_id for item in page.items] == ["id-0003", "id-0002", "id-0001"]
+    with pytest.raises(InvalidInput):
+        await storage.catalogue.page(PARTS, PageRequest(token="strange"))
+
+
+async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
+    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+    key = DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name))
+    async with storage.unit():
+        await storage.catalogue.create_database(key)
+        await visual.create_database(key)
+    await visual.add_image(key, random_picture(1), EntityId("valve"), Note(name))
+    return visual
+
+
+async def test_the_only_workspace_gets_what_the_command_line_made(storage: SqlStorage) -> None:
+    visual = await local_database(storage, "catalogue")
+    await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
+    await storage.catalogue.adopt(TEAM)
+
+    moved = DatabaseKey(TEAM, DatabaseName("catalogue"))
+    assert (await storage.catalogue.database(moved)).images == 0
+    assert [match.note for match in await visual.search(moved, random_picture(1))] == ["catalogue"]
+    assert await storage.catalogue.databases(LOCAL_WORKSPACE) == ()
+    with pytest.raises(UnknownDatabase):
+        await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
+
+    await local_database(storage, "later")
+    await storage.catalogue.adopt(TEAM)
+    assert [info.key.name for info in await storage.catalogue.databases(TEAM)] == ["catalogue", "later", "parts"]
+
+
+async def test_a_taken_name_stays_behind(storage: SqlStorage) -> None:
+    visual = await local_database(storage, "parts")
+    await storage.catalogue.adopt(TEAM)
+    assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [LOCAL_WORKSPACE]
+    # Nor do its vectors part from it.
+    assert await visual.list_databases(TEAM) == ()
+    assert len(await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts")), random_picture(1))) == 1
+
+
+async def test_with_two_workspaces_nobody_gets_anything(storage: SqlStorage) -> None:
+    await storage.catalogue.adopt(TEAM)
+    await local_database(storage, "catalogue")
+    await storage.catalogue.adopt(OTHER_TEAM)
+    await storage.catalogue.adopt(TEAM)
+    assert [info.key.name for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == ["catalogue"]
+    assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL_WORKSPACE)
+
+
+async def test_adopting_the_command_line_is_nothing(storage: SqlStorage) -> None:
+    await storage.catalogue.adopt(LOCAL_WORKSPACE)
+    assert await storage.catalogue.workspaces() == (TEAM,)

@@ -1,0 +1,146 @@
+"""The catalogue by where images came from: files, messages, ages, workspaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.channels import ChannelKind
+from bot.domain.errors import UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.storages import StoragePlace
+
+TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+BRAND = DatabaseKey(TEAM, DatabaseName("brand"))
+THEIRS = DatabaseKey(OTHER_TEAM, DatabaseName("parts"))
+BEGINNING = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ORIGIN = SlackOrigin("F1", "C1", "1700000000.000100", "https://example.slack.com/archives/C1/p1", ChannelKind.PRIVATE)
+
+
+@pytest.fixture
+async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
+    opened = await storage_place.open()
+    for key in (PARTS, BRAND, THEIRS):
+        await opened.catalogue.create_database(key)
+    yield opened
+    await opened.close()
+
+
+def record(number: int, key: DatabaseKey = PARTS, origin: SlackOrigin | None = ORIGIN) -> ImageRecord:
+    return ImageRecord(
+        database=key,
+        data_id=DataId(f"id-{number}"),
+        entity=EntityId("valve"),
+        note=Note(),
+        digest=hashlib.sha256(b"%d" % number).hexdigest(),
+        source_digest="0" * 64,
+        fingerprint=bytes(32),
+        width=640,
+        height=480,
+        added_at=BEGINNING + timedelta(seconds=number),
+        origin=origin,
+    )
+
+
+async def kept(storage: SqlStorage, *records: ImageRecord) -> tuple[ImageRecord, ...]:
+    for one in records:
+        await storage.catalogue.add(one)
+    return records
+
+
+@pytest.mark.parametrize("kind", ChannelKind)
+async def test_who_could_read_the_channel_is_kept(storage: SqlStorage, kind: ChannelKind) -> None:
+    (added,) = await kept(storage, record(1, origin=dataclasses.replace(ORIGIN, kind=kind)))
+    assert await storage.catalogue.with_digest(PARTS, added.digest) == added
+
+
+async def test_an_image_by_its_pixels(storage: SqlStorage) -> None:
+    first, _ = await kept(storage, record(1), record(2, BRAND))
+    assert await storage.catalogue.with_digest(PARTS, first.digest) == first
+    assert await storage.catalogue.with_digest(BRAND, first.digest) is None
+    with pytest.raises(UnknownDatabase):
+        await storage.catalogue.with_digest(DatabaseKey(TEAM, DatabaseName("absent")), first.digest)
+
+
+async def test_the_images_of_an_entity_by_age(storage: SqlStorage) -> None:
+    pump = dataclasses.replace(record(3), entity=EntityId("pump"))
+    second, first, *_ = await kept(storage, record(2), record(1), pump, record(1, BRAND))
+    assert await storage.catalogue.of_entity(PARTS, EntityId("valve")) == (first, second)
+    assert await storage.catalogue.of_entity(PARTS, EntityId("nothing")) == ()
+    with pytest.raises(UnknownDatabase):
+        await storage.catalogue.of_entity(DatabaseKey(TEAM, DatabaseName("absent")), EntityId("valve"))
+
+
+async def test_the_images_of_a_file_in_every_database_of_the_workspace(storage: SqlStorage) -> None:
+    other_file = dataclasses.replace(ORIGIN, file_id="F2")
+    made = await kept(
+        storage,
+        record(1),
+        record(2),
+        record(2, BRAND),
+        record(3, origin=other_file),
+        record(4, origin=None),
+        record(1, THEIRS),
+    )
+    assert await storage.catalogue.from_file(TEAM, "F1") == made[:3]
+    assert await storage.catalogue.from_file(OTHER_TEAM, "F1") == made[5:]
+    assert await storage.catalogue.from_file(TEAM, "F9") == ()
+
+
+async def test_the_images_of_a_message(storage: SqlStorage) -> None:
+    made = await kept(
+        storage,
+        record(1),
+        record(2, BRAND, dataclasses.replace(ORIGIN, file_id="F2")),
+        record(3, origin=dataclasses.replace(ORIGIN, channel="C2")),
+        record(4, origin=dataclasses.replace(ORIGIN, message_ts="1700000000.000200")),
+        record(5, THEIRS),
+    )
+    assert await storage.catalogue.from_message(TEAM, "C1", ORIGIN.message_ts) == made[:2]
+    assert await storage.catalogue.from_message(TEAM, "C9", ORIGIN.message_ts) == ()
+
+
+async def test_the_oldest_images_of_all_workspaces(storage: SqlStorage) -> None:
+    third, first, second = await kept(storage, record(3), record(1, THEIRS), record(2, BRAND, None))
+    assert await storage.catalogue.added_before(third.added_at, 10) == (first, second)
+    assert await storage.catalogue.added_before(third.added_at, 1) == (first,)
+    assert await storage.catalogue.added_before(first.added_at, 10) == ()
+
+
+async def test_whether_a_workspace_has_a_picture(storage: SqlStorage) -> None:
+    (added,) = await kept(storage, record(1, BRAND))
+    assert await storage.catalogue.holds(TEAM, added.digest)
+    assert not await storage.catalogue.holds(OTHER_TEAM, added.digest)
+    async with storage.unit():
+        await storage.catalogue.remove(BRAND, added.entity)
+        assert not await storage.catalogue.holds(TEAM, added.digest)
+
+
+async def test_hints_at_hidden_matches_are_off_until_switched_on(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    assert not (await catalogue.database(PARTS)).hints_at_hidden
+    await catalogue.set_hints(PARTS, hints_at_hidden=True)
+    assert [info.hints_at_hidden for info in await catalogue.databases(TEAM)] == [False, True]
+    assert not (await catalogue.database(THEIRS)).hints_at_hidden
+    await catalogue.set_hints(PARTS, hints_at_hidden=False)
+    assert not (await catalogue.database(PARTS)).hints_at_hidden
+    with pytest.raises(UnknownDatabase):
+        await catalogue.set_hints(DatabaseKey(TEAM, DatabaseName("absent")), hints_at_hidden=True)
+
+
+async def test_a_forgotten_workspace_is_known_no_more(storage: SqlStorage) -> None:
+    catalogue = storage.catalogue
+    await catalogue.adopt(TEAM)
+    await catalogue.forget_workspace(TEAM)
+    assert await catalogue.workspaces() == (TEAM, OTHER_TEAM)
+    for key in (PARTS, BRAND):
+        await catalogue.delete_database(key)
+    assert await catalogue.workspaces() == (OTHER_TEAM,)
+    await catalogue.forget_workspace(TEAM)

@@ -1,0 +1,71 @@
+"""What the demo keeps of its page, and what is called differently when it is said again."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.storage.sql.schema import tables
+from examples.demo.memory import _NAMING, Renames, SavedPage, rename_in_catalogue
+
+
+def renames() -> Renames:
+    made = Renames({"http://127.0.0.1:8010": "http://127.0.0.1:8011"}, {"FMWUOLD001": "FMWUNEW001"})
+    made.message("1795521447.000001", "1795599999.000007")
+    return made
+
+
+def test_messages_files_and_addresses_get_their_new_names() -> None:
+    old = {
+        "block_id": "summary:1-1795521447.000001",
+        "text": "<http://127.0.0.1:8010/archives/C1/p1795521447000001|here>",
+        "value": '{"file":"FMWUOLD001"}',
+    }
+    assert renames().within(old) == {
+        "block_id": "summary:1-1795599999.000007",
+        "text": "<http://127.0.0.1:8011/archives/C1/p1795599999000007|here>",
+        "value": '{"file":"FMWUNEW001"}',
+    }
+
+
+def test_what_was_never_renamed_stays() -> None:
+    text = "1795521448.000001 p1795521448000001 FMWUOLD002 DELETED FMWUOLD0011"
+    assert renames().apply(text) == text
+
+
+def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
+    kept = SavedPage("http://a", "http://b", "files-1", [{"id": "C1"}], [{"ts": "1.0", "text": "ä"}])
+    kept.save(tmp_path / "page.json")
+    assert SavedPage.load(tmp_path / "page.json") == kept
+
+
+def test_nothing_and_what_cannot_be_read_are_nothing(tmp_path: Path) -> None:
+    assert SavedPage.load(tmp_path / "none.json") is None
+    (tmp_path / "page.json").write_text('{"stand_in": ')
+    assert SavedPage.load(tmp_path / "page.json") is None
+    (tmp_path / "page.json").write_text('{"another": "version"}')
+    assert SavedPage.load(tmp_path / "page.json") is None
+
+
+def test_the_tables_that_name_messages_are_the_bots() -> None:
+    for table, columns in _NAMING.items():
+        assert set(columns) <= {column.name for column in tables.metadata.tables[table].columns}
+
+
+def test_the_catalogue_names_what_is_there_now(tmp_path: Path) -> None:
+    database = tmp_path / "vsearch.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, columns in _NAMING.items():
+            connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
+        connection.execute("INSERT INTO images VALUES ('FMWUOLD001', 'C1', '1795521447.000001', NULL)")
+    rename_in_catalogue(database, renames())
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT * FROM images").fetchall() == [
+            ("FMWUNEW001", "C1", "1795599999.000007", None)
+        ]
+
+
+def test_a_catalogue_that_is_not_there_is_left_so(tmp_path: Path) -> None:
+    rename_in_catalogue(tmp_path / "vsearch.db", renames())
+    assert not (tmp_path / "vsearch.db").exists()

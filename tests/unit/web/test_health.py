@@ -1,0 +1,106 @@
+"""Health and metrics over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import cast
+
+import pytest
+from starlette.requests import Request
+
+from bot.domain.errors import BackendDown
+from bot.domain.jobs import InboxDepth
+from bot.storage.ports.inbox import Inbox
+from bot.telemetry.metrics import PrometheusMetrics
+from bot.web.health import MetricsEndpoint, ReadinessEndpoint
+from tests.unit.web.web_application import WebClient
+
+
+async def test_liveness_does_not_depend_on_anything() -> None:
+    web = WebClient(checks={"database": _down})
+    web.rooms.failure = BackendDown("gone")
+    assert (await web.get("/healthz")).text == "ok"
+    assert (await web.ask("HEAD", "/healthz")).status_code == 200
+
+
+async def _well() -> None:
+    return
+
+
+async def _down() -> None:
+    raise BackendDown("postgresql://user:hidden@10.0.0.7 is gone")
+
+
+async def test_readiness_is_200_when_all_checks_pass() -> None:
+    answer = await WebClient(checks={"database": _well, "Slack": _well}).get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "checks": {"database": "ok", "Slack": "ok"}}
+
+
+async def test_what_is_not_well_is_named_and_no_more_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    answer = await WebClient(checks={"database": _down, "Slack": _well}).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "checks": {"database": "failing", "Slack": "ok"}}
+    assert "database is not well: BackendDown" in caplog.text
+
+
+async def test_a_check_that_does_not_answer_is_not_waited_for() -> None:
+    async def stubborn() -> None:
+        # Not even a cancellation ends it at once.
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+
+    request = Request({"type": "http", "method": "GET", "headers": []})
+    answer = await ReadinessEndpoint({"engine": stubborn, "database": _well}, timeout_s=0.01).answer(request)
+    assert answer.status_code == 503
+    assert json.loads(bytes(answer.body))["checks"] == {"engine": "slow", "database": "ok"}
+
+
+async def test_however_many_ask_the_dependencies_are_asked_once_a_second() -> None:
+    asked, now = 0, 0.0
+
+    async def check() -> None:
+        nonlocal asked
+        asked += 1
+
+    readiness = ReadinessEndpoint({"database": check}, clock=lambda: now)
+    request = Request({"type": "http", "method": "GET", "headers": []})
+    await asyncio.gather(*(readiness.answer(request) for _ in range(10)))
+    assert asked == 1
+    now = 1.0
+    await readiness.answer(request)
+    assert asked == 2
+
+
+async def test_metrics_tell_of_the_inbox_as_it_is() -> None:
+    web = WebClient()
+    web.metrics.added("added")
+    answer = await web.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'vsearch_adds_total{outcome="added"} 1.0' in answer.text
+    assert "vsearch_inbox_jobs 3.0" in answer.text
+    oldest = next(line for line in answer.text.splitlines() if line.startswith("vsearch_inbox_oldest_seconds"))
+    assert 3600 <= float(oldest.split()[1]) < 3700
+
+
+async def test_metrics_are_told_without_an_inbox_too() -> None:
+    web = WebClient()
+    web.metrics.added("added")
+    web.rooms.failure = BackendDown("gone")
+    text = (await web.get("/metrics")).text
+    assert "vsearch_inbox_jobs NaN" in text
+    assert "vsearch_adds_total" in text
+
+
+async def test_an_inbox_that_does_not_answer_holds_no_scrape_up() -> None:
+    class Stuck:
+        async def depth(self) -> InboxDepth:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    scrape = MetricsEndpoint(PrometheusMetrics(), cast("Inbox", Stuck()), timeout_s=0.01)
+    answer = await scrape.answer(Request({"type": "http", "method": "GET", "headers": []}))
+    assert answer.status_code == 200

@@ -1,0 +1,168 @@
+"""The HTTP routes: which are there, and what becomes of Slack's deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncApp
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.telemetry.logs import TextFormatter
+from bot.web.slack_endpoint import MAX_BODY, SlackEndpoint
+from tests.unit.web.web_application import DIGEST, TEAM, WebClient
+
+
+async def _echo(request: Request) -> Response:
+    return PlainTextResponse(f"read {len(await request.body())}")
+
+
+async def _break(_request: Request) -> Response:
+    raise ValueError("the payload said: hidden words")
+
+
+# -- which routes are there --
+
+
+async def test_socket_mode_serves_no_route_of_slacks() -> None:
+    web = WebClient()
+    assert (await web.ask("POST", "/slack/events", json={})).status_code == 404
+    for path in ("/slack/install", "/slack/oauth_redirect"):
+        assert (await web.get(path)).status_code == 404
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert (await web.get(path)).status_code == 200
+
+
+async def test_without_a_public_address_there_are_no_pictures() -> None:
+    web = WebClient(media=None)
+    assert (await web.get(web.links.url(TEAM, DIGEST))).status_code == 404
+
+
+async def test_installing_is_served_where_it_is_given() -> None:
+    web = WebClient(install=_echo, oauth_redirect=_echo)
+    for path in ("/slack/install", "/slack/oauth_redirect?code=1&state=2"):
+        assert (await web.get(path)).text == "read 0"
+    assert (await web.ask("POST", "/slack/install")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/media", "/media/", "/media/a/b", "/healthz/", "/slack", "/../etc/passwd", "/%00"]
+)
+async def test_an_unknown_path_is_a_plain_404(path: str) -> None:
+    answer = await WebClient().get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+
+
+# -- Slack's deliveries --
+
+
+async def test_a_delivery_is_handed_on_whole() -> None:
+    web = WebClient(slack=_echo)
+    body = json.dumps({"type": "event_callback", "text": "x" * 5000})
+    assert (await web.ask("POST", "/slack/events", content=body)).text == f"read {len(body)}"
+    assert (await web.get("/slack/events")).status_code == 405
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_delivery_beyond_the_limit_is_refused_unread(chunked: bool) -> None:
+    sent = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 3 * MAX_BODY:
+            sent += 500_000
+            yield b"x" * 500_000
+
+    web = WebClient(slack=_echo)
+    content = chunks() if chunked else b"x" * (MAX_BODY + 1)
+    assert (await web.ask("POST", "/slack/events", content=content)).status_code == 413
+    fits = b"x" * MAX_BODY
+    assert (await web.ask("POST", "/slack/events", content=fits)).text == f"read {MAX_BODY}"
+
+
+async def test_a_delivery_that_never_ends_is_given_up() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    assert (await SlackEndpoint(_echo, timeout_s=0.01).answer(request)).status_code == 408
+
+
+async def test_a_sender_that_goes_away_is_no_error() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    assert (await SlackEndpoint(_echo).answer(request)).status_code == 408
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"{", "application/json"),
+        (b"[1]", "application/json"),
+        (b"null", "application/json"),
+        (b"{'a': 1}", "application/x-www-form-urlencoded"),
+        (b"payload={", "application/x-www-form-urlencoded"),
+        (b"payload=[]", "application/x-www-form-urlencoded"),
+        (b"payload=", "application/x-www-form-urlencoded"),
+        (b"\xff\xfe", "application/x-www-form-urlencoded"),
+        (b'{"a":' * 100_000, "application/json; charset=utf-8"),
+        (b"payload=" + b"[" * 100_000, "application/x-www-form-urlencoded"),
+    ],
+)
+async def test_malformed_deliveries_give_400(body: bytes, kind: str) -> None:
+    answer = await WebClient(slack=_echo).ask("POST", "/slack/events", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 400
+
+
+def _bolt() -> WebClient:
+    app = AsyncApp(token="xoxb-1", signing_secret="s" * 32)
+    return WebClient(slack=AsyncSlackRequestHandler(app).handle)
+
+
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    ).map(lambda value: json.dumps(value).encode()),
+    st.dictionaries(st.sampled_from(["payload", "command", "token", "x"]), st.text()).map(
+        lambda form: urlencode(form).encode()
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(BODIES, st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", ""]))
+async def test_no_unsigned_body_gives_a_5xx(body: bytes, kind: str) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    answer = await _bolt().ask("POST", "/slack/events", content=body, headers=headers)
+    assert answer.status_code in {400, 401}
+
+
+async def test_errors_give_500_without_their_text_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    web = WebClient(slack=_break, install=_break)
+    with caplog.at_level(logging.DEBUG):
+        answers = [
+            await web.ask("POST", "/slack/events", json={"text": "hidden words"}),
+            await web.get("/slack/install?code=hidden"),
+        ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "text/plain; charset=utf-8")
+        assert "hidden" not in answer.text
+    ours = [record for record in caplog.records if record.name.startswith("bot")]
+    logged = "\n".join(TextFormatter().format(record) for record in ours)
+    assert "POST '/slack/events' failed with ValueError, raised by _break (" in logged
+    assert "hidden" not in logged
+    assert len(ours) == 2

@@ -1,0 +1,87 @@
+"""The web app over parts of storage that hold what a test puts there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from starlette.types import ASGIApp
+
+from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import InboxDepth
+from bot.media.links import MediaLinks
+from bot.storage.ports.catalogue import Catalogue
+from bot.storage.ports.inbox import Inbox
+from bot.storage.ports.pictures import PictureStore, RelayedPictures
+from bot.telemetry.metrics import PrometheusMetrics
+from bot.web import web_app
+
+BASE = "http://v.example"
+JPEG = b"\xff\xd8\xff a picture"
+DIGEST, GONE = "ab" * 32, "cd" * 32
+TEAM, OTHER = WorkspaceId("T1"), WorkspaceId("T2")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeWebStorage:
+    """The parts of storage that the routes ask, with what they hold. ``failure`` is raised by all."""
+
+    def __init__(self) -> None:
+        self.pictures = {DIGEST: JPEG}
+        self.held = {(TEAM, DIGEST), (TEAM, GONE)}
+        self.waiting = InboxDepth(3, datetime.now(UTC) - timedelta(hours=1))
+        self.failure: Exception | None = None
+        self.now = START
+
+    def fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+    async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
+        self.fail()
+        return (workspace, digest) in self.held
+
+    async def get(self, digest: str) -> bytes:
+        self.fail()
+        return self.pictures[digest]
+
+    async def depth(self) -> InboxDepth:
+        self.fail()
+        return self.waiting
+
+
+class FakeRelayedPictures:
+    """What is there to be fetched, whoever asks."""
+
+    def __init__(self, rooms: FakeWebStorage) -> None:
+        self._rooms = rooms
+        self.pictures: dict[str, bytes] = {}
+
+    async def get(self, relay_id: str) -> bytes:
+        self._rooms.fail()
+        return self.pictures[relay_id]
+
+
+class WebClient:
+    def __init__(self, **given: Any) -> None:
+        self.rooms = FakeWebStorage()
+        self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.rooms.now)
+        self.relayed = FakeRelayedPictures(self.rooms)
+        self.metrics = PrometheusMetrics()
+        parts: dict[str, Any] = {"media": self.links, "checks": {}} | given
+        self.app: ASGIApp = web_app(
+            pictures=cast("PictureStore", self.rooms),
+            catalogue=cast("Catalogue", self.rooms),
+            relayed=cast("RelayedPictures", self.relayed),
+            inbox=cast("Inbox", self.rooms),
+            metrics=self.metrics,
+            **parts,
+        )
+
+    async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=BASE) as client:
+            return await client.request(method, path, **more)
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.ask("GET", path)
