@@ -1,8 +1,8 @@
-# The bot in a container. docs/operating.md, “In a container”, says how to build and run it.
+# The bot in a container. See “In a container” in docs/operating.md for how to build and run it.
 FROM python:3.12-slim AS packages
 RUN python -m venv /opt/vsearch
 COPY requirements/run.txt /tmp/run.txt
-# By version and hash, and apart from our own code: a change of that leaves this layer as it is.
+# Install packages by version and hash, and before the code is copied, so that a change of the code reuses this layer.
 RUN /opt/vsearch/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/run.txt
 
 FROM python:3.12-slim
@@ -12,12 +12,12 @@ COPY bot /app/bot
 COPY handlers /app/handlers
 USER vsearch
 WORKDIR /app
-# All that is kept is in one place. With PORT the bot listens on all of the container's addresses.
+# All data is in one volume. With PORT set, the bot listens on all of the container's addresses.
 ENV PATH=/opt/vsearch/bin:$PATH VSEARCH_DATA_DIR=/data PORT=3000 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD python -c "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"
-# Exec form: SIGTERM reaches the bot itself, which then finishes what it began.
+# Exec form: SIGTERM reaches the bot itself, which then finishes the work in progress.
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["serve"]
