@@ -53,7 +53,7 @@ class StorageSession:
         return await self.storage.catalogue.databases(self.workspace)
 
     async def find(self, name: str) -> DatabaseInfo:
-        """Return a database of the workspace. Raises InvalidInput and UnknownDatabase, which suggests a similar name."""
+        """Return a database of the workspace. Raises InvalidInput, and UnknownDatabase with a similar name."""
         return await find_database(self.storage.catalogue, DatabaseKey(self.workspace, DatabaseName(name)))
 
     async def database(self, name: str | None) -> DatabaseKey:

@@ -109,8 +109,8 @@ class DeclaredSettings:
     )
     database_url: str | None = setting(
         "DATABASE_URL",
-        "Address of the database for catalogue, vectors and inbox: sqlite:///… for a file outside the data directory, or"
-        " postgresql://… for several machines",
+        "Address of the database for catalogue, vectors and inbox: sqlite:///… for a file outside the data directory,"
+        " or postgresql://… for several machines",
         default=None,
         parse=read.database_url,
         secret=True,
@@ -124,8 +124,8 @@ class DeclaredSettings:
     )
     pictures: str | None = setting(
         "VSEARCH_PICTURES",
-        "Where to store pictures: files in the data directory (default with SQLite), database (default with PostgreSQL) or"
-        " bucket; every machine can read the last two",
+        "Where to store pictures: files in the data directory (default with SQLite), database (default with PostgreSQL)"
+        " or bucket; every machine can read the last two",
         default=None,
         parse=read.one_of("files", "database", "bucket"),
     )
@@ -207,7 +207,7 @@ class DeclaredSettings:
     )
     index_memory_mb: int = setting(
         "VSEARCH_INDEX_MEMORY_MB",
-        "Memory for the vectors of all databases together; those that don't fit are searched from disk, which is slower",
+        "Memory for the vectors of all databases together; those that don't fit are searched on disk, which is slower",
         default=512,
         parse=read.integer(1, 1_000_000),
         unit="MB",

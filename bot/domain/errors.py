@@ -162,7 +162,10 @@ class BackendLost(BackendRefused):
 class BackendCannotFetch(BackendRefused):
     """The back end can't fetch pictures from PUBLIC_BASE_URL."""
 
-    user_message = "The image search can't fetch pictures from this bot. Please ask an admin of this bot to check `PUBLIC_BASE_URL`."
+    user_message = (
+        "The image search can't fetch pictures from this bot. Please ask an admin of this bot to check"
+        " `PUBLIC_BASE_URL`."
+    )
 
 
 class BackendThrottled(BackendError):

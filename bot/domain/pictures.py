@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Picture:
     """A picture decoded by ``bot.images.decode.normaliser``: upright, sRGB, without metadata.
 
-    ``pixels`` has shape (height, width, 3), dtype uint8 and at most 1023 pixels a side. ``source_digest`` is the SHA-256
-    (hex) of the file as received. ``digest`` is that of the pixels, so files with equal pixels share it.
+    ``pixels`` has shape (height, width, 3), dtype uint8 and at most 1023 pixels a side. ``source_digest`` is the
+    SHA-256 (hex) of the file as received. ``digest`` is that of the pixels, so files with equal pixels share it.
     """
 
     pixels: npt.NDArray[np.uint8]
