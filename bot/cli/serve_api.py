@@ -1,6 +1,6 @@
 """``vsearch serve-api``: serve the visual search API to other programs.
 
-``bot.app.api_server`` is imported when the command runs, so that ``--help`` need not load it (@API ms of CPU time).
+``bot.app.api_server`` is imported when the command runs, so that ``--help`` need not load it (650 ms of CPU time).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The routes of the web app. Optional routes exist only if their handler is given, such as Slack's without Socket Mode."""
+"""The routes of the web app. Optional routes exist only if their handler is given."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class PictureEndpoint:
         self._relayed = relayed
 
     async def answer(self, request: Request) -> Response:
-        """Answer with the JPEG; 404 for an invalid link or a deleted picture, 410 for an expired link, 503 on errors."""
+        """Answer with the JPEG; 404 for a bad link or a deleted picture, 410 for an expired link, 503 on errors."""
         try:
             return await self._picture(request.path_params["token"])
         except LinkExpired as error:

@@ -62,8 +62,8 @@ async def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
         raise CannotListen(_listen_error(error, host, port)) from error
-    # Accepted sockets inherit TCP_NODELAY. asyncio sets it only on sockets with an explicit protocol number. Without it,
-    # each answer with a body waits 40 ms for the client to acknowledge the headers.
+    # Accepted sockets inherit TCP_NODELAY, which asyncio sets only on sockets with an explicit protocol number. Without
+    # it, each answer with a body waits 40 ms for the client to acknowledge the headers.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 

@@ -26,7 +26,7 @@ def bucket(settings: Settings) -> Iterator[CheckResult]:
     except BackendError as error:
         yield CheckResult("Bucket", CheckStatus.WRONG, str(error).removesuffix("."), REMEDY, ExitCode.STORAGE)
         return
-    yield CheckResult("Bucket", CheckStatus.OK, f"{place} is writable and readable")
+    yield CheckResult("Bucket", CheckStatus.OK, f"{place} is writable and readable, and objects in it can be deleted")
 
 
 async def _write_read_delete(place: Bucket) -> None:

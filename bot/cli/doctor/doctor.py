@@ -1,6 +1,6 @@
 """``vsearch doctor``: check the set-up and report problems.
 
-The checks are imported when the command runs, so that ``--help`` need not load their libraries (@DOCTOR ms of CPU
+The checks are imported when the command runs, so that ``--help`` need not load their libraries (1,000 ms of CPU
 time).
 """
 

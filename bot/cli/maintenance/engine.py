@@ -1,7 +1,7 @@
 """``vsearch reindex`` and ``calibrate``: maintain the embedded engine.
 
 The work is imported when a command runs, so that ``--help`` need not load NumPy, OpenCV and the model's runtime
-(@ENGINE ms of CPU time).
+(700 ms of CPU time).
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ async def test_an_entity_that_is_gone_meanwhile_is_named(slack: FakeSlack, start
     question = await ask(slack, "delete valve_0042 in:parts")
     await app.services.deleting.delete(key_of(app, "parts"), EntityId("valve_0042"))
     answer = await press(slack, question, "delete_entity")
-    assert "“parts” has no image of entity “valve_0042”" in answer.text
+    assert "“parts” has no image with the id “valve_0042”" in answer.text
 
 
 async def test_an_unknown_entity_and_a_hidden_one_are_answered_alike(slack: FakeSlack, start: Start) -> None:

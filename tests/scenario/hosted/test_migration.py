@@ -33,7 +33,7 @@ async def test_an_import_that_the_service_ends_says_how_far_it_came_and_goes_on(
         async with program(settings, *command) as first:
             assert await first.end(None) == 1
         assert "so far. Run the same command again to go on." in " ".join(first.errors.split())
-        assert "The account has no calls left." in " ".join(first.errors.split())
+        assert "Buy more calls for the account." in " ".join(first.errors.split())
         service.behave()
         async with program(settings, *command) as second:
             assert await second.end(None) == 0, second.errors

@@ -48,7 +48,7 @@ async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
     assert (await ran(pgvector, "reindex", "--in", "parts"))["done"] == 0
     await ran(pgvector, "reconcile")
     # Both engines search the same images: none may take them from the other.
-    assert "have to stay" in await refused(pgvector, "retire", "embedded", "--yes")
+    assert "must stay" in await refused(pgvector, "retire", "embedded", "--yes")
     back = await ran(pgvector, "migrate", "--to", "embedded")
     assert [(one["database"], one["in_back_end"], one["added"]) for one in back["databases"]] == [("parts", 2, 0)]
     await ran(embedded, "retire", "pgvector", "--yes")

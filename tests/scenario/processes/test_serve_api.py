@@ -73,4 +73,4 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         async with program(settings, "serve-api", "--host", "127.0.0.1", "--port", str(port)) as server:
             assert await server.end(None) == 6
     (line,) = server.errors.splitlines()
-    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is taken")
+    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is in use")

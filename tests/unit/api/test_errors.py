@@ -134,7 +134,7 @@ async def test_a_database_that_is_not_there(server: ApiServer, path: str) -> Non
 
 
 async def test_a_name_that_is_taken(server: ApiServer) -> None:
-    assert await server.call_refused(CREATE, Name="parts") == (ILLEGAL, "There is a database “parts” already.")
+    assert await server.call_refused(CREATE, Name="parts") == (ILLEGAL, "A database named “parts” already exists.")
 
 
 @pytest.mark.parametrize("name", ["x", "Parts", "a b", "x" * 65, "part\x00", "数据库", ""])

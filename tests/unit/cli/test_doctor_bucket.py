@@ -37,7 +37,7 @@ def test_a_bucket_in_order_says_so_and_is_left_as_it_was(bucket_service: BucketS
     settings = settings_for(bucket_service, prefix)
     finding = found(settings)
     assert (finding.check, finding.state) == ("Bucket", CheckStatus.OK)
-    assert finding.found.endswith("can be written, read and deleted from")
+    assert finding.found.endswith("is writable and readable, and objects in it can be deleted")
     name = str(settings.bucket).partition("/")[0]
     # Only what is empty can be deleted.
     assert bucket_service.ask("DELETE", f"/{name}")[0] == http.client.NO_CONTENT

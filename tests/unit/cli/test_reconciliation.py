@@ -178,7 +178,7 @@ def test_retiring_one_asks_first(
 def test_the_back_end_in_use_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
     outcome = stocked(*arguments)
     assert outcome.code == ExitCode.USAGE
-    assert "the one in use" in outcome.err
+    assert "back end is in use." in outcome.err
     assert stocked("reconcile").code == ExitCode.OK
 
 

@@ -227,5 +227,5 @@ def test_a_line_that_can_not_be_written_does_not_show_its_arguments(
     set_up("text", "info")
     logging.getLogger("bot.x").error("%d is wrong", "xoxb-1-abcDEF")
     written = capsys.readouterr().err
-    assert "a log line of bot.x at " in written
+    assert "could not write a log record of bot.x at " in written
     assert "abcDEF" not in written

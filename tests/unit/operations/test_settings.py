@@ -204,7 +204,7 @@ def test_the_databases_that_there_may_be(url: str, read: str) -> None:
 
 @pytest.mark.parametrize("url", ["mysql://user:hidden@host/db", "postgresql://host", "sqlite:///", "vsearch.db"])
 def test_a_database_that_is_not_supported_is_refused_without_showing_the_address(url: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL must be an address that begins with sqlite:///") as refused:
+    with pytest.raises(SettingsError, match="DATABASE_URL must be an address such as sqlite:///") as refused:
         Settings.from_mapping({"DATABASE_URL": url})
     assert "hidden" not in str(refused.value)
 

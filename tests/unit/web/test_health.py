@@ -42,7 +42,7 @@ async def test_what_is_not_well_is_named_and_no_more_is_told(caplog: pytest.LogC
     answer = await WebClient(checks={"database": _down, "Slack": _well}).get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "checks": {"database": "failing", "Slack": "ok"}}
-    assert "database is not well: BackendDown" in caplog.text
+    assert "database is failing: BackendDown" in caplog.text
 
 
 async def test_a_check_that_does_not_answer_is_not_waited_for() -> None:

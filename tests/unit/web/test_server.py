@@ -75,9 +75,9 @@ async def test_a_name_is_looked_up() -> None:
         socket.create_connection((host, port), 1).close()
 
 
-async def test_a_taken_port_is_one_sentence() -> None:
+async def test_a_port_in_use_is_reported_in_one_line() -> None:
     async with serving(_plain, "127.0.0.1", 0) as (host, port):
-        with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is taken: .* set another PORT") as refused:
+        with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is in use. .* set another PORT") as refused:
             async with serving(_plain, host, port):
                 raise AssertionError
     assert isinstance(refused.value, UserError)
@@ -85,8 +85,8 @@ async def test_a_taken_port_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a" * 70 + ".invalid"])
-async def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
-    with pytest.raises(CannotListen, match="set HOST to an address of this machine"):
+async def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(CannotListen, match="Set HOST to an address of this machine"):
         async with serving(_plain, host, 0):
             raise AssertionError
 

@@ -28,7 +28,7 @@ URL = "https://example.com/valve.jpg"
         ("add last id:", "entity id"),
         (f"add last note:{'n' * 513}", "up to 512"),
         ("list order:newest", "`desc` (newest first) or `asc`"),
-        ("list prefix:a-b", "entity prefix"),
+        ("list prefix:a-b", "id prefix"),
     ],
 )
 def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str) -> None:
