@@ -32,7 +32,7 @@ async def test_an_import_that_the_service_ends_says_how_far_it_came_and_goes_on(
         service.always("add", after(1, bad.gateway(-2)))
         async with program(settings, *command) as first:
             assert await first.end(None) == 1
-        assert "so far. Run the same command again to go on." in " ".join(first.errors.split())
+        assert "so far. Run the same command again to continue." in " ".join(first.errors.split())
         assert "Buy more calls for the account." in " ".join(first.errors.split())
         service.behave()
         async with program(settings, *command) as second:

@@ -62,7 +62,7 @@ async def test_without_keys_it_does_not_start(tmp_path: Path) -> None:
     async with program({"VSEARCH_DATA_DIR": str(tmp_path / "data")}, "serve-api") as server:
         assert await server.end(None) == 3
     (line,) = server.errors.splitlines()
-    assert line.startswith("Error: Set VSEARCH_API_KEYS to the keys that callers are to have, 16 characters or more")
+    assert line.startswith("Error: Set VSEARCH_API_KEYS to the keys for your callers: 16 characters or more")
     assert not (tmp_path / "data").exists()
 
 
