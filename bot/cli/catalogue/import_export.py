@@ -32,7 +32,7 @@ def import_pictures(
     create: Annotated[bool, typer.Option("--create", help="Create the database if it doesn't exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import a folder with subfolders, or the files in a CSV. Run it again to continue after an interruption."""
+    """Import a folder with subfolders, or the files in a CSV. Run it again to continue."""
     sources = sources_of(path)
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:

@@ -41,7 +41,7 @@ def reindex(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Embed every stored picture again after a change of model. Run it again to continue after an interruption."""
+    """Embed every stored picture again after a change of model. Run it again to continue."""
     context = context_of(ctx)
     settings = context.settings()
     if settings.backend == "showapi":

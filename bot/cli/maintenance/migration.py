@@ -69,7 +69,7 @@ def migrate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy all data to another search back end or storage. Run it again to continue after an interruption."""
+    """Copy all data to another search back end or storage. Run it again to continue."""
     context = context_of(ctx)
     if (to is None) == (source is None):
         raise InvalidInput("Give either --to with a back end, or --from with a data directory or an address.")
