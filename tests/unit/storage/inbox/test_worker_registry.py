@@ -25,9 +25,9 @@ NAME = "a host/with a slash:1:ff"
 ENTERS = """
 import sys
 from pathlib import Path
-from bot.storage.inbox.worker_registry import Presence
-presence = Presence(Path(sys.argv[1]))
-presence.enter(sys.argv[2])
+from bot.storage.inbox.worker_registry import FileWorkerRegistry
+registry = FileWorkerRegistry(Path(sys.argv[1]))
+registry.register(sys.argv[2])
 print("here", flush=True)
 sys.stdin.read()
 """
