@@ -30,7 +30,7 @@ STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2",
 PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 _OURS = re.compile(
-    r"<@U0[A-Z]+>|<#C0[A-Z]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
+    r"<@U0[A-Z]+>|<#[CG][A-Z0-9]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
     r"|<https://fake\.slack\.com/[!-;=?-~]*\|original message>"
 )
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
