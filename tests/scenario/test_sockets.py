@@ -14,7 +14,7 @@ from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.pictures import encoded, photo
 from tests.scenario.asking import GASKET, STRANGER, VALVE
 from tests.scenario.conftest import PictureServer, fill
-from tests.scenario.program import Program, program
+from tests.scenario.program import STARTS_WITHIN_S, Program, program
 from tests.scenario.sharing import running, settled
 
 THREE, ROLES = ("all", "all", "all"), ("web", "web", "worker", "worker")
@@ -79,7 +79,7 @@ async def house(
     async with AsyncExitStack() as stack:
         started = (stack.enter_async_context(program(given | {"VSEARCH_ROLE": role})) for role in roles)
         bots = tuple([await bot for bot in started])
-        await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=30)
+        await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=STARTS_WITHIN_S)
         yield House(slack, bots, tuple(slack.socket_mode.numbers))
 
 
