@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, fill
-from tests.scenario.support.program import Program, program
+from tests.scenario.support.program import STARTS_WITHIN_S, Program, program
 from tests.scenario.support.requests import GASKET, STRANGER, VALVE
 from tests.scenario.support.shares import running, settled
 
@@ -79,7 +79,7 @@ async def start_processes(
     async with AsyncExitStack() as stack:
         started = (stack.enter_async_context(program(given | {"VSEARCH_ROLE": role})) for role in roles)
         bots = tuple([await bot for bot in started])
-        await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=30)
+        await slack.socket_mode.connected(sum(role in HEARS for role in roles), timeout_s=STARTS_WITHIN_S)
         yield Processes(slack, bots, tuple(slack.socket_mode.numbers))
 
 

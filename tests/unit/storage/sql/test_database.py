@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +16,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import keys
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.jobs import LONG_S, eventually
 
 TEAM = WorkspaceId("T1")
 
@@ -334,18 +334,17 @@ async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
 
 
 async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:
-    ticks = 0
+    for run in (database.write, database.read):
+        begun, go_on = threading.Event(), threading.Event()
 
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            await asyncio.sleep(0.002)
-            ticks += 1
+        def work(_: Connection, begun: threading.Event = begun, go_on: threading.Event = go_on) -> bool:
+            begun.set()
+            return go_on.wait(LONG_S)
 
-    ticker = asyncio.create_task(tick())
-    await asyncio.gather(database.write(lambda _: time.sleep(0.05)), database.read(lambda _: time.sleep(0.05)))
-    ticker.cancel()
-    assert ticks >= 5
+        running = asyncio.create_task(run(work))
+        await eventually(begun.is_set)
+        go_on.set()
+        assert await running
 
 
 async def test_a_failure_names_no_values(database: Database) -> None:
