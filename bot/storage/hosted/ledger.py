@@ -34,9 +34,9 @@ from bot.storage.hosted.rows import (
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import hosted_chores, hosted_databases, hosted_images
+from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
-_databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_chores.c
+_databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_deletions.c
 
 
 class SqlLedger:
@@ -76,9 +76,9 @@ class SqlLedger:
             location, now = hosted_database_of(connection, key, update_lock=True), self._clock()
             if whole:
                 # They go with it.
-                connection.execute(delete(hosted_chores).where(_deletions.upstream == location.upstream))
+                connection.execute(delete(hosted_deletions).where(_deletions.upstream == location.upstream))
                 deletion = {"upstream": location.upstream, "entity": "", "due_at": now}
-                connection.execute(insert(hosted_chores), deletion)
+                connection.execute(insert(hosted_deletions), deletion)
             else:
                 queue_deletions(connection, is_in(location), now)
             connection.execute(delete(hosted_databases).where(_databases.id == location.id))
@@ -99,7 +99,7 @@ class SqlLedger:
             deletion = (_deletions.upstream == location.upstream) & (
                 _deletions.entity == location.prefix + image.data_id
             )
-            deleted = connection.execute(delete(hosted_chores).where(deletion)).rowcount > 0
+            deleted = connection.execute(delete(hosted_deletions).where(deletion)).rowcount > 0
             named = is_in(location) & (_images.data_id == image.data_id)
             there = connection.execute(select(hosted_images).where(named).with_for_update()).first()
             if there is None:

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, delete, select, union, update
 from bot.storage.catalogue.rows import in_groups
 from bot.storage.hosted.rows import ADD_LEASE, IS_UNSETTLED, HostedDeletion, HostedLocation, queue_deletions
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import hosted_chores, hosted_databases, hosted_images
+from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
-_databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_chores.c
+_databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_deletions.c
 
 
 class SqlPendingDeletions:
@@ -46,7 +46,7 @@ class SqlPendingDeletions:
 
         def work(connection: Connection) -> None:
             for some in in_groups(ids):
-                connection.execute(delete(hosted_chores).where(_deletions.id.in_(some)))
+                connection.execute(delete(hosted_deletions).where(_deletions.id.in_(some)))
 
         await self._database.write_apart(work)
 
@@ -56,7 +56,7 @@ class SqlPendingDeletions:
 
         def work(connection: Connection) -> None:
             for some in in_groups(ids):
-                connection.execute(update(hosted_chores).where(_deletions.id.in_(some)).values(due_at=until))
+                connection.execute(update(hosted_deletions).where(_deletions.id.in_(some)).values(due_at=until))
 
         await self._database.write_apart(work)
 
@@ -65,7 +65,7 @@ class SqlPendingDeletions:
         now = self._clock()
 
         def work(connection: Connection) -> None:
-            put_off = update(hosted_chores).where(_deletions.due_at > now + ADD_LEASE)
+            put_off = update(hosted_deletions).where(_deletions.due_at > now + ADD_LEASE)
             connection.execute(put_off.values(due_at=now))
 
         await self._database.write_apart(work)

@@ -14,7 +14,7 @@ from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import ListedImage
 from bot.storage.catalogue.rows import in_groups
-from bot.storage.sql.schema.tables import hosted_chores, hosted_databases, hosted_images
+from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
 ADD_LEASE = timedelta(minutes=2)
 """An add that has been under way for longer has lost its process: every call to the service is over by then."""
@@ -138,6 +138,6 @@ def queue_deletions(connection: Connection, wanted: ColumnElement[bool], now: da
     for some in in_groups(rows):
         is_one = _images.id.in_([row.id for row in some])
         columns = ["upstream", "entity", "due_at"]
-        connection.execute(insert(hosted_chores).from_select(columns, deletions.where(is_one)))
+        connection.execute(insert(hosted_deletions).from_select(columns, deletions.where(is_one)))
         connection.execute(delete(hosted_images).where(is_one))
     return [AddState(row.state) for row in rows]

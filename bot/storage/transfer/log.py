@@ -21,11 +21,11 @@ _THE_ROW = 1
 
 # Made by the first move to a database and by nothing else: a house that never moved needs no newer tables for it.
 _table = Table(
-    "moves",
+    "transfers",
     MetaData(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("source", String, nullable=False),
-    Column("marks", Text, nullable=False),
+    Column("checksums", Text, nullable=False),
     Column("positions", Text, nullable=False),
     Column("begun_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
@@ -61,14 +61,20 @@ def read(connection: Connection, *, update_lock: bool = False) -> TransferLogEnt
     if row is None:
         return None
     positions = {table: tuple(last) for table, last in json.loads(row.positions).items()}
-    return TransferLogEntry(row.source, json.loads(row.marks), positions, row.finished_at is not None)
+    return TransferLogEntry(row.source, json.loads(row.checksums), positions, row.finished_at is not None)
 
 
 def begin(connection: Connection, source: str, checksums: TableChecksums) -> TransferLogEntry:
     """A move begins, in place of an earlier one."""
     _table.create(connection, checkfirst=True)
     connection.execute(_table.delete())
-    begun = {"id": _THE_ROW, "source": source, "marks": json.dumps(checksums), "positions": "{}", "begun_at": _now()}
+    begun = {
+        "id": _THE_ROW,
+        "source": source,
+        "checksums": json.dumps(checksums),
+        "positions": "{}",
+        "begun_at": _now(),
+    }
     connection.execute(insert(_table), begun)
     return TransferLogEntry(source, checksums, {}, finished=False)
 

@@ -133,7 +133,7 @@ class SqlTransfer:
 
 def _begin(source: str, checksums: TableChecksums, connection: Connection) -> tuple[TransferLogEntry, bool]:
     """What is remembered of the move from here on, and whether it begins anew."""
-    take_advisory_locks(connection, "move")
+    take_advisory_locks(connection, "transfer")
     entry = log.read(connection, update_lock=True)
     if entry is None or (entry.finished and entry.source != source):
         if held := _existing_content(connection):

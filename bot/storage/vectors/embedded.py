@@ -17,7 +17,7 @@ from bot.storage.catalogue.rows import in_groups
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
+from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors
 
 T = TypeVar("T")
 LOAD_BATCH = 1024
@@ -29,8 +29,8 @@ _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
 _LOCKED_STATE = _STATE.with_for_update(key_share=True)
-_LOCAL_FEATURES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
-    embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
+_LOCAL_FEATURES = select(embedded_local_features.c.vector_id, embedded_local_features.c.features).where(
+    embedded_local_features.c.vector_id.in_(bindparam("some", expanding=True))
 )
 _IMAGE_DETAILS = (
     select(_vectors.id, _images.data_id, _images.entity, _images.note)
@@ -47,7 +47,7 @@ _TOUCH = (
 _NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES = (
     insert(embedded_images),
     insert(embedded_vectors),
-    insert(embedded_sketches),
+    insert(embedded_local_features),
 )
 
 
@@ -150,8 +150,8 @@ class SqlVectorRows:
         values = vector_values(database_id, image_id, model_id, features)
         key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
         assert key is not None
-        if sketch := features[2]:
-            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "sketch": sketch})
+        if local_features := features[2]:
+            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "features": local_features})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the entity's images, or one; how many."""
@@ -203,7 +203,7 @@ class SqlVectorRows:
         found: dict[int, bytes] = {}
         for some in in_groups(row_ids):
             rows = self._connection.execute(_LOCAL_FEATURES, {"some": some})
-            found.update((row_id, sketch) for row_id, sketch in rows)
+            found.update((row_id, features) for row_id, features in rows)
         return found
 
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:

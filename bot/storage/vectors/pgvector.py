@@ -45,13 +45,13 @@ _NEW_VECTOR = text(
     "  SELECT id, :database_id, :model_id, :embedding, :fingerprint FROM embedded_images WHERE id = :image_id"
     "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image_id AND model_id = :model_id)"
     "  RETURNING id, database_id, model_id),"
-    " sketch AS (INSERT INTO embedded_sketches (vector_id, sketch)"
-    "  SELECT id, :sketch FROM vector WHERE length(:sketch) > 0)"
+    " stored AS (INSERT INTO embedded_local_features (vector_id, features)"
+    "  SELECT id, :local_features FROM vector WHERE length(:local_features) > 0)"
     " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
 ).bindparams(
     *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
-    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "sketch")),
+    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "local_features")),
     bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
 )
@@ -112,7 +112,7 @@ class PgvectorRows(SqlVectorRows):
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
         """What a model saw in an image; nothing happens if the image is gone or has it already."""
         values = vector_values(database_id, image_id, model_id, features)
-        more = {"halves": _to_half(values["embedding"]), "sketch": features[2]}
+        more = {"halves": _to_half(values["embedding"]), "local_features": features[2]}
         self._connection.execute(_NEW_VECTOR, values | more)
 
 

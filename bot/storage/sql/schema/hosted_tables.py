@@ -43,8 +43,8 @@ hosted_images = Table(
 )
 
 # What is to go from the service; an empty entity stands for the whole database. It outlives what it was made of.
-hosted_chores = Table(
-    "hosted_chores",
+hosted_deletions = Table(
+    "hosted_deletions",
     metadata,
     Column("id", ROW_ID, primary_key=True),
     Column("upstream", String(64), nullable=False),

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
-from bot.storage.sql.schema.hosted_tables import hosted_chores, hosted_databases, hosted_images, relayed_pictures
+from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 
 __all__ = [
     "UtcTime",
@@ -31,10 +31,10 @@ __all__ = [
     "databases",
     "embedded_databases",
     "embedded_images",
-    "embedded_sketches",
+    "embedded_local_features",
     "embedded_vectors",
-    "hosted_chores",
     "hosted_databases",
+    "hosted_deletions",
     "hosted_images",
     "images",
     "inbox",
@@ -149,12 +149,12 @@ embedded_vectors = Table(
     sqlite_autoincrement=True,
 )
 
-# Apart, so that the vectors load without reading past the sketches.
-embedded_sketches = Table(
-    "embedded_sketches",
+# A table of its own, so that loading the vectors does not read past the local features.
+embedded_local_features = Table(
+    "embedded_local_features",
     metadata,
     Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
-    Column("sketch", LargeBinary, nullable=False),
+    Column("features", LargeBinary, nullable=False),
 )
 
 # From where our own server of the hosted API was told to fetch its images.

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
-from bot.storage.sql.schema.tables import hosted_chores, hosted_images
+from bot.storage.sql.schema.tables import hosted_deletions, hosted_images
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.storages import StoragePlace
 
@@ -44,7 +44,7 @@ async def failures(works: Sequence[Awaitable[Any]]) -> list[BaseException]:
 
 async def chores(storage: SqlStorage) -> list[str]:
     def work(connection: Connection) -> list[str]:
-        return list(connection.execute(select(hosted_chores.c.entity)).scalars())
+        return list(connection.execute(select(hosted_deletions.c.entity)).scalars())
 
     return sorted(await storage._database.read(work))
 

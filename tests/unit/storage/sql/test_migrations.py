@@ -12,13 +12,22 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect
+from sqlalchemy import Engine, MetaData, Table, delete, insert, inspect
 
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.migration import HEAD, configuration, migrate
-from bot.storage.sql.schema.tables import databases, images, metadata
+from bot.storage.sql.schema.tables import (
+    databases,
+    embedded_databases,
+    embedded_images,
+    embedded_vectors,
+    hosted_deletions,
+    images,
+    metadata,
+)
+from bot.storage.transfer import log
 from tests.fixtures.postgres import Cluster
 from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
 
@@ -179,6 +188,89 @@ async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, e
         assert await storage.ledger.names(TEAM) == ()
     finally:
         await storage.close()
+
+
+OLD_NAMES = {
+    "hosted_chores": "hosted_deletions",
+    "embedded_sketches": "embedded_local_features",
+    "moves": "transfers",
+}
+"""Tables that revision 0005 renames, and their new names."""
+
+
+def fill_old_tables(engine: Engine) -> None:
+    """Insert rows into the tables that revision 0005 renames, and what they refer to."""
+    vector = {"id": 7, "image_id": 5, "database_id": 3, "model_id": "m", "embedding": b"e", "fingerprint": b"f"}
+    image = {"id": 5, "database_id": 3, "data_id": "d", "entity": "valve", "note": ""}
+    row: dict[str, object]
+    with engine.execution_options(immediate=True).begin() as connection:
+        database = {"id": 3, "workspace": TEAM, "name": "parts", "revision": 1, "removals": 0}
+        connection.execute(insert(embedded_databases), database)
+        connection.execute(insert(embedded_images), {**image, "created_at": BEGINNING, "updated_at": BEGINNING})
+        connection.execute(insert(embedded_vectors), vector)
+        old = MetaData()
+        for name, row in {
+            "embedded_sketches": {"vector_id": 7, "sketch": b"orb"},
+            "hosted_chores": {"upstream": "up", "entity": "valve", "due_at": BEGINNING},
+        }.items():
+            connection.execute(insert(Table(name, old, autoload_with=connection)), row)
+        connection.exec_driver_sql(
+            "CREATE TABLE moves (id INTEGER PRIMARY KEY, source VARCHAR NOT NULL, marks TEXT NOT NULL,"
+            " positions TEXT NOT NULL, begun_at TIMESTAMP NOT NULL, finished_at TIMESTAMP)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO moves VALUES (1, 'data', '{}', '{}', '2026-01-02 00:00:00', '2026-01-03 00:00:00')"
+        )
+
+
+def names_of_renamed_tables(engine: Engine) -> set[str]:
+    """Names of the tables that revision 0005 renames, and of their columns, indexes, constraints and sequences."""
+    found: set[str] = set()
+    look = inspect(engine)
+    for table in tables(engine) & {*OLD_NAMES, *OLD_NAMES.values()}:
+        found |= {table, *(f"{table}.{column['name']}" for column in look.get_columns(table))}
+        found |= {str(index["name"]) for index in look.get_indexes(table)}
+        if engine.dialect.name == "postgresql":
+            found |= {str(key["name"]) for key in look.get_foreign_keys(table)}
+            found.add(str(look.get_pk_constraint(table)["name"]))
+    if engine.dialect.name == "postgresql":
+        found |= {"hosted_chores_id_seq", "hosted_deletions_id_seq"} & set(look.get_sequence_names())
+    return found
+
+
+def renamed(name: str) -> str:
+    """A name of revision 0004 as revision 0005 has it."""
+    name = name.replace("moves.marks", "moves.checksums").replace("sketches.sketch", "sketches.features")
+    for old, new in OLD_NAMES.items():
+        name = name.replace(old, new)
+    return name
+
+
+async def test_renamed_tables_keep_their_rows(engine: Engine, empty_database: StoragePlace) -> None:
+    go(engine, "0004")
+    fill_old_tables(engine)
+    before = names_of_renamed_tables(engine)
+    storage = await empty_database.open()
+    try:
+        assert tables(engine) == {*metadata.tables, "transfers"}
+        assert await storage.vectors.read(lambda rows: rows.local_features([7])) == {7: b"orb"}
+        assert [deletion.entity for deletion in await storage.pending_deletions.due(10)] == ["valve"]
+        entry = await storage._database.read(log.read)
+        assert entry == log.TransferLogEntry("data", {}, {}, finished=True)
+    finally:
+        await storage.close()
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.execute(delete(hosted_deletions))
+        row = {"upstream": "up", "entity": "pump", "due_at": BEGINNING}
+        # Row ids continue after the last one that was used.
+        assert connection.execute(insert(hosted_deletions), row).inserted_primary_key == (2,)
+    assert names_of_renamed_tables(engine) == {renamed(name) for name in before}
+    go_back(engine, "0004")
+    assert names_of_renamed_tables(engine) == before
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT vector_id, sketch FROM embedded_sketches").all() == [(7, b"orb")]
+        assert connection.exec_driver_sql("SELECT id, entity FROM hosted_chores").all() == [(2, "pump")]
+        assert connection.exec_driver_sql("SELECT source, marks FROM moves").all() == [("data", "{}")]
 
 
 async def test_many_that_open_one_empty_place_at_once(empty_database: StoragePlace) -> None:
