@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import api_image_urls
 
@@ -15,7 +15,7 @@ _columns = api_image_urls.c
 
 
 class SqlApiImages:
-    """Satisfies ``api.ports.ImageUrls``."""
+    """Implements ``api.ports.ImageUrls``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class SqlApiImages:
         def work(connection: Connection) -> dict[DataId, str]:
             return {
                 DataId(data_id): url
-                for some in in_groups(wanted)
+                for some in in_batches(wanted)
                 for data_id, url in connection.execute(query.where(_columns.data_id.in_(some)))
             }
 

@@ -18,7 +18,7 @@ from bot.storage.catalogue.rows import (
     database_id_of,
     database_infos,
     find_database,
-    in_groups,
+    in_batches,
     record_of,
 )
 from bot.storage.sql.advisory_locks import take_advisory_locks
@@ -35,7 +35,7 @@ _ALL_IMAGES = select(images, databases.c.workspace, databases.c.name).join(datab
 
 
 class SqlCatalogue:
-    """Satisfies ``storage.ports.catalogue.Catalogue``."""
+    """Implements ``storage.ports.catalogue.Catalogue``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -150,7 +150,7 @@ class SqlCatalogue:
             found = select(column, images.c.entity).where(images.c.database_id == database_id_of(connection, key))
             return {
                 digest: EntityId(entity)
-                for some in in_groups(wanted)
+                for some in in_batches(wanted)
                 for digest, entity in connection.execute(found.where(column.in_(some)))
             }
 
@@ -163,7 +163,7 @@ class SqlCatalogue:
         def work(connection: Connection) -> dict[DataId, ImageRecord]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
             found: dict[DataId, ImageRecord] = {}
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 for row in connection.execute(in_database.where(images.c.data_id.in_(some))):
                     found[DataId(row.data_id)] = record_of(key, row)
             return found

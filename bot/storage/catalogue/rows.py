@@ -30,7 +30,7 @@ _BUMP_REVISION = (
 )
 
 
-def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Parts that fit into one statement: databases bound the number of variables."""
     for start in range(0, len(items), MAX_VARIABLES):
         yield items[start : start + MAX_VARIABLES]

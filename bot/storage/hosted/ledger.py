@@ -1,4 +1,4 @@
-"""What was given to the hosted service: satisfies ``adapters.showapi.ports``, which storage may not import.
+"""What was given to the hosted service: implements ``adapters.showapi.ports``, which storage may not import.
 
 An add is written down before the service hears of it. Whoever dies in between leaves a row that the next attempt takes
 over, or that is taken back.
@@ -15,7 +15,7 @@ from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import AlreadyAdded, BackendTimeout, DatabaseExists
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.hosted.rows import (
     IS_CONFIRMED,
     IS_UNSETTLED,
@@ -40,7 +40,7 @@ _databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_de
 
 
 class SqlLedger:
-    """Satisfies ``adapters.showapi.ports.Ledger``. What is done “at once” can't be once a unit has begun to write."""
+    """Implements ``adapters.showapi.ports.Ledger``. What is done “at once” can't be once a unit has begun to write."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -110,7 +110,7 @@ class SqlLedger:
                 connection.execute(update(hosted_images).where(_images.id == there.id).values(**values))
             return there is None and not deleted
 
-        return await self._database.write_apart(work)
+        return await self._database.write_separately(work)
 
     async def take_over_add(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
         """At once: an image of these pixels whose add ended in doubt, or whose process died; it is ours to end now.
@@ -130,7 +130,7 @@ class SqlLedger:
             connection.execute(ours.values(entity=str(entity), note=str(note), **new_add_columns(now)))
             return DataId(row.data_id)
 
-        return await self._database.write_apart(work)
+        return await self._database.write_separately(work)
 
     async def confirm_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
@@ -155,7 +155,7 @@ class SqlLedger:
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
                 queue_deletions(connection, the_add, self._clock())
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def mark_doubtful(self, key: DatabaseKey, data_id: DataId) -> None:
         """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
@@ -165,7 +165,7 @@ class SqlLedger:
                 the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
                 connection.execute(update(hosted_images).where(the_add).values(state=AddState.DOUBTFUL))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def abandon_add(self, key: DatabaseKey, data_id: DataId) -> None:
         """At once: the service doesn't have it, for sure. As with ``mark_doubtful``, what is confirmed stays."""
@@ -175,7 +175,7 @@ class SqlLedger:
                 the_add = is_in(location) & (_images.data_id == data_id) & IS_UNSETTLED
                 connection.execute(delete(hosted_images).where(the_add))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
         """Those of the images that are confirmed; what is committed is asked."""
@@ -184,7 +184,7 @@ class SqlLedger:
         def work(connection: Connection) -> dict[DataId, NewHostedImage]:
             kept = select(hosted_images).where(is_in(hosted_database_of(connection, key)), IS_CONFIRMED)
             found: dict[DataId, NewHostedImage] = {}
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 for row in connection.execute(kept.where(_images.data_id.in_(some))):
                     found[DataId(row.data_id)] = image_of(row)
             return found
@@ -283,10 +283,10 @@ class SqlLedger:
             kept = delete(hosted_images).where(
                 is_in(hosted_database_of(connection, key, key_share_lock=True)), IS_CONFIRMED
             )
-            for some in in_groups(lost):
+            for some in in_batches(lost):
                 connection.execute(kept.where(_images.data_id.in_(some)))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def after_commit(self, hook: Callable[[], Awaitable[None]]) -> None:
         """Run ``hook`` once the unit is committed, at once outside of one."""

@@ -1,6 +1,6 @@
 """What is to go from the hosted service, and what it may have.
 
-Satisfies ``adapters.showapi.ports.PendingDeletions``.
+Implements ``adapters.showapi.ports.PendingDeletions``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select, union, update
 
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.hosted.rows import ADD_LEASE, IS_UNSETTLED, HostedDeletion, HostedLocation, queue_deletions
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
@@ -19,7 +19,7 @@ _databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_de
 
 
 class SqlPendingDeletions:
-    """Satisfies ``adapters.showapi.ports.PendingDeletions``, whatever the workspace."""
+    """Implements ``adapters.showapi.ports.PendingDeletions``, whatever the workspace."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -45,20 +45,20 @@ class SqlPendingDeletions:
         ids = list(deletions)
 
         def work(connection: Connection) -> None:
-            for some in in_groups(ids):
+            for some in in_batches(ids):
                 connection.execute(delete(hosted_deletions).where(_deletions.id.in_(some)))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def postpone(self, deletions: Iterable[int], until: datetime) -> None:
         """At once: these can't be done now."""
         ids = list(deletions)
 
         def work(connection: Connection) -> None:
-            for some in in_groups(ids):
+            for some in in_batches(ids):
                 connection.execute(update(hosted_deletions).where(_deletions.id.in_(some)).values(due_at=until))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def retry_now(self) -> None:
         """At once: what was put off is due. What may still be on its way to the service keeps its time."""
@@ -68,7 +68,7 @@ class SqlPendingDeletions:
             put_off = update(hosted_deletions).where(_deletions.due_at > now + ADD_LEASE)
             connection.execute(put_off.values(due_at=now))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def databases(self) -> Sequence[HostedLocation]:
         """Where the images of all databases are."""

@@ -13,7 +13,7 @@ from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import ListedImage
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
 ADD_LEASE = timedelta(minutes=2)
@@ -135,7 +135,7 @@ def queue_deletions(connection: Connection, wanted: ColumnElement[bool], now: da
         .join_from(hosted_images, hosted_databases)
         .order_by(_images.created_at, _images.id)
     )
-    for some in in_groups(rows):
+    for some in in_batches(rows):
         is_one = _images.id.in_([row.id for row in some])
         columns = ["upstream", "entity", "due_at"]
         connection.execute(insert(hosted_deletions).from_select(columns, deletions.where(is_one)))

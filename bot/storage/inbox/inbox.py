@@ -66,7 +66,7 @@ _NULL_NOTIFIER = NullJobNotifier()
 
 
 class SqlInbox:
-    """Satisfies ``storage.ports.inbox.Inbox``."""
+    """Implements ``storage.ports.inbox.Inbox``."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ _PROBE_OBJECT = "vsearch-is-here"
 
 
 class BucketPictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards.
+    """Implements ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards.
 
     Objects are named as ``FilePictures`` names its files. One is kept before the record that names it is committed,
     and deleted after the last such record went: if a process ends in between, an object stays that nothing names.

@@ -27,7 +27,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class FilePictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``: ``pictures/ab/abcd….jpg``.
+    """Implements ``storage.ports.pictures.PictureStore``: ``pictures/ab/abcd….jpg``.
 
     An add that keeps its picture inside the unit, after the record, can't lose it to a ``discard_unused``
     that runs at the same time: they take turns.

@@ -14,7 +14,7 @@ _columns = relayed_pictures.c
 
 
 class SqlRelayedPictures:
-    """Satisfies ``storage.ports.pictures.RelayedPictures``."""
+    """Implements ``storage.ports.pictures.RelayedPictures``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class SqlRelayedPictures:
             self._purge_now(connection)
             connection.execute(insert(relayed_pictures).values(id=relay_id, jpeg=jpeg, expires_at=expires_at))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def get(self, relay_id: str) -> bytes:
         """The JPEG bytes. Raises KeyError for one that is not there, or has expired."""
@@ -39,7 +39,7 @@ class SqlRelayedPictures:
 
     async def purge(self) -> None:
         """Drop what has expired. Every ``put`` does it too; this is for when there are no more."""
-        await self._database.write_apart(self._purge_now)
+        await self._database.write_separately(self._purge_now)
 
     def _purge_now(self, connection: Connection) -> None:
         connection.execute(delete(relayed_pictures).where(_columns.expires_at <= self._clock()))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, delete, insert, select
 
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import images, pictures
@@ -17,7 +17,7 @@ _columns = pictures.c
 
 
 class SqlPictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards."""
+    """Implements ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class SqlPictures:
 
         def work(connection: Connection) -> None:
             take_advisory_locks(connection, "pictures", kept)
-            for some in in_groups(list(kept)):
+            for some in in_batches(list(kept)):
                 known = set(connection.execute(select(_columns.digest).where(_columns.digest.in_(some))).scalars())
                 new = [{"digest": digest, "jpeg": kept[digest]} for digest in some if digest not in known]
                 if new:
@@ -67,7 +67,7 @@ class SqlPictures:
 
         def work(connection: Connection) -> None:
             take_advisory_locks(connection, "pictures", wanted)
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 connection.execute(delete(pictures).where(_columns.digest.in_(some), ~used))
 
         if wanted:

@@ -25,7 +25,7 @@ _SET = (
 
 
 class SqlChannelBindings:
-    """Satisfies ``storage.ports.slack.ChannelBindings``."""
+    """Implements ``storage.ports.slack.ChannelBindings``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database

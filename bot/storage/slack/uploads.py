@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import databases, images, thumbnails
@@ -16,7 +16,7 @@ _columns = thumbnails.c
 
 
 class SqlThumbnails:
-    """Satisfies ``storage.ports.slack.Thumbnails``."""
+    """Implements ``storage.ports.slack.Thumbnails``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,7 +29,7 @@ class SqlThumbnails:
         def work(connection: Connection) -> dict[str, str]:
             return {
                 digest: file_id
-                for some in in_groups(wanted)
+                for some in in_batches(wanted)
                 for digest, file_id in connection.execute(query.where(_columns.digest.in_(some)))
             }
 
@@ -69,7 +69,7 @@ class SqlThumbnails:
         gone = delete(thumbnails).where(_columns.workspace == workspace)
 
         def work(connection: Connection) -> None:
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 connection.execute(gone.where(column.in_(some)))
 
         await self._database.write(work)

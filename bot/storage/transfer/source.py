@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError, TransferRefused
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.pictures.file_store import read_file
 from bot.storage.sql import postgres, sqlite
@@ -82,7 +82,7 @@ class TransferSource:
 
         def look(connection: Connection) -> dict[str, bytes]:
             found: dict[str, bytes] = {}
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 query = select(pictures.c.digest, pictures.c.jpeg).where(pictures.c.digest.in_(some))
                 found.update((digest, bytes(jpeg)) for digest, jpeg in connection.execute(query))
             return found

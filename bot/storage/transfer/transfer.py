@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text, tuple_
 
 from bot.domain.errors import TransferRefused
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.inbox.inbox import release_all_jobs
 from bot.storage.ports.transfer import TransferPlan
 from bot.storage.sql import postgres
@@ -47,7 +47,7 @@ RowBatch = Sequence[RowMapping]
 
 
 class SqlTransfer:
-    """Satisfies ``storage.ports.transfer.Transfer``: one move, from an origin to a database."""
+    """Implements ``storage.ports.transfer.Transfer``: one move, from an origin to a database."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ def _convert(value: object) -> object:
 
 def _referenced(digests: Sequence[str], connection: Connection) -> set[str]:
     found: set[str] = set()
-    for some in in_groups(digests):
+    for some in in_batches(digests):
         found.update(connection.execute(select(images.c.digest).where(images.c.digest.in_(some))).scalars())
     return found
 

@@ -1,4 +1,4 @@
-"""The embedded engine's rows in SQL: satisfies ``adapters.embedded.store``, which storage may not import."""
+"""The embedded engine's rows in SQL: implements ``adapters.embedded.store``, which storage may not import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
@@ -201,7 +201,7 @@ class SqlVectorRows:
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """By row id of the vector."""
         found: dict[int, bytes] = {}
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             rows = self._connection.execute(_LOCAL_FEATURES, {"some": some})
             found.update((row_id, features) for row_id, features in rows)
         return found
@@ -209,7 +209,7 @@ class SqlVectorRows:
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """What was said of the images, by row id of the vector."""
         found = {}
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             for row_id, data_id, entity, note in self._connection.execute(_IMAGE_DETAILS, {"some": some}):
                 found[row_id] = (DataId(data_id), EntityId(entity), Note(note))
         return found
@@ -219,7 +219,7 @@ class SqlVectorRows:
         pairs = select(_images.entity, _vectors.embedding).join_from(
             embedded_vectors, embedded_images, _vectors.image_id == _images.id
         )
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
                 yield EntityId(entity), embedding
 
@@ -240,7 +240,7 @@ class SqlVectorRows:
         """Delete some vectors of other models; how many went."""
         query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id != model_id)
         ids = self._connection.execute(query.limit(limit)).scalars().all()
-        for some in in_groups(ids):
+        for some in in_batches(ids):
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
 
@@ -250,7 +250,7 @@ class SqlVectorRows:
 
 
 class SqlVectorStore:
-    """Satisfies ``adapters.embedded.store.VectorStore``."""
+    """Implements ``adapters.embedded.store.VectorStore``."""
 
     _rows: type[SqlVectorRows] = SqlVectorRows
 

@@ -1,4 +1,4 @@
-"""Vectors that PostgreSQL searches by itself, with pgvector: satisfies ``adapters.pgvector.ports``.
+"""Vectors that PostgreSQL searches by itself, with pgvector: implements ``adapters.pgvector.ports``.
 
 ``embedded_vectors`` stays the truth, as for the embedded engine. ``pgvector_rows`` is derived from it, as an index in
 memory would be; ``nearest_upkeep`` makes it and fills it, so one may go from one engine to the other and back.
@@ -117,7 +117,7 @@ class PgvectorRows(SqlVectorRows):
 
 
 class PgvectorVectorStore(SqlVectorStore):
-    """Satisfies ``adapters.embedded.store.VectorStore`` with rows that can be searched."""
+    """Implements ``adapters.embedded.store.VectorStore`` with rows that can be searched."""
 
     _rows = PgvectorRows
 

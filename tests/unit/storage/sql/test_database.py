@@ -296,23 +296,23 @@ async def test_separate_writes_survive_a_rollback(storage: SqlStorage, database:
 
     async def fail() -> None:
         await database.defer(write("deferred"))
-        await database.write_apart(write("apart"))
+        await database.write_separately(write("apart"))
         raise GaveUpError
 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
-    await database.write_apart(write("outside"))
+    await database.write_separately(write("outside"))
     query = select(keys.c.name).order_by(keys.c.name)
     assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["apart", "outside"]
 
 
 async def test_nothing_is_written_apart_from_a_unit_that_writes(storage: SqlStorage, database: Database) -> None:
-    async def write_apart() -> None:
+    async def write_separately() -> None:
         await storage.catalogue.create_database(key("one"))
-        await database.write_apart(lambda _: None)
+        await database.write_separately(lambda _: None)
 
     with pytest.raises(RuntimeError, match="apart"):
-        await asyncio.wait_for(in_a_unit(storage, write_apart), 5)
+        await asyncio.wait_for(in_a_unit(storage, write_separately), 5)
     await storage.catalogue.create_database(key("free"))
 
 
@@ -322,9 +322,9 @@ async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
     async with storage.unit():
         outcomes = await asyncio.wait_for(
             asyncio.gather(
-                *(database.write_apart(lambda _: None) for _ in range(5)),
+                *(database.write_separately(lambda _: None) for _ in range(5)),
                 storage.catalogue.create_database(key("one")),
-                *(database.write_apart(lambda _: None) for _ in range(5)),
+                *(database.write_separately(lambda _: None) for _ in range(5)),
                 return_exceptions=True,
             ),
             5,

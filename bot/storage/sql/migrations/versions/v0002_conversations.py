@@ -30,8 +30,8 @@ def downgrade() -> None:
         op.drop_table(table)
     for column in IMAGE_INDEXES:
         op.drop_index(f"ix_images_{column}", "images")
-    # Not as a batch operation: in SQLite that copies the table and drops the old one, and the drop deletes all rows that
-    # refer to it.
+    # Not as a batch operation: in SQLite that copies the table and drops the old one, and the drop deletes all rows
+    # that refer to it.
     op.drop_column("workspaces", "enterprise")
     op.drop_column("images", "slack_kind")
     op.drop_column("databases", "hints_at_hidden")
