@@ -1,4 +1,4 @@
-"""Migrations and tables tell the same story."""
+"""Migrations: they match the schema, keep rows, and can be reverted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def go_back(engine: Engine, revision: str) -> None:
 
 
 def fill_first_version(engine: Engine) -> None:
-    """Rows as the first tables took them."""
+    """Insert rows into the tables of the first revision."""
     database = {"id": 1, "workspace": TEAM, "name": "parts", "created_at": BEGINNING, "created_by": "U1", "revision": 2}
     image = {
         "database_id": 1,
@@ -96,14 +96,14 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
-def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
+def test_migrated_tables_match_the_schema(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_down_and_up_again(engine: Engine) -> None:
+def test_downgrade_to_base_and_upgrade_again(engine: Engine) -> None:
     migrate(engine)
     go_back(engine, "base")
     assert tables(engine) == set()
@@ -111,18 +111,18 @@ def test_down_and_up_again(engine: Engine) -> None:
     assert tables(engine) == set(metadata.tables)
 
 
-def test_the_head_is_the_newest_revision(engine: Engine) -> None:
+def test_head_is_the_newest_revision(engine: Engine) -> None:
     with engine.connect() as connection:
         assert ScriptDirectory.from_config(configuration(connection)).get_heads() == [HEAD]
 
 
-def test_migrating_twice_changes_nothing(engine: Engine) -> None:
+def test_second_migration_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
     assert tables(engine) == set(metadata.tables)
 
 
-def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
+def test_failed_migration_is_rolled_back(engine: Engine) -> None:
     with engine.execution_options(immediate=True).begin() as connection:
         connection.exec_driver_sql("CREATE TABLE embedded_sketches (in_the_way INTEGER)")
     with pytest.raises(Exception, match="already exists"):
@@ -130,7 +130,7 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     assert tables(engine) == {"embedded_sketches"}
 
 
-async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_upgrade_from_the_first_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     storage = await empty_database.open()
@@ -142,14 +142,14 @@ async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, em
         assert records[DataId("imported")].origin is None
         origin = records[DataId("shared")].origin
         assert origin is not None
-        # Nobody knows any more who could read the channel.
+        # The first revision did not record who could read the channel.
         assert origin.kind is ChannelKind.PRIVATE
         assert await storage.catalogue.from_file(TEAM, "F1") == (records[DataId("shared")],)
     finally:
         await storage.close()
 
 
-async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_downgrade_to_the_first_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     storage = await empty_database.open()
@@ -165,7 +165,7 @@ async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, em
         await storage.close()
 
 
-async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_upgrade_from_the_second_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     go(engine, "0002")
@@ -273,7 +273,7 @@ async def test_renamed_tables_keep_their_rows(engine: Engine, empty_database: St
         assert connection.exec_driver_sql("SELECT source, marks FROM moves").all() == [("data", "{}")]
 
 
-async def test_many_that_open_one_empty_place_at_once(empty_database: StoragePlace) -> None:
+async def test_concurrent_opens_of_an_empty_database_migrate_once(empty_database: StoragePlace) -> None:
     opened = await asyncio.gather(*(empty_database.open() for _ in range(6)))
     try:
         key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
