@@ -30,7 +30,7 @@ from bot.storage.sql.schema.tables import (
     databases,
     embedded_databases,
     embedded_images,
-    embedded_sketches,
+    embedded_local_features,
     embedded_vectors,
     images,
 )
@@ -146,7 +146,7 @@ def _fill(connection: Connection, name: str, above: int, rows: _Rows) -> None:
     catalogue_id = connection.execute(select(databases.c.id).filter_by(name=name)).scalar_one()
     for start in range(0, len(rows.vectors), _CHUNK):
         tables: dict[Table, list[dict[str, Any]]] = {
-            table: [] for table in (embedded_images, embedded_vectors, embedded_sketches, images)
+            table: [] for table in (embedded_images, embedded_vectors, embedded_local_features, images)
         }
         for number in range(start, min(start + _CHUNK, len(rows.vectors))):
             row_id, mark = above + number + 1, rows.fingerprints[number].tobytes()
@@ -164,7 +164,7 @@ def _fill(connection: Connection, name: str, above: int, rows: _Rows) -> None:
             )
             if rows.sketches:
                 sketch = rows.sketches[row_id % len(rows.sketches)]
-                tables[embedded_sketches].append({"vector_id": row_id, "sketch": sketch})
+                tables[embedded_local_features].append({"vector_id": row_id, "features": sketch})
             tables[images].append(said | {"database_id": catalogue_id, **_catalogued(mark)})
         for table, values in tables.items():
             if values:

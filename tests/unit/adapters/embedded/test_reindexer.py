@@ -10,7 +10,7 @@ from bot.adapters.embedded.reindexer import CONCURRENCY, Reindexer
 from bot.domain.errors import ModelMismatch, PictureRefused, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
-from bot.storage.sql.schema.tables import embedded_sketches, embedded_vectors
+from bot.storage.sql.schema.tables import embedded_local_features, embedded_vectors
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
 
@@ -60,7 +60,7 @@ async def count(storage: SqlStorage) -> tuple[int, int]:
 
     def rows(connection: Connection) -> tuple[int, int]:
         vectors = connection.execute(select(func.count()).select_from(embedded_vectors)).scalar_one()
-        return vectors, connection.execute(select(func.count()).select_from(embedded_sketches)).scalar_one()
+        return vectors, connection.execute(select(func.count()).select_from(embedded_local_features)).scalar_one()
 
     return await storage._database.read(rows)
 
