@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from examples.demo.fetching import BUILD, ensure_stand_in
-from examples.demo.running import Demo, Plan, demo
+from examples.demo.download import BUILD, ensure_stand_in
+from examples.demo.lifecycle import Demo, Plan, demo
 from examples.samples import ensure_samples
 from tests.browser import chromium
 from tests.browser.pages import ANSWER_WITHIN_MS, SlackPage

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from examples.demo.running import Demo
+from examples.demo.lifecycle import Demo
 from tests.browser.pages import SlackPage, widths
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

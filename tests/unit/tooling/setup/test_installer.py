@@ -60,14 +60,14 @@ def fake_pip(folder: Path, script: str) -> Path:
 
 def test_a_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
     progress = PipProgress(total=3)
-    assert progress.told(tmp_path, tmp_path) == "asking the package registry"
+    assert progress.described(tmp_path, tmp_path) == "asking the package registry"
     for line in OUTPUT.splitlines():
         progress.feed(line)
-    assert progress.told(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (18.8 MB)"
+    assert progress.described(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (18.8 MB)"
     (tmp_path / "pip-unpack-1").mkdir()
     with (tmp_path / "pip-unpack-1" / progress.wheel).open("wb") as wheel:
         wheel.truncate(7_000_000)
-    assert progress.told(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (7 of 18.8 MB)"
+    assert progress.described(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (7 of 18.8 MB)"
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_a_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
 def test_a_package_counts_wherever_it_comes_from(line: str, tmp_path: Path) -> None:
     progress = PipProgress(total=1)
     progress.feed(line)
-    assert progress.told(tmp_path, tmp_path) == "downloading 1 of 1: faiss_cpu"
+    assert progress.described(tmp_path, tmp_path) == "downloading 1 of 1: faiss_cpu"
 
 
 def test_what_is_installed_is_counted_in_the_folder(tmp_path: Path) -> None:
     progress = PipProgress(total=2)
     progress.feed("Installing collected packages: click, faiss-cpu")
-    assert progress.told(tmp_path, tmp_path) == "installing 1 of 2: click"
+    assert progress.described(tmp_path, tmp_path) == "installing 1 of 2: click"
     for name in ("click-8.5.1", "faiss_cpu-1.15.1"):
         (tmp_path / f"{name}.dist-info").mkdir()
     (tmp_path / "click-8.5.1.dist-info" / "RECORD").touch()
-    assert progress.told(tmp_path, tmp_path) == "installing 2 of 2: faiss-cpu"
+    assert progress.described(tmp_path, tmp_path) == "installing 2 of 2: faiss-cpu"
     (tmp_path / "faiss_cpu-1.15.1.dist-info" / "RECORD").touch()
-    assert progress.told(tmp_path, tmp_path) == "finishing"
+    assert progress.described(tmp_path, tmp_path) == "finishing"
 
 
 def test_a_failure_shows_what_pip_says_without_its_noise(

@@ -31,32 +31,32 @@ def environment(tmp_path: Path) -> VirtualEnvironment:
 
 
 def test_a_new_environment_has_no_flaw(environment: VirtualEnvironment) -> None:
-    assert environment.flaw() is None
-    assert environment.flaw(VERSION) is None
+    assert environment.problem() is None
+    assert environment.problem(VERSION) is None
 
 
 def test_one_that_was_never_made_is_incomplete(tmp_path: Path) -> None:
-    assert VirtualEnvironment(tmp_path / ".venv", tmp_path).flaw() == "is incomplete"
+    assert VirtualEnvironment(tmp_path / ".venv", tmp_path).problem() == "is incomplete"
 
 
 def test_one_whose_making_was_interrupted_is_incomplete(environment: VirtualEnvironment) -> None:
     (environment.site_packages / "pip-26.0.dist-info" / "RECORD").unlink()
-    assert environment.flaw() == "is incomplete"
+    assert environment.problem() == "is incomplete"
 
 
 def test_one_that_was_moved_is_made_again(environment: VirtualEnvironment) -> None:
     moved = environment.root.rename(environment.root.with_name("moved"))
-    assert VirtualEnvironment(moved / ".venv", moved).flaw() == "was made in another folder"
+    assert VirtualEnvironment(moved / ".venv", moved).problem() == "was made in another folder"
 
 
 def test_one_whose_python_is_gone_is_made_again(environment: VirtualEnvironment) -> None:
     environment.python.unlink()
     environment.python.symlink_to("/no/such/python")
-    assert environment.flaw() == f"was made with Python {VERSION}, which is not here any more"
+    assert environment.problem() == f"was made with Python {VERSION}, which is not here any more"
 
 
 def test_one_of_another_version_than_the_chosen_is_made_again(environment: VirtualEnvironment) -> None:
-    assert environment.flaw("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
+    assert environment.problem("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
 
 
 def test_the_packages_for_testing_include_those_for_running(environment: VirtualEnvironment) -> None:

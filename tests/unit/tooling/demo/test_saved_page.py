@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.storage.sql.schema import tables
-from examples.demo.memory import _NAMING, Renames, SavedPage, rename_in_catalogue
+from examples.demo.saved_page import _ID_COLUMNS, Renames, SavedPage, rename_in_catalogue
 
 
 def renames() -> Renames:
@@ -49,14 +49,14 @@ def test_nothing_and_what_cannot_be_read_are_nothing(tmp_path: Path) -> None:
 
 
 def test_the_tables_that_name_messages_are_the_bots() -> None:
-    for table, columns in _NAMING.items():
+    for table, columns in _ID_COLUMNS.items():
         assert set(columns) <= {column.name for column in tables.metadata.tables[table].columns}
 
 
 def test_the_catalogue_names_what_is_there_now(tmp_path: Path) -> None:
     database = tmp_path / "vsearch.db"
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, columns in _NAMING.items():
+        for table, columns in _ID_COLUMNS.items():
             connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
         connection.execute("INSERT INTO images VALUES ('FMWUOLD001', 'C1', '1795521447.000001', NULL)")
     rename_in_catalogue(database, renames())

@@ -1,4 +1,4 @@
-"""kill -9 at random moments while people share pictures: what is lost or doubled. Over HTTP, and in Socket Mode."""
+"""Count lost and doubled shares under kill -9 at random moments, over HTTP and in Socket Mode."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.scenario.support.kill_drill import Drill
 
 SHARES, KILLS = 200, 20
 LOSES_ANSWERS = 0.05
-"""Of the shares, while Slack posts an answer and then says that it failed."""
+"""Share of answers that Slack posts and then reports as failed."""
 SEED = 20
 
 
 async def run() -> list[Row]:
-    """Both ways, with the same dice."""
+    """Run both modes with the same random seed."""
     return [*await _drill("HTTP", over_http=True), *await _drill("Socket Mode", over_http=False)]
 
 
@@ -26,9 +26,9 @@ async def _drill(how: str, *, over_http: bool) -> list[Row]:
             drill = Drill(slack, Path(folder) / "data", over_http=over_http, seed=SEED, loses_answers=LOSES_ANSWERS)
             outcome = await drill.run(SHARES, KILLS)
             refused = slack.failures
-    print(f"killing, {how}: {outcome.shares} shares, {outcome.kills} kills, {outcome.interrupted} jobs begun again")
+    print(f"kills, {how}: {outcome.shares} shares, {outcome.kills} kills, {outcome.interrupted} jobs begun again")
     for fault in (*outcome.faults, *refused):
-        print(f"killing, {how}: {fault}")
+        print(f"kills, {how}: {fault}")
     return [
         Row(f"{KILLS} kills, {SHARES} shares, {how}: lost or doubled", len(outcome.faults), "faults", limit=0),
         Row(f"{KILLS} kills, {SHARES} shares, {how}: refused by Slack", len(refused), "calls", limit=0),

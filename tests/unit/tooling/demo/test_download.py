@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from examples.demo.download import LOCK, Package, manifests, package_for, reason, with_npm
 from examples.demo.errors import DemoError
-from examples.demo.fetching import LOCK, Package, manifests, package_for, reason, with_npm
 from tests.browser import chromium
 
 
@@ -75,7 +75,7 @@ def test_without_a_home_npm_and_playwright_keep_their_files_with_ours(
     ("output", "told"),
     [
         ("npm error code ENOTFOUND\nnpm error syscall getaddrinfo", "the package registry can't be reached."),
-        ("npm error code EINTEGRITY\nnpm error sha512 …", "what came is not what is pinned in"),
+        ("npm error code EINTEGRITY\nnpm error sha512 …", "the download does not match the hash in"),
         ("npm error code E404\nnpm error 404 Not Found - GET https://r/x\n", "404 Not Found - GET"),
         ("ERROR: Could not find a version", "Could not find a version"),
         ("", "no reason was given."),
