@@ -68,7 +68,7 @@ class StoryRunner:
         firs = self._picture("foggy_forest")
         await self._shared(REPOSTS, LEA, as_file("this_morning.jpg", firs), "Fog over the firs")
         render = as_file("render.jpg", self._picture("ringed_planet"))
-        await self._shared(REPOSTS, JONAS, render, "A first render")
+        await self._shared(REPOSTS, JONAS, render, "First render")
         copy = as_file("mine.jpg", edits.captioned(firs, "look what I made"))
         await self._answered(await self._shared(REPOSTS, MIRA, copy, "My best one yet"))
 
@@ -79,7 +79,7 @@ class StoryRunner:
         asked = await self._shared(LOOKUP, MIRA, board, "A customer sent this back. Which board is it?")
         await self._answered(asked)
         label = as_file("found_online.jpg", edits.cropped_and_mirrored(self._picture("tea_label")))
-        last = await self._shared(LOOKUP, JONAS, label, "Found in somebody's shop. Is it ours?")
+        last = await self._shared(LOOKUP, JONAS, label, "Found this in an online shop. Is it ours?")
         await self._answered(last)
         return last
 

@@ -1,4 +1,4 @@
-"""Who reaches the stand-in: this machine alone, where the system allows that, and never other sites' pages."""
+"""Who can reach the stand-in: only this machine, if the system supports isolation, and never other sites' pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LISTENING = "0A"
 
 
 def listened_on(port: int) -> set[str]:
-    """The local addresses, in hexadecimal, at which somebody listens on this port."""
+    """Return the local addresses, in hexadecimal, on which somebody listens on this port."""
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     places = [row[1].split(":") for row in rows if row[3] == LISTENING]
     return {address for address, at in places if int(at, 16) == port}

@@ -1,4 +1,4 @@
-"""``make run`` in a terminal: started, stopped with Ctrl-C, started again, and started afresh."""
+"""``make run`` in a terminal: start, stop with Ctrl-C, restart, and reset."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ STOP_WITHIN_S = 10
 
 @asynccontextmanager
 async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
-    """The demo as a program, which Ctrl-C ends well."""
-    # Nothing is fetched here: the drawn samples are enough. None of the user's settings may reach it.
+    """Run the demo as a program, and stop it with Ctrl-C."""
+    # The drawn samples need no download. None of the user's settings may reach the demo.
     theirs = {"DATABASE_URL": "sqlite:////nowhere/at/all.db", "VSEARCH_MODEL_PATH": "/nowhere/model.onnx", "PORT": "1"}
     theirs |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **theirs, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "VSEARCH_DATA_DIR": str(data_dir)}
@@ -65,8 +65,8 @@ async def everything(slack: StandIn) -> list[Message]:
     return [message for channel in (CATALOGUE, LOOKUP, REPOSTS) for message in await slack.messages(channel)]
 
 
-def told(messages: list[Message]) -> list[tuple[object, ...]]:
-    """Who said what, shared what, and what was thought of it: all that does not tell when."""
+def without_times(messages: list[Message]) -> list[tuple[object, ...]]:
+    """Return author, text, files and reactions of the messages, but nothing that depends on time."""
     return [
         (
             one["user"],
@@ -88,7 +88,7 @@ async def test_messages_survive_a_restart_until_reset(tmp_path: Path) -> None:
         before = await everything(slack)
     async with make_run(tmp_path) as slack:
         after = await everything(slack)
-        assert told(after) == told(before)
+        assert without_times(after) == without_times(before)
         text = str(after)
         for old in before:
             assert old["ts"] not in text

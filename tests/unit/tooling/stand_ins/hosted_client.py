@@ -16,7 +16,7 @@ PATH = {"create": 1, "databases": 2, "add": 3, "list": 4, "search": 5, "drop": 6
 
 
 class HostedClient:
-    """Plain requests to the service, with pictures on a web server."""
+    """A client of the service, with a web server for pictures."""
 
     def __init__(self, service: HostedService, client: httpx.AsyncClient, web: WebServer) -> None:
         self.service = service
@@ -38,7 +38,7 @@ class HostedClient:
         return body.get("Data", {})  # type: ignore[no-any-return]
 
     async def refused(self, operation: str, **form: str) -> int | str:
-        """The gateway's code, or the upstream's."""
+        """Send a request that is refused, and return the code of the gateway or the upstream service."""
         answer = (await self.ask(operation, **form)).json()
         refusal: int | str = answer.get("Code") or answer["showapi_res_code"]
         assert refusal != 0, answer

@@ -1,4 +1,4 @@
-"""The stand-in for the hosted service goes wrong as it is told."""
+"""The planned failures of the stand-in for the hosted service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[HostedClient]:
         yield it
 
 
-async def test_a_new_image_can_be_hidden_for_some_listings_or_seconds(client: HostedClient) -> None:
+async def test_new_image_can_be_hidden_for_some_listings_or_seconds(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg())
     client.service.hide_new_images(listings=2)
@@ -57,7 +57,7 @@ async def test_misbehaviour_is_planned_for_one_call_or_for_all(client: HostedCli
     assert await client.succeed("databases") == {"DbList": []}
 
 
-async def test_the_work_may_be_done_whatever_is_said(client: HostedClient) -> None:
+async def test_work_can_be_done_whatever_the_answer_says(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     form = {"DbName": "parts", "EntityId": "one", "ExtraData": "", "ImageUrl": client.host(jpeg())}
     client.service.next("add", bad.html(502), bad.done_then(bad.html(200)), bad.done_then(bad.silent(0.5)))
@@ -66,11 +66,11 @@ async def test_the_work_may_be_done_whatever_is_said(client: HostedClient) -> No
     assert "<html>" in (await client.ask("add", **form)).text
     with pytest.raises(httpx.ReadTimeout):
         await client.raw("add", data={"ds_id": DS_ID, **form}, timeout=0.2)
-    # On a busy machine the work takes longer than that.
+    # On a busy machine, the work takes longer than that.
     await eventually(lambda: len(client.service.images_of("parts")) == 2)
 
 
-async def test_an_answer_can_break_off_drip_or_never_come(client: HostedClient) -> None:
+async def test_answer_can_be_truncated_slow_or_missing(client: HostedClient) -> None:
     client.service.next("databases", bad.truncated(), bad.hang_up(), bad.slow(0.3), bad.dripping(0.002))
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         await client.ask("databases")
@@ -82,7 +82,7 @@ async def test_an_answer_can_break_off_drip_or_never_come(client: HostedClient) 
     await client.succeed("databases")
 
 
-async def test_answers_come_in_other_dresses(client: HostedClient) -> None:
+async def test_answers_come_in_other_formats(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg())
     await client.add("parts", "one", url)
@@ -102,7 +102,7 @@ async def test_answers_come_in_other_dresses(client: HostedClient) -> None:
     assert texts[10] == ""
 
 
-async def test_it_goes_down_and_comes_up_on_the_same_port(client: HostedClient) -> None:
+async def test_service_goes_down_and_comes_up_on_the_same_port(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     client.service.always("databases", bad.slow(5))
     waiting = asyncio.create_task(client.ask("databases"))
