@@ -9,10 +9,10 @@ from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods
 
 
 class ChatMethods(WebApiMethods):
-    """Say, change, take back, react."""
+    """Post, update, delete and react."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "chat.postMessage": self._post,
             "chat.postEphemeral": self._whisper,
@@ -68,7 +68,7 @@ class ChatMethods(WebApiMethods):
     async def _update(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)
         message = self._own("cant_update_message", channel.id, args, token)
-        # What is not mentioned stays as it was; an empty list takes the blocks away.
+        # Arguments that are left out stay unchanged. An empty list removes the blocks.
         blocks = list(message.blocks) if args.get("blocks") is None else args["blocks"]
         whole = {"text": args.get("text") or message.text, "blocks": blocks}
         self._judge("chat.update", whole, channel.workspace)

@@ -13,10 +13,10 @@ STACK = 3
 
 
 class ViewMethods(WebApiMethods):
-    """A modal opens once for each trigger, which lives 3 seconds; at most three lie on each other."""
+    """A trigger opens one modal within 3 seconds. At most three modals are stacked."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "views.open": self._open,
             "views.push": self._push,
@@ -89,7 +89,7 @@ class ViewMethods(WebApiMethods):
 
 
 def put_on_top(state: State, trigger: Trigger, body: Json) -> View:
-    """A new modal on a person's stack."""
+    """Put a new modal on top of a person's stack."""
     stack = state.stacks[trigger.user]
     view = View(
         f"V{state.number()}", trigger.workspace, trigger.user, body, f"h{state.number()}", channel=trigger.channel
@@ -104,6 +104,6 @@ def put_on_top(state: State, trigger: Trigger, body: Json) -> View:
 
 
 def change(state: State, view: View, body: Json) -> None:
-    """Another body in a view's place."""
+    """Replace a view's body."""
     view.earlier.append(view.body)
     view.body, view.hash, view.errors = body, f"h{state.number()}", {}

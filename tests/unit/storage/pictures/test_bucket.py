@@ -64,7 +64,7 @@ async def fake() -> AsyncIterator[FakeBucket]:
 async def test_what_is_wrong_is_told_without_what_the_service_says(
     fake: FakeBucket, trouble: tuple[str, str], meaning: type[BackendError], told: str
 ) -> None:
-    fake.ailment = trouble
+    fake.permanent_fault = trouble
     with pytest.raises(BackendError) as caught:
         await BucketObjects(fake.bucket(KEY), HASTE).get("a")
     assert type(caught.value) is meaning
@@ -75,7 +75,7 @@ async def test_what_is_wrong_is_told_without_what_the_service_says(
 
 
 async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
-    fake.ailment = (NEVER, "")
+    fake.permanent_fault = (NEVER, "")
     asking = asyncio.create_task(
         BucketObjects(fake.bucket(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG)
     )

@@ -165,18 +165,18 @@ async def test_a_record_whose_picture_can_not_be_kept_is_none(storage: SqlStorag
             await storage.catalogue.add(record())
             await storage.pictures.put(DIGEST, JPEG)
 
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await add()
     assert await storage.catalogue.with_digest(PARTS, DIGEST) is None
-    fake.ailment = None
+    fake.permanent_fault = None
     await add()
     assert fake.objects == {NAME: JPEG}
 
 
 async def test_a_transaction_does_not_wait_for_long(fake: FakeBucket, database: Database) -> None:
     pictures = BucketPictures(fake.bucket(KEY), database, replace(HASTE, request_s=5))
-    fake.ailment = (NEVER, "")
+    fake.permanent_fault = (NEVER, "")
     began = time.monotonic()
     with pytest.raises(BackendTimeout, match=r"over 0\.3 s while a transaction"):
         async with database.unit():
@@ -191,7 +191,7 @@ async def database(storage: SqlStorage) -> Database:
 
 async def test_it_says_whether_it_is_well(storage: SqlStorage, fake: FakeBucket) -> None:
     await storage.pictures.ping()
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await storage.pictures.ping()
 
@@ -201,13 +201,13 @@ async def test_what_could_not_be_discarded_is_discarded_later(
 ) -> None:
     other = hashlib.sha256(b"other").hexdigest()
     await storage.pictures.put_all({DIGEST: JPEG, other: b"other"})
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with caplog.at_level(logging.WARNING):
         await storage.pictures.discard_unused([DIGEST])
     assert "1 pictures are to be deleted from the bucket later" in caplog.text
     assert "hidden" not in caplog.text
     assert len(fake.objects) == 2
-    fake.ailment = None
+    fake.permanent_fault = None
     await storage.pictures.discard_unused([other])
     assert fake.objects == {}
     fake.asked.clear()
