@@ -1,4 +1,4 @@
-"""``/vsearch watch``, ``unwatch`` and ``status``, and what an offer's buttons do to the channel it was made in."""
+"""``/vsearch watch``, ``unwatch`` and ``status``, and the effect of an offer's buttons on its channel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scenario.support.requests import GASKET, VALVE, action_ids, ask, idle
 
 
 async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
-    """What is set for a channel."""
+    """Return a channel's settings."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
 
@@ -30,7 +30,7 @@ async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | 
         ("watch", (ChannelMode.LOOKUP, None), "are looked up in `parts`."),
     ],
 )
-async def test_a_channel_is_set(
+async def test_watch_sets_the_channel(
     slack: FakeSlack, start: Start, text: str, expected: tuple[ChannelMode, float | None], says: str
 ) -> None:
     app = await start()
@@ -55,7 +55,7 @@ async def test_omitted_settings_stay_unchanged(slack: FakeSlack, start: Start) -
     await ask(slack, "watch lookup")
     now = await binding_of(app)
     assert now is not None
-    # A guard's score would hide most of what a lookup shows.
+    # A guard's minimum score would hide most results of a lookup.
     assert (now.mode, now.database, now.minimum) == (ChannelMode.LOOKUP, "logos", None)
 
 
@@ -88,7 +88,7 @@ async def test_unwatch_leaves_images_alone_until_watch(slack: FakeSlack, start: 
 
 
 @pytest.mark.parametrize("text", ["watch collect in:parts", "unwatch"])
-async def test_a_direct_message_is_always_looked_up(slack: FakeSlack, start: Start, text: str) -> None:
+async def test_direct_messages_are_always_lookups(slack: FakeSlack, start: Start, text: str) -> None:
     app = await start()
     await fill(app, "parts")
     slack.add_channel("D0SOMEONE", "", kind="im")
@@ -109,7 +109,7 @@ async def test_watch_asks_for_an_invitation_where_the_bot_is_not_a_member(
     assert "`/invite` me" in (await ask(slack, "status", channel="C0AWAY")).everything
 
 
-async def test_watch_needs_to_know_which_database(slack: FakeSlack, start: Start) -> None:
+async def test_watch_asks_which_database_if_there_are_several(slack: FakeSlack, start: Start) -> None:
     app = await start()
     nothing = await ask(slack, "watch collect")
     assert "no image database yet" in nothing.everything
@@ -121,7 +121,7 @@ async def test_watch_needs_to_know_which_database(slack: FakeSlack, start: Start
     assert await binding_of(app) is None
 
 
-async def test_a_channel_whose_database_was_deleted_is_asked_again(slack: FakeSlack, start: Start) -> None:
+async def test_channel_whose_database_was_deleted_is_asked_again(slack: FakeSlack, start: Start) -> None:
     app = await start()
     for name in ("parts", "logos", "ads"):
         await fill(app, name)
@@ -131,7 +131,7 @@ async def test_a_channel_whose_database_was_deleted_is_asked_again(slack: FakeSl
     assert "a database, once one is chosen" in status.everything
 
 
-async def test_status_tells_all_of_a_channel(slack: FakeSlack, start: Start) -> None:
+async def test_status_shows_all_settings_of_a_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos")
@@ -173,7 +173,7 @@ async def test_status_reports_a_failing_back_end(
     assert "secret" not in answer.everything
 
 
-async def test_an_offer_to_create_makes_the_channel_use_what_is_created(slack: FakeSlack, start: Start) -> None:
+async def test_offer_to_create_makes_the_channel_use_the_new_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     shared = await slack.upload(VALVE)
     offer = await slack.wait_for_reply(GENERAL, shared.ts)
@@ -185,13 +185,13 @@ async def test_an_offer_to_create_makes_the_channel_use_what_is_created(slack: F
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.LOOKUP, "parts")
-    # Another one does not make it unclear again.
+    # A second database does not make the choice unclear again.
     await fill(app, "logos")
     shared = await slack.upload(VALVE)
     assert "`parts`" in (await slack.wait_for_reply(GENERAL, shared.ts)).everything
 
 
-async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Start) -> None:
+async def test_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos")
@@ -223,7 +223,7 @@ async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: 
     assert (now.mode, now.database) == (ChannelMode.GUARD, "parts")
 
 
-async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: FakeSlack, start: Start) -> None:
+async def test_old_offer_does_not_change_a_channels_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     shared = await slack.upload(VALVE)
     offer = await slack.wait_for_reply(GENERAL, shared.ts)
@@ -239,7 +239,7 @@ async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: Fak
     assert (now.mode, now.database) == (ChannelMode.COLLECT, "parts")
 
 
-async def test_an_offer_in_a_direct_message_binds_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_offer_in_a_direct_message_sets_no_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.add_channel("D0SOMEONE", "", kind="im")
     shared = await slack.upload(VALVE, channel="D0SOMEONE")

@@ -1,4 +1,4 @@
-"""``/vsearch``: searches, help and mistakes, and the same in a mention."""
+"""``/vsearch``: searches, help and mistakes, and the same commands in a mention."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of
 
 
-async def test_an_address_is_looked_up_with_all_modifiers(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_url_is_looked_up_with_all_modifiers(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos", acme=STRANGER)
@@ -38,9 +36,7 @@ async def test_phone_punctuation_is_understood(slack: FakeSlack, start: Start, p
     assert "`valve_0042`" in answer.everything
 
 
-async def test_without_in_the_channels_database_is_meant(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_default_database_is_the_channels(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -51,9 +47,7 @@ async def test_without_in_the_channels_database_is_meant(
     assert "`acme`" in (await ask(slack, address)).everything
 
 
-async def test_an_address_that_holds_no_image_is_explained(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_url_without_an_image_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
     answer = await ask(slack, pictures.url("page.html", b"<html>hello</html>"))
     assert "use the address of the picture itself" in answer.text
@@ -75,7 +69,7 @@ async def test_last_is_the_newest_image_of_the_channel(slack: FakeSlack, start: 
     assert slack.calls("conversations.history") == []
 
 
-async def test_last_before_the_bot_came_is_read_from_the_history(slack: FakeSlack, start: Start) -> None:
+async def test_last_reads_history_from_before_the_bot_joined(slack: FakeSlack, start: Start) -> None:
     general = slack.state.channels[GENERAL]
     general.bot_is_member = False
     await slack.upload(VALVE)
@@ -88,14 +82,14 @@ async def test_last_before_the_bot_came_is_read_from_the_history(slack: FakeSlac
 
 
 @pytest.mark.parametrize("kind", ["public", "private"])
-async def test_last_where_the_bot_is_not_says_so(slack: FakeSlack, start: Start, kind: str) -> None:
+async def test_last_says_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start, kind: str) -> None:
     slack.add_channel("C0AWAY", "away", bot_is_member=False, private=kind == "private")
     await slack.upload(VALVE, channel="C0AWAY")
     await fill(await start(), "parts", valve_0042=VALVE)
     assert "`/invite`" in (await ask(slack, "search last", channel="C0AWAY")).everything
 
 
-async def test_last_is_not_a_file_that_was_deleted(slack: FakeSlack, start: Start) -> None:
+async def test_last_skips_deleted_files(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     kept = await slack.upload(VALVE)
@@ -117,7 +111,7 @@ async def test_last_explains_a_file_deleted_without_an_event(slack: FakeSlack, s
     assert len(answer.blocks) == 1
 
 
-async def test_an_answer_to_one_person_can_be_shared_with_the_channel(slack: FakeSlack, start: Start) -> None:
+async def test_ephemeral_answer_can_be_shared_with_the_channel(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
@@ -129,7 +123,9 @@ async def test_an_answer_to_one_person_can_be_shared_with_the_channel(slack: Fak
     assert "`valve_0042`" in public.everything
 
 
-async def test_more_turns_the_page_of_ones_own_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_more_replaces_the_page_in_an_ephemeral_answer(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, stranger=STRANGER)
     first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
@@ -171,14 +167,14 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
         ("list in:prats", "Did you mean “parts”?"),
     ],
 )
-async def test_a_mistake_gets_one_sentence_to_its_author(slack: FakeSlack, start: Start, text: str, says: str) -> None:
+async def test_mistake_gets_one_sentence_to_its_author(slack: FakeSlack, start: Start, text: str, says: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     answer = await ask(slack, text)
     assert says in "\n".join(texts(list(answer.blocks))).replace("&lt;", "<").replace("&gt;", ">")
     assert answer.to == SOMEONE
 
 
-async def test_a_mention_takes_the_same_commands(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_mention_takes_the_same_commands(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     root = await slack.say("what is this?")
@@ -192,13 +188,13 @@ async def test_a_mention_takes_the_same_commands(slack: FakeSlack, start: Start,
     assert (found.thread_ts, found.via) == (root.ts, "chat.postEphemeral")
 
 
-async def test_a_mention_alone_gets_the_help(slack: FakeSlack, start: Start) -> None:
+async def test_mention_without_a_command_gets_the_help(slack: FakeSlack, start: Start) -> None:
     await start()
     await slack.say("", mention=True)
     assert "/vsearch help" in (await slack.wait_for_answer()).everything
 
 
-async def test_a_mention_can_open_no_form_and_says_so(slack: FakeSlack, start: Start) -> None:
+async def test_mention_says_that_it_cannot_open_a_form(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.say("db delete parts", mention=True)
     assert "`/vsearch db delete parts`" in (await slack.wait_for_answer()).everything

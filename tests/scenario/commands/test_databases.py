@@ -24,7 +24,7 @@ async def test_databases_are_listed_with_their_sizes(slack: FakeSlack, start: St
     assert action_ids(answer) == ["create_database"]
 
 
-async def test_a_database_is_made(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
     app = await start()
     answer = await ask(slack, "db create Parts")
     assert "The database `parts` is ready." in answer.everything
@@ -45,7 +45,7 @@ async def test_a_database_is_made(slack: FakeSlack, start: Start) -> None:
         ("taken", "There is a database “taken” already."),
     ],
 )
-async def test_a_name_that_does_not_fit_makes_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
+async def test_invalid_name_creates_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
     app = await start()
     await fill(app, "taken")
     answer = await ask(slack, f"db create {name}")
@@ -54,7 +54,7 @@ async def test_a_name_that_does_not_fit_makes_nothing(slack: FakeSlack, start: S
     assert await names_of(app) == ["taken"]
 
 
-async def test_a_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await ask(slack, "db create parts")
     await slack.command("db delete parts")
@@ -92,13 +92,13 @@ async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> No
     await fill(app, "parts")
     await slack.command("db delete parts", user="U0BOSS")
     form = await slack.wait_for_view("delete_database_form", user="U0BOSS")
-    # As if the form had been opened by somebody who may, and submitted by who may not.
+    # Simulates a form that an admin opened and somebody else submitted.
     await slack.submit(form, {"name": "parts"}, user=OTHER)
     await slack.wait_until(lambda: "may delete it" in form.everything)
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await ask(slack, "db create parts")
     await slack.command("db delete parts")
@@ -108,7 +108,7 @@ async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, star
     await slack.wait_until(lambda: "no database “parts”" in form.everything)
 
 
-async def test_a_trigger_that_expired_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await start()
     await ask(slack, "db create parts")
     before = len(slack.transcript)
@@ -117,7 +117,7 @@ async def test_a_trigger_that_expired_is_explained(slack: FakeSlack, start: Star
     assert "please try again" in (await slack.wait_for_answer(after=before)).text
 
 
-async def test_where_slack_knows_no_forms_the_buttons_say_so(slack: FakeSlack, start: Start) -> None:
+async def test_buttons_explain_that_forms_are_unavailable(slack: FakeSlack, start: Start) -> None:
     await start()
     nothing = await ask(slack, "db")
     slack.refuse_next("views.open", "unknown_method", times=2)
@@ -125,7 +125,7 @@ async def test_where_slack_knows_no_forms_the_buttons_say_so(slack: FakeSlack, s
     assert "/vsearch" in (await ask(slack, "")).everything
 
 
-async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) -> None:
+async def test_button_creates_a_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     nothing = await ask(slack, "db")
     await slack.press(nothing, "create_database")
@@ -140,7 +140,7 @@ async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) 
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_name_that_is_taken_is_told_at_its_field(slack: FakeSlack, start: Start) -> None:
+async def test_taken_name_is_reported_at_its_field(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await slack.press(await ask(slack, "db"), "create_database")

@@ -1,4 +1,4 @@
-"""Stand-ins that know less of Slack: what they lack costs a nicety, never the answer."""
+"""Slack stand-ins that lack methods: the bot shows less, but still answers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LACKING = "unknown_method"
 
 
 def lacks(slack: FakeSlack, *methods: str) -> None:
-    """The stand-in knows nothing of these."""
+    """Remove these methods from the stand-in."""
     for method in methods:
         slack.refuse_next(method, LACKING, times=50)
 
 
-async def test_commands_are_answered_without_knowledge_of_places_and_people(
+async def test_commands_are_answered_without_channel_and_member_methods(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     lacks(slack, "conversations.info", "conversations.members", "users.info", "chat.getPermalink")
@@ -33,7 +33,7 @@ async def test_commands_are_answered_without_knowledge_of_places_and_people(
     assert "Deleted 1 image" in (await slack.wait_for_edit(question)).everything
 
 
-async def test_a_mention_is_answered_directly_where_nobody_can_be_whispered_to(slack: FakeSlack, start: Start) -> None:
+async def test_mention_is_answered_directly_without_ephemeral_messages(slack: FakeSlack, start: Start) -> None:
     await start()
     lacks(slack, "chat.postEphemeral")
     await slack.say("help", mention=True)
@@ -41,7 +41,7 @@ async def test_a_mention_is_answered_directly_where_nobody_can_be_whispered_to(s
     assert slack.state.channels[told.channel].members == [SOMEONE]
 
 
-async def test_an_answer_needs_no_view_to_be_updated(slack: FakeSlack, start: Start) -> None:
+async def test_answer_works_without_view_updates(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     lacks(slack, "views.update")
@@ -53,7 +53,7 @@ async def test_an_answer_needs_no_view_to_be_updated(slack: FakeSlack, start: St
     assert len(slack.transcript) == 1
 
 
-async def test_pictures_that_can_t_be_uploaded_are_left_out(
+async def test_pictures_are_left_out_if_uploads_are_unavailable(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
@@ -69,7 +69,7 @@ async def test_last_without_a_history_says_so(slack: FakeSlack, start: Start) ->
     assert "haven't seen an image" in (await ask(slack, "search last")).text
 
 
-async def test_a_home_that_can_t_be_shown_fails_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_missing_home_method_causes_no_error(slack: FakeSlack, start: Start) -> None:
     app = await start()
     lacks(slack, "views.publish", "views.open", "views.push")
     await slack.open_home()

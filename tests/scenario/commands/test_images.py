@@ -15,7 +15,7 @@ SECRET = "G0SECRET"
 
 
 async def fill_with(app: SlackApp, database: str, count: int) -> None:
-    """A database of equal pictures: a listing doesn't mind."""
+    """Fill a database with equal pictures."""
     services, key = app.services, key_of(app, database)
     await services.databases.create(key)
     for number in range(count):
@@ -28,7 +28,7 @@ async def fill_with(app: SlackApp, database: str, count: int) -> None:
 
 
 async def collect_in_secret(slack: FakeSlack, app: SlackApp, picture: bytes, entity: str) -> Message:
-    """A picture of a private channel of the two people's, collected."""
+    """Collect a picture in a private channel of two people."""
     slack.add_channel(SECRET, "secret", kind="private", members=[OTHER])
     await ask(slack, "watch collect in:parts", channel=SECRET, user=OTHER)
     shared = await slack.upload(picture, channel=SECRET, user=OTHER, text=f"id:{entity}")
@@ -37,7 +37,7 @@ async def collect_in_secret(slack: FakeSlack, app: SlackApp, picture: bytes, ent
     return shared
 
 
-async def test_an_address_is_added(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_url_is_added(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts")
     address = pictures.url("Ball valve.png", VALVE).replace(" ", "%20")
@@ -50,7 +50,7 @@ async def test_an_address_is_added(slack: FakeSlack, start: Start, pictures: Pic
     assert "`ball_valve`" in (await ask(slack, f"{address} in:parts")).everything
 
 
-async def test_the_channels_newest_image_is_added_with_its_place(slack: FakeSlack, start: Start) -> None:
+async def test_channels_newest_image_is_added_with_its_origin(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     shared = await slack.upload(VALVE)
@@ -63,9 +63,7 @@ async def test_the_channels_newest_image_is_added_with_its_place(slack: FakeSlac
     assert record.origin.permalink.endswith(shared.ts.replace(".", ""))
 
 
-async def test_what_is_there_already_is_not_added_again(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_existing_image_is_not_added_again(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     answer = await ask(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:another")
@@ -87,7 +85,7 @@ async def test_duplicates_from_private_channels_are_not_named(
     assert "as `prototype`" in members.everything
 
 
-async def test_without_in_the_database_that_is_meant(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_default_database_for_an_add(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     address = pictures.url("v.png", VALVE)
     nothing = await ask(slack, f"add {address}")
@@ -113,7 +111,7 @@ async def test_without_in_the_database_that_is_meant(slack: FakeSlack, start: St
         ("in:parts top:3", "doesn't take `top:`"),
     ],
 )
-async def test_an_add_that_is_wrong_changes_nothing(
+async def test_invalid_add_changes_nothing(
     slack: FakeSlack, start: Start, pictures: PictureServer, text: str, says: str
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -123,7 +121,7 @@ async def test_an_add_that_is_wrong_changes_nothing(
     assert "holds no images yet" in (await ask(slack, "list in:parts")).everything
 
 
-async def test_a_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
     await fill_with(await start(), "parts", 18)
     first = await ask(slack, "list in:parts order:asc")
     assert "18 images in `parts`, oldest first, page 1 of 3" in first.text
@@ -140,11 +138,11 @@ async def test_a_database_is_listed_page_by_page(slack: FakeSlack, start: Start)
     assert "`part_17`" in third.everything
     await slack.press(third, "list_page:previous")
     assert "page 2 of 3" in (await slack.wait_for_edit(third)).text
-    # One message all along, seen by its reader alone.
+    # It stays one message, visible to its reader only.
     assert [message.to for message in slack.transcript] == [SOMEONE]
 
 
-async def test_a_listing_shows_pictures_and_takes_a_prefix(slack: FakeSlack, start: Start) -> None:
+async def test_listing_shows_pictures_and_accepts_a_prefix(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_1=VALVE, valve_2=STRANGER, gasket=GASKET)
     answer = await ask(slack, "list prefix:valve in:parts")
@@ -155,14 +153,14 @@ async def test_a_listing_shows_pictures_and_takes_a_prefix(slack: FakeSlack, sta
     assert [picture["alt_text"] for picture in pictures] == ["valve_2", "valve_1"]
 
 
-async def test_a_listing_leaves_out_what_the_reader_may_not_see(slack: FakeSlack, start: Start) -> None:
+async def test_listing_leaves_out_images_hidden_from_the_reader(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await collect_in_secret(slack, app, GASKET, "prototype")
     strangers = await ask(slack, "list in:parts")
     assert "`valve_0042`" in strangers.everything
     assert "prototype" not in strangers.everything
-    # How many a database holds is no secret.
+    # The number of images in a database is public.
     assert "1 image of this page is from a place that you can't see" in strangers.everything
     members = await ask(slack, "list in:parts", user=OTHER)
     assert "`prototype`" in members.everything
@@ -178,7 +176,7 @@ async def test_prefix_listing_does_not_reveal_hidden_images(slack: FakeSlack, st
     assert "1 image in `parts`" in (await ask(slack, "list in:parts prefix:prot", user=OTHER)).text
 
 
-async def test_where_the_database_hints_hidden_images_are_counted(slack: FakeSlack, start: Start) -> None:
+async def test_hidden_images_are_counted_if_the_database_hints(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await collect_in_secret(slack, app, GASKET, "prototype")
@@ -188,7 +186,7 @@ async def test_where_the_database_hints_hidden_images_are_counted(slack: FakeSla
     assert "prototype" not in answer.everything
 
 
-async def test_a_page_of_a_database_that_is_gone_says_so(slack: FakeSlack, start: Start) -> None:
+async def test_page_of_a_deleted_database_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill_with(app, "parts", 9)
     first = await ask(slack, "list in:parts")
@@ -197,7 +195,7 @@ async def test_a_page_of_a_database_that_is_gone_says_so(slack: FakeSlack, start
     assert "no database “parts”" in answer.text
 
 
-async def test_a_page_beyond_the_end_leads_back(slack: FakeSlack, start: Start) -> None:
+async def test_page_beyond_the_end_shows_the_last_page(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill_with(app, "parts", 9)
     first = await ask(slack, "list in:parts order:asc")
@@ -208,7 +206,7 @@ async def test_a_page_beyond_the_end_leads_back(slack: FakeSlack, start: Start) 
     assert "8 images" in second.text
 
 
-async def test_an_entity_is_deleted_after_a_question(slack: FakeSlack, start: Start) -> None:
+async def test_entity_is_deleted_after_confirmation(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
@@ -226,7 +224,7 @@ async def test_an_entity_is_deleted_after_a_question(slack: FakeSlack, start: St
     assert len(await images_of(app, "parts", "gasket_7")) == 1
 
 
-async def test_a_question_can_be_dismissed(slack: FakeSlack, start: Start) -> None:
+async def test_confirmation_can_be_cancelled(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
@@ -236,7 +234,7 @@ async def test_a_question_can_be_dismissed(slack: FakeSlack, start: Start) -> No
     assert len(await images_of(app, "parts", "valve_0042")) == 1
 
 
-async def test_who_added_all_of_an_entity_may_delete_it(
+async def test_person_who_added_all_images_of_an_entity_may_delete_it(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -247,13 +245,13 @@ async def test_who_added_all_of_an_entity_may_delete_it(
     assert action_ids(refused) == []
     question = await ask(slack, "delete valve in:parts", user=OTHER)
     await ask(slack, f"add {pictures.url('g.png', GASKET)} in:parts id:valve")
-    # Meanwhile, one of them is somebody else's.
+    # Meanwhile, somebody else added one of them.
     answer = await press(slack, question, "delete_entity", user=OTHER)
     assert "may delete these images" in answer.text
     assert len(await images_of(app, "parts", "valve")) == 2
 
 
-async def test_an_entity_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_entity_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
@@ -263,7 +261,7 @@ async def test_an_entity_that_is_gone_meanwhile_is_named(slack: FakeSlack, start
     assert "“parts” has no image of entity “valve_0042”" in answer.text
 
 
-async def test_an_unknown_entity_and_a_hidden_one_are_answered_alike(slack: FakeSlack, start: Start) -> None:
+async def test_unknown_and_hidden_entities_get_the_same_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await collect_in_secret(slack, app, GASKET, "prototype")

@@ -1,4 +1,4 @@
-"""Work that takes its time: one word meanwhile, and never more than a response URL takes."""
+"""Slow commands: one progress message, and never more posts than a response URL allows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Searches wait for this."""
+    """Make searches wait for this event."""
     go_on = asyncio.Event()
     search = app.services.visual.search
 
@@ -35,7 +35,7 @@ def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return go_on
 
 
-async def test_slow_work_is_announced_once_and_then_answered(
+async def test_slow_command_is_announced_once_and_then_answered(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -52,14 +52,14 @@ async def test_slow_work_is_announced_once_and_then_answered(
     assert max(ack.seconds for ack in slack.state.acks) < 1
 
 
-async def test_quick_work_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_quick_command_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
     await fill(await start(), "parts", valve_0042=VALVE)
     await ask(slack, "db")
     assert len(slack.transcript) == 1
 
 
-async def test_a_slow_page_is_announced_and_then_turned(
+async def test_slow_page_is_announced_and_then_shown(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
@@ -73,7 +73,7 @@ async def test_a_slow_page_is_announced_and_then_turned(
     assert "*Match 2 of 2*" in (await slack.wait_for_edit(first)).everything
 
 
-async def test_slow_work_that_fails_ends_in_one_sentence(
+async def test_failed_slow_command_ends_in_one_sentence(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -92,10 +92,8 @@ async def test_slow_work_that_fails_ends_in_one_sentence(
     assert len(slack.transcript) == 2
 
 
-async def test_no_response_url_is_used_more_often_than_slack_takes(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
-    """A command with its form, and all that is pressed below its answer."""
+async def test_response_url_is_used_at_most_five_times(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+    """Run a command with its form, and press every button below its answer."""
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=GASKET)
@@ -127,7 +125,7 @@ async def test_form_open_past_the_response_url_is_still_answered(slack: FakeSlac
     slack.forgive("used too late")
 
 
-async def test_a_share_that_may_not_be_posted_any_more_says_why(slack: FakeSlack, start: Start) -> None:
+async def test_share_that_may_not_be_posted_says_why(slack: FakeSlack, start: Start) -> None:
     slack.add_channel("C0AWAY", "away", bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("", channel="C0AWAY")

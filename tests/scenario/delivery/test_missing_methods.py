@@ -1,4 +1,4 @@
-"""Something that speaks as Slack does, but lacks methods: the bot shows less, and works."""
+"""A server that speaks Slack's protocol but lacks methods: the bot shows less, but works."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def answered(slack: FakeSlack, shared: Message) -> Message:
 
 
 async def collected(app: SlackApp, entity: str) -> None:
-    """Until an image is in the database."""
+    """Wait until an image is in the database."""
     for _ in range(2000):
         if await images_of(app, "parts", entity):
             return
@@ -44,7 +44,7 @@ async def collected(app: SlackApp, entity: str) -> None:
 
 
 @pytest.mark.parametrize("missing", [*OPTIONAL, "all of them"])
-async def test_a_slack_that_lacks_a_method_is_answered_all_the_same(
+async def test_share_is_answered_if_slack_lacks_a_method(
     slack: FakeSlack, start: Start, pictures: PictureServer, missing: str
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -70,7 +70,7 @@ async def test_a_slack_that_lacks_a_method_is_answered_all_the_same(
     await collected(app, "stranger")
 
 
-async def test_without_members_private_pictures_stay_private(slack: FakeSlack, start: Start) -> None:
+async def test_private_pictures_stay_private_without_member_lists(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     slack.add_channel("C0PRIVATE", "secrets", kind="private", members=[SOMEONE])

@@ -1,4 +1,4 @@
-"""What people read while a back end that is elsewhere is unwell: the true sentence, once, and never too much."""
+"""What people read while a remote back end fails: the right sentence, once, and no internals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ REFUSED = "The image search refused this picture. Please try another one."
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
+    """Retry failed jobs at once."""
     quick(monkeypatch)
 
 
@@ -63,7 +63,7 @@ def visual() -> FaultySearch:
 
 @pytest.fixture
 async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIterator[SlackApp]:
-    """The bot, with a database of one valve."""
+    """A bot with a database that has one valve."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data")})
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(build(settings, visual=visual))
@@ -74,7 +74,7 @@ async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIt
 
 
 def whispers(slack: FakeSlack) -> list[str]:
-    """What was said to the one who shared, and to nobody else."""
+    """Return the ephemeral messages to the author. Nobody else may have got one."""
     return [message.text for message in slack.transcript if message.to == SOMEONE]
 
 
@@ -82,7 +82,7 @@ async def shared_and_answered(slack: FakeSlack, content: bytes = VALVE) -> Messa
     return await reply(slack, await slack.upload(content))
 
 
-async def test_each_failure_has_its_sentence_and_its_code_is_for_the_log_alone(
+async def test_each_failure_has_its_sentence_and_its_code_is_logged_only(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await watch(app, ChannelMode.OFF)
@@ -97,7 +97,7 @@ async def test_each_failure_has_its_sentence_and_its_code_is_for_the_log_alone(
 
 
 @pytest.mark.usefixtures("app")
-async def test_forms_say_the_same_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
+async def test_forms_show_the_same_sentence_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
     await slack.press(await ask(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     visual.error = BackendQuota("-2")
@@ -105,7 +105,7 @@ async def test_forms_say_the_same_at_the_field(slack: FakeSlack, visual: FaultyS
     assert form.errors == {"name": BackendQuota.user_message}
 
 
-async def test_what_an_admin_has_to_mend_is_told_at_once_and_the_share_waits_for_it(
+async def test_error_for_an_admin_is_shown_at_once_and_the_share_waits(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.error, visual.failing_calls = BackendCredentials("-1006"), 2
@@ -138,7 +138,7 @@ async def test_final_message_about_a_share_states_the_actual_error(
     assert slack.replies(shared.ts) == []
 
 
-async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well(
+async def test_copies_only_answer_says_so_and_is_searched_again_after_recovery(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
@@ -158,7 +158,7 @@ async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well
     await settled(slack, app)
 
 
-async def test_several_pictures_of_one_message_say_it_once(
+async def test_several_pictures_of_one_message_get_one_notice(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
@@ -168,7 +168,7 @@ async def test_several_pictures_of_one_message_say_it_once(
     await settled(slack, app)
 
 
-async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
+async def test_crowded_answer_says_that_matches_may_be_missing(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.CROWDED_OUT}
@@ -176,7 +176,7 @@ async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
     await settled(slack, app)
 
 
-async def test_a_guard_reports_a_copy_all_the_same_and_takes_nothing_for_new(
+async def test_guard_reports_a_copy_and_adds_nothing_while_the_service_is_down(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     await watch(app, ChannelMode.GUARD, "parts")
@@ -194,9 +194,7 @@ async def test_a_guard_reports_a_copy_all_the_same_and_takes_nothing_for_new(
     assert slack.replies(fresh.ts) == []
 
 
-async def test_a_picture_that_the_service_refuses_is_told_to_whoever_gave_it(
-    app: SlackApp, slack: FakeSlack, visual: FaultySearch
-) -> None:
+async def test_refused_picture_is_reported_to_its_author(app: SlackApp, slack: FakeSlack, visual: FaultySearch) -> None:
     visual.error = PictureRefused(REFUSED)
     looked_up = await shared_and_answered(slack, STRANGER)
     assert looked_up.text == REFUSED
@@ -209,13 +207,13 @@ async def test_a_picture_that_the_service_refuses_is_told_to_whoever_gave_it(
     assert f"`gasket.png`: {REFUSED}" in told.everything
     await settled(slack, app)
     assert await entities(app) == ["valve"]
-    # What is refused is not tried again.
+    # A refused picture is not retried.
     assert visual.calls.count("add") == 3
 
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("kind", [BackendDown, BackendQuota, BackendCredentials])
-async def test_the_status_names_the_back_end_and_what_is_wrong_with_it(
+async def test_status_names_the_back_end_and_its_problem(
     slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture, kind: type[BackendError]
 ) -> None:
     assert "`showapi`: healthy" in (await ask(slack, "status")).everything

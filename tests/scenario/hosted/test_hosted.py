@@ -1,4 +1,4 @@
-"""The bot with the hosted service behind it: real pictures fetched over HTTP, and all that goes wrong there."""
+"""The bot with the hosted service: real pictures fetched over HTTP, and the service's failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ StartHosted = Callable[..., Awaitable[SlackApp]]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
+    """Retry failed jobs at once."""
     quick(monkeypatch)
 
 
@@ -52,7 +52,7 @@ def settings_of(slack: FakeSlack, service: HostedService, folder: Path, port: in
 
 @pytest.fixture
 async def start(slack: FakeSlack, service: HostedService, tmp_path: Path) -> AsyncIterator[StartHosted]:
-    """Starts the bot, its web server included."""
+    """Start the bot with its web server."""
     async with AsyncExitStack() as stack:
 
         async def begin(**environment: str) -> SlackApp:
@@ -67,7 +67,7 @@ async def start(slack: FakeSlack, service: HostedService, tmp_path: Path) -> Asy
         yield begin
 
 
-async def test_what_is_collected_is_found_and_goes_with_its_message(
+async def test_collected_image_is_found_and_deleted_with_its_message(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
@@ -88,7 +88,7 @@ async def test_what_is_collected_is_found_and_goes_with_its_message(
     await eventually(lambda: len(service.images_of(service.names[0])) == 1)
 
 
-async def test_adds_whose_answers_are_lost_are_there_once(
+async def test_adds_with_lost_answers_are_stored_once(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
@@ -129,7 +129,7 @@ async def test_guard_adds_nothing_while_search_is_unavailable(
     assert len(await holding(app)) == 2
 
 
-async def test_a_key_that_is_refused_is_one_sentence_in_slack_and_a_code_in_the_log(
+async def test_refused_key_is_one_sentence_in_slack_and_a_code_in_the_log(
     slack: FakeSlack,
     service: HostedService,
     start: StartHosted,
@@ -145,7 +145,7 @@ async def test_a_key_that_is_refused_is_one_sentence_in_slack_and_a_code_in_the_
     assert "1006" not in answer.everything
 
 
-async def test_a_command_adds_searches_lists_and_deletes(
+async def test_commands_add_search_list_and_delete(
     slack: FakeSlack, service: HostedService, start: StartHosted, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)

@@ -1,4 +1,4 @@
-"""App Home: what there is, set up from one place, and nothing that its reader may not know."""
+"""App Home: databases and channels, set up in one place, without anything that its reader may not see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "G0SECRET"
 
 
 async def opened(slack: FakeSlack, user: str = SOMEONE) -> View:
-    """Somebody's Home tab, opened anew."""
+    """Open somebody's Home tab, and return it."""
     before = slack.home(user)
     seen = before.hash if before else ""
     await slack.open_home(user)
@@ -26,22 +26,22 @@ async def opened(slack: FakeSlack, user: str = SOMEONE) -> View:
 
 
 async def shows(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab shows something."""
+    """Wait until a Home tab shows a text."""
     await slack.wait_until(lambda: text in home.everything)
 
 
 async def hides(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab does not show something any more."""
+    """Wait until a Home tab no longer shows a text."""
     await slack.wait_until(lambda: text not in home.everything)
 
 
 async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
-    """What is set for a channel."""
+    """Return a channel's settings."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
 
 
-async def test_an_empty_workspace_is_invited_to_begin(slack: FakeSlack, start: Start) -> None:
+async def test_empty_workspace_is_invited_to_create_a_database(slack: FakeSlack, start: Start) -> None:
     await start()
     home = await opened(slack)
     assert "There is no image database yet: create one" in home.everything
@@ -65,20 +65,20 @@ async def test_databases_and_channels_are_listed(slack: FakeSlack, start: Start)
         assert part in home.everything
 
 
-async def test_it_is_published_once_for_each_opening(slack: FakeSlack, start: Start) -> None:
+async def test_home_is_published_once_per_opening(slack: FakeSlack, start: Start) -> None:
     app = await start()
     event = {"type": "app_home_opened", "user": SOMEONE, "tab": "home", "event_ts": slack.state.ts()}
     payload = event_body(slack.state, slack.state.home, event)
     for _ in range(3):
         await slack.deliver("events_api", payload)
-    # What is said to the bot directly needs no Home tab.
+    # Direct messages need no Home tab.
     await slack.open_home(tab="messages")
     await slack.wait_for_home()
     assert await app.wrapper.drain(5) == 0
     assert len(slack.calls("views.publish")) == 1
 
 
-async def test_private_channels_are_shown_to_those_who_are_in_them(slack: FakeSlack, start: Start) -> None:
+async def test_private_channels_are_shown_to_their_members(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts")
     slack.add_channel(SECRET, "secret", kind="private", members=[OTHER])
     slack.add_channel("C0AWAY", "away", private=True, bot_is_member=False, members=[OTHER])
@@ -87,11 +87,11 @@ async def test_private_channels_are_shown_to_those_who_are_in_them(slack: FakeSl
     assert SECRET in (await opened(slack, OTHER)).everything
     home = await opened(slack)
     assert SECRET not in home.everything
-    # Of a private channel that it isn't in, the bot can't tell who is.
+    # The bot can't tell who is in a private channel that it isn't in.
     assert "C0AWAY" not in home.everything
 
 
-async def test_a_database_is_created(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
     app = await start()
     home = await opened(slack)
     await slack.press_in_view(home, "create_database")
@@ -105,7 +105,7 @@ async def test_a_database_is_created(slack: FakeSlack, start: Start) -> None:
     assert slack.transcript == []
 
 
-async def test_a_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -> None:
+async def test_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
@@ -121,7 +121,7 @@ async def test_a_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -
     assert (now.mode, now.database, now.minimum, now.changed_by) == (ChannelMode.GUARD, "parts", 9.5, SOMEONE)
 
 
-async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start) -> None:
+async def test_channel_is_edited_and_unwatched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
@@ -129,7 +129,7 @@ async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start
     home = await opened(slack)
     await slack.press_in_view(home, "watch_channel", about=GENERAL)
     form = await slack.wait_for_view("watch_form")
-    # What is set stands in the form already.
+    # The form begins with the current settings.
     await slack.submit(form, {"database": "logos"})
     await shows(slack, home, "compared with `logos`: I report matches of 8 and more")
     await slack.press_in_view(home, "unwatch_channel", about=GENERAL)
@@ -141,7 +141,7 @@ async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start
     assert [m.text for m in slack.transcript if m.via == "chat.postMessage"] == []
 
 
-async def test_hints_are_set_by_who_may(slack: FakeSlack, start: Start) -> None:
+async def test_hints_are_set_by_authorised_people(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await ask(slack, "db create parts")
     for wanted in (["hints"], []):
@@ -168,7 +168,7 @@ async def test_settings_and_deletion_are_refused_to_others(slack: FakeSlack, sta
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_database_is_deleted(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_deleted(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
@@ -206,7 +206,7 @@ async def test_home_reports_a_failing_back_end(slack: FakeSlack, start: Start, m
     assert "secret" not in home.everything
 
 
-async def test_where_slack_shows_no_home_changes_are_made_all_the_same(slack: FakeSlack, start: Start) -> None:
+async def test_changes_work_if_slack_shows_no_home(slack: FakeSlack, start: Start) -> None:
     app = await start()
     home = await opened(slack)
     await slack.press_in_view(home, "create_database")

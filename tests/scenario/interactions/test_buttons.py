@@ -1,4 +1,4 @@
-"""The buttons below an answer: pages and sharing, from a thread that all see and from what one person sees."""
+"""The buttons below an answer: pages and sharing, in threads and in ephemeral answers."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ WANTED = FIVE["part_10"]
 
 
 def entities(message: Message) -> list[str]:
-    """What an answer shows, best first."""
+    """Return the entities that an answer shows, best first."""
     return re.findall(r"\*\d+\.\*  `(\w+)`", message.everything)
 
 
 async def shared(slack: FakeSlack, *images: bytes, text: str = "top:2 min:0", channel: str = GENERAL) -> Message:
-    """Share with a mention: the answer in its thread."""
+    """Share pictures with a mention, and return the answer in the thread."""
     message = await slack.upload(*images, text=text, mention=True, channel=channel)
     return await slack.wait_for_reply(channel, message.ts)
 
 
 async def turned(slack: FakeSlack, message: Message, label: str) -> Message:
-    """Press More or Previous in a message that only one person sees: what stands in its place."""
+    """Press More or Previous in an ephemeral message, and return the message that replaces it."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     [button] = [button for row in rows for button in row if button["text"]["text"] == label]
     await slack.press(message, button["action_id"], user=message.to, value=button["value"])
@@ -60,11 +60,11 @@ async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: 
     beginning = await turned(slack, back, "Previous")
     assert entities(beginning) == entities(first)
     assert "results_more:previous" not in action_ids(beginning)
-    # What all see stands as it was.
+    # The message that everybody sees does not change.
     assert slack.current(first) == first
 
 
-async def test_each_person_turns_pages_alone(slack: FakeSlack, start: Start) -> None:
+async def test_each_person_has_their_own_page(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)
     for user in (SOMEONE, "U0OTHER"):
@@ -72,9 +72,7 @@ async def test_each_person_turns_pages_alone(slack: FakeSlack, start: Start) -> 
     assert len(slack.replies(first.thread_ts)) == 3
 
 
-async def test_the_pages_of_a_commands_answer_take_its_place(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_pages_replace_a_commands_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     first = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
     second = await turned(slack, first, "More")
@@ -82,7 +80,7 @@ async def test_the_pages_of_a_commands_answer_take_its_place(
     assert (second.to, second.ts) == (SOMEONE, first.ts)
 
 
-async def test_what_one_person_saw_is_shared_with_the_channel(
+async def test_ephemeral_answer_is_shared_with_the_channel(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
@@ -96,9 +94,7 @@ async def test_what_one_person_saw_is_shared_with_the_channel(
     assert "results_share" not in action_ids(public)
 
 
-async def test_a_shared_page_begins_with_the_best_match(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_shared_page_starts_with_the_best_match(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
     second = await turned(slack, mine, "More")
@@ -107,7 +103,7 @@ async def test_a_shared_page_begins_with_the_best_match(
     assert entities(public)[0] == "part_10"
 
 
-async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start: Start) -> None:
+async def test_answer_shared_from_a_thread_stays_in_the_thread(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)
     second = await press(slack, first, "results_more")
@@ -116,7 +112,7 @@ async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start:
     assert (public.to, public.thread_ts) == ("", first.thread_ts)
 
 
-async def test_what_is_shared_is_what_the_whole_channel_may_see(
+async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -139,7 +135,7 @@ async def test_what_is_shared_is_what_the_whole_channel_may_see(
     assert "secret_valve" not in outsider.everything
 
 
-async def test_a_press_of_more_shows_what_that_person_may_see(slack: FakeSlack, start: Start) -> None:
+async def test_more_shows_what_the_person_may_see(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", **FIVE)
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
@@ -155,7 +151,7 @@ async def test_a_press_of_more_shows_what_that_person_may_see(slack: FakeSlack, 
     assert "secret" not in first.everything + other.everything
 
 
-async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack, start: Start) -> None:
+async def test_each_of_several_pictures_has_its_own_buttons(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER, **FIVE)
     await fill(app, "logos", acme=GASKET)
@@ -167,7 +163,7 @@ async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack,
     before = len(slack.transcript)
     await slack.press(answer, "results_more", about="gasket.png")
     whole = await slack.wait_for_answer(after=before)
-    # The answer for this one picture, from its beginning.
+    # The answer for this one picture, from its first match.
     assert entities(whole)[0] == "gasket_7"
     assert "10/10" in whole.text
     await slack.press(answer, "results_another_database", about="gasket.png")
@@ -188,7 +184,7 @@ async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Star
     assert max(location.posts for location in slack.state.response_urls.values()) == 1
 
 
-async def test_a_slow_search_is_announced_and_then_answered(
+async def test_slow_search_is_announced_and_then_answered(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.01)

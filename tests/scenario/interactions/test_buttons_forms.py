@@ -1,4 +1,4 @@
-"""The buttons that ask something first: search another database, add this image."""
+"""The buttons that open a form: search another database, add this image."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids,
 
 
 async def answered(slack: FakeSlack, image: bytes, text: str = "", name: str = "picture.png") -> Message:
-    """Share a picture: the answer in its thread."""
+    """Share a picture, and return the answer in its thread."""
     message = await slack.upload(slack.host(image, name), text=text, mention=True)
     return await slack.wait_for_reply(GENERAL, message.ts)
 
 
 async def form(slack: FakeSlack, message: Message, action_id: str, *, user: str = SOMEONE) -> View:
-    """Press a button that opens a form."""
+    """Press a button that opens a form, and return the form."""
     await slack.press(message, action_id, user=user)
     return await slack.wait_for_view(lambda view: bool(view.body.get("submit")), user=user)
 
 
 async def sent(slack: FakeSlack, view: View, **values: object) -> Message:
-    """Submit a form: the answer to that person alone."""
+    """Submit a form, and return the ephemeral answer."""
     before = len(slack.transcript)
     await slack.submit(view, values)
     return await slack.wait_for_answer(to=view.user, after=before)
 
 
-async def test_another_database_is_searched_for_the_one_who_pressed(slack: FakeSlack, start: Start) -> None:
+async def test_another_database_is_searched_for_the_person_who_pressed(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -43,7 +43,7 @@ async def test_another_database_is_searched_for_the_one_who_pressed(slack: FakeS
     await slack.wait_for_view(lambda view: "for you alone" in view.everything, user="U0OTHER")
 
 
-async def test_with_one_database_there_is_no_other_to_search(slack: FakeSlack, start: Start) -> None:
+async def test_single_database_has_no_button_to_search_another(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     assert "results_another_database" not in action_ids(await answered(slack, VALVE))
 
@@ -77,7 +77,7 @@ async def test_adding_an_image_twice_reports_it_as_already_added(slack: FakeSlac
     await idle(app)
 
 
-async def test_without_an_entity_the_files_name_serves(slack: FakeSlack, start: Start) -> None:
+async def test_default_entity_is_the_file_name(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     view = await form(slack, await answered(slack, VALVE, name="Ball Valve.png"), "results_add_this")
@@ -88,7 +88,7 @@ async def test_without_an_entity_the_files_name_serves(slack: FakeSlack, start: 
     ("field", "value", "says"),
     [("entity", "Ventil Größe 3", "entity"), ("entity", "a-b", "entity")],
 )
-async def test_a_mistake_stands_at_its_field_and_changes_nothing(
+async def test_mistake_is_shown_at_its_field_and_changes_nothing(
     slack: FakeSlack, start: Start, field: str, value: str, says: str
 ) -> None:
     app = await start()
@@ -100,11 +100,11 @@ async def test_a_mistake_stands_at_its_field_and_changes_nothing(
     assert says in view.errors[field].lower()
     info = await app.services.databases.find(key_of(app, "parts"))
     assert info.images == 1
-    # And then it is mended.
+    # Correct the mistake.
     assert "Added" in (await sent(slack, view, **{field: "mended"})).everything
 
 
-async def test_an_address_is_added_from_its_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_url_is_added_from_its_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", gasket_7=GASKET)
     answer = await ask(slack, f"{pictures.url('stranger.png', STRANGER)} min:0")

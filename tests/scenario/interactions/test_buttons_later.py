@@ -1,4 +1,4 @@
-"""Buttons pressed late, by strangers, of older versions, and when what they are about is gone."""
+"""Buttons pressed late, by guests, from older versions, or after their subject was deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOUR = 60 * 60
 
 @asynccontextmanager
 async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[SlackApp]:
-    """The bot, until the end of the block."""
+    """Run the bot within this context."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(folder)})
     token = settings.slack_app_token or ""
     async with build(settings) as app, socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url):
@@ -32,13 +32,13 @@ async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[SlackApp]:
 
 
 async def answered(slack: FakeSlack, image: bytes, text: str = "") -> Message:
-    """Share a picture: the answer in its thread."""
+    """Share a picture, and return the answer in its thread."""
     message = await slack.upload(image, text=text, mention=True)
     return await slack.wait_for_reply(GENERAL, message.ts)
 
 
 def file_of(slack: FakeSlack, answer: Message) -> HostedFile:
-    """What an answer is about."""
+    """Return the file that an answer is about."""
     shared = slack.state.find(answer.channel, answer.thread_ts)
     assert shared is not None
     return shared.files[0]
@@ -57,7 +57,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
     view = await slack.wait_for_view("another_database_form")
     slack.pass_time(HOUR)
     before = len(slack.transcript)
-    # The address that the press brought is too old by now.
+    # The response URL of the press is too old by now.
     await slack.submit(view)
     other = await slack.wait_for_answer(after=before)
     assert "`acme`" in other.everything
@@ -81,7 +81,7 @@ async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("action_id", ["results_more", "results_share"])
-async def test_a_file_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, start: Start, action_id: str) -> None:
+async def test_deleted_file_is_explained(slack: FakeSlack, start: Start, action_id: str) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE, "top:1 min:0")
@@ -90,12 +90,12 @@ async def test_a_file_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, star
     await idle(app)
     answer = await press(slack, mine, action_id)
     assert answer.text == FILE_DELETED
-    # What was seen stays, and nobody else hears of it.
+    # The answer stays, and nobody else gets a message.
     assert slack.current(mine) == mine
     assert [m for m in slack.replies(first.thread_ts) if not m.to] == [first]
 
 
-async def test_a_file_that_was_deleted_can_t_be_added(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_file_cannot_be_added(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     first = await answered(slack, VALVE)
@@ -108,7 +108,7 @@ async def test_a_file_that_was_deleted_can_t_be_added(slack: FakeSlack, start: S
     assert (await slack.wait_for_answer(after=before)).text == FILE_DELETED
 
 
-async def test_a_database_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_database_is_explained(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "pants", jeans=STRANGER)
@@ -118,7 +118,7 @@ async def test_a_database_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, 
     assert answer.text == "There is no database “parts” here. Did you mean “pants”?"
 
 
-async def test_the_last_database_being_gone_offers_to_create_one(slack: FakeSlack, start: Start) -> None:
+async def test_without_a_database_the_button_offers_to_create_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     first = await answered(slack, VALVE)
@@ -128,9 +128,7 @@ async def test_the_last_database_being_gone_offers_to_create_one(slack: FakeSlac
     assert "no image database yet" in view.everything
 
 
-async def test_a_picture_whose_address_is_dead_is_explained(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_picture_with_a_dead_url_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE, gasket_7=GASKET)
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     pictures.url("v.png", b"<html>moved</html>")
@@ -219,7 +217,7 @@ async def test_forged_presses_get_one_sentence(slack: FakeSlack, start: Start, a
 
 
 @pytest.mark.parametrize("number", ['"top":-5', '"offset":-9'])
-async def test_numbers_out_of_range_are_brought_into_it(slack: FakeSlack, start: Start, number: str) -> None:
+async def test_numbers_out_of_range_are_clamped(slack: FakeSlack, start: Start, number: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE, "top:1 min:0")
     before = len(slack.transcript)
@@ -228,7 +226,7 @@ async def test_numbers_out_of_range_are_brought_into_it(slack: FakeSlack, start:
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def test_a_listing_in_an_unknown_order_begins_with_the_newest(slack: FakeSlack, start: Start) -> None:
+async def test_listing_in_an_unknown_order_starts_with_the_newest(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     first = await answered(slack, VALVE)
     before = len(slack.transcript)

@@ -1,4 +1,4 @@
-"""The search form: several pictures and an address, its mistakes, its waiting view, and where the answer goes."""
+"""The search form: several pictures and a URL, mistakes, the waiting view, and where the answer goes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ FORM = "search_form"
 
 
 async def opened(slack: FakeSlack) -> View:
-    """The search form, as the command opens it."""
+    """Open the search form with the command."""
     await slack.command("")
     return await slack.wait_for_view(FORM)
 
 
 async def says(slack: FakeSlack, view: View, text: str) -> None:
-    """Wait until a modal says something."""
+    """Wait until a modal shows a text."""
     await slack.wait_until(lambda: text in view.everything)
 
 
-async def test_several_pictures_and_an_address_get_one_answer(
+async def test_several_pictures_and_a_url_get_one_answer(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -55,7 +55,7 @@ async def test_several_pictures_and_an_address_get_one_answer(
     assert len(slack.transcript) == 1
 
 
-async def test_the_form_knows_the_channels_database(slack: FakeSlack, start: Start) -> None:
+async def test_form_preselects_the_channels_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     for name in ("parts", "logos", "ads"):
         await fill(app, name, valve_0042=VALVE)
@@ -69,7 +69,7 @@ async def test_the_form_knows_the_channels_database(slack: FakeSlack, start: Sta
     assert "`ads`" in (await slack.wait_for(lambda m: "Best match in ads" in m.text)).everything
 
 
-async def test_the_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) -> None:
+async def test_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     form = await opened(slack)
     await slack.submit(form, {"files": VALVE, "readers": "channel", "top": "1"})
@@ -82,7 +82,7 @@ async def test_the_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) 
 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
-async def test_the_command_answers_where_the_bot_is_not(slack: FakeSlack, start: Start, readers: str) -> None:
+async def test_command_answers_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start, readers: str) -> None:
     slack.add_channel("C0AWAY", "away", private=readers == "me", bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("", channel="C0AWAY")
@@ -92,7 +92,7 @@ async def test_the_command_answers_where_the_bot_is_not(slack: FakeSlack, start:
     assert (answer.channel, answer.to) == ("C0AWAY", SOMEONE if readers == "me" else "")
 
 
-async def test_of_a_private_channel_without_the_bot_nobody_knows_who_reads_it(slack: FakeSlack, start: Start) -> None:
+async def test_private_channel_without_the_bot_counts_as_unknown_readers(slack: FakeSlack, start: Start) -> None:
     slack.add_channel("C0AWAY", "away", private=True, bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("", channel="C0AWAY")
@@ -103,7 +103,7 @@ async def test_of_a_private_channel_without_the_bot_nobody_knows_who_reads_it(sl
     assert "valve_0042" not in answer.everything
 
 
-async def test_mistakes_stand_at_their_fields(slack: FakeSlack, start: Start) -> None:
+async def test_mistakes_are_shown_at_their_fields(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     form = await opened(slack)
     await slack.submit(form, {})
@@ -118,7 +118,7 @@ async def test_mistakes_stand_at_their_fields(slack: FakeSlack, start: Start) ->
     assert slack.views() == [form]
 
 
-async def test_what_is_no_image_after_all_spoils_none_of_the_others(slack: FakeSlack, start: Start) -> None:
+async def test_invalid_image_does_not_affect_the_others(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     form = await opened(slack)
     await slack.submit(form, {"files": [slack.host(VALVE[:200], "broken.png"), slack.host(VALVE, "whole.png")]})
@@ -127,7 +127,7 @@ async def test_what_is_no_image_after_all_spoils_none_of_the_others(slack: FakeS
     assert "`valve_0042`" in answer.everything
 
 
-async def test_without_a_database_the_form_offers_one(slack: FakeSlack, start: Start) -> None:
+async def test_form_offers_to_create_a_database_if_there_is_none(slack: FakeSlack, start: Start) -> None:
     await start()
     await slack.command("")
     note = await slack.wait_for_view("note")
@@ -137,13 +137,13 @@ async def test_without_a_database_the_form_offers_one(slack: FakeSlack, start: S
     await slack.submit(form, {"name": "parts"})
     told = await slack.wait_for_answer()
     assert "`parts` is ready" in told.everything
-    # By the command's own response URL: the bot need not be in the channel.
+    # It uses the command's response URL, so the bot need not be in the channel.
     assert told.via == "response_url"
     assert slack.views() == []
 
 
 class Slow:
-    """Holds searches up until it is told to go on."""
+    """Holds searches until released."""
 
     def __init__(self, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
@@ -157,7 +157,7 @@ class Slow:
         monkeypatch.setattr(type(app.services.visual), "search", slow_search)
 
 
-async def test_slow_work_shows_a_waiting_view_at_once(
+async def test_slow_search_shows_a_waiting_view_at_once(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -173,9 +173,7 @@ async def test_slow_work_shows_a_waiting_view_at_once(
     assert "`valve_0042`" in slack.transcript[-1].everything
 
 
-async def test_a_form_that_was_closed_meanwhile_changes_nothing_for_the_answer(
-    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_closed_form_is_still_answered(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slow = Slow(app, monkeypatch)
@@ -189,7 +187,7 @@ async def test_a_form_that_was_closed_meanwhile_changes_nothing_for_the_answer(
     assert len(slack.transcript) == 1
 
 
-async def test_what_failed_behind_a_closed_form_is_told_in_the_channel(
+async def test_failure_after_the_form_was_closed_is_reported_in_the_channel(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -212,7 +210,7 @@ async def test_what_failed_behind_a_closed_form_is_told_in_the_channel(
     assert "secret" not in told.everything
 
 
-async def test_what_failed_is_told_in_the_form(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
 
@@ -227,7 +225,7 @@ async def test_what_failed_is_told_in_the_form(slack: FakeSlack, start: Start, m
     assert slack.transcript == []
 
 
-async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     form = await opened(slack)
@@ -236,13 +234,13 @@ async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, star
     await says(slack, form, "no database “parts”")
 
 
-async def test_an_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next("views.open", "expired_trigger_id")
     assert "please try again" in (await ask(slack, "")).text
 
 
-async def test_the_global_shortcut_answers_in_the_chosen_conversation(slack: FakeSlack, start: Start) -> None:
+async def test_global_shortcut_answers_in_the_chosen_conversation(slack: FakeSlack, start: Start) -> None:
     slack.add_channel("C0AWAY", "away", bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     for readers, to in (("me", SOMEONE), ("channel", "")):
@@ -255,21 +253,19 @@ async def test_the_global_shortcut_answers_in_the_chosen_conversation(slack: Fak
         assert "`valve_0042`" in answer.everything
 
 
-async def test_the_global_shortcut_answers_directly_where_no_conversation_is_chosen(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_global_shortcut_answers_directly_if_no_conversation_is_chosen(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.shortcut_global("search_by_image")
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "conversation": None, "readers": "channel"})
     answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
     assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
-    # There is nobody to share with.
+    # A direct message has nobody to share with.
     assert "results_share" not in action_ids(answer)
     await says(slack, form, "The answer is in your direct messages with me.")
 
 
-async def test_an_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:
+async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     form = await opened(slack)
@@ -287,7 +283,7 @@ async def test_an_upload_is_added_from_its_answer(slack: FakeSlack, start: Start
     assert again.to == SOMEONE
 
 
-async def test_the_same_search_is_done_in_another_database(slack: FakeSlack, start: Start) -> None:
+async def test_same_search_runs_in_another_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)

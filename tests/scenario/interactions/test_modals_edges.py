@@ -1,4 +1,4 @@
-"""Forms whose submission can't be taken, or whose work fails before it began."""
+"""Forms whose submission is invalid, or whose work fails before it starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def fail(*_: object, **__: object) -> None:
     raise BackendDown("disk /dev/secret is on fire")
 
 
-async def test_an_expired_trigger_of_the_global_shortcut_is_told_directly(slack: FakeSlack, start: Start) -> None:
+async def test_expired_trigger_of_the_global_shortcut_is_reported_directly(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.shortcut_global("search_by_image")
@@ -24,7 +24,7 @@ async def test_an_expired_trigger_of_the_global_shortcut_is_told_directly(slack:
 
 
 @pytest.mark.parametrize("metadata", ["[]", "{", '{"channel":1,"unknown":2}'])
-async def test_a_form_of_another_version_asks_for_another_try(slack: FakeSlack, start: Start, metadata: str) -> None:
+async def test_form_of_another_version_asks_to_try_again(slack: FakeSlack, start: Start, metadata: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("")
     form = await slack.wait_for_view("search_form")
@@ -34,7 +34,7 @@ async def test_a_form_of_another_version_asks_for_another_try(slack: FakeSlack, 
     assert slack.transcript == []
 
 
-async def test_an_engine_that_is_down_is_told_at_the_name_of_a_new_database(
+async def test_back_end_failure_is_shown_at_the_name_of_a_new_database(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -59,7 +59,7 @@ async def test_forms_are_answered_while_storage_is_down(
     assert "secret" not in form.everything
 
 
-async def test_a_database_that_is_gone_is_told_at_its_field(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_database_is_reported_at_its_field(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
@@ -70,7 +70,7 @@ async def test_a_database_that_is_gone_is_told_at_its_field(slack: FakeSlack, st
     assert set(form.errors) == {"database"}
 
 
-async def test_an_answer_in_the_bots_own_messages_offers_no_sharing(slack: FakeSlack, start: Start) -> None:
+async def test_answer_in_the_bots_own_messages_has_no_share_button(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     slack.add_channel("D0SOMEONE", "", kind="im")
     shared = await slack.upload(VALVE, channel="D0SOMEONE")

@@ -1,4 +1,4 @@
-"""Shortcuts: on any message that a person can see, and from anywhere."""
+"""Message shortcuts on any visible message, and the global shortcut."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ FIND, ADD, SEARCH = "find_similar", "add_to_database", "search_by_image"
 
 
 async def chosen(slack: FakeSlack, callback_id: str, message: Message, *, user: str = SOMEONE) -> Message:
-    """Choose a shortcut from a message's menu: the answer to that person alone."""
+    """Choose a shortcut from a message's menu, and return the ephemeral answer."""
     before = len(slack.transcript)
     await slack.shortcut_message(callback_id, message, user=user)
     return await slack.wait_for_answer(to=user, after=before)
 
 
 async def quiet(slack: FakeSlack, start: Start, **pictures: bytes) -> None:
-    """A bot that leaves shares alone, with a database of these."""
+    """Start a bot that ignores shares, with a database of these pictures."""
     app = await start()
     await fill(app, "parts", **pictures)
     await slack.command("unwatch")
     await slack.wait_for_answer()
 
 
-async def test_similar_images_are_found_for_the_one_who_asked(slack: FakeSlack, start: Start) -> None:
+async def test_similar_images_are_shown_to_the_person_who_asked(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE, user="U0AUTHOR")
     answer = await chosen(slack, FIND, message, user="U0OTHER")
@@ -38,14 +38,14 @@ async def test_similar_images_are_found_for_the_one_who_asked(slack: FakeSlack, 
     assert "results_share" in action_ids(answer)
 
 
-async def test_an_old_message_from_before_the_bot_came_is_looked_up(slack: FakeSlack, start: Start) -> None:
+async def test_message_from_before_the_bot_joined_is_looked_up(slack: FakeSlack, start: Start) -> None:
     message = await slack.upload(VALVE)
     slack.pass_time(400 * 24 * 60 * 60)
     await quiet(slack, start, valve_0042=VALVE)
     assert "`valve_0042`" in (await chosen(slack, FIND, message)).everything
 
 
-async def test_in_a_thread_the_answer_comes_there_and_is_shared_there(slack: FakeSlack, start: Start) -> None:
+async def test_in_a_thread_the_answer_is_posted_and_shared_there(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     first = await slack.say("what is this?")
     message = await slack.upload(VALVE, thread_ts=first.ts)
@@ -56,7 +56,7 @@ async def test_in_a_thread_the_answer_comes_there_and_is_shared_there(slack: Fak
     assert (public.to, public.thread_ts) == ("", first.ts)
 
 
-async def test_a_bots_picture_is_looked_up_when_somebody_asks(slack: FakeSlack, start: Start) -> None:
+async def test_another_bots_picture_is_looked_up_on_request(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE, user=slack.state.bot_user)
     assert "`valve_0042`" in (await chosen(slack, FIND, message)).everything
@@ -73,9 +73,7 @@ async def test_several_images_are_looked_up_in_one_answer(slack: FakeSlack, star
 
 
 @pytest.mark.parametrize("callback_id", [FIND, ADD])
-async def test_a_message_without_an_image_is_said_to_have_none(
-    slack: FakeSlack, start: Start, callback_id: str
-) -> None:
+async def test_message_without_an_image_is_explained(slack: FakeSlack, start: Start, callback_id: str) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     words = await slack.say("hello")
     document = await slack.upload(slack.host(b"%PDF-1.7", "table.pdf"))
@@ -84,7 +82,7 @@ async def test_a_message_without_an_image_is_said_to_have_none(
     assert slack.views() == []
 
 
-async def test_an_image_that_is_gone_is_said_to_be_gone(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_image_is_explained(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
     file = message.files[0]
@@ -95,15 +93,15 @@ async def test_an_image_that_is_gone_is_said_to_be_gone(slack: FakeSlack, start:
     assert (await chosen(slack, FIND, hidden)).text == FILE_DELETED
 
 
-async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, start: Start) -> None:
+async def test_response_url_is_used_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     slack.add_channel("C0ELSE", "elsewhere", bot_is_member=False)
     message = await slack.upload(VALVE, channel="C0ELSE")
     answer = await chosen(slack, FIND, message)
     assert (answer.channel, answer.via) == ("C0ELSE", "response_url")
-    # Slack shows a bot the files of its own channels only.
+    # Slack gives a bot only the files of its own channels.
     assert answer.text == FILE_NOT_VISIBLE
-    # What is known from elsewhere, too, is shown there; and shared, by that same kind of address.
+    # Images known from elsewhere are shown, and shared, through a response URL too.
     file = message.files[0]
     file.channels.add(GENERAL)
     answer = await chosen(slack, FIND, message)
@@ -113,14 +111,14 @@ async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, s
     assert (public.channel, public.to, public.via) == ("C0ELSE", "", "response_url")
 
 
-async def test_in_a_private_channel_without_the_bot_mistakes_are_told_too(slack: FakeSlack, start: Start) -> None:
+async def test_mistakes_are_reported_in_a_private_channel_without_the_bot(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     slack.add_channel("C0SECRET", "secrets", kind="private", bot_is_member=False)
     words = await slack.say("hello", channel="C0SECRET")
     assert (await chosen(slack, FIND, words)).text == NO_IMAGE
 
 
-async def test_with_several_databases_a_form_asks_which(slack: FakeSlack, start: Start) -> None:
+async def test_form_asks_for_the_database_if_there_are_several(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE, star=GASKET)
@@ -135,7 +133,7 @@ async def test_with_several_databases_a_form_asks_which(slack: FakeSlack, start:
     assert "`star`" in answer.everything
 
 
-async def test_the_channels_own_database_is_searched(slack: FakeSlack, start: Start) -> None:
+async def test_channels_own_database_is_searched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -164,7 +162,7 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 0
 
 
-async def test_an_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start) -> None:
+async def test_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await slack.command("unwatch")
@@ -182,9 +180,7 @@ async def test_an_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start)
     assert (record.origin.channel, record.origin.message_ts) == (GENERAL, message.ts)
 
 
-async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_none(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_all_images_of_a_message_are_added_except_invalid_ones(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await slack.command("unwatch")
@@ -203,7 +199,7 @@ async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_no
     assert len(await images_of(app, "parts", "set_1")) == 2
 
 
-async def test_a_broken_image_gets_one_sentence(slack: FakeSlack, start: Start) -> None:
+async def test_broken_image_gets_one_sentence(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(slack.host(VALVE[:200], "broken.png"))
     answer = await chosen(slack, FIND, message)
@@ -211,7 +207,7 @@ async def test_a_broken_image_gets_one_sentence(slack: FakeSlack, start: Start) 
     assert len(answer.blocks) == 1
 
 
-async def test_from_anywhere_a_search_form_opens(slack: FakeSlack, start: Start) -> None:
+async def test_global_shortcut_opens_a_search_form(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE, gasket_7=GASKET)
     await slack.shortcut_global(SEARCH)
     view = await slack.wait_for_view("search_form")
@@ -223,7 +219,7 @@ async def test_from_anywhere_a_search_form_opens(slack: FakeSlack, start: Start)
     assert "`valve_0042`" in answer.everything
 
 
-async def test_a_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
     assert (await chosen(slack, "find_by_smell", message)).text == UNKNOWN

@@ -1,4 +1,4 @@
-"""An Enterprise Grid organisation installs the app as a whole: one token, and each of its workspaces apart."""
+"""Installation in an Enterprise Grid organisation: one token, and separate data for each workspace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EAST, WEST, APART = "T0EAST", "T0WEST", "T0APART"
 CHANNELS = {EAST: "C0EAST", WEST: "C0WEST", APART: "C0APART"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ async def make_by_command(slack: FakeSlack, team: str, name: str) -> None:
     await slack.wait_for_answer(after=before)
 
 
-async def test_each_workspace_of_the_organisation_has_its_own(slack: FakeSlack, bot: WebBot) -> None:
+async def test_each_workspace_of_the_organisation_has_its_own_data(slack: FakeSlack, bot: WebBot) -> None:
     await make_by_command(slack, EAST, "east_parts")
     await make_by_command(slack, WEST, "west_parts")
     assert await databases(bot, EAST) == ["east_parts"]
@@ -72,8 +72,8 @@ async def test_buttons_modals_and_shortcuts_find_their_workspace(slack: FakeSlac
     assert "parts" in (await slack.wait_for_home()).everything
 
 
-async def test_removing_it_from_the_organisation_takes_all_of_its_workspaces(slack: FakeSlack, bot: WebBot) -> None:
-    # Of these two the bot knows by a command, and by a share.
+async def test_uninstalling_from_the_organisation_deletes_all_its_workspaces(slack: FakeSlack, bot: WebBot) -> None:
+    # The bot knows one of them by a command, the other by a share.
     await make_by_command(slack, EAST, "east_parts")
     await stock(bot.app, WEST, "west_parts", valve=VALVE)
     await slack.upload(VALVE, channel=CHANNELS[WEST])
@@ -89,7 +89,7 @@ async def test_removing_it_from_the_organisation_takes_all_of_its_workspaces(sla
     assert "another workspace" in (await slack.wait_for_answer(after=before)).text
 
 
-async def test_withdrawing_it_from_one_workspace_takes_that_one(slack: FakeSlack, bot: WebBot) -> None:
+async def test_withdrawing_from_one_workspace_deletes_that_one(slack: FakeSlack, bot: WebBot) -> None:
     for team, name in ((EAST, "east_parts"), (WEST, "west_parts")):
         await make_by_command(slack, team, name)
     await slack.event({"type": "team_access_revoked", "team_ids": [WEST]}, team=EAST)
@@ -100,7 +100,7 @@ async def test_withdrawing_it_from_one_workspace_takes_that_one(slack: FakeSlack
     assert "east_parts" in (await slack.wait_for_reply(CHANNELS[EAST], shared.ts)).everything
 
 
-async def test_after_it_was_installed_again_the_next_removal_takes_all_again(slack: FakeSlack, bot: WebBot) -> None:
+async def test_uninstalling_after_a_reinstall_deletes_all_again(slack: FakeSlack, bot: WebBot) -> None:
     for name in ("first", "second"):
         await make_by_command(slack, WEST, name)
         await asyncio.gather(*slack.uninstall(team=EAST))
@@ -109,7 +109,7 @@ async def test_after_it_was_installed_again_the_next_removal_takes_all_again(sla
         await install(slack, bot.browser, EAST, for_organisation=True)
 
 
-async def test_a_token_of_the_settings_never_speaks_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_configured_token_is_never_used_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path, **many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
         await install(slack, bot.browser, EAST, for_organisation=True)
         await stock(bot.app, WEST, "parts", valve=VALVE)

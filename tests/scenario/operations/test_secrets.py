@@ -1,4 +1,4 @@
-"""No secret anywhere: not in the log, however chatty, not in metrics, answers or errors."""
+"""No secret appears in logs at any level, metrics, answers or errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 PLANTED = {
     "SLACK_BOT_TOKEN": "xoxb-1111-planted-in-the-settings",
@@ -32,14 +32,14 @@ PLANTED = {
 
 
 async def called(slack: FakeSlack, method: str, count: int) -> None:
-    """Until a method was called so often, whatever came of it."""
+    """Wait until a method was called this many times, successfully or not."""
     async with asyncio.timeout(10):
         while len(slack.calls(method)) < count:  # noqa: ASYNC110 - a refused call wakes nobody
             await asyncio.sleep(0.01)
 
 
 async def use_everything(slack: FakeSlack, browser: httpx.AsyncClient, shared_picture: str) -> list[str]:
-    """Make the bot say all that it can, well and unwell; what it answered."""
+    """Make the bot use all its answers, with and without errors, and return them."""
     assert slack.http_mode is not None
     told = [(await install(slack, browser, "T0ONE")).text, (await browser.get("/slack/install")).text]
     told.append((await browser.get("/slack/oauth_redirect?code=planted-code&state=planted-state")).text)
@@ -114,7 +114,7 @@ async def test_no_secret_is_in_any_log_line_metric_or_answer(
 
 
 @pytest.mark.parametrize("arguments", [(), ("--debug",)])
-async def test_a_refused_token_is_not_repeated(slack: FakeSlack, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+async def test_refused_token_is_not_repeated(slack: FakeSlack, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     own = {"SLACK_API_URL": slack.api_url, "VSEARCH_DATA_DIR": str(tmp_path / "data")}
     async with program({**PLANTED, **own}, *arguments) as bot:
         assert await bot.end(None) == 4

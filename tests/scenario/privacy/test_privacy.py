@@ -1,4 +1,4 @@
-"""What is from a closed place is shown to those who can read that place, by whichever way somebody asks."""
+"""Images from closed conversations are shown only to their members, whichever way somebody asks."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SECRETS = ("secret_plan", "tell nobody", THERE, INSIDER)
 async def start_with_private_image(
     slack: FakeSlack, start: Start, kind: ConversationKind, *, hints: bool = False
 ) -> SlackApp:
-    """A database with an image for everybody and one that was shared in a closed place."""
+    """Start with a database that has one public image and one from a closed conversation."""
     app = await start()
     await fill(app, "parts", sofa=OTHER)
     await app.services.storage.catalogue.set_hints(key_of(app, DatabaseName("parts")), hints_at_hidden=hints)
     slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
     if kind == "im":
-        # What is sent to the bot directly is never collected; its sender adds it by the button.
+        # Images in direct messages are never collected. The sender adds this one by the button.
         shared = await slack.upload(slack.host(ORIGINAL, "x.png"), channel=THERE, user=INSIDER, text="min:0")
         await slack.press(await reply(slack, shared), "results_add_this", user=INSIDER)
         form = await slack.wait_for_view("add_form", user=INSIDER)
@@ -50,12 +50,12 @@ async def start_with_private_image(
 
 
 def gives_nothing_away(message: Message) -> bool:
-    """Nothing of the closed place is in it, its pictures included."""
+    """Return whether a message contains nothing from the closed conversation, including its pictures."""
     return not any(secret in f"{message.everything} {message.blocks}" for secret in SECRETS)
 
 
 async def thread(slack: FakeSlack, user: str) -> Message:
-    """Share the same picture in a channel that everybody reads."""
+    """Share the same picture in a public channel, and return the answer."""
     return await reply(slack, await slack.upload(ORIGINAL, user=user, text="min:0"))
 
 
@@ -95,7 +95,7 @@ async def test_private_answers_show_images_only_to_channel_members(
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_there(
+async def test_public_answer_shows_the_image_only_in_its_own_channel(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind)
@@ -124,7 +124,7 @@ async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start:
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
+async def test_answer_shared_with_a_channel_leaves_out_hidden_images(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind)
@@ -133,13 +133,13 @@ async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
     await slack.press(mine, "results_share", user=INSIDER)
     public = await slack.wait_for(lambda message: "shared this" in message.everything)
     assert public.to == ""
-    # The one who shared is named; where the image is from is not.
+    # The person who shared is named. The image's origin is not.
     assert not any(secret in f"{public.everything} {public.blocks}" for secret in SECRETS[:3])
     assert "`sofa`" in public.everything
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
+async def test_adding_a_hidden_duplicate_reports_it_without_its_entity(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     app = await start_with_private_image(slack, start, kind)
@@ -152,7 +152,7 @@ async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_a_database_that_hints_says_how_many_and_nothing_else(
+async def test_database_that_hints_shows_only_the_number_of_hidden_images(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind, hints=True)
@@ -164,7 +164,7 @@ async def test_a_database_that_hints_says_how_many_and_nothing_else(
     assert gives_nothing_away(alone)
 
 
-async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_database_without_hints_shows_nothing(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
         assert "from a place" not in answer.everything
@@ -180,7 +180,7 @@ async def test_hidden_entities_cannot_be_guessed(slack: FakeSlack, start: Start)
     assert said[0] == said[1]
 
 
-async def test_a_public_channel_that_becomes_private_takes_its_images_along(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_images_of_a_channel_that_becomes_private_are_hidden(slack: FakeSlack, tmp_path: Path) -> None:
     channel = slack.add_channel(THERE, "plans", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
@@ -190,7 +190,7 @@ async def test_a_public_channel_that_becomes_private_takes_its_images_along(slac
         )
         await slack.wait_for_reaction(shared)
     channel.kind, channel.private = "private", True
-    # A running bot asks again after a few minutes; a new one has nothing to remember.
+    # A running bot asks Slack again after a few minutes. A new bot has nothing cached.
     async with running(slack, tmp_path):
         assert gives_nothing_away(await thread(slack, OUTSIDER))
         assert gives_nothing_away(await last(slack, OUTSIDER))
@@ -200,7 +200,7 @@ async def test_a_public_channel_that_becomes_private_takes_its_images_along(slac
         assert gives_nothing_away(await last(slack, INSIDER))
 
 
-async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_images_of_a_private_channel_that_becomes_public_are_shown(slack: FakeSlack, tmp_path: Path) -> None:
     channel = slack.add_channel(THERE, "plans", kind="private", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
@@ -229,13 +229,13 @@ async def test_images_are_hidden_when_membership_is_unknown(slack: FakeSlack, st
         assert "`sofa`" in answer.everything
 
 
-async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack, start: Start) -> None:
+async def test_private_images_show_their_pictures_in_private(slack: FakeSlack, start: Start) -> None:
     app = await start_with_private_image(slack, start, "private")
     [_, secret] = await holding(app)
     assert secret.origin is not None
     alone = await last(slack, INSIDER)
     shown = [block["accessory"]["slack_file"]["id"] for block in alone.blocks if "accessory" in block]
-    # Slack's own file is one that the bot shows from elsewhere only where it was shared.
+    # The bot shows Slack's own file only where it was shared.
     assert secret.origin.file_id not in shown
     assert len(shown) == 2
     there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
@@ -245,7 +245,7 @@ async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack
 
 
 @pytest.mark.parametrize("kind", ["private", "shared"])
-async def test_what_is_dropped_into_a_form_in_a_closed_place_stays_there(
+async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await fill(await start(), "parts", sofa=OTHER)

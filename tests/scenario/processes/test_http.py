@@ -1,4 +1,4 @@
-"""``python -m bot`` over HTTP, from the outside: it serves, it stops, it loses nothing."""
+"""``python -m bot`` over HTTP as a process: it serves, stops, and loses nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARES = 24
 
 
 async def settings_over_http(slack: FakeSlack, data_dir: Path) -> tuple[str, dict[str, str]]:
-    """Where the program will listen, and what it is to be started with; its database has one picture."""
+    """Return the program's address and settings. Its database has one picture."""
     async with web_bot(slack, data_dir) as bot:
         await stock(bot.app, slack.state.team, "parts", valve_0042=VALVE)
     port = free_port()
@@ -35,7 +35,7 @@ async def settings_over_http(slack: FakeSlack, data_dir: Path) -> tuple[str, dic
     return url, {**slack.environment, "VSEARCH_DATA_DIR": str(data_dir), "HOST": "127.0.0.1", "PORT": f"{port}"}
 
 
-async def test_the_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
         await bot.listens(url)
@@ -56,7 +56,7 @@ async def test_the_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path
 
 
 async def share(slack: FakeSlack, seed: int) -> tuple[Message, asyncio.Task[Json]]:
-    """Share a picture; whether the bot took it is in the task."""
+    """Share a picture. The task says whether the bot accepted it."""
     channel = slack.state.channels[GENERAL]
     channel.bot_is_member = False
     message = await slack.upload(encoded(photo(320, 240, seed=seed), "PNG"))
@@ -65,7 +65,7 @@ async def share(slack: FakeSlack, seed: int) -> tuple[Message, asyncio.Task[Json
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-async def test_nothing_that_was_accepted_is_lost_when_it_is_stopped_under_load(
+async def test_nothing_accepted_is_lost_when_stopped_under_load(
     slack: FakeSlack, tmp_path: Path, how: signal.Signals
 ) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
@@ -88,7 +88,7 @@ async def test_nothing_that_was_accepted_is_lost_when_it_is_stopped_under_load(
     assert [len(slack.replies(message.ts)) for message in accepted] == [1] * len(accepted)
 
 
-async def test_a_command_that_was_begun_is_answered_before_the_end(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_running_command_is_answered_before_the_end(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
         await bot.listens(url)
@@ -98,7 +98,7 @@ async def test_a_command_that_was_begun_is_answered_before_the_end(slack: FakeSl
     await slack.wait_until(lambda: len(slack.transcript) == len(commands))
 
 
-async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_port_in_socket_mode_serves_all_but_slacks_routes(slack: FakeSlack, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     data_dir = tmp_path / "data"
@@ -130,7 +130,7 @@ async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSla
         assert await bot.end() == 0
 
 
-async def test_a_port_that_is_taken_ends_the_start_in_one_sentence(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_taken_port_ends_the_start_in_one_sentence(slack: FakeSlack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         slack.http(f"http://127.0.0.1:{port}/slack/events", SECRET)

@@ -1,4 +1,4 @@
-"""The program on PostgreSQL with pgvector: whole commands, and a move from SQLite's engine and back."""
+"""The program on PostgreSQL with pgvector: commands, and migrations between its two engines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.scenario.support.requests import GASKET, VALVE
 
 
 async def ran(settings: dict[str, str], *arguments: str) -> Any:
-    """What a command printed as JSON; it goes well."""
+    """Run a command that succeeds, and return its JSON output."""
     async with program(settings, *arguments, "--json") as command:
         printed, errors = await command.process.communicate()
     assert command.process.returncode == 0, errors.decode()
@@ -20,16 +20,14 @@ async def ran(settings: dict[str, str], *arguments: str) -> Any:
 
 
 async def refused(settings: dict[str, str], *arguments: str) -> str:
-    """Why a command does nothing."""
+    """Run a command that fails, and return its error."""
     async with program(settings, *arguments) as command:
         _, errors = await command.process.communicate()
     assert command.process.returncode == ExitCode.USAGE
     return " ".join(errors.decode().split())
 
 
-async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
-    tmp_path: Path, postgres_address: str
-) -> None:
+async def test_commands_and_migrations_work_on_postgresql(tmp_path: Path, postgres_address: str) -> None:
     for name, content in (("valve.png", VALVE), ("gasket.png", GASKET)):
         (tmp_path / name).write_bytes(content)
     embedded = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": postgres_address}
@@ -47,7 +45,7 @@ async def test_commands_work_on_postgresql_and_move_between_its_two_engines(
     assert not (tmp_path / "data" / "pictures").exists()
     assert (await ran(pgvector, "reindex", "--in", "parts"))["done"] == 0
     await ran(pgvector, "reconcile")
-    # Both engines search the same images: none may take them from the other.
+    # Both engines search the same images, so neither may delete them from the other.
     assert "have to stay" in await refused(pgvector, "retire", "embedded", "--yes")
     back = await ran(pgvector, "migrate", "--to", "embedded")
     assert [(one["database"], one["in_back_end"], one["added"]) for one in back["databases"]] == [("parts", 2, 0)]

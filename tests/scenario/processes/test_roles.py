@@ -1,4 +1,4 @@
-"""Web and worker processes on one PostgreSQL: whichever is killed, each share is answered once, and within a minute."""
+"""Web and worker processes on one PostgreSQL: whichever is killed, each share is answered once within a minute."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALVE = encoded(photo(640, 480, seed=1), "PNG")
 
 
 async def started(stack: AsyncExitStack, settings: dict[str, str], role: str) -> tuple[Program, str]:
-    """A process of this role, and where it listens."""
+    """Start a process of this role, and return it with its address."""
     port = free_port()
     given = {**settings, "VSEARCH_ROLE": role, "HOST": "127.0.0.1", "PORT": str(port)}
     bot = await stack.enter_async_context(program(given))
@@ -28,7 +28,7 @@ async def started(stack: AsyncExitStack, settings: dict[str, str], role: str) ->
 
 
 async def answered(slack: FakeSlack, shared: list[Message]) -> None:
-    """Until each has an answer."""
+    """Wait until each message has an answer."""
     async with asyncio.timeout(90):
         while not all(slack.replies(message.ts) for message in shared):  # noqa: ASYNC110 - several processes answer
             await asyncio.sleep(0.05)
@@ -63,9 +63,7 @@ async def test_killed_worker_and_web_process_lose_and_double_no_share(
     assert [len(slack.replies(message.ts)) for message in shared] == [1] * SHARES
 
 
-async def test_what_needs_a_look_at_a_picture_is_left_to_workers_and_put_before_shares(
-    slack: FakeSlack, tmp_path: Path
-) -> None:
+async def test_picture_searches_are_left_to_workers_and_precede_shares(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path / "data", VSEARCH_ROLE="web") as bot:
         await stock(bot.app, slack.state.team, "parts", valve=VALVE)
         shared = await slack.upload(VALVE)
@@ -83,7 +81,7 @@ async def test_what_needs_a_look_at_a_picture_is_left_to_workers_and_put_before_
         assert await worker.end() == 0, worker.errors
 
 
-async def test_a_web_process_leaves_shares_to_workers_and_answers_commands(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_web_process_leaves_shares_to_workers_and_answers_commands(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path / "data", VSEARCH_ROLE="web") as bot:
         await stock(bot.app, slack.state.team, "parts", valve=VALVE)
         shared = await slack.upload(VALVE)

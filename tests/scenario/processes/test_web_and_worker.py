@@ -1,4 +1,4 @@
-"""A process that takes deliveries and one that looks at pictures: whatever people do, both together do it once."""
+"""A web process that receives deliveries and a worker that processes pictures handle every interaction once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids,
 
 @pytest.fixture
 async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> AsyncIterator[SlackApp]:
-    """The worker of two that share a data directory; the other, which Slack delivers to, has not loaded the model."""
+    """The worker of two apps on one data directory. Slack delivers to the other, which has no model loaded."""
     web = await start(VSEARCH_ROLE="web")
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
     async with build(Settings.from_mapping(values)) as worker:
@@ -35,13 +35,11 @@ async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> Asyn
 
 
 async def answer_with(slack: FakeSlack, part: str) -> Message:
-    """An answer that says so."""
+    """Wait for an answer that contains this text."""
     return await slack.wait_for(lambda message: part in message.everything)
 
 
-async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(
-    slack: FakeSlack, web_and_worker: SlackApp
-) -> None:
+async def test_picture_commands_are_answered_by_the_worker(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
     found = await ask(slack, "search last")
@@ -52,7 +50,7 @@ async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_pages_and_sharing_work(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     message = await slack.upload(VALVE, text="top:1 min:0", mention=True)
     first = await slack.wait_for_reply(GENERAL, message.ts)
     second = await press(slack, first, "results_more")
@@ -63,7 +61,7 @@ async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worke
     assert public.to == ""
 
 
-async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_forms_are_opened_by_one_and_processed_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
@@ -72,14 +70,14 @@ async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeS
     await slack.wait_until(lambda: "for you alone" in form.everything)
 
 
-async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_mistakes_in_a_form_are_shown_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     refused = await slack.submit(await slack.wait_for_view("search_form"), {})
     assert refused["response_action"] == "errors"
     assert (await web_and_worker.services.storage.inbox.depth()).waiting == 0
 
 
-async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     message = await slack.upload(STRANGER, mention=True)
     answer = await slack.wait_for_reply(GENERAL, message.ts)
     assert "results_add_this" in action_ids(answer)
@@ -90,21 +88,21 @@ async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_a_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await ask(slack, "unwatch")
     before = len(slack.transcript)
     await slack.shortcut_message("find_similar", await slack.upload(VALVE))
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def test_a_mention_is_answered_once_however_often_it_is_told(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_repeated_mention_is_answered_once(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.say("db", mention=True)
     await answer_with(slack, "`parts`")
     await asyncio.sleep(0.3)
     assert len([message for message in slack.transcript if "`parts`" in message.everything]) == 1
 
 
-async def test_what_was_asked_is_not_kept_once_it_is_answered(
+async def test_deferred_request_is_deleted_once_answered(
     slack: FakeSlack, web_and_worker: SlackApp, tmp_path: Path
 ) -> None:
     await slack.upload(VALVE)
@@ -118,7 +116,7 @@ async def test_what_was_asked_is_not_kept_once_it_is_answered(
     assert kept == [("",)]
 
 
-async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
+async def test_person_is_told_if_every_attempt_ended_with_its_process(
     slack: FakeSlack, start: Start, tmp_path: Path
 ) -> None:
     web = await start(VSEARCH_ROLE="web")
@@ -135,7 +133,7 @@ async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
         assert FAILED in (await slack.wait_for_answer()).everything
 
 
-async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later(
+async def test_command_without_a_worker_is_announced_and_answered_later(
     slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", 0.05)

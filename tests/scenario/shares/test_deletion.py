@@ -1,4 +1,4 @@
-"""What is deleted in Slack is deleted here: before, during and after it was added, from index, catalogue and disk."""
+"""Deletions in Slack before, during and after an add remove the image from index, catalogue and disk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def message_deleted(slack: FakeSlack, shared: Message) -> None:
 
 
 async def answered_message_deleted(slack: FakeSlack, shared: Message) -> None:
-    """It has a thread, so that a tombstone stands in its place."""
+    """Delete an answered message. It has a thread, so Slack leaves a tombstone."""
     await slack.say("nice", thread_ts=shared.ts)
     await (await slack.delete_message(shared))
 
@@ -45,7 +45,7 @@ def on_disk(folder: Path) -> list[str]:
 
 
 def in_slack(slack: FakeSlack) -> list[str]:
-    """The bot's own uploads that are still there."""
+    """Return the ids of the bot's uploads that still exist."""
     return [file for file in slack.state.uploads if not slack.state.files[file].deleted]
 
 
@@ -53,7 +53,10 @@ def in_slack(slack: FakeSlack) -> list[str]:
 async def held(
     monkeypatch: pytest.MonkeyPatch, what: type, name: str
 ) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Inside, whoever calls a method waits: the first event tells that somebody does, the second lets them go on."""
+    """Block all callers of a method within this context.
+
+    The first event says that somebody called. Set the second to let them continue.
+    """
     begun, go_on, method = asyncio.Event(), asyncio.Event(), getattr(what, name)
 
     async def waits(*given: object, **named: object) -> object:
@@ -82,7 +85,7 @@ async def test_deletion_after_an_add_removes_everything(
     kept = await slack.upload(slack.host(GASKET, "gasket.heic"))
     await slack.wait_for_reaction(shared)
     await slack.wait_for_reaction(kept)
-    # Shown once, so that there are uploads of both in Slack.
+    # Show both once, so that Slack has uploads of both.
     await reply(slack, await slack.upload(VALVE, text="min:0", mention=True))
     assert len(in_slack(slack)) == len(on_disk(tmp_path / "data")) == 2
     await take(slack, shared)
@@ -118,7 +121,7 @@ async def test_deletion_before_the_job_runs_prevents_the_add(
     await settled(slack, app)
     assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
     for message in slack.replies(shared.ts):
-        # The share came first, and finds the file gone.
+        # The share came first, but its file is gone.
         assert (take, mode) == (file_deleted, ChannelMode.LOOKUP)
         assert "no longer has that file" in message.everything
 
@@ -175,13 +178,13 @@ async def test_deletion_during_a_lookup_prevents_the_answer(
 
 
 async def waiting(app: SlackApp, jobs: int) -> None:
-    """Until so many jobs are left."""
+    """Wait until this many jobs are left."""
     async with asyncio.timeout(10):
         while (await app.services.storage.inbox.depth()).waiting != jobs:  # noqa: ASYNC110 - the database changes
             await asyncio.sleep(0.002)
 
 
-async def test_a_file_that_is_deleted_from_one_of_several_leaves_the_others(slack: FakeSlack, start: Start) -> None:
+async def test_deleting_one_of_several_files_leaves_the_others(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     shared = await slack.upload(slack.host(VALVE, "one.png"), slack.host(GASKET, "two.png"))
     await slack.wait_for_reaction(shared)
@@ -190,9 +193,7 @@ async def test_a_file_that_is_deleted_from_one_of_several_leaves_the_others(slac
     assert await entities(app) == ["two"]
 
 
-async def test_a_picture_that_was_shared_twice_goes_with_the_message_that_brought_it(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_picture_shared_twice_is_deleted_with_its_original_message(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     first = await slack.upload(slack.host(VALVE, "one.png"))
     await slack.wait_for_reaction(first)
@@ -206,7 +207,7 @@ async def test_a_picture_that_was_shared_twice_goes_with_the_message_that_brough
     assert await entities(app) == []
 
 
-async def test_it_goes_from_every_database_and_however_it_came_there(slack: FakeSlack, start: Start) -> None:
+async def test_image_is_deleted_from_every_database_however_it_was_added(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     await fill(app, "logos")
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
@@ -217,7 +218,7 @@ async def test_it_goes_from_every_database_and_however_it_came_there(slack: Fake
     assert (await entities(app), await entities(app, "logos")) == ([], [])
 
 
-async def test_what_was_dropped_into_a_form_goes_with_its_file(slack: FakeSlack, start: Start) -> None:
+async def test_image_from_a_form_is_deleted_with_its_file(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await slack.command("")
@@ -242,7 +243,7 @@ async def test_deletions_during_downtime_are_processed(slack: FakeSlack, tmp_pat
         await watch(app, ChannelMode.COLLECT, "parts")
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await slack.wait_for_reaction(shared)
-    # Slack delivers again until somebody takes it.
+    # Slack repeats the delivery until it is acknowledged.
     deleting = await slack.delete_file(shared.files[0])
     async with running(slack, tmp_path) as app:
         await deleting
@@ -266,7 +267,7 @@ async def test_links_to_a_deleted_picture_are_dead(slack: FakeSlack, tmp_path: P
         assert (gone.status_code, gone.headers["content-type"]) == (404, "text/plain; charset=utf-8")
 
 
-async def test_somebody_who_deletes_what_the_bot_uploaded_deletes_no_image(slack: FakeSlack, start: Start) -> None:
+async def test_deleting_the_bots_upload_deletes_no_image(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await reply(slack, await slack.upload(VALVE))

@@ -1,4 +1,4 @@
-"""Images shared in a channel that guards: what is new is added without a word, what repeats something is answered."""
+"""Images shared in a guard channel: new ones are added silently, reposts are answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE, THERE = GENERAL, "C0PRIVATE"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
+    """Retry failed jobs at once."""
     quick(monkeypatch)
 
 
@@ -35,7 +35,7 @@ async def test_new_images_are_added_silently(slack: FakeSlack, start: Start) -> 
 
 
 @pytest.mark.parametrize(("copy", "verdict"), [(ORIGINAL, "same image"), (edited(), "edited copy")])
-async def test_a_repost_is_answered_in_its_thread_and_not_added(
+async def test_repost_is_answered_in_its_thread_and_not_added(
     slack: FakeSlack, start: Start, copy: bytes, verdict: str
 ) -> None:
     app = await start()
@@ -48,16 +48,14 @@ async def test_a_repost_is_answered_in_its_thread_and_not_added(
     assert (answer.channel, answer.thread_ts, answer.to) == (GENERAL, repost.ts, "")
     for part in ("`bicycle`", verdict, "by <@U0SELLER>", f"p{first.ts.replace('.', '')}|original message"):
         assert part in answer.everything
-    # Only what is that much alike.
+    # Only matches above the minimum score.
     assert "`other`" not in answer.everything
     await settled(slack, app)
     assert sorted(await entities(app, "ads")) == ["bicycle", "other"]
     assert slack.replies(first.ts) == []
 
 
-async def test_the_same_picture_twice_at_the_same_moment_is_one_original_and_one_repost(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_same_picture_twice_at_once_is_one_original_and_one_repost(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
@@ -69,7 +67,7 @@ async def test_the_same_picture_twice_at_the_same_moment_is_one_original_and_one
     assert answered == {message.ts: int(message.ts != original.origin.message_ts) for message in shared}
 
 
-async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_two_equal_images_in_one_message_are_no_repost(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
@@ -79,7 +77,7 @@ async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: 
     assert slack.transcript == [shared]
 
 
-async def test_two_alike_beside_a_repost_are_not_in_its_answer(slack: FakeSlack, start: Start) -> None:
+async def test_two_equal_images_next_to_a_repost_are_not_in_its_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=OTHER)
     await watch(app, ChannelMode.GUARD, "ads")
@@ -106,7 +104,7 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
     assert sorted(await entities(app, "ads")) == ["b", "bicycle", "sofa"]
 
 
-async def test_the_least_score_of_the_channel_decides(slack: FakeSlack, start: Start) -> None:
+async def test_channels_minimum_score_applies(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL)
     await watch(app, ChannelMode.GUARD, "ads", minimum=0)
@@ -132,7 +130,7 @@ async def test_message_text_cannot_bypass_the_guard(slack: FakeSlack, start: Sta
     assert [message for message in slack.transcript if message.to] == []
 
 
-async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
+async def test_crash_after_the_add_does_not_make_the_original_a_repost(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -153,7 +151,7 @@ async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
     assert slack.transcript == [shared]
 
 
-async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, start: Start) -> None:
+async def test_unreadable_image_is_reported_to_its_author_only(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
@@ -165,7 +163,7 @@ async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, 
 
 
 async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> SlackApp:
-    """An image that was added in a private channel by its own guard."""
+    """Start with an image that the guard of a private channel added."""
     app = await start()
     slack.add_channel(THERE, "secrets", kind="private", members=["U0INSIDER"])
     await fill(app, "ads", sofa=OTHER)
@@ -183,7 +181,7 @@ async def test_repost_of_a_private_image_is_not_revealed(slack: FakeSlack, start
     repost = await slack.upload(edited())
     await settled(slack, app)
     assert slack.replies(repost.ts) == []
-    # Where it is from, everybody may know.
+    # The origin is public.
     inside = await slack.upload(edited(), channel=THERE, user="U0INSIDER")
     assert "`secret_plan`" in (await reply(slack, inside)).everything
     assert len(await entities(app, "ads")) == 2
@@ -198,7 +196,7 @@ async def test_private_original_is_not_revealed_in_another_reposts_answer(slack:
         assert part not in answer.everything
 
 
-async def test_a_database_that_hints_says_that_there_is_something(slack: FakeSlack, start: Start) -> None:
+async def test_database_that_hints_says_that_there_is_a_hidden_match(slack: FakeSlack, start: Start) -> None:
     await private_original(slack, start, hints=True)
     answer = await reply(slack, await slack.upload(edited()))
     assert "1 more match is from a place that not everybody here can see." in answer.everything

@@ -1,4 +1,4 @@
-"""Images shared in a channel that looks up: which database, one offer, one answer however often it is delivered."""
+"""Images shared in a lookup channel: the searched database, one offer, and one answer despite repeated delivery."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.scenario.support.shares import quick, reply, running, settled, watch
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
+    """Retry failed jobs at once."""
     quick(monkeypatch)
 
 
 def said(slack: FakeSlack, shared: Message) -> list[str]:
-    """The bot's words in a message's thread."""
+    """Return the texts of the bot's messages in a thread."""
     return [message.everything for message in slack.replies(shared.reply_to)]
 
 
-async def test_a_channel_that_nobody_set_looks_up_in_the_only_database(slack: FakeSlack, start: Start) -> None:
+async def test_unset_channel_uses_the_only_database(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     answer = await reply(slack, shared)
@@ -33,7 +33,7 @@ async def test_a_channel_that_nobody_set_looks_up_in_the_only_database(slack: Fa
     assert slack.reactions(shared) == []
 
 
-async def test_a_channel_looks_up_in_the_database_that_was_chosen_for_it(slack: FakeSlack, start: Start) -> None:
+async def test_channel_uses_its_own_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -43,7 +43,7 @@ async def test_a_channel_looks_up_in_the_database_that_was_chosen_for_it(slack: 
     assert "valve_0042" not in answer.everything
 
 
-async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack, start: Start) -> None:
+async def test_message_text_modifies_the_search(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER)
     await fill(app, "logos", acme=GASKET)
@@ -54,7 +54,7 @@ async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack
     assert "2 weaker matches were left out" in strict.everything
 
 
-async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(slack: FakeSlack, start: Start) -> None:
+async def test_channels_minimum_score_applies_unless_the_message_sets_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
@@ -63,7 +63,7 @@ async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(
     assert "`gasket_7`" in shown.everything
 
 
-async def test_with_nothing_close_it_says_so_plainly(slack: FakeSlack, start: Start) -> None:
+async def test_no_close_match_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     answer = await reply(slack, await slack.upload(VALVE))
@@ -71,9 +71,7 @@ async def test_with_nothing_close_it_says_so_plainly(slack: FakeSlack, start: St
     assert answer.text == "Nothing close in parts."
 
 
-async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all(
-    slack: FakeSlack, tmp_path: Path
-) -> None:
+async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, tmp_path: Path) -> None:
     slack.add_channel("C0OTHER", "other")
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE)
@@ -91,7 +89,7 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         third = await slack.upload(STRANGER)
         await settled(slack, app)
         assert said(slack, third) == []
-        # Who asks is told each time.
+        # Whoever mentions the bot gets the offer each time.
         asked = await slack.upload(VALVE, mention=True)
         assert "can't tell which is meant" in (await reply(slack, asked)).everything
         await watch(app, ChannelMode.LOOKUP, "parts")
@@ -99,7 +97,7 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         assert "`valve_0042`" in (await reply(slack, chosen)).everything
 
 
-async def test_an_offer_that_slack_did_not_take_is_made_again(slack: FakeSlack, start: Start) -> None:
+async def test_offer_that_slack_refused_is_made_again(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.break_next("chat.postMessage")
     shared = await slack.upload(VALVE)
@@ -119,7 +117,7 @@ async def test_answer_with_a_lost_receipt_is_not_posted_again(slack: FakeSlack, 
     assert len(said(slack, shared)) == 1
 
 
-async def test_after_a_restart_slacks_repetitions_start_nothing(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_repetitions_after_a_restart_start_nothing(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE)
         shared = await slack.upload(VALVE, mention=True)
@@ -134,7 +132,7 @@ async def test_after_a_restart_slacks_repetitions_start_nothing(slack: FakeSlack
         assert len(said(slack, shared)) == 1
 
 
-async def test_what_waited_when_the_bot_stopped_is_answered_when_it_starts(
+async def test_jobs_waiting_at_a_stop_are_answered_after_the_start(
     slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing(*_: object) -> tuple[()]:
@@ -154,7 +152,7 @@ async def test_what_waited_when_the_bot_stopped_is_answered_when_it_starts(
         assert len(said(slack, shared)) == 1
 
 
-async def test_a_channel_that_is_left_alone_is_left_alone_until_somebody_asks(slack: FakeSlack, start: Start) -> None:
+async def test_unwatched_channel_is_ignored_except_for_mentions(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.OFF)
@@ -173,7 +171,7 @@ async def test_repeated_events_of_one_share_are_answered_once(slack: FakeSlack, 
     assert len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_an_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
@@ -183,7 +181,7 @@ async def test_an_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, star
     assert len(said(slack, shared)) == 1
 
 
-async def test_where_the_bot_may_not_write_the_author_is_told_directly(slack: FakeSlack, start: Start) -> None:
+async def test_author_is_told_directly_where_the_bot_may_not_write(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slack.refuse_next("chat.postMessage", "restricted_action")

@@ -1,4 +1,4 @@
-"""Images that are older than the operator wants them are forgotten, with all that shows them."""
+"""Retention: images older than the operator's limit are deleted with everything that shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.scenario.support.shares import holding, reply, running, settled, watc
 
 
 def age(folder: Path, days: int) -> None:
-    """Let everything have been added so many days ago."""
+    """Date all images back by this many days."""
     connection = sqlite3.connect(folder / "vsearch.db")
     past = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     assert connection.execute("UPDATE images SET created_at = ?", (past,)).rowcount
@@ -23,7 +23,7 @@ def age(folder: Path, days: int) -> None:
     connection.close()
 
 
-async def test_images_are_forgotten_by_age_with_all_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_old_images_are_deleted_with_everything_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts")
         await watch(app, ChannelMode.COLLECT, "parts")

@@ -1,7 +1,8 @@
-"""A drill: people share pictures in three channels, and their bot is killed again and again at random moments.
+"""Share pictures in three channels while the bot is killed repeatedly at random moments.
 
-Lookup, collect and guard; shares that Slack delivers twice, under two events, with a mention; if wanted, answers that
-Slack posts and then fails to confirm. In the end the bot may finish, and what came of each share is counted.
+The channels have the modes lookup, collect and guard. Slack delivers shares twice, in two events, or with a mention;
+optionally, it posts answers and then reports an error. At the end the bot may finish, and the outcome of each share is
+checked.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ from tests.scenario.support.program import Program, free_port, program
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 CHANNELS = {ChannelMode.LOOKUP: "C0LOOKUP", ChannelMode.COLLECT: "C0COLLECT", ChannelMode.GUARD: "C0GUARD"}
 KNOWN = 3
-"""Pictures that the database of the lookups has from the start."""
+"""Pictures that the lookup database has from the start."""
 
 WINDOW_S = 0.8
-"""Within so many seconds of a life shares come, and the end does."""
+"""Each life of the bot gets its shares, and its kill, within this many seconds."""
 
 DIES_STARTING = 0.2
 FINISHES_WITHIN_S = 400.0
-"""Each kill counts as an attempt, and after the fourth that fails the next is 300 s away."""
+"""Each kill counts as an attempt. After the fourth failed attempt, the next is 300 s later."""
 
 
 @dataclass
 class Outcome:
-    """What came of it. ``faults`` is to be empty; ``interrupted`` counts jobs that were begun more than once."""
+    """The outcome. ``faults`` should be empty; ``interrupted`` counts jobs that were started more than once."""
 
     shares: int = 0
     kills: int = 0
@@ -51,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Shared:
-    """Somebody's picture; equal seeds are equal pictures."""
+    """A shared picture. Equal seeds give equal pictures."""
 
     mode: ChannelMode
     seed: int
@@ -59,7 +60,7 @@ class Shared:
 
 
 def jobs(data_dir: Path, condition: str) -> int:
-    """How many jobs of the inbox are so."""
+    """Count the jobs of the inbox that match an SQL condition."""
     connection = sqlite3.connect(data_dir / "vsearch.db")
     try:
         return int(connection.execute(f"SELECT count(*) FROM inbox WHERE {condition}").fetchone()[0])
@@ -68,14 +69,14 @@ def jobs(data_dir: Path, condition: str) -> int:
 
 
 async def finished(data_dir: Path, bot: Program) -> None:
-    """Until its inbox is empty."""
+    """Wait until the bot's inbox is empty."""
     while jobs(data_dir, "state NOT IN ('done', 'failed')"):
         assert bot.process.returncode is None, bot.errors
         await asyncio.sleep(0.02)
 
 
 class Drill:
-    """One bot, one Slack, one data directory."""
+    """One bot, one Slack and one data directory."""
 
     def __init__(
         self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, loses_answers: float = 0
@@ -87,7 +88,7 @@ class Drill:
         self._shared: list[Shared] = []
         self._url = f"http://127.0.0.1:{free_port()}"
         way = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
-        # What is delivered to nobody is delivered again, until somebody is there.
+        # Slack repeats a delivery until a bot is there to acknowledge it.
         way.retries, way.delays_s = 10_000, (0.1,)
         slack.tolerate_silence()
         self._way = way
@@ -100,7 +101,7 @@ class Drill:
         }
 
     async def run(self, shares: int, kills: int) -> Outcome:
-        """Kill so often during so many shares, and let the last one finish."""
+        """Kill the bot this many times during the shares, and let the last one finish."""
         for mode, channel in CHANNELS.items():
             self._slack.add_channel(channel, mode)
         async with self._services() as services:
@@ -130,7 +131,7 @@ class Drill:
             await services.adding.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
 
     async def _live(self, shares: int) -> None:
-        """Start the bot, share, and kill it."""
+        """Start the bot, share pictures, and kill it."""
         async with program(self._settings) as bot:
             if self._chance.random() > DIES_STARTING:
                 await bot.listens(self._url)
@@ -196,7 +197,7 @@ class Drill:
             answers, reactions = len(self._slack.replies(shared.message.ts)), self._slack.reactions(shared.message)
             kept = images[shared.message.ts]
             expected = {
-                # Of a picture that a guard is shown twice, the one that it saw first is kept, the other answered.
+                # If a guard sees a picture twice, it adds the first one and answers the other.
                 ChannelMode.LOOKUP: (1, 0, []),
                 ChannelMode.COLLECT: (0, 1, ["white_check_mark"]),
                 ChannelMode.GUARD: (1 - kept, kept, []),

@@ -79,9 +79,9 @@ class WebApi:
         try:
             answer = await self._answer(method, args, authorization, token)
         except Refused as refusal:
-            await self._state.tell()
+            await self._state.notify()
             return web.json_response({"ok": False, "error": str(refusal)})
-        await self._state.tell()
+        await self._state.notify()
         if self._state.lost_answers[method]:
             self._state.lost_answers[method] -= 1
             return web.Response(status=SERVICE_UNAVAILABLE, text="<html>Service Unavailable</html>")

@@ -16,7 +16,7 @@ from bot.storage.sql.schema.tables import databases, images, inbox, metadata, pi
 from bot.storage.sql_storage import IN_BUCKET, StorageOptions
 from bot.storage.transfer.transfer import TABLES, SqlTransfer
 from tests.fixtures.buckets import BucketService
-from tests.fixtures.data_transfer import ROWS, BATCH_ROWS, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
+from tests.fixtures.data_transfer import BATCH_ROWS, ROWS, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
 
 
 async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -> None:
