@@ -7,26 +7,28 @@ from pathlib import Path
 
 from bench.report import Row
 from tests.fakes.slack import FakeSlack
-from tests.scenario.support.kill_drill import Drill
+from tests.scenario.support.crash_scenario import CrashScenario
 
 SHARES, KILLS = 200, 20
-LOSES_ANSWERS = 0.05
+LOST_ANSWER_RATE = 0.05
 """Share of answers that Slack posts and then reports as failed."""
 SEED = 20
 
 
 async def run() -> list[Row]:
     """Run both modes with the same random seed."""
-    return [*await _drill("HTTP", over_http=True), *await _drill("Socket Mode", over_http=False)]
+    return [*await _run_scenario("HTTP", over_http=True), *await _run_scenario("Socket Mode", over_http=False)]
 
 
-async def _drill(how: str, *, over_http: bool) -> list[Row]:
+async def _run_scenario(how: str, *, over_http: bool) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
         async with FakeSlack() as slack:
-            drill = Drill(slack, Path(folder) / "data", over_http=over_http, seed=SEED, loses_answers=LOSES_ANSWERS)
-            outcome = await drill.run(SHARES, KILLS)
+            scenario = CrashScenario(
+                slack, Path(folder) / "data", over_http=over_http, seed=SEED, lost_answer_rate=LOST_ANSWER_RATE
+            )
+            outcome = await scenario.run(SHARES, KILLS)
             refused = slack.failures
-    print(f"kills, {how}: {outcome.shares} shares, {outcome.kills} kills, {outcome.interrupted} jobs begun again")
+    print(f"kills, {how}: {outcome.shares} shares, {outcome.kills} kills, {outcome.interrupted} jobs restarted")
     for fault in (*outcome.faults, *refused):
         print(f"kills, {how}: {fault}")
     return [

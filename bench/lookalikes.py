@@ -167,8 +167,8 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
             np.zeros((1, 1), np.float32), rows, (QueryRegion(pixels[query], grays[query], range(len(rows))),)
         )
         distance, row = _nearest(rows, marks[stored])
-        [judged] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
-        yield judged.verdict is not Verdict.SIMILAR
+        [match] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
+        yield match.verdict is not Verdict.SIMILAR
 
 
 def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None]:

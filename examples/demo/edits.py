@@ -52,7 +52,7 @@ def _perspective(there: list[tuple[float, float]], here: list[tuple[int, int]]) 
     return tuple(float(value) for value in found)
 
 
-def stranger() -> Image.Image:
+def unknown_picture() -> Image.Image:
     """Draw a picture that is in no catalogue."""
     face = Image.new("RGB", (640, 480), "#fbe3a0")
     pen = ImageDraw.Draw(face)

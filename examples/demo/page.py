@@ -72,8 +72,8 @@ def completed(response: bytes) -> bytes:
         return passed_back(head + b"\r\n\r\n") + body
     body = body.replace(b"</head>", _additions() + b"</head>", 1)
     kept = [line for line in lines if not line.lower().startswith((b"content-length:", b"cache-control:", b"etag:"))]
-    told = [f"content-length: {len(body)}".encode(), b"cache-control: no-store", b"connection: close"]
-    return b"\r\n".join([status, *kept, *told]) + b"\r\n\r\n" + body
+    added = [f"content-length: {len(body)}".encode(), b"cache-control: no-store", b"connection: close"]
+    return b"\r\n".join([status, *kept, *added]) + b"\r\n\r\n" + body
 
 
 @cache

@@ -73,7 +73,7 @@ class StoryRunner:
         await self._answered(await self._shared(REPOSTS, MIRA, copy, "My best one yet"))
 
     async def _looked_up(self) -> Message:
-        strange = as_file("lunch_break.png", edits.stranger())
+        strange = as_file("lunch_break.png", edits.unknown_picture())
         await self._answered(await self._shared(LOOKUP, LEA, strange, "Do we have this one?"))
         board = as_file("IMG_2041.jpg", edits.photographed(self._picture("circuit_board")))
         asked = await self._shared(LOOKUP, MIRA, board, "A customer sent this back. Which board is it?")

@@ -77,7 +77,7 @@ async def slack(
     slack = SlackPage(page, screenshots)
     await expect(slack.thread).to_be_visible()
     yield slack
-    await slack.shoot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])
+    await slack.screenshot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])
     if await slack.modal.count():
         # Modals belong to the stand-in, not to the page, so the next page would open with this one.
         await slack.close_modal()

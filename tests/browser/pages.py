@@ -33,7 +33,7 @@ class SlackPage:
         return self.page.locator(".home")
 
     @property
-    def said(self) -> Locator:
+    def messages(self) -> Locator:
         """The messages of the channel, without their threads."""
         return self.page.locator(".main .messages .msg")
 
@@ -59,7 +59,7 @@ class SlackPage:
         return await self.awaited(answered, within.get_by_role("button", name=button, exact=True).click())
 
     async def awaited(self, answered: str, act: Awaitable[None]) -> Locator:
-        messages = self.said.filter(has_text=answered)
+        messages = self.messages.filter(has_text=answered)
         before = await messages.count()
         await act
         answer = messages.nth(before)
@@ -68,7 +68,7 @@ class SlackPage:
 
     async def open_thread(self, about: str) -> Locator:
         """Open the thread of the last message with this text, wait for the bot's answer there, and return it."""
-        await self.said.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
+        await self.messages.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
         answer = self.thread.locator(".msg", has_text="APP").last
         await expect(answer).to_be_visible()
         return answer
@@ -90,7 +90,7 @@ class SlackPage:
         await self.modal.locator(".modal-x").click()
         await expect(self.modal).to_have_count(0)
 
-    async def shoot(self, name: str) -> Path:
+    async def screenshot(self, name: str) -> Path:
         """Take a screenshot, and return its path."""
         self._shots.mkdir(parents=True, exist_ok=True)
         file = self._shots / f"{name}.png"

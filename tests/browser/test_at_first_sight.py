@@ -25,7 +25,7 @@ async def test_first_page_shows_an_answer_with_its_pictures(slack: SlackPage) ->
     assert min(loaded) > SMALLEST
     await slack.widen_thread(by=110)
     await expect(slack.page.locator(".msg.highlighted")).to_have_count(0)
-    screenshot = await slack.shoot("readme")
+    screenshot = await slack.screenshot("readme")
     assert screenshot.stat().st_size < README_LIMIT
 
 
@@ -41,8 +41,8 @@ async def test_unknown_pictures_are_reported_as_unknown(slack: SlackPage) -> Non
 
 async def test_collected_images_get_a_reaction(slack: SlackPage) -> None:
     await slack.go_to("catalogue")
-    await expect(slack.said.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
-    await expect(slack.said.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)
+    await expect(slack.messages.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
+    await expect(slack.messages.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)
 
 
 async def test_edited_copy_is_reported_with_a_link_to_the_original(slack: SlackPage) -> None:
@@ -61,9 +61,9 @@ async def test_page_is_readable_on_a_phone(running: Demo, browser: Browser, scre
     page = SlackPage(await context.new_page(), screenshots)
     await page.page.goto(running.stand_in.address)
     await expect(page.thread.locator(".msg", has_text="The 2 best matches")).to_be_in_viewport()
-    await page.shoot("phone_thread")
+    await page.screenshot("phone_thread")
     await page.thread.locator(".thread-x").click()
-    await expect(page.said.last).to_be_in_viewport()
-    await page.shoot("phone_channel")
+    await expect(page.messages.last).to_be_in_viewport()
+    await page.screenshot("phone_channel")
     assert await page.page.evaluate("document.documentElement.scrollWidth") <= 390
     await context.close()

@@ -19,14 +19,14 @@ def pictures(samples: Path) -> Path:
     return samples.parent / "try"
 
 
-async def posted(slack: SlackPage, file: Path, text: str) -> Locator:
+async def post_picture(slack: SlackPage, file: Path, text: str) -> Locator:
     """Post a picture, and return the bot's answer."""
     await slack.attach(file, text)
     return await slack.open_thread(text)
 
 
 async def test_posted_picture_is_answered_with_its_match(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "poster_on_a_blog.jpg", "seen on a blog")
+    answer = await post_picture(slack, pictures / "poster_on_a_blog.jpg", "seen on a blog")
     await expect(answer).to_contain_text("poster_cape_north")
     await expect(answer).to_contain_text("edited copy: cropped, mirrored")
     await expect(answer).to_contain_text(re.compile(r"9\.\d/10"))
@@ -34,7 +34,7 @@ async def test_posted_picture_is_answered_with_its_match(slack: SlackPage, pictu
 
 
 async def test_more_button_shows_further_matches(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
+    answer = await post_picture(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
     await expect(answer).to_contain_text("The 5 best of")
     more = await slack.press(answer, "More", "Matches 6 to 10")
     assert len(await widths(more)) == 5
@@ -44,7 +44,7 @@ async def test_more_button_shows_further_matches(slack: SlackPage, pictures: Pat
 
 
 async def test_another_database_can_be_searched_and_the_answer_shared(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "planet_flipped.jpg", "a planet")
+    answer = await post_picture(slack, pictures / "planet_flipped.jpg", "a planet")
     await expect(answer).to_contain_text("scene_planet")
     await answer.get_by_role("button", name="Search another database").click()
     await expect(slack.modal.locator("select")).to_contain_text("reposts")
@@ -62,7 +62,7 @@ async def test_another_database_can_be_searched_and_the_answer_shared(slack: Sla
 async def test_posted_picture_can_be_added(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
     file = tmp_path / "new_in_stock.png"
     file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
-    answer = await posted(slack, file, "add this one")
+    answer = await post_picture(slack, file, "add this one")
     await answer.get_by_role("button", name="Add this image").click()
     name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
     await expect(slack.modal.locator("select")).to_have_value("samples")

@@ -40,14 +40,14 @@ async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            while "Ctrl-C stops it" not in said:
+            while "Ctrl-C to stop" not in output:
                 line = (await process.stdout.readline()).decode()
-                assert line, f"it ended too early:\n{said}"
-                said += line
-        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+                assert line, f"it ended too early:\n{output}"
+                output += line
+        found = re.search(r"http://127\.0\.0\.1:\d+", output)
         assert found
         async with aiohttp.ClientSession() as session:
             yield StandIn(found[0], session)

@@ -49,7 +49,7 @@ class StandInBase:
     def event(self, event: Json, *, team: str = "") -> asyncio.Task[Json]:
         """Deliver an event. The task ends when the event is acknowledged or given up."""
         channel = str(event.get("channel") or "")
-        workspace = self.state.workspace(team) if team else self.state.of_channel(channel)
+        workspace = self.state.workspace(team) if team else self.state.workspace_of(channel)
         return self.deliver("events_api", event_body(self.state, workspace, event))
 
     def _cause(self, workspace: Workspace, event: Json) -> None:

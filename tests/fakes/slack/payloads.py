@@ -30,7 +30,7 @@ def _element(element: Json, location: str) -> Json:
 
 def message_object(state: State, message: Message, *, with_metadata: bool = False) -> Json:
     """Return a message as in histories, shortcuts and actions."""
-    workspace = state.of_channel(message.channel)
+    workspace = state.workspace_of(message.channel)
     shown: Json = {"type": "message", "user": message.user, "ts": message.ts, "text": message.text}
     shown["team"] = workspace.team
     if message.user in state.bot_users:
@@ -68,7 +68,7 @@ def share_event(state: State, message: Message, files: list[HostedFile] | None =
         "display_as_bot": False,
     }
     if message.user in state.bot_users:
-        event["bot_id"] = state.of_channel(message.channel).bot_id
+        event["bot_id"] = state.workspace_of(message.channel).bot_id
     if message.thread_ts:
         event["thread_ts"] = message.thread_ts
     return event
@@ -105,7 +105,7 @@ def event_body(state: State, workspace: Workspace, event: Json) -> Json:
 
 def command_body(state: State, channel: str, user: str, name: str, text: str) -> Json:
     """Return a slash command."""
-    workspace = state.of_channel(channel)
+    workspace = state.workspace_of(channel)
     body: Json = {
         "token": TOKEN,
         "team_id": workspace.team,

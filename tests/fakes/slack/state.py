@@ -135,7 +135,7 @@ class State:
             return self.home
         return next(workspace for workspace in self.workspaces if workspace.team == team)
 
-    def of_channel(self, channel: str) -> Workspace:
+    def workspace_of(self, channel: str) -> Workspace:
         """Return the workspace of a conversation."""
         return self.channels[channel].workspace if channel in self.channels else self.home
 

@@ -19,7 +19,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, Wo
 from bot.domain.matches import Matches
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask, key_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, press, run_command
 
 FROM_CACHE = re.compile(r"From the cache, as of \d\d:\d\d UTC\.")
 LOOK_UP = "search last in:parts min:0"
@@ -36,7 +36,7 @@ def is_cached(answer: Message) -> bool:
     return bool(FROM_CACHE.search(answer.everything))
 
 
-def counted(app: SlackApp, result: str) -> float:
+def cache_lookups(app: SlackApp, result: str) -> float:
     """Return the number of hits or misses so far."""
     found = re.search(
         rf'^vsearch_cache_total{{outcome="{result}"}} (\S+)$', app.metrics.render().decode(), re.MULTILINE
@@ -63,13 +63,13 @@ async def test_second_answer_is_cached_and_says_since_when(slack: FakeSlack, sta
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE)
     again = await answered(slack, VALVE)
-    asked = await ask(slack, LOOK_UP)
+    asked = await run_command(slack, LOOK_UP)
     assert [is_cached(answer) for answer in (first, again, asked)] == [False, True, True]
     assert "`valve_0042`" in again.everything
-    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+    assert (cache_lookups(app, "hit"), cache_lookups(app, "miss")) == (2, 1)
     other = await answered(slack, GASKET)
     assert not is_cached(other)
-    assert counted(app, "miss") == 2
+    assert cache_lookups(app, "miss") == 2
 
 
 async def test_pages_use_one_search(slack: FakeSlack, start: Start) -> None:
@@ -78,22 +78,22 @@ async def test_pages_use_one_search(slack: FakeSlack, start: Start) -> None:
     message = await slack.upload(VALVE, text="min:0 top:1", mention=True)
     more = await press(slack, await slack.wait_for_reply(GENERAL, message.ts), "results_more")
     assert is_cached(more)
-    assert counted(app, "miss") == 1
+    assert cache_lookups(app, "miss") == 1
 
 
 async def by_a_command(app: SlackApp, slack: FakeSlack) -> None:
-    await answered(slack, STRANGER)
-    assert "Added" in (await ask(slack, "add last in:parts id:stranger")).text
+    await answered(slack, UNRELATED)
+    assert "Added" in (await run_command(slack, "add last in:parts id:stranger")).text
 
 
 async def by_a_deletion(app: SlackApp, slack: FakeSlack) -> None:
-    question = await ask(slack, "delete gasket_7 in:parts")
+    question = await run_command(slack, "delete gasket_7 in:parts")
     await slack.press(question, "delete_entity")
     await slack.wait_for_edit(question)
 
 
 async def by_a_service(app: SlackApp, slack: FakeSlack) -> None:
-    await add(app.services, slack.state.team, STRANGER, "stranger")
+    await add(app.services, slack.state.team, UNRELATED, "stranger")
 
 
 @pytest.mark.parametrize("write", [by_a_command, by_a_deletion, by_a_service])
@@ -171,7 +171,7 @@ async def test_equal_concurrent_searches_run_once(
     for message in shared:
         assert "`valve_0042`" in (await slack.wait_for_reply(GENERAL, message.ts)).everything
     assert searches == 1
-    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+    assert (cache_lookups(app, "hit"), cache_lookups(app, "miss")) == (2, 1)
 
 
 async def test_cached_results_are_filtered_for_each_reader(slack: FakeSlack, start: Start) -> None:
@@ -183,8 +183,8 @@ async def test_cached_results_are_filtered_for_each_reader(slack: FakeSlack, sta
     await slack.wait_for(lambda m: "codename" in m.everything)
     public = await answered(slack, VALVE)
     assert is_cached(public)
-    mine = await ask(slack, LOOK_UP)
-    theirs = await ask(slack, LOOK_UP, user="U0OTHER")
+    mine = await run_command(slack, LOOK_UP)
+    theirs = await run_command(slack, LOOK_UP, user="U0OTHER")
     assert is_cached(theirs)
     assert "codename" in mine.everything
     assert "codename" not in public.everything + theirs.everything

@@ -12,7 +12,7 @@ from bot.domain.errors import BackendDown
 from handlers import errors
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask, idle, message_after, press
+from tests.scenario.support.requests import GASKET, VALVE, idle, message_after, press, run_command
 
 STILL = "Still at it"
 
@@ -22,7 +22,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
 
 
-def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def held_searches(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Make searches wait for this event."""
     go_on = asyncio.Event()
     search = app.services.visual.search
@@ -40,7 +40,7 @@ async def test_slow_command_is_announced_once_and_then_answered(
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
-    go_on = held_up(app, monkeypatch)
+    go_on = held_searches(app, monkeypatch)
     await slack.command(pictures.url("v.png", VALVE))
     first = await slack.wait_for_answer()
     assert STILL in first.text
@@ -55,7 +55,7 @@ async def test_slow_command_is_announced_once_and_then_answered(
 async def test_quick_command_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
     await fill(await start(), "parts", valve_0042=VALVE)
-    await ask(slack, "db")
+    await run_command(slack, "db")
     assert len(slack.transcript) == 1
 
 
@@ -65,9 +65,9 @@ async def test_slow_page_is_announced_and_then_shown(
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address, VSEARCH_CACHE_TTL_S="0")
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    first = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
-    go_on = held_up(app, monkeypatch)
+    go_on = held_searches(app, monkeypatch)
     assert STILL in (await press(slack, first, "results_more")).text
     go_on.set()
     assert "*Match 2 of 2*" in (await slack.wait_for_edit(first)).everything

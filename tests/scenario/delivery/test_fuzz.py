@@ -88,7 +88,7 @@ class Recording:
         monkeypatch.setattr(mode, "attempt", attempt)
 
 
-async def live(slack: FakeSlack) -> None:
+async def perform_all_interactions(slack: FakeSlack) -> None:
     """Do everything that people do, once."""
     slack.add_person(SOMEONE, is_admin=True)
     shared = await slack.upload(VALVE, mention=True, text="in:parts top:1 min:0")
@@ -125,7 +125,7 @@ HANDLED = (
 """Expected warnings: Slack's about forged ids, and Bolt's about foreign workspaces."""
 
 
-class Watch(logging.Handler):
+class LogWatch(logging.Handler):
     """Collects records that must not be logged."""
 
     def __init__(self) -> None:
@@ -141,8 +141,8 @@ class Watch(logging.Handler):
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
-    handler = Watch()
+def watch() -> Iterator[LogWatch]:
+    handler = LogWatch()
     loggers = [logging.getLogger(name) for name in ("bot", "handlers", "slack_bolt", "asyncio", "uvicorn")]
     before = [one.level for one in loggers]
     for one in loggers:
@@ -156,7 +156,7 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture
-async def bot(slack: FakeSlack, tmp_path: Path, watch: Watch) -> AsyncIterator[WebBot]:
+async def bot(slack: FakeSlack, tmp_path: Path, watch: LogWatch) -> AsyncIterator[WebBot]:
     async with web_bot(slack, tmp_path) as running:
         await stock(running.app, slack.state.team, "parts", valve=VALVE, gasket=GASKET)
         await stock(running.app, slack.state.team, "logos")
@@ -168,10 +168,10 @@ async def bot(slack: FakeSlack, tmp_path: Path, watch: Watch) -> AsyncIterator[W
 
 
 @pytest.fixture
-async def recorded(slack: FakeSlack, bot: WebBot, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[Delivered]:
+async def recorded(slack: FakeSlack, bot: WebBot, watch: LogWatch, monkeypatch: pytest.MonkeyPatch) -> list[Delivered]:
     assert slack.http_mode is not None
     recording = Recording(slack.http_mode, monkeypatch)
-    await live(slack)
+    await perform_all_interactions(slack)
     assert await bot.app.wrapper.drain(10) == 0
     assert watch.wrong == []
     assert slack.failures == []

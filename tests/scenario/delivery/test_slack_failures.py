@@ -14,7 +14,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import connect_stub
 from tests.fakes.slack.payloads import command_body
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, images_of, press, run_command
 from tests.scenario.support.response_urls import ResponseUrl, button, pressed
 
 MOST_POSTS = 5
@@ -42,7 +42,7 @@ async def reply(slack: FakeSlack, shared: Message) -> Message:
     return await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def asked_at(slack: FakeSlack, url: ResponseUrl, text: str) -> None:
+async def command_to_url(slack: FakeSlack, url: ResponseUrl, text: str) -> None:
     """Send a command whose answer goes to this response URL."""
     body = command_body(slack.state, GENERAL, SOMEONE, "/vsearch", text)
     await slack.deliver("slash_commands", body | {"response_url": url.address})
@@ -80,10 +80,10 @@ async def test_answer_with_a_lost_receipt_is_not_posted_twice(
 
 
 async def test_collected_images_are_added_once_whatever_answers_are_lost(slack: FakeSlack, app: SlackApp) -> None:
-    await ask(slack, "watch collect in:parts")
+    await run_command(slack, "watch collect in:parts")
     slack.lose_next_answer("reactions.add")
     slack.break_next("chat.getPermalink")
-    shared = await slack.upload(slack.host(STRANGER, "stranger.png"))
+    shared = await slack.upload(slack.host(UNRELATED, "stranger.png"))
     await slack.wait_for_reaction(shared, "white_check_mark")
     await idle(app)
     [record] = await images_of(app, "parts", "stranger")
@@ -128,10 +128,10 @@ async def test_person_who_cannot_be_answered_in_a_channel_is_told_directly(
 ) -> None:
     slack.refuse_next("chat.postMessage", error)
     shared = await slack.upload(VALVE)
-    told = await slack.wait_for(lambda m: m.channel.startswith("D"))
-    assert f"<#{GENERAL}>" in told.everything
-    assert says in told.text
-    assert slack.state.channels[told.channel].members == [SOMEONE]
+    notice = await slack.wait_for(lambda m: m.channel.startswith("D"))
+    assert f"<#{GENERAL}>" in notice.everything
+    assert says in notice.text
+    assert slack.state.channels[notice.channel].members == [SOMEONE]
     await idle(app)
     assert slack.replies(shared.ts) == []
     assert len(slack.calls("chat.postMessage")) == 2
@@ -167,7 +167,7 @@ async def test_refused_ephemeral_messages_are_sent_directly(
 ) -> None:
     url.plan(404)
     slack.refuse_next("chat.postEphemeral", error)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     answer = await slack.wait_for(lambda m: m.channel.startswith("D"))
     assert "`parts`" in answer.everything
     await idle(app)
@@ -176,7 +176,7 @@ async def test_refused_ephemeral_messages_are_sent_directly(
 
 async def test_rate_limited_response_url_is_retried(slack: FakeSlack, app: SlackApp, url: ResponseUrl) -> None:
     url.plan(429, 200)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     await url.received(2)
     assert "parts" in str(url.taken)
     assert len(url.taken) == 1
@@ -189,7 +189,7 @@ async def test_refusing_response_url_is_replaced_by_an_ephemeral_message(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, status: int
 ) -> None:
     url.plan(status)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     answer = await slack.wait_for_answer()
     assert answer.via == "chat.postEphemeral"
     assert "`parts`" in answer.everything
@@ -201,7 +201,7 @@ async def test_refused_blocks_are_reduced_at_a_response_url_too(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer
 ) -> None:
     url.plan((400, "invalid_blocks"), (200, '{"ok": false, "error": "invalid_blocks"}'), 200)
-    await asked_at(slack, url, f"{pictures.url('v.png', VALVE)} min:0")
+    await command_to_url(slack, url, f"{pictures.url('v.png', VALVE)} min:0")
     await url.received(3)
     assert "'image'" in str(url.bodies[0]["blocks"])
     assert "'image'" not in str(url.bodies[1]["blocks"])
@@ -216,7 +216,7 @@ async def test_refused_blocks_are_reduced_at_a_response_url_too(
 async def test_shared_answer_is_never_posted_twice(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, status: int
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(status)
     before = len(slack.transcript)
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
@@ -240,7 +240,7 @@ async def test_shared_answer_is_never_posted_twice(
 async def test_share_that_may_have_been_posted_is_not_repeated(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, *, breaks: bool
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404)
     (slack.break_next if breaks else slack.lose_next_answer)("chat.postMessage")
     before = len(slack.transcript)
@@ -256,11 +256,11 @@ async def test_share_that_may_have_been_posted_is_not_repeated(
 async def test_person_who_cannot_share_is_told_why(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, error: str
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404, 404)
     slack.refuse_next("chat.postMessage", error)
     before = len(slack.transcript)
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
     await slack.deliver("interactive", share)
-    told = await slack.wait_for_answer(after=before)
-    assert told.text.startswith("I can't answer in that channel:")
+    notice = await slack.wait_for_answer(after=before)
+    assert notice.text.startswith("I can't answer in that channel:")

@@ -8,7 +8,7 @@ from handlers.errors import SLACK_BUSY
 from handlers.modals.forms import MODALS_UNSUPPORTED, TRIGGER_EXPIRED
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import STRANGER, VALVE, idle, press
+from tests.scenario.support.requests import UNRELATED, VALVE, idle, press
 
 
 async def answered(slack: FakeSlack, shared: Message) -> Message:
@@ -45,7 +45,7 @@ async def test_form_that_cannot_be_opened_is_explained(
 async def test_closed_modal_is_answered_where_it_was_opened(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, await slack.upload(slack.host(STRANGER, "x.png"), text="min:0"))
+    first = await answered(slack, await slack.upload(slack.host(UNRELATED, "x.png"), text="min:0"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view("add_form")
     slack.refuse_next("views.update", "not_found")

@@ -14,7 +14,7 @@ from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, fill
 from tests.scenario.support.program import Program, program
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
 from tests.scenario.support.shares import running, settled
 
 THREE, ROLES = ("all", "all", "all"), ("web", "web", "worker", "worker")
@@ -53,7 +53,7 @@ class Processes:
             await self.slack.press(message, action_id)
 
     @asynccontextmanager
-    async def stopped(self, bot: Program) -> AsyncIterator[None]:
+    async def suspended(self, bot: Program) -> AsyncIterator[None]:
         """Suspend a process with SIGSTOP within this context, so that its deliveries wait."""
         bot.process.send_signal(signal.SIGSTOP)
         yield
@@ -99,12 +99,12 @@ async def test_shares_go_to_every_process_and_each_is_answered_once(
         await bots.answered(shared)
         way.refresh_every = 0
         # One is too slow for Slack, and continues after others have answered.
-        async with bots.stopped(bots.bots[0]):
+        async with bots.suspended(bots.bots[0]):
             shared += await bots.shared(range(42, 48))
             await slack.wait_until(lambda: bool(way.unacknowledged))
             await bots.answered(shared)
         # One is killed before it acknowledges its envelopes.
-        async with bots.stopped(bots.bots[1]):
+        async with bots.suspended(bots.bots[1]):
             shared += await bots.shared(range(48, 54))
             await slack.wait_until(lambda: bool(way.unacknowledged))
             assert await bots.bots[1].end(signal.SIGKILL) == -signal.SIGKILL
@@ -135,27 +135,27 @@ async def test_settings_caches_and_forms_work_across_processes(
 ) -> None:
     trusted = {"VSEARCH_TRUSTED_HOSTS": pictures.address}
     async with start_processes(slack, tmp_path, postgres_address, THREE[:2], **trusted) as bots:
-        await fresh_results(bots, pictures)
-        await buttons_and_forms(bots, pictures)
-        await a_channels_setting(bots)
+        await check_fresh_results(bots, pictures)
+        await check_buttons_and_forms(bots, pictures)
+        await check_channel_setting(bots)
         await bots.end()
 
 
-async def fresh_results(bots: Processes, pictures: PictureServer) -> None:
+async def check_fresh_results(bots: Processes, pictures: PictureServer) -> None:
     """Check that one process's cached results are invalid as soon as another adds or deletes an image."""
     here, there = bots.connections
     search = f"search {pictures.url('valve.png', VALVE)} in:parts top:10 min:0"
     first = await bots.ask(here, search)
     assert "From the cache" not in first.everything
     assert "From the cache" in (await bots.ask(here, search)).everything
-    await bots.ask(there, f"add {pictures.url('stranger.png', STRANGER)} in:parts id:stranger")
+    await bots.ask(there, f"add {pictures.url('stranger.png', UNRELATED)} in:parts id:stranger")
     assert "`stranger`" not in first.everything
     later = await bots.ask(here, search)
     assert "`stranger`" in later.everything
     assert "From the cache" not in later.everything
 
 
-async def buttons_and_forms(bots: Processes, pictures: PictureServer) -> None:
+async def check_buttons_and_forms(bots: Processes, pictures: PictureServer) -> None:
     """Check that a process handles buttons and forms of messages that another one posted."""
     here, there = bots.connections
     slack = bots.slack
@@ -179,7 +179,7 @@ async def buttons_and_forms(bots: Processes, pictures: PictureServer) -> None:
     assert "`part_10`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def a_channels_setting(bots: Processes) -> None:
+async def check_channel_setting(bots: Processes) -> None:
     """Check that a channel setting made in one process applies to the next share in every process."""
     here, there = bots.connections
     slack = bots.slack

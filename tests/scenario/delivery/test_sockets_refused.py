@@ -14,7 +14,7 @@ from handlers.slack.socket_client import ReconnectingClient
 from tests.fakes.slack import FakeSlack
 
 
-class Impatient(ReconnectingClient):
+class FastReconnectingClient(ReconnectingClient):
     """A client with shorter delays."""
 
     too_many_connections_pause_s = 0.5
@@ -30,7 +30,7 @@ async def test_eleventh_connection_waits_until_another_ends(slack: FakeSlack, ca
             opened = await web.apps_connections_open(app_token=token)
             others.append(await stack.enter_async_context(session.ws_connect(str(opened["url"]))))
         await slack.wait_until(lambda: slack.socket_mode.connections == len(others))
-        client = Impatient(token, logging.getLogger("test"), web)
+        client = FastReconnectingClient(token, logging.getLogger("test"), web)
         stack.push_async_callback(client.close)
         await client.connect()
         await slack.wait_until(lambda: slack.socket_mode.refused == 1)

@@ -31,8 +31,8 @@ from handlers.slack.connection import socket_mode
 from tests.fakes.failing_back_end import FaultySearch
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask
-from tests.scenario.support.shares import entities, quick, reply, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, run_command
+from tests.scenario.support.shares import entities, reply, retry_at_once, settled, watch
 
 KINDS = (
     BackendError,
@@ -51,9 +51,9 @@ REFUSED = "The image search refused this picture. Please try another one."
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry failed jobs at once."""
-    quick(monkeypatch)
+    retry_at_once(monkeypatch)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIt
         yield made
 
 
-def whispers(slack: FakeSlack) -> list[str]:
+def ephemeral_texts(slack: FakeSlack) -> list[str]:
     """Return the ephemeral messages to the author. Nobody else may have got one."""
     return [message.text for message in slack.transcript if message.to == SOMEONE]
 
@@ -90,15 +90,15 @@ async def test_each_failure_has_its_sentence_and_its_code_is_logged_only(
     for number, kind in enumerate(KINDS):
         code = f"search: -{number} (HTTP 200, request R-{number})"
         visual.error = kind(code)
-        assert (await ask(slack, "search last in:parts")).text == kind.user_message
-        told = [record for record in caplog.records if record.exc_info and code in str(record.exc_info[1])]
-        assert len(told) == 1
+        assert (await run_command(slack, "search last in:parts")).text == kind.user_message
+        notice = [record for record in caplog.records if record.exc_info and code in str(record.exc_info[1])]
+        assert len(notice) == 1
     assert "R-" not in "".join(message.everything for message in slack.transcript)
 
 
 @pytest.mark.usefixtures("app")
 async def test_forms_show_the_same_sentence_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
-    await slack.press(await ask(slack, "db"), "create_database")
+    await slack.press(await run_command(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     visual.error = BackendQuota("-2")
     await slack.submit(form, {"name": "logos"})
@@ -111,7 +111,7 @@ async def test_error_for_an_admin_is_shown_at_once_and_the_share_waits(
     visual.error, visual.failing_calls = BackendCredentials("-1006"), 2
     assert "`valve`" in (await shared_and_answered(slack)).everything
     await settled(slack, app)
-    assert whispers(slack) == [BackendCredentials.user_message]
+    assert ephemeral_texts(slack) == [BackendCredentials.user_message]
 
 
 async def test_transient_failures_are_reported_only_if_they_last(
@@ -120,11 +120,11 @@ async def test_transient_failures_are_reported_only_if_they_last(
     visual.error, visual.failing_calls = BackendThrottled("-1009"), 1
     await shared_and_answered(slack)
     await settled(slack, app)
-    assert whispers(slack) == []
+    assert ephemeral_texts(slack) == []
     visual.error, visual.failing_calls = BackendThrottled("-1009"), 2
-    await shared_and_answered(slack, STRANGER)
+    await shared_and_answered(slack, UNRELATED)
     await settled(slack, app)
-    assert whispers(slack) == [STILL_RETRYING]
+    assert ephemeral_texts(slack) == [STILL_RETRYING]
 
 
 @pytest.mark.parametrize("kind", [BackendQuota, BackendGarbled])
@@ -134,7 +134,7 @@ async def test_final_message_about_a_share_states_the_actual_error(
     visual.error = kind("out of order")
     shared = await slack.upload(VALVE)
     await settled(slack, app)
-    assert whispers(slack)[-1] == kind.user_message
+    assert ephemeral_texts(slack)[-1] == kind.user_message
     assert slack.replies(shared.ts) == []
 
 
@@ -142,7 +142,7 @@ async def test_copies_only_answer_says_so_and_is_searched_again_after_recovery(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
-    known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, STRANGER)
+    known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, UNRELATED)
     assert "same image" in known.everything
     assert "Only copies could be looked for." in known.text
     assert "No copy found" in unknown.everything
@@ -186,25 +186,25 @@ async def test_guard_reports_a_copy_and_adds_nothing_while_the_service_is_down(
     assert COPIES_ONLY in repost.everything
     visual.failing_calls = 2
     visual.calls.clear()
-    fresh = await slack.upload(slack.host(STRANGER, "fresh.png"))
+    fresh = await slack.upload(slack.host(UNRELATED, "fresh.png"))
     await settled(slack, app)
     assert visual.calls == ["search", "search", "search", "add"]
-    assert whispers(slack) == [STILL_RETRYING]
+    assert ephemeral_texts(slack) == [STILL_RETRYING]
     assert await entities(app) == ["valve", "fresh"]
     assert slack.replies(fresh.ts) == []
 
 
 async def test_refused_picture_is_reported_to_its_author(app: SlackApp, slack: FakeSlack, visual: FaultySearch) -> None:
     visual.error = PictureRefused(REFUSED)
-    looked_up = await shared_and_answered(slack, STRANGER)
+    looked_up = await shared_and_answered(slack, UNRELATED)
     assert looked_up.text == REFUSED
-    assert (await ask(slack, "add last in:parts")).text == REFUSED
+    assert (await run_command(slack, "add last in:parts")).text == REFUSED
     await watch(app, ChannelMode.COLLECT, "parts")
     before = len(slack.transcript)
     shared = await slack.upload(slack.host(GASKET, "gasket.png"))
     assert await slack.wait_for_reaction(shared) == "warning"
-    told = await slack.wait_for_answer(after=before)
-    assert f"`gasket.png`: {REFUSED}" in told.everything
+    notice = await slack.wait_for_answer(after=before)
+    assert f"`gasket.png`: {REFUSED}" in notice.everything
     await settled(slack, app)
     assert await entities(app) == ["valve"]
     # A refused picture is not retried.
@@ -216,9 +216,9 @@ async def test_refused_picture_is_reported_to_its_author(app: SlackApp, slack: F
 async def test_status_names_the_back_end_and_its_problem(
     slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture, kind: type[BackendError]
 ) -> None:
-    assert "`showapi`: healthy" in (await ask(slack, "status")).everything
+    assert "`showapi`: healthy" in (await run_command(slack, "status")).everything
     visual.error = kind("ping: -2 (HTTP 200, request R-1)")
-    status = await ask(slack, "status")
+    status = await run_command(slack, "status")
     assert f"`showapi`: :warning: {kind.user_message}" in status.everything
     [line] = [record for record in caplog.records if "R-1" in record.getMessage()]
     assert line.levelno == logging.WARNING

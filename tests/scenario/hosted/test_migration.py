@@ -29,7 +29,7 @@ async def test_import_stopped_by_the_service_reports_progress_and_resumes(tmp_pa
         }
         command = ("import", str(folder), "--in", "parts", "--create")
         # The first add succeeds, then the account has no quota left. Concurrent adds are abandoned.
-        service.always("add", after(1, bad.gateway(-2)))
+        service.always("add", fail_after(1, bad.gateway(-2)))
         async with program(settings, *command) as first:
             assert await first.end(None) == 1
         assert "so far. Run the same command again to go on." in " ".join(first.errors.split())
@@ -40,7 +40,7 @@ async def test_import_stopped_by_the_service_reports_progress_and_resumes(tmp_pa
         assert len(service.images_of(service.names[0])) == 6
 
 
-def after(well: int, then: bad.Misbehaviour) -> bad.Misbehaviour:
+def fail_after(well: int, then: bad.Misbehaviour) -> bad.Misbehaviour:
     """Return a misbehaviour that starts after a few successful calls."""
     left = well
 

@@ -16,7 +16,7 @@ from handlers.slack.connection import socket_mode
 from handlers.slack.files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, key_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, key_of, press, run_command
 from tests.scenario.support.response_urls import pressed
 
 HOUR = 60 * 60
@@ -31,7 +31,7 @@ async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[SlackApp]:
         yield app
 
 
-async def answered(slack: FakeSlack, image: bytes, text: str = "") -> Message:
+async def share_and_wait(slack: FakeSlack, image: bytes, text: str = "") -> Message:
     """Share a picture, and return the answer in its thread."""
     message = await slack.upload(image, text=text, mention=True)
     return await slack.wait_for_reply(GENERAL, message.ts)
@@ -48,7 +48,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)
-    first = await answered(slack, VALVE, "in:parts top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "in:parts top:1 min:0")
     slack.pass_time(HOUR)
     more = await press(slack, first, "results_more")
     assert "`gasket_7`" in more.everything
@@ -68,7 +68,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
 async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-        first = await answered(slack, VALVE, "top:1 min:0")
+        first = await share_and_wait(slack, VALVE, "top:1 min:0")
         await slack.press(first, "results_add_this")
         view = await slack.wait_for_view("add_form")
         await idle(app)
@@ -84,7 +84,7 @@ async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) ->
 async def test_deleted_file_is_explained(slack: FakeSlack, start: Start, action_id: str) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     mine = await press(slack, first, "results_more")
     await slack.delete_file(file_of(slack, first))
     await idle(app)
@@ -98,7 +98,7 @@ async def test_deleted_file_is_explained(slack: FakeSlack, start: Start, action_
 async def test_deleted_file_cannot_be_added(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view("add_form")
     await slack.delete_file(file_of(slack, first))
@@ -111,8 +111,8 @@ async def test_deleted_file_cannot_be_added(slack: FakeSlack, start: Start) -> N
 async def test_deleted_database_is_explained(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    await fill(app, "pants", jeans=STRANGER)
-    first = await answered(slack, VALVE, "in:parts top:1 min:0")
+    await fill(app, "pants", jeans=UNRELATED)
+    first = await share_and_wait(slack, VALVE, "in:parts top:1 min:0")
     await app.services.databases.delete(key_of(app, "parts"))
     answer = await press(slack, first, "results_more")
     assert answer.text == "There is no database “parts” here. Did you mean “pants”?"
@@ -121,7 +121,7 @@ async def test_deleted_database_is_explained(slack: FakeSlack, start: Start) -> 
 async def test_without_a_database_the_button_offers_to_create_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view()
@@ -130,7 +130,7 @@ async def test_without_a_database_the_button_offers_to_create_one(slack: FakeSla
 
 async def test_picture_with_a_dead_url_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     pictures.url("v.png", b"<html>moved</html>")
     answer = await press(slack, mine, "results_share")
     assert len(answer.blocks) == 1
@@ -152,8 +152,8 @@ async def test_people_of_another_organisation_may_not_press(slack: FakeSlack, st
     await slack.deliver(
         "interactive", pressed(slack, answer, {"action_id": action_id, "value": value}, user="U0GUEST", team="T0GUEST")
     )
-    told = await slack.wait_for_answer(to="U0GUEST", after=before)
-    assert told.text == OTHER_ORGANISATION
+    notice = await slack.wait_for_answer(to="U0GUEST", after=before)
+    assert notice.text == OTHER_ORGANISATION
     assert slack.views("U0GUEST") == []
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 1
 
@@ -176,7 +176,7 @@ FORGED = [
 @pytest.mark.parametrize("value", FORGED)
 async def test_invalid_button_value_gets_one_sentence(slack: FakeSlack, start: Start, value: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     for action_id in action_ids(first):
         before = len(slack.transcript)
         await slack.press(first, action_id, value=value)
@@ -206,7 +206,7 @@ async def test_invalid_button_value_gets_one_sentence(slack: FakeSlack, start: S
 async def test_forged_presses_get_one_sentence(slack: FakeSlack, start: Start, action_id: str, value: str) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     before = len(slack.transcript)
     forged = pressed(slack, first, {"action_id": action_id, "value": value})
     await slack.deliver("interactive", forged)
@@ -219,7 +219,7 @@ async def test_forged_presses_get_one_sentence(slack: FakeSlack, start: Start, a
 @pytest.mark.parametrize("number", ['"top":-5', '"offset":-9'])
 async def test_numbers_out_of_range_are_clamped(slack: FakeSlack, start: Start, number: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     before = len(slack.transcript)
     value = f'{{"file":"{file_of(slack, first).id}","database":"parts",{number}}}'
     await slack.press(first, "results_more", value=value)
@@ -228,7 +228,7 @@ async def test_numbers_out_of_range_are_clamped(slack: FakeSlack, start: Start, 
 
 async def test_listing_in_an_unknown_order_starts_with_the_newest(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     before = len(slack.transcript)
     value = '{"database":"parts","order":"sideways"}'
     await slack.deliver("interactive", pressed(slack, first, {"action_id": "list_page:next", "value": value}))

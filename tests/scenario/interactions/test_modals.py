@@ -13,26 +13,26 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import (
     GASKET,
-    STRANGER,
+    UNRELATED,
     VALVE,
     action_ids,
-    ask,
     idle,
     images_of,
     key_of,
     message_after,
+    run_command,
 )
 
 FORM = "search_form"
 
 
-async def opened(slack: FakeSlack) -> View:
+async def open_search_form(slack: FakeSlack) -> View:
     """Open the search form with the command."""
     await slack.command("")
     return await slack.wait_for_view(FORM)
 
 
-async def says(slack: FakeSlack, view: View, text: str) -> None:
+async def wait_for_text(slack: FakeSlack, view: View, text: str) -> None:
     """Wait until a modal shows a text."""
     await slack.wait_until(lambda: text in view.everything)
 
@@ -42,8 +42,8 @@ async def test_several_pictures_and_a_url_get_one_answer(
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    form = await opened(slack)
-    files = [slack.host(VALVE, "one.png"), slack.host(STRANGER, "two.png")]
+    form = await open_search_form(slack)
+    files = [slack.host(VALVE, "one.png"), slack.host(UNRELATED, "two.png")]
     ack = await slack.submit(form, {"files": files, "url": pictures.url("three.png", GASKET)})
     assert ack["response_action"] == "update"
     assert "Looking …" in str(ack["view"])
@@ -51,7 +51,7 @@ async def test_several_pictures_and_a_url_get_one_answer(
     for part in ("*3 pictures* looked up in `parts`", "1. one.png", "`valve_0042`", "2. two.png", "`gasket_7`"):
         assert part in answer.everything
     assert (answer.to, answer.via, answer.channel) == (SOMEONE, "response_url", GENERAL)
-    await says(slack, form, "The answer is in the channel, for you alone.")
+    await wait_for_text(slack, form, "The answer is in the channel, for you alone.")
     assert len(slack.transcript) == 1
 
 
@@ -59,26 +59,26 @@ async def test_form_preselects_the_channels_database(slack: FakeSlack, start: St
     app = await start()
     for name in ("parts", "logos", "ads"):
         await fill(app, name, valve_0042=VALVE)
-    await ask(slack, "watch lookup in:logos")
-    form = await opened(slack)
+    await run_command(slack, "watch lookup in:logos")
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
     answer = await slack.wait_for(lambda m: "valve_0042" in m.everything)
     assert "`logos`" in answer.everything
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE, "database": "ads"})
     assert "`ads`" in (await slack.wait_for(lambda m: "Best match in ads" in m.text)).everything
 
 
 async def test_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE, "readers": "channel", "top": "1"})
     answer = await slack.wait_for(lambda m: "`valve_0042`" in m.everything)
     assert answer.to == ""
     assert f"<@{SOMEONE}>" in answer.everything
     assert "`gasket_7`" not in answer.everything
     assert "results_share" not in action_ids(answer)
-    await says(slack, form, "The answer is in the channel.")
+    await wait_for_text(slack, form, "The answer is in the channel.")
 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
@@ -105,7 +105,7 @@ async def test_private_channel_without_the_bot_counts_as_unknown_readers(slack: 
 
 async def test_mistakes_are_shown_at_their_fields(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {})
     assert form.errors == {"files": "Choose a picture, or give the address of one."}
     await slack.submit(form, {"files": [slack.host(VALVE, "v.png"), slack.host(b"%PDF-1.7", "table.pdf")]})
@@ -120,7 +120,7 @@ async def test_mistakes_are_shown_at_their_fields(slack: FakeSlack, start: Start
 
 async def test_invalid_image_does_not_affect_the_others(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": [slack.host(VALVE[:200], "broken.png"), slack.host(VALVE, "whole.png")]})
     answer = await slack.wait_for_answer()
     assert "damaged" in answer.everything
@@ -135,14 +135,14 @@ async def test_form_offers_to_create_a_database_if_there_is_none(slack: FakeSlac
     await slack.press_in_view(note, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    told = await slack.wait_for_answer()
-    assert "`parts` is ready" in told.everything
+    notice = await slack.wait_for_answer()
+    assert "`parts` is ready" in notice.everything
     # It uses the command's response URL, so the bot need not be in the channel.
-    assert told.via == "response_url"
+    assert notice.via == "response_url"
     assert slack.views() == []
 
 
-class Slow:
+class HeldSearch:
     """Holds searches until released."""
 
     def __init__(self, app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,22 +162,22 @@ async def test_slow_search_shows_a_waiting_view_at_once(
 ) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    slow = Slow(app, monkeypatch)
-    form = await opened(slack)
+    slow = HeldSearch(app, monkeypatch)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
     await slow.begun.wait()
     assert "Looking …" in form.everything
     assert slack.state.acks[-1].seconds < 1
     slow.go_on.set()
-    await says(slack, form, "The answer is in the channel, for you alone.")
+    await wait_for_text(slack, form, "The answer is in the channel, for you alone.")
     assert "`valve_0042`" in slack.transcript[-1].everything
 
 
 async def test_closed_form_is_still_answered(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    slow = Slow(app, monkeypatch)
-    form = await opened(slack)
+    slow = HeldSearch(app, monkeypatch)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
     await slow.begun.wait()
     await slack.close(form)
@@ -200,14 +200,14 @@ async def test_failure_after_the_form_was_closed_is_reported_in_the_channel(
         raise BackendDown("disk /dev/secret is on fire")
 
     monkeypatch.setattr(type(app.services.visual), "search", fail)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
     await begun.wait()
     await slack.close(form)
     go_on.set()
-    told = await slack.wait_for_answer()
-    assert "try again" in told.text
-    assert "secret" not in told.everything
+    notice = await slack.wait_for_answer()
+    assert "try again" in notice.text
+    assert "secret" not in notice.everything
 
 
 async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +218,9 @@ async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, m
         raise BackendDown("disk /dev/secret is on fire")
 
     monkeypatch.setattr(type(app.services.visual), "search", fail)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
-    await says(slack, form, "can't be reached right now")
+    await wait_for_text(slack, form, "can't be reached right now")
     assert "secret" not in form.everything
     assert slack.transcript == []
 
@@ -228,16 +228,16 @@ async def test_failure_is_reported_in_the_form(slack: FakeSlack, start: Start, m
 async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.submit(form, {"files": VALVE})
-    await says(slack, form, "no database “parts”")
+    await wait_for_text(slack, form, "no database “parts”")
 
 
 async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next("views.open", "expired_trigger_id")
-    assert "please try again" in (await ask(slack, "")).text
+    assert "please try again" in (await run_command(slack, "")).text
 
 
 async def test_global_shortcut_answers_in_the_chosen_conversation(slack: FakeSlack, start: Start) -> None:
@@ -262,13 +262,13 @@ async def test_global_shortcut_answers_directly_if_no_conversation_is_chosen(sla
     assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
     # A direct message has nobody to share with.
     assert "results_share" not in action_ids(answer)
-    await says(slack, form, "The answer is in your direct messages with me.")
+    await wait_for_text(slack, form, "The answer is in your direct messages with me.")
 
 
 async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": slack.host(VALVE, "Ball valve.png")})
     answer = await slack.wait_for_answer()
     await slack.press(answer, "results_add_this")
@@ -276,7 +276,7 @@ async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -
     await slack.submit(add, {"entity": "Ball Valve", "note": "DN 25"})
     assert "entity" in add.errors
     await slack.submit(add, {"entity": "Valve_0042", "note": "DN 25"})
-    await says(slack, add, "`valve_0042`")
+    await wait_for_text(slack, add, "`valve_0042`")
     [record] = await images_of(app, "parts", "valve_0042")
     assert (record.note, record.added_by) == ("DN 25", SOMEONE)
     again = await slack.wait_for(lambda m: "Added" in m.text)
@@ -287,7 +287,7 @@ async def test_same_search_runs_in_another_database(slack: FakeSlack, start: Sta
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)
-    form = await opened(slack)
+    form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE, "database": "parts"})
     answer = await slack.wait_for_answer()
     before = len(slack.transcript)

@@ -27,9 +27,9 @@ from tests.scenario.support.web_bot import (
     begin_install,
     finish_install,
     install,
-    many,
-    settle,
+    oauth_settings,
     stock,
+    wait_until_forgotten,
     web_bot,
 )
 
@@ -51,7 +51,7 @@ def workspaces(slack: FakeSlack) -> None:
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         yield running
 
 
@@ -86,9 +86,9 @@ async def test_two_workspaces_are_separate(slack: FakeSlack, bot: WebBot) -> Non
     for text, channel, there, elsewhere in (("db", C_ONE, "parts", "logos"), ("db", C_TWO, "logos", "parts")):
         before = len(slack.transcript)
         await slack.command(text, channel=channel)
-        told = await slack.wait_for_answer(after=before)
-        assert there in told.everything
-        assert elsewhere not in told.everything
+        notice = await slack.wait_for_answer(after=before)
+        assert there in notice.everything
+        assert elsewhere not in notice.everything
     posts = {call.args["channel"]: call.token for call in slack.calls("chat.postMessage")}
     assert posts == {C_ONE: slack.state.workspace(ONE).bot_token, C_TWO: slack.state.workspace(TWO).bot_token}
 
@@ -162,13 +162,13 @@ async def test_slack_failure_during_install_is_reported(slack: FakeSlack, bot: W
 
 
 async def test_start_with_another_encryption_secret_ends_with_a_message(slack: FakeSlack, tmp_path: Path) -> None:
-    async with web_bot(slack, tmp_path, **many(slack)) as bot:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as bot:
         await install(slack, bot.browser, ONE)
-    values = {**slack.environment, **many(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
+    values = {**slack.environment, **oauth_settings(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
     with pytest.raises(SettingsError, match="SLACK_STATE_SECRET is not the one"):
         async with build(Settings.from_mapping({**values, "SLACK_STATE_SECRET": "a-secret-of-somebody-else"})):
             pass
-    async with web_bot(slack, tmp_path, **many(slack)):
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)):
         await slack.command("help", channel=C_ONE)
         assert "Find pictures" in (await slack.wait_for_answer()).everything
 
@@ -206,7 +206,7 @@ async def test_uninstalling_deletes_all_data_of_the_workspace_only(
         await asyncio.gather(*slack.uninstall(team=ONE))
     else:
         await slack.revoke_tokens(team=ONE)
-    await settle(bot, ONE)
+    await wait_until_forgotten(bot, ONE)
     assert await asyncio.to_thread(rows_of, tmp_path, ONE) == {"inbox uninstall", "inbox_files"}
     # Pictures that both had remain for the other workspace. The picture that only this one had is deleted.
     pictures = [path for path in (tmp_path / "pictures").rglob("*.jpg") if path.is_file()]
@@ -220,12 +220,12 @@ async def test_uninstalling_deletes_all_data_of_the_workspace_only(
 async def test_reinstalling_starts_with_no_data(slack: FakeSlack, bot: WebBot) -> None:
     await fill_both(slack, bot)
     await asyncio.gather(*slack.uninstall(team=ONE))
-    await settle(bot, ONE)
+    await wait_until_forgotten(bot, ONE)
     assert (await install(slack, bot.browser, ONE)).status_code == 200
     await slack.command("db", channel=C_ONE)
-    told = await slack.wait_for_answer()
-    assert "parts" not in told.everything
-    assert told.via == "response_url"
+    notice = await slack.wait_for_answer()
+    assert "parts" not in notice.everything
+    assert notice.via == "response_url"
 
 
 async def test_command_in_a_workspace_without_the_app_says_so(slack: FakeSlack, bot: WebBot) -> None:
@@ -234,7 +234,7 @@ async def test_command_in_a_workspace_without_the_app_says_so(slack: FakeSlack, 
 
 
 async def test_configured_token_works_next_to_installations(slack: FakeSlack, tmp_path: Path) -> None:
-    settings = many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
+    settings = oauth_settings(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
     async with web_bot(slack, tmp_path, **settings) as bot:
         await install(slack, bot.browser, ONE)
         await stock(bot.app, slack.state.team, "mine", valve=VALVE)
@@ -249,7 +249,7 @@ async def test_configured_token_works_next_to_installations(slack: FakeSlack, tm
 
 async def test_installations_work_over_socket_mode(slack: FakeSlack, tmp_path: Path) -> None:
     app_token = slack.environment["SLACK_APP_TOKEN"]
-    settings = many(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
+    settings = oauth_settings(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
     async with web_bot(slack, tmp_path, **settings) as bot:
         slack.http_mode = None
         async with socket_mode(bot.app.bolt, bot.app.wrapper, app_token, slack.api_url):

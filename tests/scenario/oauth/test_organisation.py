@@ -12,7 +12,15 @@ from bot.blocks.ids import ActionId, ShortcutId
 from bot.domain.identifiers import WorkspaceId
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.fixtures.pictures import encoded, photo
-from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+from tests.scenario.support.web_bot import (
+    STATE_SECRET,
+    WebBot,
+    install,
+    oauth_settings,
+    stock,
+    wait_until_forgotten,
+    web_bot,
+)
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
@@ -33,7 +41,7 @@ def workspaces(slack: FakeSlack) -> None:
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         assert (await install(slack, running.browser, EAST, for_organisation=True)).status_code == 200
         assert (await install(slack, running.browser, APART)).status_code == 200
         yield running
@@ -80,7 +88,7 @@ async def test_uninstalling_from_the_organisation_deletes_all_its_workspaces(sla
     await stock(bot.app, APART, "apart_parts", gasket=GASKET)
     await slack.acknowledged(3)
     await asyncio.gather(*slack.uninstall(team=EAST))
-    await settle(bot, EAST, WEST)
+    await wait_until_forgotten(bot, EAST, WEST)
     assert await databases(bot, EAST) == await databases(bot, WEST) == []
     assert await databases(bot, APART) == ["apart_parts"]
     assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == (("", APART),)
@@ -93,7 +101,7 @@ async def test_withdrawing_from_one_workspace_deletes_that_one(slack: FakeSlack,
     for team, name in ((EAST, "east_parts"), (WEST, "west_parts")):
         await make_by_command(slack, team, name)
     await slack.event({"type": "team_access_revoked", "team_ids": [WEST]}, team=EAST)
-    await settle(bot, WEST)
+    await wait_until_forgotten(bot, WEST)
     assert await databases(bot, WEST) == []
     assert await databases(bot, EAST) == ["east_parts"]
     shared = await slack.upload(VALVE, channel=CHANNELS[EAST])
@@ -104,13 +112,13 @@ async def test_uninstalling_after_a_reinstall_deletes_all_again(slack: FakeSlack
     for name in ("first", "second"):
         await make_by_command(slack, WEST, name)
         await asyncio.gather(*slack.uninstall(team=EAST))
-        await settle(bot, WEST)
+        await wait_until_forgotten(bot, WEST)
         assert await databases(bot, WEST) == []
         await install(slack, bot.browser, EAST, for_organisation=True)
 
 
 async def test_configured_token_is_never_used_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
-    async with web_bot(slack, tmp_path, **many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
         await install(slack, bot.browser, EAST, for_organisation=True)
         await stock(bot.app, WEST, "parts", valve=VALVE)
         away, home = await slack.upload(VALVE, channel=CHANNELS[WEST]), await slack.upload(VALVE)

@@ -16,7 +16,15 @@ from handlers.slack.installed_workspaces import InstalledClients
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.payloads import event_body, share_event
 from tests.fixtures.pictures import encoded, photo
-from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+from tests.scenario.support.web_bot import (
+    STATE_SECRET,
+    WebBot,
+    install,
+    oauth_settings,
+    stock,
+    wait_until_forgotten,
+    web_bot,
+)
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 ONE, C_ONE = "T0ONE", "C0ONE"
@@ -32,7 +40,7 @@ async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
     slack.add_workspace(ONE, "One")
     slack.add_channel(C_ONE, "general", team=ONE)
     slack.oauth.expires_in = SOON_S
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         await install(slack, running.browser, ONE)
         await stock(running.app, ONE, "parts", valve_0042=VALVE)
         slack.oauth.expires_in = LATER_S
@@ -93,7 +101,7 @@ async def test_concurrent_callers_share_one_rotation(slack: FakeSlack, bot: WebB
     shared, _ = await asyncio.gather(asyncio.gather(*shares), asyncio.gather(*commands))
     for one in shared:
         await slack.wait_for_reply(C_ONE, one.ts)
-    await settle(bot)
+    await wait_until_forgotten(bot)
     assert rotations(slack) == 1
 
 

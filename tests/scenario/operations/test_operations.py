@@ -40,7 +40,7 @@ async def ready(bot: WebBot) -> tuple[int, dict[str, str]]:
 
 
 @pytest.fixture
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _uncached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn off the caching of health checks."""
     monkeypatch.setattr(health, "CACHE_S", 0.0)
 
@@ -122,7 +122,7 @@ async def test_metrics_count_the_work_done(
     await slack.acknowledged(8)
     assert await bot.app.wrapper.drain(10) == 0
     page = (await bot.browser.get("/metrics")).text
-    told = {
+    notice = {
         'vsearch_acknowledgement_seconds_count{kind="events_api"}': 4,
         'vsearch_acknowledgement_seconds_count{kind="slash_commands"}': 3,
         'vsearch_acknowledgement_seconds_count{kind="interactive"}': 1,
@@ -137,7 +137,7 @@ async def test_metrics_count_the_work_done(
         "vsearch_inbox_jobs": 0,
         "vsearch_inbox_oldest_seconds": 0,
     }
-    assert {name: metric(page, name) for name in told} == told
+    assert {name: metric(page, name) for name in notice} == notice
     assert metric(page, "vsearch_embedding_seconds_count") >= 4
     assert metric(page, "vsearch_embedding_seconds_sum") > 0
     for private in (slack.state.team, GENERAL, SOMEONE, "parts", "valve_0042"):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.slack import FakeSlack
 from tests.scenario.support.program import program
-from tests.scenario.support.web_bot import SECRET, install, many, web_bot
+from tests.scenario.support.web_bot import SECRET, install, oauth_settings, web_bot
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 """The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
@@ -28,7 +28,7 @@ UNFIT = {
 }
 
 
-def spoil(kind: str, data_dir: Path) -> None:
+def create_obstacle(kind: str, data_dir: Path) -> None:
     """Create an obstacle to starting."""
     data_dir.mkdir()
     match kind:
@@ -68,7 +68,7 @@ async def test_start_error_prints_a_sentence_and_sets_the_exit_code(
 ) -> None:
     slack.http("http://127.0.0.1:9/", SECRET)
     settings = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "PORT": "0", "HOST": "127.0.0.1"}
-    await asyncio.to_thread(spoil, kind, tmp_path / "data")
+    await asyncio.to_thread(create_obstacle, kind, tmp_path / "data")
     async with program({**settings, **UNFIT.get(kind, {})}) as bot:
         assert await bot.end(None) == code, bot.errors
     assert says in bot.errors
@@ -107,10 +107,10 @@ async def test_doctor_checks_every_way_to_run(slack: FakeSlack, tmp_path: Path) 
 async def test_doctor_checks_installations(slack: FakeSlack, tmp_path: Path) -> None:
     slack.add_workspace("T0ONE", "One")
     data_dir = tmp_path / "data"
-    async with web_bot(slack, data_dir, **many(slack)) as bot:
+    async with web_bot(slack, data_dir, **oauth_settings(slack)) as bot:
         await install(slack, bot.browser, "T0ONE")
     # The doctor would request a picture from there.
-    settings = slack.environment | many(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
+    settings = slack.environment | oauth_settings(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
     code, found = await doctor(settings)
     assert (code, found) == (0, {"HTTP on 127.0.0.1:3000": "ok", "installed 1 time through OAuth": "ok"})
     code, found = await doctor(settings | {"SLACK_STATE_SECRET": "a-secret-of-somebody-else"})

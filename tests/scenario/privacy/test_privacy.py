@@ -13,8 +13,8 @@ from bot.domain.identifiers import DatabaseName
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import ask, key_of, press
-from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, holding, reply, running, settled, watch
+from tests.scenario.support.requests import key_of, press, run_command
+from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, images_in, reply, running, settled, watch
 
 THERE = "C0THERE"
 INSIDER, OUTSIDER = "U0INSIDER", "U0OUTSIDER"
@@ -45,11 +45,11 @@ async def start_with_private_image(
         await slack.wait_for_reaction(shared)
         await watch(app, ChannelMode.LOOKUP, "parts", channel=THERE)
     await settled(slack, app)
-    assert [record.entity for record in await holding(app)] == ["sofa", "secret_plan"]
+    assert [record.entity for record in await images_in(app)] == ["sofa", "secret_plan"]
     return app
 
 
-def gives_nothing_away(message: Message) -> bool:
+def reveals_nothing(message: Message) -> bool:
     """Return whether a message contains nothing from the closed conversation, including its pictures."""
     return not any(secret in f"{message.everything} {message.blocks}" for secret in SECRETS)
 
@@ -61,7 +61,7 @@ async def thread(slack: FakeSlack, user: str) -> Message:
 
 async def last(slack: FakeSlack, user: str) -> Message:
     await slack.upload(ORIGINAL, user=user, text="min:0")
-    return await ask(slack, "search last min:0", user=user)
+    return await run_command(slack, "search last min:0", user=user)
 
 
 async def shortcut(slack: FakeSlack, user: str) -> Message:
@@ -72,7 +72,7 @@ async def shortcut(slack: FakeSlack, user: str) -> Message:
 
 
 async def listed(slack: FakeSlack, user: str) -> Message:
-    return await ask(slack, "list in:parts", user=user)
+    return await run_command(slack, "list in:parts", user=user)
 
 
 ALONE = [last, shortcut, listed]
@@ -90,7 +90,7 @@ async def test_private_answers_show_images_only_to_channel_members(
     assert "tell nobody" in insider.everything
     outsider = await look(slack, OUTSIDER)
     assert outsider.to == OUTSIDER
-    assert gives_nothing_away(outsider)
+    assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
 
 
@@ -100,7 +100,7 @@ async def test_public_answer_shows_the_image_only_in_its_own_channel(
 ) -> None:
     await start_with_private_image(slack, start, kind)
     answer = await thread(slack, INSIDER)
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     assert "`sofa`" in answer.everything
     there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
     assert "`secret_plan`" in there.everything
@@ -112,10 +112,10 @@ async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start:
     await watch(app, ChannelMode.COLLECT, "parts", channel=GENERAL)
     await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "lamp.png")))
     answer = await reply(slack, await slack.upload(ORIGINAL, mention=True, text="top:1 min:0"))
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     assert "of 2 matches" in answer.everything
     outside = await press(slack, answer, "results_more", user=OUTSIDER)
-    assert gives_nothing_away(outside)
+    assert reveals_nothing(outside)
     assert "Match 2 of 2" in outside.everything
     inside = await press(slack, answer, "results_more", user=INSIDER)
     assert "Match 2 of 3" in inside.everything
@@ -144,11 +144,11 @@ async def test_adding_a_hidden_duplicate_reports_it_without_its_entity(
 ) -> None:
     app = await start_with_private_image(slack, start, kind)
     await slack.upload(ORIGINAL, user=OUTSIDER)
-    told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
-    assert told.everything == "This image is in `parts` already.\nThis image is in `parts` already."
-    told = await ask(slack, "add last in:parts id:mine", user=INSIDER)
-    assert "already, as `secret_plan`" in told.everything
-    assert len(await holding(app)) == 2
+    notice = await run_command(slack, "add last in:parts id:mine", user=OUTSIDER)
+    assert notice.everything == "This image is in `parts` already.\nThis image is in `parts` already."
+    notice = await run_command(slack, "add last in:parts id:mine", user=INSIDER)
+    assert "already, as `secret_plan`" in notice.everything
+    assert len(await images_in(app)) == 2
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -158,10 +158,10 @@ async def test_database_that_hints_shows_only_the_number_of_hidden_images(
     await start_with_private_image(slack, start, kind, hints=True)
     answer = await thread(slack, OUTSIDER)
     assert "1 more match is from a place that not everybody here can see." in answer.everything
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     alone = await last(slack, OUTSIDER)
     assert "1 more match is from a place that you can't see." in alone.everything
-    assert gives_nothing_away(alone)
+    assert reveals_nothing(alone)
 
 
 async def test_database_without_hints_shows_nothing(slack: FakeSlack, start: Start) -> None:
@@ -174,8 +174,10 @@ async def test_database_without_hints_shows_nothing(slack: FakeSlack, start: Sta
 
 async def test_hidden_entities_cannot_be_guessed(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
-    assert "secret_plan" not in (await ask(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
-    there_or_not = [await ask(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")]
+    assert "secret_plan" not in (await run_command(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
+    there_or_not = [
+        await run_command(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")
+    ]
     said = [answer.text.replace("secret_plan", "…").replace("nothing", "…") for answer in there_or_not]
     assert said[0] == said[1]
 
@@ -192,12 +194,12 @@ async def test_images_of_a_channel_that_becomes_private_are_hidden(slack: FakeSl
     channel.kind, channel.private = "private", True
     # A running bot asks Slack again after a few minutes. A new bot has nothing cached.
     async with running(slack, tmp_path):
-        assert gives_nothing_away(await thread(slack, OUTSIDER))
-        assert gives_nothing_away(await last(slack, OUTSIDER))
+        assert reveals_nothing(await thread(slack, OUTSIDER))
+        assert reveals_nothing(await last(slack, OUTSIDER))
         assert "`secret_plan`" in (await last(slack, INSIDER)).everything
     channel.bot_is_member = False
     async with running(slack, tmp_path):
-        assert gives_nothing_away(await last(slack, INSIDER))
+        assert reveals_nothing(await last(slack, INSIDER))
 
 
 async def test_images_of_a_private_channel_that_becomes_public_are_shown(slack: FakeSlack, tmp_path: Path) -> None:
@@ -225,13 +227,13 @@ async def test_images_are_hidden_when_membership_is_unknown(slack: FakeSlack, st
     await start_with_private_image(slack, start, "private")
     slack.refuse_next(missing, "unknown_method", times=50)
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
-        assert gives_nothing_away(answer)
+        assert reveals_nothing(answer)
         assert "`sofa`" in answer.everything
 
 
 async def test_private_images_show_their_pictures_in_private(slack: FakeSlack, start: Start) -> None:
     app = await start_with_private_image(slack, start, "private")
-    [_, secret] = await holding(app)
+    [_, secret] = await images_in(app)
     assert secret.origin is not None
     alone = await last(slack, INSIDER)
     shown = [block["accessory"]["slack_file"]["id"] for block in alone.blocks if "accessory" in block]
@@ -257,6 +259,6 @@ async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
     await slack.wait_until(lambda: "Added" in form.everything)
     outsider = await listed(slack, OUTSIDER)
-    assert gives_nothing_away(outsider)
+    assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
     assert "tell nobody" in (await listed(slack, INSIDER)).everything

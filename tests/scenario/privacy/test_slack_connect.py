@@ -11,7 +11,7 @@ from handlers.listeners.actions import OTHER_ORGANISATION
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import action_ids, ask
+from tests.scenario.support.requests import action_ids, run_command
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, reply, settled, watch
 
 SHARED = "C0SHARED"
@@ -24,7 +24,7 @@ def _channel(slack: FakeSlack) -> None:
     slack.add_channel(SHARED, "with-them", kind="shared", members=[OURS, GUEST], guests=(THEIR_TEAM,))
 
 
-def from_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+def send_as_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send everything as a person of the other organisation from now on."""
     deliver = slack.deliver
 
@@ -51,7 +51,7 @@ async def test_answer_in_a_shared_channel_shows_only_images_from_there(slack: Fa
     for part in ("from_the_command_line", "from_general", "About", "weaker"):
         assert part not in answer.everything
     # Members of our own organisation see everything in ephemeral answers.
-    alone = await ask(slack, "search last min:0", user=OURS, channel=SHARED)
+    alone = await run_command(slack, "search last min:0", user=OURS, channel=SHARED)
     assert "`from_the_command_line`" in alone.everything
     assert "`from_general`" in alone.everything
 
@@ -59,7 +59,7 @@ async def test_answer_in_a_shared_channel_shows_only_images_from_there(slack: Fa
 async def test_shared_answer_leaves_out_images_from_elsewhere(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", sofa=ORIGINAL)
     await slack.upload(ORIGINAL, channel=SHARED, user=OURS)
-    alone = await ask(slack, "search last", user=OURS, channel=SHARED)
+    alone = await run_command(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
     await slack.press(alone, "results_share", user=OURS)
     public = await slack.wait_for(lambda message: "shared this" in message.everything)
@@ -86,7 +86,7 @@ async def test_guests_cannot_find_databases_by_naming_them(
     await fill(app, "parts", sofa=OTHER)
     await fill(app, "secret_project", plan=ORIGINAL)
     await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
     await settled(slack, app)
@@ -116,19 +116,19 @@ async def test_guests_cannot_press_buttons(slack: FakeSlack, start: Start, monke
     answer = await reply(slack, await slack.upload(OTHER, channel=SHARED, user=OURS, text="top:1 min:0"))
     pressed = action_ids(answer)
     assert {"results_more", "results_add_this", "results_another_database"} <= set(pressed)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     for action in pressed:
         before = len(slack.transcript)
         await slack.press(answer, action, user=GUEST)
-        told = await slack.wait_for_answer(to=GUEST, after=before)
-        assert told.text == OTHER_ORGANISATION
+        notice = await slack.wait_for_answer(to=GUEST, after=before)
+        assert notice.text == OTHER_ORGANISATION
     assert slack.views(GUEST) == []
 
 
 async def test_guests_cannot_press_offers(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     for action in action_ids(offer):
         before = len(slack.transcript)
         await slack.press(offer, action, user=GUEST)
@@ -143,7 +143,7 @@ async def test_guests_cannot_use_commands(
 ) -> None:
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     said = await slack.say(command, channel=SHARED, user=GUEST, mention=True)
     await settled(slack, app)
     assert slack.transcript == [said]
@@ -155,8 +155,8 @@ async def test_our_members_can_use_commands_there(slack: FakeSlack, start: Start
     event = {"type": "app_mention", "channel": SHARED, "user": OURS, "ts": slack.state.ts()}
     event |= {"text": f"<@{slack.state.bot_user}> db", "team": slack.state.team}
     await slack.event(event)
-    told = await slack.wait_for_answer(to=OURS)
-    assert "`parts`" in told.everything
+    notice = await slack.wait_for_answer(to=OURS)
+    assert "`parts`" in notice.everything
 
 
 async def test_guests_images_are_collected_and_stay_there(
@@ -166,7 +166,7 @@ async def test_guests_images_are_collected_and_stay_there(
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
     with monkeypatch.context() as patched:
-        from_guests(slack, patched)
+        send_as_guests(slack, patched)
         file = slack.host(ORIGINAL, "theirs.png")
         file.stub = connect_stub(file.id)
         shared = await slack.upload(file, channel=SHARED, user=GUEST)
@@ -176,8 +176,8 @@ async def test_guests_images_are_collected_and_stay_there(
     elsewhere = await reply(slack, await slack.upload(ORIGINAL, user=OURS))
     assert "theirs" not in elsewhere.everything
     # A member of that channel sees the image anywhere in ephemeral answers.
-    assert "`theirs`" in (await ask(slack, "search last", user=OURS)).everything
-    assert "theirs" not in (await ask(slack, "search last", user="U0COLLEAGUE")).everything
+    assert "`theirs`" in (await run_command(slack, "search last", user=OURS)).everything
+    assert "theirs" not in (await run_command(slack, "search last", user="U0COLLEAGUE")).everything
 
 
 async def test_private_channel_of_several_workspaces_counts_as_shared(

@@ -14,7 +14,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pages import PageRequest
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, reply
-from tests.scenario.support.web_bot import PUBLIC, WebBot, install, many, stock, web_bot
+from tests.scenario.support.web_bot import PUBLIC, WebBot, install, oauth_settings, stock, web_bot
 
 ONE, TWO = "T0ONE", "T0TWO"
 C_ONE, C_TWO, BETWEEN = "C0ONE", "C0TWO", "C0BETWEEN"
@@ -27,7 +27,7 @@ async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
     for team, name, channel in ((ONE, "One", C_ONE), (TWO, "Two", C_TWO)):
         slack.add_workspace(team, name)
         slack.add_channel(channel, "general", team=team)
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         for team in (ONE, TWO):
             assert (await install(slack, running.browser, team)).status_code == 200
         yield running
@@ -60,8 +60,8 @@ async def test_databases_with_the_same_name_are_separate(slack: FakeSlack, bot: 
         assert other not in answer.everything
         # The same search a moment later, since the cache must separate them too.
         for text in ("search last min:0", "list in:parts", "db", "status"):
-            told = await ask(slack, text, channel)
-            assert other not in told.everything
+            notice = await ask(slack, text, channel)
+            assert other not in notice.everything
     assert "(1 image)" in (await ask(slack, "search last min:0", C_ONE)).everything
     assert "(2 images)" in (await ask(slack, "search last min:0", C_TWO)).everything
 

@@ -107,9 +107,9 @@ async def test_process_killed_while_creating_tables_can_restart(tmp_path: Path) 
 
 async def test_two_processes_start_on_an_empty_directory_and_add_at_once(tmp_path: Path) -> None:
     processes = [await adding(tmp_path, first, 25) for first in (0, 1000)]
-    told = await asyncio.gather(*(lines(process, 25) for process in processes))
+    notice = await asyncio.gather(*(lines(process, 25) for process in processes))
     assert [await process.wait() for process in processes] == [0, 0]
-    await assert_sound(tmp_path, [seed for seeds in told for seed in seeds])
+    await assert_sound(tmp_path, [seed for seeds in notice for seed in seeds])
 
 
 async def test_another_process_sees_each_add_and_delete(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ async def test_database_deleted_and_recreated_by_another_process(tmp_path: Path)
         assert [match.entity for match in await mine.search(PARTS, random_picture(1))] == ["new"]
 
 
-def spoil(folder: Path) -> None:
+def leave_crash_files(folder: Path) -> None:
     """Leave files behind as a crash or a full disk might."""
     incoming = folder / "pictures" / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
@@ -164,12 +164,12 @@ async def test_incomplete_files_never_prevent_a_start(tmp_path: Path) -> None:
     process = await adding(tmp_path, 0, 1000)
     acknowledged = await lines(process, 5)
     acknowledged += await kill(process)
-    await asyncio.to_thread(spoil, tmp_path)
+    await asyncio.to_thread(leave_crash_files, tmp_path)
     await assert_sound(tmp_path, acknowledged)
 
 
 async def test_stale_log_without_its_database_does_not_prevent_a_start(tmp_path: Path) -> None:
-    await asyncio.to_thread(spoil, tmp_path)
+    await asyncio.to_thread(leave_crash_files, tmp_path)
     async with opened(tmp_path) as storage:
         key = DatabaseKey(WorkspaceId("T9"), DatabaseName("fresh"))
         await storage.catalogue.create_database(key)

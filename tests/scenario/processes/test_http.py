@@ -38,7 +38,7 @@ async def settings_over_http(slack: FakeSlack, data_dir: Path) -> tuple[str, dic
 async def test_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         assert await slack.verify_url()
         await slack.command("db")
         assert "`parts`" in (await slack.wait_for_answer()).everything
@@ -71,7 +71,7 @@ async def test_nothing_accepted_is_lost_when_stopped_under_load(
     url, settings = await settings_over_http(slack, tmp_path / "data")
     slack.tolerate_silence()
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         sent = [await share(slack, seed) for seed in range(SHARES)]
         await slack.acknowledged(SHARES // 3)
         code = await bot.end(how)
@@ -81,7 +81,7 @@ async def test_nothing_accepted_is_lost_when_stopped_under_load(
     accepted = [message for (message, _), answer in zip(sent, answers, strict=True) if answer is not NO_ANSWER]
     assert len(accepted) >= SHARES // 3
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         for message in accepted:
             await slack.wait_for_reply(message.channel, message.ts, timeout_s=30)
         assert await bot.end() == 0
@@ -91,7 +91,7 @@ async def test_nothing_accepted_is_lost_when_stopped_under_load(
 async def test_running_command_is_answered_before_the_end(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         commands = [slack.command("db") for _ in range(8)]
         await slack.acknowledged(len(commands))
         assert await bot.end() == 0
@@ -108,7 +108,7 @@ async def test_port_in_socket_mode_serves_all_but_slacks_routes(slack: FakeSlack
         await stock(first.app, slack.state.team, "parts", valve_0042=VALVE)
     slack.http_mode = None
     async with program(settings) as bot, httpx.AsyncClient(base_url=url) as browser:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         await slack.socket_mode.connected()
         shared = await slack.upload(VALVE)
         answer = await slack.wait_for_reply(shared.channel, shared.ts)

@@ -11,7 +11,7 @@ from bot.services.job_worker import LEASE_S
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.processes.test_http import VALVE, settings_over_http
-from tests.scenario.support.kill_drill import Drill, finished
+from tests.scenario.support.crash_scenario import CrashScenario, finished
 from tests.scenario.support.program import program
 
 
@@ -19,7 +19,7 @@ from tests.scenario.support.program import program
 async def test_each_share_is_handled_once_despite_repeated_kills(
     slack: FakeSlack, tmp_path: Path, over_http: bool, seed: int
 ) -> None:
-    outcome = await Drill(slack, tmp_path / "data", over_http=over_http, seed=seed).run(shares=30, kills=4)
+    outcome = await CrashScenario(slack, tmp_path / "data", over_http=over_http, seed=seed).run(shares=30, kills=4)
     assert outcome.faults == []
     assert (outcome.shares, outcome.kills) == (30, 4)
 
@@ -28,7 +28,7 @@ async def test_posted_answer_that_was_not_recorded_is_not_posted_again(slack: Fa
     url, settings = await settings_over_http(slack, tmp_path / "data")
     slack.tolerate_silence()
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         slack.lose_next_answer("chat.postMessage")
         unconfirmed = await slack.upload(VALVE)
         await slack.wait_for_reply(GENERAL, unconfirmed.ts)
@@ -39,7 +39,7 @@ async def test_posted_answer_that_was_not_recorded_is_not_posted_again(slack: Fa
         assert await bot.end(signal.SIGKILL) == -signal.SIGKILL
     shared = [unconfirmed, *others]
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         for message in shared:
             # The next process need not wait for the dead one's leases.
             await slack.wait_for_reply(GENERAL, message.ts, timeout_s=LEASE_S - 3)

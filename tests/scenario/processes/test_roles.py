@@ -18,16 +18,16 @@ SHARES, WEBS, WORKERS = 30, 2, 3
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 
 
-async def started(stack: AsyncExitStack, settings: dict[str, str], role: str) -> tuple[Program, str]:
+async def start_process(stack: AsyncExitStack, settings: dict[str, str], role: str) -> tuple[Program, str]:
     """Start a process of this role, and return it with its address."""
     port = free_port()
     given = {**settings, "VSEARCH_ROLE": role, "HOST": "127.0.0.1", "PORT": str(port)}
     bot = await stack.enter_async_context(program(given))
-    await bot.listens(f"http://127.0.0.1:{port}")
+    await bot.wait_until_listening(f"http://127.0.0.1:{port}")
     return bot, f"http://127.0.0.1:{port}/slack/events"
 
 
-async def answered(slack: FakeSlack, shared: list[Message]) -> None:
+async def wait_for_answers(slack: FakeSlack, shared: list[Message]) -> None:
     """Wait until each message has an answer."""
     async with asyncio.timeout(90):
         while not all(slack.replies(message.ts) for message in shared):  # noqa: ASYNC110 - several processes answer
@@ -45,8 +45,8 @@ async def test_killed_worker_and_web_process_lose_and_double_no_share(
     way.retries, way.delays_s = 1000, (0.1,)
     settings = {**slack.environment, **common, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_LOG_LEVEL": "error"}
     async with AsyncExitStack() as stack:
-        webs = [await started(stack, settings, "web") for _ in range(WEBS)]
-        workers = [await started(stack, settings, "worker") for _ in range(WORKERS)]
+        webs = [await start_process(stack, settings, "web") for _ in range(WEBS)]
+        workers = [await start_process(stack, settings, "worker") for _ in range(WORKERS)]
         shared: list[Message] = []
         killed_at = 0.0
         for number in range(SHARES):
@@ -56,7 +56,7 @@ async def test_killed_worker_and_web_process_lose_and_double_no_share(
                 assert await workers[0][0].end(signal.SIGKILL) == -signal.SIGKILL
                 assert await webs[0][0].end(signal.SIGKILL) == -signal.SIGKILL
                 killed_at = time.monotonic()
-        await answered(slack, shared)
+        await wait_for_answers(slack, shared)
         assert time.monotonic() - killed_at < 60
         for bot, _ in (webs[1], *workers[1:]):
             assert await bot.end() == 0, bot.errors

@@ -35,7 +35,7 @@ async def test_serves_until_stopped_and_keeps_its_data(tmp_path: Path, how: sign
         settings["VSEARCH_TRUSTED_HOSTS"] = f"127.0.0.1:{web.port}"
         asked = {"DbName": "parts", "ImageUrl": web.url("/valve.png")}
         async with program(settings, "serve-api", "--port", str(port)) as first:
-            await first.listens(url)
+            await first.wait_until_listening(url)
             await call(url, CREATE, Name="parts")
             added = await call(url, ADD, **asked, EntityId="valve_0042", ExtraData="12 bar")
             started = time.monotonic()
@@ -45,7 +45,7 @@ async def test_serves_until_stopped_and_keeps_its_data(tmp_path: Path, how: sign
         assert not re.search("WARNING|ERROR|Traceback", first.errors), first.errors
         assert KEY not in first.errors
         async with program({**settings, "HOST": "127.0.0.1", "PORT": str(port)}, "serve-api") as second:
-            await second.listens(url)
+            await second.wait_until_listening(url)
             assert (await call(url, DATABASES))["Data"] == {"DbList": [{"Name": "parts"}]}
             [match] = (await call(url, SEARCH, **asked, Limit="10"))["Data"]["MatchList"]
             assert await second.end() == 0

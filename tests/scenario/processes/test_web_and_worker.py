@@ -19,7 +19,7 @@ from handlers.inbox import deferred_requests
 from handlers.inbox.deferred_requests import WORKERS_BUSY
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, images_of, press, run_command
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ async def answer_with(slack: FakeSlack, part: str) -> Message:
 async def test_picture_commands_are_answered_by_the_worker(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
-    found = await ask(slack, "search last")
+    found = await run_command(slack, "search last")
     assert "`valve_0042`" in found.everything
     assert (found.to, found.via) == (SOMEONE, "response_url")
-    await slack.upload(STRANGER)
-    assert "`stranger`" in (await ask(slack, "add last id:stranger")).everything
+    await slack.upload(UNRELATED)
+    assert "`stranger`" in (await run_command(slack, "add last id:stranger")).everything
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
@@ -55,7 +55,7 @@ async def test_pages_and_sharing_work(slack: FakeSlack, web_and_worker: SlackApp
     first = await slack.wait_for_reply(GENERAL, message.ts)
     second = await press(slack, first, "results_more")
     assert "`gasket_7`" in second.everything
-    alone = await ask(slack, "search last min:0")
+    alone = await run_command(slack, "search last min:0")
     await slack.press(alone, "results_share")
     public = await answer_with(slack, f"<@{SOMEONE}> shared this")
     assert public.to == ""
@@ -78,7 +78,7 @@ async def test_mistakes_in_a_form_are_shown_at_its_fields(slack: FakeSlack, web_
 
 
 async def test_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
-    message = await slack.upload(STRANGER, mention=True)
+    message = await slack.upload(UNRELATED, mention=True)
     answer = await slack.wait_for_reply(GENERAL, message.ts)
     assert "results_add_this" in action_ids(answer)
     await slack.press(answer, "results_add_this")
@@ -89,7 +89,7 @@ async def test_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, 
 
 
 async def test_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
-    await ask(slack, "unwatch")
+    await run_command(slack, "unwatch")
     before = len(slack.transcript)
     await slack.shortcut_message("find_similar", await slack.upload(VALVE))
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
@@ -106,7 +106,7 @@ async def test_deferred_request_is_deleted_once_answered(
     slack: FakeSlack, web_and_worker: SlackApp, tmp_path: Path
 ) -> None:
     await slack.upload(VALVE)
-    await ask(slack, "search last")
+    await run_command(slack, "search last")
     inbox = web_and_worker.services.storage.inbox
     async with asyncio.timeout(5):
         while (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
@@ -143,8 +143,8 @@ async def test_command_without_a_worker_is_announced_and_answered_later(
         await fill(earlier, "parts", valve_0042=VALVE)
     await start(VSEARCH_ROLE="web")
     await slack.command(f"search {pictures.url('v.png', VALVE)}")
-    told = await slack.wait_for_answer()
-    assert (told.text, told.to) == (WORKERS_BUSY, SOMEONE)
+    notice = await slack.wait_for_answer()
+    assert (notice.text, notice.to) == (WORKERS_BUSY, SOMEONE)
     await asyncio.sleep(0.2)
     assert len(slack.transcript) == 1
     async with build(worker):

@@ -9,16 +9,16 @@ from bot.domain.errors import BackendDown
 from bot.services.channels.collection import CollectService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE
-from tests.scenario.support.shares import entities, holding, quick, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
+from tests.scenario.support.shares import entities, images_in, retry_at_once, settled, watch
 
 DONE, FAILED = "white_check_mark", "warning"
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry failed jobs at once."""
-    quick(monkeypatch)
+    retry_at_once(monkeypatch)
 
 
 async def test_image_is_added_with_its_origin_from_slack(slack: FakeSlack, start: Start) -> None:
@@ -28,7 +28,7 @@ async def test_image_is_added_with_its_origin_from_slack(slack: FakeSlack, start
     shared = await slack.upload(slack.host(VALVE, "Ventil Größe 3.PNG"), text="Brass, from <@U0BOSS> &amp; co.")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == ("ventil_grosse_3", "Brass, from  & co.")
     assert (record.added_by, record.source_name) == (SOMEONE, "Ventil Größe 3.PNG")
     assert record.origin is not None
@@ -84,7 +84,7 @@ async def test_message_text_gives_entity_and_note(
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
     await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "picture name.png"), text=text), DONE)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == (entity, note)
 
 
@@ -94,16 +94,16 @@ async def test_valid_images_are_added_and_invalid_ones_reported_to_the_author_on
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
-    first = await slack.upload(STRANGER)
+    first = await slack.upload(UNRELATED)
     broken = slack.host(VALVE[:200], "broken.png")
     shared = await slack.upload(
         slack.host(VALVE, "one.png"), broken, slack.host(GASKET, "two.png"), thread_ts=first.ts, user="U0AUTHOR"
     )
-    told = await slack.wait_for_answer(to="U0AUTHOR")
-    assert (told.via, told.channel, told.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
-    assert "I could not add 1 of your images" in told.everything
-    assert "`broken.png`" in told.everything
-    assert "damaged" in told.everything
+    notice = await slack.wait_for_answer(to="U0AUTHOR")
+    assert (notice.via, notice.channel, notice.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
+    assert "I could not add 1 of your images" in notice.everything
+    assert "`broken.png`" in notice.everything
+    assert "damaged" in notice.everything
     await settled(slack, app)
     assert sorted(slack.reactions(shared)) == sorted([DONE, FAILED])
     assert sorted(await entities(app)) == ["one", f"picture_{first.files[0].id.lower()}", "two"]
@@ -118,7 +118,7 @@ async def test_invalid_image_gets_only_the_failure_reaction(slack: FakeSlack, st
     assert "damaged" in (await slack.wait_for_answer()).everything
     await settled(slack, app)
     assert slack.reactions(shared) == [FAILED]
-    assert await holding(app) == []
+    assert await images_in(app) == []
 
 
 @pytest.mark.parametrize(("name", "content"), [("firmware.bin", b"\0\1\2\3" * 64), ("table.pdf", b"%PDF-1.7")])
@@ -138,7 +138,7 @@ async def test_existing_image_gets_the_reaction_and_stays_unchanged(slack: FakeS
     shared = await slack.upload(VALVE, text="id:other note:other")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
     assert slack.transcript == [shared]
 
@@ -195,9 +195,9 @@ async def test_long_search_outage_is_reported_once_and_recovered(
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
     assert await entities(app) == ["one"]
-    told = [message for message in slack.transcript if message.to == SOMEONE]
-    assert len(told) == 1
-    assert "I'll try again" in told[0].text
+    notice = [message for message in slack.transcript if message.to == SOMEONE]
+    assert len(notice) == 1
+    assert "I'll try again" in notice[0].text
 
 
 async def test_mention_in_a_collect_channel_is_a_search(slack: FakeSlack, start: Start) -> None:

@@ -15,8 +15,8 @@ from bot.domain.channels import ChannelMode
 from bot.services.images.addition import AddService
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask
-from tests.scenario.support.shares import entities, holding, reply, running, settled, watch
+from tests.scenario.support.requests import GASKET, VALVE, run_command
+from tests.scenario.support.shares import entities, images_in, reply, running, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
 Take = Callable[[FakeSlack, Message], Awaitable[None]]
@@ -44,13 +44,13 @@ def on_disk(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "pictures").rglob("*.jpg"))
 
 
-def in_slack(slack: FakeSlack) -> list[str]:
+def uploads_in_slack(slack: FakeSlack) -> list[str]:
     """Return the ids of the bot's uploads that still exist."""
     return [file for file in slack.state.uploads if not slack.state.files[file].deleted]
 
 
 @asynccontextmanager
-async def held(
+async def hold_method(
     monkeypatch: pytest.MonkeyPatch, what: type, name: str
 ) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
     """Block all callers of a method within this context.
@@ -87,17 +87,17 @@ async def test_deletion_after_an_add_removes_everything(
     await slack.wait_for_reaction(kept)
     # Show both once, so that Slack has uploads of both.
     await reply(slack, await slack.upload(VALVE, text="min:0", mention=True))
-    assert len(in_slack(slack)) == len(on_disk(tmp_path / "data")) == 2
+    assert len(uploads_in_slack(slack)) == len(on_disk(tmp_path / "data")) == 2
     await take(slack, shared)
     await settled(slack, app)
-    [left] = await holding(app)
+    [left] = await images_in(app)
     assert left.entity == "gasket"
     assert on_disk(tmp_path / "data") == [left.digest]
-    assert len(in_slack(slack)) == 1
+    assert len(uploads_in_slack(slack)) == 1
     answer = await reply(slack, await slack.upload(VALVE, text="min:0", mention=True))
     assert "`valve`" not in answer.everything
     assert "`gasket`" in answer.everything
-    assert len(in_slack(slack)) == 1
+    assert len(uploads_in_slack(slack)) == 1
 
 
 @ways
@@ -116,10 +116,10 @@ async def test_deletion_before_the_job_runs_prevents_the_add(
         patched.setattr(inbox, "claim", nothing)
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await take(slack, shared)
-        await waiting(app, 2)
+        await wait_for_jobs(app, 2)
     app.worker.wake()
     await settled(slack, app)
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
     for message in slack.replies(shared.ts):
         # The share came first, but its file is gone.
         assert (take, mode) == (file_deleted, ChannelMode.LOOKUP)
@@ -133,13 +133,13 @@ async def test_deletion_during_an_add_removes_the_image(
 ) -> None:
     app = await collecting(start)
     what, name = (type(app.services.normaliser), "picture_and_jpeg") if step == "download" else (AddService, "add_all")
-    async with held(monkeypatch, what, name) as (begun, go_on):
+    async with hold_method(monkeypatch, what, name) as (begun, go_on):
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await begun.wait()
         await take(slack, shared)
         asyncio.get_running_loop().call_later(0.05, go_on.set)
         await settled(slack, app)
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 
 @ways
@@ -150,15 +150,15 @@ async def test_deletion_during_an_add_by_command_removes_the_image(
     await watch(app, ChannelMode.OFF)
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await settled(slack, app)
-    async with held(monkeypatch, AddService, "add_all") as (begun, go_on):
+    async with hold_method(monkeypatch, AddService, "add_all") as (begun, go_on):
         await slack.command("add last in:parts")
         await begun.wait()
         await take(slack, shared)
-        await waiting(app, 0)
+        await wait_for_jobs(app, 0)
         go_on.set()
-        told = await slack.wait_for_answer()
-    assert "deleted" in told.text
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+        notice = await slack.wait_for_answer()
+    assert "deleted" in notice.text
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 
 @ways
@@ -167,17 +167,17 @@ async def test_deletion_during_a_lookup_prevents_the_answer(
 ) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    async with held(monkeypatch, type(app.services.normaliser), "picture") as (begun, go_on):
+    async with hold_method(monkeypatch, type(app.services.normaliser), "picture") as (begun, go_on):
         shared = await slack.upload(VALVE)
         await begun.wait()
         await take(slack, shared)
-        await waiting(app, 1)
+        await wait_for_jobs(app, 1)
         go_on.set()
         await settled(slack, app)
     assert slack.replies(shared.ts) == []
 
 
-async def waiting(app: SlackApp, jobs: int) -> None:
+async def wait_for_jobs(app: SlackApp, jobs: int) -> None:
     """Wait until this many jobs are left."""
     async with asyncio.timeout(10):
         while (await app.services.storage.inbox.depth()).waiting != jobs:  # noqa: ASYNC110 - the database changes
@@ -212,7 +212,7 @@ async def test_image_is_deleted_from_every_database_however_it_was_added(slack: 
     await fill(app, "logos")
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await slack.wait_for_reaction(shared)
-    assert "Added" in (await ask(slack, "add last in:logos id:acme")).text
+    assert "Added" in (await run_command(slack, "add last in:logos id:acme")).text
     await (await slack.delete_file(shared.files[0]))
     await settled(slack, app)
     assert (await entities(app), await entities(app, "logos")) == ([], [])
@@ -230,7 +230,7 @@ async def test_image_from_a_form_is_deleted_with_its_file(slack: FakeSlack, star
     await slack.submit(form, {"entity": "valve_0042"})
     await slack.wait_for(lambda message: "Added" in message.text)
     assert await entities(app) == ["valve_0042"]
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert record.origin is not None
     await (await slack.delete_file(slack.state.files[record.origin.file_id]))
     await settled(slack, app)
@@ -262,7 +262,7 @@ async def test_links_to_a_deleted_picture_are_dead(slack: FakeSlack, tmp_path: P
         path = urlsplit(address).path
         assert (await bot.browser.get(path)).headers["content-type"] == "image/jpeg"
         await (await slack.delete_message(shared))
-        await waiting(bot.app, 0)
+        await wait_for_jobs(bot.app, 0)
         gone = await bot.browser.get(path)
         assert (gone.status_code, gone.headers["content-type"]) == (404, "text/plain; charset=utf-8")
 
@@ -271,9 +271,9 @@ async def test_deleting_the_bots_upload_deletes_no_image(slack: FakeSlack, start
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await reply(slack, await slack.upload(VALVE))
-    [upload] = in_slack(slack)
+    [upload] = uploads_in_slack(slack)
     await (await slack.delete_file(slack.state.files[upload]))
     await settled(slack, app)
     assert await entities(app) == ["valve_0042"]
     answer = await reply(slack, await slack.upload(VALVE))
-    assert answer.blocks[1]["accessory"]["slack_file"]["id"] == in_slack(slack)[0] != upload
+    assert answer.blocks[1]["accessory"]["slack_file"]["id"] == uploads_in_slack(slack)[0] != upload

@@ -9,17 +9,17 @@ import pytest
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids
-from tests.scenario.support.shares import quick, reply, running, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids
+from tests.scenario.support.shares import reply, retry_at_once, running, settled, watch
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry failed jobs at once."""
-    quick(monkeypatch)
+    retry_at_once(monkeypatch)
 
 
-def said(slack: FakeSlack, shared: Message) -> list[str]:
+def thread_texts(slack: FakeSlack, shared: Message) -> list[str]:
     """Return the texts of the bot's messages in a thread."""
     return [message.everything for message in slack.replies(shared.reply_to)]
 
@@ -45,7 +45,7 @@ async def test_channel_uses_its_own_database(slack: FakeSlack, start: Start) -> 
 
 async def test_message_text_modifies_the_search(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER)
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED)
     await fill(app, "logos", acme=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text="who knows this? in:parts top:2 min:0"))
     assert "The 2 best of 3 matches" in answer.everything
@@ -58,8 +58,8 @@ async def test_channels_minimum_score_applies_unless_the_message_sets_one(slack:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
-    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(STRANGER))).everything
-    shown = await reply(slack, await slack.upload(STRANGER, text="min:0"))
+    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(UNRELATED))).everything
+    shown = await reply(slack, await slack.upload(UNRELATED, text="min:0"))
     assert "`gasket_7`" in shown.everything
 
 
@@ -84,11 +84,11 @@ async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, t
         elsewhere = await slack.upload(VALVE, channel="C0OTHER")
         assert "can't tell which is meant" in (await reply(slack, elsewhere)).everything
         await settled(slack, app)
-        assert (len(said(slack, first)), said(slack, second)) == (1, [])
+        assert (len(thread_texts(slack, first)), thread_texts(slack, second)) == (1, [])
     async with running(slack, tmp_path) as app:
-        third = await slack.upload(STRANGER)
+        third = await slack.upload(UNRELATED)
         await settled(slack, app)
-        assert said(slack, third) == []
+        assert thread_texts(slack, third) == []
         # Whoever mentions the bot gets the offer each time.
         asked = await slack.upload(VALVE, mention=True)
         assert "can't tell which is meant" in (await reply(slack, asked)).everything
@@ -103,7 +103,7 @@ async def test_offer_that_slack_refused_is_made_again(slack: FakeSlack, start: S
     shared = await slack.upload(VALVE)
     assert "no image database yet" in (await reply(slack, shared)).everything
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
 @pytest.mark.parametrize("how", ["answer", "offer"])
@@ -114,7 +114,7 @@ async def test_answer_with_a_lost_receipt_is_not_posted_again(slack: FakeSlack, 
     slack.lose_next_answer("chat.postMessage")
     shared = await slack.upload(VALVE)
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
 async def test_repetitions_after_a_restart_start_nothing(slack: FakeSlack, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_repetitions_after_a_restart_start_nothing(slack: FakeSlack, tmp_p
         await slack.event(event)
         await slack.event({**event, "type": "app_mention"})
         await settled(slack, app)
-        assert len(said(slack, shared)) == 1
+        assert len(thread_texts(slack, shared)) == 1
 
 
 async def test_jobs_waiting_at_a_stop_are_answered_after_the_start(
@@ -145,11 +145,11 @@ async def test_jobs_waiting_at_a_stop_are_answered_after_the_start(
             shared = await slack.upload(VALVE)
             await slack.acknowledged(2)
             await app.worker.stop(1)
-        assert said(slack, shared) == []
+        assert thread_texts(slack, shared) == []
     async with running(slack, tmp_path) as app:
         assert "`valve_0042`" in (await reply(slack, shared)).everything
         await settled(slack, app)
-        assert len(said(slack, shared)) == 1
+        assert len(thread_texts(slack, shared)) == 1
 
 
 async def test_unwatched_channel_is_ignored_except_for_mentions(slack: FakeSlack, start: Start) -> None:
@@ -158,7 +158,7 @@ async def test_unwatched_channel_is_ignored_except_for_mentions(slack: FakeSlack
     await watch(app, ChannelMode.OFF)
     quiet = await slack.upload(VALVE)
     await settled(slack, app)
-    assert (said(slack, quiet), slack.reactions(quiet)) == ([], [])
+    assert (thread_texts(slack, quiet), slack.reactions(quiet)) == ([], [])
     assert "`valve_0042`" in (await reply(slack, await slack.upload(VALVE, mention=True))).everything
 
 
@@ -167,7 +167,7 @@ async def test_repeated_events_of_one_share_are_answered_once(slack: FakeSlack, 
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE, text="what is it?", mention=True, redeliveries=1)
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
     assert len(slack.calls("chat.postMessage")) == 1
 
 
@@ -178,7 +178,7 @@ async def test_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, start: 
     await reply(slack, shared)
     await slack.edit_message(shared, f"and you, <@{slack.state.bot_user}>? min:0")
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
 async def test_author_is_told_directly_where_the_bot_may_not_write(slack: FakeSlack, start: Start) -> None:
@@ -186,7 +186,7 @@ async def test_author_is_told_directly_where_the_bot_may_not_write(slack: FakeSl
     await fill(app, "parts", valve_0042=VALVE)
     slack.refuse_next("chat.postMessage", "restricted_action")
     shared = await slack.upload(VALVE)
-    told = await slack.wait_for(lambda message: message.channel.startswith("D"))
-    assert f"<#{GENERAL}>" in told.everything
+    notice = await slack.wait_for(lambda message: message.channel.startswith("D"))
+    assert f"<#{GENERAL}>" in notice.everything
     await settled(slack, app)
-    assert said(slack, shared) == []
+    assert thread_texts(slack, shared) == []

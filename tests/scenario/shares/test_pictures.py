@@ -13,7 +13,7 @@ from bot.domain.channels import ChannelMode
 from handlers.replies import uploads
 from tests.fakes.slack import SOMEONE, FakeSlack, Json, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask
+from tests.scenario.support.requests import GASKET, VALVE, run_command
 from tests.scenario.support.shares import reply, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
@@ -59,7 +59,7 @@ async def test_uploads_the_picture_once_and_shares_it_with_nobody(slack: FakeSla
     await fill(await start(), "parts", valve_0042=VALVE)
     first = await reply(slack, await slack.upload(VALVE))
     second = await reply(slack, await slack.upload(VALVE))
-    third = await ask(slack, "search last")
+    third = await run_command(slack, "search last")
     [upload] = slack.state.uploads
     assert files(first) == files(second) == files(third) == [upload]
     assert slack.state.files[upload].channels == set()
@@ -77,7 +77,7 @@ async def test_private_file_is_uploaded_for_permitted_readers_elsewhere(slack: F
     assert files(there) == [shared.files[0].id]
     await slack.upload(GASKET)
     await slack.upload(VALVE)
-    alone = await ask(slack, "search last")
+    alone = await run_command(slack, "search last")
     [upload] = slack.state.uploads
     assert files(alone) == [upload]
 
@@ -110,7 +110,7 @@ async def test_upload_that_slack_never_processes_is_left_out_of_the_answer(
     # The upload is deleted from Slack with its image.
     slack.state.processing_looks = 0
     slack.people[SOMEONE].is_admin = True
-    await slack.press(await ask(slack, "delete valve_0042 in:parts"), "delete_entity")
+    await slack.press(await run_command(slack, "delete valve_0042 in:parts"), "delete_entity")
     await slack.wait_for_call("files.delete")
 
 

@@ -63,8 +63,8 @@ async def test_image_in_a_direct_message_is_answered_there(slack: FakeSlack, sta
     assert "results_share" not in action_ids(answer)
     for _ in range(2):
         unclear = await slack.upload(VALVE, channel=DIRECT)
-        told = await reply(slack, unclear)
-        assert "`logos`, `parts`" in told.everything
+        notice = await reply(slack, unclear)
+        assert "`logos`, `parts`" in notice.everything
     await settled(slack, app)
     assert len(slack.replies(shared.ts)) == 1
 
@@ -133,12 +133,12 @@ async def test_stubs_are_resolved_in_every_mode(
     slow.stub, slow.stubs = processing_stub(slow.info), 2
     shared = await slack.upload(foreign, slow)
     await settled(slack, app)
-    told = [message.everything for message in slack.replies(shared.ts)]
+    notice = [message.everything for message in slack.replies(shared.ts)]
     if mode is ChannelMode.COLLECT:
-        assert (told, slack.reactions(shared)) == ([], ["white_check_mark"])
+        assert (notice, slack.reactions(shared)) == ([], ["white_check_mark"])
     else:
-        assert len(told) == 1
-        assert "`valve_0042`" in told[0]
+        assert len(notice) == 1
+        assert "`valve_0042`" in notice[0]
     assert await entities(app) == (["valve_0042"] if mode is ChannelMode.LOOKUP else ["valve_0042", "slow"])
 
 
@@ -154,9 +154,9 @@ async def test_unresolved_stubs_are_explained_to_their_author(
     stuck.stub, stuck.stubs = processing_stub(stuck.info), 99
     shared = await slack.upload(stuck)
     await settled(slack, app)
-    told = [message for message in slack.transcript if message.to == SOMEONE]
-    assert len(told) == 1
-    assert files.STILL_PROCESSING in told[0].everything
+    notice = [message for message in slack.transcript if message.to == SOMEONE]
+    assert len(notice) == 1
+    assert files.STILL_PROCESSING in notice[0].everything
     assert slack.reactions(shared) == ["warning"]
 
 

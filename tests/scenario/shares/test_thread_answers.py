@@ -27,7 +27,7 @@ from tests.scenario.support.requests import idle
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
-STRANGER = encoded(photo(640, 480, seed=3), "PNG")
+UNRELATED = encoded(photo(640, 480, seed=3), "PNG")
 
 
 async def reply(slack: FakeSlack, shared: Message) -> Message:
@@ -116,7 +116,7 @@ async def test_bots_images_and_edits_start_nothing(slack: FakeSlack, start: Star
 
 async def test_picture_without_a_match_says_so(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    answer = await reply(slack, await slack.upload(STRANGER))
+    answer = await reply(slack, await slack.upload(UNRELATED))
     assert "10/10" not in answer.everything
     assert "same image" not in answer.everything
 

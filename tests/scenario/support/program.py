@@ -26,7 +26,7 @@ class Program:
     process: Process
     errors: str = ""
 
-    async def listens(self, url: str) -> None:
+    async def wait_until_listening(self, url: str) -> None:
         """Wait until the program answers at a URL."""
         async with httpx.AsyncClient() as client, asyncio.timeout(DEADLINE_S):
             while True:

@@ -12,10 +12,10 @@ from tests.fixtures.pictures import encoded, photo
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
-STRANGER = encoded(photo(640, 480, seed=3), "PNG")
+UNRELATED = encoded(photo(640, 480, seed=3), "PNG")
 
 
-async def ask(slack: FakeSlack, text: str, *, user: str = SOMEONE, channel: str = GENERAL) -> Message:
+async def run_command(slack: FakeSlack, text: str, *, user: str = SOMEONE, channel: str = GENERAL) -> Message:
     """Send a command, and return its answer."""
     before = len(slack.transcript)
     await slack.command(text, user=user, channel=channel)

@@ -73,7 +73,7 @@ def pressed(
     response_url: str = "",
 ) -> Json:
     """Return a button press as Slack sends it. ``team``: the user's own workspace, in a shared channel."""
-    payload = interaction(slack.state, "block_actions", slack.state.of_channel(message.channel), user)
+    payload = interaction(slack.state, "block_actions", slack.state.workspace_of(message.channel), user)
     payload["user"]["team_id"] = team or payload["user"]["team_id"]
     address = slack.state.new_response_url(message.channel, user, message.ts, from_message=True)
     container: Json = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}

@@ -27,13 +27,13 @@ OTHER = encoded(scene(2), "PNG")
 NEW = encoded(scene(3), "PNG")
 
 
-def edited(seed: int = 1) -> bytes:
+def edited_copy(seed: int = 1) -> bytes:
     """Return a copy of a scene with cropped edges and strong compression."""
     width, height = SIZE
     return encoded(scene(seed).crop((width // 8, height // 8, width * 7 // 8, height * 7 // 8)), "JPEG", quality=60)
 
 
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new workers retry at once."""
     defaults = JobWorker.__init__.__kwdefaults__
     assert defaults is not None
@@ -64,7 +64,7 @@ async def settled(slack: FakeSlack, *apps: SlackApp) -> None:
         await idle(app)
 
 
-async def holding(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
+async def images_in(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
     """Return the images of a database, oldest first, after checking that catalogue and back end agree."""
     key = key_of(app, database)
     records = (await app.services.storage.catalogue.page(key, PageRequest(limit=1000))).items
@@ -75,7 +75,7 @@ async def holding(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
 
 async def entities(app: SlackApp, database: str = "parts") -> list[str]:
     """Return the entities of a database's images."""
-    return [str(record.entity) for record in await holding(app, database)]
+    return [str(record.entity) for record in await images_in(app, database)]
 
 
 async def reply(slack: FakeSlack, shared: Message) -> Message:

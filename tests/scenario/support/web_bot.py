@@ -54,27 +54,27 @@ async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> 
         await app.services.adding.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
 
 
-def many(slack: FakeSlack, **environment: str) -> dict[str, str]:
+def oauth_settings(slack: FakeSlack, **environment: str) -> dict[str, str]:
     """Return the settings of a bot that many workspaces install, without a bot token."""
     own = {"SLACK_BOT_TOKEN": "", "SLACK_STATE_SECRET": STATE_SECRET, "PUBLIC_BASE_URL": PUBLIC}
     return {**slack.oauth_environment, **own, **environment}
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartedInstall:
     """A started installation: the URL for the browser, and its cookie."""
 
     authorize_url: str
     cookie: str
 
 
-async def begin_install(browser: httpx.AsyncClient) -> Begun:
+async def begin_install(browser: httpx.AsyncClient) -> StartedInstall:
     """Open the install page, and read the URL of its button."""
     page = await browser.get("/slack/install")
     assert page.status_code == 200
     found = re.search(r'href="([^"]+/oauth/v2/authorize[^"]+)"', page.text)
     assert found is not None, page.text
-    return Begun(html.unescape(found[1]), page.headers["set-cookie"].partition(";")[0])
+    return StartedInstall(html.unescape(found[1]), page.headers["set-cookie"].partition(";")[0])
 
 
 async def finish_install(browser: httpx.AsyncClient, redirect: str, cookie: str) -> httpx.Response:
@@ -92,7 +92,7 @@ async def install(
     return await finish_install(browser, redirect, begun.cookie)
 
 
-async def settle(bot: WebBot, *gone: str) -> None:
+async def wait_until_forgotten(bot: WebBot, *gone: str) -> None:
     """Wait until these workspaces' data is deleted and all jobs are done."""
 
     async def look() -> bool:

@@ -40,7 +40,7 @@ def test_working_bucket_passes_and_stays_unchanged(bucket_service: BucketService
     assert finding.found.endswith("can be written, read and deleted from")
     name = str(settings.bucket).partition("/")[0]
     # Only an empty bucket can be deleted.
-    assert bucket_service.ask("DELETE", f"/{name}")[0] == http.client.NO_CONTENT
+    assert bucket_service.request("DELETE", f"/{name}")[0] == http.client.NO_CONTENT
 
 
 def test_bucket_is_not_checked_if_pictures_are_stored_elsewhere() -> None:

@@ -70,7 +70,7 @@ class Delivery(ABC):
 
     async def _show(self, command: Json, answer: Json) -> None:
         channel = command.get("channel_id", "")
-        if problem := refusal_of_message(self.state, self.state.of_channel(channel), answer):
+        if problem := refusal_of_message(self.state, self.state.workspace_of(channel), answer):
             self.state.fail(f"acknowledgement: {problem}")
             return
         public = answer.get("response_type") == "in_channel"
@@ -78,7 +78,7 @@ class Delivery(ABC):
             Message(
                 channel=channel,
                 ts=self.state.ts(),
-                user=self.state.of_channel(channel).bot_user,
+                user=self.state.workspace_of(channel).bot_user,
                 text=answer["text"],
                 blocks=tuple(answer.get("blocks") or ()),
                 to="" if public else command.get("user_id", ""),

@@ -52,7 +52,7 @@ class ResponseUrls:
         return web.json_response({"ok": False, "error": error}, status=status)
 
     def _problem(self, location: ResponseUrl, body: Json) -> web.Response | None:
-        problem = refusal_of_message(self._state, self._state.of_channel(location.channel), body)
+        problem = refusal_of_message(self._state, self._state.workspace_of(location.channel), body)
         return self._refuse(problem.split(":")[0], f"response_url: {problem}", 400) if problem else None
 
     async def _change_original(self, location: ResponseUrl, body: Json) -> web.Response:
@@ -85,7 +85,7 @@ class ResponseUrls:
             Message(
                 channel=location.channel,
                 ts=self._state.ts(),
-                user=self._state.of_channel(location.channel).bot_user,
+                user=self._state.workspace_of(location.channel).bot_user,
                 text=body["text"],
                 blocks=tuple(body.get("blocks") or ()),
                 thread_ts=str(body.get("thread_ts") or ""),

@@ -33,7 +33,7 @@ class Connection:
     is_leaving: bool = False
     """Whether the app was asked to replace it. It then gets nothing while other connections are open."""
 
-    async def ask_to_leave(self, reason: str) -> None:
+    async def ask_for_replacement(self, reason: str) -> None:
         """Ask the app to replace the connection. Slack warns ten seconds before, and delivers until then."""
         self.is_leaving = reason != WARNING
         with contextlib.suppress(ConnectionError):
@@ -117,7 +117,7 @@ class SocketMode(Delivery):
         await socket.prepare(request)
         if len(self._open) >= MOST_CONNECTIONS:
             self.refused += 1
-            await Connection(0, socket).ask_to_leave(TOO_MANY)
+            await Connection(0, socket).ask_for_replacement(TOO_MANY)
             await socket.close()
             return socket
         await self._greet(socket)
@@ -180,7 +180,7 @@ class SocketMode(Delivery):
         started = time.perf_counter()
         with contextlib.suppress(ConnectionError):
             await connection.socket.send_json(envelope)
-        await self._refresh_now_and_then()
+        await self._refresh_regularly()
         try:
             async with asyncio.timeout(self.acknowledge_within_s):
                 answer = await sent.answer
@@ -204,10 +204,10 @@ class SocketMode(Delivery):
         had.add(chosen.number)
         return chosen
 
-    async def _refresh_now_and_then(self) -> None:
+    async def _refresh_regularly(self) -> None:
         self._sent += 1
         if self.refresh_every and self._open and self._sent % self.refresh_every == 0:
-            await self._random.choice(self._open).ask_to_leave(self._random.choice((WARNING, REFRESH)))
+            await self._random.choice(self._open).ask_for_replacement(self._random.choice((WARNING, REFRESH)))
 
     async def connected(self, count: int = 1, *, timeout_s: float | None = None) -> None:
         """Wait until this many connections are open."""
@@ -217,7 +217,7 @@ class SocketMode(Delivery):
     async def ask_to_reconnect(self) -> None:
         """Ask every connection to be replaced, as Slack does every hour or so."""
         for connection in list(self._open):
-            await connection.ask_to_leave(REFRESH)
+            await connection.ask_for_replacement(REFRESH)
 
     async def close(self) -> None:
         """Stop delivering, and close all connections."""

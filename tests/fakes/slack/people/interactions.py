@@ -35,7 +35,7 @@ class InteractionActions(ConversationActions):
         current = self._now(message)
         assert current.to in {"", user}, f"{user} doesn't see the message that {current.to} alone sees"
         block, element = _find(list(current.blocks), action_id, value, about)
-        workspace = self.state.of_channel(current.channel)
+        workspace = self.state.workspace_of(current.channel)
         container: Json = {"type": "message", "message_ts": current.ts, "channel_id": current.channel}
         container["is_ephemeral"] = bool(current.to)
         if current.thread_ts:
@@ -105,7 +105,7 @@ class InteractionActions(ConversationActions):
         """Choose a shortcut from a message's menu."""
         current = self._now(message)
         assert not current.to, "ephemeral messages have no shortcuts"
-        workspace = self.state.of_channel(current.channel)
+        workspace = self.state.workspace_of(current.channel)
         payload = interaction(self.state, "message_action", workspace, user) | {
             "callback_id": callback_id,
             "action_ts": self.state.ts(),
@@ -167,11 +167,11 @@ class InteractionActions(ConversationActions):
     async def _submitted(self, view: View, payload: Json) -> Json:
         answer = await self.deliver(INTERACTIVE, payload)
         if answer is not NO_ANSWER:
-            self._done_to(view, answer)
+            self._apply_response(view, answer)
         await self.state.notify()
         return answer
 
-    def _done_to(self, view: View, answer: Json) -> None:
+    def _apply_response(self, view: View, answer: Json) -> None:
         stack = self.state.stacks[view.user]
         match answer.get("response_action", ""):
             case "":

@@ -39,7 +39,7 @@ class ConversationActions(StandInBase):
         acknowledgement. ``twins`` repeat it under new ids, as a second subscription does. If the text mentions the bot
         (``mention``), an ``app_mention`` with the same files is sent too, except in direct messages.
         """
-        workspace = self.state.of_channel(channel)
+        workspace = self.state.workspace_of(channel)
         files = [
             image if isinstance(image, HostedFile) else self.host(image, team=workspace.team, user=user)
             for image in images
@@ -78,7 +78,7 @@ class ConversationActions(StandInBase):
         ``redeliveries`` repeat both under their own event ids.
         """
         if mention:
-            text = f"<@{self.state.of_channel(channel).bot_user}> {text}".strip()
+            text = f"<@{self.state.workspace_of(channel).bot_user}> {text}".strip()
         message = await self.state.post(Message(channel, self.state.ts(), user, text, thread_ts=thread_ts))
         if self.state.channels[channel].bot_is_member:
             event: Json = {"type": "message", "text": text, "user": user, "channel": channel, "ts": message.ts}
@@ -90,13 +90,13 @@ class ConversationActions(StandInBase):
         return message
 
     def _repeated(self, event: Json, redeliveries: int) -> None:
-        workspace = self.state.of_channel(str(event["channel"]))
+        workspace = self.state.workspace_of(str(event["channel"]))
         payload = event_body(self.state, workspace, event)
         for _ in range(redeliveries + 1):
             self.deliver("events_api", payload)
 
     def _mention(self, message: Message, event: Json, redeliveries: int = 0) -> None:
-        workspace = self.state.of_channel(message.channel)
+        workspace = self.state.workspace_of(message.channel)
         if f"<@{workspace.bot_user}>" in message.text and self.state.channels[message.channel].kind != "im":
             kept = {key: value for key, value in event.items() if key not in {"subtype", "channel_type"}}
             self._repeated(kept | {"type": "app_mention"}, redeliveries)

@@ -78,7 +78,7 @@ def test_npm_and_playwright_store_files_with_ours_if_there_is_no_home(
         ("npm error code EINTEGRITY\nnpm error sha512 …", "the download does not match the hash in"),
         ("npm error code E404\nnpm error 404 Not Found - GET https://r/x\n", "404 Not Found - GET"),
         ("ERROR: Could not find a version", "Could not find a version"),
-        ("", "no reason was given."),
+        ("", "no reason given."),
     ],
 )
 def test_npm_errors_become_a_sentence(output: str, told: str) -> None:

@@ -91,12 +91,12 @@ async def test_only_documented_fields_and_the_right_key_are_accepted(client: Hos
 async def test_malformed_values_are_refused_upstream(client: HostedClient, wrong: dict[str, str]) -> None:
     await client.succeed("create", Name="parts")
     good = {"DbName": "parts", "EntityId": "e", "ExtraData": "", "ImageUrl": client.host(jpeg())}
-    answer = await client.ask("add", **{**good, **wrong})
+    answer = await client.request("add", **{**good, **wrong})
     assert answer.status_code == 400
     assert set(answer.json()) == {"RequestId", "HostId", "Code", "Message"}
     assert client.service.images_of("parts") == ()
     client.service.in_remarks = True
-    answer = await client.ask("add", **{**good, **wrong})
+    answer = await client.request("add", **{**good, **wrong})
     assert answer.status_code == 200
     assert answer.json()["showapi_res_code"] == 0
     assert "ClientError.IllegalArgument" in answer.json()["showapi_res_body"]["remark"]

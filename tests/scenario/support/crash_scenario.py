@@ -35,7 +35,7 @@ KNOWN = 3
 WINDOW_S = 0.8
 """Each life of the bot gets its shares, and its kill, within this many seconds."""
 
-DIES_STARTING = 0.2
+KILLED_WHILE_STARTING = 0.2
 FINISHES_WITHIN_S = 400.0
 """Each kill counts as an attempt. After the fourth failed attempt, the next is 300 s later."""
 
@@ -75,23 +75,23 @@ async def finished(data_dir: Path, bot: Program) -> None:
         await asyncio.sleep(0.02)
 
 
-class Drill:
+class CrashScenario:
     """One bot, one Slack and one data directory."""
 
     def __init__(
-        self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, loses_answers: float = 0
+        self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, lost_answer_rate: float = 0
     ) -> None:
         self._slack = slack
         self._data_dir = data_dir
-        self._chance = random.Random(seed)
-        self._loses_answers = loses_answers
+        self._random = random.Random(seed)
+        self._lost_answer_rate = lost_answer_rate
         self._shared: list[Shared] = []
         self._url = f"http://127.0.0.1:{free_port()}"
-        way = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
+        delivery = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
         # Slack repeats a delivery until a bot is there to acknowledge it.
-        way.retries, way.delays_s = 10_000, (0.1,)
+        delivery.retries, delivery.delays_s = 10_000, (0.1,)
         slack.tolerate_silence()
-        self._way = way
+        self._delivery = delivery
         self._settings = {
             **slack.environment,
             "VSEARCH_DATA_DIR": str(data_dir),
@@ -106,9 +106,9 @@ class Drill:
             self._slack.add_channel(channel, mode)
         async with self._services() as services:
             await self._prepare(services)
-        for life in range(kills):
-            due = shares * (life + 1) // (kills + 1) - len(self._shared)
-            await self._live(due)
+        for number in range(kills):
+            due = shares * (number + 1) // (kills + 1) - len(self._shared)
+            await self._run_until_kill(due)
         await self._finish(shares - len(self._shared))
         async with self._services() as services:
             outcome = Outcome(len(self._shared), kills, jobs(self._data_dir, "attempts > 1"))
@@ -130,46 +130,46 @@ class Drill:
             picture, jpeg = await services.normaliser.picture_and_jpeg(_picture(seed))
             await services.adding.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
 
-    async def _live(self, shares: int) -> None:
+    async def _run_until_kill(self, shares: int) -> None:
         """Start the bot, share pictures, and kill it."""
         async with program(self._settings) as bot:
-            if self._chance.random() > DIES_STARTING:
-                await bot.listens(self._url)
-            moments = [self._chance.uniform(0, WINDOW_S) for _ in range(shares)]
-            sharing = asyncio.gather(*map(self._share_at, moments))
-            await asyncio.sleep(self._chance.uniform(0, WINDOW_S))
+            if self._random.random() > KILLED_WHILE_STARTING:
+                await bot.wait_until_listening(self._url)
+            delays = [self._random.uniform(0, WINDOW_S) for _ in range(shares)]
+            sharing = asyncio.gather(*map(self._share_at, delays))
+            await asyncio.sleep(self._random.uniform(0, WINDOW_S))
             assert await bot.end(signal.SIGKILL) == -signal.SIGKILL, bot.errors
             await sharing
 
-    async def _share_at(self, moment: float) -> None:
-        await asyncio.sleep(moment)
+    async def _share_at(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
         await self._share()
 
     async def _share(self) -> None:
-        mode, seed = self._chance.choice(list(CHANNELS)), 1000 + len(self._shared)
-        if mode is ChannelMode.LOOKUP and self._chance.random() < 0.5:
-            seed = self._chance.randrange(KNOWN)
+        mode, seed = self._random.choice(list(CHANNELS)), 1000 + len(self._shared)
+        if mode is ChannelMode.LOOKUP and self._random.random() < 0.5:
+            seed = self._random.randrange(KNOWN)
         earlier = [shared.seed for shared in self._shared if shared.mode is ChannelMode.GUARD]
-        if mode is ChannelMode.GUARD and earlier and self._chance.random() < 0.4:
-            seed = self._chance.choice(earlier)
-        if self._chance.random() < self._loses_answers:
+        if mode is ChannelMode.GUARD and earlier and self._random.random() < 0.4:
+            seed = self._random.choice(earlier)
+        if self._random.random() < self._lost_answer_rate:
             self._slack.lose_next_answer("chat.postMessage")
         message = await self._slack.upload(
             _picture(seed),
             channel=CHANNELS[mode],
-            redeliveries=self._chance.choice((0, 0, 1, 2)),
-            twins=self._chance.choice((0, 0, 0, 1)),
-            mention=mode is ChannelMode.LOOKUP and self._chance.random() < 0.3,
+            redeliveries=self._random.choice((0, 0, 1, 2)),
+            twins=self._random.choice((0, 0, 0, 1)),
+            mention=mode is ChannelMode.LOOKUP and self._random.random() < 0.3,
         )
         self._shared.append(Shared(mode, seed, message))
 
     async def _finish(self, shares: int) -> None:
         async with program(self._settings) as bot, asyncio.timeout(FINISHES_WITHIN_S):
-            await bot.listens(self._url)
+            await bot.wait_until_listening(self._url)
             for _ in range(shares):
                 await self._share()
-            while self._way._tasks:
-                await asyncio.wait(self._way._tasks)
+            while self._delivery._tasks:
+                await asyncio.wait(self._delivery._tasks)
             await finished(self._data_dir, bot)
             assert await bot.end() == 0, bot.errors
 
