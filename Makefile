@@ -34,7 +34,7 @@ test: ## lint, then every test
 
 browser: ## fetch what the browser tests need, if it is not here: a Chromium and the demo's stand-in
 	@$(IN) dev python -m tests.browser.chromium
-	@$(IN) dev python -m examples.demo.fetching
+	@$(IN) dev python -m examples.demo.download
 
 prism: ## fetch Prism, if it is not here: it judges the requests to the hosted service by its OpenAPI file
 	@$(IN) dev python -m tests.prism.download

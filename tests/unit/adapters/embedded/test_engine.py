@@ -95,10 +95,10 @@ async def test_calibration_is_stored_and_passed_to_the_verifier(visual: Embedded
     await visual.set_calibration(PARTS, KNOTS)
     assert await visual.calibration(PARTS) == KNOTS
     await visual.search(PARTS, random_picture(1))
-    assert verifier.knots == KNOTS
+    assert verifier.calibration_used == KNOTS
     await visual.set_calibration(PARTS, None)
     await visual.search(PARTS, random_picture(1))
-    assert verifier.knots is None
+    assert verifier.calibration_used is None
 
 
 async def test_calibration_of_an_unknown_database(visual: EmbeddedSearch) -> None:

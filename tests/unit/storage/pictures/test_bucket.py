@@ -64,7 +64,7 @@ async def fake() -> AsyncIterator[FakeBucket]:
 async def test_service_errors_are_translated_without_the_response_text(
     fake: FakeBucket, failure: tuple[str, str], error: type[BackendError], text: str
 ) -> None:
-    fake.ailment = failure
+    fake.permanent_fault = failure
     with pytest.raises(BackendError) as caught:
         await BucketObjects(fake.bucket(KEY), HASTE).get("a")
     assert type(caught.value) is error
@@ -75,7 +75,7 @@ async def test_service_errors_are_translated_without_the_response_text(
 
 
 async def test_slow_service_times_out_without_blocking_the_loop(fake: FakeBucket) -> None:
-    fake.ailment = (NEVER, "")
+    fake.permanent_fault = (NEVER, "")
     asking = asyncio.create_task(
         BucketObjects(fake.bucket(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG)
     )

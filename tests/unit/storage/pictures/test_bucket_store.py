@@ -161,18 +161,18 @@ async def test_failed_put_rolls_back_the_record(storage: SqlStorage, fake: FakeB
             await storage.catalogue.add(record())
             await storage.pictures.put(DIGEST, JPEG)
 
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await add()
     assert await storage.catalogue.with_digest(PARTS, DIGEST) is None
-    fake.ailment = None
+    fake.permanent_fault = None
     await add()
     assert fake.objects == {NAME: JPEG}
 
 
 async def test_put_in_a_transaction_times_out_early(fake: FakeBucket, database: Database) -> None:
     pictures = BucketPictures(fake.bucket(KEY), database, replace(HASTE, request_s=5))
-    fake.ailment = (NEVER, "")
+    fake.permanent_fault = (NEVER, "")
     began = time.monotonic()
     with pytest.raises(BackendTimeout, match=r"over 0\.3 s while a transaction"):
         async with database.unit():
@@ -187,7 +187,7 @@ async def database(storage: SqlStorage) -> Database:
 
 async def test_ping_reports_failures(storage: SqlStorage, fake: FakeBucket) -> None:
     await storage.pictures.ping()
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await storage.pictures.ping()
 
@@ -197,13 +197,13 @@ async def test_failed_discards_are_retried_by_the_next_discard(
 ) -> None:
     other = hashlib.sha256(b"other").hexdigest()
     await storage.pictures.put_all({DIGEST: JPEG, other: b"other"})
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with caplog.at_level(logging.WARNING):
         await storage.pictures.discard_unused([DIGEST])
     assert "1 pictures will be deleted from the bucket later" in caplog.text
     assert "hidden" not in caplog.text
     assert len(fake.objects) == 2
-    fake.ailment = None
+    fake.permanent_fault = None
     await storage.pictures.discard_unused([other])
     assert fake.objects == {}
     fake.asked.clear()

@@ -151,8 +151,8 @@ async def test_connection_wait_times_out(engine: Engine) -> None:
 
 async def test_connection_limit_of_the_server_raises_throttled(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.database()
-    cluster.tell(sql.SQL("CREATE ROLE small LOGIN CONNECTION LIMIT 1"))
-    cluster.tell(sql.SQL("ALTER DATABASE {} OWNER TO small").format(sql.Identifier(name)))
+    cluster.execute(sql.SQL("CREATE ROLE small LOGIN CONNECTION LIMIT 1"))
+    cluster.execute(sql.SQL("ALTER DATABASE {} OWNER TO small").format(sql.Identifier(name)))
     address = cluster.address(name, "small")
     storage = await SqlStorage.open(tmp_path, address, StorageOptions(connections=2))
     try:

@@ -16,7 +16,7 @@ from bot.storage.sql.schema.tables import databases, images, inbox, metadata, pi
 from bot.storage.sql_storage import IN_BUCKET, StorageOptions
 from bot.storage.transfer.transfer import TABLES, SqlTransfer
 from tests.fixtures.buckets import BucketService
-from tests.fixtures.data_transfer import ROWS, SOME, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
+from tests.fixtures.data_transfer import BATCH_ROWS, ROWS, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
 
 
 async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -> None:
@@ -75,7 +75,7 @@ async def test_lost_connection_repeats_only_one_batch(to_postgres: TransferCase)
     there = await all_rows(before._database)
     await before.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
-    unfinished = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME)
+    unfinished = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS)
     await unfinished.begin()
     copied = sum([await unfinished.copy_rows() for _ in range(5)])
 
@@ -99,13 +99,13 @@ async def test_batch_copied_by_another_process_is_rolled_back(to_postgres: Trans
     await storage.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
     first, second = (
-        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME) for _ in range(2)
+        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS) for _ in range(2)
     )
     try:
         await first.begin()
         await first.copy_rows()
         await second.begin()
-        assert await second.copy_rows() == SOME
+        assert await second.copy_rows() == BATCH_ROWS
         # The first transfer copies a batch that the second has copied, so it is rolled back.
         with pytest.raises(TransferRefused, match="Another “vsearch migrate”"):
             await first.copy_rows()
