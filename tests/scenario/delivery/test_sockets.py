@@ -24,7 +24,7 @@ HEARS = {"web", "all"}
 
 @dataclass(frozen=True)
 class Processes:
-    """Connected processes. ``connection_numbers`` are the numbers of their connections, in no particular order."""
+    """Connected processes. ``connections`` are their connection numbers, in no particular order."""
 
     slack: FakeSlack
     bots: tuple[Program, ...]

@@ -45,7 +45,7 @@ async def test_new_images_are_added_silently(slack: FakeSlack, start: Start) -> 
     assert [slack.reactions(message) for message in shared] == [[], []]
 
 
-@pytest.mark.parametrize(("copy", "verdict"), [(ORIGINAL, "same image"), (edited_copy(), "edited_copy copy")])
+@pytest.mark.parametrize(("copy", "verdict"), [(ORIGINAL, "same image"), (edited_copy(), "edited copy")])
 async def test_repost_is_answered_in_its_thread_and_not_added(
     slack: FakeSlack, start: Start, copy: bytes, verdict: str
 ) -> None:
