@@ -53,7 +53,7 @@ def is_dedicated(upstream: str, prefix: str) -> bool:
 
 
 def new_data_id() -> DataId:
-    """Return a unique id that sorts by creation time. An image's entity at the service is the database's prefix + id."""
+    """Return a unique id that sorts by creation time. The database's prefix and the id are the upstream entity."""
     return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 

@@ -61,7 +61,7 @@ async def refused_alike(fetcher: Fetcher, url: str) -> None:
     """The one sentence. A connection elsewhere would show too: pytest-socket raises on it."""
     with pytest.raises(FetchRefused) as caught:
         await fetcher.fetch(url)
-    assert str(caught.value) == fetch._NOT_OPENED, url
+    assert str(caught.value) == fetch._CANNOT_OPEN, url
 
 
 @pytest.mark.parametrize(

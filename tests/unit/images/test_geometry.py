@@ -168,7 +168,7 @@ def test_two_pictures_that_share_a_label_are_no_copies(side: int, second: tuple[
 
 def test_where_little_overlaps_nothing_is_known() -> None:
     away = np.array(((1.0, 0.0, 0.97), (0.0, 1.0, 0.0)))
-    found = geometry._measured(view(scene(1)), stored(scene(1)), away, 20, 20)
+    found = geometry._measure(view(scene(1)), stored(scene(1)), away, 20, 20)
     assert found is not None
     assert (found.correlation, found.typical, found.worst) == (-1.0, math.inf, math.inf)
     assert probability(found) == 0.0
@@ -177,7 +177,7 @@ def test_where_little_overlaps_nothing_is_known() -> None:
 @pytest.mark.parametrize("factor", [0.0, 1e-3, float("nan")])
 def test_a_collapsed_transform_is_none(factor: float) -> None:
     matrix = np.array(((factor, 0.0, 0.0), (0.0, factor, 0.0)))
-    assert geometry._measured(view(scene(1)), stored(scene(1)), matrix, 20, 20) is None
+    assert geometry._measure(view(scene(1)), stored(scene(1)), matrix, 20, 20) is None
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

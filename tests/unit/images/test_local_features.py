@@ -70,15 +70,15 @@ def test_points_are_spread_over_the_picture() -> None:
 def test_a_query_has_more_points_than_what_is_stored() -> None:
     pixels = np.asarray(scene(1))
     view = QueryView(pixels, luminance(pixels))
-    assert STORED_POINTS < len(view.sketch.points) <= QUERY_POINTS
+    assert STORED_POINTS < len(view.features.points) <= QUERY_POINTS
 
 
 def test_a_mirrored_view_is_the_view_of_the_mirrored_picture() -> None:
     pixels = np.asarray(scene(1))
     mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    expected = QueryView(mirrored, luminance(mirrored)).sketch
+    expected = QueryView(mirrored, luminance(mirrored)).features
     look = QueryRegion(pixels, luminance(pixels), range(8))
-    assert look.view.mirrored.sketch.pack() == expected.pack()
+    assert look.view.mirrored.features.pack() == expected.pack()
     assert look.view is look.view
 
 

@@ -16,14 +16,14 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
-from bot.images.decode import normaliser as room
+from bot.images.decode import normaliser as module
 from bot.images.decode.normaliser import Normaliser, PictureLimits, normalise
 from tests.fixtures import pictures
 
 SIGN_IN = b"<!DOCTYPE html><html><head><title>Slack</title></head><body>Sign in</body></html>"
 
 
-def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
+def refusal(data: bytes, limits: PictureLimits = module.DEFAULT_LIMITS) -> str:
     with pytest.raises(PictureRefused) as caught:
         normalise(data, limits)
     sentence = str(caught.value)
@@ -45,7 +45,7 @@ def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video"),
         (b"8BPS\0\1", "Photoshop"),
         (b"hello, this is text", "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF"),
-        (b"\0", "not a picture"),
+        (b"\0", "isn't a picture"),
         (b"\xff\xd8\xff", "damaged"),
         (b"GIF89a", "damaged"),
         (b"BM", "damaged"),
@@ -80,7 +80,7 @@ def test_a_bomb_is_refused_by_its_header(width: int, height: int, monkeypatch: p
     def must_not_decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(room, "_decoded", must_not_decode)
+    monkeypatch.setattr(module, "_decode", must_not_decode)
     assert "megapixels" in refusal(png_of(width, height))
 
 
@@ -109,7 +109,7 @@ def test_a_progressive_jpeg_of_very_many_scans_is_refused() -> None:
     data = pictures.encoded(pictures.photo(64, 64), "JPEG", progressive=True)
     normalise(data)
     last = data.rindex(b"\xff\xda")
-    assert "steps" in refusal(data[:-2] + data[last:-2] * 50 + data[-2:])
+    assert "scans" in refusal(data[:-2] + data[last:-2] * 50 + data[-2:])
 
 
 def test_many_frames_cost_no_more_than_one() -> None:
@@ -173,7 +173,7 @@ async def test_the_normaliser_gives_the_same_as_the_function() -> None:
     normaliser = Normaliser()
     picture = await normaliser(data)
     assert picture.digest == normalise(data).digest
-    assert await normaliser.jpeg(picture) == room.encode_jpeg(picture)
+    assert await normaliser.jpeg(picture) == module.encode_jpeg(picture)
     with pytest.raises(PictureRefused):
         await normaliser.picture(b"no")
     await normaliser.close()
@@ -197,7 +197,7 @@ async def test_a_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeyp
             release.wait(10)
         return picture
 
-    monkeypatch.setattr(room, "normalise", slow)
+    monkeypatch.setattr(module, "normalise", slow)
     normaliser = Normaliser(PictureLimits(seconds=0.05), threads=1)
     with pytest.raises(PictureRefused, match=r"longer than 0\.05 seconds"):
         await normaliser.picture(b"slow")
@@ -224,7 +224,7 @@ async def test_at_most_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
             now -= 1
         return picture
 
-    monkeypatch.setattr(room, "normalise", counted)
+    monkeypatch.setattr(module, "normalise", counted)
     with ThreadPoolExecutor(8) as executor:
         normaliser = Normaliser(threads=2, executor=executor)
         await asyncio.gather(*(normaliser.picture(b"") for _ in range(12)))

@@ -79,7 +79,7 @@ class FailureFactory:
         return CallFailure(mapping, f"{operation}: {type(error).__name__}{': ' if text else ''}{text}")
 
     def _quoted(self, text: str) -> str:
-        """Return the text on one line, redacted and shortened. Redaction comes first, because a cut could split a key."""
+        """Return the text on one line, redacted and shortened. Redact first, because a cut could split a key."""
         printable = (letter if letter.isprintable() else " " for letter in self._redact(text))
         text = " ".join("".join(printable).split())
         return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

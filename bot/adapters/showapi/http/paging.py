@@ -36,8 +36,8 @@ class PageFetcher(Protocol):
 async def all_rows(fetch: PageFetcher, max_rows: int = MAX_ROWS) -> AsyncIterator[HostedRow]:
     """Yield every row once. Raises BackendGarbled if the service has more rows but no way to reach them.
 
-    A row that is deleted meanwhile moves all later rows up, possibly into a page that was already read. The listing then
-    starts again.
+    A row that is deleted meanwhile moves all later rows up, possibly into a page that was already read. The listing
+    then starts again.
     """
     seen: set[tuple[str, str]] = set()
     pages = _PageReader(fetch)

@@ -1,4 +1,4 @@
-"""Parses the service's responses. Pure functions: any response gives a value, a FailedResponse or UnexpectedResponse."""
+"""Parses the service's responses. Pure functions: any bytes give a value, a FailedResponse or UnexpectedResponse."""
 
 from __future__ import annotations
 

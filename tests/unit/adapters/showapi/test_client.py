@@ -79,7 +79,7 @@ async def test_good_answers_become_values(caplog: pytest.LogCaptureFixture) -> N
         assert await service.databases() == ("a",)
         assert await service.add_image("parts", "e", "", URL) == "7"
         assert await service.search("parts", URL, 3) == (HostedMatch("e", 9.5, "1", "x", URL),)
-    assert "1 of 2 matches of the image search can't be read" in caplog.text
+    assert "1 of 2 matches of the image search are unreadable" in caplog.text
 
 
 async def test_an_account_does_not_show_its_key() -> None:
