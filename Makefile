@@ -34,7 +34,7 @@ test: ## run the linters, then all tests
 
 browser: ## download what the browser tests need: Chromium and the demo's fake Slack
 	@$(IN) dev python -m tests.browser.chromium
-	@$(IN) dev python -m examples.demo.fetching
+	@$(IN) dev python -m examples.demo.download
 
 prism: ## download Prism, which checks requests to the hosted service against its OpenAPI file
 	@$(IN) dev python -m tests.prism.download

@@ -1,1 +1,1 @@
-"""Speed, memory and retrieval quality, as ratios measured in one run."""
+"""Benchmarks of speed, memory and retrieval quality, as ratios measured in one run."""

@@ -1,4 +1,4 @@
-"""``python -m bench [NAME…]``: all benchmarks, or those named. A bar that is missed is said, and fails nothing."""
+"""Run all benchmarks, or those named: ``python -m bench [NAME…]``. A missed target is printed and fails nothing."""
 
 from __future__ import annotations
 
@@ -12,26 +12,35 @@ from bench.report import Row, missed, show
 
 NAMES = (
     "embedding",
-    "adding",
+    "additions",
     "search",
     "startup",
     "memory",
-    "importing",
+    "imports",
     "lookalikes",
     "quality",
-    "answering",
-    "acknowledging",
-    "killing",
+    "answers",
+    "acknowledgement",
+    "kills",
     "workers",
     "nearest",
 )
+FORMER_NAMES = {
+    "adding": "additions",
+    "importing": "imports",
+    "answering": "answers",
+    "acknowledging": "acknowledgement",
+    "killing": "kills",
+}
+"""Names that earlier versions of docs/benchmarks.md gave. They are still accepted."""
 
 
 def main(names: list[str]) -> int:
-    """Run them one after another; 2 for a name that is none of ours."""
+    """Run the benchmarks one after another. Return 0, or 2 if a name is unknown."""
+    names = [FORMER_NAMES.get(name, name) for name in names]
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        print(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}.")
+        print(f"Unknown benchmark {', '.join(unknown)}. Choose from {', '.join(NAMES)}.")
         return 2
     rows: list[Row] = []
     print(_machine())
@@ -44,16 +53,21 @@ def main(names: list[str]) -> int:
         print(f"  ({time.monotonic() - started:.0f} s)\n", flush=True)
         rows += measured
     print(_machine())
-    beyond = missed(rows)
-    barred = sum(row.ok is not None for row in rows)
-    if barred:
-        print(f"{barred - len(beyond)} of {barred} bars are met." + "".join(f"\nMISSED: {row.what}" for row in beyond))
+    misses = missed(rows)
+    with_target = sum(row.ok is not None for row in rows)
+    if with_target:
+        print(f"{with_target - len(misses)} of {with_target} targets are met.")
+    for row in misses:
+        print(f"MISSED: {row.what}")
     return 0
 
 
 def _machine() -> str:
-    """Who else is at work: beyond the number of cores, trust the ratios and not the milliseconds."""
-    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} on average over the last minute"
+    """Return the number of cores and the load.
+
+    If the load exceeds the number of cores, trust the ratios and not the milliseconds.
+    """
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} (average of the last minute)"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A bot as a process of its own: ``python -m bench.bot_process timed|bare FILE``.
+"""Run a bot as a process of its own: ``python -m bench.bot_process timed|bare FILE``.
 
-``timed`` is the program itself, which notes in the file how long each share took to be written to the inbox.
-``bare`` is the plainest app that Bolt can be: signatures are checked, and one listener does nothing.
+``timed`` is the bot itself. It writes to FILE how long the inbox took to store each share. ``bare`` is the smallest
+possible Bolt app: it verifies signatures, and its one listener does nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STARTS_WITHIN_S = 60
 
 @asynccontextmanager
 async def running(what: str, notes: Path, settings: Mapping[str, str]) -> AsyncIterator[str]:
-    """Inside, it runs; yields its request URL. It ends as it does on SIGTERM."""
+    """Start the process and yield its request URL. On exit, send SIGTERM and wait."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT), **settings}
     command = [sys.executable, "-m", "bench.bot_process", what, str(notes)]
     process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=notes.parent)
@@ -50,7 +50,7 @@ async def _listens(origin: str, process: asyncio.subprocess.Process) -> None:
 
 
 def writes(notes: Path) -> dict[str, float]:
-    """Seconds that each message's write took, the first of it if it came again."""
+    """Return the seconds that storing each message took. For a message delivered twice, the first one counts."""
     lines = [line.split() for line in notes.read_text().splitlines()]
     return {message: float(seconds) for message, seconds in reversed(lines)}
 
@@ -96,7 +96,7 @@ async def _bare(settings: Settings) -> None:
 
 
 def main(what: str, notes: Path) -> None:
-    """Be one of them until SIGTERM."""
+    """Run one of the two programs until SIGTERM."""
     settings = Settings.from_mapping(os.environ)
     if what == "timed":
         _timed(notes, settings)

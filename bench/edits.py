@@ -1,4 +1,4 @@
-"""What people do to pictures before they post them again: functions of the picture and a seeded chance."""
+"""Edits that people make before they post a picture again, as functions of the picture and a seeded generator."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
-Chance = np.random.Generator
-Edit = Callable[[Image.Image, Chance], Image.Image]
+Rng = np.random.Generator
+Edit = Callable[[Image.Image, Rng], Image.Image]
 Colour = tuple[int, int, int]
 
 
 def _jpeg(quality: int) -> Edit:
-    def edit(picture: Image.Image, _: Chance) -> Image.Image:
+    def edit(picture: Image.Image, _: Rng) -> Image.Image:
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality)
         return Image.open(buffer).convert("RGB")
@@ -23,7 +23,7 @@ def _jpeg(quality: int) -> Edit:
 
 
 def _longest(side: int) -> Edit:
-    def edit(picture: Image.Image, _: Chance) -> Image.Image:
+    def edit(picture: Image.Image, _: Rng) -> Image.Image:
         scale = side / max(picture.size)
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         return picture.resize(size, Image.Resampling.LANCZOS)
@@ -32,39 +32,39 @@ def _longest(side: int) -> Edit:
 
 
 def _crop(share: float) -> Edit:
-    """Keep this share of the area, anywhere in the picture."""
+    """Keep this share of the area, at a random place in the picture."""
 
-    def edit(picture: Image.Image, chance: Chance) -> Image.Image:
+    def edit(picture: Image.Image, rng: Rng) -> Image.Image:
         width, height = (max(1, int(length * share**0.5)) for length in picture.size)
-        left = int(chance.integers(0, picture.width - width + 1))
-        top = int(chance.integers(0, picture.height - height + 1))
+        left = int(rng.integers(0, picture.width - width + 1))
+        top = int(rng.integers(0, picture.height - height + 1))
         return picture.crop((left, top, left + width, top + height))
 
     return edit
 
 
-def _border(picture: Image.Image, chance: Chance) -> Image.Image:
-    red, green, blue = (int(value) for value in chance.integers(0, 256, 3))
+def _border(picture: Image.Image, rng: Rng) -> Image.Image:
+    red, green, blue = (int(value) for value in rng.integers(0, 256, 3))
     return ImageOps.expand(picture, int(min(picture.size) * 0.12), fill=(red, green, blue))
 
 
-def _mirror(picture: Image.Image, _: Chance) -> Image.Image:
+def _mirror(picture: Image.Image, _: Rng) -> Image.Image:
     return ImageOps.mirror(picture)
 
 
-def _tilt(picture: Image.Image, _: Chance) -> Image.Image:
+def _tilt(picture: Image.Image, _: Rng) -> Image.Image:
     return picture.rotate(5, Image.Resampling.BICUBIC)
 
 
-def _tilt_whole(picture: Image.Image, _: Chance) -> Image.Image:
+def _tilt_whole(picture: Image.Image, _: Rng) -> Image.Image:
     return picture.rotate(-5, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
 
 
-def _quarter_turn(picture: Image.Image, chance: Chance) -> Image.Image:
-    return picture.transpose(Image.Transpose.ROTATE_90 if chance.random() < 0.5 else Image.Transpose.ROTATE_270)
+def _quarter_turn(picture: Image.Image, rng: Rng) -> Image.Image:
+    return picture.transpose(Image.Transpose.ROTATE_90 if rng.random() < 0.5 else Image.Transpose.ROTATE_270)
 
 
-def _caption(picture: Image.Image, _: Chance) -> Image.Image:
+def _caption(picture: Image.Image, _: Rng) -> Image.Image:
     captioned = picture.copy()
     draw = ImageDraw.Draw(captioned)
     width, height = captioned.size
@@ -77,7 +77,7 @@ def _caption(picture: Image.Image, _: Chance) -> Image.Image:
     return captioned
 
 
-def _logo(picture: Image.Image, _: Chance) -> Image.Image:
+def _logo(picture: Image.Image, _: Rng) -> Image.Image:
     marked = picture.copy()
     draw = ImageDraw.Draw(marked)
     side = min(marked.size) // 4
@@ -88,28 +88,28 @@ def _logo(picture: Image.Image, _: Chance) -> Image.Image:
     return marked
 
 
-def _colour(picture: Image.Image, _: Chance) -> Image.Image:
+def _colour(picture: Image.Image, _: Rng) -> Image.Image:
     return ImageEnhance.Color(ImageEnhance.Brightness(picture).enhance(1.25)).enhance(1.8)
 
 
-def _gray(picture: Image.Image, _: Chance) -> Image.Image:
+def _gray(picture: Image.Image, _: Rng) -> Image.Image:
     return picture.convert("L").convert("RGB")
 
 
-def _blur(picture: Image.Image, _: Chance) -> Image.Image:
+def _blur(picture: Image.Image, _: Rng) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 128))
 
 
-def _noise(picture: Image.Image, chance: Chance) -> Image.Image:
+def _noise(picture: Image.Image, rng: Rng) -> Image.Image:
     pixels = np.asarray(picture, np.float32)
-    return Image.fromarray((pixels + chance.normal(0, 25, pixels.shape)).clip(0, 255).astype(np.uint8))
+    return Image.fromarray((pixels + rng.normal(0, 25, pixels.shape)).clip(0, 255).astype(np.uint8))
 
 
-def _phone_screenshot(picture: Image.Image, chance: Chance) -> Image.Image:
-    """A post in a chat app on a phone, light or dark."""
+def _phone_screenshot(picture: Image.Image, rng: Rng) -> Image.Image:
+    """Draw a post in a chat app on a phone, light or dark."""
     width, top = 540, 170
     shown = _longest_width(picture, width)
-    paper, ink = ((25, 26, 30), (220, 220, 220)) if chance.random() < 0.4 else ((255, 255, 255), (30, 30, 30))
+    paper, ink = ((25, 26, 30), (220, 220, 220)) if rng.random() < 0.4 else ((255, 255, 255), (30, 30, 30))
     screen = Image.new("RGB", (width, max(960, shown.height + 420)), paper)
     draw = ImageDraw.Draw(screen)
     large, small = ImageFont.load_default(size=22), ImageFont.load_default(size=16)
@@ -128,8 +128,8 @@ def _longest_width(picture: Image.Image, width: int) -> Image.Image:
     return picture.resize((width, max(1, round(picture.height * width / picture.width))), Image.Resampling.BICUBIC)
 
 
-def _desktop_screenshot(picture: Image.Image, _: Chance) -> Image.Image:
-    """A page in a browser window, the picture in the middle."""
+def _desktop_screenshot(picture: Image.Image, _: Rng) -> Image.Image:
+    """Draw a page in a browser window with the picture in the middle."""
     screen = Image.new("RGB", (900, 640), (240, 240, 244))
     draw = ImageDraw.Draw(screen)
     font = ImageFont.load_default(size=16)
@@ -145,8 +145,8 @@ def _desktop_screenshot(picture: Image.Image, _: Chance) -> Image.Image:
     return screen
 
 
-def _combined(picture: Image.Image, chance: Chance) -> Image.Image:
-    return _jpeg(40)(_caption(ImageOps.mirror(_crop(0.8)(picture, chance)), chance), chance)
+def _combined(picture: Image.Image, rng: Rng) -> Image.Image:
+    return _jpeg(40)(_caption(ImageOps.mirror(_crop(0.8)(picture, rng)), rng), rng)
 
 
 EDITS: dict[str, Edit] = {
@@ -171,4 +171,4 @@ EDITS: dict[str, Edit] = {
 }
 
 COMBINED: dict[str, Edit] = {"crop, mirror, caption, JPEG": _combined}
-"""Beyond the bar: reported, not required."""
+"""Edits without a target: reported only."""

@@ -1,9 +1,10 @@
-"""Fits the numbers of ``bot.adapters.embedded.scoring`` on a folder of pictures, a folder a class.
+"""Fit the constants of ``bot.adapters.embedded.scoring`` on a folder of pictures, with one subfolder per class.
 
     VSEARCH_BENCH_IMAGES=FOLDER python -m bench.fit
 
-Copies are edits of the pictures; look-alikes are pictures of the same class, which are the hardest to tell apart.
-Prints the likeness curve and the logistic regression, with what they would do to the pictures they were fitted on.
+Positives are edited copies of the pictures. Negatives are pictures of the same class, which are the hardest to tell
+apart. Prints the calibration curve, the logistic regression, and how they classify the pictures that they were fitted
+on.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ Matrix = npt.NDArray[np.float64]
 COPIES_AN_EDIT = 90
 LOOK_ALIKES_A_CLASS = 100
 MIN_INLIERS = 10
-"""Weaker alignments are left out of the fit: there, chance decides."""
+"""Alignments with fewer inliers are random, so they are left out of the fit."""
 
-SHELVES = frozenset({"grocery"})
-"""Sets whose classes were photographed side by side: their pairs are related, whatever they are called."""
+RELATED_SETS = frozenset({"grocery"})
+"""Sets whose classes were photographed side by side, so that pictures of different classes are related too."""
 
 NAMES = ("correlation", "ratio", "log inliers", "typical")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitPicture:
-    """A picture that the fit works with."""
+    """A picture of the fit with its query view, stored local features and embedding."""
 
     path: Path
     view: QueryView
@@ -50,7 +51,7 @@ class FitPicture:
 
 
 def load(files: Sequence[Path]) -> list[FitPicture]:
-    """Views, sketches and embeddings of all pictures."""
+    """Compute views, local features and embeddings of all pictures."""
     model = BuiltInModel()
     known = []
     for path in files:
@@ -62,44 +63,46 @@ def load(files: Sequence[Path]) -> list[FitPicture]:
 
 
 def unrelated_cosines(known: Sequence[FitPicture]) -> npt.NDArray[np.float32]:
-    """Cosines of all pairs of different classes, but for classes that stand on one shelf."""
+    """Return the cosines of all pairs of different classes, except classes of one related set."""
     vectors = np.stack([one.embedding for one in known])
     kinds = np.array([str(one.path.parent) for one in known])
-    shelves = np.array([one.path.parent.parent.name if one.path.parent.parent.name in SHELVES else "" for one in known])
-    together = (shelves[:, None] == shelves[None, :]) & (shelves != "")[:, None]
+    related = np.array(
+        [one.path.parent.parent.name if one.path.parent.parent.name in RELATED_SETS else "" for one in known]
+    )
+    together = (related[:, None] == related[None, :]) & (related != "")[:, None]
     cosines = vectors @ vectors.T
     return np.asarray(cosines[(kinds[:, None] != kinds[None, :]) & ~together], np.float32)
 
 
-def same_class_pairs(known: Sequence[FitPicture], chance: np.random.Generator) -> Iterator[list[float]]:
-    """What geometry sees of pairs of one class."""
+def same_class_pairs(known: Sequence[FitPicture], rng: np.random.Generator) -> Iterator[list[float]]:
+    """Yield the alignment features of pairs of the same class."""
     for _, group in itertools.groupby(known, key=lambda one: one.path.parent):
         pairs = list(itertools.permutations(group, 2))
-        for index in chance.permutation(len(pairs))[:LOOK_ALIKES_A_CLASS]:
+        for index in rng.permutation(len(pairs))[:LOOK_ALIKES_A_CLASS]:
             query, stored = pairs[index]
-            yield from _seen(query.view, stored.stored)
+            yield from _alignment_features(query.view, stored.stored)
 
 
-def copies(known: Sequence[FitPicture], chance: np.random.Generator) -> Iterator[list[float]]:
-    """What geometry sees of edited copies."""
+def copies(known: Sequence[FitPicture], rng: np.random.Generator) -> Iterator[list[float]]:
+    """Yield the alignment features of edited copies."""
     for edit in (*EDITS.values(), *COMBINED.values()):
-        for index in chance.choice(len(known), min(COPIES_AN_EDIT, len(known)), replace=False):
+        for index in rng.choice(len(known), min(COPIES_AN_EDIT, len(known)), replace=False):
             one = known[index]
             with Image.open(one.path) as image:
-                pixels = pictures.as_posted(edit(image.convert("RGB"), chance)).pixels
+                pixels = pictures.as_posted(edit(image.convert("RGB"), rng)).pixels
             view = QueryView(pixels, fingerprint.luminance(pixels))
-            seen = list(_seen(view, one.stored)) or list(_seen(view.mirrored, one.stored))
+            seen = list(_alignment_features(view, one.stored)) or list(_alignment_features(view.mirrored, one.stored))
             yield from seen
 
 
-def _seen(query: QueryView, stored: LocalFeatures) -> Iterator[list[float]]:
+def _alignment_features(query: QueryView, stored: LocalFeatures) -> Iterator[list[float]]:
     found = geometry.align(query, stored)
     if found is not None and found.inliers >= MIN_INLIERS and math.isfinite(found.typical):
         yield [found.correlation, found.inliers / found.matched, math.log(found.inliers), found.typical]
 
 
 def logistic(positive: Matrix, negative: Matrix, ridge: float = 1e-2) -> tuple[float, Matrix]:
-    """Bias and weights by Newton's method, both classes weighing the same."""
+    """Fit a logistic regression by Newton's method, with both classes weighted equally. Return bias and weights."""
     features = np.vstack((positive, negative))
     truth = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
     weight = np.where(truth == 1, 0.5 / len(positive), 0.5 / len(negative)) * len(truth)
@@ -116,17 +119,17 @@ def logistic(positive: Matrix, negative: Matrix, ridge: float = 1e-2) -> tuple[f
 
 
 def main() -> None:
-    """Print what to put into ``scoring``."""
+    """Print the constants to put into ``scoring``."""
     root = pictures.folder()
     if root is None:
         print(f"fit: set {pictures.VARIABLE} to a folder of pictures, a folder a class")
         return
     known = load(pictures.paths(root))
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     cosines = unrelated_cosines(known)
     print(f"{len(known)} pictures, {len(cosines):,} pairs of different classes")
-    print("DEFAULT_KNOTS =", fit_calibration(cosines))
-    positive, negative = np.array(list(copies(known, chance))), np.array(list(same_class_pairs(known, chance)))
+    print("DEFAULT_CALIBRATION =", fit_calibration(cosines))
+    positive, negative = np.array(list(copies(known, rng))), np.array(list(same_class_pairs(known, rng)))
     bias, weights = logistic(positive, negative)
     print(f"geometry, on {len(positive)} copies and {len(negative)} look-alikes: bias {bias:.2f}")
     for name, value in zip(NAMES, weights, strict=True):

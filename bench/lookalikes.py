@@ -1,10 +1,10 @@
-"""How often pictures of one template, none a copy of another, are called copies.
+"""Count how often pictures of one template, none a copy of another, are called copies.
 
     python -m bench lookalikes
 
 Draws families of look-alikes (pages of text, letters, forms, slides, chats, labels, badges, codes, posts in an app) and
-lays every picture on every other of its family. The limits on plain ground in ``adapters.embedded.scoring`` were chosen
-so that few of these are copies, while edited copies stay copies (``bench.quality``).
+compares every picture with every other of its family. The limits for plain backgrounds in ``adapters.embedded.scoring``
+were chosen so that few of these are called copies, while edited copies still are (``bench.quality``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench import pictures, specimens
+from bench import pictures, sample_pictures
 from bench.report import Row
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
 from bot.adapters.embedded.verifier import GeometricVerifier
@@ -24,12 +24,12 @@ from bot.domain.matches import Verdict
 from bot.images.features import fingerprint
 from bot.images.features.local_features import QueryRegion, extract_local_features
 
-Chance = np.random.Generator
-Painter = Callable[[Chance, int], Image.Image]
+Rng = np.random.Generator
+Painter = Callable[[Rng, int], Image.Image]
 
 MEMBERS = 6
 ALIKE = 0.95
-"""The cosine that every pair is said to have, so that all of them are looked at closely."""
+"""Cosine passed for every pair, high enough that all of them are verified."""
 
 _TEXT = (
     "about after again animal answer around because before between change country different earth every example "
@@ -40,8 +40,8 @@ _TEXT = (
 WORDS = _TEXT.split(" ")
 
 
-def _words(chance: Chance, count: int) -> str:
-    return " ".join(chance.choice(WORDS, count))
+def _words(rng: Rng, count: int) -> str:
+    return " ".join(rng.choice(WORDS, count))
 
 
 def _sheet(size: tuple[int, int], colour: str = "white") -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -53,83 +53,83 @@ def _write(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, siz
     draw.text(place, text, font=ImageFont.load_default(size=size), fill=colour)
 
 
-def _paragraph(draw: ImageDraw.ImageDraw, chance: Chance, top: int, lines: int, size: int = 18) -> None:
+def _paragraph(draw: ImageDraw.ImageDraw, rng: Rng, top: int, lines: int, size: int = 18) -> None:
     for line in range(lines):
-        _write(draw, (60, top + line * int(size * 1.4)), _words(chance, int(chance.integers(5, 11))), size)
+        _write(draw, (60, top + line * int(size * 1.4)), _words(rng, int(rng.integers(5, 11))), size)
 
 
-def page(chance: Chance, _: int) -> Image.Image:
-    """A page of text."""
+def page(rng: Rng, _: int) -> Image.Image:
+    """Draw a page of text."""
     image, draw = _sheet((827, 1169))
-    _paragraph(draw, chance, 70, 40)
+    _paragraph(draw, rng, 70, 40)
     return image
 
 
-def letter(chance: Chance, _: int) -> Image.Image:
-    """One letterhead, another letter."""
+def letter(rng: Rng, _: int) -> Image.Image:
+    """Draw a letter; all have the same letterhead."""
     image, draw = _sheet((827, 1169))
     draw.rectangle((0, 0, 827, 110), fill="#204080")
     _write(draw, (60, 30), "ACME Industries", 44, "white")
-    _paragraph(draw, chance, 200, int(chance.integers(14, 30)))
+    _paragraph(draw, rng, 200, int(rng.integers(14, 30)))
     return image
 
 
-def form(chance: Chance, _: int) -> Image.Image:
-    """One form, filled in differently."""
+def form(rng: Rng, _: int) -> Image.Image:
+    """Draw a form; all have the same fields with different contents."""
     image, draw = _sheet((827, 1169))
     _write(draw, (60, 40), "Application form B-12", 38)
     for line, name in enumerate(WORDS[:22]):
         top = 120 + 46 * line
         _write(draw, (60, top), name.title(), 18)
         draw.rectangle((300, top - 6, 767, top + 30), outline="black")
-        _write(draw, (310, top), _words(chance, int(chance.integers(1, 5))), 20, "#111144")
+        _write(draw, (310, top), _words(rng, int(rng.integers(1, 5))), 20, "#111144")
     return image
 
 
-def slide(chance: Chance, _: int) -> Image.Image:
-    """One presentation, another slide."""
+def slide(rng: Rng, _: int) -> Image.Image:
+    """Draw a slide; all are of one presentation."""
     image, draw = _sheet((1280, 720))
     draw.rectangle((0, 0, 1280, 110), fill="#b02020")
-    _write(draw, (50, 30), _words(chance, 3).title(), 46, "white")
-    for line in range(int(chance.integers(3, 7))):
+    _write(draw, (50, 30), _words(rng, 3).title(), 46, "white")
+    for line in range(int(rng.integers(3, 7))):
         draw.ellipse((60, 172 + 80 * line, 74, 186 + 80 * line), fill="#b02020")
-        _write(draw, (100, 160 + 80 * line), _words(chance, int(chance.integers(3, 9))), 32)
+        _write(draw, (100, 160 + 80 * line), _words(rng, int(rng.integers(3, 9))), 32)
     return image
 
 
-def chat(chance: Chance, _: int) -> Image.Image:
-    """One app, another conversation."""
+def chat(rng: Rng, _: int) -> Image.Image:
+    """Draw a conversation; all are in the same app."""
     image, draw = _sheet((750, 1334), "#ece5dd")
     draw.rectangle((0, 0, 750, 120), fill="#075e54")
     _write(draw, (110, 45), "Family group", 30, "white")
     top = 150
     while top < 1180:
-        high, wide = 30 * int(chance.integers(1, 5)) + 24, int(chance.integers(260, 520))
-        left = 20 if chance.random() < 0.5 else 730 - wide
+        high, wide = 30 * int(rng.integers(1, 5)) + 24, int(rng.integers(260, 520))
+        left = 20 if rng.random() < 0.5 else 730 - wide
         draw.rounded_rectangle((left, top, left + wide, top + high), 14, fill="white" if left == 20 else "#dcf8c6")
-        _write(draw, (left + 16, top + 10), _words(chance, wide // 130), 22)
+        _write(draw, (left + 16, top + 10), _words(rng, wide // 130), 22)
         top += high + 20
     return image
 
 
-def label(chance: Chance, number: int) -> Image.Image:
-    """A part number, and the next one."""
+def label(rng: Rng, number: int) -> Image.Image:
+    """Draw a label with a part number; the numbers are consecutive."""
     image, draw = _sheet((800, 400))
-    _write(draw, (150, 150), f"SKU-{4711 + number * int(chance.integers(1, 900))}-{'ABCDEF'[number % 6]}", 72)
+    _write(draw, (150, 150), f"SKU-{4711 + number * int(rng.integers(1, 900))}-{'ABCDEF'[number % 6]}", 72)
     return image
 
 
-def badge(_: Chance, number: int) -> Image.Image:
-    """One badge, another letter."""
+def badge(_: Rng, number: int) -> Image.Image:
+    """Draw a badge; all differ in one letter."""
     image, draw = _sheet((600, 600))
     draw.ellipse((60, 60, 540, 540), fill="#0a58ca")
     _write(draw, (215, 130), "ABRPQO"[number % 6], 260, "white")
     return image
 
 
-def code(chance: Chance, _: int) -> Image.Image:
-    """A two-dimensional code with its finders."""
-    cells = np.where(chance.random((33, 33)) < 0.5, 0, 255).astype(np.uint8)
+def code(rng: Rng, _: int) -> Image.Image:
+    """Draw a two-dimensional code with its finder patterns."""
+    cells = np.where(rng.random((33, 33)) < 0.5, 0, 255).astype(np.uint8)
     for top, left in ((0, 0), (0, 26), (26, 0)):
         cells[top : top + 7, left : left + 7] = 0
         cells[top + 1 : top + 6, left + 1 : left + 6] = 255
@@ -138,16 +138,16 @@ def code(chance: Chance, _: int) -> Image.Image:
     return Image.fromarray(np.kron(framed, np.ones((16, 16), np.uint8))).convert("RGB")
 
 
-def post(chance: Chance, number: int) -> Image.Image:
-    """One app, another photograph."""
+def post(rng: Rng, number: int) -> Image.Image:
+    """Draw a post; all are in the same app with different photographs."""
     image, draw = _sheet((750, 1334))
     _write(draw, (280, 30), "Pictogram", 36)
     draw.ellipse((20, 110, 90, 180), fill="#cc88cc")
     _write(draw, (110, 125), "somebody_famous", 26)
-    paths = specimens.specimens()
-    photo = Image.fromarray(specimens.read(paths[(number * 37 + int(chance.integers(0, 30))) % len(paths)]).pixels)
+    paths = sample_pictures.paths()
+    photo = Image.fromarray(sample_pictures.read(paths[(number * 37 + int(rng.integers(0, 30))) % len(paths)]).pixels)
     image.paste(photo.resize((750, 750)), (0, 200))
-    _paragraph(draw, chance, 1050, 3, 24)
+    _paragraph(draw, rng, 1050, 3, 24)
     return image
 
 
@@ -155,7 +155,7 @@ FAMILIES: tuple[Painter, ...] = (page, letter, form, slide, chat, label, badge, 
 
 
 def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
-    """For every ordered pair, whether the first is called a copy of the second."""
+    """Yield for every ordered pair whether the first is called a copy of the second."""
     pixels = [pictures.as_posted(member).pixels for member in members]
     grays = [fingerprint.luminance(one) for one in pixels]
     kept = [extract_local_features(one, gray).pack() for one, gray in zip(pixels, grays, strict=True)]
@@ -167,8 +167,8 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
             np.zeros((1, 1), np.float32), rows, (QueryRegion(pixels[query], grays[query], range(len(rows))),)
         )
         distance, row = _nearest(rows, marks[stored])
-        [judged] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
-        yield judged.verdict is not Verdict.SIMILAR
+        [match] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
+        yield match.verdict is not Verdict.SIMILAR
 
 
 def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None]:
@@ -181,11 +181,11 @@ def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None
 
 
 async def run() -> list[Row]:
-    """Print the share of false copies, family by family."""
+    """Print the share of false copies for each family."""
     wrong = total = 0
     for paint in FAMILIES:
-        chance = np.random.default_rng(11)
-        members = [paint(chance, number) for number in range(MEMBERS)]
+        rng = np.random.default_rng(11)
+        members = [paint(rng, number) for number in range(MEMBERS)]
         found = await asyncio.to_thread(list, false_copies(members))
         print(f"lookalikes: {paint.__name__:8} {sum(found):3} of {len(found)} pairs called copies")
         wrong, total = wrong + sum(found), total + len(found)

@@ -1,4 +1,4 @@
-"""Resident memory of the bot at rest, with 50,000 images; and with more databases than its budget has room for."""
+"""Measure resident memory of the bot at rest with 50,000 images, and with more databases than its budget holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench.report import Row
 
 if TYPE_CHECKING:
-    from bench.synthetic import Filled
+    from bench.synthetic import SyntheticDatabases
 
 SIZE = 50_000
 BAR_MB = 450.0
@@ -22,14 +22,14 @@ _ROOT = Path(__file__).parents[1]
 
 
 async def run() -> list[Row]:
-    """Each measured in a process of its own."""
-    from bench import specimens, synthetic  # noqa: PLC0415 - a child loads no more than the bot does
+    """Run each measurement in a process of its own."""
+    from bench import sample_pictures, synthetic  # noqa: PLC0415 - a child loads no more than the bot does
     from bot.adapters.embedded.index import memory_for  # noqa: PLC0415
 
-    image = specimens.specimens()[-1]
-    steps = await _child(await asyncio.to_thread(synthetic.filled, SIZE), image)
+    image = sample_pictures.paths()[-1]
+    steps = await _child(await asyncio.to_thread(synthetic.create_databases, SIZE), image)
     print("memory, MB after each step: " + ", ".join(f"{name} {held:.0f}" for name, held in steps.items()))
-    many = await _child(await asyncio.to_thread(synthetic.filled, EACH, databases=MANY), image, BUDGET_MB)
+    many = await _child(await asyncio.to_thread(synthetic.create_databases, EACH, databases=MANY), image, BUDGET_MB)
     needed = MANY * memory_for(synthetic.model().dimensions, EACH) / 1e6
     return [
         Row(f"memory at rest after a search, {SIZE:,} images", steps["at rest"], "MB", limit=BAR_MB),
@@ -44,7 +44,7 @@ async def run() -> list[Row]:
     ]
 
 
-async def _child(data: Filled, image: Path, budget_mb: int = 512) -> dict[str, float]:
+async def _child(data: SyntheticDatabases, image: Path, budget_mb: int = 512) -> dict[str, float]:
     arguments = [str(data.data_dir), str(image), str(budget_mb), *data.names]
     command = [sys.executable, "-m", "bench.memory", *arguments]
     done = await asyncio.to_thread(subprocess.run, command, cwd=_ROOT, check=True, capture_output=True, text=True)
@@ -53,7 +53,7 @@ async def _child(data: Filled, image: Path, budget_mb: int = 512) -> dict[str, f
 
 
 def resident_mb() -> float:
-    """What this process holds in memory, shared libraries included (MB, Linux)."""
+    """Return the resident memory of this process in MB, including shared libraries. Linux only."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1000 * 1.024
@@ -62,7 +62,7 @@ def resident_mb() -> float:
 
 async def _steps(data_dir: Path, image: Path, budget_mb: int, names: list[str]) -> dict[str, float]:
     held = {"interpreter": resident_mb()}
-    from bench.serving import serving  # noqa: PLC0415 - what loading costs is measured here
+    from bench.bot_services import serving  # noqa: PLC0415 - what loading costs is measured here
     from bot.config.settings import Settings  # noqa: PLC0415
     from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName  # noqa: PLC0415
 

@@ -1,8 +1,9 @@
-"""The nearest images by pgvector, against the bare SQL through psycopg: 50,000 of a million, in 200 databases.
+"""Measure the nearest-neighbour search of pgvector against plain SQL through psycopg.
 
     python -m bench nearest
 
-Loading a million vectors of 1,280 dimensions takes minutes and 3 GB of disk; VSEARCH_BENCH_ROWS makes it fewer.
+Searches a database of 50,000 vectors among a million in 200 databases. Loading a million vectors of 1,280 dimensions
+takes minutes and 3 GB of disk; set VSEARCH_BENCH_ROWS for fewer.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from bench.report import Bar, Row
-from bench.timing import in_turns, medians
+from bench.report import Row, TargetSide
+from bench.timing import medians, time_alternately
 from bot.storage.sql_storage import SqlStorage
 from bot.storage.vectors.pgvector import EF_SEARCH, PgvectorRows, PgvectorVectorStore, rows_of
 from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
@@ -30,7 +31,7 @@ ROWS, DATABASES, LARGE = 1_000_000, 200, 50_000
 DIMENSIONS, MODEL = 1280, "synthetic"
 WANTED, COMPARED, PROBES, ROUNDS = 32, 10, 40, 80
 CLUSTERS, SPREAD = 3000, 0.9
-"""Pictures of a kind lie together; without that, all neighbours would be as far, and no index would find them."""
+"""Vectors are clustered. Without clusters all neighbours would be equally far, and no index would find them."""
 
 AT_ONCE = 5000
 SERVER = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=2GB", "max_wal_size=8GB")
@@ -41,7 +42,7 @@ _HEADER, _END = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0), struct.pack("!
 
 
 async def run() -> list[Row]:
-    """In a server of its own."""
+    """Run the benchmark on a PostgreSQL server of its own."""
     count = int(os.environ.get("VSEARCH_BENCH_ROWS", ROWS))
     with running(SERVER) as cluster, tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
         url = cluster.address(cluster.database())
@@ -62,7 +63,7 @@ async def run() -> list[Row]:
 
 async def _measured(rows: PgvectorVectorStore, url: str, count: int) -> list[Row]:
     probes = list(_vectors(np.random.default_rng(7), PROBES))
-    ours_next, bare_next = _two_walks(probes)
+    ours_next, bare_next = _offset_cycles(probes)
 
     async def nearest(query_features: Floats, *, by_index: bool) -> list[int]:
         def work(inside: PgvectorRows) -> list[int]:
@@ -81,28 +82,33 @@ async def _measured(rows: PgvectorVectorStore, url: str, count: int) -> list[Row
         query = f"SELECT vector_id FROM pgvector_rows WHERE {rows_of(1, MODEL)} ORDER BY {place} LIMIT {WANTED}"
 
         def bare() -> None:
-            connection.execute(query.encode(), [_spelled(next(bare_next))]).fetchall()
+            connection.execute(query.encode(), [_as_text(next(bare_next))]).fetchall()
 
-        times = medians(await in_turns({"ours": ours, "bare": bare}, ROUNDS))
+        times = medians(await time_alternately({"ours": ours, "bare": bare}, ROUNDS))
     found = [await nearest(query_features, by_index=True) for query_features in probes]
     exact = [await nearest(query_features, by_index=False) for query_features in probes]
     recall = _recall(found, exact)
     note = f"{count:,} images, {DATABASES} databases"
     name = f"nearest {WANTED} of {LARGE:,} by index"
     return [
-        Row(name, times["ours"], "ms", times["bare"], "bare SQL", 1.3, Bar.AT_MOST, note),
-        Row(f"{name}: recall@{COMPARED}", recall, "", limit=0.98, side=Bar.AT_LEAST, note="against exact search"),
+        Row(name, times["ours"], "ms", times["bare"], "bare SQL", 1.3, TargetSide.AT_MOST, note),
+        Row(
+            f"{name}: recall@{COMPARED}", recall, "", limit=0.98, side=TargetSide.AT_LEAST, note="against exact search"
+        ),
     ]
 
 
-def _two_walks(probes: Sequence[Floats]) -> tuple[Iterator[Floats], Iterator[Floats]]:
-    """All probes again and again, half of them apart: right after the other with the same one, caches are warm."""
+def _offset_cycles(probes: Sequence[Floats]) -> tuple[Iterator[Floats], Iterator[Floats]]:
+    """Return two endless iterators over the probes, offset by half.
+
+    If both measurements used the same probe one after the other, the second would find warm caches.
+    """
     half = len(probes) // 2
     return cycle(probes), cycle([*probes[half:], *probes[:half]])
 
 
-def _spelled(embedding: Floats) -> str:
-    """As pgvector's own examples send it."""
+def _as_text(embedding: Floats) -> str:
+    """Format a vector as text, as in pgvector's own examples."""
     return "[" + ",".join([f"{number:.5g}" for number in embedding.tolist()]) + "]"
 
 
@@ -111,31 +117,31 @@ def _recall(found: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> f
     return sum(shares) / (COMPARED * len(exact))
 
 
-def _vectors(chance: np.random.Generator, count: int) -> Floats:
+def _vectors(rng: np.random.Generator, count: int) -> Floats:
     centres = np.random.default_rng(1).standard_normal((CLUSTERS, DIMENSIONS), np.float32)
-    vectors = centres[chance.integers(0, CLUSTERS, count)]
-    vectors += SPREAD * chance.standard_normal((count, DIMENSIONS), np.float32)
+    vectors = centres[rng.integers(0, CLUSTERS, count)]
+    vectors += SPREAD * rng.standard_normal((count, DIMENSIONS), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
 
 
 def _load(connection: psycopg.Connection, count: int) -> None:
-    """The large database's rows lie scattered among the others', as they do where all are added to."""
-    # What the vectors were derived from is not asked for.
+    """Load the rows in random order, so that the large database's rows are scattered as in real use."""
+    # The benchmark needs no rows in the referenced table.
     connection.execute("ALTER TABLE pgvector_rows DROP CONSTRAINT pgvector_rows_vector_id_fkey")
-    chance = np.random.default_rng(3)
-    others = chance.integers(2, DATABASES + 1, max(count - LARGE, 0))
+    rng = np.random.default_rng(3)
+    others = rng.integers(2, DATABASES + 1, max(count - LARGE, 0))
     owners = np.concatenate([np.ones(min(LARGE, count), np.int64), others])
-    chance.shuffle(owners)
+    rng.shuffle(owners)
     for start in range(0, count, AT_ONCE):
         some = owners[start : start + AT_ONCE]
         with connection.cursor().copy(_COPY) as copy:
-            copy.write(_HEADER + b"".join(_binary(start, some, _vectors(chance, len(some)))) + _END)
+            copy.write(_HEADER + b"".join(_binary(start, some, _vectors(rng, len(some)))) + _END)
     connection.execute("VACUUM ANALYZE pgvector_rows")
 
 
 def _binary(start: int, owners: npt.NDArray[np.int64], vectors: Floats) -> Iterator[bytes]:
-    """Rows as COPY takes them: a count of fields, then each with its length; halves of pgvector are big-endian."""
+    """Encode rows for binary COPY: a field count, then each field with its length. pgvector's halves are big-endian."""
     model = struct.pack("!i", len(MODEL)) + MODEL.encode()
     for place, (owner, half) in enumerate(zip(owners.tolist(), vectors.astype(">f2"), strict=True)):
         embedding = struct.pack("!HH", DIMENSIONS, 0) + half.tobytes()

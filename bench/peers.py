@@ -1,6 +1,7 @@
-"""Libraries that find nearest neighbours exactly, called bare with one query.
+"""Libraries for exact nearest-neighbour search, called directly with one query.
 
-faiss and numkong share one query out to no more than one thread; usearch can use all cores, and is tried both ways.
+faiss and numkong use one thread for one query. usearch can use all cores, so it is measured with one thread and with
+all.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from usearch.index import search as usearch_exact
 from bench.synthetic import Floats, Halves
 
 ENGINE = "faiss SQ float16"
-"""The one that the engine is built on."""
+"""The library that the engine uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A bare call. ``as_stored``: it holds the vectors as they are stored, in float16."""
+    """A bare call. ``as_stored``: whether it holds the vectors in float16, as the database does."""
 
     name: str
     call: Callable[[], object]
@@ -32,7 +33,7 @@ class Peer:
 
 
 def peers(vectors: Halves, query: Floats, count: int) -> list[Peer]:
-    """Each with its own index of the same vectors, where it wants one."""
+    """Return the peers, each with its own index of the same vectors if it needs one."""
     faiss.omp_set_num_threads(1)
     rows, dimensions = vectors.shape
     flat = faiss.IndexFlatIP(dimensions)

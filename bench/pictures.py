@@ -1,4 +1,4 @@
-"""The pictures that quality is measured on, and an engine of their own to hold them."""
+"""Read the pictures for the quality benchmark, and index them in an engine of their own."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _LIMITS = PictureLimits(50_000_000, 100_000_000)
 
 
 def folder() -> Path | None:
-    """The folder that the environment names, if it does."""
+    """Return the folder named by the environment, or None."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else None
 
 
 def paths(root: Path) -> list[Path]:
-    """Every picture below the folder, in a stable order."""
+    """Return every picture below the folder, in a stable order."""
     return sorted(path for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
 
 
 def entity(number: int) -> EntityId:
-    """Every picture is an entity of its own."""
+    """Return the id of a picture. Every picture is an entity of its own."""
     return EntityId(f"picture_{number:06d}")
 
 
 def as_posted(image: Image.Image) -> Picture:
-    """An edited picture as the bot would get it: a file, verified."""
+    """Encode an edited picture as a file and normalise it, as the bot would."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=0)
     return normalise(buffer.getvalue(), _LIMITS)
@@ -49,7 +49,7 @@ def as_posted(image: Image.Image) -> Picture:
 
 @asynccontextmanager
 async def indexed(files: Sequence[Path], workers: int = 4) -> AsyncIterator[Services]:
-    """An engine that holds the pictures, in a directory that goes away."""
+    """Yield an engine with these pictures, in a temporary data directory."""
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as data:
         async with build_services(Settings(data_dir=Path(data))) as services:
             await services.visual.create_database(DATABASE)

@@ -1,8 +1,8 @@
-"""How well edited copies are found and told from look-alikes, and how well pictures of a kind are found.
+"""Measure how well edited copies are found and separated from look-alikes, and how well pictures of a class are found.
 
     VSEARCH_BENCH_IMAGES=FOLDER python -m bench quality
 
-FOLDER holds pictures; where it has a folder a class (two or more pictures each), mAP is measured on them.
+FOLDER holds pictures. If they are in one subfolder per class (two or more pictures each), mAP is measured too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COPY = 9.0
 
 @dataclass(slots=True)
 class Tally:
-    """What came of one edit over all bases. Scores of the true copy, and of the hardest other picture, a query each."""
+    """Results of one edit: per query, the scores of the true copy and of the hardest other picture."""
 
     found_first: list[bool] = field(default_factory=list)
     true_scores: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Tally:
     verdicts: collections.Counter[str] = field(default_factory=collections.Counter)
 
     def note(self, answer: Sequence[Match], truth: EntityId) -> None:
-        """Enter one answer."""
+        """Record one answer."""
         own = next((match for match in answer if match.entity == truth), None)
         others = [match.score for match in answer if match.entity != truth]
         self.found_first.append(bool(answer) and answer[0].entity == truth)
@@ -50,19 +50,19 @@ class Tally:
 
     @property
     def recall(self) -> float:
-        """Share of queries whose best answer is the original."""
+        """Share of queries whose best match is the original."""
         return statistics.fmean(self.found_first)
 
 
 def roc_auc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Chance that a positive scores higher than a negative; ties count half."""
+    """Return the probability that a positive scores higher than a negative. Ties count half."""
     order = np.sort(np.asarray(negative))
     wins = np.searchsorted(order, positive, "left") + np.searchsorted(order, positive, "right")
     return float(wins.mean() / 2 / len(order))
 
 
 def false_positives_at(positive: Sequence[float], negative: Sequence[float], share: float = 0.95) -> float:
-    """Share of negatives at or above the score that this share of the positives reaches."""
+    """Return the share of negatives that score at least as high as the given share of positives."""
     threshold = np.quantile(positive, 1 - share)
     return float((np.asarray(negative) >= threshold).mean())
 
@@ -71,23 +71,26 @@ async def measure_edits(
     services: Services, files: Sequence[Path], edits: Mapping[str, Edit], bases: Sequence[int]
 ) -> dict[str, Tally]:
     """Search with every edit of every base picture."""
-    chance = np.random.default_rng(20)
+    rng = np.random.default_rng(20)
     tallies: dict[str, Tally] = {}
     for name, edit in edits.items():
         tally = tallies[name] = Tally()
         for number in bases:
-            query = await asyncio.to_thread(_edited, files[number], edit, chance)
+            query = await asyncio.to_thread(_edited, files[number], edit, rng)
             tally.note(await services.visual.search(pictures.DATABASE, query, DEPTH), pictures.entity(number))
     return tallies
 
 
-def _edited(path: Path, edit: Edit, chance: np.random.Generator) -> Picture:
+def _edited(path: Path, edit: Edit, rng: np.random.Generator) -> Picture:
     with Image.open(path) as image:
-        return pictures.as_posted(edit(image.convert("RGB"), chance))
+        return pictures.as_posted(edit(image.convert("RGB"), rng))
 
 
 async def measure_kinds(services: Services, files: Sequence[Path]) -> tuple[float, float] | None:
-    """mAP@10 and precision@5 with each picture as a query, its own left out; None where no folder has two pictures."""
+    """Return mAP@10 and precision@5 with each picture as a query, or None if no folder has two pictures.
+
+    The query itself is left out of its results.
+    """
     labels = [path.parent for path in files]
     sizes = collections.Counter(labels)
     if max(sizes.values(), default=0) < 2 or len(sizes) < 2:
@@ -107,7 +110,7 @@ async def measure_kinds(services: Services, files: Sequence[Path]) -> tuple[floa
 
 
 async def run() -> None:
-    """Print recall@1 an edit, the separation of copies from the hardest others, and mAP."""
+    """Print recall@1 for each edit, the separation of copies from the hardest negatives, and mAP."""
     root = pictures.folder()
     if root is None:
         print(f"quality: set {pictures.VARIABLE} to a folder of pictures (a folder a class for mAP)")
@@ -134,10 +137,10 @@ def _report(tallies: Mapping[str, Tally], held: int, queries: int) -> None:
     recalls = [tally.recall for tally in required]
     true = [score for tally in required for score in tally.true_scores]
     other = [score for tally in required for score in tally.other_scores]
-    print(f"{'recall@1':32} mean {statistics.fmean(recalls):.4f} (bar 0.99)  least {min(recalls):.3f} (bar 0.93)")
+    print(f"{'recall@1':32} mean {statistics.fmean(recalls):.4f} (target 0.99)  least {min(recalls):.3f} (target 0.93)")
     print(
-        f"{'copies against hardest others':32} ROC AUC {roc_auc(true, other):.4f} (bar 0.995)  "
-        f"FPR at 95 % TPR {false_positives_at(true, other):.4f} (bar 0.005)"
+        f"{'copies against hardest others':32} ROC AUC {roc_auc(true, other):.4f} (target 0.995)  "
+        f"FPR at 95 % TPR {false_positives_at(true, other):.4f} (target 0.005)"
     )
     same = sum(count for name in EDITS for verdict, count in tallies[name].verdicts.items() if verdict == Verdict.SAME)
     print(f"{'verdict “same image”':32} {same} of {len(true)} true copies")

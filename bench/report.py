@@ -1,4 +1,4 @@
-"""What a benchmark says: a line a measurement, with its peer, its ratio and the bar."""
+"""Print benchmark results: one line per measurement, with its peer, ratio and target."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Bar(StrEnum):
-    """Which side of the bar is good."""
+class TargetSide(StrEnum):
+    """Whether a value must stay below or above its target."""
 
     AT_MOST = "≤"
     AT_LEAST = "≥"
@@ -16,7 +16,7 @@ class Bar(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. ``peer`` was measured in the same run, in turns; the bar is on the ratio where there is one."""
+    """One measurement. ``peer`` was measured in the same run. With a peer, the limit applies to the ratio."""
 
     what: str
     measured: float
@@ -24,24 +24,24 @@ class Row:
     peer: float | None = None
     peer_name: str = ""
     limit: float | None = None
-    side: Bar = Bar.AT_MOST
+    side: TargetSide = TargetSide.AT_MOST
     note: str = ""
 
     @property
     def ratio(self) -> float | None:
-        """Measured over peer."""
+        """Measured value divided by the peer's."""
         return self.measured / self.peer if self.peer else None
 
     @property
     def ok(self) -> bool | None:
-        """Whether the bar is met; None where there is none."""
+        """Whether the target is met; None without a target."""
         if self.limit is None:
             return None
         value = self.measured if self.ratio is None else self.ratio
-        return value <= self.limit if self.side is Bar.AT_MOST else value >= self.limit
+        return value <= self.limit if self.side is TargetSide.AT_MOST else value >= self.limit
 
 
-HEADINGS = ("what", "measured", "peer", "ratio", "bar", "", "")
+HEADINGS = ("what", "measured", "peer", "ratio", "target", "", "")
 
 
 def show(rows: Iterable[Row]) -> None:
@@ -53,7 +53,7 @@ def show(rows: Iterable[Row]) -> None:
 
 
 def missed(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows that are beyond their bar."""
+    """Return the rows that miss their target."""
     return tuple(row for row in rows if row.ok is False)
 
 
@@ -65,11 +65,11 @@ def _padded(line: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
 def _cells(row: Row) -> tuple[str, ...]:
     peer = f"{_number(row.peer)} {row.unit} {row.peer_name}" if row.peer is not None else row.peer_name
     ratio = f"{row.ratio:.2f} ×" if row.ratio is not None else ""
-    bar = (
+    target = (
         f"{row.side} {row.limit:g}{' ×' if row.ratio is not None else f' {row.unit}'}" if row.limit is not None else ""
     )
     verdict = {None: "", True: "met", False: "MISSED"}[row.ok]
-    return row.what, f"{_number(row.measured)} {row.unit}", peer, ratio, bar, verdict, row.note
+    return row.what, f"{_number(row.measured)} {row.unit}", peer, ratio, target, verdict, row.note
 
 
 def _number(value: float) -> str:

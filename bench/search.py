@@ -1,4 +1,4 @@
-"""Search through the port, embedding excluded, against the fastest exact library called bare."""
+"""Measure a search by the engine, without the embedding, against the fastest exact library called directly."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import specimens, synthetic
+from bench import sample_pictures, synthetic
 from bench.peers import ENGINE, Peer, peers
 from bench.report import Row
-from bench.synthetic import KEY, Filled, Floats
-from bench.timing import Call, in_turns, medians
+from bench.synthetic import KEY, Floats, SyntheticDatabases
+from bench.timing import Call, medians, time_alternately
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, ImageFeatures, QueryFeatures, ScoredMatch, Verifier
 from bot.adapters.embedded.scoring import similarity_score
@@ -28,66 +28,66 @@ from bot.storage.sql_storage import SqlStorage
 SIZES = (1_000, 10_000, 50_000)
 LARGE = 500_000
 LARGE_VARIABLE = "VSEARCH_BENCH_LARGE"
-BAR_SIZE, BAR = 50_000, 1.25
+TARGET_SIZE, TARGET = 50_000, 1.25
 LIMIT = 10
 _MEMORY = 4_000_000_000
 
 KINDS = {
     "retrieval": "retrieval",
-    "no copy": "with a close look, no copy in it",
-    "a copy": "with a close look, a copy in it",
+    "no copy": "with verification, no copy stored",
+    "a copy": "with verification, a copy stored",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A picture that was looked at already: its vector, its fingerprints, and what its sketch is made of."""
+    """A query picture with its embedding and fingerprints."""
 
     pixels: Pixels
     embedding: Floats
     fingerprints: Pixels
 
-    def probe(self) -> QueryFeatures:
-        """As the analyser gives it: the sketch is not made yet, the judge does that when it wants one."""
+    def features(self) -> QueryFeatures:
+        """Return the query features. The verifier computes local features only when it needs them."""
         region = QueryRegion(self.pixels, fingerprint.luminance(self.pixels), range(len(self.fingerprints)))
         return QueryFeatures(self.embedding, self.fingerprints, (region,))
 
 
 @dataclass(slots=True)
 class PrecomputedQuery:
-    """An analyser whose work is done: embedding costs nothing."""
+    """A feature extractor that returns prepared features, so that embedding costs nothing."""
 
     model_id: str
     dimensions: int
     ready: QueryFeatures | None = None
 
     async def extract(self, picture: Picture) -> ImageFeatures:
-        """Never asked."""
+        """Not used by searches."""
         raise NotImplementedError
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
-        """The one that is ready."""
+        """Return the prepared features."""
         del picture
         assert self.ready
         return self.ready
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 class SimilarityOnlyVerifier:
-    """A judge that looks at nothing: what is left is retrieval."""
+    """A verifier that compares no pictures, so that only retrieval is measured."""
 
     def verify(
         self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
     ) -> list[ScoredMatch]:
-        """The score of the cosine."""
+        """Score each candidate by its cosine alone."""
         del query_features, calibration
         return [ScoredMatch(similarity_score(candidate.cosine), Verdict.SIMILAR) for candidate in candidates]
 
 
 async def run() -> list[Row]:
-    """Retrieval alone at every size, and with the close look at candidates where rows have sketches."""
+    """Measure retrieval at every size, and with verification of candidates where rows have local features."""
     sizes = (*SIZES, LARGE) if os.environ.get(LARGE_VARIABLE) else SIZES
     if LARGE not in sizes:
         print(f"search: {LARGE:,} images are measured with {LARGE_VARIABLE}=1 (2 minutes, 3 GB of disk, 8 of memory)")
@@ -96,27 +96,27 @@ async def run() -> list[Row]:
 
 async def _measure(size: int) -> list[Row]:
     whole = size != LARGE
-    data = await asyncio.to_thread(lambda: synthetic.filled(size, sketched=whole))
-    stranger, copy = _unrelated_query(data), _copy(data)
-    found = peers(data.vectors, stranger.embedding, LIMIT)
-    bare = medians(await in_turns({peer.name: peer.call for peer in found}, rounds=9 if whole else 5))
-    _tell(size, found, bare)
-    # Two go on: the noise of a shared machine may have chosen the wrong one.
-    rivals = sorted((peer for peer in found if peer.as_stored), key=lambda peer: bare[peer.name])[:2]
-    rivals = list({peer.name: peer for peer in (*rivals, *found) if peer.name == ENGINE or peer in rivals}.values())
-    del found  # their copies of the vectors are not ours to carry
-    async with _engine(data, SimilarityOnlyVerifier()) as retrieving, _engine(data, GeometricVerifier()) as judging:
-        calls: dict[str, Call] = {peer.name: peer.call for peer in rivals}
-        calls["retrieval"] = lambda: retrieving(stranger)
+    data = await asyncio.to_thread(lambda: synthetic.create_databases(size, with_features=whole))
+    unrelated, copy = _unrelated_query(data), _copy(data)
+    found = peers(data.vectors, unrelated.embedding, LIMIT)
+    bare = medians(await time_alternately({peer.name: peer.call for peer in found}, rounds=9 if whole else 5))
+    _print_bare_times(size, found, bare)
+    # Measure the two fastest again: on a shared machine, noise may have chosen the wrong one.
+    fastest_peers = sorted((peer for peer in found if peer.as_stored), key=lambda peer: bare[peer.name])[:2]
+    measured = [*fastest_peers, *(peer for peer in found if peer.name == ENGINE and peer not in fastest_peers)]
+    del found  # free the peers' own copies of the vectors
+    async with _engine(data, SimilarityOnlyVerifier()) as retrieving, _engine(data, GeometricVerifier()) as verifying:
+        calls: dict[str, Call] = {peer.name: peer.call for peer in measured}
+        calls["retrieval"] = lambda: retrieving(unrelated)
         if whole:
-            calls["no copy"] = lambda: judging(stranger)
-            calls["a copy"] = lambda: judging(copy)
-        taken = medians(await in_turns(calls, rounds=40 if whole else 12))
-    fastest = min((peer.name for peer in rivals), key=lambda name: taken[name])
+            calls["no copy"] = lambda: verifying(unrelated)
+            calls["a copy"] = lambda: verifying(copy)
+        taken = medians(await time_alternately(calls, rounds=40 if whole else 12))
+    fastest = min((peer.name for peer in measured), key=lambda name: taken[name])
     return list(_rows(size, fastest, taken))
 
 
-def _tell(size: int, found: Sequence[Peer], bare: Mapping[str, float]) -> None:
+def _print_bare_times(size: int, found: Sequence[Peer], bare: Mapping[str, float]) -> None:
     listed = ", ".join(f"{peer.name} {bare[peer.name]:.2f}" for peer in found)
     print(f"search: {size:,} images, called bare, ms: {listed}")
 
@@ -124,37 +124,37 @@ def _tell(size: int, found: Sequence[Peer], bare: Mapping[str, float]) -> None:
 def _rows(size: int, fastest: str, taken: Mapping[str, float]) -> Iterator[Row]:
     for name, what in KINDS.items():
         if name in taken:
-            limit = BAR if size == BAR_SIZE and name != "a copy" else None
+            limit = TARGET if size == TARGET_SIZE and name != "a copy" else None
             yield Row(f"search {size:,}, {what}", taken[name], "ms", taken[fastest], fastest, limit)
     if fastest != ENGINE:
         yield Row(f"search {size:,}, retrieval", taken["retrieval"], "ms", taken[ENGINE], ENGINE)
 
 
-def _unrelated_query(data: Filled) -> Query:
-    """A query that resembles a cluster and is a copy of nothing: every candidate is looked at in vain."""
-    pixels = specimens.query().pixels
+def _unrelated_query(data: SyntheticDatabases) -> Query:
+    """Return a query that is near a cluster but a copy of nothing, so that every candidate is verified in vain."""
+    pixels = sample_pictures.query().pixels
     return Query(pixels, synthetic.query_near(data.vectors, 7), fingerprint.orientations(fingerprint.luminance(pixels)))
 
 
-def _copy(data: Filled) -> Query:
-    """A query whose picture is in the database."""
-    row_id = len(specimens.sketches())
-    pixels = specimens.read(specimens.specimens()[synthetic.sketched_by(row_id)]).pixels
-    marks = fingerprint.orientations(fingerprint.luminance(pixels)).copy()
-    marks[:1] = data.fingerprints[row_id - 1]
-    return Query(pixels, data.vectors[row_id - 1 : row_id].astype(np.float32), marks)
+def _copy(data: SyntheticDatabases) -> Query:
+    """Return a query whose picture is in the database."""
+    row_id = len(sample_pictures.packed_features())
+    pixels = sample_pictures.read(sample_pictures.paths()[synthetic.features_index(row_id)]).pixels
+    fingerprints = fingerprint.orientations(fingerprint.luminance(pixels)).copy()
+    fingerprints[:1] = data.fingerprints[row_id - 1]
+    return Query(pixels, data.vectors[row_id - 1 : row_id].astype(np.float32), fingerprints)
 
 
 @asynccontextmanager
-async def _engine(data: Filled, verifier: Verifier) -> AsyncIterator[Callable[[Query], Awaitable[object]]]:
-    """What searches through the port."""
+async def _engine(data: SyntheticDatabases, verifier: Verifier) -> AsyncIterator[Callable[[Query], Awaitable[object]]]:
+    """Yield a function that searches with the engine."""
     storage = await SqlStorage.open(data.data_dir)
     extractor = PrecomputedQuery(synthetic.model().model_id, data.vectors.shape[1])
     engine = EmbeddedSearch(storage.vectors, extractor, verifier, index_memory_bytes=_MEMORY)
-    picture = specimens.query()
+    picture = sample_pictures.query()
 
     async def search(query: Query) -> object:
-        extractor.ready = query.probe()
+        extractor.ready = query.features()
         return await engine.search(KEY, picture, LIMIT)
 
     try:

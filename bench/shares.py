@@ -1,4 +1,4 @@
-"""What the benchmarks of the whole bot share in Slack, and the databases that know some of it."""
+"""The pictures that the benchmarks of the whole bot share, and the database that has the originals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench import specimens, synthetic
+from bench import sample_pictures, synthetic
 from bench.stand_in import SIGNING_SECRET, StandIn
 from bench.synthetic import KEY
 from bot.app.services import build_services
@@ -20,26 +20,26 @@ from bot.domain.identifiers import EntityId, Note
 
 SIZE = 10_000
 KNOWN = 100
-"""Of the database's images, so many are real pictures: shares are edited copies of these."""
+"""Number of real pictures in the database. The shares are edited copies of these."""
 
 SIDE = 1600
 
 
 _made: list[Path] = []
-"""Each run makes one, and ``synthetic`` takes it away."""
+"""The data directory of this run. ``synthetic`` removes it."""
 
 
 async def database() -> Path:
-    """A data directory with one database of ``SIZE`` images."""
+    """Return a data directory with one database of ``SIZE`` images."""
     if not _made:
         _made.append(await _database())
     return _made[0]
 
 
 async def _database() -> Path:
-    data = await asyncio.to_thread(synthetic.filled, SIZE - KNOWN)
+    data = await asyncio.to_thread(synthetic.create_databases, SIZE - KNOWN)
     async with build_services(Settings(data_dir=data.data_dir)) as services:
-        for number, path in enumerate(specimens.enlarged(SIDE, KNOWN)):
+        for number, path in enumerate(sample_pictures.enlarged(SIDE, KNOWN)):
             content = await asyncio.to_thread(path.read_bytes)
             picture, jpeg = await services.normaliser.picture_and_jpeg(content)
             await services.adding.add(KEY, picture, jpeg, EntityId(f"part_{number:03d}"), Note("Shelf 7, second row"))
@@ -47,19 +47,19 @@ async def _database() -> Path:
 
 
 def copies(count: int) -> Iterator[bytes]:
-    """Edited copies, no two of them alike: cut at the edges, saved as JPEG. Blocks: call it in a thread."""
-    chance, known = random.Random(5), specimens.enlarged(SIDE, KNOWN)
+    """Yield edited copies, all different: cropped and saved as JPEG. Blocks: call it in a thread."""
+    rng, known = random.Random(5), sample_pictures.enlarged(SIDE, KNOWN)
     for number in range(count):
         with Image.open(known[number % len(known)]) as image:
-            left, top = chance.randrange(1, image.width // 12), chance.randrange(1, image.height // 12)
-            cut = image.crop((left, top, image.width - chance.randrange(1, image.width // 12), image.height - top))
+            left, top = rng.randrange(1, image.width // 12), rng.randrange(1, image.height // 12)
+            cut = image.crop((left, top, image.width - rng.randrange(1, image.width // 12), image.height - top))
         buffer = io.BytesIO()
-        cut.save(buffer, "JPEG", quality=chance.randrange(70, 90))
+        cut.save(buffer, "JPEG", quality=rng.randrange(70, 90))
         yield buffer.getvalue()
 
 
 def over_http(slack: StandIn, data_dir: Path) -> Mapping[str, str]:
-    """Settings of a bot that listens on a free port of 127.0.0.1 and shows pictures by links."""
+    """Return the settings of a bot that listens on a free port of 127.0.0.1 and shows pictures through links."""
     port = _free_port()
     return {
         **slack.environment,

@@ -1,4 +1,4 @@
-"""A Slack with the few methods that an answer needs, light enough to share a machine with what is measured."""
+"""A stand-in for Slack with the few methods that an answer needs, light enough not to disturb the measurement."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from bot.domain.identifiers import LOCAL_WORKSPACE
 
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-bench", "xapp-bench", "bench-signing-secret"
 CHANNELS = 50
-SLACKS_PATIENCE_S = 3.0
+ACKNOWLEDGE_WITHIN_S = 3.0
 
 Json = dict[str, Any]
 
-_WHO = {"team_id": LOCAL_WORKSPACE, "team": "Bench", "user_id": "UBOT", "bot_id": "BBOT"}
-"""The workspace of the command line, so that nothing is moved to another."""
+_IDENTITY = {"team_id": LOCAL_WORKSPACE, "team": "Bench", "user_id": "UBOT", "bot_id": "BBOT"}
+"""The command line's workspace, so that the bot does not move its data to another."""
 
 
 class StandIn:
-    """An async context manager: inside, it listens on 127.0.0.1 and a bot can connect to ``api_url``."""
+    """An async context manager that listens on 127.0.0.1. A bot connects with ``environment``."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[float]] = {}
-        """When the bot said something, by the message that it answered."""
+        """When the bot posted, by the message that it answered."""
         self.calls: dict[str, int] = {}
         self._files: dict[str, bytes] = {}
         self._numbers = itertools.count(1)
@@ -57,7 +57,7 @@ class StandIn:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._origin = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(SLACKS_PATIENCE_S * 5))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ACKNOWLEDGE_WITHIN_S * 5))
         return self
 
     async def __aexit__(
@@ -71,11 +71,11 @@ class StandIn:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a bot needs to know of this Slack; the secret (HTTP) or the app's token (Socket Mode) comes to it."""
+        """Settings of a bot for this Slack. Add the signing secret (HTTP) or the app token (Socket Mode)."""
         return {"SLACK_API_URL": f"{self._origin}/api/", "SLACK_BOT_TOKEN": BOT_TOKEN}
 
     def share(self, content: bytes) -> tuple[str, bytes]:
-        """Somebody shares a picture: the message, and the event that tells the bot of it."""
+        """Share a picture. Return the message's ``ts`` and the event body to deliver."""
         number = next(self._numbers)
         file, ts = f"F{number:06d}", f"{self._began}.{number:06d}"
         self._files[file] = content
@@ -88,7 +88,7 @@ class StandIn:
             "channel_type": "channel",
             "ts": ts,
             "event_ts": ts,
-            "files": [self._described(file, len(content))],
+            "files": [self._file_object(file, len(content))],
         }
         body = {
             "token": "verification-token",
@@ -105,7 +105,7 @@ class StandIn:
         return ts, json.dumps(body).encode()
 
     async def post(self, url: str, body: bytes) -> float:
-        """Deliver by HTTP: seconds until it was acknowledged."""
+        """Deliver an event over HTTP. Return the seconds until it was acknowledged."""
         timestamp = str(int(time.time()))
         signed = hmac.new(SIGNING_SECRET.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
         headers = {
@@ -120,7 +120,7 @@ class StandIn:
         return time.perf_counter() - started
 
     async def send(self, body: bytes) -> float:
-        """Deliver by Socket Mode: seconds until it was acknowledged."""
+        """Deliver an event in Socket Mode. Return the seconds until it was acknowledged."""
         name = f"envelope-{next(self._numbers)}"
         acknowledged = self._waiting[name] = asyncio.get_running_loop().create_future()
         started = time.perf_counter()
@@ -131,16 +131,16 @@ class StandIn:
         return time.perf_counter() - started
 
     async def until_answered(self, messages: list[str], timeout_s: float) -> None:
-        """Until each has an answer. Raises TimeoutError."""
+        """Wait until each message has an answer. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: all(message in self.answers for message in messages))
 
     async def until_connected(self) -> None:
-        """Until a bot listens in Socket Mode."""
+        """Wait until a bot is connected in Socket Mode."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._sockets)
 
-    def _described(self, file: str, size: int) -> Json:
+    def _file_object(self, file: str, size: int) -> Json:
         return {
             "id": file,
             "name": f"{file.lower()}.jpg",
@@ -160,22 +160,22 @@ class StandIn:
 
     async def _answer(self, method: str, given: Json) -> Json | None:
         if method == "chat.postMessage":
-            return await self._said(given)
+            return await self._record_answer(given)
         if method == "files.getUploadURLExternal":
             file = f"F{next(self._numbers):06d}"
             return {"file_id": file, "upload_url": f"{self._origin}/upload/{file}"}
         simple: Mapping[str, Callable[[], Json]] = {
-            "auth.test": lambda: dict(_WHO),
+            "auth.test": lambda: dict(_IDENTITY),
             "apps.connections.open": lambda: {"url": f"{self._origin.replace('http', 'ws', 1)}/link"},
             "conversations.info": lambda: {
                 "channel": {"id": given["channel"], "is_channel": True, "is_private": False}
             },
             "files.completeUploadExternal": lambda: {"files": [{"id": f["id"]} for f in json.loads(given["files"])]},
-            "files.info": lambda: {"file": self._described(given["file"], 0)},
+            "files.info": lambda: {"file": self._file_object(given["file"], 0)},
         }
         return simple[method]() if method in simple else None
 
-    async def _said(self, given: Json) -> Json:
+    async def _record_answer(self, given: Json) -> Json:
         moment = time.perf_counter()
         async with self._changed:
             self.answers.setdefault(given.get("thread_ts", ""), []).append(moment)

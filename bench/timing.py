@@ -1,4 +1,4 @@
-"""Times things in turns, so that a noisy machine is noisy for all of them alike."""
+"""Time calls alternately, so that noise on a busy machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 Call = Callable[[], Awaitable[object]] | Callable[[], object]
 
 
-async def in_turns(calls: Mapping[str, Call], rounds: int, warm_up: int = 3) -> dict[str, list[float]]:
-    """Milliseconds of each call. Whoever comes first in one round comes last in the next."""
+async def time_alternately(calls: Mapping[str, Call], rounds: int, warm_up: int = 3) -> dict[str, list[float]]:
+    """Return the milliseconds of each call, per name. The order of the calls is reversed every round."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(-warm_up, rounds):
         names = list(calls) if number % 2 else list(calls)[::-1]
@@ -27,5 +27,5 @@ async def in_turns(calls: Mapping[str, Call], rounds: int, warm_up: int = 3) -> 
 
 
 def medians(taken: Mapping[str, list[float]]) -> dict[str, float]:
-    """The middle of each."""
+    """Return the median of each list."""
     return {name: statistics.median(times) for name, times in taken.items()}

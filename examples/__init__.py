@@ -1,1 +1,1 @@
-"""The sample catalogue."""
+"""Sample catalogue and demo."""

@@ -1,4 +1,4 @@
-"""What ``make run`` starts: the bot, where Slack's credentials are set, else the demo."""
+"""Entry point of ``make run``: the bot if Slack credentials are set, otherwise the demo."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from scripts.environment.places import ROOT, output_folder
 
 
 def main() -> int:
-    """Run one or the other; the code to exit with."""
+    """Run the bot or the demo, and return the exit code."""
     try:
         settings = CommandContext().settings()
     except SettingsError:
-        return start_bot()  # it says what is wrong with them, and ends with their code
+        return start_bot()  # it prints what is wrong with them, and returns their exit code
     tokens = (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
     if any(tokens) or settings.many_workspaces:
-        print("Starting the bot against Slack, since its credentials are set.", flush=True)
+        print("Slack credentials are set, so the bot connects to Slack.", flush=True)
         output = output_folder()
         if output != ROOT and settings.data_dir == Settings().data_dir:
-            # The default is a folder in the checkout, which is read-only.
+            # The default folder is in the checkout, which is read-only.
             os.environ["VSEARCH_DATA_DIR"] = str(output / "data")
-            print(
-                f"The bot keeps its data in {output / 'data'}; set VSEARCH_DATA_DIR to keep it elsewhere.", flush=True
-            )
+            print(f"The bot stores its data in {output / 'data'}. Set VSEARCH_DATA_DIR to change that.", flush=True)
         return start_bot()
     return start_demo()
 

@@ -1,4 +1,4 @@
-"""Landscapes, patterns and figures of mathematics, drawn."""
+"""Drawn samples: landscapes, patterns and mathematical figures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _ridge(draw: ImageDraw.ImageDraw, seed: int, base: float, height: float, col
 
 
 def mountains() -> Image.Image:
-    """Five ridges at dusk."""
+    """Draw five ridges at dusk."""
     canvas = gradient((52, 40, 110), (252, 178, 130))
     draw = ImageDraw.Draw(canvas)
     disc(draw, (1040, 420), 90, (255, 236, 190))
@@ -45,7 +45,7 @@ def mountains() -> Image.Image:
 
 
 def desert() -> Image.Image:
-    """Dunes under a pale sky."""
+    """Draw dunes under a pale sky."""
     canvas = gradient((116, 190, 226), (250, 236, 206))
     draw = ImageDraw.Draw(canvas)
     for layer, colour in enumerate(((236, 186, 118), (222, 160, 88), (202, 132, 64), (168, 98, 46))):
@@ -56,7 +56,7 @@ def desert() -> Image.Image:
 
 
 def moonlit_sea() -> Image.Image:
-    """A moon and its path on the water."""
+    """Draw a moon and its reflection on the water."""
     rng = np.random.default_rng(31)
     canvas = gradient((6, 12, 38), (38, 66, 112))
     draw = ImageDraw.Draw(canvas)
@@ -73,7 +73,7 @@ def moonlit_sea() -> Image.Image:
 
 
 def foggy_forest() -> Image.Image:
-    """Firs that fade with the distance."""
+    """Draw firs that fade with the distance."""
     rng = np.random.default_rng(37)
     canvas = gradient((214, 226, 222), (150, 176, 170))
     for layer in range(4):
@@ -92,7 +92,7 @@ def foggy_forest() -> Image.Image:
 
 
 def night_city() -> Image.Image:
-    """Towers with lit windows."""
+    """Draw towers with lit windows."""
     rng = np.random.default_rng(41)
     canvas = gradient((14, 14, 44), (150, 62, 104))
     draw = ImageDraw.Draw(canvas)
@@ -111,7 +111,7 @@ def night_city() -> Image.Image:
 
 
 def ringed_planet() -> Image.Image:
-    """Bands, rings and stars."""
+    """Draw a planet with bands and rings, and stars."""
     rng = np.random.default_rng(43)
     canvas = blank((6, 6, 16))
     draw = ImageDraw.Draw(canvas)
@@ -139,13 +139,13 @@ def ringed_planet() -> Image.Image:
 
 
 def mandelbrot() -> Image.Image:
-    """Its seahorse valley."""
+    """Draw the seahorse valley of the Mandelbrot set."""
     across, down = np.meshgrid(np.linspace(-0.775, -0.715, WIDTH), np.linspace(0.08, 0.125, HEIGHT))
     return _escape(np.zeros_like(across) * 0j, across + 1j * down, 140)
 
 
 def julia() -> Image.Image:
-    """The set of -0.8 + 0.156i."""
+    """Draw the Julia set of -0.8 + 0.156i."""
     across, down = np.meshgrid(np.linspace(-1.6, 1.6, WIDTH), np.linspace(-1.2, 1.2, HEIGHT))
     point = across + 1j * down
     return _escape(point, np.full_like(point, -0.8 + 0.156j), 120)
@@ -162,7 +162,7 @@ def _escape(point: Complex, step: Complex, most: int) -> Image.Image:
 
 
 def sunflower() -> Image.Image:
-    """Seeds at the golden angle."""
+    """Draw seeds at the golden angle."""
     canvas = gradient((34, 92, 60), (14, 44, 34))
     draw = ImageDraw.Draw(canvas)
     for petal in range(34):
@@ -178,7 +178,7 @@ def sunflower() -> Image.Image:
 
 
 def fern() -> Image.Image:
-    """Barnsley's, of four maps."""
+    """Draw Barnsley's fern from its four affine maps."""
     rng = np.random.default_rng(47)
     points = np.zeros((60_000, 2))
     rates = np.array([0.01, 0.86, 0.93, 1.0])
@@ -201,7 +201,7 @@ def fern() -> Image.Image:
 
 
 def tartan() -> Image.Image:
-    """Woven bands."""
+    """Draw woven bands."""
     bands = np.zeros((max(_W, _H), 3))
     widths = ((60, (14, 66, 50)), (14, (230, 200, 60)), (60, (14, 66, 50)), (90, (22, 36, 92)), (24, (176, 30, 40)))
     place = 0
@@ -215,7 +215,7 @@ def tartan() -> Image.Image:
 
 
 def stained_glass() -> Image.Image:
-    """Cells around points of chance."""
+    """Draw cells around random points (a Voronoi diagram)."""
     rng = np.random.default_rng(53)
     seeds = rng.uniform((0, 0), (WIDTH, HEIGHT), (70, 2))
     colours = rng.uniform(60, 255, (70, 3)) * rng.choice(((1, 0.35, 0.3), (0.3, 0.6, 1), (1, 0.85, 0.3)), 70)
@@ -233,14 +233,14 @@ def stained_glass() -> Image.Image:
 
 
 def marble() -> Image.Image:
-    """Veins in white stone."""
+    """Draw veins in white stone."""
     field = noise(59, WIDTH, HEIGHT, 4, 6)
     veins = np.abs(np.sin(field * 9 + np.linspace(0, 5, WIDTH)[None, :])) ** 0.35
     return coloured(veins, ((70, 74, 84), (200, 200, 204), (248, 246, 242)))
 
 
 def oak() -> Image.Image:
-    """Grain of a board."""
+    """Draw the grain of a board."""
     field = noise(61, WIDTH, HEIGHT, 2, 3)
     rings = (field * 14 + np.linspace(0, 22, HEIGHT)[:, None]) % 1
     return coloured(
@@ -249,7 +249,7 @@ def oak() -> Image.Image:
 
 
 def azulejo() -> Image.Image:
-    """Painted tiles, four by three."""
+    """Draw painted tiles, four by three."""
     canvas = blank((244, 244, 238))
     draw = ImageDraw.Draw(canvas)
     for column in range(4):
@@ -270,7 +270,7 @@ def azulejo() -> Image.Image:
 
 
 def maze() -> Image.Image:
-    """Dug by a walk that turns back where it is stuck."""
+    """Draw a maze, dug by a random walk that backtracks at dead ends."""
     rng = np.random.default_rng(67)
     columns, rows, cell = 30, 22, 48
     canvas = blank((36, 30, 60))

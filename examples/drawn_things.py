@@ -1,4 +1,4 @@
-"""Parts, labels, logos and posters, drawn."""
+"""Drawn samples: parts, labels, logos and posters."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def _gear(teeth: int, radius: float, tint: Colour, holes: int, table: tuple[Colo
 
 
 def spur_gear() -> Image.Image:
-    """Steel, 24 teeth."""
+    """Draw a steel gear with 24 teeth."""
     return _gear(24, 440, STEEL, 6, ((236, 238, 240), (176, 184, 194)))
 
 
 def pinion() -> Image.Image:
-    """Brass, 11 teeth."""
+    """Draw a brass pinion with 11 teeth."""
     return _gear(11, 330, BRASS, 3, ((72, 88, 104), (34, 42, 54)))
 
 
 def ball_bearing() -> Image.Image:
-    """Two rings and their balls."""
+    """Draw two rings with balls between them."""
     mask, draw = _shape()
     _ring(draw, 450, 255)
     _ring(draw, 345, 0)
@@ -74,7 +74,7 @@ def ball_bearing() -> Image.Image:
 
 
 def hexagon_nut() -> Image.Image:
-    """Copper."""
+    """Draw a copper nut."""
     mask, draw = _shape()
     draw.polygon(list(around(MIDDLE, 420, 6, 0.2)), fill=255)
     _ring(draw, 215, 0)
@@ -82,7 +82,7 @@ def hexagon_nut() -> Image.Image:
 
 
 def hexagon_bolt() -> Image.Image:
-    """Lying across the picture, its thread to the right."""
+    """Draw a bolt lying across the picture with its thread to the right."""
     mask, draw = _shape()
     draw.rounded_rectangle((190, 330, 400, 750), 40, fill=255)
     draw.rectangle((400, 430, 1220, 650), fill=255)
@@ -94,7 +94,7 @@ def hexagon_bolt() -> Image.Image:
 
 
 def coil_spring() -> Image.Image:
-    """Ten turns."""
+    """Draw a spring with ten turns."""
     mask, draw = _shape()
     for turn in range(10):
         x = 230 + turn * 98
@@ -104,7 +104,7 @@ def coil_spring() -> Image.Image:
 
 
 def circuit_board() -> Image.Image:
-    """Green, with chips and traces."""
+    """Draw a green board with chips and traces."""
     rng = np.random.default_rng(11)
     canvas = gradient((24, 112, 62), (12, 74, 44))
     draw = ImageDraw.Draw(canvas)
@@ -142,17 +142,17 @@ def _label(paper: Colour, ink: Colour, accent: Colour, lines: tuple[str, str, st
 
 
 def honey_label() -> Image.Image:
-    """For a jar."""
+    """Draw the label of a jar."""
     return _label((255, 246, 220), (92, 56, 14), (230, 160, 30), ("HONEY", "MEADOW FLOWERS", "500 g"))
 
 
 def tea_label() -> Image.Image:
-    """For a tin."""
+    """Draw the label of a tin."""
     return _label((226, 238, 224), (24, 66, 48), (96, 148, 92), ("GREEN TEA", "FIRST HARVEST", "80 g"))
 
 
 def harbour_logo() -> Image.Image:
-    """A sail over waves."""
+    """Draw a sail over waves."""
     canvas = blank((250, 250, 248))
     draw = ImageDraw.Draw(canvas)
     draw.polygon([(700, 150), (700, 600), (430, 600)], fill=(18, 70, 130))
@@ -165,7 +165,7 @@ def harbour_logo() -> Image.Image:
 
 
 def summit_logo() -> Image.Image:
-    """Three peaks in a ring."""
+    """Draw three peaks in a ring."""
     canvas = blank((20, 24, 32))
     draw = ImageDraw.Draw(canvas)
     disc(draw, (720, 430), 320, (244, 190, 66))
@@ -178,7 +178,7 @@ def summit_logo() -> Image.Image:
 
 
 def jazz_poster() -> Image.Image:
-    """Circles, keys and a date."""
+    """Draw circles, piano keys and a date."""
     canvas = blank((242, 226, 196), 480, 680)
     draw = ImageDraw.Draw(canvas)
     for radius, colour in ((400, (196, 52, 44)), (310, (242, 226, 196)), (230, (28, 60, 92)), (120, (236, 176, 60))):
@@ -194,7 +194,7 @@ def jazz_poster() -> Image.Image:
 
 
 def lighthouse_poster() -> Image.Image:
-    """A striped tower and its beam."""
+    """Draw a striped tower and its beam."""
     canvas = gradient((22, 32, 78), (246, 150, 110), 480, 680)
     beam = Image.new("L", canvas.size, 0)
     ImageDraw.Draw(beam).polygon([(500, 330), (-100, 120), (-100, 480)], fill=150)

@@ -1,4 +1,4 @@
-"""What the drawn samples share: a canvas twice as large as the picture, gradients, noise and shading."""
+"""Drawing tools for the samples: a canvas twice the size of the picture, gradients, noise and shading."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ SCALE = 2
 
 
 def blank(colour: Colour = (255, 255, 255), width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
-    """A canvas of one colour."""
+    """Return a canvas of one colour."""
     return Image.new("RGB", (width * SCALE, height * SCALE), colour)
 
 
 def gradient(top: Colour, bottom: Colour, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
-    """A canvas that goes from one colour to the other."""
+    """Return a canvas with a vertical gradient."""
     steps = np.linspace(0, 1, height * SCALE)[:, None, None]
     rows = np.array(top) * (1 - steps) + np.array(bottom) * steps
     return Image.fromarray(np.repeat(rows, width * SCALE, axis=1).round().astype(np.uint8))
 
 
 def finished(canvas: Image.Image) -> Image.Image:
-    """The picture at its own size, its edges smooth."""
+    """Return the picture at its final size, with smooth edges."""
     return canvas.resize((canvas.width // SCALE, canvas.height // SCALE), Image.Resampling.LANCZOS)
 
 
 def around(centre: Point, radius: float, count: int, start: float = 0.0) -> Iterator[Point]:
-    """Points on a circle, evenly spread."""
+    """Yield evenly spaced points on a circle."""
     for index in range(count):
         angle = start + 2 * math.pi * index / count
         yield centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)
 
 
 def disc(draw: ImageDraw.ImageDraw, centre: Point, radius: float, fill: Colour) -> None:
-    """A filled circle."""
+    """Draw a filled circle."""
     x, y = centre
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
 
 def noise(seed: int, width: int, height: int, cells: int, octaves: int = 4) -> Field:
-    """Smooth noise from 0 to 1: grids of chance, each twice as fine and half as strong as the one before."""
+    """Return smooth noise from 0 to 1: a sum of random grids, each twice as fine and half as strong as the last."""
     rng = np.random.default_rng(seed)
     total: Field = np.zeros((height, width))
     for octave in range(octaves):
@@ -61,14 +61,14 @@ def noise(seed: int, width: int, height: int, cells: int, octaves: int = 4) -> F
 
 
 def coloured(field: Field, stops: tuple[Colour, ...]) -> Image.Image:
-    """A field from 0 to 1 as a picture, its colours between the stops."""
+    """Return a field from 0 to 1 as a picture, with colours between the stops."""
     places = np.linspace(0, 1, len(stops))
     channels = [np.interp(field, places, [stop[channel] for stop in stops]) for channel in range(3)]
     return Image.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))
 
 
 def metallic(shape: Image.Image, background: Image.Image, tint: Colour, seed: int) -> Image.Image:
-    """A white-on-black shape as brushed metal that casts a shadow."""
+    """Return a white-on-black shape as brushed metal that casts a shadow."""
     width, height = background.size
     shadow = shape.filter(ImageFilter.GaussianBlur(22)).point(lambda value: int(value * 0.55))
     picture = background.copy()
@@ -85,7 +85,7 @@ def metallic(shape: Image.Image, background: Image.Image, tint: Colour, seed: in
 def write(
     draw: ImageDraw.ImageDraw, centre: Point, text: str, size: int, fill: Colour, *, spacing: float = 0.0
 ) -> None:
-    """A line of text in Pillow's own typeface, its middle at ``centre``, letters apart by ``spacing`` of their size."""
+    """Write a line of text centred at ``centre``. ``spacing``: gap between letters as a fraction of their size."""
     font = ImageFont.load_default(size * SCALE)
     gaps = spacing * size * SCALE
     total = sum(draw.textlength(letter, font) for letter in text) + gaps * (len(text) - 1)

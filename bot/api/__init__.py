@@ -1,4 +1,4 @@
-"""Our own server of the hosted service's API: its seven operations, over any back end."""
+"""The HTTP API: a server for the hosted service's seven operations, on top of any back end."""
 
 from bot.api.app import api_app
 from bot.api.limits import ApiLimits

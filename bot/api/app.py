@@ -1,4 +1,4 @@
-"""The routes, and the envelope around every answer."""
+"""The ASGI application: routes, authentication, and the envelope around every response."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from bot.telemetry.logs import raise_locations, request_scope
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64_000
-"""Bytes; the longest fields that are taken need a third of it."""
+"""Largest body in bytes. The longest valid fields need a third of it."""
 
-_FRESH = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 
 ReadBody = Callable[[Request, int, float], Awaitable[bytes | None]]
-"""Read a request's body: at most so many bytes (None: there are more), within so many seconds."""
+"""Reads a request's body, given a limit in bytes and a timeout in seconds. Returns None if the body is longer."""
 
 
 def api_app(
@@ -45,33 +45,33 @@ def api_app(
     keys: Iterable[str],
     limits: ApiLimits | None = None,
 ) -> ASGIApp:
-    """All that is served. ``fetch`` gets an address's bytes, ``read`` verifies and decodes them."""
+    """Return the application. ``fetch`` downloads the content of a URL, and ``read`` verifies and decodes it."""
     limits = limits or ApiLimits()
-    does = Operations(visual, storage, ApiPictureReader(fetch, read, limits), limits)
-    known = ApiKeys(keys)
-    operations: dict[str, Operation] = {
-        "/2475-1": does.create_database,
-        "/2475-2": does.list_databases,
-        "/2475-3": does.add_image,
-        "/2475-4": does.list_images,
-        "/2475-5": does.search_image,
-        "/2475-6": does.delete_database,
-        "/2475-7": does.delete_image,
+    operations = Operations(visual, storage, ApiPictureReader(fetch, read, limits), limits)
+    api_keys = ApiKeys(keys)
+    by_path: dict[str, Operation] = {
+        "/2475-1": operations.create_database,
+        "/2475-2": operations.list_databases,
+        "/2475-3": operations.add_image,
+        "/2475-4": operations.list_images,
+        "/2475-5": operations.search_image,
+        "/2475-6": operations.delete_database,
+        "/2475-7": operations.delete_image,
     }
     routes = [
-        Route(path, ApiEndpoint(path, operation, known, limits.body_timeout_s, read_body).answer, methods=["POST"])
-        for path, operation in operations.items()
+        Route(path, ApiEndpoint(path, operation, api_keys, limits.body_timeout_s, read_body).answer, methods=["POST"])
+        for path, operation in by_path.items()
     ]
-    routes.append(Route("/healthz", _alive, methods=["GET"]))
-    elsewhere = ApiEndpoint("elsewhere", _unknown_path, known, limits.body_timeout_s, read_body)
-    routes.append(Route("/{path:path}", elsewhere.answer, methods=["POST"]))
+    routes.append(Route("/healthz", _health, methods=["GET"]))
+    unknown = ApiEndpoint("unknown path", _unknown_path, api_keys, limits.body_timeout_s, read_body)
+    routes.append(Route("/{path:path}", unknown.answer, methods=["POST"]))
     starlette = Starlette(routes=routes)
     starlette.router.redirect_slashes = False
     return starlette
 
 
 class ApiEndpoint:
-    """One path: whatever happens, the answer is 200 and an envelope, as the service's is."""
+    """Handles one path. Like the service, it always returns status 200 and an envelope, even for errors."""
 
     def __init__(self, path: str, operation: Operation, keys: ApiKeys, timeout_s: float, read_body: ReadBody) -> None:
         self._path = path
@@ -81,11 +81,11 @@ class ApiEndpoint:
         self._read_body = read_body
 
     async def answer(self, request: Request) -> Response:
-        """Do the operation, or say why not."""
+        """Run the operation and return its result or its error."""
         with request_scope() as scope:
-            # Unlike any other, and whoever is told it finds the request in the log by its end.
+            # A unique id. Its end is the request's id in the log.
             identifier = f"{time.time_ns():016x}{scope}"
-            begun = time.perf_counter()
+            started = time.perf_counter()
             try:
                 body = await self._body(request)
                 outcome, answer = "done", _success(identifier, body)
@@ -96,35 +96,35 @@ class ApiEndpoint:
                 outcome, answer = f"refused, {refusal.code}", _search_error(identifier, refusal)
                 if isinstance(error, BackendError):
                     log.warning("the back end failed: %s: %s", type(error).__name__, error)
-            except Exception as error:  # noqa: BLE001 - nobody is above
-                # Its text may quote what the caller sent.
+            except Exception as error:  # noqa: BLE001 - the outermost handler of a request
+                # Don't log the exception's text, which may quote what the caller sent.
                 log.error("%s, raised by %s", type(error).__name__, raise_locations(error))  # noqa: TRY400
                 outcome, answer = "failed", _search_error(identifier, call_error(BotError()))
-            log.info("%s: %s, in %.0f ms", self._path, outcome, 1000 * (time.perf_counter() - begun))
-        return JSONResponse(answer, headers=_FRESH)
+            log.info("%s: %s, in %.0f ms", self._path, outcome, 1000 * (time.perf_counter() - started))
+        return JSONResponse(answer, headers=_NO_STORE)
 
     async def _body(self, request: Request) -> Body:
         workspace = self._keys.workspace(request.query_params.get("appKey"))
         try:
             body = await self._read_body(request, MAX_BODY, self._timeout_s)
         except (TimeoutError, ClientDisconnect):
-            raise GatewayRefused(GatewayCode.INVALID, "The request did not come in time.") from None
+            raise GatewayRefused(GatewayCode.INVALID, "The request took too long to arrive.") from None
         if body is None:
-            raise GatewayRefused(GatewayCode.INVALID, f"The form may have {MAX_BODY:,} bytes at most.")
+            raise GatewayRefused(GatewayCode.INVALID, f"The form is larger than {MAX_BODY:,} bytes.")
         fields = FormFields.of(body, request.headers.get("content-type", ""))
         fields.require_source()
         return await self._operation(workspace, fields)
 
 
 async def _unknown_path(workspace: WorkspaceId, fields: FormFields) -> Body:
-    """Any other path."""
+    """Refuse a call of any other path."""
     del workspace, fields
-    raise GatewayRefused(GatewayCode.NO_SUCH_SERVICE, "There is no such service; those here are /2475-1 to /2475-7.")
+    raise GatewayRefused(GatewayCode.NO_SUCH_SERVICE, "Unknown path. The services are at /2475-1 to /2475-7.")
 
 
-async def _alive(_request: Request) -> Response:
-    """The process answers, whatever else is broken."""
-    return PlainTextResponse("ok", headers=_FRESH)
+async def _health(_request: Request) -> Response:
+    """Return 200 as long as the process answers, even if the back end is down."""
+    return PlainTextResponse("ok", headers=_NO_STORE)
 
 
 def _envelope(identifier: str, body: Body, code: int = GatewayCode.OK, error: str = "") -> Body:

@@ -1,4 +1,4 @@
-"""How the hosted service says no: in the gateway's codes, or in those of the image search behind it."""
+"""Maps errors to the hosted service's: the codes of its gateway, and those of the image search behind it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.domain.errors import (
 
 
 class GatewayCode(IntEnum):
-    """``showapi_res_code``."""
+    """Values of ``showapi_res_code``."""
 
     OK = 0
     INVALID = -1
@@ -28,7 +28,7 @@ class GatewayCode(IntEnum):
 
 
 class SearchCode(StrEnum):
-    """``SearchCode`` of the image search."""
+    """Values of ``Code``, the error names of the image search."""
 
     ILLEGAL_ARGUMENT = "ClientError.IllegalArgument"
     ILLEGAL_URL = "IllegalUrlParameter"
@@ -42,11 +42,11 @@ class SearchCode(StrEnum):
 
     @property
     def number(self) -> int:
-        """``ret_code``: the HTTP status that it has where the image search is asked directly."""
+        """The ``ret_code``: the HTTP status that the image search itself returns with this error."""
         return _NUMBERS.get(self, 400)
 
 
-# The first that fits: a kind stands before the one that it is of.
+# The first match wins, so subclasses come before their base classes.
 _USER_ERRORS: dict[type[UserError], SearchCode] = {
     FetchTooLarge: SearchCode.FILE_SIZE,
     FetchRefused: SearchCode.ILLEGAL_URL,
@@ -56,7 +56,7 @@ _NUMBERS = {SearchCode.TIMEOUT: 500, SearchCode.FAILED: 586}
 
 
 class GatewayRefused(BotError):
-    """The call doesn't get as far as the image search; the text is for the caller."""
+    """The gateway refuses the call before the image search gets it. The text is for the caller."""
 
     def __init__(self, code: GatewayCode, text: str) -> None:
         super().__init__(text)
@@ -64,7 +64,7 @@ class GatewayRefused(BotError):
 
 
 class CallRefused(BotError):
-    """The image search refuses the call, or fails at it; the text is for the caller."""
+    """The image search refuses the call or fails. The text is for the caller."""
 
     def __init__(self, code: SearchCode, text: str) -> None:
         super().__init__(text)
@@ -72,14 +72,13 @@ class CallRefused(BotError):
 
 
 def call_error(error: BotError) -> CallRefused:
-    """What the service would say."""
+    """Return the error that the hosted service would return."""
     if isinstance(error, CallRefused):
         return error
     if isinstance(error, ModelMismatch):
-        # No pictures are kept of these databases, so nothing can be looked at again.
-        return CallRefused(
-            SearchCode.FAILED, "The database was filled with another model: delete it, and add its images again."
-        )
+        # Pictures of API databases are not stored, so they can't be reindexed.
+        message = "Another model computed this database's embeddings. Delete the database and add its images again."
+        return CallRefused(SearchCode.FAILED, message)
     if isinstance(error, UserError):
         code = next(
             (code for kind, code in _USER_ERRORS.items() if isinstance(error, kind)), SearchCode.ILLEGAL_ARGUMENT
@@ -87,11 +86,14 @@ def call_error(error: BotError) -> CallRefused:
         return CallRefused(code, str(error))
     if isinstance(error, BackendError):
         return CallRefused(_failure(error), error.user_message)
-    return CallRefused(SearchCode.FAILED, "Something went wrong here. Please try again later.")
+    return CallRefused(SearchCode.FAILED, "Something went wrong. Please try again later.")
 
 
 def _failure(error: BackendError) -> SearchCode:
-    """Where the work may have been done all the same, callers have to look: for them that is a timeout."""
+    """Return the code for a back end's failure.
+
+    If the work may have been done, it is a timeout, after which callers check whether the image exists.
+    """
     if isinstance(error, BackendThrottled):
         return SearchCode.THROTTLING
     return SearchCode.TIMEOUT if isinstance(error, BackendTimeout) or error.may_have_been_done else SearchCode.FAILED

@@ -1,4 +1,4 @@
-"""The fields of a call: form-encoded, every one a string."""
+"""Parses and validates the form fields of a call. All fields are strings."""
 
 from __future__ import annotations
 
@@ -19,63 +19,64 @@ _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class FormFields:
-    """What a caller sent. Reading a field that doesn't fit raises CallRefused or InvalidInput."""
+    """The fields that a caller sent. Reading an invalid field raises CallRefused or InvalidInput."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
 
     @classmethod
     def of(cls, body: bytes, content_type: str) -> Self:
-        """Read a form. Raises GatewayRefused."""
+        """Parse a form. Raises GatewayRefused."""
         if content_type.partition(";")[0].strip().lower() != FORM:
             raise GatewayRefused(GatewayCode.INVALID, f"The body must be a form of type {FORM}.")
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
         except ValueError:
-            raise GatewayRefused(GatewayCode.INVALID, "The form can't be read: it must be UTF-8.") from None
+            message = f"The form is invalid. It must be UTF-8 with at most {MAX_FIELDS} fields."
+            raise GatewayRefused(GatewayCode.INVALID, message) from None
         return cls(dict(pairs))
 
     def required(self, name: str) -> str:
-        """A field that must be there, and not be empty."""
-        if not self._given.get(name):
+        """Return a field that must not be missing or empty."""
+        if not self._values.get(name):
             raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, f"{name} is missing.")
-        return self._given[name]
+        return self._values[name]
 
     def optional(self, name: str) -> str:
-        """A field that may be missing, which is the same as empty."""
-        return self._given.get(name, "")
+        """Return a field, or an empty string if it is missing."""
+        return self._values.get(name, "")
 
     def require_source(self) -> None:
-        """Ask for ``ds_id``, whatever it says. Raises GatewayRefused."""
-        if not self._given.get("ds_id"):
+        """Check that there is a ``ds_id``, with any value. Raises GatewayRefused."""
+        if not self._values.get("ds_id"):
             raise GatewayRefused(GatewayCode.INVALID, "ds_id is missing.")
 
     def database(self, name: str = "DbName") -> DatabaseName:
-        """The database's name."""
+        """Return the database's name."""
         return DatabaseName(self.required(name))
 
     def entity(self) -> EntityId:
-        """Whose images."""
+        """Return ``EntityId``."""
         return EntityId(self.required("EntityId"))
 
     def note(self) -> Note:
-        """``ExtraData``, which may be empty but not missing."""
-        if "ExtraData" not in self._given:
-            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, "ExtraData is missing; it may be empty.")
-        return Note(self._given["ExtraData"])
+        """Return ``ExtraData``, which may be empty but not missing."""
+        if "ExtraData" not in self._values:
+            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, "ExtraData is missing. It may be empty.")
+        return Note(self._values["ExtraData"])
 
     def url(self) -> str:
-        """``ImageUrl``."""
+        """Return ``ImageUrl``, which must be ASCII and at most MAX_URL_LENGTH characters long."""
         url = self.required("ImageUrl")
         if not url.isascii() or not url.isprintable():
-            message = "ImageUrl may have ASCII characters only, no Chinese ones: percent-encode them."
+            message = "ImageUrl must be ASCII. Percent-encode all other characters, such as Chinese ones."
             raise CallRefused(SearchCode.ILLEGAL_URL, message)
         if len(url) > MAX_URL_LENGTH:
-            raise CallRefused(SearchCode.ILLEGAL_URL, f"ImageUrl may have {MAX_URL_LENGTH} characters at most.")
+            raise CallRefused(SearchCode.ILLEGAL_URL, f"ImageUrl is longer than {MAX_URL_LENGTH} characters.")
         return url
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """A whole number; must be there unless there is a default."""
+        """Return a whole number from ``low`` to ``high``. It may be missing only if there is a ``default``."""
         text = self.required(name) if default is None else self.optional(name)
         if not text and default is not None:
             return default
@@ -84,7 +85,7 @@ class FormFields:
         return int(text)
 
     def order(self) -> Order:
-        """``Order``; newest first unless said."""
+        """Return ``Order``. The default is newest first."""
         try:
             return Order(self.optional("Order") or Order.NEWEST_FIRST)
         except ValueError:

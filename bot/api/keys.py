@@ -1,4 +1,4 @@
-"""Who calls: ``appKey`` to the workspace that is the key's own."""
+"""Authentication: maps each ``appKey`` to a workspace of its own."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _DIGITS = 16
 
 
 class ApiKeys:
-    """The keys that are accepted."""
+    """The accepted keys."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._known = tuple((_digest(key), workspace_of(key)) for key in keys)
+        self._workspaces = tuple((_digest(key), workspace_of(key)) for key in keys)
 
     def workspace(self, app_key: str | None) -> WorkspaceId:
-        """The workspace of a key. Raises GatewayRefused; how long it takes tells nothing of the keys."""
+        """Return the workspace of a key, in constant time. Raises GatewayRefused for a missing or unknown key."""
         if not app_key:
-            raise GatewayRefused(GatewayCode.KEY_MISSING, "appKey is missing: it belongs in the query.")
+            raise GatewayRefused(GatewayCode.KEY_MISSING, "appKey is missing. Send it in the query of the URL.")
         given = _digest(app_key)
         found = None
-        for digest, workspace in self._known:
+        for digest, workspace in self._workspaces:
             if hmac.compare_digest(digest, given):
                 found = workspace
         if found is None:
-            raise GatewayRefused(GatewayCode.KEY_UNKNOWN, "This appKey is not known here.")
+            raise GatewayRefused(GatewayCode.KEY_UNKNOWN, "This appKey is unknown.")
         return found
 
 
 def workspace_of(key: str) -> WorkspaceId:
-    """Each key's databases are apart from all others'."""
+    """Return the workspace of a key, which contains its databases only."""
     return WorkspaceId(f"{API_WORKSPACE_PREFIX}{_digest(key).hex()[:_DIGITS]}")
 
 

@@ -1,4 +1,4 @@
-"""The seven operations. Each takes the caller's workspace and the fields, and gives what the answer's body holds."""
+"""The seven operations. Each takes the caller's workspace and the form's fields, and returns the response's body."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DONE: Body = {}
 
 
 class Operations:
-    """Over the port alone: the catalogue of the Slack side knows nothing of these databases."""
+    """Implements the operations on a back end. The catalogue doesn't contain the API's databases."""
 
     def __init__(
         self, visual: VisualSearch, storage: ApiStorage, picture_reader: ApiPictureReader, limits: ApiLimits
@@ -50,7 +50,8 @@ class Operations:
         entity, note, url = fields.entity(), fields.note(), fields.url()
         async with self._picture_reader.slot():
             if await self._size(key) >= self._limits.images:
-                raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, f"A database takes {self._limits.images:,} images.")
+                message = f"The database is full. It can have {self._limits.images:,} images."
+                raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, message)
             picture = await self._picture_reader.picture(url, MAX_ADD_BYTES)
             async with self._storage.unit():
                 data_id = await self._visual.add_image(key, picture, entity, note)
@@ -64,7 +65,7 @@ class Operations:
         offset = fields.number("Offset", 0, 999_999_999, default=0)
         limit = fields.number("Limit", 1, MAX_PAGE, default=DEFAULT_PAGE)
         if not token and offset >= MAX_OFFSET:
-            message = f"Offset reaches the first {MAX_OFFSET:,} rows; from there on send the Token of the page before."
+            message = f"Offset must be less than {MAX_OFFSET:,}. For later rows, send the Token of the page before."
             raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, message)
         request = PageRequest(
             offset=0 if token else offset,
@@ -81,11 +82,11 @@ class Operations:
         key = DatabaseKey(workspace, fields.database())
         limit, url = fields.number("Limit", 1, MAX_RESULTS), fields.url()
         async with self._picture_reader.slot():
-            # Before anything is fetched.
+            # Raise UnknownDatabase before the picture is fetched.
             await self._size(key)
             matches = await self._visual.search(key, await self._picture_reader.picture(url, MAX_SEARCH_BYTES), limit)
         if matches.cause is not None:
-            # The API has no way to say that an answer is only a part of one.
+            # The API can't say that a result is incomplete, so report the error instead.
             raise matches.cause
         urls = await self._storage.api_images.urls(key, (match.data_id for match in matches))
         return _data(MatchList=[_match(match, urls.get(match.data_id, "")) for match in matches])
@@ -99,7 +100,7 @@ class Operations:
         return _DONE
 
     async def delete_image(self, workspace: WorkspaceId, fields: FormFields) -> Body:
-        """2475-7, DeleteImage: all of the entity's; that there were none is no error."""
+        """2475-7, DeleteImage: delete all images of an entity. It is no error if there are none."""
         key = DatabaseKey(workspace, fields.database())
         entity = fields.entity()
         async with self._storage.unit():
@@ -108,7 +109,7 @@ class Operations:
         return _DONE
 
     async def _size(self, key: DatabaseKey) -> int:
-        """How many images it has. Raises UnknownDatabase."""
+        """Return the number of images in a database. Raises UnknownDatabase."""
         return (await self._visual.list_images(key, PageRequest(limit=1))).total
 
 

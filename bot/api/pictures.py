@@ -1,4 +1,4 @@
-"""Pictures that callers name by address: fetched, and held to the service's limits."""
+"""Fetches the pictures at callers' URLs and checks them against the service's limits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from bot.api.errors import CallRefused, SearchCode
-from bot.api.limits import SIDE_OVER, SIDE_UNDER, ApiLimits
+from bot.api.limits import MAX_SIDE, MIN_SIDE, ApiLimits
 from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
 from bot.images.decode import formats
 
 Fetch = Callable[[str], Awaitable[bytes]]
-Read = Callable[[bytes], Awaitable[Picture]]
+"""Returns the content at a URL. Raises FetchRefused."""
 
-_MEGA = 1_000_000
+Read = Callable[[bytes], Awaitable[Picture]]
+"""Verifies and decodes a picture. Raises PictureRefused."""
+
+_MEGABYTE = 1_000_000
 
 
 class ApiPictureReader:
-    """Fetches pictures and verifies them; so many at once, whatever comes."""
+    """Fetches and decodes pictures, up to ``limits.concurrency`` at the same time."""
 
     def __init__(self, fetch: Fetch, read: Read, limits: ApiLimits) -> None:
         self._fetch = fetch
@@ -29,13 +32,13 @@ class ApiPictureReader:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Inside, one of the slots is held: a picture costs memory until the work on it is done. Raises CallRefused."""
+        """Hold a slot while a picture is in memory. Raises CallRefused if none is free within ``limits.wait_s``."""
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._slots.acquire()
         except TimeoutError:
             raise CallRefused(
-                SearchCode.THROTTLING, "Too many calls are under way. Please try again in a second."
+                SearchCode.THROTTLING, "Too many calls at the same time. Please try again in a second."
             ) from None
         try:
             yield
@@ -43,27 +46,24 @@ class ApiPictureReader:
             self._slots.release()
 
     async def picture(self, url: str, max_bytes: int) -> Picture:
-        """The picture at an address. Raises CallRefused, FetchRefused and PictureRefused."""
+        """Return the picture at a URL. Raises CallRefused, FetchRefused and PictureRefused."""
         data = await self._fetch(url)
         if len(data) > max_bytes:
-            message = f"The picture may have {max_bytes // _MEGA} MB at most."
+            message = f"The picture is larger than {max_bytes // _MEGABYTE} MB."
             raise CallRefused(SearchCode.FILE_SIZE, message)
         _check_format(data)
         picture = await self._read(data)
-        if not all(SIDE_OVER < side < SIDE_UNDER for side in picture.source_size):
+        if not all(MIN_SIDE <= side <= MAX_SIDE for side in picture.source_size):
             width, height = picture.source_size
-            message = (
-                f"The picture is {width} × {height} pixels; each side must have more than {SIDE_OVER} and less than"
-                f" {SIDE_UNDER}."
-            )
+            message = f"The picture is {width} × {height} pixels. Each side must have {MIN_SIDE} to {MAX_SIDE} pixels."
             raise CallRefused(SearchCode.FILE_RESOLUTION, message)
         return picture
 
 
 def _check_format(data: bytes) -> None:
     try:
-        taken = formats.detect_format(data) in {formats.JPEG, formats.PNG}
+        is_supported = formats.detect_format(data) in {formats.JPEG, formats.PNG}
     except PictureRefused:
-        taken = False
-    if not taken:
-        raise CallRefused(SearchCode.FILE_TYPE, "The picture must be a JPG, JPEG or PNG.")
+        is_supported = False
+    if not is_supported:
+        raise CallRefused(SearchCode.FILE_TYPE, "The picture must be a JPEG or PNG.")

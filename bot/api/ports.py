@@ -1,4 +1,4 @@
-"""What the server needs of storage."""
+"""The API's storage port."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 
 
 class ImageUrls(Protocol):
-    """The address that each image was added from, which matches show and back ends don't keep."""
+    """The URL from which each image was added. Matches show it, but back ends don't store it."""
 
     async def put(self, key: DatabaseKey, data_id: DataId, entity: EntityId, url: str) -> None:
-        """Remember from which address an image was added."""
+        """Store the URL from which an image was added."""
         ...
 
     async def urls(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, str]:
-        """The addresses of those that are known."""
+        """Return the URLs of the images that have one."""
         ...
 
     async def forget_entity(self, key: DatabaseKey, entity: EntityId) -> None:
-        """Forget the addresses of an entity's images."""
+        """Delete the URLs of an entity's images."""
         ...
 
     async def forget_database(self, key: DatabaseKey) -> None:
-        """Forget all of a database."""
+        """Delete the URLs of all images of a database."""
         ...
 
 
 class ApiStorage(Protocol):
-    """Where addresses are kept, in one transaction with what the back end keeps there."""
+    """Storage of the images' URLs. Its transactions include the back end's own rows."""
 
     @property
     def api_images(self) -> ImageUrls:
-        """The addresses."""
+        """The images' URLs."""
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""
+        """Begin a unit. All writes inside are one transaction, committed at the end, which may raise their errors."""
         ...

@@ -1,1 +1,1 @@
-"""Pictures in: fetching, verifying, and what can be measured of them."""
+"""Pictures: downloads, decoding with limits, features, and encoding for Slack and the hosted service."""

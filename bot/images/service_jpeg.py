@@ -1,4 +1,4 @@
-"""Pictures as the hosted service takes them: it fetches them from here, and has limits of its own."""
+"""Encodes pictures for the hosted service, which has limits of its own."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from bot.domain.pictures import Picture
 Pixels = npt.NDArray[np.uint8]
 
 MIN_SIDE, MAX_SIDE = 129, 1023
-"""Pixels a side; the service wants more than 128 and fewer than 1024."""
+"""Limits of each side in pixels. The service requires more than 128 and fewer than 1024."""
 
 MAX_BYTES = 1_900_000
-"""Of the 2 MB that an add may have; a search may have 3."""
+"""Largest JPEG. The service accepts 2 MB for adds and 3 MB for searches."""
 
 QUALITIES = (92, 85, 75, 60, 40)
+"""JPEG qualities to try, until the result is small enough."""
 
 
 def jpeg_for_service(picture: Picture, max_bytes: int = MAX_BYTES) -> bytes:
-    """The picture as a JPEG inside the service's limits, without metadata: as good as ``max_bytes`` allows.
+    """Return the picture as a JPEG within the service's limits, without metadata, in the best quality that fits.
 
-    Small ones are enlarged; what is too long and thin for that gets margins in the colour of its edges. Pure CPU work
-    of some milliseconds.
+    Small pictures are enlarged. Pictures that are too long and thin get margins in the median colour of their edges.
+    Pure CPU work of some milliseconds.
     """
-    image = Image.fromarray(_padded(_resized(picture.pixels)))
+    image = Image.fromarray(_pad(_resize(picture.pixels)))
     jpeg = b""
     for quality in QUALITIES:
         encoded = io.BytesIO()
@@ -39,8 +40,8 @@ def jpeg_for_service(picture: Picture, max_bytes: int = MAX_BYTES) -> bytes:
     return jpeg
 
 
-def _resized(pixels: Pixels) -> Pixels:
-    """So that the short side is long enough, or else the long one as long as may be; in proportion."""
+def _resize(pixels: Pixels) -> Pixels:
+    """Scale so that the short side has MIN_SIDE or more, as far as the long side may have MAX_SIDE at most."""
     height, width = pixels.shape[:2]
     scale = min(max(1.0, MIN_SIDE / min(height, width)), MAX_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -51,8 +52,8 @@ def _resized(pixels: Pixels) -> Pixels:
     )
 
 
-def _padded(pixels: Pixels) -> Pixels:
-    """With margins along the short side, if it is still too short."""
+def _pad(pixels: Pixels) -> Pixels:
+    """Add margins if the short side is still shorter than MIN_SIDE."""
     height, width = pixels.shape[:2]
     across, down = max(0, MIN_SIDE - width), max(0, MIN_SIDE - height)
     if not across and not down:

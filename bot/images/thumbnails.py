@@ -1,4 +1,4 @@
-"""Small copies of stored pictures, as messages show them."""
+"""Thumbnails of stored pictures for Slack messages."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from cachetools import LRUCache
 from PIL import Image
 
 SIDE = 320
-"""Pixels of the longer side: Slack shows them at about 90, on screens of up to three times that density."""
+"""Longer side in pixels. Slack shows thumbnails at about 90, on screens with up to three times that density."""
 
 QUALITY = 85
 CACHE_SIZE = 512
-"""Of some 15 kB each."""
+"""Thumbnails in the cache, of some 15 kB each."""
 
 RunInThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 """Runs CPU work off the event loop."""
 
 
 class PictureSource(Protocol):
-    """Where the whole pictures are."""
+    """Stored pictures by digest."""
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the picture as a JPEG. Raises KeyError."""
         ...
 
 
 class ThumbnailStore:
-    """Satisfies Stored, with small copies; the latest are remembered."""
+    """A ``PictureSource`` of thumbnails, with a cache."""
 
     def __init__(self, pictures: PictureSource, run: RunInThread) -> None:
         self._pictures = pictures
         self._run = run
-        self._kept: LRUCache[str, bytes] = LRUCache(CACHE_SIZE)
+        self._cache: LRUCache[str, bytes] = LRUCache(CACHE_SIZE)
 
     async def get(self, digest: str) -> bytes:
-        """A small JPEG of the picture. Raises KeyError."""
-        # Asked each time, so that nothing is shown of a picture that was deleted.
+        """Return a thumbnail of the picture as a JPEG. Raises KeyError."""
+        # Read the picture each time, so that a deleted one is not served from the cache.
         jpeg = await self._pictures.get(digest)
-        if digest not in self._kept:
-            self._kept[digest] = await self._run(lambda: thumbnail(jpeg))
-        return self._kept[digest]
+        if digest not in self._cache:
+            self._cache[digest] = await self._run(lambda: thumbnail(jpeg))
+        return self._cache[digest]
 
 
 def thumbnail(jpeg: bytes, side: int = SIDE) -> bytes:
-    """A smaller copy of a JPEG that is ours; the same bytes if it is small already."""
+    """Return a copy of a trusted JPEG with at most ``side`` pixels a side, or the same bytes if it is small enough."""
     with Image.open(io.BytesIO(jpeg)) as image:
         if max(image.size) <= side:
             return jpeg
-        # Decoded at a fraction of its size where the format can.
+        # Decode at a fraction of the size, which JPEG supports.
         image.draft("RGB", (side, side))
         image.thumbnail((side, side))
         encoded = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Signed picture links, and pictures lent to the hosted service.
+"""Signed links to pictures, and lending pictures to the hosted service.
 
-Services, handlers and what is above them may import it.
+Services, handlers and the layers above them may import this package.
 """

@@ -1,4 +1,4 @@
-"""Signed, expiring links to pictures: who holds one may see that picture, and learns nothing else from it."""
+"""Signed, expiring links to pictures. A link gives access to its picture and reveals nothing else."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from bot.domain.identifiers import WorkspaceId
 PATH = "/media/"
 
 RELAY_TTL_S = 300
-"""Life of a link through which the hosted service fetches a picture; it does so within seconds."""
+"""Lifetime in seconds of a link for the hosted service, which fetches the picture within seconds."""
 
-_HEAD = struct.Struct(">BQ")
+_HEADER = struct.Struct(">BQ")
 _STORED, _RELAYED = 1, 2
 _DIGEST_BYTES, _RELAY_ID_BYTES = 32, 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,1000}", re.ASCII)
 
 
 class LinkRefused(UserError):
-    """Not a link that this bot made."""
+    """The link is not one of this bot's."""
 
     def __init__(self) -> None:
         super().__init__("There is no picture here.")
 
 
 class LinkExpired(UserError):
-    """The link was good once."""
+    """The link is valid but has expired."""
 
     def __init__(self) -> None:
         super().__init__("This link has expired. Search again for a new one.")
@@ -42,7 +42,7 @@ class LinkExpired(UserError):
 
 @dataclass(frozen=True, slots=True)
 class MediaClaim:
-    """A stored picture. Whether the workspace still has it is to be asked of the catalogue."""
+    """A link to a stored picture. The catalogue decides whether the workspace still has it."""
 
     workspace: WorkspaceId
     digest: str
@@ -50,15 +50,16 @@ class MediaClaim:
 
 @dataclass(frozen=True, slots=True)
 class RelayClaim:
-    """A picture that was put there for one to fetch (``RelayedPictures``)."""
+    """A link to a picture that was lent to the hosted service (see ``RelayedPictures``)."""
 
     relay_id: str
 
 
 class MediaLinks:
-    """Makes the links, in plain ASCII, and reads them back. ``key``: 32 bytes, the same in all processes (``Keyring``).
+    """Creates links in plain ASCII and reads them back.
 
-    Raises SettingsError for a base URL whose host can't be written in ASCII.
+    ``key`` has 32 bytes and is the same in all processes (see ``Keyring``). ``ttl_s`` is the lifetime, in seconds, of
+    links to stored pictures. Raises SettingsError if the base URL's host can't be written in ASCII.
     """
 
     def __init__(
@@ -71,20 +72,20 @@ class MediaLinks:
 
     @property
     def path(self) -> str:
-        """Where the links lead on this host, up to the token."""
+        """The path of the links on this host, without the token."""
         return httpx.URL(self._base_url).path.rstrip("/") + PATH
 
     def url(self, workspace: WorkspaceId, digest: str) -> str:
-        """A link to the stored picture of that digest (64 hex digits)."""
+        """Return a link to the stored picture with this digest (64 hex digits)."""
         content = bytes.fromhex(digest) + workspace.encode()
         return self._url(_STORED, self._ttl_s, content)
 
     def relay_url(self, relay_id: str) -> str:
-        """A link to a relayed picture (32 hex digits), good for RELAY_TTL_S."""
+        """Return a link to a lent picture (its id has 32 hex digits), valid for RELAY_TTL_S."""
         return self._url(_RELAYED, RELAY_TTL_S, bytes.fromhex(relay_id))
 
     def read(self, token: str) -> MediaClaim | RelayClaim:
-        """What the token stands for. Raises LinkRefused, LinkExpired."""
+        """Return the picture that a token stands for. Raises LinkRefused and LinkExpired."""
         expires, claim = self._decrypt(token)
         if self._clock().timestamp() >= expires:
             raise LinkExpired
@@ -92,8 +93,8 @@ class MediaLinks:
 
     def _url(self, kind: int, ttl_s: int, content: bytes) -> str:
         now = int(self._clock().timestamp())
-        # Without its padding: chat programs leave a trailing “=” out of links.
-        token = self._fernet.encrypt_at_time(_HEAD.pack(kind, now + ttl_s) + content, now).decode().rstrip("=")
+        # Drop the padding, because chat programs don't include a trailing “=” in links.
+        token = self._fernet.encrypt_at_time(_HEADER.pack(kind, now + ttl_s) + content, now).decode().rstrip("=")
         return f"{self._base_url}{PATH}{token}"
 
     def _decrypt(self, token: str) -> tuple[int, MediaClaim | RelayClaim]:
@@ -101,12 +102,12 @@ class MediaLinks:
             raise LinkRefused
         padded = token + "=" * (-len(token) % 4)
         try:
-            # Base64 can be written in several ways; ours is one of them.
+            # Several Base64 texts decode to the same bytes. Accept only the canonical one.
             if base64.urlsafe_b64encode(base64.urlsafe_b64decode(padded)).decode() != padded:
                 raise LinkRefused
-            sealed = self._fernet.decrypt(padded)
-            kind, expires = _HEAD.unpack_from(sealed)
-            return expires, _claim(kind, sealed[_HEAD.size :])
+            payload = self._fernet.decrypt(padded)
+            kind, expires = _HEADER.unpack_from(payload)
+            return expires, _claim(kind, payload[_HEADER.size :])
         except (InvalidToken, ValueError, struct.error):
             raise LinkRefused from None
 
@@ -120,7 +121,7 @@ def _claim(kind: int, content: bytes) -> MediaClaim | RelayClaim:
 
 
 def _ascii_url(base_url: str) -> str:
-    # The hosted service can't read any other address.
+    # The hosted service accepts only ASCII URLs.
     try:
         return str(httpx.URL(base_url))
     except httpx.InvalidURL as error:

@@ -1,4 +1,4 @@
-"""Shows pictures to the hosted service: encoded for it, kept for minutes, behind a signed link."""
+"""Lends pictures to the hosted service: encodes them, stores them for minutes, and publishes them by signed links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID_BYTES = 16
 class LinkPictureLender:
     """Satisfies ``adapters.showapi.ports.PictureLender``.
 
-    ``run`` does CPU work off the event loop, such as Normaliser's.
+    ``run`` runs CPU work off the event loop, such as ``Normaliser.run``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class LinkPictureLender:
         self._clock = clock
 
     async def lend(self, picture: Picture) -> str:
-        """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits.
+        """Return an ASCII URL that serves the picture for five minutes, as a JPEG within the service's limits.
 
         Raises BackendError.
         """
@@ -46,16 +46,16 @@ class LinkPictureLender:
         return self._links.relay_url(relay_id)
 
     async def delete_expired(self) -> None:
-        """Forget what was offered longer ago. Raises BackendError."""
+        """Delete pictures whose links have expired. Raises BackendError."""
         await self._relayed.purge()
 
 
 class NullPictureLender:
-    """For a service that is only emptied, by a program that has no address: it is shown nothing."""
+    """Lends nothing. For programs without a public URL that only delete from the hosted service."""
 
     async def lend(self, _picture: Picture) -> str:
-        """Raises BackendRefused."""
-        raise BackendRefused("Without PUBLIC_BASE_URL the service can fetch no picture.")
+        """Raise BackendRefused."""
+        raise BackendRefused("the hosted service can't fetch pictures without PUBLIC_BASE_URL")
 
     async def delete_expired(self) -> None:
-        """Nothing was offered."""
+        """Do nothing."""

@@ -1,1 +1,1 @@
-"""Durable data: the catalogue, the pictures, and what the bot keeps of Slack."""
+"""Durable data: the catalogue, the inbox, vectors, pictures and Slack settings, in SQLite or PostgreSQL."""

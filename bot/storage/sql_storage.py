@@ -1,4 +1,4 @@
-"""Opens the storage: a SQLite file and a folder of pictures, or PostgreSQL."""
+"""Open the storage: a SQLite file and a folder of pictures, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,28 +45,35 @@ if TYPE_CHECKING:
 
 READERS = 4
 CONNECTIONS = 8
-"""To PostgreSQL; half of them for writers."""
+"""Maximum connections to PostgreSQL. Half of them are for writers."""
 
 IN_FILES, IN_DATABASE, IN_BUCKET = "files", "database", "bucket"
-"""Where pictures are kept."""
+"""Where pictures are stored: values of ``StorageOptions.pictures``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageOptions:
-    """What the settings say of the storage; None: as the kind of database suggests. ``bucket``: for IN_BUCKET."""
+    """Storage settings.
+
+    ``pictures`` is IN_FILES, IN_DATABASE or IN_BUCKET; None means files with SQLite, the database with PostgreSQL.
+    IN_BUCKET needs ``bucket``.
+    """
 
     pictures: str | None = None
     bucket: Bucket | None = None
     connections: int = CONNECTIONS
     allow_partial: bool = False
-    """Open it even if a move to it isn't finished, to finish that."""
+    """Open the storage although a transfer to it is unfinished. The transfer itself needs this to continue."""
 
 
 DEFAULT_OPTIONS = StorageOptions()
 
 
 class SqlStorage:
-    """Satisfies ``ports.storage.Storage``; ``vectors`` is the embedded engine's store, ``ledger`` the hosted one's."""
+    """Implements ``ports.storage.Storage``.
+
+    ``vectors`` is the store of the embedded engine, ``ledger`` that of the hosted service's back end.
+    """
 
     def __init__(self, opened: _OpenedDatabase, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
         database = self._database = opened.database
@@ -86,7 +93,11 @@ class SqlStorage:
     async def open(
         cls, data_dir: Path, database_url: str | None = None, options: StorageOptions = DEFAULT_OPTIONS
     ) -> Self:
-        """Open what is there, or begin it; the tables stand where the address says. Raises BackendError."""
+        """Open the storage, create it if there is none, and migrate its tables to the newest revision.
+
+        Without ``database_url``, the database is a SQLite file in ``data_dir``. Raises BackendError, also if a transfer
+        to this database is unfinished and ``options.allow_partial`` is not set.
+        """
         if postgres.is_address(database_url):
             opened = await asyncio.to_thread(_open_postgres, str(database_url), options)
         else:
@@ -106,7 +117,7 @@ class SqlStorage:
 
     @property
     def catalogue(self) -> SqlCatalogue:
-        """What we know of each image."""
+        """The catalogue."""
         return self._catalogue
 
     @property
@@ -116,104 +127,110 @@ class SqlStorage:
 
     @property
     def bindings(self) -> SqlChannelBindings:
-        """What was set for channels."""
+        """The modes and databases of channels."""
         return self._bindings
 
     @property
     def inbox(self) -> SqlInbox:
-        """Work that waits."""
+        """The queue of jobs."""
         return self._inbox
 
     @property
     def thumbnails(self) -> SqlThumbnails:
-        """What was uploaded to Slack."""
+        """Pictures that the bot uploaded to Slack."""
         return self._thumbnails
 
     @property
     def keyring(self) -> SqlKeyring:
-        """Shared secrets."""
+        """Random secrets that all processes share."""
         return self._keyring
 
     @property
     def vectors(self) -> SqlVectorStore:
-        """The embedded engine's rows."""
+        """The vectors of the embedded engine."""
         return self._vectors
 
     @property
     def ledger(self) -> SqlLedger:
-        """What was given to the hosted service."""
+        """The record of what was sent to the hosted service."""
         return self._ledger
 
     @property
     def pending_deletions(self) -> SqlPendingDeletions:
-        """What is to go from it."""
+        """Deletions that still have to be made at the hosted service."""
         return self._pending_deletions
 
     @property
     def relayed(self) -> SqlRelayedPictures:
-        """Pictures that the hosted service is to fetch."""
+        """Pictures lent to the hosted service for a few minutes."""
         return self._relayed
 
     @property
     def api_images(self) -> SqlApiImages:
-        """Where the images of our own server of the hosted API came from."""
+        """The URLs of images that were added through our own API server."""
         return SqlApiImages(self._database)
 
     async def open_pgvector(self) -> tuple[PgvectorVectorStore, PgvectorMaintenance]:
-        """Rows that pgvector searches, and what is done to them now and then. Raises BackendError."""
-        from bot.storage.vectors.pgvector import PgvectorVectorStore  # noqa: PLC0415 - only one of the back ends needs it
+        """Open the pgvector store, and create and fill its table if needed. Raises BackendError."""
+        from bot.storage.vectors.pgvector import PgvectorVectorStore  # noqa: PLC0415 - only one back end needs it
         from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
 
-        upkeep = PgvectorMaintenance(self._database)
-        await upkeep.open()
-        return PgvectorVectorStore(self._database), upkeep
+        maintenance = PgvectorMaintenance(self._database)
+        await maintenance.open()
+        return PgvectorVectorStore(self._database), maintenance
 
     async def drop_pgvector(self) -> None:
-        """Delete the rows that pgvector searches; those that they were made of stay."""
+        """Drop pgvector's table. The vectors that it was derived from stay."""
         from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
 
         await PgvectorMaintenance(self._database).drop_table()
 
-    def transfer_from(self, origin: TransferSource, *, for_pgvector: bool) -> SqlTransfer:
-        """A move of another house's rows to here, where pgvector is to search them or not."""
+    def transfer_from(self, source: TransferSource, *, for_pgvector: bool) -> SqlTransfer:
+        """Return a transfer of all rows from ``source`` to this storage.
+
+        With ``for_pgvector``, the transfer fills pgvector's table as well.
+        """
         from bot.storage.transfer.transfer import SqlTransfer  # noqa: PLC0415 - as above
         from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
 
         return SqlTransfer(
-            origin, self._database, self._clock, PgvectorMaintenance(self._database) if for_pgvector else None
+            source, self._database, self._clock, PgvectorMaintenance(self._database) if for_pgvector else None
         )
 
     def installations(self, secret: str) -> SqlInstallations:
-        """Who installed the app; ``secret`` seals their tokens."""
+        """Return Bolt's installation store. Tokens are encrypted with a key derived from ``secret``."""
         from bot.storage.slack.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack
         from bot.storage.slack.token_encryption import TokenCipher  # noqa: PLC0415
 
         return SqlInstallations(self._database, TokenCipher(secret))
 
     def oauth_states(self) -> SqlOAuthStates:
-        """What an install in progress has to bring back."""
+        """Return Bolt's store of OAuth states."""
         from bot.storage.slack.installations import SqlOAuthStates  # noqa: PLC0415
 
         return SqlOAuthStates(self._database)
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""
+        """Run all writes awaited inside in one transaction, and commit it at the end.
+
+        Some writes are deferred to the end, so their errors may be raised there.
+        """
         return self._database.unit()
 
     async def ping(self) -> None:
-        """Return if storage can be read and written. Raises BackendError."""
-        # A writer's transaction: it fails where the file is read-only or the lock can't be had.
+        """Return if the storage can be read and written. Raises BackendError."""
+        # A write transaction, because it fails if the file is read-only or the write lock is not available.
         await self._database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
 
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Close the database and stop the threads."""
         await self._pictures.close()
         await self._database.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenedDatabase:
-    """What differs between databases once they are open."""
+    """An open database with the parts that depend on its kind."""
 
     database: Database
     inbox: SqlInbox
@@ -250,6 +267,10 @@ def _open_postgres(database_url: str, options: StorageOptions) -> _OpenedDatabas
     except SQLAlchemyError as error:
         engine.dispose()
         raise postgres.translate_error(error) from error
+    except UnicodeError as error:
+        # The driver encodes host names as IDNA: an empty label, or one of over 63 characters, is none.
+        engine.dispose()
+        raise BackendDown("DATABASE_URL names a host that can't exist; check its spelling.") from error
     writers = max(options.connections // 2, 1)
     database = Database(engine, max(options.connections - writers, 1), postgres.dialect(writers))
     inbox = SqlInbox(database, NullWorkerRegistry(), clock, PostgresJobNotifier(postgres.connect_arguments(url)))
@@ -259,13 +280,13 @@ def _open_postgres(database_url: str, options: StorageOptions) -> _OpenedDatabas
 def _pictures(
     opened: _OpenedDatabase, folder: Path, options: StorageOptions
 ) -> FilePictures | SqlPictures | BucketPictures:
-    kept_in = options.pictures or opened.pictures
-    if kept_in == IN_BUCKET:
-        from bot.storage.pictures.bucket_store import BucketPictures  # noqa: PLC0415 - most have none
+    place = options.pictures or opened.pictures
+    if place == IN_BUCKET:
+        from bot.storage.pictures.bucket_store import BucketPictures  # noqa: PLC0415 - most installations have no bucket
 
         assert options.bucket is not None
         return BucketPictures(options.bucket, opened.database)
-    return SqlPictures(opened.database) if kept_in == IN_DATABASE else FilePictures(folder, opened.database)
+    return SqlPictures(opened.database) if place == IN_DATABASE else FilePictures(folder, opened.database)
 
 
 def _unusable(data_dir: Path, error: Exception) -> BackendDown:

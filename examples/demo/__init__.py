@@ -1,1 +1,1 @@
-"""The demo: the real bot beside a stand-in for Slack with a web page, and a story told in it."""
+"""The demo: the real bot next to a stand-in for Slack with a web page, and example conversations in it."""

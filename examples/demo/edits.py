@@ -1,4 +1,4 @@
-"""What happens to pictures before somebody shares them again: edited, or photographed from paper. Pure."""
+"""Edits of pictures before somebody shares them again, and a simulated photo of a print. No I/O."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 _TABLE = (96, 84, 70)
 _CORNERS = ((0.10, 0.16), (0.86, 0.07), (0.93, 0.90), (0.06, 0.82))
-"""Of a sheet on a table, as parts of the photograph, clockwise."""
+"""Corners of a sheet on a table, as fractions of the photo, clockwise."""
 
 
 def cropped_and_mirrored(picture: Image.Image) -> Image.Image:
-    """What is done by hand so that nobody knows it again."""
+    """Crop and mirror a picture, as people do to hide its source."""
     width, height = picture.size
     part = picture.convert("RGB").crop((width // 10, height // 10, width * 19 // 20, height * 19 // 20))
     return ImageOps.mirror(part)
 
 
 def captioned(picture: Image.Image, text: str) -> Image.Image:
-    """Cut, faded, and with a line of text above."""
+    """Crop and fade a picture, with a line of text above it."""
     width, height = picture.size
     part = picture.convert("RGB").crop((width // 12, height // 14, width * 11 // 12, height * 19 // 20))
     part = ImageEnhance.Color(ImageEnhance.Brightness(part).enhance(1.12)).enhance(0.7)
@@ -31,7 +31,7 @@ def captioned(picture: Image.Image, text: str) -> Image.Image:
 
 
 def photographed(picture: Image.Image) -> Image.Image:
-    """The thing again: aslant on a table, a little dark and a little blurred."""
+    """Simulate a photo of the picture lying askew on a table, a little dark and blurred."""
     width, height = picture.size
     table = Image.new("RGB", (width * 13 // 10, height * 13 // 10), _TABLE)
     corners = [(x * table.width, y * table.height) for x, y in _CORNERS]
@@ -43,7 +43,7 @@ def photographed(picture: Image.Image) -> Image.Image:
 
 
 def _perspective(there: list[tuple[float, float]], here: list[tuple[int, int]]) -> tuple[float, ...]:
-    """The eight numbers by which Pillow leads each point there to one here."""
+    """Return Pillow's eight perspective coefficients that map the points ``there`` to ``here``."""
     rows: list[list[float]] = []
     for (x, y), (u, v) in zip(there, here, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
@@ -52,8 +52,8 @@ def _perspective(there: list[tuple[float, float]], here: list[tuple[int, int]]) 
     return tuple(float(value) for value in found)
 
 
-def stranger() -> Image.Image:
-    """A picture that is in no catalogue."""
+def unknown_picture() -> Image.Image:
+    """Draw a picture that is in no catalogue."""
     face = Image.new("RGB", (640, 480), "#fbe3a0")
     pen = ImageDraw.Draw(face)
     pen.ellipse((170, 90, 470, 390), fill="#f2b632", outline="#7a4d00", width=10)

@@ -1,7 +1,7 @@
-"""What can go wrong with the demo, for people."""
+"""Errors of the demo, with messages for people."""
 
 from __future__ import annotations
 
 
 class DemoError(Exception):
-    """Says in a sentence what went wrong."""
+    """Raised when the demo fails. The message says why."""

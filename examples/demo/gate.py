@@ -1,10 +1,10 @@
-"""The way to the stand-in: a process that starts it, and lets this machine's browsers and programs in.
+"""Start the stand-in, and let only this machine's browsers and programs reach it.
 
     python -m examples.demo.gate --socket FD --port PORT [--alone] [--front FILE] -- PROGRAM …
 
-The stand-in listens on all interfaces, and no option of its own changes that. Where the kernel gives us a network of
-its own for it (``isolation``), nobody but this process reaches it there; the socket that it takes visitors from is
-bound to loopback outside. The page gets what it lacks on the way (``page``). It ends when its standard input does.
+The stand-in listens on all interfaces, and has no option to change that. If the kernel grants it a network namespace
+(``isolation``), only this process reaches it there. This process accepts connections on a socket that was bound to
+loopback outside the namespace. It also adds what the page lacks (``page``). It ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _LOCAL = ("127.0.0.1", "localhost")
 
 
 class LoopbackProxy:
-    """Relays each connection: one request, or one WebSocket."""
+    """Relays each connection, which is one request or one WebSocket."""
 
     def __init__(self, port: int, front: Path | None) -> None:
         self._port = port
         self._front = front
 
     async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection from outside."""
+        """Handle one connection from outside."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             request = page.Request.parse(await reader.readuntil(b"\r\n\r\n"))
             await self._answer(request, reader, writer)
         writer.close()
 
     async def _answer(self, request: page.Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Other sites' pages, which this machine's browser shows, are no visitors either.
+        # Refuse other sites' pages that this machine's browser shows.
         if not request.is_from(_LOCAL):
             writer.write(page.answer("403 Forbidden", b"Only this machine's own pages are served."))
         elif request.path == "/" and self._front is not None and self._front.exists():
@@ -68,7 +68,7 @@ class LoopbackProxy:
             inner_writer.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """To the stand-in, which may only just be starting."""
+        """Connect to the stand-in, which may still be starting."""
         async with asyncio.timeout(CONNECT_WITHIN_S):
             while True:
                 try:
@@ -85,7 +85,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def enable_loopback() -> None:
-    """In a network of our own even loopback begins as down. Raises OSError."""
+    """Bring up loopback, which is down in a new network namespace. Raises OSError."""
     import fcntl  # noqa: PLC0415 - not on every platform that the gate runs on
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
@@ -95,7 +95,7 @@ def enable_loopback() -> None:
 
 
 async def run_proxy(visitors: socket.socket, gate: LoopbackProxy, command: Sequence[str]) -> int:
-    """Start the stand-in and let visitors in until it, or our standard input, ends; the code to exit with."""
+    """Run the stand-in and relay connections until it ends or standard input is closed. Return the exit code."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,7 +106,7 @@ async def run_proxy(visitors: socket.socket, gate: LoopbackProxy, command: Seque
         asyncio.create_task(_end_of_input()),
         asyncio.create_task(stopped.wait()),
     ]
-    # Not “async with”: from Python 3.12 on, that waits for visitors to leave.
+    # Not “async with”: since Python 3.12, it waits for all connections to close.
     server = await asyncio.start_server(gate.handle_connection, sock=visitors, limit=MOST_HEAD)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     server.close()
@@ -131,7 +131,7 @@ async def _end_of_input() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Be the gate; with ``--check``, only say whether it could be one in this network."""
+    """Run the gate. With ``--check``, only test whether it could run in this network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only try whether loopback comes up here")
     parser.add_argument("--alone", action="store_true", help="this is a network of our own")

@@ -1,4 +1,4 @@
-"""Where the stand-in runs: in a network of its own, if the kernel gives us one, so that nobody else reaches it."""
+"""Run the stand-in in a network namespace of its own, so that other machines can't reach it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WITHOUT_RIGHTS = ("unshare", "--user", "--map-root-user", "--net")
 
 
 def own_network(ways: Sequence[Sequence[str]] = (_WITH_RIGHTS, _WITHOUT_RIGHTS)) -> list[str] | None:
-    """What to put before a command so that it gets a network of its own; None where that is refused."""
+    """Return a command prefix that runs a program in a network namespace, or None if the kernel refuses."""
     if not sys.platform.startswith("linux"):
         return None
     for way in ways if os.geteuid() == 0 else ways[1:]:

@@ -1,4 +1,4 @@
-"""``make run`` without an account: the demo in the terminal, until Ctrl-C."""
+"""``make run`` without credentials: run the demo in the terminal until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from examples.demo.download import ensure_stand_in
 from examples.demo.errors import DemoError
-from examples.demo.fetching import ensure_stand_in
-from examples.demo.running import Demo, Plan, demo, forget
+from examples.demo.lifecycle import Demo, Plan, demo, forget
 from examples.samples import ensure_samples
 from scripts.environment.places import output_folder
 from scripts.environment.terminal import POLL_S, ProgressLine
@@ -26,38 +26,39 @@ The demo is ready. Open
 
     [bold]{address}[/bold]
 
-and try three things there:
+and try three things:
 
-  1. In [bold]#lookup[/bold], attach a picture from {pictures}, or any of your own:
-     its best matches come in its thread.
-  2. In a message box, type [bold]/vsearch list in:samples[/bold], or [bold]/vsearch help[/bold] for all that there is.
-  3. Share [bold]planet_flipped.jpg[/bold] from that folder in [bold]#reposts[/bold]: the bot says where it was first.
+  1. In [bold]#lookup[/bold], attach a picture from {pictures}, or one of your own.
+     The bot answers in the thread with the best matches.
+  2. In a message box, type [bold]/vsearch list in:samples[/bold], or [bold]/vsearch help[/bold] for all commands.
+  3. Share [bold]planet_flipped.jpg[/bold] from that folder in [bold]#reposts[/bold].
+     The bot says where it was shared first.
 
 {reach}
-Ctrl-C stops it. “make run” goes on where you were; “make run RESET=1” starts afresh.
+Press Ctrl-C to stop. “make run” continues where you left off; “make run RESET=1” starts afresh.
 """
-ALONE = "Only this machine reaches it."
-OPEN = (
-    "[yellow]The stand-in for Slack listens on all of this machine's interfaces, and asks nobody who they are:"
-    " run it where you trust the network.[/yellow]"
+ISOLATED = "Only this machine can reach it."
+REACHABLE = (
+    "[yellow]The stand-in for Slack listens on all network interfaces and has no password."
+    " Run it only on a network that you trust.[/yellow]"
 )
 
 
 def directory_of(environment: Mapping[str, str]) -> Path:
-    """Where the demo keeps what is its own, below the directory for data."""
+    """Return the demo's own folder in the data directory."""
     return Path(environment.get("VSEARCH_DATA_DIR") or output_folder() / "data").expanduser().absolute() / "demo"
 
 
 def main() -> int:
-    """Run it until told to stop; the code to exit with."""
+    """Run the demo until it is stopped, and return the exit code."""
     console = Console(highlight=False)
     directory = directory_of(os.environ)
     try:
-        with _only_one(directory):
+        with _single_instance(directory):
             if os.environ.get("RESET", "") not in {"", "0"}:
                 forget(directory)
             program = ensure_stand_in()
-            console.print("Starting the demo; it needs no account, and nothing leaves this machine …")
+            console.print("Starting the demo. It needs no account, and your data stays on this machine …")
             table = ensure_samples(directory / "samples")
             asyncio.run(_until_stopped(Plan(program, directory, table), console))
     except (DemoError, OSError) as error:
@@ -86,15 +87,15 @@ async def _until_stopped(plan: Plan, console: Console) -> None:
         async with demo(plan) as running:
             ready.set()
             await _cancelled(progress)
-            _say(console, plan, running)
-            await _over(running, stopped, plan)
+            _print_instructions(console, plan, running)
+            await _wait_for_end(running, stopped, plan)
             console.print("\nStopping …")
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
     finally:
         await _cancelled(progress)
-    console.print("Stopped; what was said is kept.")
+    console.print("Stopped. The messages are saved.")
 
 
 async def _show_progress(doing: str) -> None:
@@ -112,26 +113,26 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _say(console: Console, plan: Plan, running: Demo) -> None:
+def _print_instructions(console: Console, plan: Plan, running: Demo) -> None:
     pictures = plan.pictures_to_try
     shown = pictures.relative_to(Path.cwd()) if pictures.is_relative_to(Path.cwd()) else pictures
-    reach = ALONE if running.alone else OPEN
+    reach = ISOLATED if running.alone else REACHABLE
     console.print(READY.format(address=running.stand_in.address, pictures=shown, reach=reach), soft_wrap=True)
 
 
-async def _over(running: Demo, stopped: asyncio.Event, plan: Plan) -> None:
-    """Wait until it is to end. Raises Failed if the bot ended by itself."""
+async def _wait_for_end(running: Demo, stopped: asyncio.Event, plan: Plan) -> None:
+    """Wait until the demo is stopped. Raises DemoError if the bot ends by itself."""
     waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(running.bot.ended())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
     if not stopped.is_set():
-        raise DemoError(f"The bot ended by itself; its log is {plan.directory / 'bot.log'}.")
+        raise DemoError(f"The bot stopped unexpectedly. See its log, {plan.directory / 'bot.log'}.")
 
 
 @contextlib.contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """Two demos would write over each other. Raises Failed if there is another."""
+def _single_instance(directory: Path) -> Iterator[None]:
+    """Hold a lock, since two demos would overwrite each other's files. Raises DemoError if one runs already."""
     import fcntl  # noqa: PLC0415 - not on every platform
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def _only_one(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DemoError(f"The demo is running already: {directory} is in use.") from None
+            raise DemoError(f"The demo is already running in {directory}.") from None
         yield
 
 

@@ -1,12 +1,12 @@
-// What the stand-in's page leaves out of modals: files to upload, conversations to choose, and what is chosen at first.
+// Adds what the stand-in's page lacks in modals: file inputs, channel menus and preselected options.
 (() => {
   "use strict";
   const Socket = window.WebSocket;
   let stack = [];
   let channels = [];
-  let treated = null; // the view whose fields were completed
-  let home = ""; // what the page sent to be shown the bot's home
-  let own = new Map(); // block id: a promise of the value of a field of ours
+  let completedView = null; // id of the view whose fields were completed
+  let home = ""; // the page's last request for the bot's home
+  let addedValues = new Map(); // block id: promise of the value of a field that we added
 
   const field = (tag, attributes) => Object.assign(document.createElement(tag), { className: "own", ...attributes });
 
@@ -22,13 +22,13 @@
     return (await call("files.completeUploadExternal", { files: JSON.stringify([{ id }]) })).files[0];
   };
 
-  const OWN = {
+  const ADDED_FIELDS = {
     file_input: (block) => {
       const input = field("input", { type: "file", multiple: (block.element.max_files ?? 10) > 1, accept: "image/*" });
       input.addEventListener("change", () => {
         const files = Promise.all([...input.files].map(upload)).then((files) => ({ type: "file_input", files }));
         files.catch((error) => input.setCustomValidity(String(error)));
-        own.set(block.block_id, files);
+        addedValues.set(block.block_id, files);
       });
       return input;
     },
@@ -36,13 +36,13 @@
       const select = field("select", {});
       select.append(new Option("Choose a channel", ""), ...channels.map(({ id, name }) => new Option(`#${name}`, id)));
       select.addEventListener("change", () =>
-        own.set(block.block_id, Promise.resolve({ type: "conversations_select", selected_conversation: select.value || null })));
+        addedValues.set(block.block_id, Promise.resolve({ type: "conversations_select", selected_conversation: select.value || null })));
       return select;
     },
   };
 
-  // What a field holds that nobody has touched.
-  const untouched = ({ type, initial_value: text, initial_option: option, initial_options: options }) =>
+  // The value of a field that nobody has changed.
+  const initialValue = ({ type, initial_value: text, initial_option: option, initial_options: options }) =>
     text !== undefined ? { type, value: text }
       : option ? { type, selected_option: option }
         : options ? { type, selected_options: options }
@@ -50,9 +50,9 @@
 
   const inputs = () => (stack.at(-1)?.blocks ?? []).filter((block) => block.type === "input");
 
-  const submitted = async (message) => {
+  const withAddedValues = async (message) => {
     for (const { block_id: block, element } of inputs()) {
-      const value = own.has(block) ? await own.get(block) : message.values?.[block]?.[element.action_id] ?? untouched(element);
+      const value = addedValues.has(block) ? await addedValues.get(block) : message.values?.[block]?.[element.action_id] ?? initialValue(element);
       if (value) (message.values[block] ??= {})[element.action_id] = value;
     }
     return message;
@@ -73,8 +73,8 @@
       const message = JSON.parse(data);
       if (message.t === "open_home") home = data;
       if (message.t !== "view_submit") super.send(data);
-      else submitted(message).then((whole) => super.send(JSON.stringify(whole)), (error) => alert(error));
-      // The bot is not told that a button was in its home, so it does not know to show that anew.
+      else withAddedValues(message).then((whole) => super.send(JSON.stringify(whole)), (error) => alert(error));
+      // The page does not tell the bot that a button was in its home, so the bot does not update the home.
       if (["block_action", "view_submit"].includes(message.t) && document.querySelector(".home")) {
         setTimeout(() => super.send(home), 1500);
       }
@@ -93,7 +93,7 @@
     }
   };
 
-  // Slack writes these three as entities; the page would show them as they are written.
+  // Slack escapes these three characters in text. The page would show the escapes.
   const decoded = new WeakSet();
   const LETTERS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
 
@@ -113,18 +113,18 @@
     }
     const view = stack.at(-1);
     const nodes = document.querySelectorAll(".modal .bk-input");
-    if (!view) treated = null;
-    if (!view || view.id === treated || nodes.length !== inputs().length) return;
-    treated = view.id;
-    own = new Map();
+    if (!view) completedView = null;
+    if (!view || view.id === completedView || nodes.length !== inputs().length) return;
+    completedView = view.id;
+    addedValues = new Map();
     document.querySelectorAll(".modal .own").forEach((node) => node.remove());
     inputs().forEach((block, index) => {
-      const make = OWN[block.element.type];
+      const make = ADDED_FIELDS[block.element.type];
       if (make) {
         nodes[index].querySelector("select")?.classList.add("replaced");
         nodes[index].append(make(block));
       } else {
-        // After the page has forgotten what was filled into the view before.
+        // The page first clears the values of the previous view.
         setTimeout(() => show(nodes[index], block), 50);
       }
     });

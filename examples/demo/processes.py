@@ -1,4 +1,4 @@
-"""The demo's programs: the bot, and how each is stopped."""
+"""The demo's processes: start and stop the bot."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LINES_TOLD = 12
 WORK_WITHIN_S = 60
 ASK_AGAIN_S = 0.05
 
-NOTHING_WAITS = "vsearch_inbox_jobs 0.0"
-"""A line of the bot's metrics."""
+INBOX_EMPTY = "vsearch_inbox_jobs 0.0"
+"""Line of the bot's metrics when its inbox is empty."""
 
 
 @asynccontextmanager
 async def stopping(process: Process) -> AsyncIterator[None]:
-    """On the way out, the program is asked to stop, and killed if it does not."""
+    """Stop the program on exit: ask it to end, and kill it if it does not."""
     try:
         yield
     finally:
@@ -42,13 +42,13 @@ async def stopping(process: Process) -> AsyncIterator[None]:
         except TimeoutError:
             process.kill()
             await process.wait()
-        # Its input, if we held that, is let go of too.
+        # Close its standard input, if we hold it.
         if process.stdin is not None:
             process.stdin.close()
 
 
 async def run(environment: Mapping[str, str], log: Path, *arguments: str) -> None:
-    """One command of the bot's program. Raises Failed."""
+    """Run one command of the bot's command line. Raises DemoError."""
     with log.open("a") as stream:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", *arguments, env=environment, cwd=ROOT, stdout=stream, stderr=stream
@@ -56,11 +56,11 @@ async def run(environment: Mapping[str, str], log: Path, *arguments: str) -> Non
         async with stopping(process):
             await process.wait()
     if process.returncode:
-        raise DemoError(with_log_tail(f"“python -m bot {arguments[0]}” did not work", log))
+        raise DemoError(with_log_tail(f"“python -m bot {arguments[0]}” failed", log))
 
 
 class Bot:
-    """The bot as a process of its own, with its HTTP at ``address``."""
+    """A bot in its own process, with its HTTP server at ``address``."""
 
     def __init__(self, process: Process, address: str, session: aiohttp.ClientSession) -> None:
         self._process = process
@@ -68,26 +68,26 @@ class Bot:
         self._session = session
 
     async def ended(self) -> int:
-        """Wait until it is over, for whatever reason; the code that it ended with."""
+        """Wait until the process ends, and return its exit code."""
         return await self._process.wait()
 
     async def until_idle(self) -> None:
-        """Wait until all that it was told of is done. Raises Failed."""
+        """Wait until the bot has handled all events. Raises DemoError."""
         ends = time.monotonic() + WORK_WITHIN_S
         while time.monotonic() < ends:
             async with self._session.get(f"{self.address}/metrics") as response:
-                if NOTHING_WAITS in (await response.text()).splitlines():
+                if INBOX_EMPTY in (await response.text()).splitlines():
                     return
             await asyncio.sleep(ASK_AGAIN_S)
-        raise DemoError(f"The bot is not done after {WORK_WITHIN_S} s.")
+        raise DemoError(f"The bot did not finish within {WORK_WITHIN_S} s.")
 
 
 @asynccontextmanager
 async def bot(environment: Mapping[str, str], stand_in: StandIn, log: Path) -> AsyncIterator[Bot]:
-    """The bot, from connected to stopped."""
+    """Run the bot, and yield it once it is connected."""
     with log.open("a") as stream:
         process = await asyncio.create_subprocess_exec(
-            *_dying_with_us(),
+            *_parent_death_prefix(),
             sys.executable,
             "-m",
             "bot",
@@ -95,7 +95,7 @@ async def bot(environment: Mapping[str, str], stand_in: StandIn, log: Path) -> A
             cwd=ROOT,
             stdout=stream,
             stderr=stream,
-            start_new_session=True,  # Ctrl-C is for us, who stop things in order
+            start_new_session=True,  # Ctrl-C goes to this process alone, which stops things in order
         )
     async with stopping(process), aiohttp.ClientSession() as session:
         await _connected(process, stand_in, log)
@@ -114,12 +114,12 @@ async def _connected(process: Process, stand_in: StandIn, log: Path) -> None:
         raise DemoError(with_log_tail("The bot did not start", log))
 
 
-def _dying_with_us() -> list[str]:
-    """What to put before a command so that it is stopped when this process is killed, where the system can do that."""
+def _parent_death_prefix() -> list[str]:
+    """Return a command prefix that ends a program when this process is killed, on systems that have one."""
     return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 def with_log_tail(what: str, log: Path) -> str:
-    """A sentence, with the end of a log that says why."""
+    """Return the sentence with the last lines of a log, which give the reason."""
     end = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_TOLD:]
     return "\n".join([f"{what}; {log} says:", *end])

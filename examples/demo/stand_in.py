@@ -1,4 +1,4 @@
-"""All that the demo asks of the stand-in: what its page can do, and Slack's own methods."""
+"""Client for the stand-in: what its page can do, and Slack's own methods."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ Message = dict[str, Any]
 
 
 class StandIn:
-    """A running stand-in at ``address``."""
+    """Client for a running stand-in at ``address``."""
 
     def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
         self.address = address
         self._session = session
 
     async def state(self) -> dict[str, Any]:
-        """People and channels."""
+        """Return the people and channels."""
         return await self._asked("GET", "/_control/state")
 
     async def messages(self, channel: str) -> list[Message]:
-        """All messages of a channel, oldest first."""
+        """Return all messages of a channel, oldest first."""
         answer = await self._asked("GET", f"/_control/messages/{channel}")
         return list(answer["messages"])
 
     async def say(self, channel: str, user: str, text: str, thread: str = "") -> Message:
-        """Somebody writes."""
+        """Post a message as a person."""
         said = {"channel": channel, "user": user, "text": text} | ({"thread_ts": thread} if thread else {})
         return _message(await self._asked("POST", "/_control/message", json=said))
 
     async def share(
         self, channel: str, user: str, files: Sequence[tuple[str, bytes]], text: str = "", thread: str = ""
     ) -> Message:
-        """Somebody shares files, given as (name, bytes)."""
+        """Share files as a person, given as (name, bytes)."""
         form = aiohttp.FormData()
         for name, value in (("channel", channel), ("user", user), ("text", text), ("thread_ts", thread)):
             if value:
@@ -54,16 +54,16 @@ class StandIn:
         return _message(await self._asked("POST", "/_control/upload", data=form))
 
     async def command(self, channel: str, user: str, text: str) -> None:
-        """Somebody types ``/vsearch …``."""
+        """Send ``/vsearch …`` as a person."""
         typed = {"channel": channel, "user": user, "command": "/vsearch", "text": text}
         await self._asked("POST", "/_control/command", json=typed)
 
     async def react(self, channel: str, ts: str, user: str, name: str) -> None:
-        """Somebody reacts to a message."""
+        """Add a person's reaction to a message."""
         await self._asked("POST", "/_control/reaction", json={"channel": channel, "ts": ts, "user": user, "name": name})
 
     async def call(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """One of Slack's methods, as the bot."""
+        """Call one of Slack's methods as the bot."""
         headers = {"Authorization": f"Bearer {workspace.BOT_TOKEN}"}
         answer = await self._asked("POST", f"/api/{method}", json=arguments, headers=headers)
         if not answer.get("ok"):
@@ -71,14 +71,14 @@ class StandIn:
         return answer
 
     async def news(self) -> AsyncGenerator[Mapping[str, Any], None]:
-        """What the page is told: first the whole state, then each change."""
+        """Yield what the page receives: first the whole state, then each change."""
         async with self._session.ws_connect(f"{self.address}/ui", max_msg_size=0) as page:
             async for item in page:
                 if item.type is aiohttp.WSMsgType.TEXT:
                     yield json.loads(item.data)
 
     async def connected(self) -> None:
-        """Wait until the bot is there."""
+        """Wait until the bot is connected."""
         async with contextlib.aclosing(self.news()) as news:
             async for item in news:
                 if item["t"] == "init" and item["state"]["apps"][0]["connected"]:
@@ -87,23 +87,25 @@ class StandIn:
                     return
 
     async def seen(self, channel: str, wanted: Callable[[Message], bool], within_s: float) -> Message:
-        """Wait for a message. Raises Failed when none like it comes."""
+        """Wait for a matching message. Raises DemoError if none comes in time."""
         ends = time.monotonic() + within_s
         while time.monotonic() < ends:
             if found := next(filter(wanted, await self.messages(channel)), None):
                 return found
             await asyncio.sleep(ASK_AGAIN_S)
-        raise DemoError(f"The bot did not answer in #{workspace.CHANNELS.get(channel, channel)} in {within_s:.0f} s.")
+        raise DemoError(
+            f"The bot did not answer in #{workspace.CHANNELS.get(channel, channel)} within {within_s:.0f} s."
+        )
 
     async def ready(self) -> None:
-        """Wait until it answers. Raises Failed."""
+        """Wait until the stand-in answers. Raises DemoError."""
         ends = time.monotonic() + START_WITHIN_S
         while time.monotonic() < ends:
             with contextlib.suppress(aiohttp.ClientError):
                 await self.state()
                 return
             await asyncio.sleep(ASK_AGAIN_S)
-        raise DemoError(f"The stand-in for Slack did not start in {START_WITHIN_S} s.")
+        raise DemoError(f"The stand-in for Slack did not start within {START_WITHIN_S} s.")
 
     async def _asked(self, method: str, path: str, **given: Any) -> dict[str, Any]:
         async with self._session.request(method, self.address + path, **given) as response:

@@ -1,4 +1,4 @@
-"""What happened in the demo's channels before anybody looks: people set them up, share pictures, are answered."""
+"""Example conversations for the demo: people set up channels, share pictures, and get answers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ HELD_OUT = {
     "coil_spring.png": (MIRA, 'And these. id:spring_0042 note:"Compression spring, 10 turns"'),
     "harbour_logo.png": (JONAS, 'The logo as approved in March. id:logo_harbour note:"Logo of Harbour, on white"'),
 }
-"""Samples that are not imported: people share them in #catalogue."""
+"""Samples that are left out of the import, because people share them in #catalogue."""
 
 
 def without_held_out(table: Path) -> Path:
-    """The table of all samples but those; beside it."""
+    """Write a copy of the table without the held-out samples, next to it, and return its path."""
     shorter = table.with_name("imported.csv")
     with table.open(encoding="utf-8", newline="") as stream, shorter.open("w", encoding="utf-8", newline="") as kept:
         rows = csv.writer(kept)
@@ -38,15 +38,15 @@ def without_held_out(table: Path) -> Path:
 
 
 class StoryRunner:
-    """Tells the story, with the bot there. ``worked_off`` waits until the bot has nothing left to do."""
+    """Posts the example conversations while the bot runs. ``until_idle`` waits until the bot has handled everything."""
 
-    def __init__(self, stand_in: StandIn, worked_off: Callable[[], Awaitable[None]], samples: Path) -> None:
+    def __init__(self, stand_in: StandIn, until_idle: Callable[[], Awaitable[None]], samples: Path) -> None:
         self._stand_in = stand_in
-        self._worked_off = worked_off
+        self._until_idle = until_idle
         self._samples = samples
 
     async def run(self) -> str:
-        """All of it; the page's path to where one begins to read. Raises Failed."""
+        """Post everything. Return the path of the page's first view. Raises DemoError."""
         await self._set_up()
         for name, (person, text) in HELD_OUT.items():
             await self._shared(CATALOGUE, person, (name, (self._samples / name).read_bytes()), text)
@@ -68,25 +68,25 @@ class StoryRunner:
         firs = self._picture("foggy_forest")
         await self._shared(REPOSTS, LEA, as_file("this_morning.jpg", firs), "Fog over the firs")
         render = as_file("render.jpg", self._picture("ringed_planet"))
-        await self._shared(REPOSTS, JONAS, render, "A first render")
+        await self._shared(REPOSTS, JONAS, render, "First render")
         copy = as_file("mine.jpg", edits.captioned(firs, "look what I made"))
         await self._answered(await self._shared(REPOSTS, MIRA, copy, "My best one yet"))
 
     async def _looked_up(self) -> Message:
-        strange = as_file("lunch_break.png", edits.stranger())
+        strange = as_file("lunch_break.png", edits.unknown_picture())
         await self._answered(await self._shared(LOOKUP, LEA, strange, "Do we have this one?"))
         board = as_file("IMG_2041.jpg", edits.photographed(self._picture("circuit_board")))
         asked = await self._shared(LOOKUP, MIRA, board, "A customer sent this back. Which board is it?")
         await self._answered(asked)
         label = as_file("found_online.jpg", edits.cropped_and_mirrored(self._picture("tea_label")))
-        last = await self._shared(LOOKUP, JONAS, label, "Found in somebody's shop. Is it ours?")
+        last = await self._shared(LOOKUP, JONAS, label, "Found this in an online shop. Is it ours?")
         await self._answered(last)
         return last
 
     async def _shared(self, channel: str, person: str, file: tuple[str, bytes], text: str) -> Message:
-        """Somebody shares a picture, and the bot does what it does with it."""
+        """Share a picture as a person, and wait until the bot has handled it."""
         message = await self._stand_in.share(channel, person, [file], text)
-        await self._worked_off()
+        await self._until_idle()
         return message
 
     async def _answered(self, message: Message) -> None:
@@ -97,8 +97,8 @@ class StoryRunner:
         return _open(self._samples, name)
 
 
-def to_try(samples: Path, folder: Path) -> None:
-    """Pictures for whoever has none at hand."""
+def write_pictures_to_try(samples: Path, folder: Path) -> None:
+    """Write pictures for people to try."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
         as_file("poster_on_a_blog.jpg", edits.cropped_and_mirrored(_open(samples, "lighthouse_poster"))),
@@ -109,7 +109,7 @@ def to_try(samples: Path, folder: Path) -> None:
 
 
 def path_to(message: Message) -> str:
-    """Where the page shows a message with its thread."""
+    """Return the page's path to a message with its thread."""
     link = f"/archives/{message['channel']}/p{message['ts'].replace('.', '')}"
     return f"{link}?{urlencode({'thread_ts': message['ts'], 'cid': message['channel']})}"
 
@@ -124,7 +124,7 @@ def _open(samples: Path, name: str) -> Image.Image:
 
 
 def as_file(name: str, picture: Image.Image) -> tuple[str, bytes]:
-    """A picture as somebody shares it: (name, bytes)."""
+    """Encode a picture as a shared file: (name, bytes)."""
     content = io.BytesIO()
     picture.save(content, "PNG" if name.endswith(".png") else "JPEG", quality=88)
     return name, content.getvalue()

@@ -1,4 +1,4 @@
-"""The demo's workspace: its people and channels, and the settings that the bot meets it with."""
+"""The demo's workspace, with its people and channels, and the bot's settings in it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PEOPLE = {YOU: ("you", "You"), MIRA: ("mira", "Mira Okafor"), JONAS: ("jonas", "
 
 LOOKUP, CATALOGUE, REPOSTS = "C0LOOKUP", "C0CATALOGUE", "C0REPOSTS"
 CHANNELS = {LOOKUP: "lookup", CATALOGUE: "catalogue", REPOSTS: "reposts"}
-"""The page opens the first of them."""
+"""Channel names by id. The page opens the first channel."""
 
 TEN_YEARS_S = 315_360_000
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def described() -> dict[str, Any]:
-    """The workspace as the stand-in reads it."""
+def configuration() -> dict[str, Any]:
+    """Return the workspace as the stand-in's configuration."""
     members = [*PEOPLE, BOT]
     app = {"appId": "A0VSEARCH", "botUserId": BOT, "botName": "vsearch", "botToken": BOT_TOKEN, "appToken": APP_TOKEN}
     return {
@@ -40,13 +40,13 @@ def described() -> dict[str, Any]:
 def environment(
     outer: Mapping[str, str], data_dir: Path, *, stand_in: str, port: int, more: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of the bot: none of the user's own settings, from wherever they come, reach it.
+    """Return the bot's environment, without any of the user's own settings.
 
-    It must not be given their databases, nor connect to their Slack. Slack's SDK would send every request for the
+    The bot must not use the user's databases, nor connect to their Slack. Slack's SDK would send every request for the
     stand-in to the user's proxy, which can't reach this machine's loopback; the SDK ignores ``no_proxy``.
     """
     unproxied = {name: value for name, value in outer.items() if name.lower() not in _PROXIES}
-    # What is empty counts as unset, and an environment goes before .env.
+    # Empty settings count as unset, and environment variables take precedence over .env.
     unset = {item.metadata["name"]: "" for item in dataclasses.fields(Settings)}
     ours = {
         "SLACK_API_URL": f"{stand_in}/api/",
@@ -55,7 +55,7 @@ def environment(
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
-        # The page keeps what was said, so pictures in it must not fade.
+        # The page keeps its messages, so links to pictures in them must not expire.
         "VSEARCH_MEDIA_TTL_S": str(TEN_YEARS_S),
         "VSEARCH_DATA_DIR": str(data_dir),
         "VSEARCH_ADMINS": YOU,

@@ -1,4 +1,4 @@
-"""The virtual environment that ``make`` runs everything in.
+"""The virtual environment in which ``make`` runs everything.
 
-Standard library only: it runs before anything is installed.
+Uses the standard library only, since it runs before anything is installed.
 """

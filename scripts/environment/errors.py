@@ -1,7 +1,7 @@
-"""Errors of the set-up, for people."""
+"""Errors of the set-up, with messages for people."""
 
 from __future__ import annotations
 
 
 class SetupError(Exception):
-    """Says what stands in the way."""
+    """Raised when the set-up fails. The message says why."""

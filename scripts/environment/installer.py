@@ -1,4 +1,4 @@
-"""Install a set of packages with pip, and show how far it is."""
+"""Install a set of packages with pip, and show the progress."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ OPTIONS = (
     "--disable-pip-version-check",
     "--no-input",
     "--progress-bar=off",
-    # Modules are compiled when they are first imported: most never are, and compiling all takes longer than the rest.
+    # Modules are compiled when they are first imported. Most never are, and compiling all takes longer than everything
+    # else.
     "--no-compile",
-    # Building a package from its source takes a compiler, and minutes.
+    # Building a package from source needs a compiler, and takes minutes.
     "--only-binary=:all:",
     "--require-hashes",
 )
 
 
 def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
-    """Install the packages that are not there yet. Raises SetupError."""
+    """Install the packages that are missing. Raises SetupError."""
     print(
         f"Installing the packages for {packages.purpose}: {packages.download_mb} MB to download,"
         f" {packages.installed_mb} MB on disk. It takes about 1 min on a fast network,"
@@ -36,7 +37,8 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
         flush=True,
     )
     _remove_incomplete(site_packages)
-    # pip's temporary files stay on the disk that was checked for room, and show how much of a package has arrived.
+    # pip's temporary files go to the disk that was checked for room. Their size shows how much of a package was
+    # downloaded.
     temporary = site_packages.parents[2] / ".downloads"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -48,7 +50,7 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
             try:
                 while not lines.ended:
                     lines.pass_on(progress)
-                    line.show(progress.told(temporary, site_packages))
+                    line.show(progress.described(temporary, site_packages))
             except BaseException:
                 stop(process)
                 raise
@@ -68,7 +70,7 @@ def _started(command: list[str], temporary: Path) -> subprocess.Popen[bytes]:
 
 
 class PipLines:
-    """What pip prints on either stream, as it comes."""
+    """Reads both output streams of pip while it runs."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._lines: queue.Queue[tuple[bool, str | None]] = queue.Queue()
@@ -78,11 +80,11 @@ class PipLines:
 
     @property
     def ended(self) -> bool:
-        """Whether pip has closed both streams, and all was passed on."""
+        """Whether pip has closed both streams and all lines were passed on."""
         return not self._open
 
     def pass_on(self, progress: PipProgress) -> None:
-        """Wait a moment, and hand over the lines that have come."""
+        """Wait a moment, and pass on the lines that have arrived."""
         try:
             is_error, line = self._lines.get(timeout=POLL_S)
         except queue.Empty:
@@ -101,7 +103,10 @@ class PipLines:
 
 
 def _remove_incomplete(site_packages: Path) -> None:
-    """Have pip install again what it was installing when it was stopped: it trusts METADATA, and writes RECORD last."""
+    """Remove a half-installed package, so that pip installs it again.
+
+    pip recognises an installed package by METADATA, and writes RECORD last.
+    """
     for folder in site_packages.glob("*.dist-info"):
         if not (folder / "RECORD").exists():
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Make the virtual environment ready, and run a program in it."""
+"""Prepare the virtual environment, and run a program in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the environment, then become the program; the code to exit with if that fails."""
+    """Prepare the environment, then replace this process by the program. Return an exit code if that fails."""
     chosen = arguments[:1] == ["--chosen"]
     name, *program = arguments[1:] if chosen else arguments
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -47,24 +47,24 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bool) -> None:
-    """Make the environment if need be, and install what it lacks. Raises SetupError and OSError."""
+    """Create the environment if needed, and install what is missing. Raises SetupError and OSError."""
     output = environment.folder.parent
-    # For testing, many commands run in a row: the first of them is told.
+    # make test runs many commands in a row. Only the first one, which installs the packages, prints this.
     if output != environment.root and not (packages is DEV and environment.has(DEV)):
         print(f"This checkout is read-only: what is generated goes to {output}", flush=True)
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    flaw = environment.flaw(version if chosen else None)
-    if flaw is None and environment.has(packages):
+    problem = environment.problem(version if chosen else None)
+    if problem is None and environment.has(packages):
         return
-    if flaw is None and packages is DEV and environment.has(RUN):
+    if problem is None and packages is DEV and environment.has(RUN):
         packages = packages.without(RUN)
     if found := list(obstacles(environment.folder, packages)):
         raise SetupError("\n".join(found))
     if output != environment.root:
         create_private(output)
-    if flaw is not None:
+    if problem is not None:
         if environment.folder.exists():
-            print(f"The virtual environment in {environment.folder} {flaw}; making it again.", flush=True)
+            print(f"The virtual environment in {environment.folder} {problem}; making it again.", flush=True)
         environment.create()
     install(environment.python, environment.site_packages, packages)
     environment.add_project()
@@ -72,7 +72,7 @@ def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bo
 
 
 def variables_for(environment: VirtualEnvironment, output: Path, outer: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables of the program."""
+    """Return the program's environment variables."""
     variables = {**outer, "VIRTUAL_ENV": str(environment.folder)}
     variables["PATH"] = f"{environment.programs}{os.pathsep}{outer.get('PATH', os.defpath)}"
     variables.pop("PYTHONHOME", None)
@@ -90,7 +90,7 @@ def variables_for(environment: VirtualEnvironment, output: Path, outer: Mapping[
 
 
 def loopback_without_proxy(outer: Mapping[str, str]) -> dict[str, str]:
-    """What keeps programs from asking a proxy for this machine, if a proxy is set."""
+    """Return variables that exclude loopback from the proxy, if a proxy is set."""
     if not any(outer.get(name) or outer.get(name.upper()) for name in PROXIES):
         return {}
     excepted = [host for host in (outer.get("no_proxy") or outer.get("NO_PROXY") or "").split(",") if host]

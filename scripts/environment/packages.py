@@ -1,4 +1,4 @@
-"""The two sets of packages: what running needs, and what testing adds."""
+"""The two sets of packages: for running, and for running and testing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PackageSet:
-    """Packages by version and hash, and their size on Linux x86-64 (docs/decisions/0017)."""
+    """Packages pinned by version and hash, and their size on Linux x86-64 (docs/decisions/0017)."""
 
     name: str
     purpose: str
@@ -23,21 +23,21 @@ class PackageSet:
 
     @property
     def digest(self) -> str:
-        """Changes whenever the file does."""
+        """A hash of the requirements file."""
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
     @property
     def count(self) -> int:
-        """How many lines name a package; some may be for other platforms."""
+        """Number of lines that name a package. Some may be for other platforms."""
         return sum("==" in line for line in self.file.read_text(encoding="utf-8").splitlines())
 
     @property
     def room_needed(self) -> int:
-        """Bytes of disk that installing takes: the packages, and the archives that they come in."""
+        """Disk space that the installation needs, in bytes: the packages and their archives."""
         return (self.installed_mb + self.download_mb) * MB
 
     def without(self, other: PackageSet) -> PackageSet:
-        """What is left to install where the other set is installed already."""
+        """Return the packages that remain to be installed if the other set is installed already."""
         return replace(
             self,
             download_mb=self.download_mb - other.download_mb,
@@ -50,4 +50,4 @@ DEV = PackageSet("dev", "testing", ROOT / "requirements" / "dev.txt", 360, 1060)
 SETS = {one.name: one for one in (RUN, DEV)}
 
 INCLUDED = {RUN.name: (RUN.name,), DEV.name: (RUN.name, DEV.name)}
-"""The sets that are complete once one is installed: dev.txt has the same versions as run.txt, and more."""
+"""Sets that are complete once one is installed. dev.txt contains all of run.txt in the same versions."""

@@ -1,4 +1,4 @@
-"""What pip's output says: how far it is, and what went wrong."""
+"""Parse pip's output: progress and errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSTALLING = "Installing collected packages: "
 
 @dataclass
 class PipProgress:
-    """How far pip is, from the lines that it has printed. ``total``: how many packages its requirements name."""
+    """pip's progress, from the lines that it has printed. ``total``: the number of packages in its requirements."""
 
     total: int
     collected: int = 0
@@ -28,7 +28,7 @@ class PipProgress:
     retrying: bool = False
 
     def feed(self, line: str) -> None:
-        """Take in a line of pip's standard output."""
+        """Read a line of pip's standard output."""
         self.retrying = False
         if line.startswith("Ignoring "):  # a package for another platform
             self.total -= 1
@@ -42,16 +42,19 @@ class PipProgress:
             self.installing = tuple(line.removeprefix(_INSTALLING).strip().split(", "))
 
     def feed_error(self, line: str) -> None:
-        """Take in a line of pip's standard error."""
+        """Read a line of pip's standard error."""
         self.retrying = bool(RETRY.match(line))
         if self.retrying:
-            # Each attempt fails in the same words: the last is enough.
+            # Every attempt fails with the same message, so keep the last.
             self.errors = [error for error in self.errors if not RETRY.match(error)]
         if not NOISE.search(line):
             self.errors.append(line)
 
-    def told(self, temporary: Path, site_packages: Path) -> str:
-        """How far it is. The folders say more than pip, which is silent while it fetches or unpacks a package."""
+    def described(self, temporary: Path, site_packages: Path) -> str:
+        """Describe the progress.
+
+        Uses folder sizes too, since pip prints nothing while it downloads or unpacks a package.
+        """
         if self.retrying:
             return "the package registry does not answer; trying again"
         if self.installing:
@@ -72,14 +75,14 @@ class PipProgress:
         return f" ({arrived / 1e6:.0f} of {self.size})" if arrived else f" ({self.size})"
 
     def failure(self) -> str:
-        """A sentence, and what pip says."""
+        """Describe the failure: a sentence, then pip's own message."""
         unreachable = any(map(RETRY.match, self.errors))
-        told = "The package registry can't be reached" if unreachable else "The packages could not be installed"
-        return "\n".join([f"{told}; pip says:", *(self.errors or ["nothing."])])
+        described = "The package registry can't be reached" if unreachable else "The packages could not be installed"
+        return "\n".join([f"{described}; pip says:", *(self.errors or ["nothing."])])
 
 
 def installed(site_packages: Path) -> set[str]:
-    """The names of the packages that are installed to the last file: pip writes RECORD last."""
+    """Return the names of completely installed packages. pip writes RECORD last."""
     return {_normal(record.parent.name.partition("-")[0]) for record in site_packages.glob("*.dist-info/RECORD")}
 
 

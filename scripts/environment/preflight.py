@@ -1,4 +1,4 @@
-"""Look for obstacles before anything is installed. Each check returns a sentence, or None."""
+"""Checks before anything is installed. Each returns a sentence about the problem, or None."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Find = Callable[[str], object]
 
 
 def obstacles(folder: Path, packages: PackageSet) -> Iterator[str]:
-    """All that stands in the way of installing these packages into an environment in this folder."""
+    """Yield every problem that prevents installing these packages into an environment in this folder."""
     checks: Iterable[str | None] = (
         python_is_complete(),
         platform_is_supported(sys.platform, platform.machine(), platform.libc_ver()),
@@ -32,7 +32,7 @@ def obstacles(folder: Path, packages: PackageSet) -> Iterator[str]:
 
 
 def python_is_complete(find: Find = importlib.util.find_spec) -> str | None:
-    """Debian packages the two modules apart from Python."""
+    """Check for the modules that Debian packages separately from Python."""
     missing = [name for name in PARTS if find(name) is None]
     if not missing:
         return None
@@ -44,7 +44,7 @@ def python_is_complete(find: Find = importlib.util.find_spec) -> str | None:
 
 
 def platform_is_supported(system: str, machine: str, libc: tuple[str, str]) -> str | None:
-    """The packages come compiled, for some platforms only."""
+    """Check that there are compiled packages for this platform."""
     if machine.lower() not in MACHINES.get(system, ()):
         return f"vsearch runs on Linux (x86-64, ARM64) and macOS (ARM64); some of its packages lack {system} {machine}."
     if system != "linux":
@@ -58,7 +58,7 @@ def platform_is_supported(system: str, machine: str, libc: tuple[str, str]) -> s
 
 
 def folder_is_writable(folder: Path) -> str | None:
-    """The folder may not exist yet."""
+    """Check that the folder can be created or written to."""
     existing = nearest(folder)
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return None
@@ -66,7 +66,7 @@ def folder_is_writable(folder: Path) -> str | None:
 
 
 def disk_has_room(folder: Path, packages: PackageSet) -> str | None:
-    """An interrupted installation is given the room of a whole one."""
+    """Check the free disk space. An interrupted installation needs as much as a new one."""
     needed = packages.room_needed
     free = shutil.disk_usage(nearest(folder)).free
     if free >= needed:

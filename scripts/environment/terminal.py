@@ -1,4 +1,4 @@
-"""Progress on a terminal, or in a log: something is said every few seconds while a program works."""
+"""Progress on a terminal or in a log: a sign of life every few seconds while a program works."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ POLL_S = 0.5
 
 
 class ProgressLine:
-    """A line that changes in place on a terminal; in a log it is a new line every few seconds.
+    """A line that changes in place on a terminal. In a log, it prints a new line every few seconds.
 
-    All of them together keep to this pace, so that several short tasks in a row don't add up to a long silence.
+    All instances share this pace, so that several short tasks in a row don't add up to a long silence.
     """
 
     _last = time.monotonic()
@@ -32,7 +32,7 @@ class ProgressLine:
         self._shown = False
 
     def show(self, text: str) -> None:
-        """Show what is going on, with the seconds since the start."""
+        """Show what is being done, with the seconds since the start."""
         now = time.monotonic()
         line = f"  {text}, {now - self._started:.0f} s"
         if self._in_place:
@@ -43,7 +43,7 @@ class ProgressLine:
             self._write(line + "\n")
 
     def finish(self, text: str = "") -> None:
-        """Clear the line, and leave a last one, if there is something to say."""
+        """Clear the line, and print a last one if there is text."""
         if self._shown:
             self._write("\r\x1b[2K")
             self._shown = False
@@ -52,7 +52,7 @@ class ProgressLine:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.monotonic() - self._started
 
     def _write(self, text: str) -> None:
@@ -68,9 +68,9 @@ def run_with_progress(
     environment: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, and show that it works. Its output is captured.
+    """Run a program to its end with a progress line, and capture its output.
 
-    Raises subprocess.TimeoutExpired. The program is stopped when this function is left early.
+    Raises subprocess.TimeoutExpired. Stops the program if this function is left early.
     """
     line = ProgressLine()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -87,7 +87,7 @@ def run_with_progress(
 
 
 def stop(process: subprocess.Popen[bytes], within_s: float = 10) -> None:
-    """End a program if it still runs."""
+    """Stop a program if it is still running."""
     if process.poll() is not None:
         return
     process.terminate()

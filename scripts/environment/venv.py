@@ -1,4 +1,4 @@
-"""The virtual environment: whether it can be used, how it is made, and which packages it has."""
+"""The virtual environment: whether it is usable, how it is created, and which packages it has."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class VirtualEnvironment:
 
     @property
     def programs(self) -> Path:
-        """Where its programs are."""
+        """The folder of its programs."""
         return self.folder / "bin"
 
     @property
     def python(self) -> Path:
-        """Its Python."""
+        """Its Python interpreter."""
         return self.programs / "python"
 
-    def flaw(self, wanted_version: str | None = None) -> str | None:
-        """Why this environment has to be made again; None if it can be used.
+    def problem(self, wanted_version: str | None = None) -> str | None:
+        """Return why the environment must be created anew, or None if it is usable.
 
-        Its programs name it by its absolute path, and its packages are for one version of Python.
+        Its programs contain its absolute path, and its packages are for one version of Python.
         """
         settings = self._settings()
         if not settings:
@@ -52,7 +52,7 @@ class VirtualEnvironment:
         runs = self._facts()
         if not runs or runs[0] != version:
             return f"was made with Python {version}, which is not here any more"
-        # Making it ends with pip, which writes RECORD last.
+        # Creation ends with pip, which writes RECORD last.
         if not list(Path(runs[1]).glob("pip-*.dist-info/RECORD")):
             return "is incomplete"
         if wanted_version and version != wanted_version:
@@ -60,7 +60,7 @@ class VirtualEnvironment:
         return None
 
     def create(self) -> None:
-        """Make it afresh, with the Python that runs this. Raises SetupError."""
+        """Create it anew with the Python that runs this. Raises SetupError."""
         if self.folder.exists():
             run_with_progress(["rm", "-rf", str(self.folder)], "removing the old one")
         command = [sys.executable, "-m", "venv", str(self.folder)]
@@ -71,27 +71,27 @@ class VirtualEnvironment:
 
     @property
     def site_packages(self) -> Path:
-        """Where its packages are. Raises SetupError if its Python does not run."""
+        """Return the folder of its packages. Raises SetupError if its Python does not run."""
         facts = self._facts()
         if not facts:
             raise SetupError(f"{self.python} does not run.")
         return Path(facts[1])
 
     def has(self, packages: PackageSet) -> bool:
-        """Whether these packages are installed, in these versions."""
+        """Return whether these packages are installed in these versions."""
         return self._stamp().get(packages.name) == packages.digest
 
     def add(self, name: str) -> None:
-        """Remember that a set of packages is installed, and those that it includes."""
+        """Record that a set of packages is installed, and the sets that it contains."""
         stamp = {**self._stamp(), **{one: SETS[one].digest for one in INCLUDED[name]}}
         (self.folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
 
     def add_project(self) -> None:
-        """Let its Python import the checkout, and make the program ``vsearch``: an editable installation.
+        """Let its Python import the checkout, and create the program ``vsearch`` (an editable installation).
 
         pip would write into the checkout, which may be read-only.
         """
-        # In ASCII: Python reads the file in the locale's encoding.
+        # ASCII only, because Python reads the file in the locale's encoding.
         path = f"import sys; sys.path.append({str(self.root)!a})\n"
         (self.site_packages / "vsearch.pth").write_text(path, encoding="ascii")
         program = self.programs / "vsearch"

@@ -1,4 +1,4 @@
-"""The browser of these tests: one that is there, else one that is installed: ``python -m tests.browser.chromium``."""
+"""Find or install the browser for these tests: ``python -m tests.browser.chromium`` installs one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPLICATIONS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 FLAGS = (
-    "--no-sandbox",  # refused to root, and in containers
+    "--no-sandbox",  # root and containers can't use the sandbox
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -30,7 +30,7 @@ FLAGS = (
 
 
 async def program() -> str | None:
-    """Where a browser is; None if there is none."""
+    """Return the path of a browser, or None if there is none."""
     found = next(filter(None, map(shutil.which, NAMES)), None) or next(filter(os.path.exists, APPLICATIONS), None)
     if found:
         return found
@@ -41,20 +41,20 @@ async def program() -> str | None:
 
 
 def install() -> None:
-    """Debian's package where we may, Playwright's own browser otherwise."""
+    """Install Debian's package if possible, otherwise Playwright's own browser."""
     if _is_debian() and shutil.which("apt-get") and os.geteuid() == 0:
         _run(["apt-get", "update", "--quiet"], "reading Debian's list of packages")
         packages = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "chromium"]
-        # Without one, the page's icons are empty boxes.
+        # Without this font, the page's icons are empty boxes.
         if _run([*packages, "fonts-noto-color-emoji"], "installing Debian's Chromium"):
             return
-    # Its libraries are the system's packages, which root alone may install.
+    # Playwright's browser needs system packages, which only root may install.
     libraries = ["--with-deps"] if os.geteuid() == 0 and shutil.which("apt-get") else []
     _run([sys.executable, "-m", "playwright", "install", *libraries, "chromium"], "installing Playwright's Chromium")
 
 
 def _run(command: list[str], doing: str) -> bool:
-    """Run a program that asks nothing, and show its output if it fails; whether it worked."""
+    """Run a program without input, and show its output if it fails. Return whether it succeeded."""
     done = run_with_progress(command, doing, environment={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
@@ -62,19 +62,19 @@ def _run(command: list[str], doing: str) -> bool:
 
 
 def set_browser_folder() -> None:
-    """Have Playwright keep its browsers with our files where there is no home to keep them in."""
+    """Let Playwright store its browsers with our generated files if there is no home folder."""
     if home_folder(os.environ) is None:
         os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(output_folder() / "build" / "browsers"))
 
 
 def _is_debian() -> bool:
-    """Ubuntu's package of that name only leads to a store."""
+    """Return whether this is Debian. Ubuntu's package of that name only leads to a store."""
     release = Path("/etc/os-release")
     return release.exists() and "ID=debian" in release.read_text(encoding="utf-8").splitlines()
 
 
 def main() -> int:
-    """See that there is a browser."""
+    """Ensure that there is a browser."""
     if asyncio.run(program()) is None:
         sys.stderr.write("Installing a browser for the tests (up to 400 MB on disk) …\n")
         install()

@@ -1,4 +1,4 @@
-"""One demo for all of these tests, and a page of it for each; screenshots go to build/screenshots."""
+"""One demo for all browser tests, and a page of it for each. Screenshots go to build/screenshots."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from examples.demo.fetching import BUILD, ensure_stand_in
-from examples.demo.running import Demo, Plan, demo
+from examples.demo.download import BUILD, ensure_stand_in
+from examples.demo.lifecycle import Demo, Plan, demo
 from examples.samples import ensure_samples
 from tests.browser import chromium
 from tests.browser.pages import ANSWER_WITHIN_MS, SlackPage
@@ -21,21 +21,21 @@ from tests.fixtures.temporary import socket_folder
 
 SHOTS = BUILD / "screenshots"
 SINGLETON = "org.chromium.Chromium.123456/SingletonSocket"
-"""Chromium's own socket in TMPDIR. It ends if the path is too long."""
+"""Chromium's own socket in TMPDIR. Chromium fails to start if the path is too long."""
 
 expect.set_options(timeout=ANSWER_WITHIN_MS)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def web() -> AsyncIterator[WebServer]:
-    """Somebody's web server with pictures."""
+    """A web server with pictures."""
     async with web_server() as server:
         yield server
 
 
 @pytest.fixture(scope="package")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn samples: nothing is fetched here."""
+    """The drawn samples, which need no download."""
     return ensure_samples(tmp_path_factory.mktemp("demo") / "samples", fetch=False).parent
 
 
@@ -60,7 +60,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="package")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where they go: to a temporary folder if the checkout is read-only."""
+    """The folder for screenshots: a temporary one if the checkout is read-only."""
     return SHOTS if os.access(BUILD, os.W_OK) else tmp_path_factory.mktemp("screenshots")
 
 
@@ -68,7 +68,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def slack(
     running: Demo, browser: Browser, screenshots: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[SlackPage]:
-    """The page, opened as the terminal says."""
+    """The page, opened at the address that the terminal shows."""
     context = await browser.new_context(viewport={"width": 1200, "height": 800})
     page = await context.new_page()
     wrong: list[str] = []
@@ -77,9 +77,9 @@ async def slack(
     slack = SlackPage(page, screenshots)
     await expect(slack.thread).to_be_visible()
     yield slack
-    await slack.shoot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])
+    await slack.screenshot(re.sub(r"\W+", "_", request.node.name.removeprefix("test_"))[:80])
     if await slack.modal.count():
-        # Modals are the stand-in's, not the page's: the next one would open with it.
+        # Modals belong to the stand-in, not to the page, so the next page would open with this one.
         await slack.close_modal()
     await context.close()
     assert not wrong

@@ -1,4 +1,4 @@
-"""The stand-in's page as a person uses it."""
+"""The stand-in's page, operated as a person does."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SlackPage:
         return self.page.locator(".home")
 
     @property
-    def said(self) -> Locator:
-        """The channel's messages, but for their threads."""
+    def messages(self) -> Locator:
+        """The messages of the channel, without their threads."""
         return self.page.locator(".main .messages .msg")
 
     async def go_to(self, location: str) -> None:
-        """A channel, or the bot's home."""
+        """Open a channel, or the bot's home."""
         await self.page.locator(".sidebar-item", has_text=re.compile(rf"\b{location}$")).click()
 
     async def attach(self, file: Path, text: str = "") -> None:
@@ -51,15 +51,15 @@ class SlackPage:
         await box.press("Enter")
 
     async def command(self, text: str, answered: str) -> Locator:
-        """Type it, and wait for a new message with this text in it."""
+        """Type a command, and wait for a new message that contains this text."""
         return await self.awaited(answered, self.type(text))
 
     async def press(self, within: Locator, button: str, answered: str) -> Locator:
-        """Press it, and wait for a new message with this text in it."""
+        """Press a button, and wait for a new message that contains this text."""
         return await self.awaited(answered, within.get_by_role("button", name=button, exact=True).click())
 
     async def awaited(self, answered: str, act: Awaitable[None]) -> Locator:
-        messages = self.said.filter(has_text=answered)
+        messages = self.messages.filter(has_text=answered)
         before = await messages.count()
         await act
         answer = messages.nth(before)
@@ -67,14 +67,14 @@ class SlackPage:
         return answer
 
     async def open_thread(self, about: str) -> Locator:
-        """The thread of the last message with this text, once the bot has answered in it; the answer."""
-        await self.said.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
+        """Open the thread of the last message with this text, wait for the bot's answer there, and return it."""
+        await self.messages.filter(has_text=about).last.locator(".thread-summary").click(timeout=ANSWER_WITHIN_MS)
         answer = self.thread.locator(".msg", has_text="APP").last
         await expect(answer).to_be_visible()
         return answer
 
     async def widen_thread(self, by: int) -> None:
-        """Drag its edge."""
+        """Drag the edge of the thread."""
         edge = await self.page.locator(".thread-resize-handle").bounding_box()
         assert edge is not None
         await self.page.mouse.move(edge["x"] + 2, edge["y"] + 200)
@@ -90,8 +90,8 @@ class SlackPage:
         await self.modal.locator(".modal-x").click()
         await expect(self.modal).to_have_count(0)
 
-    async def shoot(self, name: str) -> Path:
-        """Take a screenshot; its file."""
+    async def screenshot(self, name: str) -> Path:
+        """Take a screenshot, and return its path."""
         self._shots.mkdir(parents=True, exist_ok=True)
         file = self._shots / f"{name}.png"
         await self.page.screenshot(path=file)
@@ -99,7 +99,7 @@ class SlackPage:
 
 
 async def widths(within: Locator) -> list[int]:
-    """The natural widths of the pictures of the bot's answers in it, once all are loaded."""
+    """Return the natural widths of the pictures in an element, once all are loaded."""
     pictures = within.locator(".bk-accessory-img")
     for picture in await pictures.all():
         await expect(picture).to_have_js_property("complete", value=True)

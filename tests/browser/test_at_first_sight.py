@@ -1,4 +1,4 @@
-"""What somebody sees who has just started the demo; the first of these tests, since it takes the README's picture."""
+"""The demo right after its start. These tests come first, since one takes the README's screenshot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from examples.demo.running import Demo
+from examples.demo.lifecycle import Demo
 from tests.browser.pages import SlackPage, widths
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -16,7 +16,7 @@ SMALLEST = 40
 README_LIMIT = 300_000
 
 
-async def test_the_first_look_shows_an_answer_with_its_pictures(slack: SlackPage) -> None:
+async def test_first_page_shows_an_answer_with_its_pictures(slack: SlackPage) -> None:
     answer = slack.thread.locator(".msg", has_text="The 2 best matches")
     await expect(answer).to_contain_text("label_tea")
     await expect(answer).to_contain_text("edited copy: cropped, mirrored")
@@ -25,11 +25,11 @@ async def test_the_first_look_shows_an_answer_with_its_pictures(slack: SlackPage
     assert min(loaded) > SMALLEST
     await slack.widen_thread(by=110)
     await expect(slack.page.locator(".msg.highlighted")).to_have_count(0)
-    screenshot = await slack.shoot("readme")
+    screenshot = await slack.screenshot("readme")
     assert screenshot.stat().st_size < README_LIMIT
 
 
-async def test_a_part_that_was_photographed_again_is_found(slack: SlackPage) -> None:
+async def test_photographed_part_is_found(slack: SlackPage) -> None:
     answer = await slack.open_thread("Which board is it?")
     await expect(answer).to_contain_text("board_vs_2026")
     assert min(await widths(answer)) > SMALLEST
@@ -41,11 +41,11 @@ async def test_unknown_pictures_are_reported_as_unknown(slack: SlackPage) -> Non
 
 async def test_collected_images_get_a_reaction(slack: SlackPage) -> None:
     await slack.go_to("catalogue")
-    await expect(slack.said.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
-    await expect(slack.said.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)
+    await expect(slack.messages.filter(has=slack.page.locator(".reaction"))).to_have_count(3)
+    await expect(slack.messages.filter(has_text="Images shared in #catalogue are added to samples")).to_have_count(1)
 
 
-async def test_an_edited_copy_is_reported_with_the_way_to_the_original(slack: SlackPage) -> None:
+async def test_edited_copy_is_reported_with_a_link_to_the_original(slack: SlackPage) -> None:
     await slack.go_to("reposts")
     answer = await slack.open_thread("My best one yet")
     await expect(answer).to_contain_text("this_morning")
@@ -56,14 +56,14 @@ async def test_an_edited_copy_is_reported_with_the_way_to_the_original(slack: Sl
     await expect(slack.page.locator(".msg.highlighted")).to_contain_text("Fog over the firs")
 
 
-async def test_it_can_be_read_on_a_phone(running: Demo, browser: Browser, screenshots: Path) -> None:
+async def test_page_is_readable_on_a_phone(running: Demo, browser: Browser, screenshots: Path) -> None:
     context = await browser.new_context(viewport={"width": 390, "height": 800})
     page = SlackPage(await context.new_page(), screenshots)
     await page.page.goto(running.stand_in.address)
     await expect(page.thread.locator(".msg", has_text="The 2 best matches")).to_be_in_viewport()
-    await page.shoot("phone_thread")
+    await page.screenshot("phone_thread")
     await page.thread.locator(".thread-x").click()
-    await expect(page.said.last).to_be_in_viewport()
-    await page.shoot("phone_channel")
+    await expect(page.messages.last).to_be_in_viewport()
+    await page.screenshot("phone_channel")
     assert await page.page.evaluate("document.documentElement.scrollWidth") <= 390
     await context.close()

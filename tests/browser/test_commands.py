@@ -10,19 +10,19 @@ from tests.browser.pages import SlackPage, widths
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_help_says_what_there_is(slack: SlackPage) -> None:
+async def test_help_lists_the_commands(slack: SlackPage) -> None:
     answer = await slack.command("/vsearch help", "Fill and tidy")
     for words in ("only visible to you", "/vsearch <image URL>", "/vsearch watch guard in:parts"):
         await expect(answer).to_contain_text(words)
 
 
-async def test_databases_are_listed_with_their_sizes(slack: SlackPage) -> None:
+async def test_database_list_shows_sizes(slack: SlackPage) -> None:
     answer = await slack.command("/vsearch db", "2 image databases")
     await expect(answer).to_contain_text("samples")
     await expect(answer).to_contain_text("reposts")
 
 
-async def test_a_listing_can_be_paged_through(slack: SlackPage) -> None:
+async def test_listing_has_pages(slack: SlackPage) -> None:
     first = await slack.command("/vsearch list in:samples", "page 1 of")
     assert len(await widths(first)) == 8
     assert min(await widths(first)) > 0
@@ -35,11 +35,11 @@ async def test_a_listing_can_be_paged_through(slack: SlackPage) -> None:
     await slack.press(second, "Previous", "page 1 of")
 
 
-async def test_an_entity_is_deleted_after_it_was_asked_for(slack: SlackPage) -> None:
+async def test_entity_is_deleted_after_confirmation(slack: SlackPage) -> None:
     question = await slack.command("/vsearch delete pattern_oak in:samples", "pattern_oak")
     await slack.press(question, "Delete", "Deleted")
     await slack.command("/vsearch list in:samples prefix:pattern_oak", "no image")
 
 
-async def test_a_mistake_is_explained(slack: SlackPage) -> None:
+async def test_mistyped_command_is_explained(slack: SlackPage) -> None:
     await slack.command("/vsearch lst in:samples", "Did you mean")

@@ -13,10 +13,10 @@ from tests.fakes.web import WebServer, response
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-async def test_an_uploaded_picture_is_looked_up(slack: SlackPage, samples: Path) -> None:
+async def test_uploaded_picture_is_looked_up(slack: SlackPage, samples: Path) -> None:
     await slack.type("/vsearch")
     await slack.modal.locator("input[type=file]").set_input_files(samples / "maze.png")
-    await slack.shoot("form")
+    await slack.screenshot("form")
     answer = await slack.awaited("figure_maze", slack.submit("Search"))
     await expect(answer).to_contain_text("same image")
     await expect(answer).to_contain_text("only visible to you")
@@ -25,7 +25,7 @@ async def test_an_uploaded_picture_is_looked_up(slack: SlackPage, samples: Path)
     await slack.close_modal()
 
 
-async def test_an_address_is_looked_up(slack: SlackPage, samples: Path, web: WebServer) -> None:
+async def test_picture_url_is_looked_up(slack: SlackPage, samples: Path, web: WebServer) -> None:
     web.answers["/fern.png"] = response((samples / "fern.png").read_bytes(), "Content-Type: image/png")
     await slack.type("/vsearch")
     await slack.modal.locator(".bk-input", has_text="address").locator("input").fill(web.url("/fern.png"))
@@ -34,14 +34,14 @@ async def test_an_address_is_looked_up(slack: SlackPage, samples: Path, web: Web
     await slack.close_modal()
 
 
-async def test_a_form_without_a_picture_is_explained(slack: SlackPage) -> None:
+async def test_form_without_a_picture_is_explained(slack: SlackPage) -> None:
     await slack.type("/vsearch")
     await slack.submit("Search")
     await expect(slack.modal.locator(".modal-error").first).to_be_visible()
     await slack.close_modal()
 
 
-async def test_the_home_shows_databases_and_channels_and_can_be_used(slack: SlackPage) -> None:
+async def test_home_shows_databases_and_channels_and_its_buttons_work(slack: SlackPage) -> None:
     await slack.go_to("vsearch")
     for text in ("samples", "reposts", "Images shared in #catalogue are added to samples"):
         await expect(slack.home).to_contain_text(text)
@@ -49,7 +49,7 @@ async def test_the_home_shows_databases_and_channels_and_can_be_used(slack: Slac
     await slack.modal.locator("input").fill("drafts")
     await slack.submit("Create")
     await expect(slack.home).to_contain_text("drafts")
-    await slack.shoot("home")
+    await slack.screenshot("home")
     await slack.home.get_by_role("button", name="Delete").first.click()
     await slack.modal.locator("input").fill("drafts")
     await slack.submit("Delete")

@@ -1,4 +1,4 @@
-"""A picture posted on the page, its answer in the thread, and the answer's buttons."""
+"""A picture posted on the page, the answer in its thread, and the answer's buttons."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 @pytest.fixture
 def pictures(samples: Path) -> Path:
-    """What the terminal says to try."""
+    """The pictures that the terminal suggests."""
     return samples.parent / "try"
 
 
-async def posted(slack: SlackPage, file: Path, text: str) -> Locator:
-    """The bot's answer to a picture."""
+async def post_picture(slack: SlackPage, file: Path, text: str) -> Locator:
+    """Post a picture, and return the bot's answer."""
     await slack.attach(file, text)
     return await slack.open_thread(text)
 
 
-async def test_a_posted_picture_is_answered_with_its_match(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "poster_on_a_blog.jpg", "seen on a blog")
+async def test_posted_picture_is_answered_with_its_match(slack: SlackPage, pictures: Path) -> None:
+    answer = await post_picture(slack, pictures / "poster_on_a_blog.jpg", "seen on a blog")
     await expect(answer).to_contain_text("poster_cape_north")
     await expect(answer).to_contain_text("edited copy: cropped, mirrored")
     await expect(answer).to_contain_text(re.compile(r"9\.\d/10"))
     assert min(await widths(answer)) > 0
 
 
-async def test_more_shows_those_that_come_after(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
+async def test_more_button_shows_further_matches(slack: SlackPage, pictures: Path) -> None:
+    answer = await post_picture(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
     await expect(answer).to_contain_text("The 5 best of")
     more = await slack.press(answer, "More", "Matches 6 to 10")
     assert len(await widths(more)) == 5
@@ -43,8 +43,8 @@ async def test_more_shows_those_that_come_after(slack: SlackPage, pictures: Path
     await expect(before).to_contain_text("gear_24t")
 
 
-async def test_another_database_can_be_searched_and_its_answer_shared(slack: SlackPage, pictures: Path) -> None:
-    answer = await posted(slack, pictures / "planet_flipped.jpg", "a planet")
+async def test_another_database_can_be_searched_and_the_answer_shared(slack: SlackPage, pictures: Path) -> None:
+    answer = await post_picture(slack, pictures / "planet_flipped.jpg", "a planet")
     await expect(answer).to_contain_text("scene_planet")
     await answer.get_by_role("button", name="Search another database").click()
     await expect(slack.modal.locator("select")).to_contain_text("reposts")
@@ -59,10 +59,10 @@ async def test_another_database_can_be_searched_and_its_answer_shared(slack: Sla
     await expect(shared).not_to_contain_text("only visible to you")
 
 
-async def test_a_posted_picture_can_be_added(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
+async def test_posted_picture_can_be_added(slack: SlackPage, samples: Path, tmp_path: Path) -> None:
     file = tmp_path / "new_in_stock.png"
     file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
-    answer = await posted(slack, file, "add this one")
+    answer = await post_picture(slack, file, "add this one")
     await answer.get_by_role("button", name="Add this image").click()
     name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
     await expect(slack.modal.locator("select")).to_have_value("samples")

@@ -1,4 +1,4 @@
-"""Who reaches the stand-in: this machine alone, where the system allows that, and never other sites' pages."""
+"""Who can reach the stand-in: only this machine, if the system supports isolation, and never other sites' pages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from examples.demo import hosting
-from examples.demo.fetching import ensure_stand_in
+from examples.demo import stand_in_process
+from examples.demo.download import ensure_stand_in
 from examples.demo.isolation import own_network
 from examples.demo.workspace import LOOKUP, YOU
 
@@ -17,7 +17,7 @@ LISTENING = "0A"
 
 
 def listened_on(port: int) -> set[str]:
-    """The local addresses, in hexadecimal, at which somebody listens on this port."""
+    """Return the local addresses, in hexadecimal, on which somebody listens on this port."""
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
     places = [row[1].split(":") for row in rows if row[3] == LISTENING]
     return {address for address, at in places if int(at, 16) == port}
@@ -27,21 +27,25 @@ async def test_isolated_stand_in_is_reachable_by_loopback_only(tmp_path: Path) -
     network = own_network()
     if network is None:
         pytest.skip("this system gives it none")
-    async with hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=network) as stand_in:
+    async with stand_in_process.running(
+        ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=network
+    ) as stand_in:
         await stand_in.say(LOOKUP, YOU, "hello")
         port = int(stand_in.address.rpartition(":")[2])
         assert listened_on(port) == {f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}"}
 
 
 async def test_works_without_network_isolation(tmp_path: Path) -> None:
-    async with hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in:
+    async with stand_in_process.running(
+        ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None
+    ) as stand_in:
         await stand_in.say(LOOKUP, YOU, "hello")
         assert [message["text"] for message in await stand_in.messages(LOOKUP)] == ["hello"]
 
 
 async def test_other_sites_pages_are_refused(tmp_path: Path) -> None:
     async with (
-        hosting.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in,
+        stand_in_process.running(ensure_stand_in(), tmp_path, tmp_path / "files", port=0, network=None) as stand_in,
         aiohttp.ClientSession() as session,
     ):
         for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "rebound.example"}):
@@ -50,7 +54,7 @@ async def test_other_sites_pages_are_refused(tmp_path: Path) -> None:
 
 
 async def test_uses_the_next_port_when_one_is_taken() -> None:
-    with hosting.listening(0) as first:
+    with stand_in_process.listening(0) as first:
         port = first.getsockname()[1]
-        with hosting.listening(port) as second:
+        with stand_in_process.listening(port) as second:
             assert second.getsockname()[1] > port

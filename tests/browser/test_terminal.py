@@ -1,4 +1,4 @@
-"""``make run`` in a terminal: started, stopped with Ctrl-C, started again, and started afresh."""
+"""``make run`` in a terminal: start, stop with Ctrl-C, restart, and reset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from examples.demo.fetching import ROOT
+from examples.demo.download import ROOT
 from examples.demo.stand_in import Message, StandIn
 from examples.demo.workspace import CATALOGUE, LOOKUP, REPOSTS, YOU
 
@@ -25,8 +25,8 @@ STOP_WITHIN_S = 10
 
 @asynccontextmanager
 async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
-    """The demo as a program, which Ctrl-C ends well."""
-    # Nothing is fetched here: the drawn samples are enough. None of the user's settings may reach it.
+    """Run the demo as a program, and stop it with Ctrl-C."""
+    # The drawn samples need no download. None of the user's settings may reach the demo.
     theirs = {"DATABASE_URL": "sqlite:////nowhere/at/all.db", "VSEARCH_MODEL_PATH": "/nowhere/model.onnx", "PORT": "1"}
     theirs |= dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     environment = {**os.environ, **theirs, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "VSEARCH_DATA_DIR": str(data_dir)}
@@ -40,21 +40,21 @@ async def make_run(data_dir: Path, **more: str) -> AsyncIterator[StandIn]:
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            while "Ctrl-C stops it" not in said:
+            while "Ctrl-C to stop" not in output:
                 line = (await process.stdout.readline()).decode()
-                assert line, f"it ended too early:\n{said}"
-                said += line
-        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+                assert line, f"it ended too early:\n{output}"
+                output += line
+        found = re.search(r"http://127\.0\.0\.1:\d+", output)
         assert found
         async with aiohttp.ClientSession() as session:
             yield StandIn(found[0], session)
         process.send_signal(signal.SIGINT)
         rest, _ = await asyncio.wait_for(process.communicate(), STOP_WITHIN_S)
         assert process.returncode == 0
-        assert rest.decode().rstrip().endswith("what was said is kept.")
+        assert rest.decode().rstrip().endswith("The messages are saved.")
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -65,8 +65,8 @@ async def everything(slack: StandIn) -> list[Message]:
     return [message for channel in (CATALOGUE, LOOKUP, REPOSTS) for message in await slack.messages(channel)]
 
 
-def told(messages: list[Message]) -> list[tuple[object, ...]]:
-    """Who said what, shared what, and what was thought of it: all that does not tell when."""
+def without_times(messages: list[Message]) -> list[tuple[object, ...]]:
+    """Return author, text, files and reactions of the messages, but nothing that depends on time."""
     return [
         (
             one["user"],
@@ -88,7 +88,7 @@ async def test_messages_survive_a_restart_until_reset(tmp_path: Path) -> None:
         before = await everything(slack)
     async with make_run(tmp_path) as slack:
         after = await everything(slack)
-        assert told(after) == told(before)
+        assert without_times(after) == without_times(before)
         text = str(after)
         for old in before:
             assert old["ts"] not in text
@@ -120,6 +120,6 @@ async def test_refuses_a_second_demo_while_one_runs(tmp_path: Path) -> None:
     with (tmp_path / "demo.lock").open("w") as lock:
         fcntl = pytest.importorskip("fcntl")
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(AssertionError, match="running already"):
+        with pytest.raises(AssertionError, match="already running"):
             async with make_run(tmp_path):
                 pass

@@ -1,4 +1,4 @@
-"""The back ends that the contract holds for. A new one joins by its maker in ``BACK_ENDS``."""
+"""The back ends that the contract tests run against. Add a new one to ``BACK_ENDS``."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def embedded(folder: Path, index_memory_bytes: int = 64 * MEGABYTE) -> Asy
         await storage.close()
 
 
-def streamed(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
-    """The embedded engine without memory for any index."""
+def embedded_without_memory(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
+    """The embedded back end without memory for any index."""
     return embedded(folder, index_memory_bytes=1)
 
 
@@ -62,8 +62,8 @@ async def pgvector(folder: Path, database_url: str) -> AsyncIterator[VisualSearc
 
 
 @asynccontextmanager
-async def real(folder: Path) -> AsyncIterator[VisualSearch]:
-    """The embedded engine as it is shipped: built-in model and judge."""
+async def embedded_with_built_in_model(folder: Path) -> AsyncIterator[VisualSearch]:
+    """The embedded back end as it is shipped, with the built-in model and the real verifier."""
     storage = await SqlStorage.open(folder)
     extractor = PictureFeatureExtractor(_built_in(), 2)
     try:
@@ -77,21 +77,21 @@ async def real(folder: Path) -> AsyncIterator[VisualSearch]:
 async def showapi(
     folder: Path, shared: str | None = None, storage: SqlStorage | None = None
 ) -> AsyncIterator[VisualSearch]:
-    """Our client of the hosted API, against our own server of it, over real HTTP."""
+    """The showapi back end against our own API server, over real HTTP."""
     async with api_server(folder / "server") as server:
         account = ShowApiAccount(server.url, KEY, "any", calls_per_s=1000)
         async with hosted_back_end(folder / "client", account, shared=shared, storage=storage) as hosted:
             yield hosted.visual
 
 
-def shared(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
-    """The same, with all databases in one of the service's."""
+def showapi_shared(folder: Path) -> AbstractAsyncContextManager[VisualSearch]:
+    """The same, with all databases in one upstream database."""
     return showapi(folder, shared="everybodys")
 
 
 @asynccontextmanager
-async def ledger_on_postgresql(folder: Path, database_url: str) -> AsyncIterator[VisualSearch]:
-    """The same, with a ledger that many machines share."""
+async def showapi_on_postgresql(folder: Path, database_url: str) -> AsyncIterator[VisualSearch]:
+    """The same, with the ledger in PostgreSQL."""
     storage = await SqlStorage.open(folder, database_url)
     try:
         async with showapi(folder, storage=storage) as visual:
@@ -105,12 +105,12 @@ _built_in = cache(BuiltInModel)
 BACK_ENDS: dict[str, Maker] = {
     "memory": memory,
     "embedded": embedded,
-    "embedded-streamed": streamed,
-    "embedded-real": real,
+    "embedded-streamed": embedded_without_memory,
+    "embedded-real": embedded_with_built_in_model,
     "showapi": showapi,
-    "showapi-shared": shared,
+    "showapi-shared": showapi_shared,
 }
-ON_POSTGRES = {"pgvector": pgvector, "showapi-postgresql": ledger_on_postgresql}
+ON_POSTGRES = {"pgvector": pgvector, "showapi-postgresql": showapi_on_postgresql}
 
 
 @pytest.fixture(params=[*BACK_ENDS, *ON_POSTGRES])

@@ -1,4 +1,4 @@
-"""Our server of the hosted API against that API's own OpenAPI file, from outside: generated calls over real HTTP.
+"""The API server against the hosted service's OpenAPI file: generated calls over real HTTP.
 
 Left out are the checks that ask for another status than 200 (negative_data_rejection, missing_required_header,
 ignored_auth and the like): the file documents nothing else, and says what is wrong inside the envelope.
@@ -33,11 +33,11 @@ from tests.fixtures.api_server import KEY, ApiServer, api_server
 load_all_checks()
 
 FILE = Path(__file__).parent / "hosted" / "visual-search.openapi.json"
-SEVEN = {f"/2475-{number}" for number in range(1, 8)}
+PATHS = {f"/2475-{number}" for number in range(1, 8)}
 
 
-def whole_envelope(_ctx: CheckContext, response: Response, _case: Case[Any]) -> bool | None:
-    """The file requires no field at all, and clients read these."""
+def complete_envelope(_ctx: CheckContext, response: Response, _case: Case[Any]) -> bool | None:
+    """Check the envelope's fields. The OpenAPI file requires none of them, but clients read them."""
     if response.status_code != 200:
         return True
     envelope = response.json()
@@ -60,7 +60,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
     unsupported_method,
-    whole_envelope,
+    complete_envelope,
 ]
 
 
@@ -76,8 +76,8 @@ sensible = schema_with(GenerationMode.POSITIVE)
 bounded = settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
-class InAThread:
-    """The server with one database and one image, in a loop of its own: the tests here block."""
+class ServerThread:
+    """Runs the server, with one database and one image, in its own thread and loop, because these tests block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -106,30 +106,30 @@ class InAThread:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InAThread]:
-    with InAThread(tmp_path_factory.mktemp("api")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
+    with ServerThread(tmp_path_factory.mktemp("api")) as running:
         yield running
 
 
-def ask(server: InAThread, case: Case[Any]) -> Response:
+def ask(server: ServerThread, case: Case[Any]) -> Response:
     assert server.house
     case.query = {**(case.query or {}), "appKey": KEY}
     return case.call_and_validate(base_url=server.house.url, checks=CHECKS, timeout=10)
 
 
-def test_the_file_has_the_seven_paths_that_are_served() -> None:
-    assert set(anything) == SEVEN
+def test_openapi_file_has_the_seven_served_paths() -> None:
+    assert set(anything) == PATHS
 
 
 @anything.parametrize()  # type: ignore[untyped-decorator]
 @bounded
-def test_whatever_is_sent_the_answer_is_one_of_the_file_s(server: InAThread, case: Case[Any]) -> None:
+def test_every_response_conforms_to_the_openapi_file(server: ServerThread, case: Case[Any]) -> None:
     ask(server, case)
 
 
 @sensible.include(path_regex="-[2-57]$").parametrize()  # type: ignore[untyped-decorator]
 @bounded
-def test_calls_about_what_is_there_are_answered_in_the_file_s_form(server: InAThread, case: Case[Any]) -> None:
+def test_valid_calls_succeed_and_conform_to_the_openapi_file(server: ServerThread, case: Case[Any]) -> None:
     known = {
         "ds_id": "any",
         "DbName": "parts",
@@ -141,7 +141,7 @@ def test_calls_about_what_is_there_are_answered_in_the_file_s_form(server: InATh
         "Order": "asc",
         "EntityIdPrefix": "",
     }
-    # The file doesn't say that there must be a body at all.
+    # The OpenAPI file doesn't require a body.
     generated = case.body if isinstance(case.body, dict) else {}
     case.body = {**generated, **known, "Token": ""}
     body = ask(server, case).json()["showapi_res_body"]

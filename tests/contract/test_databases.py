@@ -1,4 +1,4 @@
-"""Databases: made, listed, deleted, and kept apart."""
+"""Creating, listing and deleting databases, and keeping them separate."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ OPERATIONS: dict[str, Operation] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_every_operation_on_an_unknown_database_says_so(visual: VisualSearch, name: str) -> None:
+async def test_every_operation_on_a_missing_database_raises_unknown_database(visual: VisualSearch, name: str) -> None:
     with pytest.raises(UnknownDatabase, match="absent"):
         await OPERATIONS[name](visual, ABSENT)
     assert await visual.list_databases(ABSENT.workspace) == ()
 
 
-async def test_a_name_is_taken_once(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_existing_name_is_refused(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note())
     with pytest.raises(DatabaseExists, match="parts"):
         await visual.create_database(parts)
@@ -48,11 +48,11 @@ async def test_databases_are_listed_by_name(visual: VisualSearch) -> None:
     assert await visual.list_databases(workspace) == ("9lives", "_under", "apple", "zebra")
 
 
-async def test_a_workspace_without_databases_lists_none(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_workspace_without_databases_lists_none(visual: VisualSearch, parts: DatabaseKey) -> None:
     assert await visual.list_databases(WorkspaceId("T2")) == ()
 
 
-async def test_two_workspaces_may_use_one_name_and_never_meet(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_workspaces_may_use_the_same_name(visual: VisualSearch, parts: DatabaseKey) -> None:
     theirs = DatabaseKey(WorkspaceId("T2"), parts.name)
     await visual.create_database(theirs)
     await visual.add_image(parts, random_picture(1), VALVE, Note("ours"))
@@ -64,7 +64,7 @@ async def test_two_workspaces_may_use_one_name_and_never_meet(visual: VisualSear
     assert [match.note for match in await visual.search(parts, random_picture(1))] == ["ours"]
 
 
-async def test_a_deleted_database_is_gone_and_can_be_made_again_empty(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_deleted_database_can_be_created_again_empty(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note())
     assert await visual.search(parts, random_picture(1))
     await visual.delete_database(parts)
@@ -80,13 +80,13 @@ async def test_a_deleted_database_is_gone_and_can_be_made_again_empty(visual: Vi
 
 
 @pytest.mark.parametrize("name", ["", "a", "Parts", "my parts", "a-b", "x" * 65, "pärts", "parts\n", "٣٤"])
-def test_a_bad_database_name_never_reaches_a_back_end(name: str) -> None:
+def test_invalid_database_name_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         DatabaseName(name)
 
 
 @pytest.mark.parametrize("name", ["", "Valve", "valve 1", "v-1", "x" * 65, "válvula", "valve\n"])
-def test_a_bad_entity_id_never_reaches_a_back_end(name: str) -> None:
+def test_invalid_entity_id_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         EntityId(name)
 
@@ -95,6 +95,6 @@ async def test_ping_returns(visual: VisualSearch) -> None:
     await visual.ping()
 
 
-async def test_capabilities_are_sound(visual: VisualSearch) -> None:
+async def test_capabilities_are_valid(visual: VisualSearch) -> None:
     assert visual.capabilities.name
     assert 1 <= visual.capabilities.max_results <= 1000

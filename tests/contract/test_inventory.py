@@ -1,4 +1,4 @@
-"""What is really there, and names that images bring along from another back end."""
+"""The inventory, and images that keep the data id of another back end."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ VALVE, PUMP = EntityId("valve"), EntityId("pump")
 MOVED, ALSO_MOVED = DataId("018f3a2b4c5d" + "0a" * 10), DataId("018f3a2b4c5e" + "f1" * 10)
 
 
-async def test_an_empty_database_holds_nothing(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_empty_database_has_an_empty_inventory(visual: VisualSearch, parts: DatabaseKey) -> None:
     assert await visual.inventory(parts) == frozenset()
 
 
-async def test_the_inventory_is_what_was_added_and_not_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_inventory_has_the_images_that_were_not_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
     added = [await visual.add_image(parts, random_picture(seed), EntityId(f"part_{seed}"), Note()) for seed in range(4)]
     assert await visual.inventory(parts) == frozenset(added)
     await visual.delete_images(parts, EntityId("part_1"))
@@ -26,7 +26,7 @@ async def test_the_inventory_is_what_was_added_and_not_deleted(visual: VisualSea
     assert await visual.inventory(parts) == {added[0], added[3]}
 
 
-async def test_an_unknown_database_has_no_inventory(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_missing_database_raises_unknown_database(visual: VisualSearch, parts: DatabaseKey) -> None:
     for key in (DatabaseKey(parts.workspace, DatabaseName("gone")), DatabaseKey(WorkspaceId("T2"), parts.name)):
         with pytest.raises(UnknownDatabase):
             await visual.inventory(key)
@@ -34,7 +34,7 @@ async def test_an_unknown_database_has_no_inventory(visual: VisualSearch, parts:
             await visual.add_image(key, random_picture(1), VALVE, Note(), MOVED)
 
 
-async def test_an_image_keeps_the_name_that_it_brings_along(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_image_keeps_the_given_data_id(visual: VisualSearch, parts: DatabaseKey) -> None:
     assert await visual.add_image(parts, random_picture(1), VALVE, Note("from elsewhere"), MOVED) == MOVED
     own = await visual.add_image(parts, random_picture(2), PUMP, Note())
     assert await visual.inventory(parts) == {MOVED, own}
@@ -44,7 +44,7 @@ async def test_an_image_keeps_the_name_that_it_brings_along(visual: VisualSearch
     assert (best.data_id, best.entity, best.note) == (MOVED, VALVE, "from elsewhere")
 
 
-async def test_one_that_is_there_already_stays_as_it_is(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_existing_data_id_is_unchanged(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note("first"), MOVED)
     assert await visual.add_image(parts, random_picture(1), VALVE, Note("second"), MOVED) == MOVED
     page = await visual.list_images(parts, PageRequest())
@@ -52,13 +52,13 @@ async def test_one_that_is_there_already_stays_as_it_is(visual: VisualSearch, pa
     assert len(await visual.search(parts, random_picture(1))) == 1
 
 
-async def test_the_same_picture_may_come_under_several_names(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_same_picture_may_have_several_data_ids(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note(), MOVED)
     await visual.add_image(parts, random_picture(1), VALVE, Note(), ALSO_MOVED)
     assert await visual.inventory(parts) == {MOVED, ALSO_MOVED}
 
 
-async def test_what_was_deleted_can_come_again(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_deleted_data_id_can_be_added_again(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note(), MOVED)
     assert await visual.delete_images(parts, VALVE, MOVED) == 1
     assert await visual.inventory(parts) == frozenset()
@@ -67,7 +67,7 @@ async def test_what_was_deleted_can_come_again(visual: VisualSearch, parts: Data
     assert (await visual.search(parts, random_picture(1)))[0].note == "again"
 
 
-async def test_databases_keep_names_apart(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_data_ids_are_separate_in_each_database(visual: VisualSearch, parts: DatabaseKey) -> None:
     others = [DatabaseKey(parts.workspace, DatabaseName("logos")), DatabaseKey(WorkspaceId("T2"), parts.name)]
     for key in others:
         await visual.create_database(key)

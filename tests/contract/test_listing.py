@@ -1,4 +1,4 @@
-"""Listings: pages, orders, prefixes, notes; and deletions."""
+"""Listings (pages, orders, prefixes and notes) and deletions."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ async def by_token(visual: VisualSearch, key: DatabaseKey, order: Order, size: i
     return items
 
 
-async def test_an_empty_database_lists_nothing(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_empty_database_lists_nothing(visual: VisualSearch, parts: DatabaseKey) -> None:
     page = await visual.list_images(parts, PageRequest())
     assert (page.items, page.total, page.token) == ((), 0, None)
 
 
 @pytest.mark.parametrize("name", NOTES)
-async def test_a_note_comes_back_as_it_was(visual: VisualSearch, parts: DatabaseKey, name: str) -> None:
+async def test_note_round_trips(visual: VisualSearch, parts: DatabaseKey, name: str) -> None:
     note = Note(NOTES[name])
     await visual.add_image(parts, random_picture(1), VALVE, note)
     assert (await visual.list_images(parts, PageRequest())).items[0].note == note
     assert (await visual.search(parts, random_picture(1)))[0].note == note
 
 
-async def test_a_row_has_its_times_in_utc(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_rows_have_times_in_utc(visual: VisualSearch, parts: DatabaseKey) -> None:
     before = datetime.now(UTC)
     data_id = await visual.add_image(parts, random_picture(1), VALVE, Note("n"))
     row = (await visual.list_images(parts, PageRequest())).items[0]
@@ -64,7 +64,7 @@ async def test_a_row_has_its_times_in_utc(visual: VisualSearch, parts: DatabaseK
 
 
 @pytest.mark.parametrize("order", Order)
-async def test_pages_lose_and_repeat_nothing(visual: VisualSearch, parts: DatabaseKey, order: Order) -> None:
+async def test_pages_have_every_image_once(visual: VisualSearch, parts: DatabaseKey, order: Order) -> None:
     ids = await fill(visual, parts, 23)
     expected = ids if order is Order.OLDEST_FIRST else ids[::-1]
     for size in (1, 3, 7, 22, 23, 24, 1000):
@@ -77,17 +77,17 @@ async def test_pages_lose_and_repeat_nothing(visual: VisualSearch, parts: Databa
         assert {page.total for page in pages} == {23}
 
 
-async def test_an_offset_beyond_the_end_gives_an_empty_page(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_offset_beyond_the_end_gives_an_empty_page(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 3)
     page = await visual.list_images(parts, PageRequest(offset=10_000_000))
     assert (page.items, page.total, page.token) == ((), 3, None)
 
 
-async def test_paging_goes_on_while_images_come_and_go(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_paging_continues_while_images_are_added_and_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
     ids = await fill(visual, parts, 9)
     first = await visual.list_images(parts, PageRequest(limit=4))
     await visual.add_image(parts, random_picture(100), VALVE, Note())
-    # Even the row that the token stands on.
+    # Also delete the row that the token refers to.
     await visual.delete_images(parts, first.items[-1].entity)
     rest = await visual.list_images(parts, PageRequest(limit=100, token=first.token))
     assert [row.data_id for row in (*first.items, *rest.items)] == ids[::-1]
@@ -98,7 +98,7 @@ async def test_paging_goes_on_while_images_come_and_go(visual: VisualSearch, par
     assert rest.items[-1].data_id == new
 
 
-async def test_a_prefix_takes_its_underscore_literally(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_underscore_in_a_prefix_is_literal(visual: VisualSearch, parts: DatabaseKey) -> None:
     for entity in ("a_b", "a_c", "axb", "a", "a_", "ab", "b_b", "a_b_1"):
         await visual.add_image(parts, random_picture(1), EntityId(entity), Note())
 
@@ -114,7 +114,7 @@ async def test_a_prefix_takes_its_underscore_literally(visual: VisualSearch, par
     assert len(await listed("")) == 8
 
 
-async def test_a_prefix_pages_by_token(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_listing_with_a_prefix_pages_by_token(visual: VisualSearch, parts: DatabaseKey) -> None:
     for number in range(10):
         await visual.add_image(
             parts, random_picture(1), EntityId(f"{'even' if number % 2 == 0 else 'odd'}_{number}"), Note()
@@ -128,12 +128,12 @@ async def test_a_prefix_pages_by_token(visual: VisualSearch, parts: DatabaseKey)
 @pytest.mark.parametrize(
     "token", ["", "x", "!!!", "bnVsbA==", "W10=", "WzEsMiwzXQ==", "é", "A" * 10_000, "eyJhIjoxfQ=="]
 )
-async def test_a_strange_token_is_refused(visual: VisualSearch, parts: DatabaseKey, token: str) -> None:
+async def test_invalid_token_is_refused(visual: VisualSearch, parts: DatabaseKey, token: str) -> None:
     with pytest.raises(InvalidInput, match="token"):
         await visual.list_images(parts, PageRequest(token=token))
 
 
-async def test_a_token_belongs_to_one_listing(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_token_of_another_listing_is_refused(visual: VisualSearch, parts: DatabaseKey) -> None:
     other = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
     await visual.create_database(other)
     await fill(visual, parts, 5)
@@ -147,7 +147,7 @@ async def test_a_token_belongs_to_one_listing(visual: VisualSearch, parts: Datab
             await visual.list_images(key, request)
 
 
-async def test_deleting_an_entity_takes_all_its_images_and_no_others(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_deleting_an_entity_deletes_only_its_images(visual: VisualSearch, parts: DatabaseKey) -> None:
     for seed in range(6):
         await visual.add_image(parts, random_picture(seed), VALVE if seed % 2 else PUMP, Note())
     assert await visual.delete_images(parts, VALVE) == 3
@@ -155,7 +155,7 @@ async def test_deleting_an_entity_takes_all_its_images_and_no_others(visual: Vis
     assert await visual.delete_images(parts, VALVE) == 0
 
 
-async def test_one_image_of_an_entity_can_be_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_single_image_of_an_entity_can_be_deleted(visual: VisualSearch, parts: DatabaseKey) -> None:
     first = await visual.add_image(parts, random_picture(1), VALVE, Note())
     second = await visual.add_image(parts, random_picture(2), VALVE, Note())
     assert await visual.delete_images(parts, PUMP, first) == 0
@@ -165,7 +165,7 @@ async def test_one_image_of_an_entity_can_be_deleted(visual: VisualSearch, parts
 
 
 @pytest.mark.parametrize("data_id", [None, DataId("nothing"), DataId("' OR 1=1 --")])
-async def test_deleting_what_is_not_there_deletes_nothing(
+async def test_deleting_missing_images_deletes_nothing(
     visual: VisualSearch, parts: DatabaseKey, data_id: DataId | None
 ) -> None:
     await visual.add_image(parts, random_picture(1), VALVE, Note())

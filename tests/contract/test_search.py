@@ -1,4 +1,4 @@
-"""Searches: what is found, in which order, with which scores."""
+"""Searches: the matches, their order and their scores."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ async def fill(visual: VisualSearch, key: DatabaseKey, count: int) -> None:
         await visual.add_image(key, random_picture(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
 
 
-async def test_an_empty_database_has_no_answer(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_empty_database_gives_no_matches(visual: VisualSearch, parts: DatabaseKey) -> None:
     assert await visual.search(parts, random_picture(1), 1000) == ()
 
 
-async def test_what_was_added_is_found_at_once(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_added_image_is_found_at_once(visual: VisualSearch, parts: DatabaseKey) -> None:
     for seed in range(5):
         data_id = await visual.add_image(parts, random_picture(seed), EntityId(f"part_{seed}"), Note(f"number {seed}"))
         best = (await visual.search(parts, random_picture(seed)))[0]
@@ -33,7 +33,7 @@ async def test_what_was_added_is_found_at_once(visual: VisualSearch, parts: Data
         assert best.verdict is Verdict.SAME
 
 
-async def test_scores_fall_and_stay_within_0_and_10(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_scores_fall_and_are_from_0_to_10(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 40)
     matches = await visual.search(parts, noisy_copy(random_picture(7)), 40)
     scores = [match.score for match in matches]
@@ -42,13 +42,13 @@ async def test_scores_fall_and_stay_within_0_and_10(visual: VisualSearch, parts:
     assert matches[0].entity == "part_7"
 
 
-async def test_an_unrelated_picture_is_not_called_the_same(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_unrelated_picture_is_not_the_same_image(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 5)
     assert all(match.verdict is Verdict.SIMILAR for match in await visual.search(parts, random_picture(99)))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 39, 40, 41, 1000])
-async def test_as_many_as_asked_for_or_all_there_are(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
+async def test_limit_is_respected(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
     await fill(visual, parts, 40)
     matches = await visual.search(parts, random_picture(3), limit)
     assert len(matches) == min(limit, 40)
@@ -57,17 +57,17 @@ async def test_as_many_as_asked_for_or_all_there_are(visual: VisualSearch, parts
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])
-async def test_a_limit_out_of_range_is_refused(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
+async def test_limit_out_of_range_is_refused(visual: VisualSearch, parts: DatabaseKey, limit: int) -> None:
     with pytest.raises(InvalidInput):
         await visual.search(parts, random_picture(1), limit)
 
 
-async def test_ten_unless_asked_otherwise(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_default_limit_is_ten(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 12)
     assert len(await visual.search(parts, random_picture(1))) == 10
 
 
-async def test_the_same_picture_twice_is_two_images(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_same_picture_twice_is_two_images(visual: VisualSearch, parts: DatabaseKey) -> None:
     first = await visual.add_image(parts, random_picture(1), VALVE, Note("first"))
     second = await visual.add_image(parts, random_picture(1), PUMP, Note("second"))
     assert first != second
@@ -79,9 +79,7 @@ async def test_the_same_picture_twice_is_two_images(visual: VisualSearch, parts:
     assert all(match.verdict is Verdict.SAME for match in matches)
 
 
-async def test_a_picture_without_detail_is_found_and_is_not_everything(
-    visual: VisualSearch, parts: DatabaseKey
-) -> None:
+async def test_picture_without_detail_matches_only_itself(visual: VisualSearch, parts: DatabaseKey) -> None:
     await visual.add_image(parts, flat_picture(100), VALVE, Note())
     await visual.add_image(parts, random_picture(1), PUMP, Note())
     assert {match.entity for match in await visual.search(parts, flat_picture(100))} == {"valve", "pump"}
@@ -90,7 +88,7 @@ async def test_a_picture_without_detail_is_found_and_is_not_everything(
     assert copies == []
 
 
-async def test_an_entity_may_have_many_images(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_entity_may_have_many_images(visual: VisualSearch, parts: DatabaseKey) -> None:
     ids = [await visual.add_image(parts, random_picture(seed), VALVE, Note(str(seed))) for seed in range(30)]
     matches = await visual.search(parts, random_picture(12), 100)
     assert {match.data_id for match in matches} == set(ids)
@@ -112,7 +110,7 @@ async def test_concurrent_adds_are_all_kept_and_found(visual: VisualSearch, part
     assert {match.data_id for match in await visual.search(parts, random_picture(0), 1000)} == set(ids)
 
 
-async def test_what_was_deleted_is_not_found(visual: VisualSearch, parts: DatabaseKey) -> None:
+async def test_deleted_image_is_not_found(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 10)
     assert (await visual.search(parts, random_picture(4)))[0].entity == "part_4"
     assert await visual.delete_images(parts, EntityId("part_4")) == 1

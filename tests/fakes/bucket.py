@@ -1,4 +1,4 @@
-"""A service with one bucket on 127.0.0.1 that fails as it is told to, and otherwise does what little is needed."""
+"""A minimal bucket service on 127.0.0.1 with one bucket, which fails on demand."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ class BucketRequest:
 
 @dataclass
 class FakeBucket:
-    """``troubles``: what comes of the next requests: NEVER an answer, HANGS_UP, or a status with an error's code.
+    """A bucket service.
 
-    ``ailment``: the same for all requests. ``let_delete``: cleared, deletions wait for it.
+    ``faults`` are the results of the next requests: NEVER (no answer), HANGS_UP, or a status and error code.
+    ``permanent_fault`` is the result of all further requests. Clear ``let_delete`` to hold deletions.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     asked: list[BucketRequest] = field(default_factory=list)
     faults: deque[tuple[str, str]] = field(default_factory=deque)
-    ailment: tuple[str, str] | None = None
+    permanent_fault: tuple[str, str] | None = None
     let_delete: asyncio.Event = field(default_factory=asyncio.Event)
     deleting: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
@@ -50,12 +51,12 @@ class FakeBucket:
             while True:
                 asked = await _read(reader)
                 self.asked.append(asked)
-                trouble = self.faults.popleft() if self.faults else self.ailment
-                if trouble and trouble[0] == HANGS_UP:
+                fault = self.faults.popleft() if self.faults else self.permanent_fault
+                if fault and fault[0] == HANGS_UP:
                     return
-                if trouble and trouble[0] == NEVER:
+                if fault and fault[0] == NEVER:
                     await asyncio.Event().wait()
-                status, body = await self._done(asked) if trouble is None else _error(*trouble)
+                status, body = await self._done(asked) if fault is None else _error(*fault)
                 writer.write(_answer(status, b"" if asked.method == "HEAD" else body))
                 await writer.drain()
 

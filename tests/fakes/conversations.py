@@ -1,4 +1,4 @@
-"""What Slack would say of conversations and people: the ports of the privacy and permission services."""
+"""Fake Slack directories for the privacy and permission services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.domain.channels import ChannelKind
 
 
 class FakeChannelDirectory:
-    """Satisfies ``ChannelDirectory``. What is in ``broken`` can't be asked about; remembers the questions."""
+    """A ``ChannelDirectory`` that records its calls. Conversations in ``broken`` raise an error."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class FakeChannelDirectory:
 
 
 class FakeMemberDirectory:
-    """Satisfies ``MemberDirectory``. Remembers about whom it was asked."""
+    """A ``MemberDirectory`` that records its calls."""
 
     def __init__(self, *admins: str) -> None:
         self.admins = frozenset(admins)

@@ -1,4 +1,4 @@
-"""A back end that is elsewhere and not always well."""
+"""A remote back end that fails on demand."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.domain.pictures import Picture
 
 
 class FaultySearch(MemorySearch):
-    """Says of its answers what is in ``caveats``, and raises the ``error``; for so many calls (``failing_calls``).
+    """A back end that adds ``caveats`` to its results and raises ``error``, for a number of calls (``failing_calls``).
 
-    ``calls``: the operations that it was asked for.
+    ``calls`` lists the operations that were called.
     """
 
     def __init__(self) -> None:
@@ -26,15 +26,15 @@ class FaultySearch(MemorySearch):
 
     @property
     def capabilities(self) -> Capabilities:
-        """It goes by the hosted service's name, and fetches nothing."""
+        """Return the hosted service's name, without fetching pictures."""
         return Capabilities("showapi", MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     def recover(self) -> None:
-        """All is well again."""
+        """Stop failing."""
         self.error, self.caveats, self.failing_calls = None, set(), math.inf
 
     async def create_database(self, database: DatabaseKey) -> None:
-        """Make an empty database."""
+        """Create an empty database."""
         self._called("create")
         await super().create_database(database)
 
@@ -46,14 +46,14 @@ class FaultySearch(MemorySearch):
         return await super().add_image(database, picture, entity, note, data_id)
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """The most alike images; with SAME_IMAGES_ONLY, copies alone."""
+        """Return the best matches, or with SAME_IMAGES_ONLY only copies."""
         self._called("search")
         found = await super().search(database, picture, limit)
         only_copies = Caveat.SAME_IMAGES_ONLY in self.caveats
         return Matches([match for match in found if match.verdict is Verdict.SAME or not only_copies], self.caveats)
 
     async def ping(self) -> None:
-        """Return if all is well."""
+        """Return if the back end is not failing."""
         self._called("ping")
 
     def _called(self, operation: str) -> None:

@@ -1,4 +1,4 @@
-"""A cheap, deterministic Analyser and Judge: thumbnails and plain thresholds, in place of the model and geometry."""
+"""A cheap, deterministic FeatureExtractor and Verifier: thumbnails and thresholds instead of the model and geometry."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ SAME_AT_MOST = 8
 
 
 def random_picture(seed: int, side: int = 24) -> Picture:
-    """A picture of random blocks; each seed gives another, and the same one every time."""
+    """Return a picture of random blocks. The same seed always gives the same picture."""
     blocks = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     return picture_of(blocks.repeat(side // SIDE, axis=0).repeat(side // SIDE, axis=1))
 
 
 def flat_picture(value: int = 128) -> Picture:
-    """A picture of one gray: too little detail for a fingerprint."""
+    """Return a plain gray picture, which has too little detail for a fingerprint."""
     return picture_of(np.full((24, 24, 3), value, np.uint8))
 
 
 def noisy_copy(picture: Picture, seed: int = 0) -> Picture:
-    """A slightly different copy."""
+    """Return a slightly different copy."""
     noise = np.random.default_rng(seed).integers(-4, 5, picture.pixels.shape)
     return picture_of((picture.pixels.astype(np.int16) + noise).clip(0, 255).astype(np.uint8))
 
 
 def picture_of(pixels: npt.NDArray[np.uint8]) -> Picture:
-    """A normalised picture of these pixels."""
+    """Return a normalised picture with these pixels."""
     digest = hashlib.sha256(pixels.tobytes()).hexdigest()
     source = hashlib.sha256(b"file" + pixels.tobytes()).hexdigest()
     return Picture(pixels, digest, source, "PNG", (pixels.shape[1], pixels.shape[0]))
 
 
 class FakeFeatureExtractor:
-    """Satisfies ``FeatureExtractor``. Counts what it was asked."""
+    """A ``FeatureExtractor`` that counts its calls."""
 
     def __init__(self, model_id: str = "thumbnails-1") -> None:
         self._model_id = model_id
@@ -75,21 +75,21 @@ class FakeFeatureExtractor:
         return QueryFeatures(_embedding(picture)[None, :], rows, (picture.digest.encode(),))
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 class FakeVerifier:
-    """Satisfies ``Judge``: ten times the cosine, and more for a fingerprint. Remembers the candidates."""
+    """A ``Verifier`` that scores ten times the cosine, or more for a fingerprint hit. It records the candidates."""
 
     def __init__(self) -> None:
         self.seen: list[Candidate] = []
-        self.knots: CalibrationCurve | None = None
+        self.calibration_used: CalibrationCurve | None = None
 
     def verify(
         self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
     ) -> list[ScoredMatch]:
         self.seen = list(candidates)
-        self.knots = calibration
+        self.calibration_used = calibration
         return [_scored(candidate) for candidate in candidates]
 
 
@@ -110,14 +110,14 @@ def _blocks(picture: Picture) -> npt.NDArray[np.float32]:
 
 def _embedding(picture: Picture) -> npt.NDArray[np.float32]:
     values = _blocks(picture).ravel() - 127.5
-    # A touch of a constant, so that an even gray has a direction too.
+    # Add a small constant, so that the embedding of a plain gray is not zero.
     values[0] += 0.5
     normalised: npt.NDArray[np.float32] = (values / np.linalg.norm(values)).astype(np.float32)
     return normalised
 
 
 def _fingerprint(picture: Picture) -> bytes:
-    """The signs of differences between blocks, so that noise changes few bits; none for an even picture."""
+    """Return the signs of differences between blocks, so that noise changes few bits; empty for a plain picture."""
     blocks = _blocks(picture)
     if float(np.ptp(blocks)) < 1:
         return b""

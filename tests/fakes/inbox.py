@@ -1,4 +1,4 @@
-"""An inbox in memory that follows ``ports.inbox.Inbox``: its time is the test's, and it keeps what it was asked."""
+"""An in-memory inbox that implements ``ports.inbox.Inbox``. Tests set its clock and inspect its jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StoredJob:
 
 
 class MemoryInbox:
-    """Satisfies ``Inbox``. Set ``failing`` to an error, and every call raises it."""
+    """An ``Inbox`` in memory. If ``failing`` is set, every call raises it."""
 
     def __init__(self) -> None:
         self.now = BEGINNING
@@ -39,17 +39,17 @@ class MemoryInbox:
         self.released: list[str] = []
         self.entered: list[str] = []
         self.left = 0
-        """Jobs that ``enter`` finds with the dead."""
+        """Number of jobs of dead workers that ``enter`` finds."""
         self._number = 0
         self.arrived = asyncio.Event()
-        """Set it, and a worker hears of something that another process put."""
+        """Set it to notify a worker of a job from another process."""
 
     def states(self) -> list[str]:
-        """Of all jobs, in the order in which they came."""
+        """Return the states of all jobs, oldest first."""
         return [kept.state for kept in self.kept.values()]
 
-    def later(self, seconds: float) -> None:
-        """Let time pass."""
+    def advance(self, seconds: float) -> None:
+        """Advance the clock."""
         self.now += timedelta(seconds=seconds)
 
     async def put(self, job: NewJob) -> bool:
@@ -189,6 +189,6 @@ class MemoryInbox:
 
 
 def share(number: int, workspace: str = "T1") -> NewJob:
-    """A share of one file, another for each number."""
+    """Return a share of one file. Each number gives another share."""
     message = f"1700000000.{number:06d}"
     return NewJob(JobKind.SHARE, WorkspaceId(workspace), "", "C1", message, (f"F{number}",), "{}")

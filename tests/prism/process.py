@@ -1,4 +1,4 @@
-"""Prism as a process, for as long as a block lasts."""
+"""Run Prism as a process within a context."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTENING = re.compile(rf"Prism is listening on (http://{re.escape(HOST)}:\d+)")
 
 @contextmanager
 def prism(document: Path, log: Path) -> Iterator[str]:
-    """The address of a Prism that judges by this OpenAPI file: what does not fit is answered with 4xx."""
+    """Yield the address of a Prism for this OpenAPI file. It answers invalid requests with 4xx."""
     command = [*ensure_prism(), "mock", "--errors", "--host", HOST, "--port", "0", str(document)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)

@@ -1,4 +1,4 @@
-"""Stands between a client and Prism, and keeps what Prism said of each request, whatever the client makes of it."""
+"""A proxy between a client and Prism that records Prism's verdict on each request, whatever the client does with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.prism.process import HOST
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """``violations``: empty where the request was accepted."""
+    """Prism's verdict on one request. ``violations`` is empty if the request was accepted."""
 
     path: str
     form: dict[str, str]
@@ -24,13 +24,13 @@ class ValidationResult:
 
     @property
     def accepted(self) -> bool:
-        """Whether the request is as the file has it."""
+        """Whether the request conforms to the file."""
         return self.status == 200 and not self.violations
 
 
 @dataclass
 class ValidatingProxy:
-    """``url`` is where the client is to send its requests."""
+    """A running proxy. The client sends its requests to ``url``."""
 
     url: str
     verdicts: list[ValidationResult] = field(default_factory=list)
@@ -38,7 +38,7 @@ class ValidatingProxy:
 
 @asynccontextmanager
 async def validating_proxy(prism_url: str) -> AsyncIterator[ValidatingProxy]:
-    """Hands on every request as it came, and every answer."""
+    """Relay every request and every answer unchanged."""
     it = ValidatingProxy("")
 
     async def hand_on(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The real app, connected by a real WebSocket to the stand-in."""
+"""The real app, connected to the stand-in for Slack by a real WebSocket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.slack import FakeSlack
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    """Fails the test for whatever real Slack would not have taken."""
+    """The stand-in. It fails the test for everything that the real Slack would have refused."""
     async with FakeSlack() as fake:
         yield fake
         assert fake.failures == []
@@ -26,7 +26,7 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 @pytest.fixture
 async def pictures() -> AsyncIterator[PictureServer]:
-    """Serves pictures on 127.0.0.1."""
+    """A server of pictures on 127.0.0.1."""
     server = PictureServer()
     await server.start()
     yield server
@@ -34,7 +34,7 @@ async def pictures() -> AsyncIterator[PictureServer]:
 
 
 class PictureServer:
-    """Somebody's web server."""
+    """A web server with pictures."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -68,7 +68,7 @@ Start = Callable[..., Awaitable[SlackApp]]
 
 @pytest.fixture
 async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts the bot, with further settings if need be."""
+    """Start the bot, with further settings if given."""
     async with AsyncExitStack() as stack:
 
         async def begin(**environment: str) -> SlackApp:
@@ -83,7 +83,7 @@ async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
 
 
 async def fill(app: SlackApp, name: str, **pictures: bytes) -> None:
-    """Make a database of these pictures, by entity."""
+    """Create a database with these pictures, by entity."""
     services = app.services
     assert app.identity is not None
     key = DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(name))

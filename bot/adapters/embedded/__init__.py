@@ -1,1 +1,1 @@
-"""The embedded engine: model, index and the seven operations on this machine."""
+"""The embedded back end: model, index, verification and storage in this process."""

@@ -1,4 +1,4 @@
-"""The embedded back end: the seven operations on this machine, over rows that a store keeps."""
+"""The embedded back end: implements the ``VisualSearch`` operations on the rows of a ``VectorStore``."""
 
 from __future__ import annotations
 
@@ -31,18 +31,22 @@ from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.domain.pictures import Picture
 
 CANDIDATES = 32
-"""How many a search considers, even for fewer results: the judge may know better than the cosine."""
+"""Minimum number of candidates of a search. Verification may rank a candidate above one with a greater cosine."""
 
 VERIFIED_CANDIDATES = 20
+"""Candidates with the greatest cosines that are verified against their local features."""
+
 MAX_VERIFIED_CANDIDATES = 32
+"""The same, with the nearest fingerprint hits."""
 
 _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 1000, 1.0
 
 
 class EmbeddedSearch:
-    """Satisfies ``adapters.port.VisualSearch``. The analyser and the store belong to whoever made them.
+    """Satisfies ``adapters.port.VisualSearch``.
 
-    Without a ``neighbours`` the vectors are searched in memory.
+    The caller closes the store and the extractor. Without ``neighbours``, an ``IndexCache`` of ``index_memory_bytes``
+    searches the vectors in memory.
     """
 
     def __init__(
@@ -60,41 +64,44 @@ class EmbeddedSearch:
         self._extractor = extractor
         self._verifier = verifier
         self._clock = clock
-        self._checked_lately: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
+        self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
         self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
         self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this back end can do."""
+        """The capabilities of this back end."""
         return self._capabilities
 
     @property
     def index_memory(self) -> int:
-        """Bytes of all indexes in memory."""
+        """The size of all indexes in memory, in bytes."""
         return self._neighbours.memory
 
     async def create_database(self, database: DatabaseKey) -> None:
-        """Make an empty database. Raises DatabaseExists."""
+        """Create an empty database. Raises DatabaseExists."""
         await self._store.write(lambda rows: rows.create(database))
 
     async def list_databases(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """The workspace's databases, by name."""
+        """Return the names of the workspace's databases, sorted."""
         return await self._store.read(lambda rows: rows.names(workspace))
 
     async def delete_database(self, database: DatabaseKey) -> None:
-        """Forget a database and all its images; can't be undone."""
+        """Delete a database and all its images permanently."""
         await self._store.write(lambda rows: rows.delete(rows.state(database).id))
         self._neighbours.forget(database)
-        self._checked_lately.pop(database, None)
+        self._recently_checked.pop(database, None)
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
-        """Add a picture; when this returns, the add survives a crash and a search finds it. Raises ModelMismatch."""
+        """Add a picture and return its data id. Raises ModelMismatch.
+
+        When this returns, the image survives a crash and searches find it. If ``data_id`` exists, nothing changes.
+        """
         await self._check_database_cached(database)
         features = await self._extractor.extract(picture)
-        name, model_id = data_id or _new_data_id(), self._extractor.model_id
+        added_id, model_id = data_id or _new_data_id(), self._extractor.model_id
 
         def work(rows: VectorRows) -> None:
             state = self._checked_state(rows, database)
@@ -102,25 +109,25 @@ class EmbeddedSearch:
                 return
             if state.model_id is None:
                 rows.set_model(state.id, model_id)
-            image_id = rows.add_image(state.id, name, entity, note, self._clock())
+            image_id = rows.add_image(state.id, added_id, entity, note, self._clock())
             rows.add_vector(state.id, image_id, model_id, pack_features(features))
 
         await self._store.defer(work)
-        return name
+        return added_id
 
     async def list_images(self, database: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """A page of the database's images. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
         return await self._store.read(lambda rows: rows.page(rows.state(database).id, database, request))
 
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
-        """Delete the entity's images, or the one named; how many went, 0 if none was there."""
+        """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         return await self._store.write(lambda rows: rows.remove(rows.state(database).id, entity, data_id))
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """The most alike images, best first, at most ``limit`` (1 to 1000). Raises InvalidInput, ModelMismatch."""
+        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput and ModelMismatch."""
         validate_limit(limit)
         if not self._neighbours.is_known(database):
-            # Before the picture is analysed; of a database that was there before, the search itself finds out.
+            # Check the database before the costly feature extraction. For a known one, the search itself checks it.
             state = await self._store.snapshot(lambda rows: self._checked_state(rows, database))
             if state.model_id is None:
                 return Matches()
@@ -128,24 +135,27 @@ class EmbeddedSearch:
         return await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit))
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
-        """The images that have a row here."""
+        """Return the data ids of the images that are stored."""
         return await self._store.read(lambda rows: rows.data_ids(rows.state(database).id))
 
     async def ping(self) -> None:
-        """Return if the rows can be read. Raises BackendError."""
+        """Check that the rows can be read. Raises BackendError."""
         await self._store.snapshot(lambda rows: rows.names(WorkspaceId("")))
 
     async def calibration(self, database: DatabaseKey) -> CalibrationCurve | None:
-        """The database's own score curve; None for the default."""
+        """Return the database's own calibration curve, or None if it uses the default."""
         return await self._store.read(lambda rows: _calibration_of(rows.state(database)))
 
     async def set_calibration(self, database: DatabaseKey, curve: CalibrationCurve | None) -> None:
-        """Score by this curve from now on; None for the default."""
+        """Set the database's calibration curve; None restores the default."""
         text = None if curve is None else json.dumps(curve)
         await self._store.write(lambda rows: rows.set_calibration(rows.state(database).id, text))
 
     async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[EntityId, ...], Floats]:
-        """Entities and embeddings (n × dimensions) of up to ``size`` images chosen by chance. Raises ModelMismatch."""
+        """Return entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
+
+        The embeddings are n × dimensions, float32. The same ``seed`` gives the same choice.
+        """
         dimensions, model_id = self._extractor.dimensions, self._extractor.model_id
 
         def work(rows: VectorRows) -> tuple[tuple[EntityId, ...], Floats]:
@@ -159,14 +169,15 @@ class EmbeddedSearch:
         return await self._store.snapshot(work)
 
     async def _check_database_cached(self, database: DatabaseKey) -> None:
-        """Whether pictures can be added at all, before one is analysed in vain. Raises UnknownDatabase, ModelMismatch.
+        """Check that pictures can be added, before the costly feature extraction.
 
-        Many adds in a row ask once a second, since each looks for itself when it writes. What is committed is asked:
-        a look at a unit's own writes would begin its transaction, and hold it during the analysis.
+        The result is cached for a second, because each add checks again when it writes. This reads a snapshot: a read
+        inside the unit would begin its transaction and hold it during the extraction.
+        Raises UnknownDatabase and ModelMismatch.
         """
-        if database not in self._checked_lately:
+        if database not in self._recently_checked:
             await self._store.snapshot(lambda rows: self._checked_state(rows, database))
-            self._checked_lately[database] = True
+            self._recently_checked[database] = True
 
     def _checked_state(self, rows: VectorRows, database: DatabaseKey) -> DatabaseState:
         state = rows.state(database)
@@ -175,27 +186,27 @@ class EmbeddedSearch:
         return state
 
     def _search(self, rows: VectorRows, database: DatabaseKey, query_features: QueryFeatures, limit: int) -> Matches:
-        """Everything that follows the probe, in one thread and on one snapshot."""
+        """Find, verify and rank candidates, in one thread and on one snapshot."""
         embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
         query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES))
         state, found = self._neighbours.search(rows, database, query)
         candidates = _candidates(found, rows)
-        judgements = self._verifier.verify(query_features, candidates, _calibration_of(state))
-        ranked = sorted(zip(candidates, judgements, strict=True), key=_ranking_key)[:limit]
-        described = rows.image_details([candidate.row_id for candidate, _ in ranked])
+        scored_matches = self._verifier.verify(query_features, candidates, _calibration_of(state))
+        ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
+        details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
-            Match(*described[candidate.row_id], scored.score, scored.verdict, scored.edits)
+            Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits)
             for candidate, scored in ranked
         )
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:
-    """Embedding (float16, little-endian), fingerprint and sketch, as they are stored."""
+    """Return embedding (float16, little-endian), fingerprint and local features as they are stored."""
     return features.embedding.astype("<f2").tobytes(), features.fingerprint, features.local_features
 
 
 def _new_data_id() -> DataId:
-    """Unique, and ordered by time."""
+    """Return a unique id. Ids sort by creation time: 12 hex digits of milliseconds, then 20 random ones."""
     return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
@@ -211,18 +222,18 @@ def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int
 
 
 def _candidates(found: Neighbours, rows: VectorRows) -> list[Candidate]:
-    """The union of both searches; sketches for those worth a closer look."""
-    resembling = list(found.fingerprint_hits)[: MAX_VERIFIED_CANDIDATES - VERIFIED_CANDIDATES]
-    closest = list(found.cosines)[:VERIFIED_CANDIDATES]
-    sketches = rows.local_features(list(dict.fromkeys([*closest, *resembling])))
+    """Return the union of both searches, with local features for the candidates that will be verified."""
+    best_hits = list(found.fingerprint_hits)[: MAX_VERIFIED_CANDIDATES - VERIFIED_CANDIDATES]
+    best_cosines = list(found.cosines)[:VERIFIED_CANDIDATES]
+    features = rows.local_features(list(dict.fromkeys([*best_cosines, *best_hits])))
     row_ids = dict.fromkeys([*found.cosines, *found.fingerprint_hits])
-    return [_candidate(row_id, found, sketches) for row_id in row_ids]
+    return [_candidate(row_id, found, features) for row_id in row_ids]
 
 
-def _candidate(row_id: int, found: Neighbours, sketches: Mapping[int, bytes]) -> Candidate:
-    resemblance = found.fingerprint_hits.get(row_id)
-    sketch = sketches.get(row_id, b"")
-    if resemblance is None:
-        return Candidate(row_id, found.cosines[row_id], local_features=sketch)
-    cosine = found.cosines.get(row_id, resemblance.cosine)
-    return Candidate(row_id, cosine, resemblance.distance, resemblance.query_row, sketch)
+def _candidate(row_id: int, found: Neighbours, features: Mapping[int, bytes]) -> Candidate:
+    hit = found.fingerprint_hits.get(row_id)
+    local_features = features.get(row_id, b"")
+    if hit is None:
+        return Candidate(row_id, found.cosines[row_id], local_features=local_features)
+    cosine = found.cosines.get(row_id, hit.cosine)
+    return Candidate(row_id, cosine, hit.distance, hit.query_row, local_features)

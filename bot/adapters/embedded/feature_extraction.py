@@ -1,4 +1,4 @@
-"""Pictures to what is kept and compared: embedding, fingerprint and sketch."""
+"""Feature extraction: compute a picture's embedding, fingerprint and local features."""
 
 from __future__ import annotations
 
@@ -23,64 +23,64 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class PictureFeatureExtractor:
-    """The Analyser of the embedded engine: ``threads`` threads for pictures, and as many for the model."""
+    """Satisfies ``FeatureExtractor`` with ``threads`` threads for image processing and as many for the model."""
 
     def __init__(self, model: EmbeddingModel, threads: int) -> None:
-        # OpenCV's own threads would fight with ours for the same cores.
+        # OpenCV's own threads would compete with ours for the same cores.
         cv2.setNumThreads(1)
         self._model = model
         self._runner = BatchRunner(model, threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="analysis")
         self._closed = False
-        self._under_way = 0
+        self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def model_id(self) -> str:
-        """Names the model and its preparation."""
+        """The id of the model and its preprocessing."""
         return self._model.model_id
 
     @property
     def dimensions(self) -> int:
-        """Length of an embedding."""
+        """The length of an embedding."""
         return self._model.dimensions
 
     async def extract(self, picture: Picture) -> ImageFeatures:
-        """For an add. Raises BackendError."""
+        """Return the features to store for a picture. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
-            prepared, mark, drawn = await loop.run_in_executor(self._pool, self._extract_now, picture)
+            prepared, fingerprint_bytes, packed = await loop.run_in_executor(self._pool, self._extract_now, picture)
             embedding = await self._runner.embed(prepared)
-        return ImageFeatures(embedding, mark, drawn)
+        return ImageFeatures(embedding, fingerprint_bytes, packed)
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
-        """For a search: the picture, and its content box where it has one. Raises BackendError."""
+        """Return the query features of a picture and, if it has one, of its content box. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
             views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
             vectors = [self._runner.embed(prepared) for _, prepared in views]
-            embeddings, (rows, regions) = await asyncio.gather(
+            embeddings, (fingerprints, regions) = await asyncio.gather(
                 asyncio.gather(*vectors),
-                loop.run_in_executor(self._pool, _query_views, [pixels for pixels, _ in views]),
+                loop.run_in_executor(self._pool, _query_regions, [pixels for pixels, _ in views]),
             )
-        return QueryFeatures(np.stack(embeddings), rows, regions)
+        return QueryFeatures(np.stack(embeddings), fingerprints, regions)
 
     @contextmanager
     def _in_flight(self) -> Iterator[None]:
         if self._closed:
-            raise BackendDown("the analyser was shut down")
-        self._under_way += 1
+            raise BackendDown("the feature extractor is closed")
+        self._active += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
+            self._active -= 1
+            if not self._active:
                 self._idle.set()
 
     async def close(self) -> None:
-        """Finish what was begun and let go of threads; what comes later raises BackendDown."""
+        """Finish the calls in flight and stop the threads. Later calls raise BackendDown."""
         self._closed = True
         await self._idle.wait()
         await self._runner.close()
@@ -88,8 +88,8 @@ class PictureFeatureExtractor:
 
     def _extract_now(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes]:
         gray = fingerprint.luminance(picture.pixels)
-        drawn = local_features.extract_local_features(picture.pixels, gray).pack()
-        return self._model.prepare(picture.pixels), fingerprint.compute(picture), drawn
+        packed = local_features.extract_local_features(picture.pixels, gray).pack()
+        return self._model.prepare(picture.pixels), fingerprint.compute(picture), packed
 
     def _views(self, pixels: Pixels) -> list[tuple[Pixels, npt.NDArray[Any]]]:
         views = [pixels]
@@ -100,18 +100,18 @@ class PictureFeatureExtractor:
         return [(view, self._model.prepare(view)) for view in views]
 
 
-def _query_views(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
-    """Fingerprints in eight orientations of each view, and what the judge lays on the stored sketches.
+def _query_regions(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
+    """Return the fingerprints of all views in eight orientations (n × 32), and a QueryRegion for each view.
 
-    A view without enough detail for a fingerprint has no rows, so each look remembers which rows are its own.
+    A view with too little detail for a fingerprint has no rows. Each region therefore records its own range of rows.
     """
-    rows: list[npt.NDArray[np.uint8]] = []
+    fingerprints: list[npt.NDArray[np.uint8]] = []
     regions: list[object] = []
     for pixels in views:
         gray = fingerprint.luminance(pixels)
-        turned = fingerprint.orientations(gray)
-        first = sum(len(part) for part in rows)
-        rows.append(turned)
+        oriented = fingerprint.orientations(gray)
+        first = sum(len(rows) for rows in fingerprints)
+        fingerprints.append(oriented)
         share = pixels.size / views[0].size
-        regions.append(local_features.QueryRegion(pixels, gray, range(first, first + len(turned)), share))
-    return np.concatenate(rows), tuple(regions)
+        regions.append(local_features.QueryRegion(pixels, gray, range(first, first + len(oriented)), share))
+    return np.concatenate(fingerprints), tuple(regions)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours, by cosine and by fingerprint, over rows in memory. The arithmetic is faiss's."""
+"""An in-memory index: exact nearest-neighbour search by cosine and by fingerprint, built on faiss."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
+from bot.adapters.embedded.fingerprint_index import FINGERPRINT_BYTES, FingerprintIndex, Ids
 from bot.adapters.embedded.store import VectorRow
 from bot.domain.errors import BackendDown
 
-Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 SEGMENT_BYTES = 32 * 2**20
-FINGERPRINT_BYTES = 32
+"""Size of the embeddings in a full segment."""
+
 ROW_ID_BYTES = 8
 MIN_CAPACITY = 64
+"""Rows for which a segment has room at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintHit:
-    """A row that the fingerprints found: how far it is, from which row of the query's, and its cosine."""
+    """A row whose fingerprint lies within the Hamming radius.
+
+    ``distance`` is in bits, and ``query_row`` is the row of the query's fingerprints that is nearest. ``cosine`` is the
+    greatest one over the query's embeddings.
+    """
 
     distance: int
     query_row: int
@@ -36,114 +41,64 @@ class FingerprintHit:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Rows by cosine, greatest first, and those within reach by fingerprint, nearest first."""
+    """The result of a search, by row id: cosines, greatest first, and fingerprint hits, nearest first."""
 
     cosines: dict[int, float] = field(default_factory=dict)
     fingerprint_hits: dict[int, FingerprintHit] = field(default_factory=dict)
 
 
 def segment_rows(dimensions: int) -> int:
-    """Rows of a full segment."""
+    """Return the number of rows in a full segment."""
     return max(MIN_CAPACITY, SEGMENT_BYTES // (2 * dimensions))
 
 
 def memory_for(dimensions: int, rows: int) -> int:
-    """Memory of an index that was loaded with so many rows."""
+    """Return the size in bytes of an index right after it was loaded with ``rows`` rows."""
     return (_capacity_for(rows) + MIN_CAPACITY) * _row_bytes(dimensions)
 
 
 def _row_bytes(dimensions: int) -> int:
-    # Fingerprints count twice, since faiss lets their memory grow by doubling.
+    # Fingerprints count twice, because faiss doubles their buffer when it is full. Each of the two indexes stores ids.
     return 2 * dimensions + 2 * FINGERPRINT_BYTES + 2 * ROW_ID_BYTES
 
 
 def _capacity_for(rows: int) -> int:
-    # A little room, so that the first add after a load does not move everything.
+    # Reserve some room, so that the first add after a load doesn't copy the whole segment.
     return rows + rows // 16 + MIN_CAPACITY
 
 
-class FingerprintIndex:
-    """Fingerprints of rows. Not for two threads at once."""
-
-    def __init__(self) -> None:
-        self._index = faiss.IndexBinaryFlat(8 * FINGERPRINT_BYTES)
-        self._ids: Ids = np.empty(0, np.int64)
-
-    def __len__(self) -> int:
-        """Rows that have one."""
-        return len(self._ids)
-
-    def append(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Add rows of ascending ids."""
-        # Pictures without detail have none, and must not all match each other by an empty one.
-        held = [(row, text) for row, text in rows if len(text) == FINGERPRINT_BYTES]
-        if held:
-            block = np.frombuffer(b"".join(text for _, text in held), np.uint8)
-            self._index.add(block.reshape(len(held), FINGERPRINT_BYTES))
-            self._ids = np.concatenate([self._ids, [row for row, _ in held]])
-
-    def discard(self, row_ids: Ids) -> None:
-        """Remove rows by id."""
-        marks = np.flatnonzero(np.isin(self._ids, row_ids, assume_unique=True))
-        if len(marks):
-            self._index.remove_ids(faiss.IDSelectorBatch(marks))
-            self._ids = np.delete(self._ids, marks)
-
-    def clear(self) -> None:
-        """Hold nothing, and keep the memory."""
-        self._index.reset()
-        self._ids = np.empty(0, np.int64)
-
-    def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
-        """The ``count`` nearest rows within reach: row ids, distances and rows of the query, nearest first."""
-        none = np.empty(0, np.int64)
-        if not len(self._ids) or not len(fingerprints):
-            return none, none, none
-        # faiss takes the radius as the first distance that is too far.
-        limits, distances, positions = self._index.range_search(fingerprints, FINGERPRINT_RADIUS + 1)
-        if not len(positions):
-            return none, none, none
-        query_rows = np.repeat(np.arange(len(fingerprints)), np.diff(limits.astype(np.int64)))
-        row_ids = self._ids[positions]
-        order = np.lexsort((query_rows, row_ids, distances))
-        # Of each row its nearest: the first in this order.
-        firsts = np.sort(np.unique(row_ids[order], return_index=True)[1])[:count]
-        chosen = order[firsts]
-        return row_ids[chosen], distances[chosen].astype(np.int64), query_rows[chosen]
-
-
 class Segment:
-    """Rows in one block of memory, of a fixed capacity. Not for two threads at once."""
+    """Rows in one block of memory with a fixed capacity. Not thread-safe."""
 
     def __init__(self, dimensions: int, capacity: int) -> None:
         self.dimensions = dimensions
         self.capacity = capacity
-        # Half precision halves memory and time, and moves a cosine by less than 0.001.
+        # Half precision halves memory and time, and changes a cosine by less than 0.001.
         self._vectors = faiss.IndexScalarQuantizer(
             dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         )
-        # Room for all rows at once: faiss would grow by doubling, up to twice what is needed.
+        # Allocate the room for all rows now. faiss would otherwise double its buffer, to up to twice the need.
         self._vectors.codes.resize(capacity * 2 * dimensions)
         self._vectors.codes.resize(0)
         self._fingerprints = FingerprintIndex()
         self.ids: Ids = np.empty(0, np.int64)
 
     def __len__(self) -> int:
-        """Rows held."""
+        """Return the number of rows."""
         return len(self.ids)
 
     def append(self, rows: Sequence[VectorRow]) -> None:
-        """Add rows of ascending ids; they must fit. Raises BackendDown for an embedding of the wrong length."""
+        """Add rows with ascending ids. They must fit. Raises BackendDown for an embedding of the wrong length."""
         codes = np.frombuffer(b"".join(row[1] for row in rows), np.uint8)
         if len(codes) != len(rows) * 2 * self.dimensions:
-            raise BackendDown(f"A stored embedding does not have {self.dimensions} numbers.")
-        # float16, little-endian, is what faiss keeps: no float32 copy is made.
+            raise BackendDown(f"a stored embedding does not have {self.dimensions} dimensions")
+        # faiss stores the same format, float16 little-endian, so the bytes need no conversion.
         self._vectors.add_sa_codes(codes.reshape(len(rows), -1))
         self._fingerprints.append((row[0], row[2]) for row in rows)
         self.ids = np.concatenate([self.ids, np.array([row[0] for row in rows], np.int64)])
 
     def absorb(self, other: Segment) -> None:
-        """Take over all rows of a smaller segment, which is of no use then, into this empty one."""
+        """Move all rows of ``other``, a smaller segment, into this empty one. Don't use ``other`` afterwards."""
         size = len(other) * 2 * self.dimensions
         codes = faiss.rev_swig_ptr(other._vectors.codes.data(), size).reshape(len(other), -1)
         self._vectors.add_sa_codes(codes)
@@ -160,29 +115,32 @@ class Segment:
         self._fingerprints.discard(row_ids)
 
     def clear(self) -> None:
-        """Hold nothing, and keep the memory."""
+        """Remove all rows but keep the memory."""
         self._vectors.reset()
         self._fingerprints.clear()
         self.ids = np.empty(0, np.int64)
 
     def nearest(self, embeddings: Floats, count: int) -> tuple[Floats, Ids]:
-        """Cosines and row ids, views × up to ``count``."""
+        """Return the greatest cosines and their row ids, both views × up to ``count``."""
         cosines, positions = self._vectors.search(embeddings, min(count, len(self)))
         return cosines, self.ids[positions]
 
     def within_radius(self, fingerprints: npt.NDArray[np.uint8], count: int) -> tuple[Ids, Ids, Ids]:
-        """What ``FingerprintIndex.within_radius`` gives."""
+        """Return what ``FingerprintIndex.within_radius`` returns."""
         return self._fingerprints.within_radius(fingerprints, count)
 
     def cosines(self, embeddings: Floats, row_ids: Ids) -> Floats:
-        """The greatest cosine over the views, a row each; the ids must be held."""
+        """Return the greatest cosine over the views for each of ``row_ids``, which must all be in the segment."""
         rows = self._vectors.reconstruct_batch(np.searchsorted(self.ids, row_ids))
         best: Floats = np.max(rows @ embeddings.T, axis=1)
         return best
 
 
 class VectorIndex:
-    """All rows of a database, in segments. Not for two threads at once."""
+    """All rows of a database, in segments. Not thread-safe.
+
+    ``expected_rows`` sizes the first segments, so that a load doesn't have to grow them.
+    """
 
     def __init__(self, dimensions: int, expected_rows: int = 0) -> None:
         self._dimensions = dimensions
@@ -190,39 +148,39 @@ class VectorIndex:
         self.segments: list[Segment] = []
 
     def __len__(self) -> int:
-        """Rows held."""
+        """Return the number of rows."""
         return sum(len(segment) for segment in self.segments)
 
     @property
     def memory(self) -> int:
-        """Bytes, what is set aside included."""
+        """The size in bytes, including reserved room."""
         return sum(segment.capacity for segment in self.segments) * _row_bytes(self._dimensions)
 
     def memory_with(self, rows: int) -> int:
-        """An upper bound of ``memory`` once so many rows are appended."""
+        """Return an upper bound of ``memory`` after ``rows`` more rows."""
         last = self.segments[-1] if self.segments else None
         if last and rows <= last.capacity - len(last):
             return self.memory
-        # The last segment doubles until it is full; then a new one begins.
+        # The last segment is doubled until it has its full size. Then a new one is added.
         doubled = (last.capacity if last else self._expected) + rows + MIN_CAPACITY
         return self.memory + (rows + min(segment_rows(self._dimensions), doubled)) * _row_bytes(self._dimensions)
 
     @property
     def is_sparse(self) -> bool:
-        """Whether so much was discarded that loading it afresh saves memory."""
+        """Whether so many rows were removed that a reload would halve the memory."""
         return self.memory > 2 * memory_for(self._dimensions, len(self))
 
     def append(self, rows: Sequence[VectorRow]) -> None:
-        """Add rows of ascending ids, beyond those held."""
+        """Add rows with ascending ids, all greater than the ids in the index."""
         start = 0
         while start < len(rows):
             segment = self._open_segment()
-            some = rows[start : start + segment.capacity - len(segment)]
-            segment.append(some)
-            start += len(some)
+            batch = rows[start : start + segment.capacity - len(segment)]
+            segment.append(batch)
+            start += len(batch)
 
     def discard_missing(self, kept: Sequence[int]) -> None:
-        """Remove what is not among ``kept``."""
+        """Remove all rows whose ids are not in ``kept``."""
         self._expected = 0
         known = np.array(kept, np.int64)
         for segment in self.segments:
@@ -230,7 +188,7 @@ class VectorIndex:
         self.segments = [segment for segment in self.segments if len(segment)]
 
     def _open_segment(self) -> Segment:
-        """One with room: the last, a larger copy of it, or a new one."""
+        """Return a segment with room: the last one, a larger copy of it, or a new one."""
         full = segment_rows(self._dimensions)
         last = self.segments[-1] if self.segments else None
         if last and len(last) < last.capacity:
@@ -247,7 +205,11 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeighbourQuery:
-    """What is looked for: views × dimensions, fingerprints × 32, and how many rows of each kind."""
+    """A nearest-neighbour query.
+
+    ``embeddings`` are views × dimensions, float32, of norm 1. ``fingerprints`` are n × 32, uint8. ``count`` limits the
+    rows found by cosine and, separately, those found by fingerprint.
+    """
 
     embeddings: Floats
     fingerprints: npt.NDArray[np.uint8]
@@ -255,25 +217,25 @@ class NeighbourQuery:
 
 
 _SegmentResult = tuple[Floats, Ids, dict[int, FingerprintHit]]
-"""Of one segment: cosines, their row ids, and what resembles."""
+"""Cosines, their row ids, and the fingerprint hits of one segment."""
 
 
 class SearchThreads:
-    """Threads that take part in a search; none on a machine with one core."""
+    """Threads that search segments in parallel with the calling thread. ``threads`` may be 0."""
 
     def __init__(self, threads: int) -> None:
         self._count = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="index") if threads else None
 
     def map(self, search: Callable[[Segment], _SegmentResult], segments: Sequence[Segment]) -> list[_SegmentResult]:
-        """``search`` at every segment, in this thread and in those that are free."""
-        left = deque(segments)
+        """Return the results of ``search`` for all segments, computed in this thread and in free ones."""
+        pending = deque(segments)
 
         def work() -> list[_SegmentResult]:
             results: list[_SegmentResult] = []
             while True:
                 try:
-                    segment = left.popleft()
+                    segment = pending.popleft()
                 except IndexError:
                     return results
                 results.append(search(segment))
@@ -283,33 +245,33 @@ class SearchThreads:
         try:
             results = work()
         finally:
-            # Whatever happens, nobody looks at a segment any more once its lock is let go.
+            # The caller releases the index's lock after this, so no thread may still read a segment.
             running = [other for other in others if not other.cancel()]
             wait(running)
         return results + [found for other in running for found in other.result()]
 
 
 def search_segments(
-    segments: Iterable[Segment], query: NeighbourQuery, helpers: SearchThreads | None = None
+    segments: Iterable[Segment], query: NeighbourQuery, threads: SearchThreads | None = None
 ) -> Neighbours:
-    """The ``count`` rows of greatest cosine over the views, and as many within reach by fingerprint.
+    """Return up to ``query.count`` rows by cosine, and as many fingerprint hits.
 
-    With ``helpers`` the segments are shared out between this thread and theirs; without, ``segments`` may give the
-    same block of memory again and again.
+    A row's cosine is the greatest over the query's embeddings. With ``threads``, segments are searched in parallel.
+    Without, ``segments`` may be an iterator that reuses one segment.
     """
     search = partial(_search_segment, query)
-    held = (segment for segment in segments if len(segment))
-    results = helpers.map(search, list(held)) if helpers else [search(segment) for segment in held]
+    filled = (segment for segment in segments if len(segment))
+    results = threads.map(search, list(filled)) if threads else [search(segment) for segment in filled]
     if not results:
         return Neighbours()
     cosines = np.concatenate([found[0] for found in results])
     ids = np.concatenate([found[1] for found in results])
-    resemblances = {row_id: seen for found in results for row_id, seen in found[2].items()}
-    return Neighbours(_top_cosines(cosines, ids, query.count), _nearest_hits(resemblances, query.count))
+    hits = {row_id: hit for found in results for row_id, hit in found[2].items()}
+    return Neighbours(_top_cosines(cosines, ids, query.count), _nearest_hits(hits, query.count))
 
 
 def _search_segment(query: NeighbourQuery, segment: Segment) -> _SegmentResult:
-    # Queries are few: threads of faiss's own would only contend with other searches.
+    # A query has one or two embeddings. More faiss threads would only compete with other searches.
     faiss.omp_set_num_threads(1)
     cosines, ids = segment.nearest(query.embeddings, query.count)
     return cosines.ravel(), ids.ravel(), _fingerprint_hits(segment, query)
@@ -320,8 +282,8 @@ def _fingerprint_hits(segment: Segment, query: NeighbourQuery) -> dict[int, Fing
     if not len(row_ids):
         return {}
     cosines = segment.cosines(query.embeddings, row_ids)
-    evidence = map(FingerprintHit, distances.tolist(), query_rows.tolist(), cosines.tolist())
-    return dict(zip(row_ids.tolist(), evidence, strict=True))
+    hits = map(FingerprintHit, distances.tolist(), query_rows.tolist(), cosines.tolist())
+    return dict(zip(row_ids.tolist(), hits, strict=True))
 
 
 def _top_cosines(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
@@ -330,11 +292,11 @@ def _top_cosines(cosines: Floats, ids: Ids, count: int) -> dict[int, float]:
     for row_id, cosine in zip(ids[order].tolist(), cosines[order].tolist(), strict=True):
         if len(greatest) == count:
             break
-        # Of a row that several views found, the greatest came first.
+        # If several views found a row, its greatest cosine comes first.
         greatest.setdefault(row_id, cosine)
     return greatest
 
 
-def _nearest_hits(resemblances: dict[int, FingerprintHit], count: int) -> dict[int, FingerprintHit]:
-    ranked = sorted(resemblances.items(), key=lambda item: (item[1].distance, item[0]))
+def _nearest_hits(hits: dict[int, FingerprintHit], count: int) -> dict[int, FingerprintHit]:
+    ranked = sorted(hits.items(), key=lambda item: (item[1].distance, item[0]))
     return dict(ranked[:count])

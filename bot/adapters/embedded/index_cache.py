@@ -1,4 +1,4 @@
-"""Which indexes are in memory: loaded on first use, kept up to date, within one budget of bytes."""
+"""A cache of in-memory indexes: loads them on first use, keeps them current, and stays within a memory budget."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from bot.domain.errors import ModelMismatch, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey
 
 STREAMED_ROWS = 1024
+"""Rows in memory at a time when a database that doesn't fit the budget is searched."""
 
 
 @dataclass(slots=True, eq=False)
 class _CachedIndex:
-    """The index of one database, and which state of it that shows. ``lock`` guards all but ``memory``."""
+    """The index of one database and the state that it shows. ``lock`` guards all fields but ``memory``."""
 
     lock: Lock = field(default_factory=Lock)
     index: VectorIndex | None = None
@@ -38,67 +39,68 @@ class _CachedIndex:
     memory: int = 0
 
     def can_catch_up_to(self, state: DatabaseState) -> bool:
-        """Whether the index can be brought to ``state`` by small changes."""
+        """Return whether the index can be updated to ``state`` without a reload."""
         return self.index is not None and self.database_id == state.id
 
     def is_at(self, state: DatabaseState) -> bool:
-        """Whether nothing is missing."""
+        """Return whether the index shows ``state``."""
         return (self.revision, self.removals) == (state.revision, state.removals)
 
 
 class NeighbourSearch(Protocol):
-    """Finds the rows nearest to a query. For threads; ``rows`` are those of one snapshot."""
+    """Finds the nearest neighbours of a query. Implementations are thread-safe; ``rows`` show one snapshot."""
 
     @property
     def memory(self) -> int:
-        """Bytes of all that is held in memory."""
+        """The memory in use, in bytes."""
         ...
 
     def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
-        """The nearest rows and the state of the database that they belong to.
+        """Return the nearest rows, and the state of the database that they belong to.
 
-        Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
+        Raises UnknownDatabase, and ModelMismatch if another model computed the vectors.
         """
         ...
 
     def is_known(self, key: DatabaseKey) -> bool:
-        """Whether the database was searched before, and was there then."""
+        """Return whether an earlier search found the database."""
         ...
 
     def forget(self, key: DatabaseKey) -> None:
-        """The database is gone."""
+        """Drop everything that is cached for a deleted database."""
         ...
 
 
 class IndexCache:
-    """Satisfies ``NeighbourSearch``.
+    """Satisfies ``NeighbourSearch`` with one index for each database.
 
-    Indexes by database, the least recently used let go first. Each search has its thread.
+    ``budget`` is the limit in bytes. The least recently used index is evicted first. A database that doesn't fit is
+    streamed from disk for each search. Each search runs in a thread of its own.
     """
 
     def __init__(self, model_id: str, dimensions: int, budget: int) -> None:
         self._model_id = model_id
         self._dimensions = dimensions
         self._budget = budget
-        # One database's segments are searched side by side; more threads than cores would gain nothing.
-        self._helpers = SearchThreads((os.cpu_count() or 1) - 1)
+        # The segments of one database are searched in parallel. The calling thread takes part, hence one fewer.
+        self._threads = SearchThreads((os.cpu_count() or 1) - 1)
         self._lock = Lock()
-        self._residents: OrderedDict[DatabaseKey, _CachedIndex] = OrderedDict()
+        self._entries: OrderedDict[DatabaseKey, _CachedIndex] = OrderedDict()
 
     @property
     def memory(self) -> int:
-        """Bytes of all indexes, those being loaded included; never more than the budget."""
+        """The size of all indexes, including those being loaded, in bytes. At most the budget."""
         with self._lock:
-            return sum(cached.memory for cached in self._residents.values())
+            return sum(cached.memory for cached in self._entries.values())
 
     def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
-        """The nearest rows and the state of the database that they belong to.
+        """Return the nearest rows, and the state of the database that they belong to.
 
-        Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
+        Raises UnknownDatabase, and ModelMismatch if another model computed the vectors.
         """
         cached = self._entry(key)
         with cached.lock:
-            # Read under the lock: another thread's newer snapshot must not have moved the index past this one.
+            # Read the state under the lock. Otherwise another thread could first update the index to a newer snapshot.
             try:
                 state = rows.state(key)
             except UnknownDatabase:
@@ -110,34 +112,34 @@ class IndexCache:
                 raise ModelMismatch(key.name)
             if self._catch_up(rows, cached, state):
                 assert cached.index is not None
-                return state, search_segments(cached.index.segments, query, self._helpers)
+                return state, search_segments(cached.index.segments, query, self._threads)
         return state, search_segments(self._streamed(rows, state), query)
 
     def is_known(self, key: DatabaseKey) -> bool:
-        """Whether the database was searched before, and was there then."""
+        """Return whether an earlier search found the database."""
         with self._lock:
-            return key in self._residents
+            return key in self._entries
 
     def forget(self, key: DatabaseKey) -> None:
-        """Let go of a database's index."""
+        """Drop the index of a database."""
         with self._lock:
-            self._residents.pop(key, None)
+            self._entries.pop(key, None)
 
     def _entry(self, key: DatabaseKey) -> _CachedIndex:
         with self._lock:
-            cached = self._residents.setdefault(key, _CachedIndex())
-            self._residents.move_to_end(key)
+            cached = self._entries.setdefault(key, _CachedIndex())
+            self._entries.move_to_end(key)
             return cached
 
     def _catch_up(self, rows: VectorRows, cached: _CachedIndex, state: DatabaseState) -> bool:
-        """Make the index show ``state``; False if the budget has no room for it."""
+        """Update or load the index so that it shows ``state``. Returns False if it doesn't fit the budget."""
         if cached.can_catch_up_to(state) and cached.is_at(state):
             return True
         try:
             done = self._update(rows, cached, state) if cached.can_catch_up_to(state) else False
             done = done or self._load(rows, cached, state)
         except BaseException:
-            # Half of an update is of no use to the next search.
+            # A partial update leaves the index inconsistent.
             self._drop(cached)
             raise
         if done:
@@ -173,11 +175,11 @@ class IndexCache:
         return self._reserve(cached, index.memory)
 
     def _reserve(self, cached: _CachedIndex, memory: int) -> bool:
-        """Account for so many bytes, letting go of others as needed; False, and nothing changed, if they don't fit."""
+        """Set the entry's size in bytes, and evict other indexes as needed. Returns False if it doesn't fit."""
         with self._lock:
-            others = [other for other in self._residents.values() if other is not cached]
-            if cached not in self._residents.values():
-                # Let go of while it was in use: what it holds goes with this search.
+            others = [other for other in self._entries.values() if other is not cached]
+            if cached not in self._entries.values():
+                # It was removed while in use, so its memory must not count after this search.
                 return False
             if memory > self._budget:
                 return False
@@ -185,7 +187,7 @@ class IndexCache:
             for other in others:
                 if over <= 0:
                     break
-                # One that is in use can't give its memory back yet.
+                # An index in use holds its lock and can't be evicted.
                 if other.memory and other.lock.acquire(blocking=False):
                     over -= other.memory
                     other.index, other.memory = None, 0
@@ -202,7 +204,7 @@ class IndexCache:
             cached.memory = 0
 
     def _streamed(self, rows: VectorRows, state: DatabaseState) -> Iterator[Segment]:
-        """The rows from disk, a few at a time in one block of memory."""
+        """Yield the rows from disk in groups. Each group reuses the same segment."""
         segment = Segment(self._dimensions, STREAMED_ROWS)
         for some in rows.vectors(state.id, self._model_id, 0):
             for start in range(0, len(some), STREAMED_ROWS):

@@ -1,4 +1,4 @@
-"""What the embedded engine needs from outside: analysis of pictures, and rows that are kept."""
+"""Ports of the embedded back end: feature extraction and verification, and the values that they exchange."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from bot.domain.matches import Edit, Verdict
 from bot.domain.pictures import Picture
 
 CalibrationCurve = tuple[tuple[float, float], ...]
-"""A piecewise linear, rising curve from cosine to score: (cosine, score) pairs."""
+"""Rising (cosine, score) pairs. The score of a cosine is interpolated linearly between them."""
 
 FINGERPRINT_RADIUS = 48
-"""Farthest Hamming distance, of 256 bits, at which a fingerprint makes an image a candidate."""
+"""Greatest Hamming distance, of 256 bits, at which a fingerprint makes an image a candidate."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFeatures:
-    """What is kept of an image.
+    """The features that are stored for an image.
 
-    ``embedding`` is float32, L2-normalised; ``fingerprint`` the 32 bytes of PDQ (empty when the picture has too
-    little detail for one); ``sketch`` the ORB points and descriptors, at most 16 KB, opaque here.
+    ``embedding``: float32, one dimension, L2 norm 1. ``fingerprint``: the 32 bytes of a PDQ hash, or empty if the
+    picture has too little detail. ``local_features``: ORB points and descriptors with a thumbnail, packed in at most
+    16 KB; only the verifier reads them.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -34,11 +35,11 @@ class ImageFeatures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFeatures:
-    """A query picture, seen in every way that is tried.
+    """All features of a query picture. Its views are the whole picture and, if it has a frame, its content box.
 
-    ``embeddings``: views × dimensions (the picture; its content box when it has a frame). ``fingerprints``: rows
-    of 32 bytes, uint8 (the eight orientations of each view; none for a picture with too little detail).
-    ``sketches``: opaque, for the judge.
+    ``embeddings``: views × dimensions, float32, each row of L2 norm 1. ``fingerprints``: n × 32, uint8, with the eight
+    orientations of each view; a view with too little detail has no rows. ``regions``: one object for each view, which
+    only the verifier reads.
     """
 
     embeddings: npt.NDArray[np.float32]
@@ -48,10 +49,11 @@ class QueryFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image that may be shown: greatest cosine over the views, nearest fingerprint (None: beyond reach).
+    """An image that a nearest-neighbour search found and that is to be verified.
 
-    ``fingerprint_row`` is the row of ``QueryFeatures.fingerprints`` that was nearest; ``sketch`` is empty for
-    candidates too far down to be looked at closely.
+    ``cosine``: the greatest over the query's embeddings. ``fingerprint_distance``: in bits, or None beyond
+    FINGERPRINT_RADIUS. ``fingerprint_row``: the nearest row of ``QueryFeatures.fingerprints``. ``local_features``:
+    packed, or empty for a candidate that ranks too low to be verified.
     """
 
     row_id: int
@@ -63,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ScoredMatch:
-    """The score from 0 to 10 and what the evidence says."""
+    """A candidate's score, from 0 to 10, with its verdict and the detected edits."""
 
     score: float
     verdict: Verdict
@@ -71,39 +73,40 @@ class ScoredMatch:
 
 
 class FeatureExtractor(Protocol):
-    """Pictures to features. CPU work happens in its own bounded executor, never on the event loop."""
+    """Computes the features of pictures in a bounded thread pool, so that the event loop stays free."""
 
     @property
     def model_id(self) -> str:
-        """Names the model and its preparation; vectors of two models are never compared."""
+        """The id of the model and its preprocessing. Vectors of different models are never compared."""
         ...
 
     @property
     def dimensions(self) -> int:
-        """Length of an embedding."""
+        """The length of an embedding."""
         ...
 
     async def extract(self, picture: Picture) -> ImageFeatures:
-        """For an add."""
+        """Return the features to store for a picture. Raises BackendError."""
         ...
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
-        """For a search."""
+        """Return the features to search with. Raises BackendError."""
         ...
 
     async def close(self) -> None:
-        """Finish what is queued and let go of threads."""
+        """Finish the calls in flight and stop the threads."""
         ...
 
 
 class Verifier(Protocol):
-    """Evidence to scores. Pure CPU work; the engine runs it off the event loop."""
+    """Decides which candidates are copies, and scores them. Pure CPU work: call it off the event loop."""
 
     def verify(
         self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
     ) -> list[ScoredMatch]:
-        """One judgement a candidate, in their order.
+        """Return one scored match for each candidate, in the same order.
 
-        ``calibration``: the database's own curve, None for the default.
+        The candidates must be sorted, the most alike first. ``calibration`` is the database's own curve, or None for
+        the default.
         """
         ...

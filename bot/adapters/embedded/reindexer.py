@@ -1,7 +1,7 @@
-"""Moves a database to another model, picture by picture, and can be stopped at any moment.
+"""Reindexing: move a database to another model. A run can stop at any moment, and the next one resumes it.
 
-The new model's vectors are kept beside the old ones, which stay in use. When none is missing, one transaction makes
-the database search the new ones; then the old ones are deleted. Whatever stops it, a second run goes on.
+The new model's vectors are stored beside the old ones, which searches keep using. Once every image has a new vector,
+one transaction switches the database to the new model. Then the old vectors are deleted.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.pictures import Picture
 
 CONCURRENCY = 8
+"""Pictures that are processed at the same time, so that the model can run batches."""
+
 DELETE_BATCH = 500
+"""Old vectors that one transaction deletes."""
 
 LoadPicture = Callable[[DataId], Awaitable[Picture]]
-"""Gives an image's stored picture. Raises KeyError or a UserError if there is none that can be read."""
+"""Returns an image's stored picture. Raises KeyError if there is none, or a UserError if it can't be read."""
 
 OnReindexed = Callable[[int], None]
-"""Told how many images were done since the last call."""
+"""Receives the number of images processed since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexResult:
-    """What a run did. With images ``unreadable``, the database stays with its old model until they are deleted.
+    """The result of a run: how many images were done, and which ones are unreadable.
 
-    ``uncalibrated``: the database had a score curve of its own, which was fitted to the old embeddings and is gone.
+    If any image is unreadable, the database keeps its old model until that image is deleted. ``uncalibrated`` says that
+    the database's own calibration curve was dropped, because it was fitted to the old embeddings.
     """
 
     done: int
@@ -40,7 +44,7 @@ class ReindexResult:
 
 
 class Reindexer:
-    """Fills a database with another model's vectors."""
+    """Replaces a database's vectors by those of the extractor's model."""
 
     def __init__(self, store: VectorStore, extractor: FeatureExtractor) -> None:
         self._store = store
@@ -49,12 +53,12 @@ class Reindexer:
     async def reindex(
         self, database: DatabaseKey, load_picture: LoadPicture, progress: OnReindexed = lambda _: None
     ) -> ReindexResult:
-        """Look at every image that this model has not seen, and then search by what it saw. Raises UnknownDatabase."""
+        """Embed all images without a vector of this model, then switch the database to it. Raises UnknownDatabase."""
         done = 0
         while True:
             database_id = (await self._store.read(lambda rows: rows.state(database))).id
-            seen, unreadable = await self._embed_all(database_id, load_picture, progress)
-            done += seen
+            embedded, unreadable = await self._embed_all(database_id, load_picture, progress)
+            done += embedded
             if unreadable:
                 return ReindexResult(done, unreadable)
             before = await self._store.write(lambda rows: self._switch(rows, database))
@@ -69,7 +73,7 @@ class Reindexer:
         done, after = 0, 0
         unreadable: list[DataId] = []
         while missing := await self._store.read(self._missing(database_id, after)):
-            failed = await self._embed_some(database_id, missing, load_picture)
+            failed = await self._embed_batch(database_id, missing, load_picture)
             unreadable += failed
             done += len(missing) - len(failed)
             after = missing[-1][0]
@@ -79,38 +83,37 @@ class Reindexer:
     def _missing(self, database_id: int, after: int) -> Callable[[VectorRows], Sequence[tuple[int, DataId]]]:
         return lambda rows: rows.images_without_vector(database_id, self._extractor.model_id, after, CONCURRENCY)
 
-    async def _embed_some(
+    async def _embed_batch(
         self, database_id: int, images: Sequence[tuple[int, DataId]], load_picture: LoadPicture
     ) -> list[DataId]:
-        """Keep what the model sees in some images; those that could not be read."""
+        """Store the vectors of some images. Returns the images whose pictures can't be read."""
 
-        async def look(data_id: DataId) -> PackedFeatures | None:
+        async def extract(data_id: DataId) -> PackedFeatures | None:
             try:
                 picture = await load_picture(data_id)
             except (KeyError, UserError):
                 return None
             return pack_features(await self._extractor.extract(picture))
 
-        # Several at once, so that the model works on batches.
-        looks = await asyncio.gather(*(look(data_id) for _, data_id in images))
+        extracted = await asyncio.gather(*(extract(data_id) for _, data_id in images))
         model_id = self._extractor.model_id
 
         def work(rows: VectorRows) -> None:
-            for (image_id, _), features in zip(images, looks, strict=True):
+            for (image_id, _), features in zip(images, extracted, strict=True):
                 if features is not None:
                     rows.add_vector(database_id, image_id, model_id, features)
 
         await self._store.write(work)
-        return [data_id for (_, data_id), features in zip(images, looks, strict=True) if features is None]
+        return [data_id for (_, data_id), features in zip(images, extracted, strict=True) if features is None]
 
     def _switch(self, rows: VectorRows, database: DatabaseKey) -> DatabaseState | None:
-        """Search the new vectors. Returns the state before, or None if an image was added meanwhile that has none."""
+        """Switch the database to the new vectors. Returns the old state, or None if an image still lacks a vector."""
         state, model_id = rows.state(database), self._extractor.model_id
         if rows.images_without_vector(state.id, model_id, 0, 1):
             return None
         if state.model_id != model_id:
             rows.set_model(state.id, model_id)
-            # The curve was fitted to the old model's cosines.
+            # The calibration curve was fitted to the old model's cosines.
             rows.set_calibration(state.id, None)
         return state
 

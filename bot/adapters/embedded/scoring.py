@@ -1,7 +1,9 @@
-"""Evidence to a score from 0 to 10. Every number here is fitted by ``bench/fit.py``; docs/scores.md says how.
+"""Scoring: turn similarity, fingerprint distance and geometric alignment into a score from 0 to 10.
 
-* Likeness alone (the cosine of two embeddings) never reaches 9: it says *related*.
-* A fingerprint or a transform under which the two pictures agree proves a copy: 9 and more.
+* The cosine of two embeddings alone scores at most 8.9. It shows that pictures are similar.
+* A near fingerprint, or a transform under which the two pictures agree, shows a copy. A copy scores at least 9.
+
+``bench/fit.py`` fitted the numbers in this module; docs/scores.md describes how.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy.typing as npt
 from bot.adapters.embedded.ports import CalibrationCurve
 
 MAX_SIMILARITY_SCORE = 8.9
-"""The most that likeness alone can give."""
+"""Greatest score that the cosine alone can give."""
 
 DEFAULT_CALIBRATION: CalibrationCurve = (
     (0.36, 0.0),
@@ -23,46 +25,57 @@ DEFAULT_CALIBRATION: CalibrationCurve = (
     (0.81, 8.0),
     (1.0, MAX_SIMILARITY_SCORE),
 )
-"""Cosines at which unrelated pictures stand: the median, then 1 %, 0.1 % and 0.005 % of pairs beyond."""
+"""Cosines of pairs of unrelated pictures: the median, and those that 1 %, 0.1 % and 0.005 % of the pairs exceed."""
 
 CALIBRATION_SCORES = (0.0, 4.0, 6.0, 8.0)
 CALIBRATION_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
+"""Quantiles of the cosines of unrelated pairs that get these scores."""
 
-# Logistic regression of "is a copy" on what geometry saw. More points that match ask for a greater share that agree.
+# Coefficients of a logistic regression that predicts "is a copy" from an alignment. The one for the logarithm of the
+# inliers is negative: the more points match, the greater the share of inliers must be.
 GEOMETRY_BIAS = -13.81
 GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 23.60, 20.30, -4.41, -13.67
 
 PROOF = 0.65
-"""Probability from which geometry counts as proof. Between one half and this lie few copies, and most of those pairs of
-photographs of one scene that look like copies."""
+"""Probability from which an alignment proves a copy. Few copies lie between 0.5 and this value, but most of those pairs
+of photographs of one scene that look like copies."""
 
 BELOW_PROOF = 0.49
-"""What is left of it where the two show different things: a captioned page still comes before mere look-alikes."""
+"""Probability of pictures that align but show different content. So a captioned page ranks above similar pictures."""
 
 MAX_DIFFERENCE = 0.4
-"""Share of the short side. Captions and logos stay below 0.37; beyond, the two share a page and not a picture."""
+"""Greatest side of a square that may differ, as a share of the overlap's short side. Captions and logos stay below
+0.37. Above the limit, two pictures share a page layout and not a picture."""
 
 MIN_SHARED = 0.4
-"""Of the one picture or the other; pictures that have less in common share a letterhead or a logo."""
+"""Share that the overlap must have of either picture. With less in common, pictures share a letterhead or a logo."""
 
 PLAIN_BACKGROUND = 0.3
+"""Share of one tone from which a picture has a plain background, such as a page, a screen, a logo or goods on white."""
+
 PLAIN_SHARE, PLAIN_WORST = 0.05, 0.85
-"""Pictures of which so much has one tone are pages, screens, logos and goods on white: what is on the ground is all
-there is to see, so that little of it may differ. Edits that add nothing stay below both but for strong blur."""
+"""Greatest ``Difference.share`` and ``Difference.worst`` of copies with a plain background. Only what is on the
+background counts there, so little of it may differ. Edits that add nothing stay below both limits, except for strong
+blur."""
 
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
-"""Bits of 256: unrelated pictures are rarely this near; the hint needs more agreement of the luminances."""
+"""Hamming distances, of 256 bits, that show a copy if the luminances also correlate. Unrelated pictures are rarely this
+near. Up to FINGERPRINT_PROOF the correlation must reach CORRELATION_PROOF, and up to FINGERPRINT_HINT it must reach
+CORRELATION_HINT."""
 
 CORRELATION_PROOF, CORRELATION_HINT = 0.75, 0.9
 
 
 def similarity_score(cosine: float, curve: CalibrationCurve = DEFAULT_CALIBRATION) -> float:
-    """Score of a cosine on the curve, 0 to LIKENESS_TOP."""
-    return float(np.interp(cosine, [knot[0] for knot in curve], [knot[1] for knot in curve]))
+    """Return the score of a cosine on the curve, from 0 to MAX_SIMILARITY_SCORE."""
+    return float(np.interp(cosine, [point[0] for point in curve], [point[1] for point in curve]))
 
 
 def copy_probability(correlation: float, typical: float, inliers: int, matched: int) -> float:
-    """How likely it is that the query is a copy, from what ``images.features.geometry.align`` saw."""
+    """Return the probability, from 0 to 1, that the query is a copy.
+
+    The arguments are the fields of an ``images.features.geometry.Alignment``.
+    """
     if not matched or not inliers or not math.isfinite(typical):
         return 0.0
     logit = (
@@ -76,40 +89,43 @@ def copy_probability(correlation: float, typical: float, inliers: int, matched: 
 
 
 def fingerprint_proves(distance: int, correlation: float) -> bool:
-    """Whether a fingerprint this near, with luminances this alike, proves a copy."""
+    """Return whether a Hamming distance and a correlation of the luminances together prove a copy."""
     if distance <= FINGERPRINT_PROOF:
         return correlation >= CORRELATION_PROOF
     return distance <= FINGERPRINT_HINT and correlation >= CORRELATION_HINT
 
 
 def shows_other_content(plain: float, largest: float, share: float, worst: float) -> bool:
-    """Whether pictures that agree on much show different things, from what ``images.features.differences`` saw."""
+    """Return whether two aligned pictures show different content.
+
+    ``plain`` is the stored picture's ``differences.plain_share``; the others are fields of ``differences.Difference``.
+    """
     if plain >= PLAIN_BACKGROUND:
         return share > PLAIN_SHARE or worst > PLAIN_WORST
     return largest > MAX_DIFFERENCE
 
 
 def fingerprint_score(distance: int) -> float:
-    """10 for the same fingerprint, 9.5 at the proof's end, 9 at the hint's."""
+    """Return 10 for equal fingerprints, 9.5 at distance FINGERPRINT_PROOF and 9 at FINGERPRINT_HINT."""
     return float(np.interp(distance, (0, FINGERPRINT_PROOF, FINGERPRINT_HINT), (10.0, 9.5, 9.0)))
 
 
 def geometry_score(probability: float, similarity: float) -> float:
-    """9 to 9.7 where geometry is proof; below, it lifts the likeness towards its top."""
+    """Return 9 to 9.7 for a probability from PROOF on. A lower one raises ``similarity`` towards its maximum."""
     if probability >= PROOF:
         return 9.0 + 0.7 * (probability - PROOF) / (1 - PROOF)
     return similarity + (MAX_SIMILARITY_SCORE - similarity) * probability
 
 
 def fit_calibration(cosines: npt.NDArray[np.float32]) -> CalibrationCurve:
-    """The likeness curve for pictures whose unrelated pairs have these cosines.
+    """Return the calibration curve for a database whose unrelated pairs have these cosines.
 
-    Knots keep a distance of at least 0.01, so that the curve rises however alike the pictures are.
+    Points are at least 0.01 apart, so that the curve rises even if all pictures are alike.
     """
-    at = np.quantile(cosines, CALIBRATION_QUANTILES)
-    rising: list[tuple[float, float]] = []
-    floor = -1.0
-    for cosine, score in zip(at.tolist(), CALIBRATION_SCORES, strict=True):
-        floor = min(max(cosine, floor + 0.01), 0.99 - 0.01 * (len(CALIBRATION_SCORES) - len(rising)))
-        rising.append((round(floor, 4), score))
-    return (*rising, (1.0, MAX_SIMILARITY_SCORE))
+    quantiles = np.quantile(cosines, CALIBRATION_QUANTILES)
+    points: list[tuple[float, float]] = []
+    position = -1.0
+    for cosine, score in zip(quantiles.tolist(), CALIBRATION_SCORES, strict=True):
+        position = min(max(cosine, position + 0.01), 0.99 - 0.01 * (len(CALIBRATION_SCORES) - len(points)))
+        points.append((round(position, 4), score))
+    return (*points, (1.0, MAX_SIMILARITY_SCORE))

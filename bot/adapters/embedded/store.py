@@ -1,4 +1,4 @@
-"""The port to the engine's rows. Work on them is plain functions, run in a thread inside one transaction."""
+"""The storage port of the embedded back end. Work on rows is a plain function, run in a thread in one transaction."""
 
 from __future__ import annotations
 
@@ -12,142 +12,151 @@ from bot.domain.pages import ListedImage, Page, PageRequest
 T = TypeVar("T")
 
 VectorRow = tuple[int, bytes, bytes]
-"""Row id, embedding (float16, little-endian), fingerprint (32 bytes, or none)."""
+"""Row id, embedding (float16, little-endian) and fingerprint (32 bytes, or empty)."""
 
 PackedFeatures = tuple[bytes, bytes, bytes]
-"""Embedding, fingerprint and sketch, as they are stored."""
+"""Embedding, fingerprint and local features as they are stored."""
 
 
 class DatabaseState(Protocol):
-    """What tells an index whether it is up to date."""
+    """The state of a database. An index compares it with its own to see whether it is current."""
 
     @property
     def id(self) -> int:
-        """Never used again, not even for a database of the same name."""
+        """The database's row id. It is never reused, not even for a new database of the same name."""
         ...
 
     @property
     def model_id(self) -> str | None:
-        """The model of all vectors that are searched; None while there is none."""
+        """The model whose vectors are searched, or None before the first image."""
         ...
 
     @property
     def revision(self) -> int:
-        """Grows with each write."""
+        """A counter that each write increases."""
         ...
 
     @property
     def removals(self) -> int:
-        """Grows with each write that takes vectors away."""
+        """A counter that each write that removes vectors increases."""
         ...
 
     @property
     def calibration(self) -> str | None:
-        """The database's own score curve, in the engine's words."""
+        """The database's own calibration curve as JSON, or None for the default."""
         ...
 
 
 class VectorRows(Protocol):
-    """The rows, seen from inside a transaction. Row ids of vectors only ever grow."""
+    """The rows of all databases inside one transaction. A new vector's row id is greater than all earlier ones."""
 
     def state(self, key: DatabaseKey) -> DatabaseState:
-        """Raises UnknownDatabase."""
+        """Return the state of a database. Raises UnknownDatabase."""
         ...
 
     def create(self, key: DatabaseKey) -> None:
-        """Raises DatabaseExists."""
+        """Create an empty database. Raises DatabaseExists."""
         ...
 
     def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """By name."""
+        """Return the names of the workspace's databases, sorted."""
         ...
 
     def delete(self, database_id: int) -> None:
-        """The database and all its rows."""
+        """Delete a database and all its rows."""
         ...
 
     def set_model(self, database_id: int, model_id: str) -> None:
-        """Search this model's vectors from now on."""
+        """Make searches use the vectors of this model."""
         ...
 
     def set_calibration(self, database_id: int, calibration: str | None) -> None:
-        """Keep a score curve."""
+        """Store the database's calibration curve as JSON; None restores the default."""
         ...
 
     def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """The new image's row id."""
+        """Insert an image and return its row id."""
         ...
 
     def has(self, database_id: int, data_id: DataId) -> bool:
-        """Whether the image is there."""
+        """Return whether the database has the image."""
         ...
 
     def data_ids(self, database_id: int) -> frozenset[DataId]:
-        """All of a database."""
+        """Return the data ids of all images of a database."""
         ...
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: PackedFeatures) -> None:
-        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        """Store the features that a model computed for an image.
+
+        Nothing happens if the image was deleted or already has features of this model.
+        """
         ...
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
-        """Delete the entity's images, or one; how many."""
+        """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         ...
 
     def page(self, database_id: int, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """Raises InvalidInput for a strange token."""
+        """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
         ...
 
     def count_vectors(self, database_id: int, model_id: str) -> int:
-        """How many a load would give."""
+        """Return how many vectors of a model the database has."""
         ...
 
     def vectors(self, database_id: int, model_id: str, after: int) -> Iterator[Sequence[VectorRow]]:
-        """Those with a row id beyond ``after``, ascending, in groups that are small in memory."""
+        """Yield the vectors with row ids greater than ``after``, ascending, in small groups that limit memory."""
         ...
 
     def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
-        """All row ids, ascending."""
+        """Return the row ids of all vectors of a model, ascending."""
         ...
 
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
-        """By row id of the vector."""
+        """Return packed local features by the row ids of their vectors."""
         ...
 
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
-        """What was said of the images, by row id of the vector."""
+        """Return data id, entity and note of images by the row ids of their vectors."""
         ...
 
     def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[EntityId, bytes]]:
-        """Entity and embedding of some vectors."""
+        """Return entity and embedding (float16, little-endian) of the given vectors."""
         ...
 
     def images_without_vector(
         self, database_id: int, model_id: str, after: int, limit: int
     ) -> Sequence[tuple[int, DataId]]:
-        """Images (row id, data id) beyond ``after`` in which the model has not looked yet, ascending."""
+        """Return up to ``limit`` images (row id, data id) that have no vector of this model.
+
+        Their row ids are greater than ``after`` and ascend.
+        """
         ...
 
     def drop_other_vectors(self, database_id: int, model_id: str, limit: int) -> int:
-        """Delete some vectors of other models; how many went."""
+        """Delete up to ``limit`` vectors of other models. Returns how many were deleted."""
         ...
 
 
 class VectorStore(Protocol):
-    """Where the rows are."""
+    """Runs work on rows in transactions."""
 
     async def read(self, work: Callable[[VectorRows], T]) -> T:
-        """Run on a snapshot; inside a unit that has written, on the unit's own view."""
+        """Run ``work`` on a snapshot, or in the unit's transaction if the current unit has written."""
         ...
 
     async def snapshot(self, work: Callable[[VectorRows], T]) -> T:
-        """Run on what is committed, even inside a unit: what outlives the transaction must see nothing else."""
+        """Run ``work`` on committed data only, even inside a unit.
+
+        Use it for results that outlive the transaction, such as cached indexes.
+        """
         ...
 
     async def write(self, work: Callable[[VectorRows], T]) -> T:
-        """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
+        """Run ``work`` in the unit's transaction, or in one of its own that is committed when this returns."""
         ...
 
     async def defer(self, work: Callable[[VectorRows], None]) -> None:
-        """The same, for work without a result: inside a unit it may wait for its end."""
+        """Run ``work`` like ``write``. Inside a unit, it may run as late as the end of the unit."""
         ...

@@ -1,4 +1,4 @@
-"""Looks at candidates closely: which are copies, what was done to them, and what they score."""
+"""Geometric verification: decide which candidates are copies, detect their edits, and score them."""
 
 from __future__ import annotations
 
@@ -20,24 +20,30 @@ from bot.images.features.local_features import LocalFeatures, QueryRegion, Query
 log = logging.getLogger(__name__)
 
 MIN_COSINE = 0.3
-"""Below this nothing but a fingerprint makes a candidate worth a close look."""
+"""Least cosine of candidates that are verified. Those with a fingerprint hit are verified at any cosine."""
 
 FULLY_VERIFIED = 8
-"""How many candidates, the most alike first, are also laid mirrored, and looked at though a better one is a copy.
+"""How many candidates, the most alike first, are also aligned with the mirrored query, and are verified even after a
+copy was found.
 
-The embedding hardly tells a picture from its mirror image, so that a mirrored copy is among the first.
+The embedding hardly tells a picture from its mirror image, so a mirrored copy ranks among the first.
 """
 
-# From which a difference is an edit. Recompression at quality 10 stays below each (bench.quality, test_judge.py).
+# Thresholds of edits. Recompression at JPEG quality 10 stays below each (bench.quality, test_verifier.py).
 _CROPPED, _FRAMED, _ROTATED_CORNERS = 0.05, 0.05, 0.12
 _ROTATION_DEGREES = 1.5
 _RECOLOURED, _BRIGHTENED = 4.5, 9.0
+
+# Limits within which a copy counts as the same image: fingerprint distance, correlation, and worst patch.
 _SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST, _SAME_WORST_ON_PLAIN = 20, 0.95, 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CopyEvidence:
-    """A way in which the query lies on the stored picture, and what it is worth."""
+    """An alignment that proves a copy, with its score.
+
+    ``distance`` is the fingerprint's Hamming distance, or None if matched points prove the copy.
+    """
 
     score: float
     alignment: Alignment
@@ -52,40 +58,40 @@ class _CopyEvidence:
 
 
 class GeometricVerifier:
-    """The Judge of the embedded engine."""
+    """Satisfies ``Verifier`` with fingerprints and geometric alignment."""
 
     def verify(
         self, query_features: QueryFeatures, candidates: Sequence[Candidate], calibration: CalibrationCurve | None
     ) -> list[ScoredMatch]:
-        """One judgement a candidate, in their order."""
+        """Return one scored match for each candidate, in the same order."""
         regions = [region for region in query_features.regions if isinstance(region, QueryRegion)]
         curve = calibration or scoring.DEFAULT_CALIBRATION
-        judged, proven = [], False
+        matches, copy_found = [], False
         for rank, candidate in enumerate(candidates):
-            likeness = scoring.similarity_score(candidate.cosine, curve)
-            near = candidate.fingerprint_distance is not None
-            # Once a copy is proved, those far down the list are not worth their milliseconds.
-            far = candidate.cosine < MIN_COSINE or (proven and rank >= FULLY_VERIFIED)
-            if candidate.local_features and (near or not far):
-                judged.append(_verify_candidate(regions, candidate, likeness, mirrored_too=rank < FULLY_VERIFIED))
-                proven = proven or judged[-1].verdict is not Verdict.SIMILAR
+            similarity = scoring.similarity_score(candidate.cosine, curve)
+            has_hit = candidate.fingerprint_distance is not None
+            # After the first copy, skip candidates far down the list: each would cost some milliseconds.
+            unlikely = candidate.cosine < MIN_COSINE or (copy_found and rank >= FULLY_VERIFIED)
+            if candidate.local_features and (has_hit or not unlikely):
+                matches.append(_verify_candidate(regions, candidate, similarity, mirrored_too=rank < FULLY_VERIFIED))
+                copy_found = copy_found or matches[-1].verdict is not Verdict.SIMILAR
             else:
-                judged.append(ScoredMatch(likeness, Verdict.SIMILAR))
-        return judged
+                matches.append(ScoredMatch(similarity, Verdict.SIMILAR))
+        return matches
 
 
 def _verify_candidate(
-    regions: Sequence[QueryRegion], candidate: Candidate, likeness: float, *, mirrored_too: bool
+    regions: Sequence[QueryRegion], candidate: Candidate, similarity: float, *, mirrored_too: bool
 ) -> ScoredMatch:
-    """Look by look, the whole picture before its content box: what proves a copy first says what was done to it."""
+    """Compare each region with the stored picture, the whole query first. The first proof of a copy decides."""
     try:
         stored = unpack(candidate.local_features)
     except ValueError:
-        log.warning("the sketch of row %d is damaged: it is judged by likeness alone", candidate.row_id)
-        return ScoredMatch(likeness, Verdict.SIMILAR)
-    if any(is_identical(region.view.sketch, stored) for region in regions[:1]):
+        log.warning("the local features of row %d are damaged; scoring it by similarity alone", candidate.row_id)
+        return ScoredMatch(similarity, Verdict.SIMILAR)
+    if any(is_identical(region.view.features, stored) for region in regions[:1]):
         return ScoredMatch(10.0, Verdict.SAME)
-    best = likeness
+    best = similarity
     for region in regions:
         proof = _by_fingerprint(region, candidate, stored)
         if proof is not None:
@@ -97,14 +103,14 @@ def _verify_candidate(
                 continue
             whole = geometry.scale_to_whole(alignment, region.share)
             probability = _probability(view, stored, whole)
-            best = max(best, scoring.geometry_score(probability, likeness))
+            best = max(best, scoring.geometry_score(probability, similarity))
             if probability >= scoring.PROOF:
                 return _scored(_CopyEvidence(best, whole, mirrored, None), stored)
     return ScoredMatch(best, Verdict.SIMILAR)
 
 
 def _probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> float:
-    """That of a copy; just short of proof where the two agree on much and yet show different things."""
+    """Return the probability of a copy. It stays below PROOF if the aligned pictures show different content."""
     probability = scoring.copy_probability(
         alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
     )
@@ -114,25 +120,25 @@ def _probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) -
 
 
 def _shows_other_content(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
-    """Whether letterhead, page, frame or app are the same, and what is on them is not."""
+    """Return whether the pictures share only a letterhead, a page, a frame or an app's screen."""
     if max(alignment.covered, 1 - alignment.outside) < scoring.MIN_SHARED:
         return True
-    seen = differences.measure(view, stored, alignment.matrix)
-    return scoring.shows_other_content(differences.plain_share(stored), seen.largest, seen.share, seen.worst)
+    found = differences.measure(view, stored, alignment.matrix)
+    return scoring.shows_other_content(differences.plain_share(stored), found.largest, found.share, found.worst)
 
 
 def _by_fingerprint(region: QueryRegion, candidate: Candidate, stored: LocalFeatures) -> _CopyEvidence | None:
     distance, row = candidate.fingerprint_distance, candidate.fingerprint_row
     if distance is None or row is None or row not in region.rows:
         return None
-    turn = np.array(ORIENTATION_MATRICES[row - region.rows.start], np.float64)
-    alignment = geometry.overlay(region.view, stored, turn)
+    orientation = np.array(ORIENTATION_MATRICES[row - region.rows.start], np.float64)
+    alignment = geometry.overlay(region.view, stored, orientation)
     if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
         return None
     whole = geometry.scale_to_whole(alignment, region.share)
     if _shows_other_content(region.view, stored, whole):
         return None
-    return _CopyEvidence(scoring.fingerprint_score(distance), whole, bool(np.linalg.det(turn) < 0), distance)
+    return _CopyEvidence(scoring.fingerprint_score(distance), whole, bool(np.linalg.det(orientation) < 0), distance)
 
 
 def _scored(proof: _CopyEvidence, stored: LocalFeatures) -> ScoredMatch:
@@ -150,16 +156,16 @@ def _scored(proof: _CopyEvidence, stored: LocalFeatures) -> ScoredMatch:
 
 def _edits(proof: _CopyEvidence) -> Iterator[Edit]:
     alignment = proof.alignment
-    turned = proof.degrees > _ROTATION_DEGREES
-    # A turned picture loses its corners, or shows new ones: that alone is neither a crop nor a frame.
-    askew = turned and abs(proof.degrees % 90 - 45) < 45 - _ROTATION_DEGREES
-    if 1 - alignment.covered > (_ROTATED_CORNERS if askew else _CROPPED):
+    is_rotated = proof.degrees > _ROTATION_DEGREES
+    # Rotation by other than right angles cuts corners off or adds new ones. That alone is neither a crop nor a frame.
+    is_tilted = is_rotated and abs(proof.degrees % 90 - 45) < 45 - _ROTATION_DEGREES
+    if 1 - alignment.covered > (_ROTATED_CORNERS if is_tilted else _CROPPED):
         yield Edit.CROPPED
     if proof.mirrored:
         yield Edit.MIRRORED
-    if turned:
+    if is_rotated:
         yield Edit.ROTATED
-    if alignment.outside > (_ROTATED_CORNERS if askew else _FRAMED):
+    if alignment.outside > (_ROTATED_CORNERS if is_tilted else _FRAMED):
         yield Edit.FRAMED
     if alignment.chroma > _RECOLOURED or alignment.brightness > _BRIGHTENED:
         yield Edit.RECOLOURED

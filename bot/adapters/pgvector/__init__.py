@@ -1,1 +1,1 @@
-"""Many machines, one database: PostgreSQL searches the vectors with pgvector."""
+"""The pgvector back end: several machines share one PostgreSQL database, which searches the vectors."""

@@ -1,4 +1,4 @@
-"""Finds the nearest rows by asking PostgreSQL; only fingerprints are held in memory, and loaded by whoever searches."""
+"""Nearest-neighbour search in PostgreSQL. Only fingerprints are kept in memory; searches load them on first use."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey
 
 MAX_INDEX_RESULTS = 400
-"""Results from which comparing with each vector costs less than an index."""
+"""Greatest number of results for which an index is faster than comparing all vectors."""
 
 _STATE_CACHE_SIZE, _STATE_CACHE_TTL_S = 10_000, 30.0
 
 
 class PgvectorNeighbourSearch:
-    """Satisfies ``adapters.embedded.index_cache.Finder``. Its rows are ``SearchableVectorRows``."""
+    """Satisfies ``adapters.embedded.index_cache.NeighbourSearch``. Pass it ``SearchableVectorRows`` only."""
 
     def __init__(self, model_id: str, memory_bytes: int) -> None:
         self._model_id = model_id
-        self._prints = FingerprintCache(model_id, memory_bytes // BYTES_PER_IMAGE)
+        self._fingerprints = FingerprintCache(model_id, memory_bytes // BYTES_PER_IMAGE)
         self._lock = Lock()
         self._known: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
         self._indexed: TTLCache[int, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
 
     @property
     def memory(self) -> int:
-        """Bytes of the fingerprints."""
-        return self._prints.memory
+        """The size of the cached fingerprints, in bytes."""
+        return self._fingerprints.memory
 
     def is_known(self, key: DatabaseKey) -> bool:
-        """Whether the database was searched lately, and was there then."""
+        """Return whether a search in the last 30 seconds found the database."""
         with self._lock:
             return key in self._known
 
     def forget(self, key: DatabaseKey) -> None:
-        """The database is gone."""
+        """Drop the cached state of a deleted database."""
         with self._lock:
             self._known.pop(key, None)
 
     def search(self, rows: VectorRows, key: DatabaseKey, query: NeighbourQuery) -> tuple[DatabaseState, Neighbours]:
-        """The nearest rows and the state of the database that they belong to.
+        """Return the nearest rows, and the state of the database that they belong to.
 
-        Raises UnknownDatabase, and ModelMismatch if the vectors are not this model's.
+        Raises UnknownDatabase, and ModelMismatch if another model computed the vectors.
         """
         self.forget(key)
         state = rows.state(key)
@@ -59,7 +59,7 @@ class PgvectorNeighbourSearch:
             raise ModelMismatch(key.name)
         with self._lock:
             self._known[key] = True
-        # The engine is put together with a store of such rows.
+        # The pgvector back end is composed with a store of such rows.
         return state, self._neighbours(cast("SearchableVectorRows", rows), state, query)
 
     def _neighbours(self, rows: SearchableVectorRows, state: DatabaseState, query: NeighbourQuery) -> Neighbours:
@@ -74,29 +74,29 @@ class PgvectorNeighbourSearch:
     def _fingerprint_hits(
         self, rows: SearchableVectorRows, state: DatabaseState, query: NeighbourQuery
     ) -> dict[int, FingerprintHit]:
-        near = self._prints.within_radius(rows, state, query)
-        if not near:
+        hits = self._fingerprints.within_radius(rows, state, query)
+        if not hits:
             return {}
-        cosines = _top_cosines([rows.cosines(near, embedding) for embedding in query.embeddings])
-        # Those that another engine added a moment ago have no row to be compared with yet.
+        cosines = _top_cosines([rows.cosines(hits, embedding) for embedding in query.embeddings])
+        # Rows that an embedded engine has just added are not in the pgvector table yet, so they have no cosine.
         return {
-            row_id: FingerprintHit(distance, number, cosines[row_id])
-            for row_id, (distance, number) in near.items()
+            row_id: FingerprintHit(distance, query_row, cosines[row_id])
+            for row_id, (distance, query_row) in hits.items()
             if row_id in cosines
         }
 
     def _is_indexed(self, rows: SearchableVectorRows, database_id: int) -> bool:
         with self._lock:
-            known = self._indexed.get(database_id)
-        if known is None:
-            known = rows.is_indexed(database_id, self._model_id)
+            indexed = self._indexed.get(database_id)
+        if indexed is None:
+            indexed = rows.is_indexed(database_id, self._model_id)
             with self._lock:
-                self._indexed[database_id] = known
-        return known
+                self._indexed[database_id] = indexed
+        return indexed
 
 
 def _top_cosines(results: Iterable[Mapping[int, float]]) -> dict[int, float]:
-    """Of each row the greatest cosine over the views."""
+    """Return the greatest cosine of each row over the query's embeddings."""
     greatest: dict[int, float] = {}
     for search in results:
         for row_id, cosine in search.items():

@@ -1,4 +1,4 @@
-"""Fingerprints in memory, 40 bytes an image: comparing them there takes a hundredth of what it takes in SQL."""
+"""A cache of fingerprints, 40 bytes for each image. Comparing them in memory takes a hundredth of the time in SQL."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from bot.adapters.embedded.index import FingerprintIndex, NeighbourQuery
+from bot.adapters.embedded.fingerprint_index import FingerprintIndex
+from bot.adapters.embedded.index import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState
 from bot.adapters.pgvector.ports import SearchableVectorRows
 
 BYTES_PER_IMAGE = 80
-"""Of each, at most: faiss lets its memory grow by doubling."""
+"""Upper bound of the memory for one image, because faiss doubles its buffer when it is full."""
 
 RadiusHits = dict[int, tuple[int, int]]
-"""By row id, nearest first: the distance of the nearest of the query's fingerprints, and which of them that is."""
+"""Row id to (distance in bits, row of the query's nearest fingerprint), nearest first."""
 
 
 @dataclass(slots=True, eq=False)
 class _CachedFingerprints:
-    """The fingerprints of one database, and which state of it they show. ``lock`` guards them."""
+    """The fingerprints of one database, and the state that they show. ``lock`` guards all fields."""
 
     lock: Lock = field(default_factory=Lock)
     fingerprints: FingerprintIndex = field(default_factory=FingerprintIndex)
@@ -30,7 +31,10 @@ class _CachedFingerprints:
 
 
 class FingerprintCache:
-    """Those of the databases that are searched, the least recently used let go first. For threads."""
+    """The fingerprints of recently searched databases, up to ``max_rows`` rows. Thread-safe.
+
+    The least recently used database is evicted first.
+    """
 
     def __init__(self, model_id: str, max_rows: int) -> None:
         self._model_id = model_id
@@ -41,24 +45,24 @@ class FingerprintCache:
 
     @property
     def memory(self) -> int:
-        """Bytes, at most."""
+        """An upper bound of the cache's size, in bytes."""
         with self._lock:
             return int(self._known.currsize) * BYTES_PER_IMAGE
 
     def within_radius(self, rows: SearchableVectorRows, state: DatabaseState, query: NeighbourQuery) -> RadiusHits:
-        """What resembles the query, of the database in this state."""
+        """Return up to ``query.count`` rows of the database, in this state, within the Hamming radius of the query."""
         if not len(query.fingerprints):
             return {}
         with self._lock:
             cached = self._known.get(state.id) or _CachedFingerprints()
         with cached.lock:
             if not self._catch_up(rows, cached, state):
-                # Another thread's snapshot is newer, and has moved these past ours.
+                # Another thread has updated the cached fingerprints to a newer snapshot than this one.
                 cached = _CachedFingerprints()
                 self._catch_up(rows, cached, state)
-            row_ids, distances, numbers = cached.fingerprints.within_radius(query.fingerprints, query.count)
+            row_ids, distances, query_rows = cached.fingerprints.within_radius(query.fingerprints, query.count)
         self._store(state.id, cached)
-        return dict(zip(row_ids.tolist(), zip(distances.tolist(), numbers.tolist(), strict=True), strict=True))
+        return dict(zip(row_ids.tolist(), zip(distances.tolist(), query_rows.tolist(), strict=True), strict=True))
 
     def _catch_up(self, rows: SearchableVectorRows, cached: _CachedFingerprints, state: DatabaseState) -> bool:
         if state.revision < cached.revision:
@@ -76,7 +80,7 @@ class FingerprintCache:
         with self._lock:
             other = self._known.get(database_id)
             if other is None or other is cached or other.revision < cached.revision:
-                # Put back, so that its size is counted anew; one that is larger than all the room is not kept.
+                # Insert it again, so that the cache counts its new size. It is dropped if it exceeds the whole cache.
                 self._known.pop(database_id, None)
                 if len(cached.fingerprints) < self._known.maxsize:
                     self._known[database_id] = cached

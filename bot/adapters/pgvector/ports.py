@@ -1,4 +1,4 @@
-"""The port to rows that can be searched where they are."""
+"""The storage port of the pgvector back end: rows that PostgreSQL can search."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from bot.adapters.embedded.store import VectorRows
 
 
 class SearchableVectorRows(VectorRows, Protocol):
-    """The rows, seen from inside a transaction, and the search for the nearest of them."""
+    """The rows inside one transaction, with nearest-neighbour search. Embeddings are float32 of norm 1."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:
-        """Whether the database has an index of its own; otherwise each of its vectors is compared."""
+        """Return whether the database has an index of its own. Without one, a search compares all its vectors."""
         ...
 
     def nearest(
         self, database_id: int, model_id: str, embedding: Floats, count: int, *, by_index: bool
     ) -> Mapping[int, float]:
-        """Cosines by row id. With ``by_index`` only for a database that has an index."""
+        """Return the cosines of the ``count`` nearest rows by row id.
+
+        Pass ``by_index`` only for a database that has an index.
+        """
         ...
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
-        """Those of row ids beyond ``after``, ascending."""
+        """Return (row id, fingerprint) of all rows with ids greater than ``after``, ascending."""
         ...
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
-        """By row id."""
+        """Return the cosines of the given rows by row id. Missing rows are left out."""
         ...

@@ -1,1 +1,1 @@
-"""The hosted service as a back end."""
+"""The showapi back end: the hosted image search, with our own ledger of what it holds."""

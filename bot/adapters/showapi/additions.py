@@ -1,4 +1,8 @@
-"""Adds that may end in doubt: written down first, looked for before they are tried again, never simply repeated."""
+"""Adding images to the hosted service, which may leave an add in doubt.
+
+Each add is recorded in the ledger first. An add in doubt is never simply repeated: the service's listing is checked
+first.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,11 @@ from bot.images.features import fingerprint
 log = logging.getLogger(__name__)
 
 VERIFY_DELAYS_S = (0.5, 1.0, 2.0)
-"""After an add in doubt. Nothing says how soon the service lists what it took."""
+"""Waits before each check of the listing after an add in doubt. The service doesn't document when it lists an image."""
 
 
 class HostedImageAdder:
-    """Gives pictures to the service, each under an entity of its own."""
+    """Adds pictures to the service, each under an entity of its own."""
 
     def __init__(
         self,
@@ -40,28 +44,31 @@ class HostedImageAdder:
     async def add(
         self, key: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
     ) -> DataId:
-        """The image's name, once the service has it for sure. Raises PictureRefused and BackendError."""
+        """Add a picture and return its data id, once the service certainly has it.
+
+        Raises PictureRefused and BackendError.
+        """
         database = await self._ledger.database(key)
         url = await self._lender.lend(picture)
-        taken = None if data_id else await self._ledger.take_over_add(key, picture.digest, entity, note)
-        name = taken or data_id or new_data_id()
+        resumed = None if data_id else await self._ledger.take_over_add(key, picture.digest, entity, note)
+        added_id = resumed or data_id or new_data_id()
         image = NewHostedImage(
-            name, entity, note, picture.digest, await asyncio.to_thread(fingerprint.compute, picture)
+            added_id, entity, note, picture.digest, await asyncio.to_thread(fingerprint.compute, picture)
         )
-        in_doubt = taken is not None or not await self._ledger.begin_add(key, image)
+        in_doubt = resumed is not None or not await self._ledger.begin_add(key, image)
         try:
-            if not in_doubt or not await self._was_added_earlier(database, name):
+            if not in_doubt or not await self._was_added_earlier(database, added_id):
                 await self._send_image(database, image, url)
         except BaseException as error:
             refused = isinstance(error, UserError) or (isinstance(error, BackendError) and not error.may_have_been_done)
             settle = self._ledger.abandon_add if refused and not in_doubt else self._ledger.mark_doubtful
-            await asyncio.shield(settle(key, name))
+            await asyncio.shield(settle(key, added_id))
             raise
-        await self._ledger.confirm_add(key, name)
-        return name
+        await self._ledger.confirm_add(key, added_id)
+        return added_id
 
     async def exists(self, database: HostedDatabase, data_id: DataId) -> bool:
-        """Whether the service lists the image. Raises BackendError."""
+        """Return whether the service lists the image. Raises BackendError."""
         entity = database.prefix + data_id
         page = await self._service.images(database.upstream, prefix=entity, limit=10)
         return any(row.entity == entity for row in page.rows)
@@ -75,26 +82,29 @@ class HostedImageAdder:
                 database, image.data_id, self._verify_delays_s
             ):
                 raise
-            log.info("the image search has image %s all the same: %s", image.data_id, error)
+            log.info("the image search has image %s although the add failed: %s", image.data_id, error)
 
     async def _was_added_earlier(self, database: HostedDatabase, data_id: DataId) -> bool:
-        """Whether an earlier attempt was carried out; it may not show yet."""
-        came = await self._appears_in_listing(database, data_id, (0.0, *self._verify_delays_s))
-        if came is None:
-            raise BackendTimeout(f"whether the service has image {data_id} can't be seen")
-        return came
+        """Return whether an earlier attempt was carried out. Waits, because the service may list it late.
+
+        Raises BackendTimeout if the listing can't be read.
+        """
+        listed = await self._appears_in_listing(database, data_id, (0.0, *self._verify_delays_s))
+        if listed is None:
+            raise BackendTimeout(f"can't check whether the service has image {data_id}")
+        return listed
 
     async def _appears_in_listing(
         self, database: HostedDatabase, data_id: DataId, verify_delays_s: Sequence[float]
     ) -> bool | None:
-        """None if it can't be seen."""
-        seen = False
+        """Return whether the image appears in the listing in time, or None if the listing can't be read."""
+        was_read = False
         for delay in verify_delays_s:
             await asyncio.sleep(delay)
             try:
                 if await self.exists(database, data_id):
                     return True
-                seen = True
+                was_read = True
             except BackendError as error:
-                log.info("whether the image search has image %s can't be seen: %s", data_id, error)
-        return False if seen else None
+                log.info("can't check whether the image search has image %s: %s", data_id, error)
+        return False if was_read else None

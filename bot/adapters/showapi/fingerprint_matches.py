@@ -1,4 +1,4 @@
-"""What our own fingerprints say of a picture: which stored ones are copies of it. The service tells no such thing."""
+"""Finds copies of a picture by our own fingerprints. The hosted service doesn't say which matches are copies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bot.domain.pictures import Picture
 from bot.images.features import fingerprint
 
 COPY_RADIUS = 31
-"""Bits of 256 within which PDQ's authors take two pictures for copies; of look-alike forms, slides, labels and codes
-(``bench lookalikes``) 1.2 % of pairs are as near, and 1.0 % are within 4: those differ in next to nothing."""
+"""Hamming distance, of 256 bits, within which PDQ's authors count two pictures as copies. In ``bench lookalikes``,
+1.2 % of pairs of similar forms, slides, labels and codes are as near. 1.0 % are within 4 bits and hardly differ."""
 
 SAME_SCORE, MIN_COPY_SCORE = 10.0, 9.0
 
@@ -24,7 +24,7 @@ _IDENTITY, _HALF_TURN, _QUARTER_TURNS = 0, 3, (5, 6)
 
 @dataclass(frozen=True, slots=True)
 class CopyMatch:
-    """That a stored picture is a copy. ``score``: 9 to 10, as all back ends score copies."""
+    """A stored picture that is a copy of the query. ``score`` is 9 to 10, as for copies in all back ends."""
 
     score: float
     verdict: Verdict
@@ -32,36 +32,36 @@ class CopyMatch:
 
 
 class CopyDetector:
-    """The fingerprints of one picture in all eight ways of turning and mirroring it. Making one takes the CPU."""
+    """The fingerprints of one picture in all eight orientations. The constructor is CPU work: call it in a thread."""
 
     def __init__(self, picture: Picture) -> None:
         self._digest = picture.digest
         self._orientations = fingerprint.orientations(fingerprint.luminance(picture.pixels))
 
     def find_copies(self, stored: Sequence[tuple[DataId, str, bytes]]) -> dict[DataId, CopyMatch]:
-        """Those of the stored pictures (data id, digest, fingerprint) that are copies."""
+        """Return the copies among the stored pictures, each given as (data id, digest, fingerprint)."""
         copies = {
             data_id: CopyMatch(SAME_SCORE, Verdict.SAME) for data_id, digest, _ in stored if digest == self._digest
         }
-        marked = [(data_id, mark) for data_id, _, mark in stored if mark and data_id not in copies]
-        if marked and len(self._orientations):
-            distances = _distances(self._orientations, (mark for _, mark in marked))
+        others = [(data_id, text) for data_id, _, text in stored if text and data_id not in copies]
+        if others and len(self._orientations):
+            distances = _distances(self._orientations, (text for _, text in others))
             nearest = distances.argmin(axis=0)
-            for (data_id, _), row, distance in zip(marked, nearest, distances.min(axis=0), strict=True):
+            for (data_id, _), row, distance in zip(others, nearest, distances.min(axis=0), strict=True):
                 if distance <= COPY_RADIUS:
                     copies[data_id] = _copy(int(row), int(distance))
         return copies
 
 
 def _distances(orientations: npt.NDArray[np.uint8], fingerprints: Iterable[bytes]) -> npt.NDArray[np.int64]:
-    """Ways × pictures, in bits."""
-    kept = np.frombuffer(b"".join(fingerprints), np.uint64).reshape(-1, fingerprint.BYTES // 8)
-    ways = np.ascontiguousarray(orientations).view(np.uint64)
-    return np.stack([np.bitwise_count(kept ^ way).sum(axis=1, dtype=np.int64) for way in ways])
+    """Return Hamming distances in bits, orientations × pictures."""
+    stored = np.frombuffer(b"".join(fingerprints), np.uint64).reshape(-1, fingerprint.BYTES // 8)
+    queries = np.ascontiguousarray(orientations).view(np.uint64)
+    return np.stack([np.bitwise_count(stored ^ query).sum(axis=1, dtype=np.int64) for query in queries])
 
 
 def _copy(row: int, distance: int) -> CopyMatch:
-    # A hash can't see small edits: only equal pixels are called the same image.
+    # A perceptual hash misses small edits, so only equal pixels count as the same image.
     score = SAME_SCORE - (SAME_SCORE - MIN_COPY_SCORE) * (distance + 1) / (COPY_RADIUS + 1)
     return CopyMatch(score, Verdict.EDITED, _edits(row))
 

@@ -1,4 +1,4 @@
-"""What lies at the service, was made by us and belongs to nobody, whatever became of its add or its deletion."""
+"""Finds and deletes orphans at the service: images and databases of ours that the ledger doesn't know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.errors import BackendLost
 
 
 class HostedOrphans:
-    """Compares what the service lists with all that it may have. Other installations on the account are let be."""
+    """Compares the service's listings with the ledger. Ignores other installations on the same account."""
 
     def __init__(self, service: ShowApiClient, pending: PendingDeletions, naming: HostedNaming) -> None:
         self._service = service
@@ -20,41 +20,47 @@ class HostedOrphans:
         self._naming = naming
 
     async def describe(self) -> tuple[str, ...]:
-        """A sentence for each. Raises BackendError."""
-        sentences = [f"The service's database {name} belongs to nobody." async for name in self._databases()]
+        """Return one sentence for each orphaned database, and one for the orphaned images of each database.
+
+        Raises BackendError.
+        """
+        sentences = [f"The hosted service has an orphaned database, {name}." async for name in self._databases()]
         counts: dict[str, int] = {}
         async for upstream, _ in self._images():
             counts[upstream] = counts.get(upstream, 0) + 1
-        sentences += [f"{count} images in {name} belong to nobody." for name, count in counts.items()]
+        sentences += [
+            f"The hosted service has {count} orphaned {'image' if count == 1 else 'images'} in {name}."
+            for name, count in counts.items()
+        ]
         return tuple(sentences)
 
     async def delete(self) -> int:
-        """Delete them; how many went. Raises BackendError."""
-        gone = 0
+        """Delete the orphans and return how many were deleted. Raises BackendError."""
+        deleted = 0
         async for name in self._databases():
             with suppress(BackendLost):
                 await self._service.delete_database(name)
-                gone += 1
+                deleted += 1
         for upstream, entity in [found async for found in self._images()]:
             with suppress(BackendLost):
                 await self._service.delete_images(upstream, entity)
-                gone += 1
-        return gone
+                deleted += 1
+        return deleted
 
     async def _databases(self) -> AsyncIterator[str]:
-        # The service first: what is made in between is then known already.
+        # Read the service's listing first. Then the ledger knows everything that was created in between.
         listed = await self._service.databases()
         known = {
-            place.upstream for place in await self._pending.databases()
+            hosted.upstream for hosted in await self._pending.databases()
         } | await self._pending.databases_to_delete()
         for name in listed:
             if self._naming.is_ours(name) and name not in known:
                 yield name
 
     async def _images(self) -> AsyncIterator[tuple[str, str]]:
-        for upstream in sorted({place.upstream for place in await self._pending.databases()}):
+        for upstream in sorted({hosted.upstream for hosted in await self._pending.databases()}):
             with suppress(BackendLost):
-                begin = self._naming.entities_begin
-                listed = {row.entity async for row in self._service.all_images(upstream, prefix=begin)}
+                prefix = self._naming.installation_prefix
+                listed = {row.entity async for row in self._service.all_images(upstream, prefix=prefix)}
                 for entity in sorted(listed - await self._pending.expected_entities(upstream)):
                     yield upstream, entity

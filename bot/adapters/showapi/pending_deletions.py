@@ -1,4 +1,4 @@
-"""What is to go from the service goes, though it be down or slow at that moment."""
+"""Carries out pending deletions at the service, and retries them while it is down or slow."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from bot.domain.errors import BackendDown, BackendError, BackendLost, BackendRef
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 60.0
+"""Seconds between two runs."""
+
 DELETION_BATCH = 200
 ADD_EXPIRES_AFTER = timedelta(minutes=10)
-"""An add is tried again for some minutes by whoever wants it; what is still in doubt then is nobody's."""
+"""Age at which an unconfirmed add is taken back. Callers retry an add for some minutes only."""
 
 REFUSED_RETRY_DELAY = timedelta(hours=1)
+"""How long a deletion that the service refused is postponed."""
 
 FINAL_RUN_S = 10.0
-"""At the end, for what was deleted a moment ago: the command line deletes and is gone."""
+"""Time limit of the last run at shutdown. The command line, for one, deletes something and exits."""
 
 _OUTAGES = (BackendDown, BackendThrottled, BackendTimeout)
 
 
 class PendingDeletionWorker:
-    """Deletes at the service what was deleted here, and takes back adds that nobody confirmed."""
+    """Deletes at the service what was deleted here, and takes back adds that were never confirmed."""
 
     def __init__(
         self,
@@ -43,17 +46,17 @@ class PendingDeletionWorker:
         self._service = service
         self._pending = pending
         self._lender = lender
-        self._every_s = interval_s
+        self._interval_s = interval_s
         self._clock = clock
         self._wanted = asyncio.Event()
 
     async def wake(self) -> None:
-        """There is something to do."""
+        """Start the next run now."""
         self._wanted.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Inside, it is done; on the way out what was asked for a moment ago is finished, for some seconds."""
+        """Run in the background. On exit, finish what was requested last, for at most FINAL_RUN_S seconds."""
         task = asyncio.create_task(self._run(), name="showapi-upkeep")
         try:
             yield
@@ -67,36 +70,38 @@ class PendingDeletionWorker:
                         await self.run_once()
 
     async def run_once(self) -> int:
-        """Do what there is to do now, or leave it for later; how many things went from the service."""
+        """Carry out the deletions that are due and return how many succeeded. An outage leaves the rest for later."""
         try:
             return await self.finish()
         except BackendError as error:
-            log.warning("what is to go from the image search is tried again later: %s", error)
+            log.warning("deletions at the image search failed and will be retried: %s", error)
             return 0
 
     async def finish(self) -> int:
-        """The same. Raises BackendError while something that is due can't be done, since the service is unwell."""
-        gone, _ = await self._finish()
-        return gone
+        """Carry out the deletions that are due and return how many succeeded. Raises BackendError in an outage."""
+        deleted, _ = await self._finish()
+        return deleted
 
     async def finish_all(self) -> int:
-        """The same with what was put off. Raises BackendError also for what the service refuses still."""
+        """Carry out all deletions, including postponed ones, and return how many succeeded.
+
+        Raises BackendError in an outage, or if the service refuses any deletion.
+        """
         await self._pending.retry_now()
-        gone, refused = await self._finish()
+        deleted, refused = await self._finish()
         if refused:
-            raise BackendRefused(
-                f"the image search did not let go of {refused} of what is to be deleted; it is tried again later"
-            )
-        return gone
+            what = "1 pending deletion" if refused == 1 else f"{refused} pending deletions"
+            raise BackendRefused(f"the image search refused {what}, to be retried later")
+        return deleted
 
     async def _finish(self) -> tuple[int, int]:
-        """How many things went, and how many were refused."""
+        """Return how many deletions succeeded, and how many were refused."""
         done: list[bool] = []
         await self._lender.delete_expired()
         await self._pending.queue_unconfirmed(self._clock() - ADD_EXPIRES_AFTER)
         while pending := await self._pending.due(DELETION_BATCH):
             for deletion in pending:
-                done.append(await self._delete(deletion))  # noqa: PERF401 - whoever raises leaves the rest
+                done.append(await self._delete(deletion))  # noqa: PERF401 - an outage stops the loop
         return sum(done), done.count(False)
 
     async def _run(self) -> None:
@@ -105,11 +110,11 @@ class PendingDeletionWorker:
             try:
                 await self.run_once()
             except asyncio.CancelledError:
-                # Who stops us does the rest.
+                # ``running`` then does a last run.
                 self._wanted.set()
                 raise
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
+                async with asyncio.timeout(self._interval_s):
                     await self._wanted.wait()
 
     async def _delete(self, deletion: PendingDeletion) -> bool:
@@ -122,7 +127,7 @@ class PendingDeletionWorker:
         except _OUTAGES:
             raise
         except BackendError as error:
-            log.warning("%s can't be deleted at the image search: %s", deletion.entity or deletion.upstream, error)
+            log.warning("the image search can't delete %s: %s", deletion.entity or deletion.upstream, error)
             await self._pending.postpone([deletion.id], self._clock() + REFUSED_RETRY_DELAY)
             return False
         await self._pending.mark_done([deletion.id])

@@ -1,4 +1,4 @@
-"""What the back end needs of the house: a ledger of what it gave to the service, and a way to show it pictures."""
+"""Ports of the showapi back end: the ledger, pending deletions, and lending pictures to the service."""
 
 from __future__ import annotations
 
@@ -13,132 +13,150 @@ from bot.domain.pictures import Picture
 
 
 class HostedDatabase(Protocol):
-    """A database of ours, and where its images are at the service."""
+    """Where a database's images are at the service."""
 
     @property
     def upstream(self) -> str:
-        """The service's database."""
+        """The name of the upstream database."""
         ...
 
     @property
     def prefix(self) -> str:
-        """With which the names of its images (their entities at the service) begin; no other database has it."""
+        """The prefix of the images' entities at the service. No other database has it."""
         ...
 
 
 class PendingDeletion(Protocol):
-    """Something that is to go from the service: an image, or with an empty ``entity`` a whole database."""
+    """An image to delete at the service or, with an empty ``entity``, a whole upstream database."""
 
     @property
     def id(self) -> int:
-        """Its row."""
+        """The row id of the pending deletion."""
         ...
 
     @property
     def upstream(self) -> str:
-        """The service's database."""
+        """The name of the upstream database."""
         ...
 
     @property
     def entity(self) -> str:
-        """The image's name there."""
+        """The image's entity at the service, or an empty string."""
         ...
 
 
 class Ledger(Protocol):
-    """What was given to the service, kept by us: it knows no team, no entity with several pictures, no fingerprint.
+    """Our record of what the service holds.
 
-    An add is written down before the service hears of it and confirmed together with the catalogue; what was never
-    confirmed is either found by the next attempt or taken back. A method “at once” commits on its own even inside a
-    unit; the others are part of the unit. Unknown databases raise UnknownDatabase.
+    The service itself knows no workspaces, no fingerprints, and no entities with several images.
+
+    An add is recorded before the service is called, and it is confirmed in the same transaction as the catalogue's
+    entry. The next attempt resumes an unconfirmed add, or it is taken back. Methods that begin with “Immediately”
+    commit on their own, even inside a unit. The others are part of the unit. Methods that “read committed data” ignore
+    the unit's own writes. Unknown databases raise UnknownDatabase.
     """
 
     async def create_database(self, key: DatabaseKey, upstream: str, prefix: str) -> None:
-        """Note a database. Raises DatabaseExists."""
+        """Record a new database. Raises DatabaseExists."""
         ...
 
     async def database(self, key: DatabaseKey) -> HostedDatabase:
-        """Where its images are; what is committed is asked."""
+        """Return where a database's images are. Reads committed data."""
         ...
 
     async def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """The workspace's databases, by name."""
+        """Return the names of the workspace's databases, sorted."""
         ...
 
     async def delete_database(self, key: DatabaseKey, *, whole: bool) -> None:
-        """Forget a database; what is to go from the service becomes chores: the ``whole`` of its, or each image."""
+        """Delete a database from the ledger and queue the deletions at the service.
+
+        With ``whole``, the upstream database is deleted, otherwise each image.
+        """
         ...
 
     async def begin_add(self, key: DatabaseKey, image: NewHostedImage) -> bool:
-        """At once: this image is about to be given to the service, by us.
+        """Immediately record that this process is about to send an image to the service.
 
-        False if the service may have one under its name: an earlier add was never confirmed, and is ours to end now, or
-        its deletion was still to be done, and no longer is. Raises AlreadyAdded if it is confirmed.
+        Returns False if the service may already have an image under this data id. That is the case if an earlier add
+        was never confirmed, which the caller now has to finish, or if a deletion was pending, which is cancelled.
+        Raises AlreadyAdded if the image is confirmed.
         """
         ...
 
     async def take_over_add(self, key: DatabaseKey, digest: str, entity: EntityId, note: Note) -> DataId | None:
-        """At once: an image of these pixels whose add ended in doubt, or whose process died; it is ours to end now.
+        """Immediately take over an add of the same pixels that ended in doubt or whose process died.
 
-        It gets the entity and the note. None if there is none.
+        The image gets ``entity`` and ``note``, and the caller has to finish the add. Returns None if there is no such
+        add.
         """
         ...
 
     async def confirm_add(self, key: DatabaseKey, data_id: DataId) -> None:
-        """The service has it: from the end of the unit on it is found. Rolled back, it is to go again.
+        """Record that the service has the image. Searches find it once the unit is committed.
 
-        Raises BackendTimeout (in a unit: at its end) if it took so long that the add was taken back.
+        A rollback queues its deletion. Raises BackendTimeout (inside a unit: at its end) if the add took so long that
+        it was taken back.
         """
         ...
 
     async def mark_doubtful(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service may have it or not. Nothing happens if it is confirmed, or gone with its database."""
+        """Immediately record that the service may or may not have the image.
+
+        Nothing happens if the add is confirmed or its database was deleted.
+        """
         ...
 
     async def abandon_add(self, key: DatabaseKey, data_id: DataId) -> None:
-        """At once: the service doesn't have it, for sure. As with ``mark_doubtful``, what is confirmed stays."""
+        """Immediately record that the service certainly doesn't have the image. A confirmed image stays."""
         ...
 
     async def images(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, NewHostedImage]:
-        """Those of the images that are confirmed; what is committed is asked."""
+        """Return those of the images that are confirmed. Reads committed data."""
         ...
 
     async def has(self, key: DatabaseKey, data_id: DataId) -> bool:
-        """Whether the image is confirmed; what is committed is asked."""
+        """Return whether the image is confirmed. Reads committed data."""
         ...
 
     async def unsettled_images(self, key: DatabaseKey) -> frozenset[DataId]:
-        """The images that are coming or in doubt, and those that are going; what is committed is asked."""
+        """Return the images whose add is begun or in doubt, or whose deletion is pending. Reads committed data."""
         ...
 
     async def fingerprints(
         self, key: DatabaseKey, younger_than: timedelta | None = None
     ) -> Sequence[tuple[DataId, str, bytes]]:
-        """Data id, digest and fingerprint of confirmed images (all, or young ones), oldest first."""
+        """Return data id, digest and fingerprint of confirmed images, oldest first.
+
+        ``younger_than`` limits them to recently added images.
+        """
         ...
 
     async def is_upstream_used(self, upstream: str) -> bool:
-        """Whether any database of ours has its images in this one of the service's; what is committed is asked."""
+        """Return whether any of our databases is stored in this upstream database. Reads committed data."""
         ...
 
     async def count(self, key: DatabaseKey) -> int:
-        """How many are confirmed."""
+        """Return the number of confirmed images."""
         ...
 
     async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """A page of the confirmed ones. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of the confirmed images. Raises InvalidInput for an invalid page token."""
         ...
 
     async def delete_images(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None) -> int:
-        """Forget an entity's images, or one, and make chores of them; how many confirmed ones went."""
+        """Delete the images of an entity, or only ``data_id``, and queue their deletion at the service.
+
+        Returns how many confirmed images were deleted.
+        """
         ...
 
     async def forget_missing(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
-        """At once: forget that the service has these, since it does not."""
+        """Immediately remove images that the service doesn't have from the ledger."""
         ...
 
     async def after_commit(self, hook: CommitHook) -> None:
-        """Run ``hook`` once the unit is committed, at once outside of one."""
+        """Run ``hook`` after the unit's commit, or now outside a unit."""
         ...
 
     async def after_rollback(self, hook: CommitHook) -> None:
@@ -147,56 +165,59 @@ class Ledger(Protocol):
 
 
 class PendingDeletions(Protocol):
-    """What is to go from the service, of all databases, and what it may have."""
+    """The deletions that are pending at the service, and what it may hold, for all workspaces."""
 
     async def queue_unconfirmed(self, before: datetime) -> int:
-        """Make chores of the adds that were begun earlier than that and never confirmed; how many."""
+        """Queue the deletion of unconfirmed adds that began before ``before``. Returns how many."""
         ...
 
     async def due(self, limit: int) -> Sequence[PendingDeletion]:
-        """Some that are due, oldest first; what is committed is asked."""
+        """Return up to ``limit`` deletions that are due, oldest first. Reads committed data."""
         ...
 
     async def mark_done(self, deletions: Iterable[int]) -> None:
-        """At once: these have gone from the service."""
+        """Immediately remove deletions that the service has carried out."""
         ...
 
     async def postpone(self, deletions: Iterable[int], until: datetime) -> None:
-        """At once: these can't be done now."""
+        """Immediately postpone deletions that fail now."""
         ...
 
     async def retry_now(self) -> None:
-        """At once: what was put off is due."""
+        """Immediately make postponed deletions due."""
         ...
 
     async def databases(self) -> Sequence[HostedDatabase]:
-        """Where the images of all databases are."""
+        """Return where the images of all databases are."""
         ...
 
     async def expected_entities(self, upstream: str) -> frozenset[str]:
-        """All that one of the service's databases may have of us, by its name there: also what is coming or going."""
+        """Return the entities of all our images that an upstream database may have.
+
+        They include images whose add is not confirmed or whose deletion is pending.
+        """
         ...
 
     async def databases_to_delete(self) -> frozenset[str]:
-        """The service's databases that are to go as a whole."""
+        """Return the upstream databases whose deletion is pending."""
         ...
 
 
 class CommitHook(Protocol):
-    """What is to be done after a commit."""
+    """A function that runs after a unit's commit or rollback."""
 
     async def __call__(self) -> None:
-        """Do it."""
+        """Run the hook."""
         ...
 
 
 class PictureLender(Protocol):
-    """Shows pictures to the service."""
+    """Lends pictures to the service: publishes them under short-lived links."""
 
     async def lend(self, picture: Picture) -> str:
-        """An address of plain ASCII from which it can be fetched for five minutes, as a JPEG inside its limits."""
+        """Return an ASCII URL that serves the picture for five minutes, as a JPEG within the service's limits."""
         ...
 
     async def delete_expired(self) -> None:
-        """Forget what was offered longer ago."""
+        """Delete pictures whose links have expired."""
         ...

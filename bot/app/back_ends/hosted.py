@@ -40,7 +40,7 @@ async def open_hosted(dependencies: BackendDependencies) -> AsyncIterator[Visual
                 storage.ledger,
                 lender,
                 adder=HostedImageAdder(service, storage.ledger, lender),
-                upkeep=deletions,
+                deletions=deletions,
                 orphans=HostedOrphans(service, storage.pending_deletions, naming),
                 naming=naming,
                 shared=settings.showapi_shared_database,

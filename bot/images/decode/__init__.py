@@ -1,1 +1,1 @@
-"""Bytes to verified pictures: formats, limits and colour."""
+"""Decoding: turn untrusted bytes into verified pictures, with format detection, limits and colour conversion."""

@@ -1,4 +1,4 @@
-"""Any mode that a decoder gives, as 8-bit sRGB that looks right."""
+"""Colour conversion: turn any Pillow mode into 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 _MAX_PROFILE_BYTES = 4_000_000
-"""Bytes; the profiles of printing presses have up to about 3 MB."""
+"""Largest ICC profile that is used. Profiles of printing presses have up to about 3 MB."""
 
 _INVISIBLE_DIFFERENCE = 2
-"""Steps of 255 by which a profile may differ from sRGB before its picture is converted."""
+"""Difference, of 255, up to which a profile counts as sRGB, so that its picture needs no conversion."""
 
 _FULL_16_BIT = 65535
 _FULL_8_BIT = 255
 
 
 def to_eight_bit(image: Image.Image) -> Image.Image:
-    """The image as L, LA, RGB, RGBA or CMYK, 8 bits a channel; mostly the image itself."""
+    """Return the image as L, LA, RGB, RGBA or CMYK with 8 bits a channel. In most cases this is the image itself."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return Image.fromarray(_scale_to_eight_bit(np.asarray(image)))
     if image.mode in {"P", "PA"} or "transparency" in image.info:
@@ -36,17 +36,20 @@ def to_eight_bit(image: Image.Image) -> Image.Image:
 
 
 def flatten_on_white(image: Image.Image) -> Image.Image:
-    """What has transparency, laid on white: RGBA gives RGB, LA gives L."""
+    """Return the image on a white background without its alpha channel: RGBA becomes RGB, LA becomes L."""
     if image.mode not in {"RGBA", "LA"}:
         return image
     mode = image.mode[:-1]
-    paper = Image.new(mode, image.size, "white")
-    paper.paste(image.convert(mode), mask=image.getchannel("A"))
-    return paper
+    background = Image.new(mode, image.size, "white")
+    background.paste(image.convert(mode), mask=image.getchannel("A"))
+    return background
 
 
 def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> npt.NDArray[np.uint8]:
-    """Pixels of mode L, RGB or CMYK as sRGB; a profile that is broken or does not fit the mode is ignored."""
+    """Convert pixels of mode L, RGB or CMYK to sRGB, height × width × 3, uint8.
+
+    ``profile`` is an ICC profile. It is ignored if it is broken or doesn't fit the mode.
+    """
     transform = _transform(profile, mode) if profile and len(profile) <= _MAX_PROFILE_BYTES else None
     if transform is None and mode == "RGB":
         return pixels
@@ -59,8 +62,11 @@ def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> 
 
 
 def _scale_to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Grey of 16 bits, 32 bits or floating point on the scale that its values suggest, never clipped."""
-    if values.dtype.kind == "u":  # 16 bits, in either order of bytes
+    """Scale greyscale values of 16 or 32 bits or floating point to 8 bits, without clipping.
+
+    The range is guessed from the values: 0 to 1, 0 to 255, 0 to 65535, or their own minimum to maximum.
+    """
+    if values.dtype.kind == "u":  # 16 bits, in either byte order
         return (values >> 8).astype(np.uint8)
     real = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(real.min()), float(real.max())
@@ -84,7 +90,7 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile to sRGB; None where the profile is unusable, or so near sRGB that nobody could see it."""
+    """Return the transform from a profile to sRGB, or None if the profile is unusable or practically sRGB."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -92,7 +98,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
     if mode == "CMYK":
         return transform
-    # Asked of the profile itself: its name says little, and most pictures carry some sRGB.
+    # Test the profile by converting colours. Most pictures carry some sRGB profile, and names of profiles vary.
     probe = _sample_colours(mode)
     plain = np.asarray(probe.convert("RGB")).astype(np.int16)
     converted = ImageCms.applyTransform(probe, transform)
@@ -102,7 +108,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _sample_colours(mode: str) -> Image.Image:
-    """Colours from all over the cube, or all the greys."""
+    """Return an image of 729 colours from the whole RGB cube or, for mode L, of all 256 greys."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None, :])
     steps = np.linspace(0, 255, 9).astype(np.uint8)

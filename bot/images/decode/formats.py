@@ -1,4 +1,4 @@
-"""Which files are pictures that can be read: told by their first bytes, never by a name or a header."""
+"""Detects the format of a file by its first bytes. File names and headers are ignored, because they may lie."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bot.domain.errors import PictureRefused
 
 SUPPORTED_FORMATS = "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF"
 
-_HEAD = 1024
-_MEGA = 1_000_000
+_HEAD_BYTES = 1024
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A picture format: its name in words, and the one Pillow decoder that may open it."""
+    """A picture format: its display name, and the only Pillow decoder that may open it."""
 
     name: str
     decoder: str
@@ -59,9 +59,9 @@ _MARKUP = b"\xef\xbb\xbf \t\r\n"
 
 
 def detect_format(data: bytes) -> Format:
-    """The format of a file's content. Raises PictureRefused, saying what the file is where that can be told."""
+    """Return the format of a file's content. Raises PictureRefused, which names the other format if it is known."""
     if not data:
-        raise PictureRefused(f"The file is empty: send a {SUPPORTED_FORMATS} picture.")
+        raise PictureRefused(f"The file is empty. Send a {SUPPORTED_FORMATS} picture.")
     for signature, found in _SIGNATURES:
         if data.startswith(signature):
             return found
@@ -77,46 +77,46 @@ def detect_format(data: bytes) -> Format:
 
 
 def is_web_page(data: bytes) -> bool:
-    """Whether the bytes begin as HTML does, such as a sign-in page sent in place of a picture."""
-    head = data[:_HEAD].lstrip(_MARKUP).lower()
+    """Return whether the bytes begin like HTML, such as a sign-in page that a server sent in place of a picture."""
+    head = data[:_HEAD_BYTES].lstrip(_MARKUP).lower()
     return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or (
         head.startswith((b"<!--", b"<?xml")) and b"<html" in head
     )
 
 
 def too_many_bytes(max_bytes: int) -> str:
-    """The sentence for a file beyond the limit."""
-    return f"The file is larger than the {max_bytes / _MEGA:g} MB that are taken: make it smaller and send it again."
+    """Return the refusal of a file that has too many bytes."""
+    return f"The file is larger than {max_bytes / _MILLION:g} MB. Make it smaller and send it again."
 
 
 def too_many_pixels(width: int, height: int, max_pixels: int) -> str:
-    """The sentence for a picture beyond the limit."""
+    """Return the refusal of a picture that has too many pixels."""
     return (
-        f"The picture is {width} × {height} pixels and at most {max_pixels / _MEGA:g} megapixels are read: "
-        "make it smaller and send it again."
+        f"The picture is {width} × {height} pixels, more than the limit of {max_pixels / _MILLION:g} megapixels. "
+        "Make it smaller and send it again."
     )
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """The major and the compatible brands of an ISO media file's first box."""
-    end = min(int.from_bytes(data[:4], "big"), _HEAD, len(data))
+    """Return the major and compatible brands in the first box of an ISO media file."""
+    end = min(int.from_bytes(data[:4], "big"), _HEAD_BYTES, len(data))
     return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
 
 
 def _not_a_picture(data: bytes) -> str:
     if is_web_page(data):
-        return "That is a web page, not a picture: send the picture's own address, or the file itself."
-    what = _what_else(data)
-    if what:
-        return f"That is {what}, which can't be read here: send it as a {SUPPORTED_FORMATS} picture."
-    return f"That file is not a picture that can be read: send a {SUPPORTED_FORMATS} picture."
+        return "That's a web page, not a picture. Send the picture's own link, or the file itself."
+    other = _other_format(data)
+    if other:
+        return f"The file is {other}, which isn't supported. Send it as a {SUPPORTED_FORMATS} picture."
+    return f"The file isn't a picture in a supported format. Send a {SUPPORTED_FORMATS} picture."
 
 
-def _what_else(data: bytes) -> str:
+def _other_format(data: bytes) -> str:
     for signature, name in _OTHERS:
         if data.startswith(signature):
             return name
-    head = data[:_HEAD].lstrip(_MARKUP).lower()
+    head = data[:_HEAD_BYTES].lstrip(_MARKUP).lower()
     if head.startswith(b"<") and b"<svg" in head:
         return "an SVG drawing"
     if data[4:8] == b"ftyp":

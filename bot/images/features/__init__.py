@@ -1,1 +1,1 @@
-"""What pictures are compared by: fingerprints, local features and geometry."""
+"""Features that compare pictures: fingerprints, content boxes, local features, geometry and differences."""

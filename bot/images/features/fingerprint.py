@@ -1,8 +1,9 @@
-"""PDQ: a 256-bit perceptual hash that survives recompression, resizing and mild edits.
+"""Fingerprints: PDQ, a 256-bit perceptual hash that survives recompression, resizing and mild edits.
 
-After Meta's description, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019): luminance,
-two box filters, 64 × 64 samples, the low 16 × 16 frequencies of their cosine transform, each against the median.
-Unrelated pictures are 128 bits apart on average; copies within about 31.
+The algorithm follows Meta's paper, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019).
+It filters the luminance twice with a box filter, takes 64 × 64 samples and their discrete cosine transform, and
+compares each of the lowest 16 × 16 frequencies with their median. Fingerprints of unrelated pictures are 128 bits apart
+on average, those of copies at most about 31.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bot.domain.pictures import Picture
 BYTES = 32
 BITS = 256
 MIN_QUALITY = 30
-"""Below this a picture has too little structure for its hash to mean anything (0 to 100)."""
+"""Least quality, from 0 to 100. Below it, a picture has too little detail for a meaningful hash."""
 
 _SAMPLES = 64
 _FREQUENCIES = 16
@@ -30,28 +31,32 @@ Spectrum = npt.NDArray[np.float32]
 
 
 def luminance(pixels: Pixels) -> Pixels:
-    """Height × width, uint8, long side at most 512: what fingerprint and sketch are made of."""
+    """Return the luminance of RGB pixels, height × width, uint8, scaled down to a long side of at most 512.
+
+    Fingerprints and local features are computed from it.
+    """
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     height, width = gray.shape
     scale = _MAX_SIDE / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # Above a half, four neighbours are all that there is to average, and averaging fractions of them is slow.
-        how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA  # noqa: PLR2004
-        gray = np.asarray(cv2.resize(gray, size, interpolation=how), np.uint8)
+        # From one half on, a pixel averages at most four neighbours, which bilinear sampling does faster than area
+        # averaging.
+        interpolation = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA  # noqa: PLR2004
+        gray = np.asarray(cv2.resize(gray, size, interpolation=interpolation), np.uint8)
     return gray
 
 
 def compute(picture: Picture) -> bytes:
-    """The picture's hash, empty if it has too little detail; worked out once for each picture, whoever asks."""
-    mark = _cache.get(picture)
-    if mark is None:
-        mark = _cache[picture] = pdq(picture.pixels)[0]
-    return mark
+    """Return the picture's 32-byte fingerprint, or empty bytes if it has too little detail. Computed once a picture."""
+    fingerprint = _cache.get(picture)
+    if fingerprint is None:
+        fingerprint = _cache[picture] = pdq(picture.pixels)[0]
+    return fingerprint
 
 
 def cached(picture: Picture) -> bytes | None:
-    """What ``compute`` worked out before, if it did: costs nothing."""
+    """Return the fingerprint if ``compute`` has already computed it, else None."""
     return _cache.get(picture)
 
 
@@ -59,30 +64,30 @@ _cache: WeakKeyDictionary[Picture, bytes] = WeakKeyDictionary()
 
 
 def pdq(pixels: Pixels) -> tuple[bytes, int]:
-    """The hash of an RGB picture (empty if it has too little detail), and its quality from 0 to 100."""
+    """Return the hash of RGB pixels (empty if they have too little detail) and its quality from 0 to 100."""
     return pdq_of_luminance(luminance(pixels))
 
 
 def pdq_of_luminance(gray: Pixels) -> tuple[bytes, int]:
-    """The same, of what ``luminance`` gave."""
+    """Return hash and quality, like ``pdq``, of a result of ``luminance``."""
     samples = _samples(gray)[0]
     quality = _quality(samples)
     return (_bits(_spectrum(samples)) if quality >= MIN_QUALITY else b""), quality
 
 
 def orientations(gray: Pixels) -> npt.NDArray[np.uint8]:
-    """Hashes of the picture turned and mirrored in all eight ways (8 × 32), the picture itself first.
+    """Return the hashes of the picture in its eight orientations, 8 × 32, uint8. ``gray`` is a result of ``luminance``.
 
-    Rows 0 to 3: as it is, mirrored left to right, upside down, turned by 180°; rows 4 to 7 the same of the
-    transposed picture. No rows if it has too little detail. All are read from one filtered picture.
+    Rows 0 to 3: unchanged, mirrored left to right, flipped upside down, rotated by 180°. Rows 4 to 7: the same for the
+    transposed picture. There are no rows if the picture has too little detail. The filter runs only once for all.
     """
     samples = _samples(gray)
     if _quality(samples[0]) < MIN_QUALITY:
         return np.empty((0, BYTES), np.uint8)
-    plain, mirrored, upside_down, half_turned = (_spectrum(view) for view in samples)
-    transposed = (plain.T, upside_down.T, mirrored.T, half_turned.T)
-    turned = (plain, mirrored, upside_down, half_turned, *transposed)
-    return np.frombuffer(b"".join(_bits(view) for view in turned), np.uint8).reshape(-1, BYTES)
+    plain, mirrored, flipped, rotated = (_spectrum(view) for view in samples)
+    transposed = (plain.T, flipped.T, mirrored.T, rotated.T)
+    spectra = (plain, mirrored, flipped, rotated, *transposed)
+    return np.frombuffer(b"".join(_bits(spectrum) for spectrum in spectra), np.uint8).reshape(-1, BYTES)
 
 
 ORIENTATION_MATRICES: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
@@ -95,26 +100,26 @@ ORIENTATION_MATRICES: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
     ((0, 1), (-1, 0)),
     ((0, -1), (-1, 0)),
 )
-"""What each row of ``orientations`` did to the picture, as a turn of (x, y) about its centre."""
+"""For each row of ``orientations``, the matrix that it applied to (x, y) about the picture's centre."""
 
 
 def _samples(gray: Pixels) -> tuple[Spectrum, Spectrum, Spectrum, Spectrum]:
-    """64 × 64 of the filtered picture: as it is, mirrored left to right, upside down, turned by 180°."""
+    """Return 64 × 64 samples of the filtered picture: unchanged, mirrored, flipped upside down, rotated by 180°."""
     smooth = gray.astype(np.float32)
     height, width = gray.shape
     for _ in range(2):
         smooth = _box_filter(smooth, _window(height), _window(width))
-    (rows, rows_back), (columns, columns_back) = _places(height), _places(width)
-    plain, upside_down = smooth[rows], smooth[rows_back]
-    return plain[:, columns], plain[:, columns_back], upside_down[:, columns], upside_down[:, columns_back]
+    (rows, rows_back), (columns, columns_back) = _sample_positions(height), _sample_positions(width)
+    plain, flipped = smooth[rows], smooth[rows_back]
+    return plain[:, columns], plain[:, columns_back], flipped[:, columns], flipped[:, columns_back]
 
 
-def _places(length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Where the samples lie, and where in this picture its mirror image's samples lie."""
-    there = ((np.arange(_SAMPLES) + 0.5) * length / _SAMPLES).astype(np.intp)
-    # A window of even length looks one pixel farther ahead than back, and does so twice.
+def _sample_positions(length: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the positions of the samples, and the positions in this picture of its mirror image's samples."""
+    positions = ((np.arange(_SAMPLES) + 0.5) * length / _SAMPLES).astype(np.intp)
+    # A window of even length reaches one pixel farther ahead than back, and it is applied twice.
     ahead = 0 if _window(length) % 2 else 2
-    return there, np.maximum(length - 1 - there - ahead, 0)
+    return positions, np.maximum(length - 1 - positions - ahead, 0)
 
 
 def _spectrum(samples: Spectrum) -> Spectrum:
@@ -127,7 +132,7 @@ def _window(length: int) -> int:
 
 
 def _box_filter(image: Spectrum, down: int, across: int) -> Spectrum:
-    """Mean over a window that shrinks at the edges."""
+    """Return the mean over a window of ``down`` × ``across`` pixels, which is smaller at the edges."""
     anchor = (across - (across + 2) // 2, down - (down + 2) // 2)
 
     def summed(values: Spectrum) -> Spectrum:
@@ -140,13 +145,13 @@ def _box_filter(image: Spectrum, down: int, across: int) -> Spectrum:
 
 
 def _quality(samples: Spectrum) -> int:
-    """Sum of the steps between neighbouring samples, in the scale of the paper."""
+    """Return the quality from 0 to 100: the sum of differences between neighbouring samples, scaled as in the paper."""
     steps = (np.abs(np.diff(samples, axis=axis)) * 100 / 255 for axis in (0, 1))
     return min(100, int(sum(float(step.astype(np.int32).sum()) for step in steps) / 90))
 
 
 def _bits(spectrum: Spectrum) -> bytes:
-    """One bit a frequency, the highest first, as published hashes have them."""
+    """Return one bit for each frequency, the highest first, as in published hashes."""
     flat = spectrum.ravel()[::-1]
     median = np.partition(flat, BITS // 2 - 1)[BITS // 2 - 1]
     return np.packbits(flat > median).tobytes()

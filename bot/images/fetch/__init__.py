@@ -1,1 +1,1 @@
-"""Downloads: URLs that people give, and Slack files."""
+"""Downloads of Slack files and of pictures at URLs that users give."""

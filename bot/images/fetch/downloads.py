@@ -1,4 +1,4 @@
-"""What every download shares: a cap on bytes, a deadline, and failures said in one sentence."""
+"""Shared parts of all downloads: a limit on bytes, a timeout, and errors with a message for the user."""
 
 from __future__ import annotations
 
@@ -16,58 +16,66 @@ from bot.domain.errors import FetchFailed, FetchRefused, FetchTooLarge
 from bot.images.decode import formats
 
 HEADERS = {
-    # Some hosts turn away clients that give no name.
+    # Some hosts refuse clients without a User-Agent.
     "User-Agent": "vsearch/0.1 (Slack visual search bot)",
     "Accept": "image/*,*/*;q=0.5",
-    # Pictures are compressed already, and what was never compressed can't expand without end.
+    # Pictures are compressed already. Refusing compression means that no response can expand to any size.
     "Accept-Encoding": "identity",
 }
 
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
-_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-_CLOSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How sentences name the other end, and what they advise when it won't do."""
+    """How error messages name the server, and what they advise, such as “upload the picture again”."""
 
     name: str
     advice: str
 
+    @property
+    def instruction(self) -> str:
+        """The advice as a sentence."""
+        return f"{self.advice[:1].upper()}{self.advice[1:]}."
+
 
 @asynccontextmanager
 async def translate_errors(server: Server, timeout_s: float) -> AsyncIterator[None]:
-    """Hold a deadline, and turn whatever the network raises into FetchRefused."""
+    """Apply a timeout and turn network errors into FetchRefused or FetchFailed."""
     name, advice = server.name, server.advice
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise FetchFailed(f"{name} took longer than {timeout_s:g} seconds: try again later, or {advice}.") from error
+        raise FetchFailed(f"{name} took longer than {timeout_s:g} seconds. Try again later, or {advice}.") from error
     except httpx.ConnectError as error:
         if any(isinstance(cause, ssl.SSLError) for cause in causes(error)):
-            raise FetchRefused(f"{name} offers no secure connection that can be trusted: {advice}.") from error
-        raise FetchFailed(f"{name} didn't answer: try again later, or {advice}.") from error
+            raise FetchRefused(f"{name} has no secure connection that can be trusted. {server.instruction}") from error
+        raise FetchFailed(f"{name} didn't answer. Try again later, or {advice}.") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
-        # Its text may repeat a header, and with it a token.
-        raise FetchRefused(f"{name} was asked for an address that can't be used: {advice}.") from None
+        # The exception's text may contain a header with a token.
+        raise FetchRefused(f"That link can't be used. {server.instruction}") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise FetchFailed(f"{name} broke the connection off: try again, or {advice}.") from error
+        raise FetchFailed(f"{name} closed the connection. Try again, or {advice}.") from error
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Whom to trust: the usual authorities, or what ``SSL_CERT_FILE`` names. Reading them takes some 20 ms."""
+    """Return a context that trusts the usual authorities, or those in ``SSL_CERT_FILE``. Loading takes some 20 ms."""
     return httpx.create_ssl_context(trust_env=True)
 
 
 async def read_response(response: httpx.Response, server: Server, max_bytes: int) -> bytes:
-    """The content of a good answer, never more than the cap in memory. Raises FetchRefused."""
+    """Return the content of a response with status 200, reading little more than ``max_bytes``.
+
+    Raises FetchRefused, FetchTooLarge and FetchFailed.
+    """
     if response.status_code != HTTPStatus.OK:
-        raise _status(response.status_code, server)
+        raise _status_error(response.status_code, server)
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise FetchRefused(f"{server.name} sends only compressed files: {server.advice}.")
+        raise FetchRefused(f"{server.name} sends only compressed files. {server.instruction}")
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise FetchTooLarge(formats.too_many_bytes(max_bytes))
@@ -80,19 +88,19 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, and so on down."""
+    """Yield the error and the chain of its causes."""
     step: BaseException | None = error
     while step is not None:
         yield step
         step = step.__cause__ or step.__context__
 
 
-def _status(code: int, server: Server) -> FetchRefused:
+def _status_error(code: int, server: Server) -> FetchRefused:
     name, advice = server.name, server.advice
-    if code in _GONE:
-        return FetchRefused(f"{name} has no picture at that address ({code}): check the address, or {advice}.")
-    if code in _CLOSED:
-        return FetchRefused(f"{name} shows that picture only to people it knows ({code}): {advice}.")
+    if code in _MISSING:
+        return FetchRefused(f"{name} has no picture at that link ({code}). Check the link, or {advice}.")
+    if code in _DENIED:
+        return FetchRefused(f"{name} refused access to that picture ({code}). {server.instruction}")
     if code in _BUSY or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return FetchFailed(f"{name} is busy or broken ({code}): try again later, or {advice}.")
-    return FetchRefused(f"{name} didn't give the picture ({code}): {advice}.")
+        return FetchFailed(f"{name} is busy or broken ({code}). Try again later, or {advice}.")
+    return FetchRefused(f"{name} didn't send the picture ({code}). {server.instruction}")

@@ -1,4 +1,4 @@
-"""Pictures from addresses that people type. See docs/decisions/0004-fetching-user-urls.md."""
+"""Downloads from URLs that users type. See docs/decisions/0004-fetching-user-urls.md."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MAX_REDIRECTS = 5
 _MAX_CONCURRENT = 16
 _NAME = "The picture's server"
 
-_NOT_OPENED = (
-    "That address can't be opened: it doesn't exist, or isn't a public http or https address on the usual port."
+_CANNOT_OPEN = (
+    "That link can't be opened. Use a public http or https link with a host that exists and with the default port."
 )
-"""One sentence for all: a name that isn't there, one that may not be asked, and whatever listens behind it."""
+"""The same message for missing hosts, forbidden addresses and closed ports, so that it doesn't reveal which it was."""
 
 _GUARD = Policy(
     denied_networks=AddressTable(
         (
             *DEFAULT_DENIED.blocks,
-            # The library permits IPv6 that it doesn't know. Only 2000::/3 is given out to the internet; the rest
-            # has room for more ways to wrap an IPv4 address, such as ::ffff:0:127.0.0.1 of RFC 2765.
+            # The library permits unknown IPv6 ranges. Only 2000::/3 is allocated for the internet. The other ranges
+            # include more ways to embed an IPv4 address, such as ::ffff:0:127.0.0.1 of RFC 2765.
             Block(ip_network("::/0"), "Outside global unicast", "RFC4291", Reach.DENIED),
             Block(ip_network("2000::/3"), "Global unicast", "RFC3587", Reach.PERMITTED),
         )
@@ -42,10 +42,10 @@ _GUARD = Policy(
 class Fetcher:
     """Downloads over http and https, from public addresses on ports 80 and 443 and from trusted hosts.
 
-    Each name is resolved once, every answer checked, and the connection made to an address that was checked; a
-    redirect starts over. Trusted hosts (``host``: any port, ``host:port``: that port) may be private or loopback.
-    The environment's proxies are not used: they would resolve names themselves. ``resolver`` stands in for
-    ``socket.getaddrinfo``. ``advice``: what else people may do, as the end of a sentence.
+    Each host name is resolved once, all its addresses are checked, and the connection goes to a checked address. The
+    same applies to each redirect. Trusted hosts (``host`` for any port, or ``host:port``) may be private or loopback.
+    The environment's proxies are ignored, because they would resolve names themselves. ``resolver`` replaces
+    ``socket.getaddrinfo``. ``advice`` says what users may do instead, as the end of a sentence.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Fetcher:
         )
 
     async def fetch(self, url: str) -> bytes:
-        """The bytes behind an address. Raises FetchRefused with one sentence."""
+        """Return the content at a URL. Raises FetchRefused with a message for the user."""
         async with downloads.translate_errors(self._server, self._timeout_s):
             return await self._follow(_checked(_parsed(url)))
 
@@ -101,12 +101,12 @@ class Fetcher:
                         return _picture(await downloads.read_response(response, self._server, self._max_bytes))
                     url = _checked(following.url)
             except SSRFGuardError as error:
-                raise FetchRefused(_NOT_OPENED) from error
+                raise FetchRefused(_CANNOT_OPEN) from error
             except httpx.ConnectError as error:
                 if any(isinstance(cause, socket.gaierror) for cause in downloads.causes(error)):
-                    raise FetchRefused(_NOT_OPENED) from error
+                    raise FetchRefused(_CANNOT_OPEN) from error
                 raise
-        raise FetchRefused(f"{_NAME} sent us on more than {MAX_REDIRECTS} times: use the picture's own address.")
+        raise FetchRefused(f"{_NAME} redirected more than {MAX_REDIRECTS} times. Use the picture's own link.")
 
     def _trusts(self, url: httpx.URL) -> bool:
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -117,26 +117,26 @@ def _parsed(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text.strip())
     except (httpx.InvalidURL, UnicodeError):
-        raise FetchRefused(_NOT_OPENED) from None
+        raise FetchRefused(_CANNOT_OPEN) from None
     return url
 
 
 def _checked(url: httpx.URL) -> httpx.URL:
     if url.scheme not in {"http", "https"}:
-        raise FetchRefused("A picture's address begins with https:// or http://: check it and try again.")
+        raise FetchRefused("A picture link must begin with https:// or http://.")
     if url.userinfo or not url.host:
-        raise FetchRefused(_NOT_OPENED)
+        raise FetchRefused(_CANNOT_OPEN)
     return url
 
 
 def _picture(content: bytes) -> bytes:
     if formats.is_web_page(content):
-        raise FetchRefused("That address shows a web page, not a picture: use the address of the picture itself.")
+        raise FetchRefused("That link leads to a web page, not a picture. Use the link of the picture itself.")
     return content
 
 
 def _trusted_host(entry: str) -> tuple[str, int | None]:
-    """``host``, ``host:port`` or ``[IPv6]:port`` as host and port. Raises SettingsError."""
+    """Parse ``host``, ``host:port`` or ``[IPv6]:port`` into host and port. Raises SettingsError."""
     problem = f"VSEARCH_TRUSTED_HOSTS has “{entry}”, which is neither host nor host:port."
     try:
         parts = urlsplit(f"//{entry.strip()}")
@@ -149,5 +149,5 @@ def _trusted_host(entry: str) -> tuple[str, int | None]:
 
 
 def _no_cookies() -> CookieJar:
-    """A jar that takes none, so that what one person's picture sets never goes with another's request."""
+    """Return a cookie jar that accepts no cookies, so that requests of different users share none."""
     return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))

@@ -1,4 +1,4 @@
-"""Files from Slack, with the bot's token, which goes to Slack and nowhere else."""
+"""Downloads of Slack files. The bot's token is sent to Slack only."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bot.images.fetch import downloads
 MAX_REDIRECTS = 3
 
 _SLACK = downloads.Server("Slack", "upload the picture again")
-_OUTSIDE = "That file is kept outside Slack, where it can't be read: upload the picture itself to Slack."
+_OUTSIDE = "That file is stored outside Slack, where the bot can't read it. Upload the picture itself to Slack."
 
 
 class SlackFiles:
-    """Downloads of ``url_private`` and its renditions.
+    """Downloads files by their ``url_private`` and their thumbnails.
 
-    The token goes to https on ``slack.com`` and below it, and to the origin of ``slack_api_url`` (which may be a
-    stand-in on loopback over http). Slack's content network, ``*.slack-edge.com``, is asked without it; a redirect
-    to any other host is refused.
+    The token is sent over https to ``slack.com`` and its subdomains, and to the origin of ``slack_api_url``, which may
+    be a fake on loopback over http. Requests to Slack's content network, ``*.slack-edge.com``, carry no token.
+    Redirects to any other host are refused.
     """
 
     def __init__(self, *, max_bytes: int, timeout_s: float, slack_api_url: str) -> None:
@@ -38,7 +38,7 @@ class SlackFiles:
         )
 
     async def download(self, url: str, token: str) -> bytes:
-        """The file's bytes. Raises FetchRefused with one sentence."""
+        """Return the file's content. Raises FetchRefused with a message for the user."""
         async with downloads.translate_errors(_SLACK, self._timeout_s):
             return await self._follow(httpx.URL(url), token)
 
@@ -53,10 +53,10 @@ class SlackFiles:
                 if following is None:
                     return await self._content(response)
                 url = following.url
-        raise FetchRefused("Slack sent us on too many times for that file: try again later.")
+        raise FetchRefused("Slack redirected too many times for that file. Try again later.")
 
     def _headers(self, url: httpx.URL, token: str) -> dict[str, str]:
-        """What goes with a request to this address. Raises FetchRefused for an address that is none of Slack's."""
+        """Return the headers for a request to this URL. Raises FetchRefused if it isn't one of Slack's."""
         if url.userinfo:
             raise FetchRefused(_OUTSIDE)
         if _origin(url) == self._api_origin or _is_below(url, "slack.com"):
@@ -68,16 +68,16 @@ class SlackFiles:
     async def _content(self, response: httpx.Response) -> bytes:
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise FetchRefused(
-                f"Slack won't give that file to the bot ({response.status_code}): check its files:read scope, "
-                "and that it is in the file's channel."
+                f"Slack refused the bot access to that file ({response.status_code}). Check that the bot has the "
+                "files:read scope and is in the file's channel."
             )
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-            raise FetchRefused(f"Slack no longer has that file ({response.status_code}): upload it again.")
+            raise FetchRefused(f"Slack no longer has that file ({response.status_code}). Upload it again.")
         content = await downloads.read_response(response, _SLACK, self._max_bytes)
         if formats.is_web_page(content):
             raise FetchRefused(
-                "Slack sent its sign-in page instead of the file: check that the bot has the files:read scope, "
-                "and install it again if not."
+                "Slack sent its sign-in page instead of the file. Check that the bot has the files:read scope, "
+                "and reinstall it if not."
             )
         return content
 
@@ -87,5 +87,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _is_below(url: httpx.URL, domain: str) -> bool:
-    """Whether it is https on the domain or a name below it; httpx leaves out a port that is the usual one."""
+    """Return whether the URL is https, on the default port, and on the domain or a subdomain.
+
+    httpx omits the default port, so ``port`` is None.
+    """
     return url.scheme == "https" and url.port is None and (url.host == domain or url.host.endswith("." + domain))

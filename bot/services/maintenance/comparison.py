@@ -161,7 +161,7 @@ class Comparer:
     ) -> tuple[SkippedImage, ...]:
         """Those of the missing that can't be added again."""
         left_out: list[SkippedImage] = []
-        for some in in_groups(finding.missing, CHECK_BATCH):
+        for some in in_batches(finding.missing, CHECK_BATCH):
             if stop.is_set():
                 break
             records = await self._storage.catalogue.records(finding.key, some)
@@ -185,7 +185,7 @@ class Comparer:
             return SkippedImage(record.data_id, record.entity, "Its stored picture can't be read.")
 
 
-def in_groups(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:
+def in_batches(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:
     """A few at a time."""
     rest = iter(items)
     while some := list(islice(rest, size)):

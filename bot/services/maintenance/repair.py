@@ -23,7 +23,7 @@ from bot.services.maintenance.comparison import (
     DatabaseLocation,
     OnImageSeen,
     SkippedImage,
-    in_groups,
+    in_batches,
 )
 from bot.storage.ports.storage import Storage
 
@@ -142,7 +142,7 @@ class Repairer:
 
     async def _remove_all(self, key: DatabaseKey, orphans: tuple[DataId, ...], progress: _RepairProgress) -> None:
         entities = await self._entities(key, frozenset(orphans)) if orphans else {}
-        for some in in_groups(entities, DELETE_BATCH):
+        for some in in_batches(entities, DELETE_BATCH):
             if not progress.should_continue():
                 return
             known = await self._storage.catalogue.records(key, some)
@@ -166,7 +166,7 @@ class Repairer:
         return found
 
     async def _add_all(self, key: DatabaseKey, missing: tuple[DataId, ...], progress: _RepairProgress) -> None:
-        groups = in_groups(missing, self._together)
+        groups = in_batches(missing, self._together)
         try:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(WORKERS):

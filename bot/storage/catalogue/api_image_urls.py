@@ -1,4 +1,4 @@
-"""Where the images of our own server of the hosted API came from, in SQL: back ends keep no addresses."""
+"""The URLs of images added through our own server of the hosted API, in SQL, because back ends don't store URLs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import api_image_urls
 
@@ -15,13 +15,13 @@ _columns = api_image_urls.c
 
 
 class SqlApiImages:
-    """Satisfies ``api.ports.ImageUrls``."""
+    """Implements ``api.ports.ImageUrls``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def put(self, key: DatabaseKey, data_id: DataId, entity: EntityId, url: str) -> None:
-        """Remember from which address an image was added."""
+        """Record the URL from which an image was added."""
         values = {
             "workspace": key.workspace,
             "database": str(key.name),
@@ -36,25 +36,25 @@ class SqlApiImages:
         await self._database.defer(work)
 
     async def urls(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, str]:
-        """The addresses of those that are known."""
+        """Return the URLs of these images, by data id. Unknown images are left out."""
         wanted = list(data_ids)
         query = select(_columns.data_id, _columns.url).where(_in(key))
 
         def work(connection: Connection) -> dict[DataId, str]:
             return {
                 DataId(data_id): url
-                for some in in_groups(wanted)
+                for some in in_batches(wanted)
                 for data_id, url in connection.execute(query.where(_columns.data_id.in_(some)))
             }
 
         return await self._database.read(work)
 
     async def forget_entity(self, key: DatabaseKey, entity: EntityId) -> None:
-        """Forget the addresses of an entity's images."""
+        """Delete the URLs of an entity's images."""
         await self._delete(_in(key) & (_columns.entity == str(entity)))
 
     async def forget_database(self, key: DatabaseKey) -> None:
-        """Forget all of a database."""
+        """Delete all URLs of a database."""
         await self._delete(_in(key))
 
     async def _delete(self, which: ColumnElement[bool]) -> None:

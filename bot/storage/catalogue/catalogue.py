@@ -1,4 +1,4 @@
-"""The catalogue in SQL: what we know of each image, for every back end."""
+"""The catalogue in SQL: images, entities, notes and origins, for every back end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.storage.catalogue.rows import (
     database_id_of,
     database_infos,
     find_database,
-    in_groups,
+    in_batches,
     record_of,
 )
 from bot.storage.sql.advisory_locks import take_advisory_locks
@@ -26,7 +26,7 @@ from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images, workspaces
 
-# An add runs these: made once, they cost little more than the driver's own work.
+# Every add runs these. Built once, they cost little more than the work of the driver.
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
@@ -35,14 +35,14 @@ _ALL_IMAGES = select(images, databases.c.workspace, databases.c.name).join(datab
 
 
 class SqlCatalogue:
-    """Satisfies ``storage.ports.catalogue.Catalogue``."""
+    """Implements ``storage.ports.catalogue.Catalogue``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
 
     async def create_database(self, key: DatabaseKey, created_by: str = "") -> None:
-        """Note a new database. Raises DatabaseExists."""
+        """Create a database. Raises DatabaseExists."""
 
         def work(connection: Connection) -> None:
             take_advisory_locks(connection, "databases", [f"{key.workspace} {key.name}"])
@@ -54,7 +54,7 @@ class SqlCatalogue:
         await self._database.write(work)
 
     async def delete_database(self, key: DatabaseKey) -> None:
-        """Forget a database and its records."""
+        """Delete a database and the records of its images."""
 
         def work(connection: Connection) -> None:
             connection.execute(delete(databases).where(databases.c.id == database_id_of(connection, key)))
@@ -62,7 +62,7 @@ class SqlCatalogue:
         await self._database.write(work)
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
-        """The workspace's databases with their sizes, by name."""
+        """Return the workspace's databases with their sizes, by name."""
 
         def work(connection: Connection) -> tuple[DatabaseInfo, ...]:
             return tuple(database_infos(connection, databases.c.workspace == workspace))
@@ -70,7 +70,7 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def database(self, key: DatabaseKey) -> DatabaseInfo:
-        """One database. Raises UnknownDatabase."""
+        """Return a database with its size. Raises UnknownDatabase."""
 
         def work(connection: Connection) -> DatabaseInfo:
             for info in database_infos(connection, _is(key)):
@@ -80,7 +80,7 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def workspaces(self) -> tuple[WorkspaceId, ...]:
-        """The workspaces that were connected or own a database."""
+        """Return the workspaces that are connected or own a database."""
 
         def work(connection: Connection) -> tuple[WorkspaceId, ...]:
             query = select(workspaces.c.id).union(select(databases.c.workspace))
@@ -89,13 +89,13 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def connected(self) -> tuple[tuple[WorkspaceId, str], ...]:
-        """The workspaces that were connected, each with its Enterprise Grid organisation (empty: none)."""
+        """Return the connected workspaces, each with its Enterprise Grid organisation (empty if it has none)."""
         query = select(workspaces.c.id, workspaces.c.enterprise).order_by(workspaces.c.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple((WorkspaceId(row.id), row.enterprise) for row in rows)
 
     async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
-        """The workspaces of an Enterprise Grid organisation that were connected."""
+        """Return the connected workspaces of an Enterprise Grid organisation."""
 
         def work(connection: Connection) -> tuple[WorkspaceId, ...]:
             query = select(workspaces.c.id).where(workspaces.c.enterprise == enterprise).order_by(workspaces.c.id)
@@ -104,7 +104,10 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
-        """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
+        """Record a connected workspace.
+
+        If it is the only one, it gets the databases of LOCAL_WORKSPACE, except those whose names it uses already.
+        """
         if workspace == LOCAL_WORKSPACE:
             return
 
@@ -122,7 +125,7 @@ class SqlCatalogue:
         await self._database.write(work)
 
     async def add(self, record: ImageRecord) -> None:
-        """Note an image. Raises AlreadyAdded if the database has the same picture (``digest``)."""
+        """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
 
         def work(connection: Connection) -> None:
             database_id = bump_revision(connection, record.database)
@@ -134,11 +137,11 @@ class SqlCatalogue:
         await self._database.defer(work)
 
     async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
-        """Those of the digests from whose very bytes an image was made."""
+        """Return those of the digests of original files from which the database has an image."""
         return frozenset(await self._entities(key, images.c.source_digest, source_digests))
 
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
-        """The entities of the images with these pixels, by digest."""
+        """Return the entities of the images with exactly these pixels, by digest."""
         return await self._entities(key, images.c.digest, digests)
 
     async def _entities(
@@ -150,20 +153,20 @@ class SqlCatalogue:
             found = select(column, images.c.entity).where(images.c.database_id == database_id_of(connection, key))
             return {
                 digest: EntityId(entity)
-                for some in in_groups(wanted)
+                for some in in_batches(wanted)
                 for digest, entity in connection.execute(found.where(column.in_(some)))
             }
 
         return await self._database.read(work)
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
-        """What is known of these images; ids that are not there are left out."""
+        """Return the records of these images. Unknown ids are left out."""
         wanted = list(data_ids)
 
         def work(connection: Connection) -> dict[DataId, ImageRecord]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
             found: dict[DataId, ImageRecord] = {}
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 for row in connection.execute(in_database.where(images.c.data_id.in_(some))):
                     found[DataId(row.data_id)] = record_of(key, row)
             return found
@@ -171,7 +174,7 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """A page of records. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of records. Raises InvalidInput for a token of another listing."""
 
         def work(connection: Connection) -> Page[ImageRecord]:
             owner = ListedDatabase(database_id_of(connection, key), key)
@@ -182,7 +185,7 @@ class SqlCatalogue:
     async def remove(
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None
     ) -> tuple[ImageRecord, ...]:
-        """Forget an entity's images (or one of them); what went."""
+        """Delete the records of an entity's images, or of one of them. Return the deleted records."""
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             database_id = database_id_of(connection, key, update_lock=True)
@@ -198,7 +201,7 @@ class SqlCatalogue:
         return await self._database.write(work)
 
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
-        """Whether people learn that an image matched which they may not see."""
+        """Set whether searchers are told that images which they may not see matched."""
 
         def work(connection: Connection) -> None:
             wanted = databases.c.id == database_id_of(connection, key)
@@ -207,7 +210,7 @@ class SqlCatalogue:
         await self._database.write(work)
 
     async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
-        """The image with these pixels."""
+        """Return the image with exactly these pixels."""
 
         def work(connection: Connection) -> ImageRecord | None:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
@@ -217,7 +220,7 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """The images of an entity, oldest first."""
+        """Return the images of an entity, oldest first."""
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
@@ -228,19 +231,19 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-        """The images made of a Slack file, in any of the workspace's databases."""
+        """Return the images made from a Slack file, in all databases of the workspace."""
         made = (databases.c.workspace == workspace) & (images.c.slack_file == file_id)
         return await self._find_records(_ALL_IMAGES.where(made).order_by(images.c.id))
 
     async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
-        """The images made of a message's files, in any of the workspace's databases."""
+        """Return the images made from a message's files, in all databases of the workspace."""
         made = (databases.c.workspace == workspace) & (images.c.slack_message == message_ts)
         return await self._find_records(
             _ALL_IMAGES.where(made, images.c.slack_channel == channel).order_by(images.c.id)
         )
 
     async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
-        """Some of the images that are older, oldest first, in any workspace."""
+        """Return up to ``limit`` images added before a moment, oldest first, in all workspaces."""
         older = _ALL_IMAGES.where(images.c.created_at < moment)
         return await self._find_records(older.order_by(images.c.created_at, images.c.id).limit(limit))
 
@@ -254,13 +257,13 @@ class SqlCatalogue:
         return await self._database.read(work)
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
-        """Whether any of the workspace's databases has the picture."""
+        """Return whether any database of the workspace has the picture."""
         query = select(images.c.id).join(databases).where(images.c.digest == digest, databases.c.workspace == workspace)
         row = await self._database.read(lambda connection: connection.execute(query.limit(1)).first())
         return row is not None
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """No longer count the workspace as connected; its databases are deleted before."""
+        """Record that a workspace is no longer connected. Its databases must have been deleted."""
 
         def work(connection: Connection) -> None:
             connection.execute(delete(workspaces).where(workspaces.c.id == workspace))
@@ -273,7 +276,7 @@ def _is(key: DatabaseKey) -> ColumnElement[bool]:
 
 
 def _adopt_local(connection: Connection, workspace: WorkspaceId) -> None:
-    # The back ends' rows move with ours, so that a database is never in two workspaces.
+    # Change the back ends' rows as well, so that a database is never in two workspaces.
     tables = (databases, embedded_databases, hosted_databases)
     taken: set[str] = set()
     for table in tables:

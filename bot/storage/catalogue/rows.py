@@ -1,4 +1,4 @@
-"""Rows of the catalogue to values and back, and what finds a database's row."""
+"""Conversion between rows of the catalogue and domain values, and queries for a database's row."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from bot.storage.sql.schema.tables import databases, images
 
 T = TypeVar("T")
 MAX_VARIABLES = 500
+"""Maximum size of a list in one statement; databases limit the number of bound parameters."""
 
-# An add runs it: made once, it costs little more than the driver's own work.
+# Every add runs it. Built once, it costs little more than the work of the driver.
 _DATABASE_ID = select(databases.c.id).where(
     databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called")
 )
@@ -30,24 +31,24 @@ _BUMP_REVISION = (
 )
 
 
-def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts that fit into one statement: databases bound the number of variables."""
+def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Split ``items`` into batches that fit into one statement."""
     for start in range(0, len(items), MAX_VARIABLES):
         yield items[start : start + MAX_VARIABLES]
 
 
 def find_database(connection: Connection, key: DatabaseKey) -> int | None:
-    """The row id of a database, if there is one."""
+    """Return the row id of a database; None if there is no such database."""
     return connection.execute(_DATABASE_ID, {"of": key.workspace, "called": str(key.name)}).scalar()
 
 
 def database_id_of(
     connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
 ) -> int:
-    """The row id of a database. Raises UnknownDatabase.
+    """Return the row id of a database. Raises UnknownDatabase.
 
-    Until the transaction's end nobody deletes it (``key_share_lock``), or nobody changes anything in it
-    (``update_lock``).
+    Until the transaction ends, ``key_share_lock`` keeps others from deleting the database, and ``update_lock`` from
+    changing anything in it.
     """
     return _found(
         connection,
@@ -57,9 +58,10 @@ def database_id_of(
 
 
 def bump_revision(connection: Connection, key: DatabaseKey) -> int:
-    """The row id of a database, whose revision grows: whoever changes its images does this first.
+    """Increment the revision of a database and return its row id. Raises UnknownDatabase.
 
-    Several that write at once take turns here, and each sees what those before it did. Raises UnknownDatabase.
+    Call this before changing the database's images. Concurrent writers wait here for each other, and then see the
+    changes of those before them.
     """
     return _found(connection, _BUMP_REVISION, key)
 
@@ -72,17 +74,17 @@ def _found(connection: Connection, statement: Executable, key: DatabaseKey) -> i
 
 
 def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[DatabaseInfo]:
-    """Databases with their sizes, by name."""
+    """Yield the databases that match a condition, with their sizes, by name."""
     size = select(func.count()).select_from(images).where(images.c.database_id == databases.c.id).scalar_subquery()
     rows = connection.execute(select(databases, size.label("size")).where(wanted))
-    # Ordered here: databases sort text each by the rules of some language.
+    # Sorted here, because the order of texts in SQL depends on the database's collation.
     for row in sorted(rows, key=lambda row: str(row.name)):
         key = DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
         yield DatabaseInfo(key, row.size, row.created_at, row.created_by, row.revision, row.hints_at_hidden)
 
 
 def columns_of(record: ImageRecord) -> dict[str, Any]:
-    """What an image's row holds, but for its database."""
+    """Return the columns of an image's row, except its database."""
     origin = record.origin
     return {
         "data_id": record.data_id,
@@ -105,7 +107,7 @@ def columns_of(record: ImageRecord) -> dict[str, Any]:
 
 
 def record_of(key: DatabaseKey, row: Row[Any]) -> ImageRecord:
-    """What a row says of an image."""
+    """Return the record of an image's row."""
     return ImageRecord(
         database=key,
         data_id=DataId(row.data_id),
@@ -131,6 +133,6 @@ def _origin_of(row: Row[Any]) -> SlackOrigin | None:
         channel=row.slack_channel,
         message_ts=row.slack_message,
         permalink=row.slack_permalink,
-        # A process of the version before this column may still be adding.
+        # Null if a process of a version before this column added the row.
         kind=ChannelKind(row.slack_kind or ChannelKind.PRIVATE),
     )

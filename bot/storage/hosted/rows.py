@@ -1,4 +1,4 @@
-"""Rows of the ledger to values and back, and what several of its operations do with them."""
+"""Rows of the hosted service's ledger: states, conversions and queries that several operations share."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import ListedImage
-from bot.storage.catalogue.rows import in_groups
-from bot.storage.sql.schema.tables import hosted_chores, hosted_databases, hosted_images
+from bot.storage.catalogue.rows import in_batches
+from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
 ADD_LEASE = timedelta(minutes=2)
-"""An add that has been under way for longer has lost its process: every call to the service is over by then."""
+"""An add older than this belongs to a dead process, because every call to the service is over by then."""
 
 
 class AddState(StrEnum):
-    """How far an add is."""
+    """The state of an add at the service."""
 
     ADDING = "adding"
-    """Somebody is at it; or was, when the process died."""
+    """A process is adding the image, or was when it died."""
     DOUBTFUL = "doubtful"
-    """The service may have it or not, and nobody is at it."""
+    """The service may or may not have the image, and no process is adding it."""
     CONFIRMED = "kept"
-    """Confirmed."""
+    """The service has the image."""
 
 
 _databases, _images = hosted_databases.c, hosted_images.c
@@ -36,17 +36,17 @@ _databases, _images = hosted_databases.c, hosted_images.c
 IS_CONFIRMED = _images.state == AddState.CONFIRMED
 IS_UNSETTLED = _images.state.in_((AddState.ADDING, AddState.DOUBTFUL))
 
-# Every operation runs it: made once, it costs little more than the driver's own work.
-_PLACE = select(_databases.id, _databases.upstream, _databases.prefix).where(
+# Every operation runs it. Built once, it costs little more than the work of the driver.
+_LOCATION = select(_databases.id, _databases.upstream, _databases.prefix).where(
     _databases.workspace == bindparam("of"), _databases.name == bindparam("called")
 )
-_KEY_SHARE_PLACE = _PLACE.with_for_update(key_share=True, read=True)
-_LOCKED_PLACE = _PLACE.with_for_update()
+_KEY_SHARE_LOCATION = _LOCATION.with_for_update(key_share=True, read=True)
+_LOCKED_LOCATION = _LOCATION.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
 class HostedLocation:
-    """Where a database's images are at the service: its database, and how their names begin there."""
+    """The database at the service (``upstream``) that has a database's images, and the prefix of their names there."""
 
     id: int
     upstream: str
@@ -55,7 +55,7 @@ class HostedLocation:
 
 @dataclass(frozen=True, slots=True)
 class HostedDeletion:
-    """What is to go from the service: an image, or with an empty ``entity`` a whole database."""
+    """A pending deletion at the service: of an image, or of the whole database if ``entity`` is empty."""
 
     id: int
     upstream: str
@@ -65,12 +65,12 @@ class HostedDeletion:
 def find_hosted_database(
     connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
 ) -> HostedLocation | None:
-    """A database, if there is one.
+    """Return a database's location; None if there is no such database.
 
-    Until the transaction's end nobody deletes it (``key_share_lock``), or nobody who keeps it is at it as well
-    (``update_lock``).
+    Until the transaction ends, ``key_share_lock`` keeps others from deleting the database. ``update_lock`` also
+    excludes holders of ``key_share_lock``.
     """
-    query = _LOCKED_PLACE if update_lock else _KEY_SHARE_PLACE if key_share_lock else _PLACE
+    query = _LOCKED_LOCATION if update_lock else _KEY_SHARE_LOCATION if key_share_lock else _LOCATION
     row = connection.execute(query, {"of": key.workspace, "called": str(key.name)}).first()
     return None if row is None else HostedLocation(*row)
 
@@ -78,7 +78,7 @@ def find_hosted_database(
 def hosted_database_of(
     connection: Connection, key: DatabaseKey, *, key_share_lock: bool = False, update_lock: bool = False
 ) -> HostedLocation:
-    """The same. Raises UnknownDatabase."""
+    """Return a database's location, as ``find_hosted_database``. Raises UnknownDatabase."""
     location = find_hosted_database(connection, key, key_share_lock=key_share_lock, update_lock=update_lock)
     if location is None:
         raise UnknownDatabase(key.name)
@@ -86,23 +86,23 @@ def hosted_database_of(
 
 
 def is_in(location: HostedLocation) -> ColumnElement[bool]:
-    """The images of a database."""
+    """Return the condition for images of a database."""
     return _images.database_id == location.id
 
 
 def is_abandoned(now: datetime) -> ColumnElement[bool]:
-    """The adds that nobody is at."""
+    """Return the condition for unconfirmed adds that no process is working on."""
     died = (_images.state == AddState.ADDING) & (_images.begun_at < now - ADD_LEASE)
     return (_images.state == AddState.DOUBTFUL) | died
 
 
 def new_add_columns(now: datetime) -> dict[str, Any]:
-    """What the row of an add holds that begins now."""
+    """Return the columns of an add that begins now."""
     return {"state": AddState.ADDING, "begun_at": now, "created_at": now, "updated_at": now}
 
 
 def columns_of(image: NewHostedImage) -> dict[str, Any]:
-    """What an image's row holds, but for its database and its add."""
+    """Return the columns that describe an image, without its database and the state of its add."""
     return {
         "data_id": image.data_id,
         "entity": str(image.entity),
@@ -113,31 +113,31 @@ def columns_of(image: NewHostedImage) -> dict[str, Any]:
 
 
 def image_of(row: Row[Any]) -> NewHostedImage:
-    """What a row says of an image."""
+    """Return the image of a row."""
     return NewHostedImage(DataId(row.data_id), EntityId(row.entity), Note(row.note), row.digest, row.fingerprint)
 
 
 def listed(row: Row[Any]) -> ListedImage:
-    """An image as listings have it."""
+    """Return the image of a row as listings show it."""
     return ListedImage(DataId(row.data_id), EntityId(row.entity), Note(row.note), row.created_at, row.updated_at)
 
 
 def queue_deletions(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> list[AddState]:
-    """Forget images and see to it that they go from the service; how far the add of each was."""
-    # Held until the end, so that none is confirmed in between.
+    """Delete images here and queue their deletion at the service. Return the state of each image's add."""
+    # Locked until the end, so that no add is confirmed in between.
     found = select(_images.id, _images.state).where(wanted).order_by(_images.created_at, _images.id).with_for_update()
     rows = connection.execute(found).all()
-    # What is just on its way to the service can't be deleted there yet.
-    on_its_way = (_images.state == AddState.ADDING) & ~is_abandoned(now)
+    # An image that a process is just sending can't be deleted at the service yet.
+    in_flight = (_images.state == AddState.ADDING) & ~is_abandoned(now)
     due, later = (literal(moment, _images.begun_at.type) for moment in (now, now + ADD_LEASE))
     deletions = (
-        select(_databases.upstream, _databases.prefix + _images.data_id, case((on_its_way, later), else_=due))
+        select(_databases.upstream, _databases.prefix + _images.data_id, case((in_flight, later), else_=due))
         .join_from(hosted_images, hosted_databases)
         .order_by(_images.created_at, _images.id)
     )
-    for some in in_groups(rows):
-        is_one = _images.id.in_([row.id for row in some])
+    for some in in_batches(rows):
+        in_batch = _images.id.in_([row.id for row in some])
         columns = ["upstream", "entity", "due_at"]
-        connection.execute(insert(hosted_chores).from_select(columns, deletions.where(is_one)))
-        connection.execute(delete(hosted_images).where(is_one))
+        connection.execute(insert(hosted_deletions).from_select(columns, deletions.where(in_batch)))
+        connection.execute(delete(hosted_images).where(in_batch))
     return [AddState(row.state) for row in rows]

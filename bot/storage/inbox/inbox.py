@@ -1,4 +1,4 @@
-"""The inbox in SQL: what Slack delivered, kept until it is done."""
+"""The inbox in SQL: a durable queue of jobs that workers lease."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import inbox, inbox_files
 
-AHEAD_S = 60.0
-"""Somebody waits for the answer to a request: it comes before the shares of the last minute."""
+REQUEST_PRIORITY_S = 60.0
+"""Requests are claimed before shares of the last minute, because somebody waits for the answer."""
 
-SETTLES_S = 3.0
-"""An answer that a process sent off as it died may still be on its way: its thread is read this much later."""
+ANSWER_SETTLE_S = 3.0
+"""Delay before a dead process's job is retried if it was posting an answer. The answer may not be visible yet."""
 
 
 class _State(StrEnum):
     WAITING = "waiting"
-    """Due at ``due_at``."""
+    """Can be claimed from ``due_at`` on."""
     RUNNING = "running"
-    """Its owner's until ``due_at``; then anybody's."""
+    """Leased to its owner until ``due_at``; can be claimed afterwards."""
     DONE = "done"
     FAILED = "failed"
 
@@ -37,7 +37,8 @@ class _State(StrEnum):
 _UNFINISHED = (_State.WAITING, _State.RUNNING)
 _jobs, _files = inbox.c, inbox_files.c
 
-# Slack waits for a put, and a worker asks often whether anything is due: made once, they cost the driver's own work.
+# Slack waits for ``put``, and workers poll for due jobs. Built once, these statements cost little more than the work of
+# the driver.
 _KNOWN_FILES = select(_files.file).where(
     _files.workspace == bindparam("of"), _files.channel == bindparam("among"), _files.message == bindparam("at")
 )
@@ -48,7 +49,7 @@ _DUE = (
     .where(_jobs.state == bindparam("state"), _jobs.due_at <= bindparam("moment"))
     .order_by(_jobs.due_at, _jobs.id)
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)  # where several may write at once, each takes others
+    .with_for_update(skip_locked=True)  # concurrent workers claim different jobs
 )
 _TAKE = (
     update(inbox)
@@ -66,7 +67,7 @@ _NULL_NOTIFIER = NullJobNotifier()
 
 
 class SqlInbox:
-    """Satisfies ``storage.ports.inbox.Inbox``."""
+    """Implements ``storage.ports.inbox.Inbox``."""
 
     def __init__(
         self,
@@ -81,20 +82,20 @@ class SqlInbox:
         self._notifier = notifier
 
     async def enter(self, owner: str) -> int:
-        """An owner begins. What owners of this data directory held as they died is due; how many jobs that are.
+        """Register an owner, and make the jobs of owners that are known to be dead due. Return how many these are.
 
-        The attempt counts: it may be what they died of.
+        Their attempts count, because the job may have killed the process.
         """
         await asyncio.to_thread(self._workers.register, owner)
         dead = await asyncio.to_thread(self._workers.dead_workers)
         if not dead:
             return 0
-        due = await self._change(_let_fall(self._clock()).where(_jobs.owner.in_(dead)))
+        due = await self._execute(_release_running(self._clock()).where(_jobs.owner.in_(dead)))
         await asyncio.to_thread(self._workers.unregister, *dead)
         return due
 
     async def put(self, job: NewJob) -> bool:
-        """Keep the job; when this returns it survives a crash. False if all its files were known already."""
+        """Store a job; it is durable on return. Return False if all its files were stored before."""
         place = {"workspace": job.workspace, "channel": job.channel, "message": job.message}
 
         def work(connection: Connection) -> bool:
@@ -113,76 +114,81 @@ class SqlInbox:
         return await self._database.write(work)
 
     def arrivals(self) -> AsyncIterator[None]:
-        """Goes on for ever; a turn of it says that some process has put something. It may be silent."""
+        """Yield, without end, when any process has stored a job. Notifications may be missing."""
         return self._notifier.listen()
 
     async def has_seen(self, job: NewJob) -> bool:
-        """Whether all its files were put earlier, and not purged since."""
+        """Return whether all files of the job were stored before and not purged since."""
         where = {"of": job.workspace, "among": job.channel, "at": job.message}
         known = await self._database.read(lambda connection: set(connection.execute(_KNOWN_FILES, where).scalars()))
         return known.issuperset(job.files)
 
     async def is_waiting(self, job: NewJob) -> bool:
-        """Whether nobody has taken it up yet, or anything else of its message."""
-        of_it = (_jobs.workspace == job.workspace) & (_jobs.channel == job.channel) & (_jobs.message == job.message)
-        query = select(_jobs.id).where(of_it, _jobs.state == _State.WAITING, _jobs.attempts == 0).limit(1)
+        """Return whether a job of the same message waits that nobody has claimed yet."""
+        of_message = (
+            (_jobs.workspace == job.workspace) & (_jobs.channel == job.channel) & (_jobs.message == job.message)
+        )
+        query = select(_jobs.id).where(of_message, _jobs.state == _State.WAITING, _jobs.attempts == 0).limit(1)
         return await self._database.read(lambda connection: connection.execute(query).first() is not None)
 
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
-        """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
+        """Lease up to ``limit`` due jobs to the owner, oldest first, and count an attempt of each.
 
-        def look(connection: Connection) -> bool:
+        After ``lease_s`` seconds, others may claim them unless ``extend`` was called.
+        """
+
+        def any_due(connection: Connection) -> bool:
             moment = self._clock()
             return any(connection.execute(_IS_DUE, {"state": state, "moment": moment}).first() for state in _UNFINISHED)
 
         def work(connection: Connection) -> tuple[Job, ...]:
             moment = self._clock()
             rows: list[Row[Any]] = []
-            # What was taken up before and let fall is older than what waits.
+            # Jobs that were running before are older than those that wait.
             for state in (_State.RUNNING, _State.WAITING):
                 rows += connection.execute(_DUE, {"state": state, "moment": moment, "most": limit - len(rows)})
             taken = {"some": [row.id for row in rows], "by": owner, "until": moment + timedelta(seconds=lease_s)}
             connection.execute(_TAKE, taken)
-            return tuple(_taken_up(connection, rows, owner))
+            return tuple(_claimed_jobs(connection, rows, owner))
 
-        # Mostly nothing is due, and then nobody who writes has to wait for this.
-        return await self._database.write(work) if limit > 0 and await self._database.read(look) else ()
+        # Mostly nothing is due, and a read does not block writers.
+        return await self._database.write(work) if limit > 0 and await self._database.read(any_due) else ()
 
     async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
-        """Keep jobs for longer; those that another has taken up since are its own."""
+        """Extend the leases of the owner's jobs. Jobs that others have claimed since are left alone."""
         until = self._clock() + timedelta(seconds=lease_s)
         held = update(inbox).where(_jobs.id.in_(jobs), _jobs.owner == owner, _jobs.state == _State.RUNNING)
-        await self._change(held.values(due_at=until))
+        await self._execute(held.values(due_at=until))
 
     async def mark_answering(self, job: Job) -> bool:
-        """An answer is about to be posted: whoever takes the job up again has to look whether it was.
+        """Record that an answer is about to be posted, so that a later attempt checks whether it was.
 
-        False if somebody has taken it up already, since this process was held up for longer than its lease.
+        Return False if the lease has expired and somebody else has claimed the job.
         """
-        return await self._change(_held(job).values(answering=True)) > 0
+        return await self._execute(_held(job).values(answering=True)) > 0
 
     async def finish(self, job: Job, *, failed: bool = False) -> None:
-        """The job is done, or was given up; nothing happens if somebody else has taken it up since."""
+        """Mark a job as done or failed. Does nothing if somebody else has claimed it."""
         state = _State.FAILED if failed else _State.DONE
-        # What somebody asked, and the address for the answer, are nobody's business any more.
+        # For privacy, don't keep what somebody asked, or the URL for the answer.
         payload = case((_jobs.kind == JobKind.REQUEST, ""), else_=_jobs.payload)
-        await self._change(_held(job).values(state=state, owner="", finished_at=self._clock(), payload=payload))
+        await self._execute(_held(job).values(state=state, owner="", finished_at=self._clock(), payload=payload))
 
     async def retry(self, job: Job, delay_s: float) -> None:
-        """Let go of the job; it is due again after the delay. Nothing happens to one that is somebody else's by now."""
+        """Give the job up and make it due again after the delay. Does nothing if somebody else has claimed it."""
         due_at = self._clock() + timedelta(seconds=delay_s)
-        await self._change(_held(job).values(state=_State.WAITING, owner="", due_at=due_at))
+        await self._execute(_held(job).values(state=_State.WAITING, owner="", due_at=due_at))
 
     async def release(self, owner: str) -> None:
-        """Let go of all that this owner holds, without counting the attempt: it stops."""
+        """Give up all jobs of an owner that stops. Their last attempt does not count."""
         held = update(inbox).where(_jobs.owner == owner, _jobs.state == _State.RUNNING)
-        await self._change(
+        await self._execute(
             held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
         )
         await asyncio.to_thread(self._workers.unregister, owner)
 
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
-        """The file (or the message) was deleted: nothing is to be made of it any more."""
+        """Record that a file or message was deleted, so that its files are not processed any more."""
         if not file and not (channel and message):
             raise ValueError("A file or a message is withdrawn, never all of them.")
         wanted = [_files.workspace == workspace]
@@ -191,27 +197,27 @@ class SqlInbox:
                 wanted.append(column == value)
         still_wanted = exists().where(_files.job_id == _jobs.id, _files.withdrawn.is_(False))
         jobs = select(_files.job_id).where(*wanted)
-        # What was said with it goes with it.
+        # If no file is left, delete the text of the message too.
         emptied = update(inbox).where(_jobs.id.in_(jobs), _jobs.kind == JobKind.SHARE, ~still_wanted)
-        # Or two that withdraw a file each of one message take the other's for wanted.
-        one_by_one = select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update()
+        # Without the lock, two calls that each withdraw one file of a message would each see the other file as wanted.
+        lock = select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update()
 
         def work(connection: Connection) -> None:
-            connection.execute(one_by_one)
+            connection.execute(lock)
             connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
             connection.execute(emptied.values(payload=""))
 
         await self._database.write(work)
 
     async def is_wanted(self, job: int, file: str) -> bool:
-        """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
-        # As a writer that has the row: who looks and then adds would otherwise miss a withdrawal in between.
+        """Return whether the file of a job was not withdrawn. Inside a unit, this takes the write lock."""
+        # A write with a row lock, so that no withdrawal happens between this check and the add that follows it.
         query = select(_files.withdrawn).where(_files.job_id == job, _files.file == file).with_for_update(read=True)
         withdrawn = await self._database.write(lambda connection: connection.execute(query).scalar())
         return withdrawn is False
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
-        """The newest file that was shared in the channel and not withdrawn."""
+        """Return the newest file that was shared in the channel and not withdrawn."""
         query = (
             select(_files.message, _files.file, _jobs.payload)
             .join_from(inbox_files, inbox)
@@ -224,27 +230,27 @@ class SqlInbox:
         return None if row is None else StoredShare(*row)
 
     async def depth(self) -> InboxDepth:
-        """What is not done yet."""
+        """Return the number of unfinished jobs and when the oldest was stored."""
         query = select(func.count(), func.min(_jobs.created_at)).where(_jobs.state.in_(_UNFINISHED))
         return InboxDepth(*await self._database.read(lambda connection: connection.execute(query).one()))
 
     async def purge(self, before: datetime) -> int:
-        """Forget what was done earlier than that; how many jobs went."""
+        """Delete jobs that finished before a moment. Return how many."""
         done = delete(inbox).where(_jobs.finished_at < before)
         return await self._database.write(lambda connection: connection.execute(done).rowcount)
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Drop all jobs of a workspace but those of kind UNINSTALL that are under way."""
-        under_way = (_jobs.kind == JobKind.UNINSTALL) & (_jobs.state == _State.RUNNING)
-        gone = delete(inbox).where(_jobs.workspace == workspace, ~under_way)
+        """Delete all jobs of a workspace except running ones of kind UNINSTALL."""
+        uninstalling = (_jobs.kind == JobKind.UNINSTALL) & (_jobs.state == _State.RUNNING)
+        jobs = delete(inbox).where(_jobs.workspace == workspace, ~uninstalling)
 
         def work(connection: Connection) -> None:
-            connection.execute(gone)
+            connection.execute(jobs)
 
         await self._database.write(work)
 
-    async def _change(self, statement: Update) -> int:
-        """How many rows it changed."""
+    async def _execute(self, statement: Update) -> int:
+        """Execute an update. Return how many rows it changed."""
 
         def work(connection: Connection) -> int:
             return connection.execute(statement).rowcount
@@ -253,19 +259,19 @@ class SqlInbox:
 
 
 def release_all_jobs(connection: Connection, moment: datetime) -> None:
-    """Whoever held anything is dead, and it is due."""
-    connection.execute(_let_fall(moment))
+    """Make all running jobs due, because no owner is alive."""
+    connection.execute(_release_running(moment))
 
 
-def _let_fall(moment: datetime) -> Update:
-    """All that is under way is due."""
-    now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, SETTLES_S))
-    under_way = update(inbox).where(_jobs.state == _State.RUNNING)
-    return under_way.values(due_at=case((_jobs.answering, settled), else_=now))
+def _release_running(moment: datetime) -> Update:
+    """Return an update that makes running jobs due."""
+    now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, ANSWER_SETTLE_S))
+    running = update(inbox).where(_jobs.state == _State.RUNNING)
+    return running.values(due_at=case((_jobs.answering, settled), else_=now))
 
 
 def _held(job: Job) -> Update:
-    """The job, if nobody else has taken it up since."""
+    """Return an update of a job that changes nothing if somebody else has claimed it."""
     return update(inbox).where(_jobs.id == job.id, _jobs.owner == job.owner, _jobs.state == _State.RUNNING)
 
 
@@ -278,12 +284,12 @@ def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
         "attempts": 0,
         "answering": False,
         "owner": "",
-        "due_at": moment - timedelta(seconds=AHEAD_S if job.kind is JobKind.REQUEST else 0),
+        "due_at": moment - timedelta(seconds=REQUEST_PRIORITY_S if job.kind is JobKind.REQUEST else 0),
         "created_at": moment,
     }
 
 
-def _taken_up(connection: Connection, rows: Sequence[Row[Any]], owner: str) -> Iterable[Job]:
+def _claimed_jobs(connection: Connection, rows: Sequence[Row[Any]], owner: str) -> Iterable[Job]:
     files: dict[int, list[str]] = {row.id: [] for row in rows}
     for job_id, file in connection.execute(_FILES_OF, {"some": list(files)}):
         files[job_id].append(file)

@@ -1,4 +1,4 @@
-"""Word of what other processes put into the inbox, so that nobody has to ask all the time."""
+"""Notifies workers of new jobs, so that they need not poll all the time."""
 
 from __future__ import annotations
 
@@ -18,54 +18,57 @@ _NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 class JobNotifier(Protocol):
-    """Rung by whoever puts something into the inbox, heard by all that wait for it."""
+    """Publish and subscribe for new jobs."""
 
     def notify(self, connection: Connection) -> None:
-        """Others hear of it once the transaction is committed."""
+        """Notify all listeners when the transaction commits."""
         ...
 
     def listen(self) -> AsyncIterator[None]:
-        """Goes on for ever; several rings may come as one. Raises nothing: at worst there is silence."""
+        """Yield, without end, for each notification; several may be merged into one.
+
+        Raises nothing. If notifications can't be received, it yields nothing.
+        """
         ...
 
 
 class NullJobNotifier:
-    """For a database of one machine: its processes ask often enough."""
+    """Sends no notifications, for SQLite. All processes run on one machine and can poll often."""
 
     def notify(self, connection: Connection) -> None:
-        """Nobody hears it."""
+        """Do nothing."""
 
     async def listen(self) -> AsyncIterator[None]:
-        """Silence."""
+        """Wait for ever and yield nothing."""
         await asyncio.Event().wait()
         yield
 
 
 class PostgresJobNotifier:
-    """LISTEN and NOTIFY, the former on a connection of its own. ``arguments`` are psycopg's."""
+    """Uses PostgreSQL's LISTEN and NOTIFY. It listens on its own connection, opened with psycopg's ``arguments``."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._arguments = arguments
 
     def notify(self, connection: Connection) -> None:
-        """Others hear of it once the transaction is committed."""
+        """Notify all listeners when the transaction commits."""
         connection.execute(_NOTIFY)
 
     async def listen(self) -> AsyncIterator[None]:
-        """Goes on for ever; with each new connection it rings once, for what may have been missed."""
+        """Yield for each notification, and once after each connect for those that may have been missed."""
         import psycopg  # noqa: PLC0415 - only PostgreSQL needs it
 
-        heard = True
+        was_connected = True
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    heard = True
+                    was_connected = True
                     yield
                     async for _ in connection.notifies():
                         yield
             except psycopg.Error as error:
-                if heard:
-                    log.warning("PostgreSQL can't be listened to; the inbox is asked instead: %s", error)
-                heard = False
+                if was_connected:
+                    log.warning("no notifications from PostgreSQL; the inbox is polled instead: %s", error)
+                was_connected = False
             await asyncio.sleep(RECONNECT_DELAY_S)

@@ -1,6 +1,6 @@
-"""Who works on a data directory, and who died there: what only this machine can tell, and at once.
+"""A registry of the worker processes of a data directory, which tells at once which of them have died.
 
-Each worker holds a lock on a file of its own. However a process ends, the system lets go of its locks.
+Each worker locks a file of its own. The operating system releases the lock however the process ends.
 """
 
 from __future__ import annotations
@@ -16,80 +16,89 @@ if sys.platform != "win32":
 
 
 class WorkerRegistry(Protocol):
-    """Who works, and who died at it. Its calls block, and raise OSError."""
+    """Tells which workers live and which have died. All methods block and raise OSError."""
 
     def register(self, name: str) -> None:
-        """From now on until ``unregister``, or the end of this process, this name lives."""
+        """Register a worker of this process, until ``unregister`` or the end of the process."""
         ...
 
     def dead_workers(self) -> tuple[str, ...]:
-        """Names that entered and never left, whose processes have ended; the caller's until it lets them leave."""
+        """Return workers that never unregistered and whose processes have ended.
+
+        They are reserved for the caller until it unregisters them.
+        """
         ...
 
     def unregister(self, *names: str) -> None:
-        """These are known no more."""
+        """Remove workers from the registry."""
         ...
 
 
 class NullWorkerRegistry:
-    """For workers on several machines: who died shows by its leases, which nobody extends any more."""
+    """Registers nothing, for workers on several machines. Their jobs become due when the leases expire."""
 
     def register(self, name: str) -> None:
-        """Nothing is noted."""
+        """Do nothing."""
 
     def dead_workers(self) -> tuple[str, ...]:
-        """Nobody is known to be."""
+        """Return no workers."""
         return ()
 
     def unregister(self, *names: str) -> None:
-        """Nothing was noted."""
+        """Do nothing."""
 
 
 class FileWorkerRegistry:
-    """A folder with a file for each worker. Its calls block; where there are no such locks, nobody ever seems dead."""
+    """A folder with a locked file for each worker. All methods block.
+
+    Windows has no such locks, so no worker ever counts as dead there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, int] = {}
 
     def register(self, name: str) -> None:
-        """From now on until ``unregister``, or the end of this process, this name lives. Raises OSError."""
+        """Register a worker of this process, until ``unregister`` or the end of the process. Raises OSError."""
         if sys.platform == "win32":
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(name)
         while name not in self._held:
-            held = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(held, fcntl.LOCK_EX)
-            # Somebody may have taken us for dead before we had the lock, and cleared the file away.
-            if _is_at(path, held):
-                self._held[name] = held
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Before we had the lock, another process may have taken us for dead and deleted the file.
+            if _is_at(path, descriptor):
+                self._held[name] = descriptor
             else:
-                os.close(held)
+                os.close(descriptor)
 
     def dead_workers(self) -> tuple[str, ...]:
-        """Names that entered and never left, whose processes have ended; the caller's until it lets them leave.
+        """Return workers that never unregistered and whose processes have ended.
 
-        Raises OSError.
+        They are reserved for the caller until it unregisters them. Raises OSError.
         """
         if sys.platform == "win32" or not self._folder.is_dir():
             return ()
         found = []
         for path in sorted(self._folder.iterdir()):
             name = unquote(path.name)
-            if name not in self._held and (held := _locked(path)) is not None:
-                self._held[name] = held
+            if name not in self._held and (descriptor := _try_lock(path)) is not None:
+                self._held[name] = descriptor
                 found.append(name)
         return tuple(found)
 
     def has_live_workers(self) -> bool:
-        """Whether a process of another name lives. Nothing is written, and nobody dead is taken. Raises OSError."""
+        """Return whether a worker lives that this registry does not hold. Writes and reserves nothing.
+
+        Raises OSError.
+        """
         if sys.platform == "win32" or not self._folder.is_dir():
             return False
-        return any(_is_held(path) for path in self._folder.iterdir() if unquote(path.name) not in self._held)
+        return any(_is_locked(path) for path in self._folder.iterdir() if unquote(path.name) not in self._held)
 
     def unregister(self, *names: str) -> None:
-        """These are known no more: our own, or the dead once what they left was seen to. Raises OSError."""
+        """Remove workers: our own, or dead ones whose jobs have been released. Raises OSError."""
         for name in names:
             self._path(name).unlink(missing_ok=True)
             if name in self._held:
@@ -99,8 +108,8 @@ class FileWorkerRegistry:
         return self._folder / quote(name, safe="")
 
 
-def _locked(path: Path) -> int | None:
-    """The file, locked, if nobody else has it."""
+def _try_lock(path: Path) -> int | None:
+    """Lock a file and return its descriptor; None if it is locked already or deleted."""
     if sys.platform == "win32":
         return None
     try:
@@ -118,7 +127,7 @@ def _locked(path: Path) -> int | None:
     return None
 
 
-def _is_held(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     if sys.platform == "win32":
         return False
     try:
@@ -136,6 +145,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether ``path`` still names the open file."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A bucket that speaks Amazon S3's protocol: every call is bounded in time, every failure told in our words."""
+"""Objects in an S3-compatible bucket. Every call has a time limit, and every failure is a BackendError."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CONCURRENCY = 16
-"""Calls of one piece of work that are under way at the same time."""
+"""Maximum number of concurrent calls of ``for_each``."""
 
 ANY_REGION = "us-east-1"
-"""What services that have no regions take for theirs."""
+"""The region to name to services that have no regions."""
 
 _REQUIRED_RIGHTS = "that it may get, put and delete objects and list the bucket"
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _TIMED_OUT, _REDIRECTED = "kind: Timeout", "BareRedirect"
-"""In the library's errors, which tell no more apart by their types than what was refused."""
+"""Texts in obstore's errors, whose types only distinguish refused requests."""
 
 _KEY_ERRORS = {"ExpiredToken", "InvalidToken"}
 _BUSY = {429, 503}
@@ -44,7 +44,7 @@ _BROKEN = 500
 
 @dataclass(frozen=True, slots=True)
 class BucketKey:
-    """What requests are signed with. ``token`` belongs to keys that are lent for a while."""
+    """The access key that signs requests. Temporary keys have a session ``token``."""
 
     id: str
     secret: str = field(repr=False)
@@ -53,7 +53,10 @@ class BucketKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """Where a bucket is. ``endpoint`` None: Amazon's of the region. ``key`` None: the one that a role brings."""
+    """The location of a bucket.
+
+    Without ``endpoint`` it is at Amazon S3, in the region. Without ``key``, the machine's role provides one.
+    """
 
     name: str
     prefix: str = ""
@@ -63,7 +66,7 @@ class Bucket:
 
     @property
     def address(self) -> str:
-        """Of the service."""
+        """The URL of the service."""
         return self.endpoint or f"https://s3.{self.region or ANY_REGION}.amazonaws.com"
 
     def __str__(self) -> str:
@@ -72,10 +75,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketTimeouts:
-    """In seconds: for a connection, for a request, until the last one that is made again, for all of a call together.
+    """Time limits in seconds, and the number of attempts.
 
-    ``transaction_s``: for all that is done while a transaction is open, since others may wait for that, and give up
-    after fifteen.
+    ``connect_s``: to open a connection.
+    ``request_s``: for one request.
+    ``retry_within_s``: no request is retried later than this after the first.
+    ``call_s``: for a call with all its attempts.
+    ``transaction_s``: for all calls inside a transaction, because other writers wait for it and give up after 15 s.
     """
 
     connect_s: float = 3.0
@@ -92,7 +98,7 @@ DEFAULT_TIMEOUTS = BucketTimeouts()
 class BucketObjects:
     """The objects of a bucket, under its prefix. Not bound to an event loop. Every method raises BackendError.
 
-    What failed for the service's sake is tried again; that is safe, since no object ever changes.
+    Requests that failed because of the service are retried. That is safe, because objects never change.
     """
 
     def __init__(self, bucket: Bucket, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
@@ -101,7 +107,7 @@ class BucketObjects:
         self._store = _store(bucket, timeouts)
 
     async def has(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether the object exists."""
         try:
             await self._call(lambda: self._store.head_async(name))
         except FileNotFoundError:
@@ -109,7 +115,7 @@ class BucketObjects:
         return True
 
     async def get(self, name: str) -> bytes:
-        """The object's bytes. Raises KeyError."""
+        """Return the object's bytes. Raises KeyError."""
 
         async def read() -> bytes:
             result = await self._store.get_async(name)
@@ -121,24 +127,26 @@ class BucketObjects:
             raise KeyError(name) from None
 
     async def put(self, name: str, content: bytes) -> None:
-        """Keep an object; when this returns, the service has it."""
-        about = {"Content-Type": "image/jpeg"}
+        """Store an object. It is durable on return."""
+        attributes = {"Content-Type": "image/jpeg"}
         try:
             await self._call(
-                lambda: self._store.put_async(name, content, attributes=about, use_multipart=False, mode="overwrite")
+                lambda: self._store.put_async(
+                    name, content, attributes=attributes, use_multipart=False, mode="overwrite"
+                )
             )
         except FileNotFoundError:
             raise self._no_bucket_error() from None
 
     async def delete(self, name: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object if it exists."""
         try:
             await self._call(lambda: self._store.delete_async(name))
         except FileNotFoundError:
             return
 
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Raises FileNotFoundError and BackendError."""
+        """Run ``work`` within the time limit of a call. Raises FileNotFoundError and BackendError."""
         try:
             async with asyncio.timeout(self._timeouts.call_s):
                 return await work()
@@ -148,7 +156,7 @@ class BucketObjects:
         except TimeoutError:
             raise self._timeout_error() from None
         except BaseError as error:
-            # Its text has the service's whole answer, which may repeat what it was sent.
+            # Without the cause, because its text has the service's whole answer, which may repeat the request.
             raise self._translate_error(error) from None
         raise self._no_bucket_error() from None
 
@@ -185,14 +193,14 @@ class BucketObjects:
 
 
 async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:
-    """Do the work for each name, several at once. What is under way is given up when one fails."""
-    left = iter(list(names))
+    """Run ``work`` for each name, up to CONCURRENCY at a time. When one fails, cancel the rest and raise its error."""
+    remaining = iter(list(names))
 
-    async def some() -> None:
-        for name in left:
+    async def run() -> None:
+        for name in remaining:
             await work(name)
 
-    tasks = [asyncio.create_task(some()) for _ in range(CONCURRENCY)]
+    tasks = [asyncio.create_task(run()) for _ in range(CONCURRENCY)]
     try:
         await asyncio.gather(*tasks)
     finally:
@@ -202,14 +210,14 @@ async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str])
 
 
 def _store(bucket: Bucket, timeouts: BucketTimeouts) -> S3Store:
-    # All that matters is given: the library would take what is left out from variables of the environment.
+    # Every option that matters is given, because obstore would take missing ones from environment variables.
     return S3Store(
         bucket.name,
         prefix=bucket.prefix or None,
         aws_endpoint_url_s3=bucket.address,
         region=bucket.region or ANY_REGION,
         virtual_hosted_style_request=False,
-        # One by one: not every service knows the other way, and a lost answer tells of one object alone.
+        # Delete objects one by one: not every service has bulk deletion, and a lost answer then concerns one object.
         disable_bulk_delete=True,
         skip_signature=False,
         client_options={
@@ -227,10 +235,10 @@ def _store(bucket: Bucket, timeouts: BucketTimeouts) -> S3Store:
 
 
 def _provider(key: BucketKey) -> Callable[[], S3Credential]:
-    def lasting() -> S3Credential:
+    def credential() -> S3Credential:
         return {"access_key_id": key.id, "secret_access_key": key.secret, "token": key.token, "expires_at": None}
 
-    return lasting
+    return credential
 
 
 def _status(text: str) -> int | None:

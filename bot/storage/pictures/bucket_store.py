@@ -1,4 +1,4 @@
-"""Normalised pictures in a bucket, where every process of every machine reaches them."""
+"""Normalised pictures in a bucket, which processes on several machines can share."""
 
 from __future__ import annotations
 
@@ -19,63 +19,64 @@ from bot.storage.sql.schema.tables import images
 log = logging.getLogger(__name__)
 
 DISCARD_BATCH = 100
-"""Pictures of one transaction: it is over in a moment."""
+"""Pictures that one transaction deletes. Few, so that it is short."""
 
 MAX_UNDISCARDED = 10_000
+"""Maximum number of failed deletions to remember for the next time."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PROBE_OBJECT = "vsearch-is-here"
 
 
 class BucketPictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards.
+    """Implements ``storage.ports.pictures.PictureStore``. Adds and discards may run concurrently, as in FilePictures.
 
-    Objects are named as ``FilePictures`` names its files. One is kept before the record that names it is committed,
-    and deleted after the last such record went: if a process ends in between, an object stays that nothing names.
+    Objects are named like the files of ``FilePictures``. An object is stored before the record that refers to it is
+    committed, and deleted after the last such record. If the process ends in between, an unused object stays.
     """
 
     def __init__(self, bucket: Bucket, database: Database, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
         self._objects = BucketObjects(bucket, timeouts)
         self._timeouts = timeouts
         self._database = database
-        self._left: set[str] = set()
+        self._undiscarded: set[str] = set()
 
     async def open(self) -> None:
-        """Find out whether bucket, address and key fit. Raises BackendError."""
+        """Check bucket, endpoint and key. Raises BackendError."""
         await self.ping()
 
     async def ping(self) -> None:
-        """Return if the bucket lets itself be read. Raises BackendError."""
+        """Return if the bucket can be read. Raises BackendError."""
         try:
             await self._objects.get(_PROBE_OBJECT)
         except KeyError:
             return
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+        """Store a picture. It is durable on return, or inside a unit when the unit ends.
 
-        Keeping it again changes nothing.
+        Storing the same picture again changes nothing.
         """
         await self.put_all({digest: jpeg})
 
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
-        """Keep several, by digest."""
-        named = {_name(digest): jpeg for digest, jpeg in jpegs.items()}
+        """Store several pictures, by digest."""
+        objects = {_name(digest): jpeg for digest, jpeg in jpegs.items()}
         digests = list(jpegs)
-        if not named:
+        if not objects:
             return
         if not self._database.in_unit:
-            await self._save(named)
+            await self._put_missing(objects)
             return
 
-        def restore(connection: Connection) -> None:
+        def work(connection: Connection) -> None:
             take_advisory_locks(connection, "pictures", digests)
-            self._in_transaction(self._save(named))
+            self._run_in_transaction(self._put_missing(objects))
 
-        await self._database.defer(restore)
+        await self._database.defer(work)
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the JPEG bytes. Raises KeyError."""
         name = _name(digest)
         try:
             return await self._objects.get(name)
@@ -83,9 +84,9 @@ class BucketPictures:
             raise KeyError(digest) from None
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those that no record in any database names any more; inside a unit, once it is committed.
+        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed.
 
-        Where the bucket fails, they are left for the next time: what was to be done is done but for that.
+        If the bucket fails, this raises nothing, and the next call deletes them.
         """
         wanted = sorted(set(digests))
         for digest in wanted:
@@ -94,40 +95,40 @@ class BucketPictures:
             await self._database.after_commit(partial(self._discard, wanted))
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing; there is nothing to close."""
 
-    async def _save(self, named: Mapping[str, bytes]) -> None:
-        async def keep(name: str) -> None:
+    async def _put_missing(self, objects: Mapping[str, bytes]) -> None:
+        async def put(name: str) -> None:
             if not await self._objects.has(name):
-                await self._objects.put(name, named[name])
+                await self._objects.put(name, objects[name])
 
-        await for_each(keep, named)
+        await for_each(put, objects)
 
     async def _discard(self, wanted: Iterable[str]) -> None:
-        waiting = sorted({*wanted, *self._left})
-        for start in range(0, len(waiting), DISCARD_BATCH):
-            some = waiting[start : start + DISCARD_BATCH]
-            trouble = await self._database.write(partial(self._discard_now, some))
-            if trouble is not None:
-                rest = waiting[start:]
-                self._left.update(rest[: MAX_UNDISCARDED - len(self._left)])
-                log.warning("%d pictures are to be deleted from the bucket later: %s", len(rest), trouble)
+        digests = sorted({*wanted, *self._undiscarded})
+        for start in range(0, len(digests), DISCARD_BATCH):
+            batch = digests[start : start + DISCARD_BATCH]
+            error = await self._database.write(partial(self._discard_now, batch))
+            if error is not None:
+                rest = digests[start:]
+                self._undiscarded.update(rest[: MAX_UNDISCARDED - len(self._undiscarded)])
+                log.warning("%d pictures will be deleted from the bucket later: %s", len(rest), error)
                 return
-            self._left.difference_update(some)
+            self._undiscarded.difference_update(batch)
 
     def _discard_now(self, digests: list[str], connection: Connection) -> BackendError | None:
         take_advisory_locks(connection, "pictures", digests)
         used = set(connection.execute(select(images.c.digest).where(images.c.digest.in_(digests))).scalars())
         names = [_name(digest) for digest in digests if digest not in used]
         try:
-            # With the turn taken, so that nobody adds the same picture between the look and the deletion.
-            self._in_transaction(for_each(self._objects.delete, names))
+            # Inside the transaction, so that nobody adds the same picture between the check and the deletion.
+            self._run_in_transaction(for_each(self._objects.delete, names))
         except BackendError as error:
             return error
         return None
 
-    def _in_transaction(self, work: Coroutine[None, None, None]) -> None:
-        """For a writer's thread: it waits, and the event loop does not. Raises BackendError."""
+    def _run_in_transaction(self, work: Coroutine[None, None, None]) -> None:
+        """Run ``work`` in this writer thread, while a transaction is open. Blocks. Raises BackendError."""
         limit_s = self._timeouts.transaction_s
 
         async def bounded() -> None:
@@ -141,7 +142,7 @@ class BucketPictures:
 
 
 def _name(digest: str) -> str:
-    """Of the object. Raises KeyError."""
+    """Return the name of a picture's object. Raises KeyError for a string that is not a digest."""
     if not _DIGEST.fullmatch(digest):
         raise KeyError(digest)
     return f"{digest[:2]}/{digest}.jpg"

@@ -1,4 +1,4 @@
-"""Normalised pictures as files, named by their content."""
+"""Normalised pictures as files, named by their digests."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from bot.storage.sql.schema.tables import images
 
 T = TypeVar("T")
 ABANDONED_AFTER_S = 3600
+"""Age from which an incomplete file is deleted; a younger one may be another process's."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class FilePictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``: ``pictures/ab/abcd….jpg``.
+    """Implements ``storage.ports.pictures.PictureStore`` with files such as ``pictures/ab/abcd….jpg``.
 
-    An add that keeps its picture inside the unit, after the record, can't lose it to a ``discard_unused``
-    that runs at the same time: they take turns.
+    An add stores its picture inside the unit, after the record. A concurrent ``discard_unused`` can't delete it,
+    because both take the same lock.
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -40,43 +42,43 @@ class FilePictures:
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 
     async def open(self) -> None:
-        """Make the folders, and clear away what a crash left half-written."""
+        """Create the folders, and delete incomplete files left by a crash."""
         await self._in_thread(self._open_now)
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+        """Store a picture. It is durable on return, or inside a unit when the unit ends.
 
-        Keeping it again changes nothing.
+        Storing the same picture again changes nothing.
         """
         await self.put_all({digest: jpeg})
 
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
-        """Keep several, by digest."""
+        """Store several pictures, by digest."""
         paths = {self._path(digest): jpeg for digest, jpeg in jpegs.items()}
 
-        def work(put: Callable[[Path, bytes], None]) -> None:
+        def put_each(put: Callable[[Path, bytes], None]) -> None:
             for path, jpeg in paths.items():
                 put(path, jpeg)
 
         if self._database.in_unit:
 
-            def restore(connection: Connection) -> None:
+            def work(connection: Connection) -> None:
                 take_advisory_locks(connection, "pictures", jpegs)
-                _translate_errors(partial(work, self._restore_now))
+                _translate_errors(partial(put_each, self._put_missing_now))
 
-            await self._database.defer(restore)
+            await self._database.defer(work)
         else:
-            await self._in_thread(partial(work, self._put_now))
+            await self._in_thread(partial(put_each, self._put_now))
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the JPEG bytes. Raises KeyError."""
         try:
             return await self._in_thread(self._path(digest).read_bytes)
         except FileNotFoundError:
             raise KeyError(digest) from None
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those that no record in any database names any more; inside a unit, once it is committed."""
+        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed."""
         wanted = sorted(set(digests))
         paths = {digest: self._path(digest) for digest in wanted}
 
@@ -85,10 +87,10 @@ class FilePictures:
             for digest, path in paths.items():
                 used = connection.execute(select(images.c.id).where(images.c.digest == digest).limit(1)).scalar()
                 if used is None:
-                    with suppress(OSError):  # at worst a file stays that nobody asks for
+                    with suppress(OSError):  # at worst an unused file stays
                         path.unlink(missing_ok=True)
 
-        # A writer's transaction, so that nobody adds the same picture between the look and the deletion.
+        # In a write transaction, so that nobody adds the same picture between the check and the deletion.
         if wanted:
             await self._database.after_commit(lambda: self._database.write(work))
 
@@ -97,7 +99,7 @@ class FilePictures:
         await self._in_thread(self._ping_now)
 
     async def close(self) -> None:
-        """Let go of the threads."""
+        """Stop the threads."""
         await asyncio.to_thread(self._threads.shutdown)
 
     def _path(self, digest: str) -> Path:
@@ -107,7 +109,6 @@ class FilePictures:
         self._incoming.mkdir(parents=True, exist_ok=True)
         oldest = time.time() - ABANDONED_AFTER_S
         for path in self._incoming.iterdir():
-            # A younger file may be another process's, still being written.
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
@@ -116,7 +117,7 @@ class FilePictures:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise BackendDown("The folder of the pictures can't be read and written any more.")
 
-    def _restore_now(self, path: Path, jpeg: bytes) -> None:
+    def _put_missing_now(self, path: Path, jpeg: bytes) -> None:
         if not path.exists():
             self._put_now(path, jpeg)
 
@@ -145,7 +146,7 @@ class FilePictures:
 
 
 def read_file(folder: Path, digest: str) -> bytes | None:
-    """A picture of a folder that need not be in use. Blocks. Raises BackendDown."""
+    """Read a picture from a folder of pictures; None if it has none. Blocks. Raises BackendDown."""
     try:
         return _translate_errors(_path_in(folder, digest).read_bytes)
     except (FileNotFoundError, KeyError):
@@ -168,7 +169,7 @@ def _translate_errors(work: Callable[[], T]) -> T:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the folder's new entries last. Windows has no such call and needs none."""
+    """Make new entries of a folder durable. Windows has no such call and needs none."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Pictures for somebody outside to fetch, for minutes, in SQL: whichever process is asked can serve them."""
+"""Pictures lent to an outside service for a few minutes, in SQL, so that any process can serve them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ _columns = relayed_pictures.c
 
 
 class SqlRelayedPictures:
-    """Satisfies ``storage.ports.pictures.RelayedPictures``."""
+    """Implements ``storage.ports.pictures.RelayedPictures``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
 
     async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
-        """Keep a picture; when this returns, it can be fetched, even inside a unit (that has not begun to write)."""
+        """Store a picture. It can be fetched on return, even inside a unit.
+
+        Raises RuntimeError if the unit's transaction has begun.
+        """
 
         def work(connection: Connection) -> None:
             self._purge_now(connection)
             connection.execute(insert(relayed_pictures).values(id=relay_id, jpeg=jpeg, expires_at=expires_at))
 
-        await self._database.write_apart(work)
+        await self._database.write_separately(work)
 
     async def get(self, relay_id: str) -> bytes:
-        """The JPEG bytes. Raises KeyError for one that is not there, or has expired."""
+        """Return the JPEG bytes. Raises KeyError if there is no such picture or it has expired."""
         query = select(_columns.jpeg).where(_columns.id == relay_id, _columns.expires_at > self._clock())
         jpeg: bytes | None = await self._database.snapshot(lambda connection: connection.execute(query).scalar())
         if jpeg is None:
@@ -38,8 +41,8 @@ class SqlRelayedPictures:
         return jpeg
 
     async def purge(self) -> None:
-        """Drop what has expired. Every ``put`` does it too; this is for when there are no more."""
-        await self._database.write_apart(self._purge_now)
+        """Delete expired pictures. ``put`` does so too; call this for when nothing is put any more."""
+        await self._database.write_separately(self._purge_now)
 
     def _purge_now(self, connection: Connection) -> None:
         connection.execute(delete(relayed_pictures).where(_columns.expires_at <= self._clock()))

@@ -1,4 +1,4 @@
-"""Normalised pictures in the database, where every process of every machine reaches them."""
+"""Normalised pictures in the database, which processes on several machines can share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, delete, insert, select
 
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import images, pictures
@@ -17,40 +17,40 @@ _columns = pictures.c
 
 
 class SqlPictures:
-    """Satisfies ``storage.ports.pictures.PictureStore``, with what ``FilePictures`` says of adds and discards."""
+    """Implements ``storage.ports.pictures.PictureStore``. Adds and discards may be concurrent, as in FilePictures."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def open(self) -> None:
-        """There is nothing to prepare."""
+        """Do nothing; there is nothing to prepare."""
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+        """Store a picture. It is durable on return, or inside a unit when the unit ends.
 
-        Keeping it again changes nothing.
+        Storing the same picture again changes nothing.
         """
         await self.put_all({digest: jpeg})
 
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
-        """Keep several, by digest."""
-        kept = dict(jpegs)
-        for digest in kept:
+        """Store several pictures, by digest."""
+        wanted = dict(jpegs)
+        for digest in wanted:
             _check(digest)
 
         def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "pictures", kept)
-            for some in in_groups(list(kept)):
+            take_advisory_locks(connection, "pictures", wanted)
+            for some in in_batches(list(wanted)):
                 known = set(connection.execute(select(_columns.digest).where(_columns.digest.in_(some))).scalars())
-                new = [{"digest": digest, "jpeg": kept[digest]} for digest in some if digest not in known]
+                new = [{"digest": digest, "jpeg": wanted[digest]} for digest in some if digest not in known]
                 if new:
                     connection.execute(insert(pictures), new)
 
-        if kept:
+        if wanted:
             await self._database.defer(work)
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the JPEG bytes. Raises KeyError."""
         _check(digest)
         query = select(_columns.jpeg).where(_columns.digest == digest)
         jpeg = await self._database.read(lambda connection: connection.execute(query).scalar())
@@ -59,7 +59,7 @@ class SqlPictures:
         return bytes(jpeg)
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those that no record in any database names any more; inside a unit, once it is committed."""
+        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed."""
         wanted = sorted(set(digests))
         for digest in wanted:
             _check(digest)
@@ -67,17 +67,17 @@ class SqlPictures:
 
         def work(connection: Connection) -> None:
             take_advisory_locks(connection, "pictures", wanted)
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 connection.execute(delete(pictures).where(_columns.digest.in_(some), ~used))
 
         if wanted:
             await self._database.after_commit(lambda: self._database.write(work))
 
     async def ping(self) -> None:
-        """Nothing but the database could be unwell, and that is asked for itself."""
+        """Do nothing, because ``SqlStorage.ping`` checks the database itself."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing; there is nothing to close."""
 
 
 def _check(digest: str) -> None:

@@ -1,1 +1,1 @@
-"""The storage ports: all that services, handlers and web see of storage."""
+"""The storage ports: the interfaces through which services, handlers and web use the storage."""

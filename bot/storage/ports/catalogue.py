@@ -12,94 +12,100 @@ from bot.domain.pages import Page, PageRequest
 
 
 class Catalogue(Protocol):
-    """What we know of each image, for every back end. Unknown databases raise UnknownDatabase."""
+    """The images, entities, notes and origins of all databases, for every back end.
+
+    Methods with a DatabaseKey raise UnknownDatabase if there is no such database.
+    """
 
     async def create_database(self, key: DatabaseKey, created_by: str = "") -> None:
-        """Note a new database. Raises DatabaseExists."""
+        """Create a database. Raises DatabaseExists."""
         ...
 
     async def delete_database(self, key: DatabaseKey) -> None:
-        """Forget a database and its records."""
+        """Delete a database and the records of its images."""
         ...
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
-        """The workspace's databases with their sizes, by name."""
+        """Return the workspace's databases with their sizes, by name."""
         ...
 
     async def database(self, key: DatabaseKey) -> DatabaseInfo:
-        """One database."""
+        """Return a database with its size."""
         ...
 
     async def workspaces(self) -> tuple[WorkspaceId, ...]:
-        """The workspaces that were connected or own a database."""
+        """Return the workspaces that are connected or own a database."""
         ...
 
     async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
-        """Remember a connected workspace; the only one gets what LOCAL holds (taken names stay behind)."""
+        """Record a connected workspace.
+
+        If it is the only one, it gets the databases of LOCAL_WORKSPACE, except those whose names it uses already.
+        """
         ...
 
     async def connected(self) -> tuple[tuple[WorkspaceId, str], ...]:
-        """The workspaces that were connected, each with its Enterprise Grid organisation (empty: none)."""
+        """Return the connected workspaces, each with its Enterprise Grid organisation (empty if it has none)."""
         ...
 
     async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
-        """The workspaces of an Enterprise Grid organisation that were connected."""
+        """Return the connected workspaces of an Enterprise Grid organisation."""
         ...
 
     async def add(self, record: ImageRecord) -> None:
-        """Note an image. Raises AlreadyAdded (in a unit: at its end) if the database has the same ``digest``."""
+        """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
         ...
 
     async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
-        """Those of the digests from whose very bytes an image was made."""
+        """Return those of the digests of original files from which the database has an image."""
         ...
 
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
-        """The entities of the images with these pixels, by digest."""
+        """Return the entities of the images with exactly these pixels, by digest."""
         ...
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
-        """What is known of these images; ids that are not there are left out."""
+        """Return the records of these images. Unknown ids are left out."""
         ...
 
     async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """A page of records. Raises InvalidInput for a token that is not one of ours."""
+        """Return a page of records. Raises InvalidInput for a token of another listing."""
         ...
 
     async def remove(
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None
     ) -> tuple[ImageRecord, ...]:
-        """Forget an entity's images (or one of them); what went."""
+        """Delete the records of an entity's images, or of one of them. Return the deleted records."""
         ...
 
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
-        """Whether people learn that an image matched which they may not see."""
+        """Set whether searchers are told that images which they may not see matched."""
         ...
 
     async def with_digest(self, key: DatabaseKey, digest: str) -> ImageRecord | None:
-        """The image with these pixels."""
+        """Return the image with exactly these pixels."""
         ...
 
     async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """The images of an entity, oldest first."""
+        """Return the images of an entity, oldest first."""
         ...
 
     async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-        """The images made of a Slack file, in any of the workspace's databases."""
+        """Return the images made from a Slack file, in all databases of the workspace."""
         ...
 
     async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
-        """The images made of a message's files, in any of the workspace's databases."""
+        """Return the images made from a message's files, in all databases of the workspace."""
         ...
 
     async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
-        """Some of the images that are older, oldest first, in any workspace."""
+        """Return up to ``limit`` images added before a moment, oldest first, in all workspaces."""
         ...
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:
-        """Whether any of the workspace's databases has the picture."""
+        """Return whether any database of the workspace has the picture."""
         ...
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """No longer count the workspace as connected; its databases are deleted before."""
+        """Record that a workspace is no longer connected. Its databases must have been deleted."""
         ...

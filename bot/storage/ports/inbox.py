@@ -11,75 +11,81 @@ from bot.domain.jobs import InboxDepth, Job, NewJob, StoredShare
 
 
 class Inbox(Protocol):
-    """Work that Slack delivered, kept until it is done; each piece goes to one worker at a time."""
+    """The durable queue of jobs. A job is leased to one owner (a worker process) at a time."""
 
     async def put(self, job: NewJob) -> bool:
-        """Keep the job; when this returns it survives a crash. False if all its files were known already."""
+        """Store a job; it is durable on return. Return False if all its files were stored before."""
         ...
 
     def arrivals(self) -> AsyncIterator[None]:
-        """Goes on for ever; a turn of it says that some process has put something. It may be silent: ask too."""
+        """Yield, without end, when any process has stored a job.
+
+        Notifications may be missing, so callers have to poll as well.
+        """
         ...
 
     async def enter(self, owner: str) -> int:
-        """An owner begins. What owners held that are known to have died is due now; how many jobs that are."""
+        """Register an owner, and make the jobs of owners that are known to be dead due. Return how many these are."""
         ...
 
     async def has_seen(self, job: NewJob) -> bool:
-        """Whether all its files were put earlier, and not purged since."""
+        """Return whether all files of the job were stored before and not purged since."""
         ...
 
     async def is_waiting(self, job: NewJob) -> bool:
-        """Whether nobody has taken it up yet, or anything else of its message."""
+        """Return whether a job of the same message waits that nobody has claimed yet."""
         ...
 
     async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
-        """Take up what is due, oldest first, and count an attempt. Without ``extend``, others may after the lease."""
+        """Lease up to ``limit`` due jobs to the owner, oldest first, and count an attempt of each.
+
+        After ``lease_s`` seconds, others may claim them unless ``extend`` was called.
+        """
         ...
 
     async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
-        """Keep jobs for longer."""
+        """Extend the leases of the owner's jobs."""
         ...
 
     async def mark_answering(self, job: Job) -> bool:
-        """An answer is about to be posted: whoever takes the job up again has to look whether it was.
+        """Record that an answer is about to be posted, so that a later attempt checks whether it was.
 
-        False if somebody has taken it up already, since this process was held up for longer than its lease.
+        Return False if the lease has expired and somebody else has claimed the job.
         """
         ...
 
     async def finish(self, job: Job, *, failed: bool = False) -> None:
-        """The job is done, or was given up; nothing happens if somebody else has taken it up since."""
+        """Mark a job as done or failed. Does nothing if somebody else has claimed it."""
         ...
 
     async def retry(self, job: Job, delay_s: float) -> None:
-        """Let go of the job; it is due again after the delay. Nothing happens to one that is somebody else's by now."""
+        """Give the job up and make it due again after the delay. Does nothing if somebody else has claimed it."""
         ...
 
     async def release(self, owner: str) -> None:
-        """Let go of all that this owner holds, without counting the attempt: it stops."""
+        """Give up all jobs of an owner that stops. Their last attempt does not count."""
         ...
 
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
-        """The file (or the message) was deleted: nothing is to be made of it any more."""
+        """Record that a file or message was deleted, so that its files are not processed any more."""
         ...
 
     async def is_wanted(self, job: int, file: str) -> bool:
-        """Whether the file of the job was not withdrawn; inside a unit, with the write lock held."""
+        """Return whether the file of a job was not withdrawn. Inside a unit, this takes the write lock."""
         ...
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
-        """The newest file that was shared in the channel and not withdrawn."""
+        """Return the newest file that was shared in the channel and not withdrawn."""
         ...
 
     async def depth(self) -> InboxDepth:
-        """What is not done yet."""
+        """Return the number of unfinished jobs and when the oldest was stored."""
         ...
 
     async def purge(self, before: datetime) -> int:
-        """Forget what was done earlier than that; how many jobs went."""
+        """Delete jobs that finished before a moment. Return how many."""
         ...
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Drop all jobs of a workspace but those of kind UNINSTALL that are under way."""
+        """Delete all jobs of a workspace except running ones of kind UNINSTALL."""
         ...

@@ -8,43 +8,43 @@ from typing import Protocol
 
 
 class PictureStore(Protocol):
-    """Normalised pictures, content-addressed: the name is the picture's ``digest``."""
+    """Normalised pictures, content-addressed: a picture's name is its ``digest``."""
 
     async def put(self, digest: str, jpeg: bytes) -> None:
-        """Keep a picture; when this returns (in a unit: when that ends), it survives a crash.
+        """Store a picture. It is durable on return, or inside a unit when the unit ends.
 
-        Keeping it again changes nothing.
+        Storing the same picture again changes nothing.
         """
         ...
 
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
-        """Keep several, by digest."""
+        """Store several pictures, by digest."""
         ...
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the JPEG bytes. Raises KeyError."""
         ...
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those that no record in any database names any more."""
+        """Delete those of the pictures that no image in any database uses."""
         ...
 
     async def ping(self) -> None:
-        """Return if pictures can be kept and read. Raises BackendError."""
+        """Return if pictures can be stored and read. Raises BackendError."""
         ...
 
 
 class RelayedPictures(Protocol):
-    """Pictures for somebody outside to fetch, for minutes; any process on the same database serves them."""
+    """Pictures lent to an outside service for a few minutes. Any process on the same database can serve them."""
 
     async def put(self, relay_id: str, jpeg: bytes, expires_at: datetime) -> None:
-        """Keep a picture; when this returns, it can be fetched, even inside a unit."""
+        """Store a picture. It can be fetched on return, even inside a unit."""
         ...
 
     async def get(self, relay_id: str) -> bytes:
-        """The JPEG bytes. Raises KeyError for one that is not there, or has expired."""
+        """Return the JPEG bytes. Raises KeyError if there is no such picture or it has expired."""
         ...
 
     async def purge(self) -> None:
-        """Drop what has expired."""
+        """Delete expired pictures."""
         ...

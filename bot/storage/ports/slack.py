@@ -10,48 +10,48 @@ from bot.domain.identifiers import WorkspaceId
 
 
 class ChannelBindings(Protocol):
-    """What was set for channels."""
+    """The mode, database and minimum score set for each channel."""
 
     async def get(self, workspace: WorkspaceId, channel: str) -> ChannelBinding | None:
-        """What was set; None where nothing was (an offer alone is nothing)."""
+        """Return a channel's binding; None if no mode is set, even if a database was offered."""
         ...
 
     async def put(self, binding: ChannelBinding) -> None:
-        """Set it, in place of what was. Raises UnknownDatabase."""
+        """Set or replace a channel's binding. Raises UnknownDatabase."""
         ...
 
     async def all(self, workspace: WorkspaceId) -> tuple[ChannelBinding, ...]:
-        """Those of a workspace, by channel. One whose database was deleted has None for it."""
+        """Return all bindings of a workspace, by channel. ``database`` is None if it was deleted since."""
         ...
 
     async def claim_offer(self, workspace: WorkspaceId, channel: str) -> bool:
-        """True for the first caller: a channel is offered a database once."""
+        """Return True to the first caller only, because a channel is offered a database once."""
         ...
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Drop all of a workspace."""
+        """Delete all bindings of a workspace."""
         ...
 
 
 class Thumbnails(Protocol):
-    """Pictures that the bot uploaded to Slack to show them, by workspace and digest."""
+    """The pictures that the bot uploaded to Slack to show them, by workspace and digest."""
 
     async def get(self, workspace: WorkspaceId, digests: Iterable[str]) -> Mapping[str, str]:
-        """Slack file ids by digest."""
+        """Return the Slack file ids of these pictures, by digest. Pictures without an upload are left out."""
         ...
 
     async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:
-        """Remember an upload, in place of an earlier one."""
+        """Record an upload. It replaces an earlier one."""
         ...
 
     async def unused(self, workspace: WorkspaceId, limit: int) -> Mapping[str, str]:
-        """Some whose picture is in none of the workspace's databases any more."""
+        """Return up to ``limit`` uploads whose picture is no longer in any database of the workspace."""
         ...
 
     async def remove(self, workspace: WorkspaceId, digests: Iterable[str]) -> None:
-        """Forget uploads."""
+        """Delete the records of uploads, by digest."""
         ...
 
     async def remove_files(self, workspace: WorkspaceId, file_ids: Iterable[str]) -> None:
-        """Forget uploads that Slack no longer has."""
+        """Delete the records of uploads, by Slack file id."""
         ...

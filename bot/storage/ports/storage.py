@@ -1,4 +1,4 @@
-"""The storage port: all other ports, and transactions over them."""
+"""The storage port: access to all other ports, and units of work across them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bot.storage.ports.slack import ChannelBindings, Thumbnails
 
 
 class Keyring(Protocol):
-    """Random secrets that all processes on one database share."""
+    """Random secrets shared by all processes that use the same database."""
 
     async def key(self, name: str) -> bytes:
-        """32 random bytes, made when first asked for."""
+        """Return the secret with this name: 32 random bytes, created on first use."""
         ...
 
 
 class Storage(Protocol):
-    """One place of durable data: its ports, and transactions over them."""
+    """Durable data: the ports to it, and units of work across them."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -34,32 +34,35 @@ class Storage(Protocol):
 
     @property
     def bindings(self) -> ChannelBindings:
-        """What was set for channels."""
+        """The modes and databases of channels."""
         ...
 
     @property
     def inbox(self) -> Inbox:
-        """Work that waits."""
+        """The queue of jobs."""
         ...
 
     @property
     def thumbnails(self) -> Thumbnails:
-        """What was uploaded to Slack."""
+        """Pictures that the bot uploaded to Slack."""
         ...
 
     @property
     def keyring(self) -> Keyring:
-        """Shared secrets."""
+        """Random secrets that all processes share."""
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """All writes awaited inside are one transaction, committed at the end; errors of theirs may show there."""
+        """Run all writes awaited inside in one transaction, and commit it at the end.
+
+        Some writes are deferred to the end, so their errors may be raised there.
+        """
         ...
 
     async def ping(self) -> None:
-        """Return if storage can be read and written. Raises BackendError."""
+        """Return if the storage can be read and written. Raises BackendError."""
         ...
 
     async def close(self) -> None:
-        """Let go of files and threads."""
+        """Close the database and stop the threads."""
         ...

@@ -1,4 +1,4 @@
-"""The port of a move: a house that is left for another, whatever both are built on."""
+"""The ports of a data transfer from one storage to another."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TransferPlan:
-    """What there is to do. ``rows``: to be moved, ``done`` of them earlier; ``pictures``: how many the rows name.
+    """The amount of work of a transfer.
 
-    ``source``: from where, for people. ``vectors``: to be made ready for the search. ``anew``: an unfinished move
-    begins again, since its origin has changed. ``finished``: it was finished earlier.
+    ``source``: the name of the source, for people.
+    ``rows``: the number of rows, of which ``rows_done`` were copied earlier.
+    ``pictures``: the number of pictures that the rows refer to.
+    ``vectors``: the number of vectors to derive for pgvector.
+    ``restarted``: an unfinished transfer starts again because its source has changed.
+    ``finished``: an earlier run has finished the transfer.
     """
 
     source: str
@@ -25,32 +29,35 @@ class TransferPlan:
 
 
 class Transfer(Protocol):
-    """One move of rows. What was moved when a call returns is never moved again."""
+    """A transfer of rows. Rows that were copied when a call returns are never copied again."""
 
     async def begin(self) -> TransferPlan:
-        """Begin, or go on with what an earlier run began. Raises UserError and BackendError."""
+        """Begin a transfer, or continue an unfinished one. Raises UserError and BackendError."""
         ...
 
     async def copy_rows(self) -> int:
-        """Bring over some rows; how many, and none in the end."""
+        """Copy one batch of rows. Return its size; 0 means that all rows are copied."""
         ...
 
     async def digests(self, after: str, limit: int) -> tuple[Sequence[str], str]:
-        """Pictures that are wanted, of the next so many, and the last of those; "": there are no more."""
+        """Look at the next ``limit`` pictures of the source after the digest ``after``.
+
+        Return those that images here use, and the last digest looked at, which is "" if there are no more.
+        """
         ...
 
     async def derive_vectors(self) -> int:
-        """Make some of the vectors ready for the search; how many, and none in the end."""
+        """Derive one batch of pgvector's rows. Return its size; 0 means that all are derived."""
         ...
 
     async def finish(self) -> Mapping[str, int]:
-        """Compare both sides, and let the house be used; the rows of each table. Raises UserError."""
+        """Compare both sides and mark the transfer as finished. Return the rows of each table. Raises UserError."""
         ...
 
 
 class SourcePictures(Protocol):
-    """The pictures of the house before."""
+    """The pictures of the source."""
 
     async def jpegs(self, digests: Iterable[str]) -> Mapping[str, bytes]:
-        """Those that are there."""
+        """Return those of the pictures that exist, by digest."""
         ...

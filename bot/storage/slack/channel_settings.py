@@ -1,4 +1,4 @@
-"""What was set for channels, in SQL."""
+"""The modes, databases and minimum scores of channels, in SQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import channel_bindings, databases
 
 _columns = channel_bindings.c
-# A row without a mode remembers an offer only.
+# A row without a mode only records that the channel was offered a database.
 _SET = (
     select(channel_bindings, databases.c.name.label("database"))
     .join_from(channel_bindings, databases, isouter=True)
@@ -25,20 +25,20 @@ _SET = (
 
 
 class SqlChannelBindings:
-    """Satisfies ``storage.ports.slack.ChannelBindings``."""
+    """Implements ``storage.ports.slack.ChannelBindings``."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
         self._clock = clock
 
     async def get(self, workspace: WorkspaceId, channel: str) -> ChannelBinding | None:
-        """What was set; None where nothing was (an offer alone is nothing)."""
+        """Return a channel's binding; None if no mode is set, even if a database was offered."""
         query = _SET.where(_columns.workspace == workspace, _columns.channel == channel)
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else _binding_of(row)
 
     async def put(self, binding: ChannelBinding) -> None:
-        """Set it, in place of what was. Raises UnknownDatabase."""
+        """Set or replace a channel's binding. Raises UnknownDatabase."""
 
         def work(connection: Connection) -> None:
             database_id = None
@@ -56,13 +56,13 @@ class SqlChannelBindings:
         await self._database.write(work)
 
     async def all(self, workspace: WorkspaceId) -> tuple[ChannelBinding, ...]:
-        """Those of a workspace, by channel. One whose database was deleted has None for it."""
+        """Return all bindings of a workspace, by channel. ``database`` is None if it was deleted since."""
         query = _SET.where(_columns.workspace == workspace)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple(sorted(map(_binding_of, rows), key=lambda binding: binding.channel))
 
     async def claim_offer(self, workspace: WorkspaceId, channel: str) -> bool:
-        """True for the first caller: a channel is offered a database once."""
+        """Return True to the first caller only, because a channel is offered a database once."""
         offered = select(_columns.offered_at).where(_columns.workspace == workspace, _columns.channel == channel)
 
         def work(connection: Connection) -> bool:
@@ -75,7 +75,7 @@ class SqlChannelBindings:
         return await self._database.write(work)
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Drop all of a workspace."""
+        """Delete all bindings of a workspace."""
 
         def work(connection: Connection) -> None:
             connection.execute(delete(channel_bindings).where(_columns.workspace == workspace))

@@ -1,6 +1,6 @@
-"""Who installed the app, for Bolt: tokens lie sealed, one row a workspace or organisation.
+"""Bolt's installation and OAuth state stores, in SQL. Tokens are encrypted.
 
-The only room below the handlers that knows Slack's SDK.
+There is one row for each workspace or organisation. No other module below the handlers imports Slack's SDK.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from bot.storage.sql.schema.tables import installations, oauth_states
 
 _columns = installations.c
 _ORGANISATION = ""
-"""The workspace of an Enterprise Grid organisation's own row: Slack gives it none."""
+"""The workspace column of an organisation-wide install, for which Slack gives no workspace."""
 
 
 class SqlInstallations(AsyncInstallationStore):
-    """Bolt's installation store. The app asks for no user's scopes, so a workspace's newest install says it all."""
+    """Bolt's installation store.
+
+    It keeps only the newest install of a workspace, because the app requests no user scopes.
+    """
 
     def __init__(
         self, database: Database, cipher: TokenCipher, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -39,15 +42,15 @@ class SqlInstallations(AsyncInstallationStore):
 
     @property
     def logger(self) -> logging.Logger:
-        """Where Bolt writes about this store."""
+        """The logger that Bolt uses for this store."""
         return self._logger
 
     async def async_save(self, installation: Installation) -> None:
-        """Keep an install, in place of an earlier one."""
+        """Save an install. It replaces an earlier one."""
         await self._database.write(lambda connection: self._save(connection, installation))
 
     async def async_save_bot(self, bot: Bot) -> None:
-        """Keep a bot's new tokens; Slack's token rotation changes them twice a day."""
+        """Save a bot's new tokens. Slack's token rotation changes them twice a day."""
 
         def work(connection: Connection) -> None:
             _lock(connection)
@@ -61,7 +64,7 @@ class SqlInstallations(AsyncInstallationStore):
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
     ) -> Bot | None:
-        """The bot of a workspace; of its organisation, if that installed the app for all."""
+        """Return the bot of a workspace, or of its organisation if the app was installed organisation-wide."""
         found = await self._find(enterprise_id, team_id, is_enterprise_install)
         return found.to_bot() if found and found.bot_token else None
 
@@ -73,18 +76,18 @@ class SqlInstallations(AsyncInstallationStore):
         user_id: str | None = None,
         is_enterprise_install: bool | None = False,
     ) -> Installation | None:
-        """The newest install; with a user, only if it is theirs."""
+        """Return the newest install; with ``user_id``, only if this user made it."""
         found = await self._find(enterprise_id, team_id, is_enterprise_install)
         return found if found and user_id in (None, found.user_id) else None
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        """Forget a workspace's tokens, or with no workspace those of the organisation's own install."""
+        """Delete a workspace's install; without ``team_id``, the organisation-wide one."""
         await self._forget(_installed_in(enterprise_id, team_id))
 
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
     ) -> None:
-        """The same; with a user only their own token: the bot's stays."""
+        """Delete a workspace's install; with ``user_id``, only that user's token, not the bot's."""
         wanted = _installed_in(enterprise_id, team_id)
         if user_id is None:
             await self._forget(wanted)
@@ -101,18 +104,18 @@ class SqlInstallations(AsyncInstallationStore):
         await self._database.write(work)
 
     async def async_delete_all(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        """Forget all of a workspace (or of an organisation's own install)."""
+        """Delete a workspace's install; without ``team_id``, the organisation-wide one."""
         await self._forget(_installed_in(enterprise_id, team_id))
 
     async def check(self) -> None:
-        """Raises BackendRefused if what is kept was sealed with another secret."""
+        """Raise BackendRefused if the stored installs were encrypted with another secret."""
         query = select(_columns.sealed).limit(1)
         encrypted = await self._database.read(lambda connection: connection.execute(query).scalar())
         if encrypted is not None:
             self._cipher.decrypt(encrypted)
 
     async def workspaces(self) -> tuple[tuple[str, str], ...]:
-        """Enterprise and workspace of each install; the second is empty for an organisation's own."""
+        """Return enterprise and workspace of each install. The workspace is empty if it is organisation-wide."""
         query = select(_columns.enterprise, _columns.workspace).order_by(_columns.enterprise, _columns.workspace)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return tuple((enterprise, workspace) for enterprise, workspace in rows)
@@ -140,7 +143,7 @@ class SqlInstallations(AsyncInstallationStore):
         content = json.dumps(installation.to_dict_for_copying(), default=datetime.isoformat)
         values = {"sealed": self._cipher.encrypt(content.encode()), "installed_at": self._clock()}
         _lock(connection)
-        # A team id is one workspace's wherever it is: it may have joined an organisation since the last install.
+        # By team id alone, because the workspace may have joined an organisation since the last install.
         connection.execute(delete(installations).where(_installed_in(enterprise, workspace)))
         connection.execute(insert(installations).values(enterprise=enterprise, workspace=workspace, **values))
 
@@ -150,7 +153,7 @@ class SqlInstallations(AsyncInstallationStore):
 
 
 class SqlOAuthStates(AsyncOAuthStateStore):
-    """Bolt's state store: what Slack has to bring back from the page where the app is installed."""
+    """Bolt's state store: the OAuth states that were issued and not used yet."""
 
     def __init__(
         self,
@@ -159,36 +162,36 @@ class SqlOAuthStates(AsyncOAuthStateStore):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
-        self._life = timedelta(seconds=expiration_seconds)
+        self._lifetime = timedelta(seconds=expiration_seconds)
         self._clock = clock
         self._logger = logging.getLogger(__name__)
 
     @property
     def logger(self) -> logging.Logger:
-        """Where Bolt writes about this store."""
+        """The logger that Bolt uses for this store."""
         return self._logger
 
     async def async_issue(self, *_: object, **__: object) -> str:
-        """A new state, good for one use."""
+        """Create and return a state for one use."""
         state = secrets.token_urlsafe(32)
         now = self._clock()
 
         def work(connection: Connection) -> None:
             connection.execute(delete(oauth_states).where(oauth_states.c.expires_at <= now))
-            connection.execute(insert(oauth_states).values(state=state, expires_at=now + self._life))
+            connection.execute(insert(oauth_states).values(state=state, expires_at=now + self._lifetime))
 
         await self._database.write(work)
         return state
 
     async def async_consume(self, state: str) -> bool:
-        """Whether the state is one of ours, not used and not too old; it is used now."""
+        """Use a state up. Return whether it was issued, unused and not expired."""
         used = delete(oauth_states).where(oauth_states.c.state == state).returning(oauth_states.c.expires_at)
         expires_at = await self._database.write(lambda connection: connection.execute(used).scalar())
         return expires_at is not None and expires_at > self._clock()
 
 
 def _lock(connection: Connection) -> None:
-    # All installs together: one may take the place of a workspace's own, or of its organisation's. They are rare.
+    # One lock for all installs: an install may replace that of a workspace or of its organisation. They are rare.
     take_advisory_locks(connection, "installations")
 
 

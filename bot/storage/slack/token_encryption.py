@@ -1,4 +1,4 @@
-"""Encryption of what may not lie readable in the database."""
+"""Encryption of Slack tokens at rest."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _PURPOSE = b"vsearch: Slack tokens at rest"
 
 
 class TokenCipher:
-    """Fernet under a key that is derived from a secret of the settings."""
+    """Fernet encryption with a key derived from a secret of the settings by HKDF-SHA256."""
 
     def __init__(self, secret: str) -> None:
         if not secret:
-            raise ValueError("Sealing takes a secret.")
+            raise ValueError("Encryption needs a secret.")
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(secret.encode())
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
     def encrypt(self, content: bytes) -> bytes:
-        """Encrypt and sign."""
+        """Encrypt and authenticate ``content``."""
         return self._fernet.encrypt(content)
 
     def decrypt(self, encrypted: bytes) -> bytes:
-        """What was sealed. Raises BackendRefused if that was under another secret."""
+        """Return the decrypted content. Raises BackendRefused if it was encrypted with another secret."""
         try:
             return self._fernet.decrypt(encrypted)
         except InvalidToken:

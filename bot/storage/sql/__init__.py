@@ -1,1 +1,1 @@
-"""What all SQL storage shares: engine, dialects, locks, schema and migrations."""
+"""Shared SQL code: connections, dialects, advisory locks, schema and migrations."""

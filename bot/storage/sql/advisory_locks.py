@@ -1,4 +1,4 @@
-"""Turns among transactions of several processes, where the database lets more than one write at once."""
+"""Advisory locks of PostgreSQL: they serialise transactions of several processes that touch the same thing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-# In the order of the keys: two that want the same ones never wait crosswise.
+# The keys are passed in ascending order, so that two transactions never deadlock on them.
 _LOCK = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
-def take_advisory_locks(connection: Connection, about: str, names: Iterable[str] = ("",)) -> None:
-    """Pass only while no other transaction is between here and its end for the same names of the same thing.
+def take_advisory_locks(connection: Connection, kind: str, names: Iterable[str] = ("",)) -> None:
+    """Wait for the locks on ``names`` of a ``kind``, and hold them until the transaction ends.
 
-    Statements after this one see all that the others have committed. SQLite's writers take turns anyway.
+    Later statements see everything that earlier holders committed. With SQLite this does nothing, because only one
+    transaction writes at a time.
     """
     if connection.dialect.name == "postgresql":
-        keys = sorted({_key(about, name) for name in names})
+        keys = sorted({_key(kind, name) for name in names})
         connection.execute(_LOCK, {"keys": keys})
 
 
-def _key(about: str, name: str) -> int:
-    # That two names share a key is unlikely, and costs no more than waiting.
-    digest = hashlib.blake2b(f"{about}\n{name}".encode(), digest_size=8).digest()
+def _key(kind: str, name: str) -> int:
+    # Two names that share a key by chance only wait for each other.
+    digest = hashlib.blake2b(f"{kind}\n{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

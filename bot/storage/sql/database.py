@@ -1,4 +1,4 @@
-"""Connections, threads and transactions. SQL runs in threads, so that the event loop never waits for a disk."""
+"""Connections, threads and transactions. SQL runs in threads, so that the event loop never waits for the disk."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ Work = Callable[[Connection], T]
 UnitHook = Callable[[], Awaitable[None]]
 
 ATTEMPTS = 4
-"""Of a transaction that the database takes back for another's sake."""
+"""How often a transaction is tried if the database rolls it back because of a conflict."""
 
 _BACKOFF_S = 0.05
 
 
 class _Unit:
-    """A transaction that is begun when first needed, what is left for its end, and what is to follow that."""
+    """The state of a unit of work. Its transaction begins with the first write that can't be deferred."""
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
         self.writer: ThreadPoolExecutor | None = None
         self.deferred: list[Work[None]] = []
-        self.opening = asyncio.Lock()
+        self.begin_lock = asyncio.Lock()
         self.closed = False
         self.committed = False
-        self.afterwards: list[UnitHook] = []
-        self.otherwise: list[UnitHook] = []
+        self.commit_hooks: list[UnitHook] = []
+        self.rollback_hooks: list[UnitHook] = []
 
 
 class Database:
-    """Reads on some threads, writes on as many as the kind of database takes at once."""
+    """Runs reads and writes in threads: ``readers`` for reads, and as many writers as the dialect allows."""
 
     def __init__(self, engine: Engine, readers: int, dialect: SqlDialect) -> None:
         self._engine = engine
@@ -59,42 +59,42 @@ class Database:
         self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
 
     async def read(self, work: Work[T]) -> T:
-        """Run ``work`` on one snapshot; inside a unit that has written, on the unit's transaction."""
+        """Run ``work`` on one snapshot; inside a unit that has written, in the unit's transaction."""
         unit = self._current()
         if unit and (unit.connection or unit.deferred):
             return await self.write(work)
         return await self.snapshot(work)
 
     async def snapshot(self, work: Work[T]) -> T:
-        """Run ``work`` on what is committed, even inside a unit."""
+        """Run ``work`` on a snapshot of committed data, even inside a unit."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
 
     async def write(self, work: Work[T]) -> T:
-        """Run ``work`` in a transaction of its own, or in the unit's. It is committed on disk when this returns."""
+        """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return."""
         unit = self._current()
         if unit is None:
             return await self._write_alone(work)
         if unit.connection is None:
-            return await self._write_first(unit, work)
-        return await self._write_next(unit, work)
+            return await self._begin_and_write(unit, work)
+        return await self._write_in_unit(unit, work)
 
-    async def write_apart(self, work: Work[T]) -> T:
-        """Run ``work`` in a transaction of its own even inside a unit, and commit it on disk.
+    async def write_separately(self, work: Work[T]) -> T:
+        """Run ``work`` in its own transaction, even inside a unit. It is on disk on return.
 
-        Raises RuntimeError if the unit has begun its own transaction: each would wait for the other to end.
+        Raises RuntimeError if the unit's transaction has begun, because the two could wait for each other for ever.
         """
         unit = self._current()
         if unit is None:
             return await self.write(work)
-        async with unit.opening:
+        async with unit.begin_lock:
             if unit.connection is not None:
-                raise RuntimeError("Nothing can be written apart from a unit that has begun to write.")
+                raise RuntimeError("The unit's transaction has begun; nothing can be written separately any more.")
             return await self._write_alone(work)
 
     async def defer(self, work: Work[None]) -> None:
-        """Write what nobody waits for a result of: inside a unit at its end, all in one go; outside, at once.
+        """Run work without a result: inside a unit at its end, together with other deferred work; outside at once.
 
-        The fewer times a unit crosses between threads with its transaction open, the sooner the next one may write.
+        Each switch between threads holds the unit's transaction open for longer. Deferring saves these switches.
         """
         unit = self._current()
         if unit is None or unit.connection is not None:
@@ -104,7 +104,7 @@ class Database:
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[None]:
-        """One transaction for all writes awaited inside; an inner unit is part of the outer one."""
+        """Run all writes awaited inside in one transaction. An inner unit joins the outer one."""
         if self._current():
             yield
             return
@@ -114,40 +114,40 @@ class Database:
             async with self._finishing(unit):
                 yield
         except BaseException:
-            # Whoever was cancelled while it was being committed finds it committed.
+            # A caller that is cancelled during the commit has its unit committed all the same.
             if not unit.committed:
-                await _run_hooks(unit.otherwise)
+                await _run_hooks(unit.rollback_hooks)
             raise
         finally:
             self._unit.reset(token)
-        for hook in unit.afterwards:
+        for hook in unit.commit_hooks:
             await hook()
 
     @property
     def in_unit(self) -> bool:
-        """Whether the caller is inside a unit."""
+        """True if the caller is inside a unit."""
         return self._current() is not None
 
     async def after_commit(self, hook: UnitHook) -> None:
-        """Run ``hook`` once the unit is committed (never if it is rolled back); at once outside of one."""
+        """Run ``hook`` after the unit has committed, and not if it is rolled back. Outside of units, run it now."""
         unit = self._current()
         if unit:
-            unit.afterwards.append(hook)
+            unit.commit_hooks.append(hook)
         else:
             await hook()
 
     async def after_rollback(self, hook: UnitHook) -> None:
-        """Run ``hook`` if the unit is rolled back; never outside of one. Where it fails too, only the log says so."""
+        """Run ``hook`` if the unit is rolled back; outside of units, never. A hook's BackendError is only logged."""
         unit = self._current()
         if unit:
-            unit.otherwise.append(hook)
+            unit.rollback_hooks.append(hook)
 
     def autocommit_connection(self) -> Connection:
-        """A connection for statements that stand outside of transactions. For threads; whoever has it closes it."""
+        """Open a connection for statements that can't run in a transaction. Blocks. The caller closes it."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     async def close(self) -> None:
-        """Finish what runs and close the connections."""
+        """Wait for running work, then close the connections."""
 
         def finish() -> None:
             self._readers.shutdown()
@@ -158,7 +158,7 @@ class Database:
 
     def _current(self) -> _Unit | None:
         unit = self._unit.get()
-        # A task that was started inside a unit and outlived it is on its own again.
+        # A task that was started inside a unit may outlive it. From then on it is outside.
         return None if unit is None or unit.closed else unit
 
     async def _write_alone(self, work: Work[T]) -> T:
@@ -169,21 +169,21 @@ class Database:
         async with self._writers.writer() as writer:
             await self._run_in(writer, self._write_deferred_now, unit)
 
-    async def _write_first(self, unit: _Unit, work: Work[T]) -> T:
-        """Begin the unit's transaction, do what was deferred, and run ``work``: others may wait while it is open."""
-        async with unit.opening:
+    async def _begin_and_write(self, unit: _Unit, work: Work[T]) -> T:
+        """Begin the unit's transaction, run the deferred work, then ``work``."""
+        async with unit.begin_lock:
             if unit.connection is None:
                 writer = unit.writer = await self._writers.acquire()
                 try:
-                    return await self._run_in(writer, self._write_opening, unit, work)
+                    return await self._run_in(writer, self._begin_and_write_now, unit, work)
                 except BaseException:
-                    # A cancelled caller may find the transaction begun: then the unit's end gives the writer back.
+                    # If the transaction began before the caller was cancelled, the unit's end releases the writer.
                     if unit.connection is None:
                         self._writers.release(writer)
                     raise
-        return await self._write_next(unit, work)
+        return await self._write_in_unit(unit, work)
 
-    async def _write_next(self, unit: _Unit, work: Work[T]) -> T:
+    async def _write_in_unit(self, unit: _Unit, work: Work[T]) -> T:
         assert unit.writer is not None
         return await self._run_in(unit.writer, work, unit.connection)
 
@@ -210,7 +210,7 @@ class Database:
         finally:
             self._writers.release(unit.writer)
 
-    def _write_opening(self, unit: _Unit, work: Work[T]) -> T:
+    def _begin_and_write_now(self, unit: _Unit, work: Work[T]) -> T:
         connection = self._writing.connect()
         try:
             connection.begin()
@@ -218,12 +218,12 @@ class Database:
             connection.close()
             raise
         unit.connection = connection
-        _all(unit.deferred, connection)
+        _run_all(unit.deferred, connection)
         unit.deferred.clear()
         return work(connection)
 
     def _write_deferred_now(self, unit: _Unit) -> None:
-        self._write_now(partial(_all, unit.deferred))
+        self._write_now(partial(_run_all, unit.deferred))
         unit.committed = True
 
     def _read_now(self, work: Work[T]) -> T:
@@ -246,7 +246,7 @@ class Database:
             except SQLAlchemyError as error:
                 if not self._dialect.is_rolled_back(error):
                     raise
-            time.sleep(_BACKOFF_S * attempt * random.random())  # noqa: S311 - nothing secret about it
+            time.sleep(_BACKOFF_S * attempt * random.random())  # noqa: S311 - not used for security
         return self._write_once(work)
 
     def _write_once(self, work: Work[T]) -> T:
@@ -270,13 +270,13 @@ class Database:
         try:
             transaction.commit()
         except SQLAlchemyError as error:
-            meaning = self._dialect.translate_error(error)
-            # The answer is missing, and not always the commit.
-            meaning.may_have_been_done = self._dialect.is_connection_lost(error)
-            raise meaning from error
+            translated = self._dialect.translate_error(error)
+            # The database may have committed although its answer was lost.
+            translated.may_have_been_done = self._dialect.is_connection_lost(error)
+            raise translated from error
 
     async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
-        """Run in a writer's thread. A cancelled caller still waits: what it holds must outlast the work."""
+        """Run ``work`` in a writer's thread. A cancelled caller still waits, because it holds what the work uses."""
         future = asyncio.get_running_loop().run_in_executor(writer, self._run, work, *arguments)
         try:
             return await asyncio.shield(future)
@@ -286,7 +286,7 @@ class Database:
                     await asyncio.wait([future])
                 except asyncio.CancelledError:
                     continue
-            # Its caller is gone; a failure that nobody asks for would be printed.
+            # Retrieve the exception, or asyncio logs that it never was.
             future.exception()
             raise
 
@@ -302,7 +302,7 @@ class Database:
             raise self._dialect.translate_error(error) from error
 
 
-def _all(works: Sequence[Work[None]], connection: Connection) -> None:
+def _run_all(works: Sequence[Work[None]], connection: Connection) -> None:
     for work in works:
         work(connection)
 
@@ -312,5 +312,5 @@ async def _run_hooks(hooks: Sequence[UnitHook]) -> None:
         try:
             await hook()
         except BackendError as error:
-            # What led to the rollback is what is to be told.
-            log.warning("what follows a rollback failed as well: %s", error)
+            # Only logged, so that the caller gets the error that caused the rollback.
+            log.warning("a rollback hook failed: %s", error)

@@ -1,4 +1,4 @@
-"""What kinds of databases differ in, as values: who may write at once, and what their errors mean."""
+"""The differences between SQLite and PostgreSQL, as values: concurrent writers, options and errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ def _never(_: SQLAlchemyError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
-    """How a kind of database is read and written.
+    """How to read and write a kind of database.
 
-    ``writers``: transactions that may write at once. ``patience_s``: how long one more waits for its turn (None: as
-    long as it takes). ``reading``, ``writing``: SQLAlchemy's execution options for either. ``meaning``: an error in
-    our words. ``was_lost``: whether an error says no more than that the connection is gone. ``was_undone``: whether
-    the database took back a whole transaction for another's sake, so that it may be run again.
+    ``writers``: the number of transactions that may write at the same time.
+    ``translate_error``: turns an error of SQLAlchemy into a BackendError.
+    ``write_wait_s``: how long a write waits for a free writer, in seconds; None means without limit.
+    ``read_options``, ``write_options``: SQLAlchemy's execution options of read and write transactions.
+    ``is_connection_lost``: whether an error only says that the connection was lost.
+    ``is_rolled_back``: whether the database rolled back a transaction because of a conflict, so that it can be retried.
     """
 
     writers: int

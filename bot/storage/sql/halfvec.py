@@ -1,4 +1,4 @@
-"""Vectors of half precision on their way to pgvector: as bytes, which neither side has to spell out or to parse."""
+"""pgvector's type ``halfvec`` as a statement parameter, in binary format to avoid formatting and parsing text."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from sqlalchemy.types import UserDefinedType
 
-_HEADER = struct.Struct("!HH")  # how many numbers, and a field that is always 0
+_HEADER = struct.Struct("!HH")  # the number of dimensions, and an unused field that is 0
 
 
 class Halfvec(UserDefinedType[npt.NDArray[Any]]):
-    """A parameter whose value is an array of any numbers. The statement says that it is a halfvec."""
+    """A parameter whose value is a one-dimensional array of numbers. The statement must cast it to ``halfvec``."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
-        """The type's name in SQL."""
+        """Return the type's name in SQL."""
         return "halfvec"
 
     def bind_processor(self, dialect: object) -> Callable[[Any], _EncodedHalfvec]:  # noqa: ARG002 - the name is SQLAlchemy's
-        """An array as it is sent."""
+        """Return the function that encodes an array."""
         return _encode
 
 
 class _EncodedHalfvec(bytes):
-    """The wire's own form of a halfvec."""
+    """A halfvec in pgvector's binary format."""
 
     __slots__ = ()
 
 
 class _Dumper(Dumper):
-    # The type has another number in each database; without one, the server takes what the statement says.
+    # No OID, because the type's OID differs in each database. The server then takes the type from the statement.
     format = Format.BINARY
 
     def dump(self, obj: _EncodedHalfvec) -> bytes:
@@ -48,5 +48,5 @@ def _encode(numbers: npt.NDArray[Any]) -> _EncodedHalfvec:
 
 
 def register(connection: psycopg.Connection[Any]) -> None:
-    """Let a connection of the driver send such parameters."""
+    """Let a psycopg connection send parameters of type Halfvec."""
     connection.adapters.register_dumper(_EncodedHalfvec, _Dumper)

@@ -1,4 +1,4 @@
-"""Random secrets that all processes on one database share."""
+"""Random secrets shared by all processes that use the same database."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ KEY_BYTES = 32
 
 
 class SqlKeyring:
-    """Satisfies ``storage.ports.storage.Keyring``."""
+    """Implements ``storage.ports.storage.Keyring``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def key(self, name: str) -> bytes:
-        """32 random bytes, made when first asked for."""
+        """Return the secret with this name: KEY_BYTES random bytes, created on first use."""
         query = select(keys.c.secret).where(keys.c.name == name)
 
-        def look(connection: Connection) -> bytes | None:
+        def find(connection: Connection) -> bytes | None:
             return connection.execute(query).scalar()
 
-        def make(connection: Connection) -> bytes:
+        def create(connection: Connection) -> bytes:
             take_advisory_locks(connection, "keys", [name])
-            # Looked for again: another process may have made it before it was our turn.
-            secret = look(connection)
+            # Another process may have created it while this one waited for the lock.
+            secret = find(connection)
             if secret is None:
                 secret = secrets.token_bytes(KEY_BYTES)
                 connection.execute(insert(keys).values(name=name, secret=secret))
             return secret
 
-        found = await self._database.read(look)
-        return await self._database.write(make) if found is None else found
+        found = await self._database.read(find)
+        return await self._database.write(create) if found is None else found

@@ -1,4 +1,4 @@
-"""Brings the tables up to date at start-up."""
+"""Migrate the tables to the newest revision at start-up."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from bot.storage.sql.advisory_locks import take_advisory_locks
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
+"""The newest revision in ``migrations/versions``."""
 
 TOO_NEW = "A newer vsearch has written this data, and this one can't read it: install the newest."
 
 
 def configuration(connection: Connection) -> Config:
-    """What Alembic needs to work on ``connection``, inside its transaction."""
-    from alembic.config import Config  # noqa: PLC0415 - half a second that most starts do without
+    """Return an Alembic configuration that runs on ``connection``, inside its transaction."""
+    from alembic.config import Config  # noqa: PLC0415 - the import takes half a second, and most starts don't migrate
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -30,9 +31,9 @@ def configuration(connection: Connection) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Upgrade to the newest revision. Processes take turns at it, so a second one finds it done.
+    """Upgrade to the newest revision. A lock makes other processes wait; they find the work done.
 
-    Raises BackendRefused for tables of a newer program.
+    Raises BackendRefused if a newer version of the program has migrated the tables.
     """
     with engine.connect() as connection, connection.begin():
         revision = revision_of(connection)
@@ -51,7 +52,7 @@ def migrate(engine: Engine) -> None:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Of the tables; None where there are none."""
+    """Return the revision of the tables; None if there are none yet."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,4 +1,4 @@
-"""Pages of a table by time of the add: by offset, or from where the page before ended."""
+"""Pages of a table in the order in which rows were added, by offset or by the token of the previous page."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def read_page(
     value_of: Callable[[Row[Any]], T],
     *further: ColumnElement[bool],
 ) -> Page[T]:
-    """A page of ``table``, which has columns id, database_id, entity and created_at. Raises InvalidInput.
+    """Read a page of ``table``, which must have the columns id, database_id, entity and created_at.
 
-    ``further``: what else holds for the rows that are listed.
+    ``further`` are more conditions on the rows. Raises InvalidInput if the token does not belong to this listing.
     """
     columns = table.c
     wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id, *further]
@@ -52,7 +52,7 @@ def read_page(
     total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
 
     newest_first = request.order is Order.NEWEST_FIRST
-    place = tuple_(columns.created_at, columns.id)
+    position_of_row = tuple_(columns.created_at, columns.id)
     query = select(table).where(*wanted).limit(request.limit + 1)
     if newest_first:
         query = query.order_by(columns.created_at.desc(), columns.id.desc())
@@ -63,27 +63,28 @@ def read_page(
     else:
         position = _decode(request.token, owner.key, request)
         last = tuple_(literal(position.at, columns.created_at.type), literal(position.row_id, columns.id.type))
-        query = query.where(place < last if newest_first else place > last)
+        query = query.where(position_of_row < last if newest_first else position_of_row > last)
 
     rows = connection.execute(query).all()
-    shown = rows[: request.limit]
-    more = len(rows) > request.limit
-    token = _encode(_Position(shown[-1].created_at, shown[-1].id), owner.key, request) if more else None
-    return Page(tuple(value_of(row) for row in shown), total, token)
+    listed = rows[: request.limit]
+    has_more = len(rows) > request.limit
+    token = _encode(_Position(listed[-1].created_at, listed[-1].id), owner.key, request) if has_more else None
+    return Page(tuple(value_of(row) for row in listed), total, token)
 
 
 def _has_prefix(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
-    # A range, because LIKE takes the _ of an entity for any character and does not use the index.
+    # A range, because LIKE treats the _ of an id as a wildcard and does not use the index.
     return [column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1)]
 
 
-def _listing(key: DatabaseKey, request: PageRequest) -> str:
+def _listing_digest(key: DatabaseKey, request: PageRequest) -> str:
+    """Identify a listing, so that a token of another one is rejected."""
     text = f"{key.workspace}\n{key.name}\n{request.order}\n{request.entity_prefix}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _encode(position: _Position, key: DatabaseKey, request: PageRequest) -> str:
-    content = [_listing(key, request), position.at.isoformat(), position.row_id]
+    content = [_listing_digest(key, request), position.at.isoformat(), position.row_id]
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
 
 
@@ -91,9 +92,9 @@ def _decode(token: str, key: DatabaseKey, request: PageRequest) -> _Position:
     try:
         listing, at, row_id = json.loads(base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True))
         position = _Position(datetime.fromisoformat(at), row_id)
-        fits = listing == _listing(key, request) and type(row_id) is int and position.at.tzinfo is not None
+        valid = listing == _listing_digest(key, request) and type(row_id) is int and position.at.tzinfo is not None
     except (ValueError, TypeError, binascii.Error, RecursionError):
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise InvalidInput("This page token does not belong to this listing; start again from its first page.")
     return position

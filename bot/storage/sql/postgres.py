@@ -1,4 +1,4 @@
-"""The one place that knows PostgreSQL: connections, what its errors mean, and its clock."""
+"""Everything specific to PostgreSQL: connections, error translation and the server's clock."""
 
 from __future__ import annotations
 
@@ -25,48 +25,49 @@ _OTHER_CONNECTIONS = text(
     " AND application_name = current_setting('application_name')"
 )
 _CLOSING_S, _CHECK_INTERVAL_S = 1.0, 0.05
-"""The server takes a moment to see that a process has ended."""
+"""How long to wait for the server to notice that a process has ended, and how often to check."""
 
 _OPTIONS = {
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
     "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
-    # A process that hangs in the middle of a transaction holds up all others.
+    # A process that hangs inside a transaction would block all others.
     "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT_S}s",
 }
 _CONNECTING = {
     "application_name": "vsearch",
     "connect_timeout": 10,
-    # A server that vanished without a word, as in a failover, is noticed within half a minute.
+    # Detect within half a minute that the server disappeared without closing connections, as in a failover.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
-    # After a failover an old address may lead to a server that only reads.
+    # After a failover, the old address may lead to a read-only server.
     "target_session_attrs": "read-write",
     "options": " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items()),
 }
 
 _ROLLED_BACK = {"40001", "40P01"}  # serialization failure, deadlock
-_TIMED_OUT = {"55P03", "57014"}  # a lock, or the statement itself
-_TOO_MANY_CONNECTIONS = {"53300", "53400"}  # too many connections, a limit of the configuration
+_TIMED_OUT = {"55P03", "57014"}  # lock not available, query cancelled
+_TOO_MANY_CONNECTIONS = {"53300", "53400"}  # too many connections, configuration limit exceeded
 _TOO_MANY_CONNECTIONS_TEXTS = ("too many connections", "too many clients", "remaining connection slots")
-"""Of one who is connecting, the driver keeps no code."""
+"""psycopg gives no SQLSTATE for errors while connecting, so these texts identify them."""
 
 _INTEGRITY = "23"
+"""SQLSTATE class of integrity constraint violations."""
 
 
 def is_address(database_url: str | None) -> bool:
-    """Whether the address is PostgreSQL's."""
+    """Return whether the URL names a PostgreSQL database."""
     return bool(database_url) and make_url(str(database_url)).get_backend_name() == "postgresql"
 
 
 def address(database_url: str) -> URL:
-    """The address for the driver that we have."""
+    """Return the URL with psycopg as its driver."""
     return make_url(database_url).set(drivername=DRIVER)
 
 
 def create(url: URL, connections: int) -> Engine:
-    """An engine with at most so many connections. One that is found dead when it is about to be used is replaced."""
+    """Create an engine with at most ``connections`` connections. Dead connections are replaced before use."""
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -74,28 +75,31 @@ def create(url: URL, connections: int) -> Engine:
         max_overflow=0,
         pool_timeout=WRITE_WAIT_S,
         pool_pre_ping=True,
-        # The last used has its statements prepared and its caches warm.
+        # The connection used last has its statements prepared and its caches warm.
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
-        connect_args=arguments_of(url),
+        connect_args=default_arguments(url),
     )
     event.listen(engine, "connect", _register_types)
     return engine
 
 
-def arguments_of(url: URL) -> dict[str, Any]:
-    """What is said when connecting, but for what the address says itself."""
+def default_arguments(url: URL) -> dict[str, Any]:
+    """Return our connection parameters, without those that the URL sets itself."""
     return {name: value for name, value in _CONNECTING.items() if name not in url.query}
 
 
 def connect_arguments(url: URL) -> dict[str, Any]:
-    """All that the driver needs to connect by itself."""
+    """Return all arguments with which psycopg can connect without SQLAlchemy."""
     _, arguments = create_engine(url).dialect.create_connect_args(url)
-    return {**arguments_of(url), **arguments}
+    return {**default_arguments(url), **arguments}
 
 
 def dialect(writers: int) -> SqlDialect:
-    """Many write at once, each at READ COMMITTED; a read sees one snapshot however many statements it makes."""
+    """Return the dialect for ``writers`` concurrent writers.
+
+    Writes run at READ COMMITTED. Reads run at REPEATABLE READ, so that all statements of one read see one snapshot.
+    """
     return SqlDialect(
         writers=writers,
         write_wait_s=WRITE_WAIT_S,
@@ -107,7 +111,7 @@ def dialect(writers: int) -> SqlDialect:
 
 
 def translate_error(error: SQLAlchemyError) -> BackendError:
-    """An error in our words, without values of ours."""
+    """Turn an error into a BackendError whose text contains no values from statements or rows."""
     if isinstance(error, PoolTimeout):
         return BackendTimeout(f"All connections to PostgreSQL were busy for {WRITE_WAIT_S:g} s.")
     state = _sqlstate(error)
@@ -123,15 +127,21 @@ def translate_error(error: SQLAlchemyError) -> BackendError:
 
 
 def clock(engine: Engine) -> Callable[[], datetime]:
-    """The server's time, by this machine's clock: leases of several machines are compared with each other."""
+    """Return a clock that tells the server's time, because leases of several machines are compared.
+
+    It measures the difference to this machine's clock once, now.
+    """
     with engine.connect() as connection:
-        theirs: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    ahead: timedelta = theirs - datetime.now(UTC)
-    return lambda: datetime.now(UTC) + ahead
+        server_time: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    difference: timedelta = server_time - datetime.now(UTC)
+    return lambda: datetime.now(UTC) + difference
 
 
 def in_use(url: URL) -> bool:
-    """Whether another vsearch is connected to the database, and goes on being so. Blocks. Raises BackendError."""
+    """Return whether another vsearch process is connected to the database and stays connected for a second.
+
+    Blocks. Raises BackendError.
+    """
     engine = create(url, 1)
     deadline = time.monotonic() + _CLOSING_S
     try:
@@ -139,7 +149,7 @@ def in_use(url: URL) -> bool:
             while connection.execute(_OTHER_CONNECTIONS).scalar():
                 if time.monotonic() > deadline:
                     return True
-                # Or the answer stays what it was when the transaction began.
+                # Within one transaction, PostgreSQL would repeat its first answer.
                 connection.rollback()
                 time.sleep(_CHECK_INTERVAL_S)
             return False
@@ -150,13 +160,13 @@ def in_use(url: URL) -> bool:
 
 
 def disable_timeouts(connection: Connection) -> None:
-    """In this transaction nothing is cut short: a migration, or the building of an index, lasts as long as it does."""
+    """Remove all timeouts for this transaction, which may be a long migration or copy."""
     for name in _OPTIONS:
         connection.execute(text(f"SET LOCAL {name} = 0"))
 
 
 def _register_types(connection: Any, _record: object) -> None:
-    from bot.storage.sql import halfvec  # noqa: PLC0415 - without PostgreSQL there is no driver to be loaded
+    from bot.storage.sql import halfvec  # noqa: PLC0415 - psycopg is loaded only where PostgreSQL is used
 
     halfvec.register(connection)
 
@@ -171,6 +181,6 @@ def _is_connection_lost(error: SQLAlchemyError) -> bool:
 
 
 def _first_line(error: SQLAlchemyError) -> str:
-    # What follows may quote rows.
+    # Later lines may quote values of rows.
     cause = error.orig if isinstance(error, DBAPIError) else None
     return str(cause or error).strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The one place that knows SQLite: pragmas, transactions, and the file before its first table."""
+"""Everything specific to SQLite: pragmas, transactions and preparing the file."""
 
 from __future__ import annotations
 
@@ -17,26 +17,30 @@ from bot.domain.errors import BackendDown, BackendError, BackendTimeout
 from bot.storage.sql.dialect import SqlDialect
 
 BUSY_TIMEOUT_MS = 15_000
-PAGE_BYTES = 8192  # three embeddings a page; 4096 would waste a third of the file
+PAGE_BYTES = 8192  # fits three embeddings; 4096 would waste a third of the file
 JOURNAL_BYTES = 64 * 2**20
 
 
 def address(data_dir: Path, database_url: str | None = None) -> URL:
-    """Where the file is: in the data directory, unless an address (``sqlite:///…``) says otherwise."""
+    """Return the file's URL: ``database_url`` (``sqlite:///…``) if given, else ``vsearch.db`` in the data directory."""
     return make_url(database_url) if database_url else URL.create("sqlite", database=str(data_dir / "vsearch.db"))
 
 
 def read_only_url(file: Path) -> URL:
-    """The address of a file in which nothing is changed, whoever opens it."""
+    """Return a URL that opens a file read-only."""
     journal = file.with_name(f"{file.name}-wal")
-    # Even a reader needs a file for the locks beside it; where none can be made, nobody else writes either.
-    still = not os.access(file.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
-    query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if still else {})
+    # Even a reader creates a file for locks beside the database. If the folder is read-only it can't, but then nobody
+    # writes the database either, so SQLite may treat it as immutable.
+    immutable = not os.access(file.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
+    query = {"uri": "true", "mode": "ro"} | ({"immutable": "1"} if immutable else {})
     return URL.create("sqlite", database=f"file:{quote(str(file.resolve()))}", query=query)
 
 
 def create(url: URL, connections: int) -> Engine:
-    """An engine whose transactions are real ones; ``execution_options(immediate=True)`` makes them writers."""
+    """Create an engine that controls its transactions itself.
+
+    ``execution_options(immediate=True)`` makes a transaction take the write lock when it begins.
+    """
     engine = create_engine(url, hide_parameters=True, pool_size=connections, max_overflow=0)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
@@ -44,7 +48,7 @@ def create(url: URL, connections: int) -> Engine:
 
 
 def prepare(url: URL) -> None:
-    """Switch the file to the write-ahead log. Two processes may do so at once on a file that is not there yet."""
+    """Create the file if needed, and switch it to the write-ahead log. Several processes may do so at the same time."""
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         connection = sqlite3.connect(str(url.database), timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
@@ -52,7 +56,7 @@ def prepare(url: URL) -> None:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            # The switch needs the file to itself and does not always wait for it.
+            # The switch needs exclusive access, and SQLite does not always wait for it.
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
@@ -63,19 +67,19 @@ def prepare(url: URL) -> None:
 
 
 def translate_error(error: SQLAlchemyError) -> BackendError:
-    """An error in our words; that another process's writer held the file for longer than the busy timeout is one."""
+    """Turn an error into a BackendError. A write lock held for longer than the busy timeout is a BackendTimeout."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(cause, sqlite3.OperationalError) and "locked" in str(cause):
         return BackendTimeout("Another process held the database for too long.")
     return BackendDown(f"Storage failed: {cause or error}")
 
 
-# One writer: more would wait for each other in the file, spinning.
+# One writer, because SQLite makes further ones poll for the file's lock.
 DIALECT = SqlDialect(writers=1, write_options={"immediate": True}, translate_error=translate_error)
 
 
 def _configure(connection: Any, _record: object) -> None:
-    # No transactions of the driver's own: _begin opens them, so that reads are snapshots too.
+    # Stop the driver from opening transactions. _begin opens them, so that reads run on a snapshot too.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA synchronous = FULL")
@@ -84,6 +88,6 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A writer asks for the lock at once: a reader that turns writer midway can fail without waiting.
+    # A writer takes the lock at the start. A transaction that reads first and then writes can fail without waiting.
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

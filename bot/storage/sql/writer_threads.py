@@ -1,4 +1,4 @@
-"""Threads that write, one transaction at a time each."""
+"""A pool of writer threads, each of which runs one transaction at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from bot.domain.errors import BackendTimeout
 
 
 class WriterPool:
-    """A thread for each transaction that may write at once. Who has one runs its statements there, one after another.
+    """As many threads as transactions may write at the same time.
 
-    A writer is waited for here and not in the database, where that would cost a connection or spinning.
+    A transaction acquires a thread and runs all its statements there. Transactions wait for a thread here and not in
+    the database, where waiting would occupy a connection (PostgreSQL) or poll (SQLite).
     """
 
     def __init__(self, count: int, wait_s: float | None) -> None:
@@ -24,7 +25,7 @@ class WriterPool:
             self._free.put_nowait(writer)
 
     async def acquire(self) -> ThreadPoolExecutor:
-        """A writer of one's own, until it is given back. Raises BackendTimeout."""
+        """Wait for a free thread and reserve it. Raises BackendTimeout after ``wait_s`` seconds."""
         try:
             async with asyncio.timeout(self._wait_s):
                 return await self._free.get()
@@ -34,12 +35,12 @@ class WriterPool:
             ) from None
 
     def release(self, writer: ThreadPoolExecutor) -> None:
-        """The next may have it."""
+        """Return a thread to the pool."""
         self._free.put_nowait(writer)
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[ThreadPoolExecutor]:
-        """A writer for what happens inside. Raises BackendTimeout."""
+        """Reserve a thread inside the ``with`` block. Raises BackendTimeout."""
         writer = await self.acquire()
         try:
             yield writer
@@ -47,6 +48,6 @@ class WriterPool:
             self.release(writer)
 
     def close(self) -> None:
-        """Finish what runs. Blocks."""
+        """Wait until all threads have finished. Blocks."""
         for writer in self._all:
             writer.shutdown()

@@ -1,4 +1,4 @@
-"""What tells whether tables are what they were, or the same as elsewhere, without comparing row by row."""
+"""Table checksums, which show whether tables have changed or differ between databases without comparing all rows."""
 
 from __future__ import annotations
 
@@ -15,35 +15,41 @@ from bot.storage.sql.schema.tables import UtcTime
 ROWS = "rows"
 
 TableChecksum = Mapping[str, Any]
-"""Of one table: how many rows, the sums of its numbers and of the lengths of its bytes, its latest moments."""
+"""The checksum of one table: the number of rows under ROWS, and a value for most columns.
+
+The value is the sum for numbers and booleans, the sum of lengths for bytes, and the maximum for times.
+"""
 
 TableChecksums = Mapping[str, TableChecksum]
-"""By table. They go through JSON unchanged."""
+"""Checksums by table name. They survive JSON unchanged."""
 
 
 def table_checksums(connection: Connection, tables: Iterable[Table]) -> TableChecksums:
-    """The same for equal rows on every kind of database. Adds, deletions and whatever counts a revision change it."""
+    """Return the checksums of tables. Equal rows have equal checksums in SQLite and PostgreSQL.
+
+    They change with every added or deleted row and every incremented revision, but not with every changed text.
+    """
     if connection.dialect.name == "postgresql":
         postgres.disable_timeouts(connection)
     return {table.name: _checksum(connection, table) for table in tables}
 
 
 def differing_tables(one: TableChecksums, other: TableChecksums) -> tuple[str, ...]:
-    """The tables that differ."""
+    """Return the names of the tables whose checksums differ."""
     return tuple(name for name in one if one[name] != other.get(name))
 
 
 def _checksum(connection: Connection, table: Table) -> TableChecksum:
-    measures: dict[str, ColumnElement[Any]] = {ROWS: func.count()}
+    aggregates: dict[str, ColumnElement[Any]] = {ROWS: func.count()}
     for column in table.columns:
-        measure = _summed(column)
-        if measure is not None:
-            measures[column.name] = measure
-    row = connection.execute(select(*measures.values()).select_from(table)).one()
-    return {name: _as_text(value) for name, value in zip(measures, row, strict=True)}
+        aggregate = _aggregate_of(column)
+        if aggregate is not None:
+            aggregates[column.name] = aggregate
+    row = connection.execute(select(*aggregates.values()).select_from(table)).one()
+    return {name: _json_value(value) for name, value in zip(aggregates, row, strict=True)}
 
 
-def _summed(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
+def _aggregate_of(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
     kind = column.type
     if isinstance(kind, Boolean):
         return func.sum(cast(column, Integer))
@@ -51,12 +57,12 @@ def _summed(column: ColumnElement[Any]) -> ColumnElement[Any] | None:
         return func.sum(column)
     if isinstance(kind, LargeBinary):
         return func.sum(func.length(column))
-    # Of texts even the length is told differently: SQLite's ends at a zero, and PostgreSQL has none.
+    # Texts have no checksum, because even their lengths differ: SQLite counts up to a NUL, and PostgreSQL stores none.
     return func.max(column) if isinstance(kind, UtcTime) else None
 
 
-def _as_text(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    # PostgreSQL's sums are as large as they have to be.
+    # PostgreSQL returns sums of bigints as Decimal.
     return int(value) if isinstance(value, Decimal) else value

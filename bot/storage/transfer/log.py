@@ -1,4 +1,4 @@
-"""What a database remembers of the move that filled it: from where, how far it is, and whether it is whole."""
+"""The transfer log: the source, progress and state of the transfer into a database. It is stored in that database."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bot.storage.sql.schema.tables import UtcTime
 from bot.storage.transfer.checksums import TableChecksums
 
 Position = tuple[Any, ...]
-"""The primary key of the last row that has come."""
+"""The primary key of the last row that was copied."""
 
 _THE_ROW = 1
 
-# Made by the first move to a database and by nothing else: a house that never moved needs no newer tables for it.
+# Not part of the schema: only the first transfer into a database creates this table.
 _table = Table(
-    "moves",
+    "transfers",
     MetaData(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("source", String, nullable=False),
-    Column("marks", Text, nullable=False),
+    Column("checksums", Text, nullable=False),
     Column("positions", Text, nullable=False),
     Column("begun_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
@@ -34,7 +34,11 @@ _table = Table(
 
 @dataclass(frozen=True, slots=True)
 class TransferLogEntry:
-    """``source``: where the rows come from. ``checksums``: what that place looked like when the move began."""
+    """The state of a transfer.
+
+    ``source``: the identity of the source. ``checksums``: the source's checksums when the transfer began.
+    ``positions``: the last copied row of each table.
+    """
 
     source: str
     checksums: TableChecksums
@@ -43,7 +47,7 @@ class TransferLogEntry:
 
 
 def refuse_partial_transfer(connection: Connection) -> None:
-    """Nobody is to work on half a house. Raises BackendRefused."""
+    """Raise BackendRefused if the database contains an unfinished transfer."""
     entry = read(connection)
     if entry is not None and not entry.finished:
         raise BackendRefused(
@@ -53,7 +57,7 @@ def refuse_partial_transfer(connection: Connection) -> None:
 
 
 def read(connection: Connection, *, update_lock: bool = False) -> TransferLogEntry | None:
-    """What is remembered, if a move ever began. ``update_lock``: it is the caller's until its transaction ends."""
+    """Return the log's entry; None if no transfer ever began. ``update_lock`` locks it until the transaction ends."""
     if not inspect(connection).has_table(_table.name):
         return None
     query = select(_table)
@@ -61,22 +65,28 @@ def read(connection: Connection, *, update_lock: bool = False) -> TransferLogEnt
     if row is None:
         return None
     positions = {table: tuple(last) for table, last in json.loads(row.positions).items()}
-    return TransferLogEntry(row.source, json.loads(row.marks), positions, row.finished_at is not None)
+    return TransferLogEntry(row.source, json.loads(row.checksums), positions, row.finished_at is not None)
 
 
 def begin(connection: Connection, source: str, checksums: TableChecksums) -> TransferLogEntry:
-    """A move begins, in place of an earlier one."""
+    """Record that a transfer begins. It replaces an earlier entry."""
     _table.create(connection, checkfirst=True)
     connection.execute(_table.delete())
-    begun = {"id": _THE_ROW, "source": source, "marks": json.dumps(checksums), "positions": "{}", "begun_at": _now()}
+    begun = {
+        "id": _THE_ROW,
+        "source": source,
+        "checksums": json.dumps(checksums),
+        "positions": "{}",
+        "begun_at": _now(),
+    }
     connection.execute(insert(_table), begun)
     return TransferLogEntry(source, checksums, {}, finished=False)
 
 
 def advance(connection: Connection, table: str, before: Position | None, after: Position) -> None:
-    """What follows in this transaction brings ``table`` from one position to the other.
+    """Record that this transaction copies the rows of ``table`` between two positions.
 
-    Raises CannotMove if somebody else has done so.
+    Raises TransferRefused if the position is not ``before``, because another process has copied these rows.
     """
     entry = read(connection, update_lock=True)
     if entry is None or entry.finished or entry.positions.get(table) != before:
@@ -86,7 +96,7 @@ def advance(connection: Connection, table: str, before: Position | None, after: 
 
 
 def finish(connection: Connection) -> None:
-    """The house is whole."""
+    """Record that the transfer is finished."""
     connection.execute(update(_table).values(finished_at=_now()))
 
 

@@ -1,4 +1,4 @@
-"""The numbers that rows get: those of another database go on here, so that none is ever given twice."""
+"""Sequences of row ids. A transfer continues them in the new database, so that no id is ever reused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SQLITE_SET = (
 
 
 def last_values(connection: Connection, tables: Iterable[Table]) -> Mapping[str, int]:
-    """The last number that each table gave to a row, which need not be there any more; 0: none yet."""
+    """Return the last row id that each table assigned, even if the row was deleted; 0 if it assigned none."""
     found: dict[str, int] = {}
     for table in tables:
         column = table.autoincrement_column
@@ -31,11 +31,11 @@ def last_values(connection: Connection, tables: Iterable[Table]) -> Mapping[str,
     return found
 
 
-def continue_after(connection: Connection, tables: Iterable[Table], numbers: Mapping[str, int]) -> None:
-    """The next row of each table gets a higher number."""
+def continue_after(connection: Connection, tables: Iterable[Table], last_ids: Mapping[str, int]) -> None:
+    """Set the sequence of each table so that its next row id is above the given one."""
     for table in tables:
         column = table.autoincrement_column
-        last = numbers.get(table.name, 0)
+        last = last_ids.get(table.name, 0)
         if column is None or not last:
             continue
         if connection.dialect.name == "postgresql":

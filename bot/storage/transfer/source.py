@@ -1,4 +1,4 @@
-"""The house that is moved out of: read, and never written."""
+"""The source of a transfer: a database and its pictures, opened read-only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError, TransferRefused
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.pictures.file_store import read_file
 from bot.storage.sql import postgres, sqlite
@@ -26,7 +26,11 @@ READERS = 2
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """Where a house stands. ``address``: SQLAlchemy's. ``folders``: where its pictures and its workers may be."""
+    """Where a source is.
+
+    ``name``: for people, without a password. ``address``: SQLAlchemy's URL. ``folders``: data directories that may
+    contain its pictures and its worker registry.
+    """
 
     name: str
     address: str = field(repr=False)
@@ -34,67 +38,72 @@ class SourceLocation:
 
     @property
     def file(self) -> Path | None:
-        """Of SQLite."""
+        """The database's file; None for PostgreSQL."""
         return None if postgres.is_address(self.address) else Path(str(make_url(self.address).database))
 
     @property
     def identity(self) -> str:
-        """The same for all ways to name one house; it may be given in place of the name."""
+        """A name that is the same however the user writes the source. ``migrate --from`` accepts it too."""
         return self.name if self.file is None else str(self.file.resolve())
 
     def is_in_use(self) -> bool:
-        """Whether a vsearch works there, as far as can be told. Blocks. Raises BackendError and OSError."""
+        """Return whether a vsearch process uses the source, as far as can be found out.
+
+        Blocks. Raises BackendError and OSError.
+        """
         if self.file is None:
             return postgres.in_use(postgres.address(self.address))
         return any(FileWorkerRegistry(folder / "workers").has_live_workers() for folder in self.folders)
 
 
 def source_location(data_dir: Path, database_url: str | None = None) -> SourceLocation:
-    """Where a house with these settings stands."""
+    """Return the location of the data that a bot with these settings uses."""
     if database_url is None or not postgres.is_address(database_url):
         url = sqlite.address(data_dir, database_url)
         file = Path(str(url.database))
         name = str(data_dir) if database_url is None else database_url
         return SourceLocation(name, url.render_as_string(), tuple(dict.fromkeys((file.parent, data_dir))))
     url = postgres.address(database_url)
-    # Without the password, and whatever else need not be the same next time.
-    where = url.query.get("host") or ":".join(str(part) for part in (url.host, url.port) if part)
-    return SourceLocation(
-        f"postgresql://{where}/{url.database}", url.render_as_string(hide_password=False), (data_dir,)
-    )
+    # The name leaves out the password, and options that may differ the next time.
+    host = url.query.get("host") or ":".join(str(part) for part in (url.host, url.port) if part)
+    return SourceLocation(f"postgresql://{host}/{url.database}", url.render_as_string(hide_password=False), (data_dir,))
 
 
 class TransferSource:
-    """Rows and pictures of a house that nobody works on."""
+    """Rows and pictures of a source that no process uses."""
 
-    def __init__(self, place: SourceLocation, database: Database) -> None:
-        self.place = place
+    def __init__(self, location: SourceLocation, database: Database) -> None:
+        self.location = location
         self.database = database
 
     @classmethod
-    async def open(cls, place: SourceLocation) -> TransferSource:
-        """Raises CannotMove if there is no house, not one of this version, or not all of one; and BackendError."""
-        return await asyncio.to_thread(_open, place)
+    async def open(cls, location: SourceLocation) -> TransferSource:
+        """Open a source.
+
+        Raises TransferRefused if there is no data or its tables have another version, and BackendError, also if a
+        transfer to the source is unfinished.
+        """
+        return await asyncio.to_thread(_open, location)
 
     async def jpegs(self, digests: Iterable[str]) -> Mapping[str, bytes]:
-        """Those of the pictures that are there, in the database or as files."""
+        """Return those of the pictures that exist in the database or as files, by digest."""
         wanted = list(digests)
 
-        def look(connection: Connection) -> dict[str, bytes]:
+        def read_stored(connection: Connection) -> dict[str, bytes]:
             found: dict[str, bytes] = {}
-            for some in in_groups(wanted):
+            for some in in_batches(wanted):
                 query = select(pictures.c.digest, pictures.c.jpeg).where(pictures.c.digest.in_(some))
                 found.update((digest, bytes(jpeg)) for digest, jpeg in connection.execute(query))
             return found
 
-        found = await self.database.read(look)
+        found = await self.database.read(read_stored)
         missing = [digest for digest in wanted if digest not in found]
-        return found | await asyncio.to_thread(self._files, missing)
+        return found | await asyncio.to_thread(self._read_files, missing)
 
-    def _files(self, digests: Iterable[str]) -> dict[str, bytes]:
+    def _read_files(self, digests: Iterable[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for digest in digests:
-            for folder in self.place.folders:
+            for folder in self.location.folders:
                 jpeg = read_file(folder / "pictures", digest)
                 if jpeg is not None:
                     found[digest] = jpeg
@@ -102,39 +111,39 @@ class TransferSource:
         return found
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close the database."""
         await self.database.close()
 
 
-def _open(place: SourceLocation) -> TransferSource:
-    file = place.file
+def _open(location: SourceLocation) -> TransferSource:
+    file = location.file
     if file is not None:
         if not file.is_file():
-            raise TransferRefused(f"There is no vsearch data in {place.name}: {file} does not exist.")
+            raise TransferRefused(f"There is no vsearch data in {location.name}: {file} does not exist.")
         engine, dialect = sqlite.create(sqlite.read_only_url(file), READERS), sqlite.DIALECT
     else:
-        engine, dialect = postgres.create(postgres.address(place.address), READERS), postgres.dialect(1)
+        engine, dialect = postgres.create(postgres.address(location.address), READERS), postgres.dialect(1)
     try:
-        _check(engine, place)
+        _check(engine, location)
     except SQLAlchemyError as error:
         engine.dispose()
         raise dialect.translate_error(error) from error
     except (TransferRefused, BackendError):
         engine.dispose()
         raise
-    return TransferSource(place, Database(engine, READERS, dialect))
+    return TransferSource(location, Database(engine, READERS, dialect))
 
 
-def _check(engine: Engine, place: SourceLocation) -> None:
+def _check(engine: Engine, location: SourceLocation) -> None:
     with engine.connect() as connection:
         revision = revision_of(connection)
         if revision is None:
-            raise TransferRefused(f"There is no vsearch data in {place.name}.")
+            raise TransferRefused(f"There is no vsearch data in {location.name}.")
         if revision > HEAD:
             raise TransferRefused(TOO_NEW)
         if revision < HEAD:
             raise TransferRefused(
-                f"The data in {place.name} is an older vsearch's: run “vsearch db list” on it once with its own "
+                f"The data in {location.name} is an older vsearch's: run “vsearch db list” on it once with its own "
                 "settings, which brings its tables up to date, and then this again."
             )
         refuse_partial_transfer(connection)

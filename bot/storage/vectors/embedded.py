@@ -1,4 +1,4 @@
-"""The embedded engine's rows in SQL: satisfies ``adapters.embedded.store``, which storage may not import."""
+"""The embedded engine's rows in SQL. Implements ``adapters.embedded.store``, which storage can't import."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
-from bot.storage.catalogue.rows import in_groups
+from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_sketches, embedded_vectors
+from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors
 
 T = TypeVar("T")
 LOAD_BATCH = 1024
 
 _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
 
-# A search or an add runs these: made once, they cost little more than the driver's own work.
+# Every search or add runs these. Built once, they cost little more than the work of the driver.
 _STATE = select(
     _databases.id, _databases.model_id, _databases.revision, _databases.removals, _databases.calibration
 ).where(_databases.workspace == bindparam("workspace"), _databases.name == bindparam("name"))
 _LOCKED_STATE = _STATE.with_for_update(key_share=True)
-_LOCAL_FEATURES = select(embedded_sketches.c.vector_id, embedded_sketches.c.sketch).where(
-    embedded_sketches.c.vector_id.in_(bindparam("some", expanding=True))
+_LOCAL_FEATURES = select(embedded_local_features.c.vector_id, embedded_local_features.c.features).where(
+    embedded_local_features.c.vector_id.in_(bindparam("some", expanding=True))
 )
 _IMAGE_DETAILS = (
     select(_vectors.id, _images.data_id, _images.entity, _images.note)
@@ -47,13 +47,13 @@ _TOUCH = (
 _NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES = (
     insert(embedded_images),
     insert(embedded_vectors),
-    insert(embedded_sketches),
+    insert(embedded_local_features),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedDatabaseState:
-    """One row of embedded_databases."""
+    """A row of ``embedded_databases``."""
 
     id: int
     model_id: str | None
@@ -63,7 +63,7 @@ class EmbeddedDatabaseState:
 
 
 class SqlVectorRows:
-    """The rows, inside one transaction."""
+    """Access to the rows inside one transaction. With ``writing``, ``state`` locks the database."""
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
@@ -71,14 +71,15 @@ class SqlVectorRows:
         self._state = _LOCKED_STATE if writing else _STATE
 
     def close(self) -> None:
-        """Let go of what was not read to its end: a cursor of the server must not outlive the transaction."""
+        """Close results that were not read to the end: server-side cursors must not outlive the transaction."""
         for result in self._unread:
             result.close()
 
     def state(self, key: DatabaseKey) -> EmbeddedDatabaseState:
-        """Raises UnknownDatabase. For a writer the database is its own from here on, until its transaction ends.
+        """Return the state of a database. Raises UnknownDatabase.
 
-        So new vectors come in the order of their ids, also where several processes write at once.
+        A writer also locks the database until its transaction ends. Thus vectors are committed in the order of their
+        ids, even if several processes write.
         """
         row = self._connection.execute(self._state, {"workspace": key.workspace, "name": str(key.name)}).first()
         if row is None:
@@ -86,7 +87,7 @@ class SqlVectorRows:
         return EmbeddedDatabaseState(*row)
 
     def create(self, key: DatabaseKey) -> None:
-        """Raises DatabaseExists."""
+        """Create a database. Raises DatabaseExists."""
         take_advisory_locks(self._connection, "embedded databases", [f"{key.workspace} {key.name}"])
         if self._connection.execute(_STATE, {"workspace": key.workspace, "name": str(key.name)}).first():
             raise DatabaseExists(key.name)
@@ -94,12 +95,12 @@ class SqlVectorRows:
         self._connection.execute(insert(embedded_databases), values)
 
     def names(self, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-        """By name."""
+        """Return the names of the workspace's databases, sorted."""
         query = select(_databases.name).where(_databases.workspace == workspace)
         return tuple(DatabaseName(name) for name in sorted(self._connection.execute(query).scalars()))
 
     def models(self) -> list[tuple[DatabaseKey, str]]:
-        """Each database that has vectors, with the id of the model that made them, by workspace and name."""
+        """Return each database that has vectors and the id of their model, by workspace and name."""
         query = select(_databases.workspace, _databases.name, _databases.model_id).where(
             _databases.model_id.is_not(None)
         )
@@ -107,19 +108,19 @@ class SqlVectorRows:
         return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.model_id) for row in rows]
 
     def delete(self, database_id: int) -> None:
-        """The database and all its rows."""
+        """Delete a database and all its rows."""
         self._connection.execute(delete(embedded_databases).where(_databases.id == database_id))
 
     def set_model(self, database_id: int, model_id: str) -> None:
-        """Search this model's vectors from now on."""
+        """Set the model whose vectors are searched."""
         self._touch(database_id, model_id=model_id)
 
     def set_calibration(self, database_id: int, calibration: str | None) -> None:
-        """Keep a score curve."""
+        """Set the calibration curve; None resets it."""
         self._touch(database_id, calibration=calibration)
 
     def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """The new image's row id."""
+        """Insert an image and return its row id."""
         values = {
             "database_id": database_id,
             "data_id": data_id,
@@ -134,27 +135,30 @@ class SqlVectorRows:
         return int(key[0])
 
     def has(self, database_id: int, data_id: DataId) -> bool:
-        """Whether the image is there."""
+        """Return whether the database has the image."""
         query = select(_images.id).where(_images.database_id == database_id, _images.data_id == data_id)
         return self._connection.execute(query).first() is not None
 
     def data_ids(self, database_id: int) -> frozenset[DataId]:
-        """All of a database."""
+        """Return the data ids of all images of a database."""
         query = select(_images.data_id).where(_images.database_id == database_id)
         return frozenset(DataId(data_id) for data_id in self._connection.execute(query).scalars())
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
-        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        """Insert a model's features of an image. Does nothing if the image was deleted or has them already.
+
+        ``features`` are the stored forms of embedding, fingerprint and local features.
+        """
         if self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
             return
         values = vector_values(database_id, image_id, model_id, features)
         key = self._connection.execute(_NEW_VECTOR, values).inserted_primary_key
         assert key is not None
-        if sketch := features[2]:
-            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "sketch": sketch})
+        if local_features := features[2]:
+            self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "features": local_features})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
-        """Delete the entity's images, or one; how many."""
+        """Delete an entity's images, or one. Return how many."""
         wanted = [_images.database_id == database_id, _images.entity == str(entity)]
         if data_id is not None:
             wanted.append(_images.data_id == data_id)
@@ -164,7 +168,7 @@ class SqlVectorRows:
         return removed
 
     def page(self, database_id: int, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
-        """Raises InvalidInput for a strange token."""
+        """Return a page of images. Raises InvalidInput for a token of another listing."""
         return read_page(
             self._connection,
             embedded_images,
@@ -176,12 +180,15 @@ class SqlVectorRows:
         )
 
     def count_vectors(self, database_id: int, model_id: str) -> int:
-        """How many a load would give."""
+        """Return the number of vectors that a model has in a database."""
         query = select(func.count()).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
         return self._connection.execute(query).scalar_one()
 
     def vectors(self, database_id: int, model_id: str, after: int) -> Iterator[Sequence[tuple[int, bytes, bytes]]]:
-        """Those with a row id beyond ``after``, ascending, in groups that are small in memory."""
+        """Yield vectors with a row id above ``after`` in ascending order, in batches of LOAD_BATCH.
+
+        Each is row id, embedding and fingerprint.
+        """
         query = (
             select(_vectors.id, _vectors.embedding, _vectors.fingerprint)
             .where(_vectors.database_id == database_id, _vectors.model_id == model_id, _vectors.id > after)
@@ -194,53 +201,53 @@ class SqlVectorRows:
                 yield [(row[0], row[1], row[2]) for row in rows]
 
     def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
-        """All row ids, ascending."""
+        """Return all row ids of a model's vectors, in ascending order."""
         query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
         return self._connection.execute(query.order_by(_vectors.id)).scalars().all()
 
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
-        """By row id of the vector."""
+        """Return the stored local features of vectors, by row id. Vectors without any are left out."""
         found: dict[int, bytes] = {}
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             rows = self._connection.execute(_LOCAL_FEATURES, {"some": some})
-            found.update((row_id, sketch) for row_id, sketch in rows)
+            found.update((row_id, features) for row_id, features in rows)
         return found
 
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
-        """What was said of the images, by row id of the vector."""
+        """Return data id, entity and note of the vectors' images, by row id of the vector."""
         found = {}
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             for row_id, data_id, entity, note in self._connection.execute(_IMAGE_DETAILS, {"some": some}):
                 found[row_id] = (DataId(data_id), EntityId(entity), Note(note))
         return found
 
     def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[EntityId, bytes]]:
-        """Entity and embedding of some vectors."""
+        """Yield entity and embedding of vectors."""
         pairs = select(_images.entity, _vectors.embedding).join_from(
             embedded_vectors, embedded_images, _vectors.image_id == _images.id
         )
-        for some in in_groups(row_ids):
+        for some in in_batches(row_ids):
             for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
                 yield EntityId(entity), embedding
 
     def images_without_vector(
         self, database_id: int, model_id: str, after: int, limit: int
     ) -> Sequence[tuple[int, DataId]]:
-        """Images (row id, data id) beyond ``after`` in which the model has not looked yet, ascending."""
-        seen = select(_vectors.id).where(_vectors.image_id == _images.id, _vectors.model_id == model_id)
+        """Return row id and data id of images above ``after`` that lack a vector of the model, in ascending order."""
+        has_vector = select(_vectors.id).where(_vectors.image_id == _images.id, _vectors.model_id == model_id)
         query = (
             select(_images.id, _images.data_id)
-            .where(_images.database_id == database_id, _images.id > after, ~seen.exists())
+            .where(_images.database_id == database_id, _images.id > after, ~has_vector.exists())
             .order_by(_images.id)
             .limit(limit)
         )
         return [(row_id, DataId(data_id)) for row_id, data_id in self._connection.execute(query)]
 
     def drop_other_vectors(self, database_id: int, model_id: str, limit: int) -> int:
-        """Delete some vectors of other models; how many went."""
+        """Delete up to ``limit`` vectors of other models. Return how many."""
         query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id != model_id)
         ids = self._connection.execute(query.limit(limit)).scalars().all()
-        for some in in_groups(ids):
+        for some in in_batches(ids):
             self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
         return len(ids)
 
@@ -250,7 +257,7 @@ class SqlVectorRows:
 
 
 class SqlVectorStore:
-    """Satisfies ``adapters.embedded.store.VectorStore``."""
+    """Implements ``adapters.embedded.store.VectorStore``."""
 
     _rows: type[SqlVectorRows] = SqlVectorRows
 
@@ -258,23 +265,23 @@ class SqlVectorStore:
         self._database = database
 
     async def read(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run on a snapshot; inside a unit that has written, on the unit's own view."""
-        return await self._database.read(lambda connection: _done(work, self._rows(connection)))
+        """Run ``work`` on one snapshot; inside a unit that has written, in the unit's transaction."""
+        return await self._database.read(lambda connection: _run(work, self._rows(connection)))
 
     async def snapshot(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run on what is committed, even inside a unit."""
-        return await self._database.snapshot(lambda connection: _done(work, self._rows(connection)))
+        """Run ``work`` on a snapshot of committed data, even inside a unit."""
+        return await self._database.snapshot(lambda connection: _run(work, self._rows(connection)))
 
     async def write(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run in a transaction, which is committed on disk when this returns, or in the unit's."""
-        return await self._database.write(lambda connection: _done(work, self._rows(connection, writing=True)))
+        """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return."""
+        return await self._database.write(lambda connection: _run(work, self._rows(connection, writing=True)))
 
     async def defer(self, work: Callable[[SqlVectorRows], None]) -> None:
-        """The same, for work without a result: inside a unit it may wait for its end."""
-        await self._database.defer(lambda connection: _done(work, self._rows(connection, writing=True)))
+        """Run work without a result: inside a unit at its end, outside of units at once."""
+        await self._database.defer(lambda connection: _run(work, self._rows(connection, writing=True)))
 
 
-def _done(work: Callable[[SqlVectorRows], T], rows: SqlVectorRows) -> T:
+def _run(work: Callable[[SqlVectorRows], T], rows: SqlVectorRows) -> T:
     with closing(rows):
         return work(rows)
 
@@ -282,7 +289,7 @@ def _done(work: Callable[[SqlVectorRows], T], rows: SqlVectorRows) -> T:
 def vector_values(
     database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]
 ) -> dict[str, Any]:
-    """What a row of ``embedded_vectors`` is made of; the sketch, last of the features, has a table of its own."""
+    """Return the columns of a row of ``embedded_vectors``. Local features, the last of the features, are not in it."""
     embedding, fingerprint, _ = features
     return {
         "image_id": image_id,

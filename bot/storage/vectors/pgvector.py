@@ -1,7 +1,7 @@
-"""Vectors that PostgreSQL searches by itself, with pgvector: satisfies ``adapters.pgvector.ports``.
+"""Vectors that PostgreSQL searches with pgvector. Implements ``adapters.pgvector.ports``.
 
-``embedded_vectors`` stays the truth, as for the embedded engine. ``pgvector_rows`` is derived from it, as an index in
-memory would be; ``nearest_upkeep`` makes it and fills it, so one may go from one engine to the other and back.
+The vectors are stored in ``embedded_vectors``, as for the embedded engine. ``pgvector_rows`` is derived from it, like
+an in-memory index. ``pgvector_indexes`` creates and fills it, so that users can switch between the two engines.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 EF_SEARCH = 100
 MAX_EF_SEARCH = 1000
+"""Limits of pgvector's ``hnsw.ef_search``, the number of candidates of a search by index."""
 
 _STATEMENTS_KEPT = 1024
 
@@ -33,7 +34,7 @@ ADD_ROW = text(
     " VALUES (:vector_id, :database_id, :model_id, CAST(:embedding AS halfvec))"
     " ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("embedding", type_=Halfvec()))
-# One statement each: an import's adds take turns, and are held up by every trip to the server that one of them makes.
+# One statement each, because adds to a database wait for each other, so every round trip of an add delays the others.
 _NEW_IMAGE = text(
     "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, note, created_at, updated_at)"
     "  VALUES (:database, :data_id, :entity, :note, :at, :at) RETURNING id),"
@@ -45,13 +46,13 @@ _NEW_VECTOR = text(
     "  SELECT id, :database_id, :model_id, :embedding, :fingerprint FROM embedded_images WHERE id = :image_id"
     "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image_id AND model_id = :model_id)"
     "  RETURNING id, database_id, model_id),"
-    " sketch AS (INSERT INTO embedded_sketches (vector_id, sketch)"
-    "  SELECT id, :sketch FROM vector WHERE length(:sketch) > 0)"
+    " stored AS (INSERT INTO embedded_local_features (vector_id, features)"
+    "  SELECT id, :local_features FROM vector WHERE length(:local_features) > 0)"
     " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
 ).bindparams(
     *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
-    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "sketch")),
+    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "local_features")),
     bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
 )
@@ -68,7 +69,8 @@ _COSINES = """
 _NEAREST = """
     SELECT vector_id, -({distance}) FROM pgvector_rows WHERE {of} ORDER BY {order} LIMIT {most:d}
 """
-# Depends on no row, so that it comes before the first of them is looked for: thorough enough, with no trip of its own.
+# Sets the options of the index search without a round trip of its own. The condition depends on no row, so PostgreSQL
+# evaluates it before it searches the index.
 _ITERATIVE_SCAN = """ AND (
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true) || set_config('hnsw.ef_search', '{ef:d}', true)
 ) IS NOT NULL
@@ -81,49 +83,49 @@ class PgvectorRows(SqlVectorRows):
     """The embedded engine's rows, and the search for the nearest of them."""
 
     def is_indexed(self, database_id: int, model_id: str) -> bool:
-        """Whether the database has an index of its own; otherwise each of its vectors is compared."""
+        """Return whether the database has an HNSW index. Otherwise a search compares all its vectors."""
         name = index_name(database_id, model_id)
         return self._connection.execute(_IS_INDEXED, {"name": name}).scalar() is not None
 
     def nearest(
         self, database_id: int, model_id: str, embedding: Floats, count: int, *, by_index: bool
     ) -> Mapping[int, float]:
-        """Cosines by row id."""
+        """Return the cosine similarities of the ``count`` nearest vectors, by row id."""
         query = _nearest(len(embedding), rows_of(database_id, model_id), count, by_index)
         rows = self._connection.execute(query, {"probe": embedding})
         return {row[0]: row[1] for row in rows}
 
     def fingerprints(self, database_id: int, model_id: str, after: int) -> Sequence[tuple[int, bytes]]:
-        """Those of row ids beyond ``after``, ascending."""
+        """Return row id and fingerprint of vectors with a row id above ``after``, in ascending order."""
         rows = self._connection.execute(_FINGERPRINTS, {"database": database_id, "model": model_id, "after": after})
         return [(row[0], row[1]) for row in rows]
 
     def cosines(self, row_ids: Iterable[int], embedding: Floats) -> Mapping[int, float]:
-        """By row id."""
+        """Return the cosine similarities of these vectors, by row id."""
         query = _cosines(len(embedding))
         rows = self._connection.execute(query, {"probe": embedding, "some": list(row_ids)})
         return {row[0]: row[1] for row in rows}
 
     def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
-        """The new image's row id."""
-        said = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
-        return int(self._connection.execute(_NEW_IMAGE, said).scalar_one())
+        """Insert an image and return its row id."""
+        values = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
+        return int(self._connection.execute(_NEW_IMAGE, values).scalar_one())
 
     def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
-        """What a model saw in an image; nothing happens if the image is gone or has it already."""
+        """Insert a model's features of an image. Does nothing if the image was deleted or has them already."""
         values = vector_values(database_id, image_id, model_id, features)
-        more = {"halves": _to_half(values["embedding"]), "sketch": features[2]}
+        more = {"halves": _to_half(values["embedding"]), "local_features": features[2]}
         self._connection.execute(_NEW_VECTOR, values | more)
 
 
 class PgvectorVectorStore(SqlVectorStore):
-    """Satisfies ``adapters.embedded.store.VectorStore`` with rows that can be searched."""
+    """Implements ``adapters.embedded.store.VectorStore`` with rows that PostgreSQL can search."""
 
     _rows = PgvectorRows
 
 
 def pgvector_row(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row of ``pgvector_rows`` for one of ``embedded_vectors``."""
+    """Return the row of ``pgvector_rows`` that is derived from a row of ``embedded_vectors``."""
     return {
         "vector_id": vector_id,
         "database_id": values["database_id"],
@@ -133,26 +135,29 @@ def pgvector_row(vector_id: int, values: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def rows_of(database_id: int, model_id: str) -> str:
-    """The condition of a database's rows, written out: an index of some rows is used for the very same words only."""
-    # Colons would begin parameters.
+    """Return the condition for a database's rows as SQL without parameters.
+
+    PostgreSQL uses a partial index only for queries that contain the index's condition literally.
+    """
+    # SQLAlchemy would take an unescaped colon for the start of a parameter.
     quoted = model_id.replace("'", "''").replace(":", r"\:")
     return f"database_id = {database_id:d} AND model_id = '{quoted}'"
 
 
 def index_name(database_id: int, model_id: str) -> str:
-    """Of a large database's own index."""
+    """Return the name of a large database's index."""
     model = hashlib.blake2b(model_id.encode(), digest_size=4).hexdigest()
     return f"ix_pgvector_{database_id}_{model}"
 
 
-# Made once, they cost little more than the driver's own work.
+# Cached, because a prebuilt statement costs little more than the work of the driver.
 @lru_cache(_STATEMENTS_KEPT)
 def _nearest(size: int, where: str, count: int, by_index: bool) -> TextClause:
     order = distance = _DISTANCE.format(size=size)
     if by_index:
         where += _ITERATIVE_SCAN.format(ef=max(EF_SEARCH, min(2 * count, MAX_EF_SEARCH)))
     else:
-        # A sum is in no index: each is compared.
+        # An index can't order by a sum, so PostgreSQL compares every vector.
         order = f"({distance}) + 0"
     return text(_NEAREST.format(distance=distance, order=order, of=where, most=count)).bindparams(_PROBE)
 

@@ -1,4 +1,4 @@
-"""Makes the tables that pgvector searches, fills them, and gives each large database an index of its own."""
+"""Create and fill the table that pgvector searches, and build an HNSW index for each large database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.storage.vectors.pgvector import ADD_ROW, index_name, pgvector_row, rows
 log = logging.getLogger(__name__)
 
 INDEX_FROM_ROWS = 10_000
-"""Vectors from which a database has an index. Below, comparing with each takes 20 ms at most, and is exact."""
+"""Number of vectors from which a database gets an index. Below, an exact search takes 20 ms at most."""
 
 FILL_BATCH = 200
 INTERVAL_S = 600.0
@@ -37,17 +37,17 @@ _TABLE = (
         model_id varchar(255) NOT NULL,
         embedding halfvec NOT NULL
     )""",
-    # In the row itself: elsewhere it would be looked up for each comparison.
+    # Store the vector in the row itself. Otherwise every comparison would have to fetch it from the TOAST table.
     "ALTER TABLE pgvector_rows ALTER COLUMN embedding SET STORAGE PLAIN",
     "CREATE INDEX IF NOT EXISTS ix_pgvector_rows_database_id_model_id ON pgvector_rows (database_id, model_id)",
 )
-_IS_THERE = text("SELECT to_regclass('pgvector_rows') IS NOT NULL")
+_TABLE_EXISTS = text("SELECT to_regclass('pgvector_rows') IS NOT NULL")
 _MISSING = text(
     "SELECT v.id, v.database_id, v.model_id, v.embedding FROM embedded_vectors v"
     " LEFT JOIN pgvector_rows p ON p.vector_id = v.id WHERE p.vector_id IS NULL AND v.id > :after"
     " ORDER BY v.id LIMIT :most"
 )
-_LARGE_ONES = text(
+_LARGE_DATABASES = text(
     "SELECT database_id, model_id, (SELECT vector_dims(one.embedding) FROM pgvector_rows one"
     "  WHERE (one.database_id, one.model_id) = (r.database_id, r.model_id) LIMIT 1)"
     " FROM pgvector_rows r GROUP BY database_id, model_id HAVING count(*) >= :least"
@@ -58,52 +58,55 @@ _UNLOCK = text("SELECT pg_advisory_unlock(hashtext('vsearch indexes'))")
 
 
 class PgvectorMaintenance:
-    """What is done to ``pgvector_rows`` beside the searches. Several processes may do it at once."""
+    """Creates, fills and indexes ``pgvector_rows``. Several processes may do so at the same time.
 
-    def __init__(self, database: Database, large: int = INDEX_FROM_ROWS) -> None:
+    Databases with at least ``index_from_rows`` vectors get an index.
+    """
+
+    def __init__(self, database: Database, index_from_rows: int = INDEX_FROM_ROWS) -> None:
         self._database = database
-        self._large = large
+        self._index_from_rows = index_from_rows
 
     async def open(self) -> None:
-        """Make the table if it isn't there, and fill in what another engine added. Raises BackendError."""
+        """Create the table if needed, and add rows for vectors that another engine added. Raises BackendError."""
         await self.create_table()
         if filled := await self.fill_missing():
-            log.info("%d vectors were made ready for pgvector", filled)
+            log.info("derived %d rows for pgvector", filled)
 
     async def create_table(self) -> None:
-        """Make the table if it isn't there. Raises BackendRefused where it can't be, and BackendError."""
-        await self._database.write(_make)
+        """Create the table if needed. Raises BackendRefused if the database does not support it, and BackendError."""
+        await self._database.write(_create)
 
     async def drop_table(self) -> None:
-        """Delete the table: it is derived, and is made again when it is needed."""
+        """Drop the table. It is derived, so ``open`` can create it again."""
         await self._database.write(_drop)
 
     async def fill_missing(self) -> int:
-        """Derive the rows that are missing; how many. It goes on where an earlier run was stopped."""
+        """Derive all missing rows, in batches that are committed one by one. Return how many."""
         filled, after = 0, 0
         while True:
-            some, after = await self.fill_some(after)
-            if not some:
+            count, after = await self.fill_some(after)
+            if not count:
                 return filled
-            filled += some
+            filled += count
 
     async def fill_some(self, after: int) -> tuple[int, int]:
-        """Derive some of the rows that are missing beyond a row id; how many, and the last of them."""
+        """Derive a batch of missing rows with ids above ``after``. Return how many, and the last id."""
         return await self._database.write(partial(_fill_some, after))
 
     async def run(self, interval_s: float = INTERVAL_S) -> None:
-        """Index what has become large, now and then, until cancelled."""
+        """Index large databases every ``interval_s`` seconds until cancelled."""
         while True:
             try:
                 await self.index_large()
             except BackendError:
-                log.exception("large databases could not be indexed: their searches take longer until they are")
+                log.exception("large databases could not be indexed; their searches take longer until they are")
             await asyncio.sleep(interval_s)
 
     async def index_large(self) -> int:
-        """Build the indexes that large databases lack; how many. Adds and searches go on meanwhile.
+        """Build missing indexes of large databases. Return how many. Adds and searches continue meanwhile.
 
-        Whoever cancels this stops the server too; what is half-built then is built anew by the next that passes.
+        Cancelling also cancels the statement in PostgreSQL. The next call rebuilds an incomplete index.
         """
         session = _CancellableStatement()
         building = asyncio.ensure_future(asyncio.to_thread(self._index_large_now, session))
@@ -111,21 +114,21 @@ class PgvectorMaintenance:
             return await asyncio.shield(building)
         except asyncio.CancelledError:
             while not building.done():
-                # Between two statements it is heard by nobody.
+                # Repeated, because cancelling has no effect between two statements.
                 await asyncio.to_thread(session.stop)
                 await asyncio.wait([building], timeout=CANCEL_RETRY_S)
-            # Its caller is gone; a failure that nobody asks for would be printed.
+            # Retrieve the exception, or asyncio logs that it never was.
             building.exception()
             raise
 
     def _index_large_now(self, session: _CancellableStatement) -> int:
         try:
-            # No transaction may build an index beside others' writes.
+            # CREATE INDEX CONCURRENTLY can't run inside a transaction.
             with self._database.autocommit_connection() as connection, session.of(connection):
                 try:
-                    return _index_if_unlocked(connection, self._large)
+                    return _index_if_unlocked(connection, self._index_from_rows)
                 except SQLAlchemyError:
-                    # Its lock and settings end with it, whatever it was that failed.
+                    # Closing the connection releases its advisory lock and resets its settings.
                     connection.invalidate()
                     raise
         except SQLAlchemyError as error:
@@ -133,7 +136,7 @@ class PgvectorMaintenance:
 
 
 class _CancellableStatement:
-    """A connection whose statement another thread may stop, for as long as the connection is its builder's own."""
+    """Lets another thread cancel a connection's running statement while the connection is in use."""
 
     def __init__(self) -> None:
         self._driver: psycopg.Connection[object] | None = None
@@ -146,32 +149,32 @@ class _CancellableStatement:
             yield
         finally:
             with self._lock:
-                # The pool may lend it to somebody else from now on.
+                # From now on, the pool may hand the connection to others.
                 self._driver = None
 
     def stop(self) -> None:
-        """Cancel what runs, if anything does. Blocks."""
+        """Cancel the running statement, if there is one. Blocks."""
         with self._lock:
             if self._driver is not None:
                 with suppress(psycopg.Error):
                     self._driver.cancel_safe(timeout=CANCELLED_WITHIN_S)
 
 
-def _make(connection: Connection) -> None:
+def _create(connection: Connection) -> None:
     if connection.dialect.name != "postgresql":
         raise BackendRefused("VSEARCH_BACKEND=pgvector needs a DATABASE_URL that begins with postgresql://.")
-    if connection.execute(_IS_THERE).scalar():
+    if connection.execute(_TABLE_EXISTS).scalar():
         return
     take_advisory_locks(connection, "pgvector")
     try:
         for statement in _TABLE:
             connection.execute(text(statement))
     except SQLAlchemyError as error:
-        meaning = postgres.translate_error(error)
-        if type(meaning) is not BackendDown:
+        translated = postgres.translate_error(error)
+        if type(translated) is not BackendDown:
             raise
         raise BackendRefused(
-            f"VSEARCH_BACKEND=pgvector needs the extension “vector” 0.8 or newer: {meaning}"
+            f"VSEARCH_BACKEND=pgvector needs the extension “vector” 0.8 or newer: {translated}"
         ) from error
 
 
@@ -181,7 +184,7 @@ def _drop(connection: Connection) -> None:
 
 
 def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
-    """How many rows were derived, and the last of them."""
+    """Derive a batch of missing rows. Return how many, and the last row id."""
     rows = connection.execute(_MISSING, {"most": FILL_BATCH, "after": after}).mappings().all()
     if not rows:
         return 0, after
@@ -189,19 +192,19 @@ def _fill_some(after: int, connection: Connection) -> tuple[int, int]:
     return len(rows), rows[-1]["id"]
 
 
-def _index_if_unlocked(connection: Connection, least: int) -> int:
-    """Nothing while another process is at it."""
+def _index_if_unlocked(connection: Connection, from_rows: int) -> int:
+    """Build missing indexes, unless another process is building some. Return how many."""
     if not connection.execute(_TRY_LOCK).scalar():
         return 0
-    built = _index_all(connection, least)
+    built = _index_all(connection, from_rows)
     connection.execute(_UNLOCK)
     return built
 
 
-def _index_all(connection: Connection, least: int) -> int:
+def _index_all(connection: Connection, from_rows: int) -> int:
     built = 0
     connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '512MB'"))
-    for database_id, model_id, dimensions in connection.execute(_LARGE_ONES, {"least": least}).all():
+    for database_id, model_id, dimensions in connection.execute(_LARGE_DATABASES, {"least": from_rows}).all():
         column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
         built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
     connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))
@@ -213,9 +216,9 @@ def _index(connection: Connection, name: str, column: str, condition: str) -> bo
     if valid:
         return False
     if valid is False:
-        # What a process left half-built when it died or was stopped.
+        # Incomplete, because the process that built it died or was stopped.
         connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
-    log.info("%s is being built", name)
+    log.info("building index %s", name)
     build = f"CREATE INDEX CONCURRENTLY {name} ON pgvector_rows USING hnsw ({column}) WHERE {condition}"
     connection.execute(text(build))
     return True

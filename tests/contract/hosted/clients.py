@@ -1,4 +1,4 @@
-"""Our client, aimed at the stand-in. It pauses for less than in earnest, and waits for answers as long as it takes."""
+"""The hosted service's client for tests: short pauses, and long timeouts by default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.adapters.showapi.http.resilience import RetryPolicy
 from tests.fakes.hosted import HostedService
 
 PATIENT: dict[str, Any] = {
-    # On a busy machine the stand-in needs a second to read a picture.
+    # On a busy machine, the fake service takes a second to read a picture.
     "connect_s": 10.0,
     "read_s": 10.0,
     "attempt_s": 20.0,
@@ -23,12 +23,14 @@ PATIENT: dict[str, Any] = {
 }
 
 READ_S = 0.3
-HASTY: dict[str, Any] = {"read_s": READ_S, "attempt_s": 2 * READ_S}
-"""For answers that are not to come in time."""
+IMPATIENT: dict[str, Any] = {"read_s": READ_S, "attempt_s": 2 * READ_S}
+"""Retry policy of tests in which responses must time out."""
 
 
 @asynccontextmanager
-async def client_of(service: HostedService, calls_per_s: float = 1000, **patience: Any) -> AsyncIterator[ShowApiClient]:
+async def open_client(
+    service: HostedService, calls_per_s: float = 1000, **patience: Any
+) -> AsyncIterator[ShowApiClient]:
     account = ShowApiAccount(service.base_url, service.app_key, service.ds_id, calls_per_s)
     client = ShowApiClient(account, retry_policy=RetryPolicy(**{**PATIENT, **patience}))
     try:

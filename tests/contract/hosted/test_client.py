@@ -1,4 +1,4 @@
-"""Our client against the stand-in for the hosted service: every operation, with every field there and back."""
+"""The hosted service's client against the fake service: every operation with every field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bot.adapters.showapi.http.client import ShowApiClient
 from bot.domain.errors import BackendGarbled, BackendLost
-from tests.contract.hosted.clients import client_of
+from tests.contract.hosted.clients import open_client
 from tests.fakes.hosted import APP_KEY, DS_ID, HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.web import WebServer
@@ -18,7 +18,7 @@ from tests.fakes.web import WebServer
 NOTE = "阀门 100% & “more”; ünïcödé?"
 
 
-async def test_databases_are_made_listed_and_deleted(show_api: ShowApiClient, service: HostedService) -> None:
+async def test_databases_are_created_listed_and_deleted(show_api: ShowApiClient, service: HostedService) -> None:
     await show_api.create_database("parts")
     await show_api.create_database("tools")
     assert await show_api.databases() == ("parts", "tools")
@@ -28,9 +28,7 @@ async def test_databases_are_made_listed_and_deleted(show_api: ShowApiClient, se
     assert {call.form["ds_id"] for call in service.calls} == {DS_ID}
 
 
-async def test_an_image_comes_back_with_all_that_it_was_given(
-    show_api: ShowApiClient, service: HostedService, web: WebServer
-) -> None:
+async def test_image_fields_round_trip(show_api: ShowApiClient, service: HostedService, web: WebServer) -> None:
     await show_api.create_database("parts")
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     given = await show_api.add_image("parts", "valve_1", NOTE, web.url("/0"))
@@ -65,9 +63,7 @@ async def test_returns_as_many_matches_as_requested(
     assert service.calls_of("search")[0].form["Limit"] == "2"
 
 
-async def test_a_listing_has_an_order_a_prefix_an_offset_and_a_limit(
-    show_api: ShowApiClient, service: HostedService
-) -> None:
+async def test_listing_by_order_prefix_offset_and_limit(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 20)
     service.fill("parts", 3, "other_")
     page = await show_api.images("parts", offset=2, limit=3, newest_first=True, prefix="e_")
@@ -80,7 +76,7 @@ async def test_a_listing_has_an_order_a_prefix_an_offset_and_a_limit(
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 150, 1999, 2000, 2001, 2500])
-async def test_all_images_come_over_both_ways_of_paging(
+async def test_all_images_are_listed_by_offset_and_token(
     show_api: ShowApiClient, service: HostedService, count: int
 ) -> None:
     service.fill("parts", 7, "other_")
@@ -93,16 +89,14 @@ async def test_all_images_come_over_both_ways_of_paging(
     assert not any("Offset" in call.form for call in by_token)
 
 
-async def test_a_truncated_listing_raises_an_error(show_api: ShowApiClient, service: HostedService) -> None:
+async def test_truncated_listing_raises_an_error(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 2100)
     service.always("list", bad.without("Token"))
     with pytest.raises(BackendGarbled):
         _ = [row async for row in show_api.all_images("parts")]
 
 
-async def test_an_image_that_is_added_while_all_are_listed_moves_nothing(
-    show_api: ShowApiClient, service: HostedService
-) -> None:
+async def test_image_added_during_a_listing_does_not_affect_it(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 2050)
     listed = []
     async for row in show_api.all_images("parts"):
@@ -117,7 +111,7 @@ async def test_an_image_that_is_added_while_all_are_listed_moves_nothing(
     "text", ["The specified argument is illegal.", "数据库 parts 不存在", "database parts not found"]
 )
 @pytest.mark.parametrize("in_remarks", [True, False])
-async def test_a_missing_database_raises_backend_lost(
+async def test_missing_database_raises_backend_lost(
     show_api: ShowApiClient, service: HostedService, web: WebServer, *, text: str, in_remarks: bool
 ) -> None:
     code = "ClientError.IllegalArgument"
@@ -136,8 +130,8 @@ async def test_a_missing_database_raises_backend_lost(
         assert not caught.value.may_have_been_done
 
 
-async def test_calls_keep_to_the_rate(web: WebServer) -> None:
-    async with HostedService(calls_per_s=20) as service, client_of(service, calls_per_s=20) as show_api:
+async def test_calls_respect_the_rate_limit(web: WebServer) -> None:
+    async with HostedService(calls_per_s=20) as service, open_client(service, calls_per_s=20) as show_api:
         begun = time.monotonic()
         await asyncio.gather(*(show_api.databases() for _ in range(25)))
         assert time.monotonic() - begun >= 24 / 20
@@ -145,7 +139,7 @@ async def test_calls_keep_to_the_rate(web: WebServer) -> None:
 
 
 async def test_calls_over_the_rate_limit_wait_and_succeed() -> None:
-    async with HostedService(calls_per_s=4) as service, client_of(service, throttled_pause_s=1.0) as show_api:
+    async with HostedService(calls_per_s=4) as service, open_client(service, throttled_pause_s=1.0) as show_api:
         await asyncio.gather(*(show_api.databases() for _ in range(6)))
         service.over_limit = bad.gateway(-1009)
         await asyncio.gather(*(show_api.databases() for _ in range(6)))

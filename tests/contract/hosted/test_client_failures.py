@@ -1,4 +1,4 @@
-"""Whatever the service does, our client raises the right error, asks again where that is safe, and tells no key."""
+"""Failures of the hosted service: the client raises the right error, retries if safe, and hides its key."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from bot.domain.errors import (
     BackendTimeout,
     PictureRefused,
 )
-from tests.contract.hosted.clients import HASTY, READ_S, client_of
+from tests.contract.hosted.clients import IMPATIENT, READ_S, open_client
 from tests.fakes.hosted import APP_KEY, HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.hosted.misbehaviours import Misbehaviour
 from tests.fakes.jobs import eventually
 from tests.fakes.web import WebServer
 
-OFTEN = 3
-"""As many attempts as a call has."""
+ATTEMPTS = 3
+"""The number of attempts of a call."""
 
 TOO_SLOW_S = 2 * READ_S
 
@@ -50,54 +50,54 @@ class Case:
     patience: dict[str, Any] = field(default_factory=dict)
 
 
-def too_late(what: Misbehaviour) -> Case:
-    """An answer that a hasty client does not wait for."""
-    return Case(what, BackendTimeout, doubtful=True, searches=OFTEN, patience=HASTY)
+def timeout_case(what: Misbehaviour) -> Case:
+    """Return the case of a response that comes after the impatient client's timeout."""
+    return Case(what, BackendTimeout, doubtful=True, searches=ATTEMPTS, patience=IMPATIENT)
 
 
-def told(code: str, error: type[Exception], status: int = 400, **more: bool | int) -> dict[str, Case]:
-    """An error of the search behind the gateway, in both ways in which it may come."""
+def upstream_cases(code: str, error: type[Exception], status: int = 400, **more: bool | int) -> dict[str, Case]:
+    """Return the cases of an error of the search behind the gateway, in its two forms."""
     return {
         f"{code} as HTTP {status}": Case(bad.upstream(code, status), error, **more),  # type: ignore[arg-type]
         f"{code} in a remark": Case(bad.in_remark(code), error, **more),  # type: ignore[arg-type]
     }
 
 
-def of_gateway(error: type[Exception], *codes: int | str, **more: bool | int) -> dict[str, Case]:
+def gateway_cases(error: type[Exception], *codes: int | str, **more: bool | int) -> dict[str, Case]:
     return {f"{code!r}": Case(bad.gateway(code), error, **more) for code in codes}  # type: ignore[arg-type]
 
 
 CASES: dict[str, Case] = {
-    **of_gateway(BackendQuota, -2, "-2", -1007),
-    **of_gateway(BackendCredentials, -1002, -1003, -1004, -1005, -1006, -1008, -1010, "-1010", -1011, -1012, -1013),
-    **of_gateway(BackendTimeout, -3, "-3", doubtful=True, searches=OFTEN),
-    **of_gateway(BackendGarbled, -4, doubtful=True),
-    **of_gateway(BackendDown, -5, -6, -1000),
-    **of_gateway(BackendThrottled, -1009, "-1009", adds=OFTEN, searches=OFTEN),
-    **of_gateway(BackendRefused, -1, -4242, 7, "7", doubtful=True),
-    **told("ClientError.IllegalArgument", BackendRefused),
-    **told("IllegalUrlParameter", BackendCannotFetch),
-    **told("InvalidFile.Resolution", PictureRefused),
-    **told("AuthFailed", BackendCredentials, 403),
-    **told("EntityNotExist.Role", BackendCredentials, 403),
-    **told("InvalidAccessKeyId.NotFound", BackendCredentials),
-    **told("InvalidAccessKeyId.Inactive", BackendCredentials),
-    **told("Throttling", BackendThrottled, adds=OFTEN, searches=OFTEN),
-    **told("Throttling.User", BackendThrottled, 503, adds=OFTEN, searches=OFTEN),
-    **told("InternalError.Timeout", BackendTimeout, 500, doubtful=True, searches=OFTEN),
-    **told("InternalError.Algo", BackendDown, 586, doubtful=True),
-    **told("InternalError.DB", BackendDown, 580, doubtful=True, searches=OFTEN),
-    **told("InternalError.Cache", BackendDown, 585, doubtful=True, searches=OFTEN),
-    **told("InternalError.ConnectPool", BackendDown, 591, doubtful=True, searches=OFTEN),
-    "a code and a status never heard of": Case(bad.upstream("Odd", 599), BackendDown, doubtful=True, searches=OFTEN),
+    **gateway_cases(BackendQuota, -2, "-2", -1007),
+    **gateway_cases(BackendCredentials, -1002, -1003, -1004, -1005, -1006, -1008, -1010, "-1010", -1011, -1012, -1013),
+    **gateway_cases(BackendTimeout, -3, "-3", doubtful=True, searches=ATTEMPTS),
+    **gateway_cases(BackendGarbled, -4, doubtful=True),
+    **gateway_cases(BackendDown, -5, -6, -1000),
+    **gateway_cases(BackendThrottled, -1009, "-1009", adds=ATTEMPTS, searches=ATTEMPTS),
+    **gateway_cases(BackendRefused, -1, -4242, 7, "7", doubtful=True),
+    **upstream_cases("ClientError.IllegalArgument", BackendRefused),
+    **upstream_cases("IllegalUrlParameter", BackendCannotFetch),
+    **upstream_cases("InvalidFile.Resolution", PictureRefused),
+    **upstream_cases("AuthFailed", BackendCredentials, 403),
+    **upstream_cases("EntityNotExist.Role", BackendCredentials, 403),
+    **upstream_cases("InvalidAccessKeyId.NotFound", BackendCredentials),
+    **upstream_cases("InvalidAccessKeyId.Inactive", BackendCredentials),
+    **upstream_cases("Throttling", BackendThrottled, adds=ATTEMPTS, searches=ATTEMPTS),
+    **upstream_cases("Throttling.User", BackendThrottled, 503, adds=ATTEMPTS, searches=ATTEMPTS),
+    **upstream_cases("InternalError.Timeout", BackendTimeout, 500, doubtful=True, searches=ATTEMPTS),
+    **upstream_cases("InternalError.Algo", BackendDown, 586, doubtful=True),
+    **upstream_cases("InternalError.DB", BackendDown, 580, doubtful=True, searches=ATTEMPTS),
+    **upstream_cases("InternalError.Cache", BackendDown, 585, doubtful=True, searches=ATTEMPTS),
+    **upstream_cases("InternalError.ConnectPool", BackendDown, 591, doubtful=True, searches=ATTEMPTS),
+    "a code and a status never heard of": Case(bad.upstream("Odd", 599), BackendDown, doubtful=True, searches=ATTEMPTS),
     "a code never heard of, in a remark": Case(bad.in_remark("Odd"), BackendRefused, doubtful=True),
     "a page with 200": Case(bad.html(), BackendGarbled, doubtful=True),
-    "a page with 502": Case(bad.html(502), BackendDown, doubtful=True, searches=OFTEN),
-    "a page with 503": Case(bad.html(503), BackendDown, doubtful=True, searches=OFTEN),
-    "a page with 504": Case(bad.html(504), BackendTimeout, doubtful=True, searches=OFTEN),
+    "a page with 502": Case(bad.html(502), BackendDown, doubtful=True, searches=ATTEMPTS),
+    "a page with 503": Case(bad.html(503), BackendDown, doubtful=True, searches=ATTEMPTS),
+    "a page with 504": Case(bad.html(504), BackendTimeout, doubtful=True, searches=ATTEMPTS),
     "a page with 413": Case(bad.html(413), BackendRefused),
     "nothing": Case(bad.empty(), BackendGarbled, doubtful=True),
-    "nothing with 502": Case(bad.empty(502), BackendDown, doubtful=True, searches=OFTEN),
+    "nothing with 502": Case(bad.empty(502), BackendDown, doubtful=True, searches=ATTEMPTS),
     "half an answer": Case(bad.plain('{"showapi_res_code": 0, "showapi_res'), BackendGarbled, doubtful=True),
     "a list": Case(bad.plain("[]"), BackendGarbled, doubtful=True),
     "no codes": Case(bad.plain("{}"), BackendGarbled, doubtful=True),
@@ -105,13 +105,13 @@ CASES: dict[str, Case] = {
     "no Data": Case(bad.without_data(), BackendGarbled, doubtful=True),
     "no DataId, no MatchList": Case(bad.without("DataId", "MatchList"), BackendGarbled, doubtful=True),
     "an answer that breaks off": Case(bad.truncated(), BackendGarbled, doubtful=True),
-    "no answer": Case(bad.hang_up(), BackendDown, doubtful=True, searches=OFTEN),
-    "silence": too_late(bad.silent(TOO_SLOW_S)),
-    "dripping": too_late(bad.dripping(READ_S / 10)),
-    "done, then silence": too_late(bad.done_then(bad.silent(TOO_SLOW_S))),
-    "done, then 502": Case(bad.done_then(bad.html(502)), BackendDown, doubtful=True, searches=OFTEN),
+    "no answer": Case(bad.hang_up(), BackendDown, doubtful=True, searches=ATTEMPTS),
+    "silence": timeout_case(bad.silent(TOO_SLOW_S)),
+    "dripping": timeout_case(bad.dripping(READ_S / 10)),
+    "done, then silence": timeout_case(bad.done_then(bad.silent(TOO_SLOW_S))),
+    "done, then 502": Case(bad.done_then(bad.html(502)), BackendDown, doubtful=True, searches=ATTEMPTS),
     "done, then a page": Case(bad.done_then(bad.html()), BackendGarbled, doubtful=True),
-    "done, then no answer": Case(bad.done_then(bad.hang_up()), BackendDown, doubtful=True, searches=OFTEN),
+    "done, then no answer": Case(bad.done_then(bad.hang_up()), BackendDown, doubtful=True, searches=ATTEMPTS),
     "the key repeated": Case(bad.echoing_the_key(), BackendRefused, doubtful=True),
     "the key repeated with 502": Case(bad.echoing_the_key(status=502), BackendRefused, doubtful=True),
 }
@@ -124,8 +124,8 @@ async def failed(call: Awaitable[object], error: type[Exception]) -> Exception:
     return caught.value
 
 
-def shown(error: BaseException) -> str:
-    """All that a log or a report may show of it."""
+def loggable_text(error: BaseException) -> str:
+    """Return everything that a log or an error report may show of an exception."""
     texts = []
     seen: BaseException | None = error
     while seen is not None:
@@ -135,7 +135,7 @@ def shown(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_each_failure_has_its_error(
+async def test_each_failure_raises_its_error(
     show_api: ShowApiClient, service: HostedService, web: WebServer, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -144,7 +144,7 @@ async def test_each_failure_has_its_error(
     service.always("add", case.what)
     service.always("search", case.what)
 
-    async with client_of(service, **case.patience) as failing:
+    async with open_client(service, **case.patience) as failing:
         error = await failed(failing.add_image("parts", "one", "", web.url("/0")), case.error)
         assert len(service.calls_of("add")) == case.adds
         assert len(service.images_of("parts")) <= 1
@@ -154,14 +154,14 @@ async def test_each_failure_has_its_error(
             assert case.doubtful
         searched = await failed(failing.search("parts", web.url("/0"), 5), case.error)
     assert len(service.calls_of("search")) == case.searches
-    assert APP_KEY not in shown(error) + shown(searched) + caplog.text
+    assert APP_KEY not in loggable_text(error) + loggable_text(searched) + caplog.text
 
     service.behave()
     await show_api.add_image("parts", "two", "", web.url("/1"))
     assert max(await show_api.search("parts", web.url("/1"), 5), key=lambda match: match.score).entity == "two"
 
 
-async def test_one_failure_is_survived_where_asking_again_is_safe(
+async def test_single_failure_is_retried_if_safe(
     show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
@@ -177,7 +177,7 @@ async def test_one_failure_is_survived_where_asking_again_is_safe(
     assert service.names == []
 
 
-async def test_a_database_is_not_made_twice(show_api: ShowApiClient, service: HostedService) -> None:
+async def test_database_is_not_created_twice(show_api: ShowApiClient, service: HostedService) -> None:
     service.next("create", bad.done_then(bad.html(502)))
     error = await failed(show_api.create_database("parts"), BackendDown)
     assert isinstance(error, BackendError)
@@ -186,7 +186,7 @@ async def test_a_database_is_not_made_twice(show_api: ShowApiClient, service: Ho
     assert service.names == ["parts"]
 
 
-async def test_an_unreachable_service_leaves_no_doubt(
+async def test_unreachable_service_certainly_did_nothing(
     show_api: ShowApiClient, service: HostedService, web: WebServer
 ) -> None:
     await show_api.create_database("parts")
@@ -199,8 +199,8 @@ async def test_an_unreachable_service_leaves_no_doubt(
     assert len(service.images_of("parts")) == 1
 
 
-async def test_circuit_opens_for_a_dead_service_and_closes_on_recovery(service: HostedService) -> None:
-    async with client_of(service, failures=3, probe_after_s=0.3) as show_api:
+async def test_circuit_opens_in_an_outage_and_closes_on_recovery(service: HostedService) -> None:
+    async with open_client(service, failures=3, probe_after_s=0.3) as show_api:
         service.always(None, bad.html(502))
         await failed(show_api.databases(), BackendDown)
         assert show_api.is_down
@@ -227,9 +227,7 @@ async def test_alternative_answer_formats_are_parsed(
     assert len(service.images_of("parts")) == 2
 
 
-async def test_matches_that_can_not_be_read_are_left_out(
-    show_api: ShowApiClient, service: HostedService, web: WebServer
-) -> None:
+async def test_unreadable_matches_are_left_out(show_api: ShowApiClient, service: HostedService, web: WebServer) -> None:
     await show_api.create_database("parts")
     await show_api.add_image("parts", "one", "", web.url("/0"))
 
@@ -246,7 +244,7 @@ async def test_matches_that_can_not_be_read_are_left_out(
     assert await searched(bad.strange_matches("two")) == [("one", 10.0), ("two", 9.9)]
 
 
-async def test_rows_are_read_though_fields_are_missing(show_api: ShowApiClient, service: HostedService) -> None:
+async def test_rows_with_missing_fields_are_read(show_api: ShowApiClient, service: HostedService) -> None:
     service.fill("parts", 3)
     service.next("list", bad.without("CreatedAt", "UpdatedAt", "ExtraData", "DataId", "Token", "TotalCount"))
     page = await show_api.images("parts")

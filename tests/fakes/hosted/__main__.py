@@ -1,4 +1,4 @@
-"""The stand-in as a process: ``python -m tests.fakes.hosted --port 8475``."""
+"""Run the stand-in as a process: ``python -m tests.fakes.hosted --port 8475``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fakes.hosted.service import APP_KEY, DS_ID, HostedService
 
 
 async def serve(service: HostedService) -> None:
-    """Listen until the process is stopped; the first lines say where, as settings."""
+    """Listen until the process is stopped. The first lines print the address, as settings."""
     async with service:
         for name, value in service.environment.items():
             sys.stdout.write(f"{name}={value}\n")
@@ -20,7 +20,7 @@ async def serve(service: HostedService) -> None:
 
 
 def main() -> None:
-    """Read the options, and serve."""
+    """Parse the options, and serve."""
     options = argparse.ArgumentParser(prog="python -m tests.fakes.hosted", description=__doc__)
     options.add_argument("--port", type=int, default=0, help="0: any that is free")
     options.add_argument("--app-key", default=APP_KEY)

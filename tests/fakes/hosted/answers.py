@@ -1,4 +1,4 @@
-"""The forms of the answers, good and bad."""
+"""Formats of the answers, successful and failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fakes.hosted.values import GatewayRefused, Json, Refused, UpstreamRef
 
 
 def envelope(body: Json, code: int | str = 0, error: str = "", fee: int = 0) -> Json:
-    """What ShowAPI wraps every answer in."""
+    """Return the envelope in which ShowAPI wraps every answer."""
     return {
         "showapi_res_code": code,
         "showapi_res_error": error,
@@ -22,24 +22,24 @@ def envelope(body: Json, code: int | str = 0, error: str = "", fee: int = 0) -> 
 
 
 def as_json(answer: Json, status: int = 200) -> web.Response:
-    """Any answer in JSON; NaN passes, as it does in the wild."""
+    """Return any answer as JSON. NaN is allowed, since the real service sends it."""
     return web.Response(text=json.dumps(answer, ensure_ascii=False), content_type="application/json", status=status)
 
 
 def upstream_answer(code: str, text: str, status: int) -> web.Response:
-    """The error of the service behind the gateway, as it looks there."""
+    """Return an upstream error as the upstream service sends it."""
     request_id = "7463B73D-35CC-4D19-A010-6B8D65D242EF"
     host = "imgsearch.cn-shanghai.aliyuncs.com"
     return as_json({"RequestId": request_id, "HostId": host, "Code": code, "Message": text}, status)
 
 
 def remark_answer(code: str, text: str) -> web.Response:
-    """The same error in the gateway's wrapping: its own code says that all is well."""
+    """Return an upstream error inside the gateway's envelope, whose own code reports success."""
     return as_json(envelope({"ret_code": -1, "remark": f"{code}: {text}", "RequestId": "7463B73D-35CC"}))
 
 
-def told(error: Refused, *, in_remarks: bool = False) -> web.Response:
-    """How the service says no."""
+def refusal_answer(error: Refused, *, in_remarks: bool = False) -> web.Response:
+    """Return the service's answer to a refused request."""
     if isinstance(error, GatewayRefused):
         return as_json(envelope({}, error.code, error.text))
     assert isinstance(error, UpstreamRefused)

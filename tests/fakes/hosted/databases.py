@@ -1,4 +1,4 @@
-"""The databases, in memory, with the paging of the real ones."""
+"""The databases, in memory, with the paging of the real service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes.hosted.values import Json, StoredImage, Thumbnail, illegal
 
 CAPACITY = 50_000
 BY_OFFSET = 2_000
-"""Offset and Limit reach so far; from there on a token leads."""
+"""Offset and Limit reach this many rows. Further rows need a token."""
 
 FIRST_DATA_ID = 1_585_903_814_940_000
 DEFAULT_ROWS = 10
@@ -22,7 +22,7 @@ DESCENDING = {"asc": False, "desc": True}
 
 @dataclass(frozen=True, slots=True)
 class ListingRequest:
-    """What a listing was asked for, as it came."""
+    """The parameters of a list request, unparsed."""
 
     offset: int | None
     limit: int
@@ -33,18 +33,18 @@ class ListingRequest:
 
 @dataclass
 class Database:
-    """One of them."""
+    """One database."""
 
     name: str
     images: list[StoredImage] = field(default_factory=list)
 
     def visible(self) -> list[StoredImage]:
-        """What shows now, oldest first."""
+        """Return the visible images, oldest first."""
         now = time.monotonic()
         return [image for image in self.images if image.hidden_for <= 0 and image.visible_at <= now]
 
     def page(self, request: ListingRequest) -> tuple[list[StoredImage], int, str]:
-        """The rows, how many fit in all, and the token that leads on. Raises UpstreamRefused."""
+        """Return the rows, the total that can be listed, and the token of the next page. Raises UpstreamRefused."""
         fitting = [image for image in self.visible() if image.entity.startswith(request.prefix)]
         fitting.sort(key=lambda image: image.number, reverse=DESCENDING[request.order])
         for image in self.images:
@@ -84,9 +84,9 @@ class Database:
 
 @dataclass
 class Databases:
-    """All of an account. ``at_most``: how many it may have; ``capacity``: how many images each.
+    """The databases of an account. ``at_most``: maximum number of databases; ``capacity``: maximum images in each.
 
-    ``hide_for`` and ``hide_s``: how long what is added from now on stays unseen, in listings and in seconds.
+    ``hide_for`` and ``hide_s``: how long new images stay hidden, in listings and in seconds.
     """
 
     at_most: int | None = None
@@ -97,7 +97,7 @@ class Databases:
     given: int = 0
 
     def create(self, name: str) -> None:
-        """Raises UpstreamRefused."""
+        """Create a database. Raises UpstreamRefused."""
         if name in self.by_name:
             raise illegal(f"The database {name} already exists.")
         if self.at_most is not None and len(self.by_name) >= self.at_most:
@@ -105,18 +105,18 @@ class Databases:
         self.by_name[name] = Database(name)
 
     def named(self, name: str) -> Database:
-        """Raises UpstreamRefused."""
+        """Return a database by name. Raises UpstreamRefused."""
         if name not in self.by_name:
-            # What is illegal about it is not said.
+            # The real service does not say what is invalid.
             raise illegal("The specified argument is illegal.")
         return self.by_name[name]
 
     def drop(self, name: str) -> None:
-        """Raises UpstreamRefused."""
+        """Delete a database. Raises UpstreamRefused."""
         del self.by_name[self.named(name).name]
 
     def add(self, name: str, entity: str, extra: str, url: str, thumbnail: Thumbnail) -> StoredImage:
-        """Raises UpstreamRefused."""
+        """Add an image. Raises UpstreamRefused."""
         database = self.named(name)
         if len(database.images) >= self.capacity:
             raise illegal("The number of images has reached the limit.")
@@ -136,13 +136,13 @@ class Databases:
         return image
 
     def delete(self, name: str, entity: str) -> None:
-        """All images of the entity; none is fine too. Raises UpstreamRefused."""
+        """Delete all images of an entity, which may have none. Raises UpstreamRefused."""
         database = self.named(name)
         database.images = [image for image in database.images if image.entity != entity]
 
 
 def row(image: StoredImage) -> Json:
-    """As a listing has it: no picture, no address."""
+    """Return an image as a row of a listing, without picture and address."""
     return {
         "DataId": image.data_id,
         "EntityId": image.entity,

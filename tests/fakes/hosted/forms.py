@@ -1,4 +1,4 @@
-"""What a request must look like: the fields of the OpenAPI file, and the forms that its descriptions name."""
+"""Validation of requests: the fields of the OpenAPI file, and the formats that its descriptions give."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DATABASE = re.compile(r"[a-z0-9_]{2,64}")
 ENTITY = re.compile(r"[a-z0-9_]{1,64}")
 EXTRA_AT_MOST = 512
 EXTRA_TAKES = frozenset("LMNPZ")
-"""Letters, digits, punctuation and Chinese characters are documented; symbols, such as emoji, are not."""
+"""Unicode categories allowed in extra data: letters, marks, numbers, punctuation and separators, but no symbols."""
 
 
 @cache
 def fields(operation: Operation) -> tuple[frozenset[str], frozenset[str]]:
-    """The operation's required and optional fields."""
+    """Return the operation's required and optional fields."""
     path = next(path for path, name in PATHS.items() if name == operation)
     described = json.loads(OPENAPI.read_text(encoding="utf-8"))["paths"][path]["post"]
     schema = described["requestBody"]["content"][FORM]["schema"]
@@ -32,13 +32,13 @@ def fields(operation: Operation) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def pairs(body: bytes) -> list[tuple[str, str]]:
-    """A form's fields. Raises ValueError for what is none."""
+    """Return a form's fields. Raises ValueError if the body is not a form."""
     text = body.decode("ascii")
     return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict") if text else []
 
 
 def check(operation: Operation, call: Call, app_key: str, ds_id: str) -> None:
-    """Raises Refused for a request that the gateway or the service would not take."""
+    """Validate a request. Raises Refused if the gateway or the service would refuse it."""
     if "appKey" not in call.query:
         raise GatewayRefused(-1002, "appid missing")
     if call.query["appKey"] != app_key:
@@ -58,7 +58,7 @@ def check(operation: Operation, call: Call, app_key: str, ds_id: str) -> None:
 
 
 def number(form: dict[str, str], name: str, least: int, most: int) -> int | None:
-    """A field that is a number, None where there is none. Raises UpstreamRefused."""
+    """Return a numeric field, or None if it is missing. Raises UpstreamRefused."""
     if name not in form:
         return None
     text = form[name]

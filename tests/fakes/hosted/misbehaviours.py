@@ -1,6 +1,6 @@
-"""What the service does instead of answering as it should. Import as ``bad``: ``service.next("add", bad.html(502))``.
+"""Misbehaviours that replace the right answer. Import as ``bad``: ``service.next("add", bad.html(502))``.
 
-Most answer without having done the work; ``done_then`` does it first, whatever is said afterwards.
+Most of them answer without doing the work. ``done_then`` does the work first, whatever it then answers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CUT = b'{"showapi_res_code":0,"showapi_res_error":"","showapi_res_body":{"ret_co
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, and its honest answer once ``honest()`` has done the work (raises Refused)."""
+    """A request, and its right answer: ``honest()`` does the work and returns it (raises Refused)."""
 
     request: web.Request
     call: Call
@@ -35,11 +35,11 @@ class Exchange:
 Misbehaviour = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
 
-# Errors that are told
+# Error answers
 
 
 def gateway(code: int | str, error: str = "系统错误") -> Misbehaviour:
-    """ShowAPI's own code; the body is ``{}``."""
+    """Answer with ShowAPI's own code and the body ``{}``."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         raise GatewayRefused(code, error)
@@ -48,7 +48,7 @@ def gateway(code: int | str, error: str = "系统错误") -> Misbehaviour:
 
 
 def upstream(code: str, status: int = 400, text: str = "The specified parameter is not valid.") -> Misbehaviour:
-    """The upstream's error with its HTTP status, 58x and 59x among them."""
+    """Answer with the upstream's error and HTTP status, including 58x and 59x."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         return upstream_answer(code, text, status)
@@ -57,7 +57,7 @@ def upstream(code: str, status: int = 400, text: str = "The specified parameter 
 
 
 def in_remark(code: str, text: str = "The specified parameter is not valid.") -> Misbehaviour:
-    """The upstream's code inside ``remark``, with HTTP 200 and the gateway's 0."""
+    """Answer with the upstream's code inside ``remark``, HTTP 200 and the gateway's code 0."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         return remark_answer(code, text)
@@ -66,12 +66,12 @@ def in_remark(code: str, text: str = "The specified parameter is not valid.") ->
 
 
 def throttled() -> Misbehaviour:
-    """The upstream has had too many calls."""
+    """Answer that the upstream has had too many calls."""
     return upstream("Throttling", 400, "Request was denied due to request throttling.")
 
 
 def echoing_the_key(code: int | str = -1, status: int = 200) -> Misbehaviour:
-    """The error text repeats the address that was called, with the appKey in it."""
+    """Answer with an error text that repeats the called address, including the appKey."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         return as_json(envelope({}, code, f"bad request: {exchange.request.url}"), status)
@@ -79,11 +79,11 @@ def echoing_the_key(code: int | str = -1, status: int = 200) -> Misbehaviour:
     return act
 
 
-# Answers that are none
+# Invalid answers
 
 
 def plain(body: bytes | str, status: int = 200, content_type: str = "application/json") -> Misbehaviour:
-    """Exactly this."""
+    """Answer exactly this."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         content = body.encode() if isinstance(body, str) else body
@@ -93,29 +93,29 @@ def plain(body: bytes | str, status: int = 200, content_type: str = "application
 
 
 def html(status: int = 200, title: str = "nginx") -> Misbehaviour:
-    """A page of some proxy."""
+    """Answer with a proxy's HTML page."""
     return plain(PAGE.format(title), status, "text/html")
 
 
 def empty(status: int = 200) -> Misbehaviour:
-    """No body at all."""
+    """Answer without a body."""
     return plain(b"", status)
 
 
 def empty_body() -> Misbehaviour:
-    """The gateway's 0 with the body ``{}``: no ret_code, no Data."""
+    """Answer with the gateway's code 0 and the body ``{}``, without ret_code and Data."""
     return plain(json.dumps(envelope({})))
 
 
 def truncated() -> Misbehaviour:
-    """The answer breaks off before the length that was announced."""
+    """Close the connection before the announced length was sent."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         headers = {"Content-Type": "application/json", "Content-Length": "400"}
         answer = web.StreamResponse(headers=headers)
         await answer.prepare(exchange.request)
         await answer.write(CUT)
-        # Once it is on its way.
+        # Wait until the headers are sent.
         await asyncio.sleep(0.01)
         _cut_off(exchange)
         return answer
@@ -124,7 +124,7 @@ def truncated() -> Misbehaviour:
 
 
 def hang_up() -> Misbehaviour:
-    """The connection is closed without an answer."""
+    """Close the connection without an answer."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         _cut_off(exchange)
@@ -133,11 +133,11 @@ def hang_up() -> Misbehaviour:
     return act
 
 
-# Answers that take their time
+# Slow answers
 
 
 def slow(seconds: float = LONGER_THAN_CLIENTS_WAIT_S) -> Misbehaviour:
-    """Nothing, for so long; then the work, though nobody may be waiting for it any more."""
+    """Wait, then do the work, even if the client has stopped waiting."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(seconds)
@@ -147,7 +147,7 @@ def slow(seconds: float = LONGER_THAN_CLIENTS_WAIT_S) -> Misbehaviour:
 
 
 def silent(seconds: float = LONGER_THAN_CLIENTS_WAIT_S) -> Misbehaviour:
-    """Nothing, for so long; then an HTTP 504, and no work."""
+    """Wait, then answer HTTP 504 without doing the work."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(seconds)
@@ -157,7 +157,7 @@ def silent(seconds: float = LONGER_THAN_CLIENTS_WAIT_S) -> Misbehaviour:
 
 
 def dripping(pause_s: float = 0.5) -> Misbehaviour:
-    """The honest answer, a byte at a time: no pause is long, all together are."""
+    """Send the right answer a byte at a time: no pause is long, but all together are."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         content = json.dumps(await exchange.honest()).encode()
@@ -172,7 +172,7 @@ def dripping(pause_s: float = 0.5) -> Misbehaviour:
 
 
 def done_then(then: Misbehaviour) -> Misbehaviour:
-    """The work is done, and then the answer is something else."""
+    """Do the work, then answer something else."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         with contextlib.suppress(Refused):
@@ -182,11 +182,11 @@ def done_then(then: Misbehaviour) -> Misbehaviour:
     return act
 
 
-# Honest answers in another dress
+# Right answers in other formats
 
 
 def altered(change: Callable[[Json], object]) -> Misbehaviour:
-    """The work is done, and ``change`` has its way with the envelope."""
+    """Do the work, and let ``change`` modify the envelope."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         answer = await exchange.honest()
@@ -197,7 +197,7 @@ def altered(change: Callable[[Json], object]) -> Misbehaviour:
 
 
 def codes_as_text() -> Misbehaviour:
-    """Both codes are ``"0"``."""
+    """Send both codes as the text ``"0"``."""
 
     def change(answer: Json) -> None:
         answer["showapi_res_code"] = "0"
@@ -207,17 +207,17 @@ def codes_as_text() -> Misbehaviour:
 
 
 def fee_in_body() -> Misbehaviour:
-    """``showapi_fee_num`` inside the body, where some samples have it."""
+    """Send ``showapi_fee_num`` inside the body, as in some samples."""
     return altered(lambda answer: answer["showapi_res_body"].update(showapi_fee_num=answer.pop("showapi_fee_num")))
 
 
 def without_data() -> Misbehaviour:
-    """``Data`` is missing."""
+    """Leave ``Data`` out."""
     return altered(lambda answer: answer["showapi_res_body"].pop("Data", None))
 
 
 def without(*names: str) -> Misbehaviour:
-    """These fields are missing, in ``Data`` and in each row of its lists."""
+    """Leave these fields out, in ``Data`` and in each row of its lists."""
 
     def change(answer: Json) -> None:
         data = answer["showapi_res_body"]["Data"]
@@ -229,17 +229,17 @@ def without(*names: str) -> Misbehaviour:
 
 
 def scores_as_text() -> Misbehaviour:
-    """``"9.8"`` instead of 9.8."""
+    """Send scores as text: ``"9.8"`` instead of 9.8."""
     return altered(lambda answer: _set_scores(answer, lambda match: str(match["Score"])))
 
 
 def scores_not_numbers() -> Misbehaviour:
-    """NaN, for all."""
+    """Send NaN for all scores."""
     return altered(lambda answer: _set_scores(answer, lambda match: math.nan))
 
 
 def doubled_matches(seed: int = 0) -> Misbehaviour:
-    """Each match twice, the second with a lower score, in no order."""
+    """Send each match twice, the second time with a lower score, unsorted."""
 
     def change(answer: Json) -> None:
         data = answer["showapi_res_body"]["Data"]
@@ -251,7 +251,7 @@ def doubled_matches(seed: int = 0) -> Misbehaviour:
 
 
 def strange_matches(*entities: str, score: float = 9.9) -> Misbehaviour:
-    """Matches of entities that nobody gave to the service, before the honest ones."""
+    """Send matches of unknown entities before the right ones."""
 
     def change(answer: Json) -> None:
         data = answer["showapi_res_body"]["Data"]

@@ -1,4 +1,4 @@
-"""The seven operations, done honestly."""
+"""The seven operations, as they should work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Form = dict[str, str]
 
 
 class Operations:
-    """``matches_at_most``: the newer documentation says 200, the OpenAPI file 1,000."""
+    """The operations. ``matches_at_most``: the newer documentation says 200, the OpenAPI file 1,000."""
 
     def __init__(self, databases: Databases, pictures: Pictures, matches_at_most: int = MATCHES_AT_MOST) -> None:
         self.databases = databases
@@ -36,7 +36,7 @@ class Operations:
         }
 
     async def do(self, operation: Operation, form: Form) -> Json:
-        """The whole answer. Raises Refused."""
+        """Run an operation, and return the whole answer. Raises Refused."""
         body = await self._do[operation](form)
         return envelope(body | {"RequestId": str(uuid.uuid4()).upper(), "remark": "成功", "ret_code": 0}, fee=1)
 
@@ -91,11 +91,11 @@ class Operations:
             }
             for image, score in best
         ]
-        return {"Data": {"MatchList": _in_no_order(matches)}}
+        return {"Data": {"MatchList": _shuffled(matches)}}
 
 
-def _in_no_order(matches: list[Json]) -> list[Json]:
-    """Always the same, and never best first where that can be told apart."""
+def _shuffled(matches: list[Json]) -> list[Json]:
+    """Shuffle the matches reproducibly, never with the best match first if scores differ."""
     mixed = sorted(matches, key=lambda match: hashlib.sha256(match["DataId"].encode()).digest())
     given = [match["Score"] for match in mixed]
     return mixed[::-1] if given == sorted(given, reverse=True) else mixed

@@ -1,4 +1,4 @@
-"""Fetches pictures over HTTP, takes those that the real service takes, and compares thumbnails."""
+"""Fetches pictures over HTTP, accepts those that the real service accepts, and compares thumbnails."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SIDE_OVER, SIDE_UNDER = 128, 1024
 ORIENTATION = 0x0112
 SIDE = 16
 NOTHING_ALIKE = 64.0
-"""Mean difference of the pixels at which the score is 0."""
+"""Mean difference of pixels at which the score is 0."""
 
 
 class Pictures:
-    """``fetched`` remembers each attempt."""
+    """Fetches and compares pictures. ``fetched`` records each attempt."""
 
     def __init__(self, timeout_s: float = 5.0) -> None:
         self.timeout_s = timeout_s
         self.fetched: list[Fetched] = []
 
     async def thumbnail(self, url: str, at_most: int) -> Thumbnail:
-        """What is compared of the picture behind an address. Raises Refused."""
+        """Fetch a picture, and return its thumbnail. Raises Refused."""
         fetched = await self._fetch(url)
         try:
             picture = _checked(fetched.content, at_most)
@@ -51,7 +51,7 @@ class Pictures:
                 answer = await client.get(url)
         except TimeoutError:
             self.fetched.append(Fetched(url, problem="too slow"))
-            # The gateway gives up after as long.
+            # The gateway has the same timeout.
             raise GatewayRefused(-3, "read timeout") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self.fetched.append(Fetched(url, problem=str(error)))
@@ -79,7 +79,7 @@ def _checked(content: bytes, at_most: int) -> Image.Image:
 
 
 def scores(wanted: Thumbnail, images: Sequence[StoredImage]) -> npt.NDArray[np.float64]:
-    """From 0 to 10, in their order; the same picture has 10."""
+    """Return scores from 0 to 10 in the order of the images. The same picture scores 10."""
     if not images:
         return np.zeros(0)
     thumbnails = np.stack([image.thumbnail for image in images]).astype(np.int16)

@@ -1,4 +1,4 @@
-"""The stand-in itself: start and stop it, plan what goes wrong, and see what came."""
+"""The stand-in itself: start and stop it, plan failures, and inspect requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from aiohttp import web
 
 from tests.fakes.hosted import forms
-from tests.fakes.hosted.answers import as_json, told
+from tests.fakes.hosted.answers import as_json, refusal_answer
 from tests.fakes.hosted.databases import Databases
 from tests.fakes.hosted.misbehaviours import Exchange, Misbehaviour, throttled
 from tests.fakes.hosted.operations import MATCHES_AT_MOST, Operations
@@ -35,10 +35,10 @@ DS_ID = "ds-7"
 
 
 class HostedService:
-    """An async context manager: inside, it listens on 127.0.0.1 and clients can connect to ``base_url``.
+    """An async context manager that listens on 127.0.0.1. Clients connect to ``base_url``.
 
-    ``calls_per_s``: enforced, none unless given. ``in_remarks``: the upstream's errors come inside ``remark`` with
-    HTTP 200 instead of with their own status. ``one_database_only``: as accounts have by default.
+    ``calls_per_s``: enforced rate limit, none by default. ``in_remarks``: upstream errors come inside ``remark`` with
+    HTTP 200 instead of with their own status. ``one_database_only``: the default limit of real accounts.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class HostedService:
         await self.down()
 
     async def up(self) -> None:
-        """Listen, on the same port as before."""
+        """Listen on the same port as before."""
         if self._runner is not None:
             return
         app = web.Application()
@@ -91,19 +91,19 @@ class HostedService:
         self._runner = runner
 
     async def down(self) -> None:
-        """Hang up on everybody, and refuse connections."""
+        """Close all connections, and refuse new ones."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     @property
     def base_url(self) -> str:
-        """For SHOWAPI_BASE_URL."""
+        """The value of SHOWAPI_BASE_URL."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that make a bot use this stand-in; PUBLIC_BASE_URL is the bot's own."""
+        """Settings of a bot that uses this stand-in. The bot sets PUBLIC_BASE_URL itself."""
         return {
             "VSEARCH_BACKEND": "showapi",
             "SHOWAPI_BASE_URL": self.base_url,
@@ -112,26 +112,26 @@ class HostedService:
         }
 
     def next(self, operation: Operation, *misbehaviours: Misbehaviour) -> None:
-        """The next calls of the operation go wrong in these ways, one each."""
+        """Let the next calls of the operation misbehave in these ways, one each."""
         self._next[operation].extend(misbehaviours)
 
     def always(self, operation: Operation | None, misbehaviour: Misbehaviour) -> None:
-        """From now on each call of the operation (None: of all) goes wrong."""
+        """Let every further call of the operation (None: of all operations) misbehave."""
         self._always.update(dict.fromkeys([operation] if operation else OPERATIONS, misbehaviour))
 
     def behave(self) -> None:
-        """Nothing goes wrong any more."""
+        """Stop all misbehaviour."""
         self._always.clear()
         for planned in self._next.values():
             planned.clear()
 
     def hide_new_images(self, *, listings: int = 0, seconds: float = 0.0) -> None:
-        """What is added from now on shows only after so many listings, or so long."""
+        """Hide new images for a number of listings or seconds."""
         self.databases.hide_for = listings
         self.databases.hide_s = seconds
 
     def fill(self, database: str, count: int, prefix: str = "e_") -> None:
-        """Put images there, all of one gray: entities ``e_0``, ``e_1`` and so on."""
+        """Add plain gray images with the entities ``e_0``, ``e_1`` and so on."""
         gray = np.full((SIDE, SIDE, 3), 128, np.uint8)
         if database not in self.databases.by_name:
             self.databases.create(database)
@@ -139,21 +139,21 @@ class HostedService:
             self.databases.add(database, f"{prefix}{number}", f"note {number}", "http://127.0.0.1/filled", gray)
 
     def calls_of(self, *operations: Operation) -> list[Call]:
-        """Those that came of these operations."""
+        """Return the calls of these operations."""
         return [call for call in self.calls if call.operation in operations]
 
     def images_of(self, database: str) -> tuple[StoredImage, ...]:
-        """All that the database really holds, oldest first, whether it shows or not."""
+        """Return all images of a database, oldest first, including hidden ones."""
         return tuple(self.databases.named(database).images)
 
     @property
     def names(self) -> list[str]:
-        """The databases."""
+        """Names of the databases."""
         return list(self.databases.by_name)
 
     @property
     def fetched(self) -> list[Fetched]:
-        """The pictures that were fetched, or not."""
+        """Pictures that the service fetched or tried to fetch."""
         return self.pictures.fetched
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -161,12 +161,12 @@ class HostedService:
             call = await self._call(request)
             operation = PATHS.get(request.path)
             if operation is None or request.method != "POST":
-                return told(GatewayRefused(-6, "no such service"))
+                return refusal_answer(GatewayRefused(-6, "no such service"))
             return await self._reply(operation, Exchange(request, call, self._honest(operation, call)))
         except Refused as error:
-            return told(error, in_remarks=self.in_remarks)
+            return refusal_answer(error, in_remarks=self.in_remarks)
         except ConnectionError:
-            # Whoever asked has gone.
+            # The client has disconnected.
             return web.Response()
 
     async def _call(self, request: web.Request) -> Call:

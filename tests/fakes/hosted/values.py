@@ -1,4 +1,4 @@
-"""What passes through the stand-in for the hosted service, and how it says no."""
+"""Data types and errors of the stand-in for the hosted service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATHS: dict[str, Operation] = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that came; ``at`` in seconds of the monotonic clock."""
+    """A request. ``at`` is in seconds of the monotonic clock."""
 
     operation: str
     form: dict[str, str]
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A picture that the service went to fetch; ``problem`` says why it wasn't taken."""
+    """A picture that the service fetched. ``problem`` says why it was refused."""
 
     url: str
     status: int = 0
@@ -52,7 +52,7 @@ Thumbnail = npt.NDArray[np.uint8]
 
 @dataclass(eq=False, slots=True)
 class StoredImage:
-    """An image in a database. It shows once ``hidden_for`` listings have passed and its moment has come."""
+    """An image in a database. It is visible after ``hidden_for`` listings and a point in time."""
 
     number: int
     data_id: str
@@ -66,11 +66,11 @@ class StoredImage:
 
 
 class Refused(Exception):
-    """The service says no."""
+    """The service refuses the request."""
 
 
 class GatewayRefused(Refused):
-    """ShowAPI's own no: HTTP 200, its code, and an empty body."""
+    """A refusal by ShowAPI itself: HTTP 200, its code, and an empty body."""
 
     def __init__(self, code: int | str, text: str) -> None:
         super().__init__(text)
@@ -79,7 +79,7 @@ class GatewayRefused(Refused):
 
 
 class UpstreamRefused(Refused):
-    """The no of the service behind ShowAPI."""
+    """A refusal by the service behind ShowAPI."""
 
     def __init__(self, code: str, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -89,5 +89,5 @@ class UpstreamRefused(Refused):
 
 
 def illegal(text: str) -> UpstreamRefused:
-    """The no to an argument."""
+    """Return the refusal of an invalid argument."""
     return UpstreamRefused("ClientError.IllegalArgument", text)

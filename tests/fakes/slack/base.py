@@ -1,4 +1,4 @@
-"""The part of the stand-in that everything else stands on: its state and its way to the app."""
+"""Base class of the stand-in: its state and its connection to the app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOMEONE = "U0SOMEONE"
 
 
 class StandInBase:
-    """Delivers over Socket Mode, or over HTTP once ``http`` was called."""
+    """Delivers over Socket Mode, or over HTTP after ``http`` was called."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -24,22 +24,22 @@ class StandInBase:
         self.http_mode: HttpMode | None = None
 
     def http(self, url: str, signing_secret: str) -> HttpMode:
-        """From now on, deliveries go as signed POSTs to this request URL."""
+        """Send all further deliveries as signed POSTs to this request URL."""
         self.http_mode = HttpMode(self.state, url, signing_secret)
         return self.http_mode
 
     def deliver(self, kind: str, payload: Json) -> asyncio.Task[Json]:
-        """Send anything; the task ends when it is acknowledged or given up, with what the acknowledgement held."""
+        """Deliver a payload. The task ends with the content of the acknowledgement, or when delivery is given up."""
         return (self.http_mode or self.socket_mode).deliver(kind, payload)
 
     async def deliver_raw(self, body: bytes | str, headers: dict[str, str] | None = None) -> int:
-        """POST exactly this, once (signed as JSON if there are no headers): the status that came back."""
+        """POST exactly this, once (signed as JSON if there are no headers), and return the status of the answer."""
         assert self.http_mode is not None, "call http() first"
         status, _ = await self.http_mode.post(body, self.http_mode.signed(body) if headers is None else headers)
         return status
 
     async def verify_url(self) -> bool:
-        """Whether the app answers the challenge that Slack sends when its request URL is entered."""
+        """Return whether the app answers the challenge that Slack sends when its request URL is entered."""
         assert self.http_mode is not None, "call http() first"
         challenge = f"challenge-{self.state.number()}"
         body = f'{{"token":"verification-token","type":"url_verification","challenge":"{challenge}"}}'
@@ -47,9 +47,9 @@ class StandInBase:
         return status == 200 and challenge in text
 
     def event(self, event: Json, *, team: str = "") -> asyncio.Task[Json]:
-        """Deliver any event; the task ends when it is acknowledged or given up."""
+        """Deliver an event. The task ends when the event is acknowledged or given up."""
         channel = str(event.get("channel") or "")
-        workspace = self.state.workspace(team) if team else self.state.of_channel(channel)
+        workspace = self.state.workspace(team) if team else self.state.workspace_of(channel)
         return self.deliver("events_api", event_body(self.state, workspace, event))
 
     def _cause(self, workspace: Workspace, event: Json) -> None:

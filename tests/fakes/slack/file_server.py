@@ -1,4 +1,4 @@
-"""Files behind the bot's token."""
+"""Files that need the bot's token."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SIGN_IN_PAGE = (
 
 
 class FileHosting:
-    """``/files-pri/…`` on an origin: without a good token it answers with a sign-in page and status 200."""
+    """Serves ``/files-pri/…`` of an origin. Without a valid token it answers with a sign-in page and status 200."""
 
     def __init__(self, state: State, *, is_redirect_target: bool = False) -> None:
         self._state = state
         self._is_redirect_target = is_redirect_target
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Where it listens."""
+        """Return the routes."""
         return [
             web.get("/files-pri/{place}/{name}", self._download),
             web.get("/files-tmb/{place}/{size}/{name}", self._download),

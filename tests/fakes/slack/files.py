@@ -1,4 +1,4 @@
-"""File objects as Slack describes them."""
+"""File objects as in Slack's API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RENDITIONS = (360, 480, 720, 960, 1024)
 
 
 def hosted(state: State, identifier: str, name: str, content: bytes, workspace: Workspace) -> HostedFile:
-    """Keep a file."""
+    """Store a file."""
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     info = file_info(state, identifier, name, kind, content)
     location = f"{workspace.team}-{identifier}"
@@ -29,7 +29,7 @@ def hosted(state: State, identifier: str, name: str, content: bytes, workspace: 
 
 
 def file_info(state: State, identifier: str, name: str, mimetype: str, content: bytes) -> Json:
-    """What files.info says of a file; an image has renditions up to its own size."""
+    """Return files.info of a file. An image has thumbnails up to its own size."""
     location = f"{state.team}-{identifier}"
     info: Json = {
         "id": identifier,
@@ -60,16 +60,16 @@ def file_info(state: State, identifier: str, name: str, mimetype: str, content: 
 
 
 def connect_stub(identifier: str) -> Json:
-    """What a Slack Connect channel sends in place of a file object."""
+    """Return the stub that a Slack Connect channel has instead of a file object."""
     return {"id": identifier, "mode": "file_access", "file_access": "check_file_info", "created": 0}
 
 
 def processing_stub(info: Json) -> Json:
-    """A file that Slack is still looking at: no type, no renditions, no address."""
+    """Return the stub of a file that Slack is still processing: no type, thumbnails or address."""
     kept = {key: info[key] for key in ("id", "created", "name", "title", "user", "size")}
     return kept | {"mimetype": "", "filetype": "", "mode": "hosted", "url_private": ""}
 
 
 def tombstone(identifier: str) -> Json:
-    """A file that was deleted."""
+    """Return the tombstone of a deleted file."""
     return {"id": identifier, "mode": "tombstone", "name": "", "mimetype": "", "filetype": ""}

@@ -1,4 +1,4 @@
-"""What Slack sends and answers: the objects of messages, views and people, and the payloads around them."""
+"""Payloads and objects that Slack sends: messages, views, people, and their envelopes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOKEN = "verification-token"
 
 
 def with_identifiers(blocks: list[Json]) -> list[Json]:
-    """Blocks as Slack hands them back: what had no block_id or action_id has one."""
+    """Return blocks as Slack returns them, with a block_id and action_id everywhere."""
     named = []
     for location, given in enumerate(blocks):
         block = {"block_id": f"block{location}", **given}
@@ -29,8 +29,8 @@ def _element(element: Json, location: str) -> Json:
 
 
 def message_object(state: State, message: Message, *, with_metadata: bool = False) -> Json:
-    """A message as it stands in histories, shortcuts and actions."""
-    workspace = state.of_channel(message.channel)
+    """Return a message as in histories, shortcuts and actions."""
+    workspace = state.workspace_of(message.channel)
     shown: Json = {"type": "message", "user": message.user, "ts": message.ts, "text": message.text}
     shown["team"] = workspace.team
     if message.user in state.bot_users:
@@ -53,7 +53,7 @@ def message_object(state: State, message: Message, *, with_metadata: bool = Fals
 
 
 def share_event(state: State, message: Message, files: list[HostedFile] | None = None) -> Json:
-    """The ``file_share`` of a message with files."""
+    """Return the ``file_share`` event of a message with files."""
     event: Json = {
         "type": "message",
         "subtype": "file_share",
@@ -68,14 +68,14 @@ def share_event(state: State, message: Message, files: list[HostedFile] | None =
         "display_as_bot": False,
     }
     if message.user in state.bot_users:
-        event["bot_id"] = state.of_channel(message.channel).bot_id
+        event["bot_id"] = state.workspace_of(message.channel).bot_id
     if message.thread_ts:
         event["thread_ts"] = message.thread_ts
     return event
 
 
 def event_body(state: State, workspace: Workspace, event: Json) -> Json:
-    """An event in its envelope."""
+    """Return an event in its envelope."""
     channel = state.channels.get(str(event.get("channel")))
     is_shared = channel is not None and channel.kind == "shared"
     authorization = {
@@ -104,8 +104,8 @@ def event_body(state: State, workspace: Workspace, event: Json) -> Json:
 
 
 def command_body(state: State, channel: str, user: str, name: str, text: str) -> Json:
-    """A slash command."""
-    workspace = state.of_channel(channel)
+    """Return a slash command."""
+    workspace = state.workspace_of(channel)
     body: Json = {
         "token": TOKEN,
         "team_id": workspace.team,
@@ -127,7 +127,7 @@ def command_body(state: State, channel: str, user: str, name: str, text: str) ->
 
 
 def interaction(state: State, kind: str, workspace: Workspace, user: str) -> Json:
-    """What every interactive payload begins with."""
+    """Return the common part of all interactive payloads."""
     name = state.person(user).name
     team: Json = {"id": workspace.team, "domain": workspace.domain}
     organisation: Json | None = None
@@ -138,7 +138,7 @@ def interaction(state: State, kind: str, workspace: Workspace, user: str) -> Jso
         "type": kind,
         "token": TOKEN,
         "api_app_id": state.app_id,
-        # Of an organisation's installation, only the user says which workspace it was.
+        # With an organisation's installation, only the user object says which workspace it was.
         "team": None if workspace.org_install else team,
         "user": {"id": user, "username": name, "name": name, "team_id": workspace.team},
         "enterprise": organisation,
@@ -147,12 +147,12 @@ def interaction(state: State, kind: str, workspace: Workspace, user: str) -> Jso
 
 
 def channel_object(state: State, channel: str) -> Json:
-    """A conversation in an interactive payload."""
+    """Return a conversation as in interactive payloads."""
     return {"id": channel, "name": state.channels[channel].shown_name}
 
 
 def view_object(state: State, view: View, values: Json | None = None) -> Json:
-    """A view as Slack hands it back."""
+    """Return a view as Slack sends it back."""
     body = view.body
     shown: Json = {
         "id": view.id,

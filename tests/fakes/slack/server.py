@@ -1,4 +1,4 @@
-"""The stand-in itself: start it, set up workspaces and people, plan what goes wrong."""
+"""The stand-in itself: start it, set up workspaces and people, plan failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERROR_PAGE = "<html><body><h1>Server Error</h1></body></html>"
 
 
 class FakeSlack(InteractionActions, Observations):
-    """An async context manager: inside, it listens on 127.0.0.1 and a bot can connect to ``api_url``."""
+    """An async context manager that listens on 127.0.0.1. A bot connects to ``api_url``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class FakeSlack(InteractionActions, Observations):
         self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> Self:
-        """Listen on two ports: Slack, and another origin that it redirects downloads to if asked."""
+        """Listen on two ports: Slack, and another origin to which it redirects downloads on request."""
         routes = [*self.web_api.routes(), *self.socket_mode.routes(), *self.response_urls.routes()]
         routes += FileMethods(self.state).routes()
         self.state.base_url = await self._listen([*routes, *FileHosting(self.state).routes()])
@@ -44,7 +44,7 @@ class FakeSlack(InteractionActions, Observations):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up and stop listening."""
+        """Disconnect and stop listening."""
         await self.socket_mode.close()
         if self.http_mode is not None:
             await self.http_mode.close()
@@ -64,12 +64,12 @@ class FakeSlack(InteractionActions, Observations):
 
     @property
     def api_url(self) -> str:
-        """For SLACK_API_URL."""
+        """The value of SLACK_API_URL."""
         return f"{self.state.base_url}api/"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings that make a bot talk to this stand-in, over HTTP if ``http`` was called."""
+        """Settings of a bot for this stand-in, over HTTP if ``http`` was called."""
         settings = {"SLACK_API_URL": self.api_url, "SLACK_BOT_TOKEN": self.state.bot_token}
         if self.http_mode is not None:
             return settings | {"SLACK_SIGNING_SECRET": self.http_mode.signing_secret}
@@ -77,16 +77,16 @@ class FakeSlack(InteractionActions, Observations):
 
     @property
     def oauth_environment(self) -> dict[str, str]:
-        """The settings of a bot that many workspaces install; the state's secret is its own."""
+        """Settings of a bot that many workspaces install. The OAuth state secret is the bot's own."""
         return {"SLACK_CLIENT_ID": self.oauth.client_id, "SLACK_CLIENT_SECRET": self.oauth.client_secret}
 
     @property
     def people(self) -> dict[str, Person]:
-        """Everybody by id; who is not there is a plain member as soon as somebody asks."""
+        """People by id. Unknown ids become plain members on first use."""
         return self.state.people
 
     def add_person(self, identifier: str, name: str = "someone", **flags: bool) -> Person:
-        """Introduce somebody: ``is_admin``, ``is_owner``, ``is_restricted``, ``is_ultra_restricted``, ``is_bot``."""
+        """Add a person. Flags: ``is_admin``, ``is_owner``, ``is_restricted``, ``is_ultra_restricted``, ``is_bot``."""
         self.state.people[identifier] = Person(identifier, name, **flags)
         return self.state.people[identifier]
 
@@ -100,7 +100,7 @@ class FakeSlack(InteractionActions, Observations):
         enterprise: str = "",
         org_install: bool = False,
     ) -> Workspace:
-        """Another team with a bot of its own. Without a token the app is not installed there yet."""
+        """Add a workspace with its own bot. Without a token, the app is not installed there yet."""
         workspace = Workspace(team, name, bot_user or f"UBOT{team}", f"BBOT{team}", "", enterprise, org_install)
         self.state.workspaces.append(workspace)
         if bot_token:
@@ -119,7 +119,7 @@ class FakeSlack(InteractionActions, Observations):
         team: str = "",
         guests: tuple[str, ...] = (),
     ) -> Channel:
-        """Open a conversation. ``members`` are people; ``guests`` are the other teams of a shared channel."""
+        """Add a conversation. ``members`` are people; ``guests`` are the other workspaces of a shared channel."""
         channel = Channel(
             identifier,
             name,
@@ -142,41 +142,41 @@ class FakeSlack(InteractionActions, Observations):
             self.state.planned[method].append((status, {"ok": False, "error": error}, headers))
 
     def break_next(self, method: str, *, status: int = 503, times: int = 1) -> None:
-        """Let the next calls of a method meet a server that is unwell: a page, and nothing is done."""
+        """Let the next calls of a method get a server error page, without doing the work."""
         for _ in range(times):
             self.state.planned[method].append((status, ERROR_PAGE, {}))
 
     def lose_next_answer(self, method: str, *, times: int = 1) -> None:
-        """Let the next calls of a method be done, and then be answered with 503."""
+        """Let the next calls of a method do the work, but answer 503."""
         self.state.lost_answers[method] += times
 
     def rate_limit(
         self, method: str, *, per_second: int | None = None, next_calls: int = 0, retry_after_s: int = 1
     ) -> None:
-        """Take so many calls of a method a second, or refuse the next ones: 429 with Retry-After."""
+        """Limit the calls of a method per second, or refuse the next ones: 429 with Retry-After."""
         if per_second is not None:
             self.web_api.limits[method] = Limit(per_second)
         self.refuse_next(method, "ratelimited", status=TOO_MANY, retry_after_s=retry_after_s, times=next_calls)
 
     def limit_posts_to_one_a_second(self) -> None:
-        """Take one message a second in each conversation, as Slack does."""
+        """Limit each conversation to one message per second, as Slack does."""
         self.web_api.one_post_a_second = True
 
     def tolerate_silence(self) -> None:
-        """What nobody acknowledges is no failure from now on: for tests that kill the bot."""
+        """Don't count missing acknowledgements as failures any more. For tests that kill the bot."""
         self.state.silence_is_fine = True
 
     def grant_scopes(self, *scopes: str, team: str = "") -> None:
-        """From now on a workspace grants these scopes and no others."""
+        """Let a workspace grant only these scopes."""
         self.state.workspace(team).scopes = frozenset(scopes)
 
     def expire_token(self, *, team: str = "") -> None:
-        """The bot's token of a workspace is out of date from now on."""
+        """Let the bot's token of a workspace expire now."""
         token = self.state.tokens[self.state.workspace(team).bot_token]
         token.expires_at = self.state.now()
 
     def approve_install(
         self, authorize_url: str, *, team: str = "", user: str = SOMEONE, for_organisation: bool = False
     ) -> str:
-        """Approve the installation that an authorize address asks for: the app's redirect address, with its code."""
+        """Approve the installation of an authorize address. Return the app's redirect address with the code."""
         return self.oauth.approve(authorize_url, self.state.workspace(team), user, for_organisation=for_organisation)

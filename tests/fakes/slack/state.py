@@ -1,4 +1,4 @@
-"""What the stand-in remembers: all that was said, called, acknowledged and done wrong."""
+"""The stand-in's state: messages, calls, acknowledgements and failures."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.fakes.slack.values import (
 )
 
 Planned = tuple[int, Json | str, dict[str, str]]
-"""Status, body (JSON, or a page of text) and headers of an answer to come."""
+"""Status, body (JSON or text) and headers of a planned answer."""
 
 
 class State:
-    """Everything in one place, shared by the parts of the stand-in."""
+    """The state that all parts of the stand-in share."""
 
     def __init__(self) -> None:
         self.app_id, self.app_token = "A0FAKE", "xapp-fake-app-token"
@@ -45,7 +45,7 @@ class State:
         self.acks: list[Ack] = []
         self.messages: list[Message] = []
         self.edits: list[tuple[Message, Message]] = []
-        """Before and after, oldest first."""
+        """Message before and after each edit, oldest first."""
         self.deleted: list[Message] = []
         self.reactions: list[Reaction] = []
         self.failures: list[str] = []
@@ -55,7 +55,7 @@ class State:
         """How often files.info answers with a stub after an upload through the Web API."""
         self.views: dict[str, View] = {}
         self.stacks: defaultdict[str, list[View]] = defaultdict(list)
-        """Open modals by user, the one on top last."""
+        """Open modals by user, the top one last."""
         self.homes: dict[str, View] = {}
         self.channels: dict[str, Channel] = {
             "C0GENERAL": Channel("C0GENERAL", "general", self.home, members=["U0SOMEONE"])
@@ -65,19 +65,19 @@ class State:
         self.tickets: set[str] = set()
         self.planned: defaultdict[str, deque[Planned]] = defaultdict(deque)
         self.lost_answers: Counter[str] = Counter()
-        """Calls by method that are done and then answered with 503."""
+        """Number of calls, by method, that do the work but are answered with 503."""
         self.silence_is_fine = False
         self.clock: Callable[[], float] = time.monotonic
         self.passed = 0.0
         self.changed = asyncio.Condition()
         self.cause: Callable[[Workspace, Json], object] = lambda _workspace, _event: None
-        """Delivers an event that a call of the app's brought about."""
+        """Delivers an event that one of the app's calls caused."""
         self._numbers = itertools.count(1)
         self._started = int(time.time())
 
     @property
     def team(self) -> str:
-        """The workspace that is there from the start."""
+        """Id of the first workspace."""
         return self.home.team
 
     @team.setter
@@ -86,42 +86,42 @@ class State:
 
     @property
     def bot_user(self) -> str:
-        """The bot in that workspace."""
+        """The bot user in that workspace."""
         return self.home.bot_user
 
     @property
     def bot_id(self) -> str:
-        """Its other name."""
+        """The bot id in that workspace."""
         return self.home.bot_id
 
     @property
     def bot_token(self) -> str:
-        """Its token."""
+        """The bot token of that workspace."""
         return self.home.bot_token
 
     @property
     def bot_users(self) -> frozenset[str]:
-        """The bot in every workspace."""
+        """The bot users of all workspaces."""
         return frozenset(workspace.bot_user for workspace in self.workspaces)
 
     def now(self) -> float:
-        """Seconds on the stand-in's clock, which tests may let pass."""
+        """Return the time in seconds. Tests can advance it."""
         return self.clock() + self.passed
 
     def number(self) -> int:
-        """A number that was not used before."""
+        """Return a new number."""
         return next(self._numbers)
 
     def ts(self) -> str:
-        """A message time, unique and rising, as Slack writes them."""
+        """Return a new message time. Times are unique and increasing."""
         return f"{self._started}.{self.number():06d}"
 
     def fail(self, what: str) -> None:
-        """Note something that real Slack would not have taken."""
+        """Record something that the real Slack would have refused."""
         self.failures.append(what)
 
     def give_token(self, workspace: Workspace, value: str, *others: Workspace, expires_in: float = 0) -> Token:
-        """A token that opens a workspace from now on, in place of the one before."""
+        """Give a workspace a token, which replaces its earlier one."""
         expires_at = self.now() + expires_in if expires_in else None
         token = Token(value, (workspace, *others), expires_at)
         self.tokens[value] = token
@@ -130,60 +130,60 @@ class State:
         return token
 
     def workspace(self, team: str = "") -> Workspace:
-        """By its id; the first if there is none."""
+        """Return a workspace by id, or the first."""
         if not team:
             return self.home
         return next(workspace for workspace in self.workspaces if workspace.team == team)
 
-    def of_channel(self, channel: str) -> Workspace:
-        """The workspace that a conversation is in."""
+    def workspace_of(self, channel: str) -> Workspace:
+        """Return the workspace of a conversation."""
         return self.channels[channel].workspace if channel in self.channels else self.home
 
     def person(self, user: str) -> Person:
-        """Somebody; who was never introduced is a plain member."""
+        """Return a person. Unknown ids become plain members."""
         return self.people.setdefault(user, Person(user))
 
     def direct(self, user: str, workspace: Workspace) -> Channel:
-        """The conversation of the bot with one person, opened if need be."""
+        """Return the bot's direct conversation with a person, and open it if needed."""
         for channel in self.channels.values():
             if channel.kind == "im" and channel.workspace is workspace and user in channel.members:
                 return channel
-        # A D and the person, so that it can be told in a failing test.
+        # “D” and the person's id, so that it is recognisable in a failing test.
         channel = Channel(f"D{self.number()}{user}", "", workspace, "im", members=[user])
         self.channels[channel.id] = channel
         return channel
 
     def find(self, channel: str, ts: str) -> Message | None:
-        """A message as it stands now."""
+        """Return the current version of a message."""
         return next((m for m in self.messages if m.channel == channel and m.ts == ts), None)
 
     def new_trigger(self, user: str, workspace: Workspace, *, channel: str = "", view: str = "") -> str:
-        """A trigger id, good for 3 seconds and one modal."""
+        """Return a trigger id, valid for 3 seconds and one modal."""
         identifier = f"{self.number()}.trigger"
         self.triggers[identifier] = Trigger(user, workspace, self.now(), channel, view)
         return identifier
 
     def new_response_url(self, channel: str, user: str, original: str = "", *, from_message: bool = False) -> str:
-        """An address for 5 posts within half an hour."""
+        """Return a response URL for 5 posts within 30 minutes."""
         identifier = f"{self.number()}"
         location = ResponseUrl(channel, user, self.now(), original=original, from_message=from_message)
         self.response_urls[identifier] = location
         return f"{self.base_url}commands/{identifier}"
 
-    async def tell(self) -> None:
-        """Wake those who wait for a change."""
+    async def notify(self) -> None:
+        """Wake everybody who waits for a change."""
         async with self.changed:
             self.changed.notify_all()
 
     async def post(self, message: Message) -> Message:
-        """Keep a message and wake those who wait for one."""
+        """Store a message, and wake everybody who waits."""
         async with self.changed:
             self.messages.append(message)
             self.changed.notify_all()
         return message
 
     async def edit(self, message: Message, **changes: object) -> Message:
-        """Put another version in a message's place."""
+        """Replace a message by another version."""
         after = replace(message, edited=True, **changes)  # type: ignore[arg-type]
         async with self.changed:
             self.messages[self.messages.index(message)] = after
@@ -192,7 +192,7 @@ class State:
         return after
 
     async def remove(self, message: Message) -> None:
-        """Take a message away."""
+        """Delete a message."""
         async with self.changed:
             self.messages.remove(message)
             self.deleted.append(message)

@@ -1,4 +1,4 @@
-"""What there is in Slack: workspaces, people, conversations, messages, files, views and keys to them."""
+"""Data types of the stand-in: workspaces, people, conversations, messages, files, views and tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Via = Literal["user", "chat.postMessage", "chat.postEphemeral", "response_url", 
 
 @dataclass(slots=True, eq=False)
 class Workspace:
-    """A team, with the bot as it is known there. ``scopes``: None grants every one."""
+    """A team with its bot. ``scopes``: None grants all."""
 
     team: str
     name: str
@@ -26,13 +26,13 @@ class Workspace:
 
     @property
     def domain(self) -> str:
-        """The first part of its address."""
+        """Subdomain of its address."""
         return self.name.lower().removesuffix(" team").replace(" ", "-")
 
 
 @dataclass(slots=True, eq=False)
 class Token:
-    """A token that the stand-in gave out, and which workspaces it opens (one, or those of an organisation)."""
+    """A token, and the workspaces that it is valid for (one, or those of an organisation)."""
 
     value: str
     workspaces: tuple[Workspace, ...]
@@ -41,13 +41,13 @@ class Token:
 
     @property
     def workspace(self) -> Workspace:
-        """The only one, or the first of the organisation."""
+        """The only workspace, or the first of the organisation."""
         return self.workspaces[0]
 
 
 @dataclass(slots=True)
 class Person:
-    """Somebody in a workspace."""
+    """A person in a workspace."""
 
     id: str
     name: str = "someone"
@@ -61,7 +61,7 @@ class Person:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A conversation; the bot hears and may post only where it is a member."""
+    """A conversation. The bot gets events and may post only if it is a member."""
 
     id: str
     name: str
@@ -75,7 +75,7 @@ class Channel:
 
     @property
     def is_closed(self) -> bool:
-        """Whether those who are not in it learn nothing of it."""
+        """Whether only members can see it."""
         return self.private or self.kind in {"private", "im", "mpim"}
 
     @property
@@ -87,13 +87,13 @@ class Channel:
 
     @property
     def shown_name(self) -> str:
-        """The name in payloads of commands and interactivity, which keep a closed conversation's to themselves."""
+        """Name in payloads of commands and interactions, which hide the names of closed conversations."""
         return {"im": "directmessage", "group": "privategroup"}.get(self.type, self.name)
 
 
 @dataclass(slots=True, eq=False)
 class HostedFile:
-    """A file in Slack. ``stubs`` counts how often files.info still answers with ``stub`` before the whole."""
+    """A file in Slack. ``stubs``: how many more times files.info answers with ``stub``."""
 
     id: str
     name: str
@@ -107,17 +107,17 @@ class HostedFile:
     downloads: list[str] = field(default_factory=list)
     channels: set[str] = field(default_factory=set)
     given_to_app: bool = False
-    """Dropped into a ``file_input`` of the app's."""
+    """Whether a person dropped it into the app's ``file_input``."""
     deleted: bool = False
 
     @property
     def is_processed(self) -> bool:
-        """Whether Slack has had its look at it."""
+        """Whether Slack has processed it."""
         return self.stub is None or bool(self.stub.get("file_access")) or self.stubs == 0
 
     @property
     def shown(self) -> Json:
-        """The file object as it stands in a message that is read again."""
+        """The file object in a message that is read again."""
         if self.deleted:
             return {"id": self.id, "mode": "tombstone", "name": "", "mimetype": "", "filetype": ""}
         if self.stub is not None and (self.stub.get("file_access") or self.stubs):
@@ -127,7 +127,7 @@ class HostedFile:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that people in Slack can see. ``to`` names the only reader of an ephemeral one."""
+    """A message. ``to`` is the only reader of an ephemeral one."""
 
     channel: str
     ts: str
@@ -143,18 +143,18 @@ class Message:
 
     @property
     def everything(self) -> str:
-        """All the text that the message shows, blocks included."""
+        """All text that the message shows, including blocks."""
         return "\n".join([self.text, *texts(list(self.blocks))])
 
     @property
     def reply_to(self) -> str:
-        """The thread that it is in or would begin."""
+        """Thread that it is in or would start."""
         return self.thread_ts or self.ts
 
 
 @dataclass(slots=True, eq=False)
 class View:
-    """A modal or a Home tab. ``body`` is as the app gave it; ``earlier`` holds what it was before."""
+    """A modal or a Home tab. ``body`` is what the app sent; ``earlier`` has the former bodies."""
 
     id: str
     workspace: Workspace
@@ -162,17 +162,17 @@ class View:
     body: Json
     hash: str
     channel: str = ""
-    """Where the person was when it was opened: what ``default_to_current_conversation`` means."""
+    """Channel that the person saw when it was opened, for ``default_to_current_conversation``."""
     root: str = ""
     previous: str = ""
     closed: bool = False
     errors: Json = field(default_factory=dict)
-    """What stood at its fields after the last submission."""
+    """Errors shown at its fields after the last submission."""
     earlier: list[Json] = field(default_factory=list)
 
     @property
     def callback_id(self) -> str:
-        """Which form it is."""
+        """Callback id of the form."""
         return str(self.body.get("callback_id", ""))
 
     @property
@@ -182,13 +182,13 @@ class View:
 
     @property
     def everything(self) -> str:
-        """All the text that it shows."""
+        """All text that it shows."""
         return "\n".join(texts(self.body))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the Web API."""
+    """A Web API call."""
 
     method: str
     args: Json
@@ -197,7 +197,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """One acknowledged envelope or request."""
+    """An acknowledged envelope or request."""
 
     envelope_id: str
     kind: str
@@ -207,7 +207,7 @@ class Ack:
 
 @dataclass(slots=True)
 class ResponseUrl:
-    """Where an interaction may be answered: 5 posts within 30 minutes. ``original`` is the ts of its message."""
+    """A response URL: 5 posts within 30 minutes. ``original`` is the ts of its message."""
 
     channel: str
     user: str
@@ -231,7 +231,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """An emoji at a message."""
+    """An emoji on a message."""
 
     channel: str
     ts: str
@@ -241,7 +241,7 @@ class Reaction:
 
 @dataclass(slots=True)
 class Upload:
-    """A file that is announced, and then sent."""
+    """An upload that was announced and is then sent."""
 
     id: str
     name: str
@@ -253,7 +253,7 @@ class Upload:
 
 
 def texts(value: object) -> list[str]:
-    """Everything under a key named ``text``, in order."""
+    """Yield every value under a key named ``text``, in order."""
     if isinstance(value, dict):
         own = [value["text"]] if isinstance(value.get("text"), str) else []
         return own + [text for child in value.values() for text in texts(child)]

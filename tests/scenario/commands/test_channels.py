@@ -1,4 +1,4 @@
-"""``/vsearch watch``, ``unwatch`` and ``status``, and what an offer's buttons do to the channel it was made in."""
+"""``/vsearch watch``, ``unwatch`` and ``status``, and the effect of an offer's buttons on its channel."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bot.domain.errors import BackendDown
 from bot.domain.identifiers import DatabaseName, WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, action_ids, ask, idle, key_of
+from tests.scenario.support.requests import GASKET, VALVE, action_ids, idle, key_of, run_command
 
 
 async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
-    """What is set for a channel."""
+    """Return a channel's settings."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
 
@@ -30,12 +30,12 @@ async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | 
         ("watch", (ChannelMode.LOOKUP, None), "are looked up in `parts`."),
     ],
 )
-async def test_a_channel_is_set(
+async def test_watch_sets_the_channel(
     slack: FakeSlack, start: Start, text: str, expected: tuple[ChannelMode, float | None], says: str
 ) -> None:
     app = await start()
     await fill(app, "parts")
-    answer = await ask(slack, text)
+    answer = await run_command(slack, text)
     assert says in answer.everything
     assert "`/invite`" not in answer.everything
     mode, minimum = expected
@@ -47,29 +47,29 @@ async def test_omitted_settings_stay_unchanged(slack: FakeSlack, start: Start) -
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
-    await ask(slack, "watch guard in:parts min:8")
-    await ask(slack, "watch in:logos")
+    await run_command(slack, "watch guard in:parts min:8")
+    await run_command(slack, "watch in:logos")
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database, now.minimum) == (ChannelMode.GUARD, "logos", 8.0)
-    await ask(slack, "watch lookup")
+    await run_command(slack, "watch lookup")
     now = await binding_of(app)
     assert now is not None
-    # A guard's score would hide most of what a lookup shows.
+    # A guard's minimum score would hide most results of a lookup.
     assert (now.mode, now.database, now.minimum) == (ChannelMode.LOOKUP, "logos", None)
 
 
 async def test_channel_mode_takes_effect(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await ask(slack, "unwatch")
+    await run_command(slack, "unwatch")
     left_alone = await slack.upload(VALVE)
     await idle(app)
     assert slack.replies(left_alone.ts) == []
-    await ask(slack, "watch collect in:parts")
+    await run_command(slack, "watch collect in:parts")
     collected = await slack.upload(GASKET)
     assert await slack.wait_for_reaction(collected) == "white_check_mark"
-    await ask(slack, "watch guard in:parts")
+    await run_command(slack, "watch guard in:parts")
     repost = await slack.upload(GASKET)
     assert "10/10" in (await slack.wait_for_reply(GENERAL, repost.ts)).everything
 
@@ -77,22 +77,22 @@ async def test_channel_mode_takes_effect(slack: FakeSlack, start: Start) -> None
 async def test_unwatch_leaves_images_alone_until_watch(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await ask(slack, "watch guard in:parts")
-    answer = await ask(slack, "unwatch")
+    await run_command(slack, "watch guard in:parts")
+    answer = await run_command(slack, "unwatch")
     assert f"Images shared in <#{GENERAL}> are left alone." in answer.everything
-    assert "are left alone" in (await ask(slack, "status")).everything
-    await ask(slack, "watch")
+    assert "are left alone" in (await run_command(slack, "status")).everything
+    await run_command(slack, "watch")
     now = await binding_of(app)
     assert now is not None
     assert now.mode is ChannelMode.LOOKUP
 
 
 @pytest.mark.parametrize("text", ["watch collect in:parts", "unwatch"])
-async def test_a_direct_message_is_always_looked_up(slack: FakeSlack, start: Start, text: str) -> None:
+async def test_direct_messages_are_always_lookups(slack: FakeSlack, start: Start, text: str) -> None:
     app = await start()
     await fill(app, "parts")
     slack.add_channel("D0SOMEONE", "", kind="im")
-    answer = await ask(slack, text, channel="D0SOMEONE")
+    answer = await run_command(slack, text, channel="D0SOMEONE")
     assert "set this in a channel instead" in answer.text
     assert await binding_of(app, "D0SOMEONE") is None
 
@@ -103,40 +103,40 @@ async def test_watch_asks_for_an_invitation_where_the_bot_is_not_a_member(
 ) -> None:
     slack.add_channel("C0AWAY", "away", private=kind == "private", bot_is_member=False)
     await fill(await start(), "parts")
-    answer = await ask(slack, "watch guard in:parts", channel="C0AWAY")
+    answer = await run_command(slack, "watch guard in:parts", channel="C0AWAY")
     assert "matches of 9 and more" in answer.everything
     assert "`/invite` me" in answer.everything
-    assert "`/invite` me" in (await ask(slack, "status", channel="C0AWAY")).everything
+    assert "`/invite` me" in (await run_command(slack, "status", channel="C0AWAY")).everything
 
 
-async def test_watch_needs_to_know_which_database(slack: FakeSlack, start: Start) -> None:
+async def test_watch_asks_which_database_if_there_are_several(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    nothing = await ask(slack, "watch collect")
+    nothing = await run_command(slack, "watch collect")
     assert "no image database yet" in nothing.everything
     await fill(app, "parts")
     await fill(app, "logos")
-    assert "`in:logos`, `in:parts`" in (await ask(slack, "watch collect")).everything
-    assert "Did you mean “parts”?" in (await ask(slack, "watch collect in:prats")).everything
-    assert "from 0 to 10" in (await ask(slack, "watch guard in:parts min:12")).everything
+    assert "`in:logos`, `in:parts`" in (await run_command(slack, "watch collect")).everything
+    assert "Did you mean “parts”?" in (await run_command(slack, "watch collect in:prats")).everything
+    assert "from 0 to 10" in (await run_command(slack, "watch guard in:parts min:12")).everything
     assert await binding_of(app) is None
 
 
-async def test_a_channel_whose_database_was_deleted_is_asked_again(slack: FakeSlack, start: Start) -> None:
+async def test_channel_whose_database_was_deleted_is_asked_again(slack: FakeSlack, start: Start) -> None:
     app = await start()
     for name in ("parts", "logos", "ads"):
         await fill(app, name)
-    await ask(slack, "watch collect in:ads")
+    await run_command(slack, "watch collect in:ads")
     await app.services.databases.delete(key_of(app, "ads"))
-    status = await ask(slack, "status")
+    status = await run_command(slack, "status")
     assert "a database, once one is chosen" in status.everything
 
 
-async def test_status_tells_all_of_a_channel(slack: FakeSlack, start: Start) -> None:
+async def test_status_shows_all_settings_of_a_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos")
-    await ask(slack, "watch guard in:parts min:9.5")
-    answer = await ask(slack, "status")
+    await run_command(slack, "watch guard in:parts min:9.5")
+    answer = await run_command(slack, "status")
     for part in (
         "I report matches of 9.5 and more",
         "*2 image databases*, 2 images",
@@ -150,11 +150,11 @@ async def test_status_tells_all_of_a_channel(slack: FakeSlack, start: Start) -> 
 
 async def test_status_before_anything_is_set(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    assert "*No image databases* yet" in (await ask(slack, "status")).everything
+    assert "*No image databases* yet" in (await run_command(slack, "status")).everything
     await fill(app, "parts")
-    assert f"Images shared in <#{GENERAL}> are looked up in `parts`" in (await ask(slack, "status")).everything
+    assert f"Images shared in <#{GENERAL}> are looked up in `parts`" in (await run_command(slack, "status")).everything
     slack.add_channel("D0SOMEONE", "", kind="im")
-    direct = await ask(slack, "status", channel="D0SOMEONE")
+    direct = await run_command(slack, "status", channel="D0SOMEONE")
     assert "Images that you send me are looked up in `parts`." in direct.everything
     assert action_ids(direct) == ["create_database"]
 
@@ -168,30 +168,30 @@ async def test_status_reports_a_failing_back_end(
         raise BackendDown("disk /dev/secret is on fire")
 
     monkeypatch.setattr(type(app.services.visual), "ping", fail)
-    answer = await ask(slack, "status")
+    answer = await run_command(slack, "status")
     assert ":warning:" in answer.everything
     assert "secret" not in answer.everything
 
 
-async def test_an_offer_to_create_makes_the_channel_use_what_is_created(slack: FakeSlack, start: Start) -> None:
+async def test_offer_to_create_makes_the_channel_use_the_new_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     shared = await slack.upload(VALVE)
     offer = await slack.wait_for_reply(GENERAL, shared.ts)
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    told = await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
-    assert f"Images shared in <#{GENERAL}> are looked up in `parts`." in told.everything
+    notice = await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    assert f"Images shared in <#{GENERAL}> are looked up in `parts`." in notice.everything
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.LOOKUP, "parts")
-    # Another one does not make it unclear again.
+    # A second database does not make the choice unclear again.
     await fill(app, "logos")
     shared = await slack.upload(VALVE)
     assert "`parts`" in (await slack.wait_for_reply(GENERAL, shared.ts)).everything
 
 
-async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Start) -> None:
+async def test_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos")
@@ -203,8 +203,8 @@ async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Star
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "12"})
     assert form.errors == {"minimum": "A score is a number from 0 to 10, such as 5."}
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "9,5"})
-    told = await slack.wait_for(lambda m: "matches of 9.5 and more" in m.everything)
-    assert told.to == SOMEONE
+    notice = await slack.wait_for(lambda m: "matches of 9.5 and more" in m.everything)
+    assert notice.to == SOMEONE
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database, now.minimum) == (ChannelMode.GUARD, "parts", 9.5)
@@ -213,8 +213,8 @@ async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Star
 async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
-    await ask(slack, "watch guard in:parts")
-    await slack.press(await ask(slack, "status"), "create_database")
+    await run_command(slack, "watch guard in:parts")
+    await slack.press(await run_command(slack, "status"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
     await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
@@ -223,23 +223,23 @@ async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: 
     assert (now.mode, now.database) == (ChannelMode.GUARD, "parts")
 
 
-async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: FakeSlack, start: Start) -> None:
+async def test_old_offer_does_not_change_a_channels_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     shared = await slack.upload(VALVE)
     offer = await slack.wait_for_reply(GENERAL, shared.ts)
     await fill(app, "parts")
-    await ask(slack, "watch collect in:parts")
+    await run_command(slack, "watch collect in:parts")
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
-    told = await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
-    assert "`logos`." not in told.everything
+    notice = await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
+    assert "`logos`." not in notice.everything
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.COLLECT, "parts")
 
 
-async def test_an_offer_in_a_direct_message_binds_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_offer_in_a_direct_message_sets_no_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.add_channel("D0SOMEONE", "", kind="im")
     shared = await slack.upload(VALVE, channel="D0SOMEONE")

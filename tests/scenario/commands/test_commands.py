@@ -1,4 +1,4 @@
-"""``/vsearch``: searches, help and mistakes, and the same in a mention."""
+"""``/vsearch``: searches, help and mistakes, and the same commands in a mention."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import pytest
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fakes.slack.values import texts
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, images_of, run_command
 
 
-async def test_an_address_is_looked_up_with_all_modifiers(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_url_is_looked_up_with_all_modifiers(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    await fill(app, "logos", acme=STRANGER)
+    await fill(app, "logos", acme=UNRELATED)
     address = pictures.url("v.png", VALVE)
-    answer = await ask(slack, f"min:0 search top:2 <{address}> in:parts")
+    answer = await run_command(slack, f"min:0 search top:2 <{address}> in:parts")
     assert (answer.to, answer.via) == (SOMEONE, "response_url")
     assert "*The 2 best matches* in `parts` (2 images)" in answer.everything
     assert "*1.*  `valve_0042`" in answer.everything
     assert "*2.*  `gasket_7`" in answer.everything
-    only = await ask(slack, f"{address} in:parts top:1 min:0")
+    only = await run_command(slack, f"{address} in:parts top:1 min:0")
     assert "`gasket_7`" not in only.everything
     assert "results_more" in action_ids(only)
-    strict = await ask(slack, f"{address} in:parts min:9.9")
+    strict = await run_command(slack, f"{address} in:parts min:9.9")
     assert "`gasket_7`" not in strict.everything
     assert "left out" in strict.everything
 
@@ -33,29 +31,25 @@ async def test_an_address_is_looked_up_with_all_modifiers(
 async def test_phone_punctuation_is_understood(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
-    await fill(app, "logos", acme=STRANGER)
-    answer = await ask(slack, f"Search <{pictures.url('v.png', VALVE)}> in:“Parts” —top:3")
+    await fill(app, "logos", acme=UNRELATED)
+    answer = await run_command(slack, f"Search <{pictures.url('v.png', VALVE)}> in:“Parts” —top:3")
     assert "`valve_0042`" in answer.everything
 
 
-async def test_without_in_the_channels_database_is_meant(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_default_database_is_the_channels(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
     address = pictures.url("v.png", VALVE)
-    unclear = await ask(slack, address)
+    unclear = await run_command(slack, address)
     assert "`in:logos`, `in:parts`" in unclear.everything
-    await ask(slack, "watch lookup in:logos")
-    assert "`acme`" in (await ask(slack, address)).everything
+    await run_command(slack, "watch lookup in:logos")
+    assert "`acme`" in (await run_command(slack, address)).everything
 
 
-async def test_an_address_that_holds_no_image_is_explained(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_url_without_an_image_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
-    answer = await ask(slack, pictures.url("page.html", b"<html>hello</html>"))
+    answer = await run_command(slack, pictures.url("page.html", b"<html>hello</html>"))
     assert "use the address of the picture itself" in answer.text
     assert len(answer.blocks) == 1
 
@@ -69,13 +63,13 @@ async def test_last_is_the_newest_image_of_the_channel(slack: FakeSlack, start: 
     elsewhere = await slack.upload(VALVE, channel="C0OTHER")
     for shared in (newest, elsewhere):
         await slack.wait_for_reply(shared.channel, shared.ts)
-    answer = await ask(slack, "search last in:parts")
+    answer = await run_command(slack, "search last in:parts")
     assert "`gasket_7`" in answer.everything
     assert "10/10" in answer.text
     assert slack.calls("conversations.history") == []
 
 
-async def test_last_before_the_bot_came_is_read_from_the_history(slack: FakeSlack, start: Start) -> None:
+async def test_last_reads_history_from_before_the_bot_joined(slack: FakeSlack, start: Start) -> None:
     general = slack.state.channels[GENERAL]
     general.bot_is_member = False
     await slack.upload(VALVE)
@@ -83,19 +77,19 @@ async def test_last_before_the_bot_came_is_read_from_the_history(slack: FakeSlac
     await slack.say("nice valve")
     general.bot_is_member = True
     await fill(await start(), "parts", valve_0042=VALVE)
-    assert "`valve_0042`" in (await ask(slack, "search last")).everything
-    assert "`valve_0042`" in (await ask(slack, "last")).everything
+    assert "`valve_0042`" in (await run_command(slack, "search last")).everything
+    assert "`valve_0042`" in (await run_command(slack, "last")).everything
 
 
 @pytest.mark.parametrize("kind", ["public", "private"])
-async def test_last_where_the_bot_is_not_says_so(slack: FakeSlack, start: Start, kind: str) -> None:
+async def test_last_says_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start, kind: str) -> None:
     slack.add_channel("C0AWAY", "away", bot_is_member=False, private=kind == "private")
     await slack.upload(VALVE, channel="C0AWAY")
     await fill(await start(), "parts", valve_0042=VALVE)
-    assert "`/invite`" in (await ask(slack, "search last", channel="C0AWAY")).everything
+    assert "`/invite`" in (await run_command(slack, "search last", channel="C0AWAY")).everything
 
 
-async def test_last_is_not_a_file_that_was_deleted(slack: FakeSlack, start: Start) -> None:
+async def test_last_skips_deleted_files(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     kept = await slack.upload(VALVE)
@@ -104,7 +98,7 @@ async def test_last_is_not_a_file_that_was_deleted(slack: FakeSlack, start: Star
         await slack.wait_for_reply(GENERAL, shared.ts)
     await (await slack.delete_file(gone.files[0]))
     await idle(app)
-    assert "Best match in parts: valve_0042" in (await ask(slack, "search last")).text
+    assert "Best match in parts: valve_0042" in (await run_command(slack, "search last")).text
 
 
 async def test_last_explains_a_file_deleted_without_an_event(slack: FakeSlack, start: Start) -> None:
@@ -112,16 +106,16 @@ async def test_last_explains_a_file_deleted_without_an_event(slack: FakeSlack, s
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
     shared.files[0].deleted = True
-    answer = await ask(slack, "search last")
+    answer = await run_command(slack, "search last")
     assert "deleted" in answer.text
     assert len(answer.blocks) == 1
 
 
-async def test_an_answer_to_one_person_can_be_shared_with_the_channel(slack: FakeSlack, start: Start) -> None:
+async def test_ephemeral_answer_can_be_shared_with_the_channel(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
-    answer = await ask(slack, "search last")
+    answer = await run_command(slack, "search last")
     await slack.press(answer, "results_share")
     public = await slack.wait_for(lambda m: "shared this" in m.everything)
     assert public.to == ""
@@ -129,10 +123,12 @@ async def test_an_answer_to_one_person_can_be_shared_with_the_channel(slack: Fak
     assert "`valve_0042`" in public.everything
 
 
-async def test_more_turns_the_page_of_ones_own_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_more_replaces_the_page_in_an_ephemeral_answer(
+    slack: FakeSlack, start: Start, pictures: PictureServer
+) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
-    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, stranger=STRANGER)
-    first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, stranger=UNRELATED)
+    first = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     await slack.press(first, "results_more")
     second = await slack.wait_for_edit(first)
     assert "*Match 2 of 3*" in second.everything
@@ -146,7 +142,7 @@ async def test_more_turns_the_page_of_ones_own_answer(slack: FakeSlack, start: S
 
 async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
     await start()
-    answer = await ask(slack, "help")
+    answer = await run_command(slack, "help")
     for verb in ("search", "add", "list", "delete", "db", "db create", "db delete", "watch", "unwatch", "status"):
         assert f"/vsearch {verb}" in answer.everything
     assert answer.to == SOMEONE
@@ -171,14 +167,14 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
         ("list in:prats", "Did you mean “parts”?"),
     ],
 )
-async def test_a_mistake_gets_one_sentence_to_its_author(slack: FakeSlack, start: Start, text: str, says: str) -> None:
+async def test_mistake_gets_one_sentence_to_its_author(slack: FakeSlack, start: Start, text: str, says: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    answer = await ask(slack, text)
+    answer = await run_command(slack, text)
     assert says in "\n".join(texts(list(answer.blocks))).replace("&lt;", "<").replace("&gt;", ">")
     assert answer.to == SOMEONE
 
 
-async def test_a_mention_takes_the_same_commands(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_mention_takes_the_same_commands(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     root = await slack.say("what is this?")
@@ -192,13 +188,13 @@ async def test_a_mention_takes_the_same_commands(slack: FakeSlack, start: Start,
     assert (found.thread_ts, found.via) == (root.ts, "chat.postEphemeral")
 
 
-async def test_a_mention_alone_gets_the_help(slack: FakeSlack, start: Start) -> None:
+async def test_mention_without_a_command_gets_the_help(slack: FakeSlack, start: Start) -> None:
     await start()
     await slack.say("", mention=True)
     assert "/vsearch help" in (await slack.wait_for_answer()).everything
 
 
-async def test_a_mention_can_open_no_form_and_says_so(slack: FakeSlack, start: Start) -> None:
+async def test_mention_says_that_it_cannot_open_a_form(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.say("db delete parts", mention=True)
     assert "`/vsearch db delete parts`" in (await slack.wait_for_answer()).everything
@@ -219,7 +215,7 @@ async def test_buttons_of_a_mentions_answer_work(slack: FakeSlack, start: Start)
 async def test_buttons_still_work_after_an_hour(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    first = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     slack.pass_time(3600)
     await slack.press(first, "results_more")
     assert "`gasket_7`" in (await slack.wait_for_edit(first)).everything

@@ -6,27 +6,27 @@ import pytest
 
 from tests.fakes.slack import SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, action_ids, ask, key_of, names_of, press
+from tests.scenario.support.requests import GASKET, VALVE, action_ids, key_of, names_of, press, run_command
 
 OTHER = "U0OTHER"
 
 
 async def test_databases_are_listed_with_their_sizes(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    nothing = await ask(slack, "db")
+    nothing = await run_command(slack, "db")
     assert "no image database yet" in nothing.everything
     assert action_ids(nothing) == ["create_database"]
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)
-    answer = await ask(slack, "db")
+    answer = await run_command(slack, "db")
     assert "2 image databases" in answer.text
     assert "`logos`  ·  1 image\n`parts`  ·  2 images" in answer.everything
     assert action_ids(answer) == ["create_database"]
 
 
-async def test_a_database_is_made(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    answer = await ask(slack, "db create Parts")
+    answer = await run_command(slack, "db create Parts")
     assert "The database `parts` is ready." in answer.everything
     assert "`/vsearch add last in:parts`" in answer.everything
     [info] = await app.services.databases.all(key_of(app, "parts").workspace)
@@ -45,18 +45,18 @@ async def test_a_database_is_made(slack: FakeSlack, start: Start) -> None:
         ("taken", "A database named “taken” already exists."),
     ],
 )
-async def test_a_name_that_does_not_fit_makes_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
+async def test_invalid_name_creates_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
     app = await start()
     await fill(app, "taken")
-    answer = await ask(slack, f"db create {name}")
+    answer = await run_command(slack, f"db create {name}")
     assert says in answer.everything
     assert "<!channel" not in answer.everything
     assert await names_of(app) == ["taken"]
 
 
-async def test_a_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await ask(slack, "db create parts")
+    await run_command(slack, "db create parts")
     await slack.command("db delete parts")
     form = await slack.wait_for_view("delete_database_form")
     assert "`parts` (0 images)" in form.everything
@@ -68,17 +68,17 @@ async def test_a_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, st
     done = await slack.wait_for_view(lambda view: "Deleted the database" in view.everything)
     assert done is form
     assert await names_of(app) == []
-    told = await slack.wait_for(lambda m: "Deleted the database `parts`" in m.text)
-    assert told.to == SOMEONE
+    notice = await slack.wait_for(lambda m: "Deleted the database `parts`" in m.text)
+    assert notice.to == SOMEONE
 
 
 async def test_only_creators_and_admins_delete_databases(slack: FakeSlack, start: Start) -> None:
     app = await start(VSEARCH_ADMINS="U0BOSS")
-    await ask(slack, "db create parts")
-    refused = await ask(slack, "db delete parts", user=OTHER)
+    await run_command(slack, "db create parts")
+    refused = await run_command(slack, "db delete parts", user=OTHER)
     assert "may delete it" in refused.text
     assert slack.views(OTHER) == []
-    unknown = await ask(slack, "db delete prats", user=OTHER)
+    unknown = await run_command(slack, "db delete prats", user=OTHER)
     assert "Did you mean “parts”?" in unknown.text
     slack.add_person("U0OWNER", is_owner=True)
     for user in ("U0BOSS", "U0OWNER"):
@@ -92,15 +92,15 @@ async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> No
     await fill(app, "parts")
     await slack.command("db delete parts", user="U0BOSS")
     form = await slack.wait_for_view("delete_database_form", user="U0BOSS")
-    # As if the form had been opened by somebody who may, and submitted by who may not.
+    # Simulates a form that an admin opened and somebody else submitted.
     await slack.submit(form, {"name": "parts"}, user=OTHER)
     await slack.wait_until(lambda: "may delete it" in form.everything)
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await ask(slack, "db create parts")
+    await run_command(slack, "db create parts")
     await slack.command("db delete parts")
     form = await slack.wait_for_view("delete_database_form")
     await app.services.databases.delete(key_of(app, "parts"))
@@ -108,26 +108,26 @@ async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, star
     await slack.wait_until(lambda: "no database “parts”" in form.everything)
 
 
-async def test_a_trigger_that_expired_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await start()
-    await ask(slack, "db create parts")
+    await run_command(slack, "db create parts")
     before = len(slack.transcript)
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.command("db delete parts")
     assert "please try again" in (await slack.wait_for_answer(after=before)).text
 
 
-async def test_where_slack_knows_no_forms_the_buttons_say_so(slack: FakeSlack, start: Start) -> None:
+async def test_buttons_explain_that_forms_are_unavailable(slack: FakeSlack, start: Start) -> None:
     await start()
-    nothing = await ask(slack, "db")
+    nothing = await run_command(slack, "db")
     slack.refuse_next("views.open", "unknown_method", times=2)
     assert "/vsearch" in (await press(slack, nothing, "create_database")).everything
-    assert "/vsearch" in (await ask(slack, "")).everything
+    assert "/vsearch" in (await run_command(slack, "")).everything
 
 
-async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) -> None:
+async def test_button_creates_a_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    nothing = await ask(slack, "db")
+    nothing = await run_command(slack, "db")
     await slack.press(nothing, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "spare parts"})
@@ -140,10 +140,10 @@ async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) 
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_name_that_is_taken_is_told_at_its_field(slack: FakeSlack, start: Start) -> None:
+async def test_taken_name_is_reported_at_its_field(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
-    await slack.press(await ask(slack, "db"), "create_database")
+    await slack.press(await run_command(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
     assert form.errors == {"name": "A database named “parts” already exists."}

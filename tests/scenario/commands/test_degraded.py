@@ -1,50 +1,50 @@
-"""Stand-ins that know less of Slack: what they lack costs a nicety, never the answer."""
+"""Slack stand-ins that lack methods: the bot shows less, but still answers."""
 
 from __future__ import annotations
 
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import VALVE, ask, idle, images_of, message_after, names_of
+from tests.scenario.support.requests import VALVE, idle, images_of, message_after, names_of, run_command
 
 LACKING = "unknown_method"
 
 
-def lacks(slack: FakeSlack, *methods: str) -> None:
-    """The stand-in knows nothing of these."""
+def remove_methods(slack: FakeSlack, *methods: str) -> None:
+    """Remove these methods from the stand-in."""
     for method in methods:
         slack.refuse_next(method, LACKING, times=50)
 
 
-async def test_commands_are_answered_without_knowledge_of_places_and_people(
+async def test_commands_are_answered_without_channel_and_member_methods(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
-    lacks(slack, "conversations.info", "conversations.members", "users.info", "chat.getPermalink")
+    remove_methods(slack, "conversations.info", "conversations.members", "users.info", "chat.getPermalink")
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
-    await ask(slack, "db create parts")
+    await run_command(slack, "db create parts")
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
-    await ask(slack, "add last in:parts id:valve")
+    await run_command(slack, "add last in:parts id:valve")
     assert len(await images_of(app, "parts", "valve")) == 1
-    assert "`valve`" in (await ask(slack, "list in:parts")).everything
-    assert "`/invite`" not in (await ask(slack, "watch collect in:parts")).everything
-    assert "healthy" in (await ask(slack, "status")).everything
-    question = await ask(slack, "delete valve in:parts")
+    assert "`valve`" in (await run_command(slack, "list in:parts")).everything
+    assert "`/invite`" not in (await run_command(slack, "watch collect in:parts")).everything
+    assert "healthy" in (await run_command(slack, "status")).everything
+    question = await run_command(slack, "delete valve in:parts")
     await slack.press(question, "delete_entity")
     assert "Deleted 1 image" in (await slack.wait_for_edit(question)).everything
 
 
-async def test_a_mention_is_answered_directly_where_nobody_can_be_whispered_to(slack: FakeSlack, start: Start) -> None:
+async def test_mention_is_answered_directly_without_ephemeral_messages(slack: FakeSlack, start: Start) -> None:
     await start()
-    lacks(slack, "chat.postEphemeral")
+    remove_methods(slack, "chat.postEphemeral")
     await slack.say("help", mention=True)
-    told = await slack.wait_for(lambda m: "/vsearch watch" in m.everything)
-    assert slack.state.channels[told.channel].members == [SOMEONE]
+    notice = await slack.wait_for(lambda m: "/vsearch watch" in m.everything)
+    assert slack.state.channels[notice.channel].members == [SOMEONE]
 
 
-async def test_an_answer_needs_no_view_to_be_updated(slack: FakeSlack, start: Start) -> None:
+async def test_answer_works_without_view_updates(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    lacks(slack, "views.update")
+    remove_methods(slack, "views.update")
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     await slack.submit(form, {"files": VALVE})
@@ -53,25 +53,25 @@ async def test_an_answer_needs_no_view_to_be_updated(slack: FakeSlack, start: St
     assert len(slack.transcript) == 1
 
 
-async def test_pictures_that_can_t_be_uploaded_are_left_out(
+async def test_pictures_are_left_out_if_uploads_are_unavailable(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
-    lacks(slack, "files.getUploadURLExternal")
-    answer = await ask(slack, pictures.url("v.png", VALVE))
+    remove_methods(slack, "files.getUploadURLExternal")
+    answer = await run_command(slack, pictures.url("v.png", VALVE))
     assert "`valve_0042`" in answer.everything
     assert not any("accessory" in block for block in answer.blocks)
 
 
 async def test_last_without_a_history_says_so(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    lacks(slack, "conversations.history")
-    assert "haven't seen an image" in (await ask(slack, "search last")).text
+    remove_methods(slack, "conversations.history")
+    assert "haven't seen an image" in (await run_command(slack, "search last")).text
 
 
-async def test_a_home_that_can_t_be_shown_fails_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_missing_home_method_causes_no_error(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    lacks(slack, "views.publish", "views.open", "views.push")
+    remove_methods(slack, "views.publish", "views.open", "views.push")
     await slack.open_home()
     await idle(app)
     assert slack.home() is None

@@ -1,4 +1,4 @@
-"""Words that are sent to the bot directly are commands."""
+"""Text in a direct message to the bot is a command."""
 
 from __future__ import annotations
 

@@ -8,14 +8,24 @@ from bot.app.slack_app import SlackApp
 from bot.domain.identifiers import EntityId, Note
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of, key_of, press
+from tests.scenario.support.requests import (
+    GASKET,
+    UNRELATED,
+    VALVE,
+    action_ids,
+    idle,
+    images_of,
+    key_of,
+    press,
+    run_command,
+)
 
 OTHER = "U0OTHER"
 SECRET = "G0SECRET"
 
 
 async def fill_with(app: SlackApp, database: str, count: int) -> None:
-    """A database of equal pictures: a listing doesn't mind."""
+    """Fill a database with equal pictures."""
     services, key = app.services, key_of(app, database)
     await services.databases.create(key)
     for number in range(count):
@@ -27,35 +37,35 @@ async def fill_with(app: SlackApp, database: str, count: int) -> None:
         await services.adding.add(key, again, jpeg, EntityId(f"part_{number:02d}"), Note())
 
 
-async def collect_in_secret(slack: FakeSlack, app: SlackApp, picture: bytes, entity: str) -> Message:
-    """A picture of a private channel of the two people's, collected."""
+async def collect_in_private_channel(slack: FakeSlack, app: SlackApp, picture: bytes, entity: str) -> Message:
+    """Collect a picture in a private channel of two people."""
     slack.add_channel(SECRET, "secret", kind="private", members=[OTHER])
-    await ask(slack, "watch collect in:parts", channel=SECRET, user=OTHER)
+    await run_command(slack, "watch collect in:parts", channel=SECRET, user=OTHER)
     shared = await slack.upload(picture, channel=SECRET, user=OTHER, text=f"id:{entity}")
     await slack.wait_for_reaction(shared)
     await idle(app)
     return shared
 
 
-async def test_an_address_is_added(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_url_is_added(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts")
     address = pictures.url("Ball valve.png", VALVE).replace(" ", "%20")
     pictures.files["Ball valve.png"] = VALVE
-    answer = await ask(slack, f"add <{address}> in:parts note:“DN 25, brass”")
+    answer = await run_command(slack, f"add <{address}> in:parts note:“DN 25, brass”")
     assert "as `ball_valve`" in answer.everything
     assert "DN 25, brass" in answer.everything
     [record] = await images_of(app, "parts", "ball_valve")
     assert (record.note, record.added_by, record.origin) == ("DN 25, brass", SOMEONE, None)
-    assert "`ball_valve`" in (await ask(slack, f"{address} in:parts")).everything
+    assert "`ball_valve`" in (await run_command(slack, f"{address} in:parts")).everything
 
 
-async def test_the_channels_newest_image_is_added_with_its_place(slack: FakeSlack, start: Start) -> None:
+async def test_channels_newest_image_is_added_with_its_origin(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
-    answer = await ask(slack, 'add last in:parts id:valve_0042 note:"Ball valve"')
+    answer = await run_command(slack, 'add last in:parts id:valve_0042 note:"Ball valve"')
     assert "Added `picture.png` to `parts` as `valve_0042`." in answer.everything or "as `valve_0042`" in answer.text
     [record] = await images_of(app, "parts", "valve_0042")
     assert record.origin is not None
@@ -63,12 +73,10 @@ async def test_the_channels_newest_image_is_added_with_its_place(slack: FakeSlac
     assert record.origin.permalink.endswith(shared.ts.replace(".", ""))
 
 
-async def test_what_is_there_already_is_not_added_again(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_existing_image_is_not_added_again(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
-    answer = await ask(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:another")
+    answer = await run_command(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:another")
     assert "in `parts` already, as `valve_0042`" in answer.everything
     assert await images_of(app, "parts", "another") == ()
 
@@ -78,29 +86,29 @@ async def test_duplicates_from_private_channels_are_not_named(
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts")
-    await collect_in_secret(slack, app, VALVE, "prototype")
+    await collect_in_private_channel(slack, app, VALVE, "prototype")
     address = pictures.url("v.png", VALVE)
-    strangers = await ask(slack, f"add {address} in:parts")
+    strangers = await run_command(slack, f"add {address} in:parts")
     assert "in `parts` already." in strangers.everything
     assert "prototype" not in strangers.everything
-    members = await ask(slack, f"add {address} in:parts", user=OTHER)
+    members = await run_command(slack, f"add {address} in:parts", user=OTHER)
     assert "as `prototype`" in members.everything
 
 
-async def test_without_in_the_database_that_is_meant(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_default_database_for_an_add(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     address = pictures.url("v.png", VALVE)
-    nothing = await ask(slack, f"add {address}")
+    nothing = await run_command(slack, f"add {address}")
     assert "no image database yet" in nothing.everything
     assert "create_database" in action_ids(nothing)
     await fill(app, "parts")
-    assert "to `parts`" in (await ask(slack, f"add {address}")).everything
+    assert "to `parts`" in (await run_command(slack, f"add {address}")).everything
     await fill(app, "logos")
-    unclear = await ask(slack, f"add {address}")
+    unclear = await run_command(slack, f"add {address}")
     assert "`in:logos`, `in:parts`" in unclear.everything
     assert "search" not in unclear.text
-    await ask(slack, "watch lookup in:logos")
-    assert "to `logos`" in (await ask(slack, f"add {address}")).everything
+    await run_command(slack, "watch lookup in:logos")
+    assert "to `logos`" in (await run_command(slack, f"add {address}")).everything
 
 
 @pytest.mark.parametrize(
@@ -113,19 +121,19 @@ async def test_without_in_the_database_that_is_meant(slack: FakeSlack, start: St
         ("in:parts top:3", "doesn't take `top:`"),
     ],
 )
-async def test_an_add_that_is_wrong_changes_nothing(
+async def test_invalid_add_changes_nothing(
     slack: FakeSlack, start: Start, pictures: PictureServer, text: str, says: str
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts")
-    answer = await ask(slack, f"add {pictures.url('v.png', VALVE)} {text}")
+    answer = await run_command(slack, f"add {pictures.url('v.png', VALVE)} {text}")
     assert says in answer.everything
-    assert "holds no images yet" in (await ask(slack, "list in:parts")).everything
+    assert "holds no images yet" in (await run_command(slack, "list in:parts")).everything
 
 
-async def test_a_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
     await fill_with(await start(), "parts", 18)
-    first = await ask(slack, "list in:parts order:asc")
+    first = await run_command(slack, "list in:parts order:asc")
     assert "18 images in `parts`, oldest first, page 1 of 3" in first.text
     assert "`part_00`" in first.everything
     assert "`part_08`" not in first.everything
@@ -140,14 +148,14 @@ async def test_a_database_is_listed_page_by_page(slack: FakeSlack, start: Start)
     assert "`part_17`" in third.everything
     await slack.press(third, "list_page:previous")
     assert "page 2 of 3" in (await slack.wait_for_edit(third)).text
-    # One message all along, seen by its reader alone.
+    # It stays one message, visible to its reader only.
     assert [message.to for message in slack.transcript] == [SOMEONE]
 
 
-async def test_a_listing_shows_pictures_and_takes_a_prefix(slack: FakeSlack, start: Start) -> None:
+async def test_listing_shows_pictures_and_accepts_a_prefix(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await fill(app, "parts", valve_1=VALVE, valve_2=STRANGER, gasket=GASKET)
-    answer = await ask(slack, "list prefix:valve in:parts")
+    await fill(app, "parts", valve_1=VALVE, valve_2=UNRELATED, gasket=GASKET)
+    answer = await run_command(slack, "list prefix:valve in:parts")
     assert "2 images in `parts` whose entity begins with `valve`, newest first" in answer.text
     assert "About valve_1" in answer.everything
     assert "gasket" not in answer.everything
@@ -155,52 +163,52 @@ async def test_a_listing_shows_pictures_and_takes_a_prefix(slack: FakeSlack, sta
     assert [picture["alt_text"] for picture in pictures] == ["valve_2", "valve_1"]
 
 
-async def test_a_listing_leaves_out_what_the_reader_may_not_see(slack: FakeSlack, start: Start) -> None:
+async def test_listing_leaves_out_images_hidden_from_the_reader(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await collect_in_secret(slack, app, GASKET, "prototype")
-    strangers = await ask(slack, "list in:parts")
+    await collect_in_private_channel(slack, app, GASKET, "prototype")
+    strangers = await run_command(slack, "list in:parts")
     assert "`valve_0042`" in strangers.everything
     assert "prototype" not in strangers.everything
-    # How many a database holds is no secret.
+    # The number of images in a database is public.
     assert "1 image of this page is from a place that you can't see" in strangers.everything
-    members = await ask(slack, "list in:parts", user=OTHER)
+    members = await run_command(slack, "list in:parts", user=OTHER)
     assert "`prototype`" in members.everything
 
 
 async def test_prefix_listing_does_not_reveal_hidden_images(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await collect_in_secret(slack, app, GASKET, "prototype")
-    hidden = await ask(slack, "list in:parts prefix:prot")
-    nothing = await ask(slack, "list in:parts prefix:nota")
+    await collect_in_private_channel(slack, app, GASKET, "prototype")
+    hidden = await run_command(slack, "list in:parts prefix:prot")
+    nothing = await run_command(slack, "list in:parts prefix:nota")
     assert hidden.everything.replace("prot", "nota") == nothing.everything
-    assert "1 image in `parts`" in (await ask(slack, "list in:parts prefix:prot", user=OTHER)).text
+    assert "1 image in `parts`" in (await run_command(slack, "list in:parts prefix:prot", user=OTHER)).text
 
 
-async def test_where_the_database_hints_hidden_images_are_counted(slack: FakeSlack, start: Start) -> None:
+async def test_hidden_images_are_counted_if_the_database_hints(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await collect_in_secret(slack, app, GASKET, "prototype")
+    await collect_in_private_channel(slack, app, GASKET, "prototype")
     await app.services.storage.catalogue.set_hints(key_of(app, "parts"), hints_at_hidden=True)
-    answer = await ask(slack, "list in:parts prefix:prot")
+    answer = await run_command(slack, "list in:parts prefix:prot")
     assert "1 image of this page is from a place that you can't see" in answer.everything
     assert "prototype" not in answer.everything
 
 
-async def test_a_page_of_a_database_that_is_gone_says_so(slack: FakeSlack, start: Start) -> None:
+async def test_page_of_a_deleted_database_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill_with(app, "parts", 9)
-    first = await ask(slack, "list in:parts")
+    first = await run_command(slack, "list in:parts")
     await app.services.databases.delete(key_of(app, "parts"))
     answer = await press(slack, first, "list_page:next")
     assert "no database “parts”" in answer.text
 
 
-async def test_a_page_beyond_the_end_leads_back(slack: FakeSlack, start: Start) -> None:
+async def test_page_beyond_the_end_shows_the_last_page(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill_with(app, "parts", 9)
-    first = await ask(slack, "list in:parts order:asc")
+    first = await run_command(slack, "list in:parts order:asc")
     await app.services.deleting.delete(key_of(app, "parts"), EntityId("part_08"))
     await slack.press(first, "list_page:next")
     second = await slack.wait_for_edit(first)
@@ -208,11 +216,11 @@ async def test_a_page_beyond_the_end_leads_back(slack: FakeSlack, start: Start) 
     assert "8 images" in second.text
 
 
-async def test_an_entity_is_deleted_after_a_question(slack: FakeSlack, start: Start) -> None:
+async def test_entity_is_deleted_after_confirmation(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    question = await ask(slack, "delete valve_0042 in:parts")
+    question = await run_command(slack, "delete valve_0042 in:parts")
     assert "can't be undone" in question.everything
     [delete] = [e for b in question.blocks for e in b.get("elements", ()) if e["action_id"] == "delete_entity"]
     assert delete["style"] == "danger"
@@ -226,47 +234,47 @@ async def test_an_entity_is_deleted_after_a_question(slack: FakeSlack, start: St
     assert len(await images_of(app, "parts", "gasket_7")) == 1
 
 
-async def test_a_question_can_be_dismissed(slack: FakeSlack, start: Start) -> None:
+async def test_confirmation_can_be_cancelled(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    question = await ask(slack, "delete valve_0042 in:parts")
+    question = await run_command(slack, "delete valve_0042 in:parts")
     await slack.press(question, "dismiss")
     await slack.wait_for_deletion(question)
     assert len(await images_of(app, "parts", "valve_0042")) == 1
 
 
-async def test_who_added_all_of_an_entity_may_delete_it(
+async def test_person_who_added_all_images_of_an_entity_may_delete_it(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts")
-    await ask(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:valve", user=OTHER)
-    refused = await ask(slack, "delete valve in:parts")
+    await run_command(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:valve", user=OTHER)
+    refused = await run_command(slack, "delete valve in:parts")
     assert "may delete these images" in refused.text
     assert action_ids(refused) == []
-    question = await ask(slack, "delete valve in:parts", user=OTHER)
-    await ask(slack, f"add {pictures.url('g.png', GASKET)} in:parts id:valve")
-    # Meanwhile, one of them is somebody else's.
+    question = await run_command(slack, "delete valve in:parts", user=OTHER)
+    await run_command(slack, f"add {pictures.url('g.png', GASKET)} in:parts id:valve")
+    # Meanwhile, somebody else added one of them.
     answer = await press(slack, question, "delete_entity", user=OTHER)
     assert "may delete these images" in answer.text
     assert len(await images_of(app, "parts", "valve")) == 2
 
 
-async def test_an_entity_that_is_gone_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
+async def test_entity_deleted_meanwhile_is_named(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    question = await ask(slack, "delete valve_0042 in:parts")
+    question = await run_command(slack, "delete valve_0042 in:parts")
     await app.services.deleting.delete(key_of(app, "parts"), EntityId("valve_0042"))
     answer = await press(slack, question, "delete_entity")
     assert "“parts” has no image with the id “valve_0042”" in answer.text
 
 
-async def test_an_unknown_entity_and_a_hidden_one_are_answered_alike(slack: FakeSlack, start: Start) -> None:
+async def test_unknown_and_hidden_entities_get_the_same_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    await collect_in_secret(slack, app, GASKET, "prototype")
-    hidden = await ask(slack, "delete prototype in:parts")
-    unknown = await ask(slack, "delete imaginary in:parts")
+    await collect_in_private_channel(slack, app, GASKET, "prototype")
+    hidden = await run_command(slack, "delete prototype in:parts")
+    unknown = await run_command(slack, "delete imaginary in:parts")
     assert hidden.everything.replace("prototype", "imaginary") == unknown.everything

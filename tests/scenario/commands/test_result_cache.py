@@ -1,4 +1,4 @@
-"""Recent results: answers say when they are from the cache, and a write makes them stale at once."""
+"""The result cache: answers say when they are cached, and a write invalidates them at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, Wo
 from bot.domain.matches import Matches
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask, key_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, press, run_command
 
 FROM_CACHE = re.compile(r"From the cache, as of \d\d:\d\d UTC\.")
 LOOK_UP = "search last in:parts min:0"
@@ -36,8 +36,8 @@ def is_cached(answer: Message) -> bool:
     return bool(FROM_CACHE.search(answer.everything))
 
 
-def counted(app: SlackApp, result: str) -> float:
-    """Hits or misses so far."""
+def cache_lookups(app: SlackApp, result: str) -> float:
+    """Return the number of hits or misses so far."""
     found = re.search(
         rf'^vsearch_cache_total{{outcome="{result}"}} (\S+)$', app.metrics.render().decode(), re.MULTILINE
     )
@@ -45,7 +45,7 @@ def counted(app: SlackApp, result: str) -> float:
 
 
 async def add(services: Services, workspace: str, content: bytes, entity: str, *, channel: str = "") -> None:
-    """Add to the workspace's parts, as any process may."""
+    """Add an image to the workspace's database ``parts``, as any process can."""
     key = DatabaseKey(WorkspaceId(workspace), DatabaseName("parts"))
     picture = await services.normaliser.picture(content)
     jpeg = await services.normaliser.jpeg(picture)
@@ -54,50 +54,50 @@ async def add(services: Services, workspace: str, content: bytes, entity: str, *
 
 
 def another_process(folder: Path) -> AbstractAsyncContextManager[Services]:
-    """What else works on the same data, with a storage and an engine of its own."""
+    """Open a storage and engine of another process on the same data."""
     return build_services(Settings.from_mapping({"VSEARCH_DATA_DIR": str(folder / "data")}))
 
 
-async def test_the_second_answer_is_from_the_cache_and_says_when(slack: FakeSlack, start: Start) -> None:
+async def test_second_answer_is_cached_and_says_since_when(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE)
     again = await answered(slack, VALVE)
-    asked = await ask(slack, LOOK_UP)
+    asked = await run_command(slack, LOOK_UP)
     assert [is_cached(answer) for answer in (first, again, asked)] == [False, True, True]
     assert "`valve_0042`" in again.everything
-    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+    assert (cache_lookups(app, "hit"), cache_lookups(app, "miss")) == (2, 1)
     other = await answered(slack, GASKET)
     assert not is_cached(other)
-    assert counted(app, "miss") == 2
+    assert cache_lookups(app, "miss") == 2
 
 
-async def test_pages_come_from_the_one_search(slack: FakeSlack, start: Start) -> None:
+async def test_pages_use_one_search(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     message = await slack.upload(VALVE, text="min:0 top:1", mention=True)
     more = await press(slack, await slack.wait_for_reply(GENERAL, message.ts), "results_more")
     assert is_cached(more)
-    assert counted(app, "miss") == 1
+    assert cache_lookups(app, "miss") == 1
 
 
 async def by_a_command(app: SlackApp, slack: FakeSlack) -> None:
-    await answered(slack, STRANGER)
-    assert "Added" in (await ask(slack, "add last in:parts id:stranger")).text
+    await answered(slack, UNRELATED)
+    assert "Added" in (await run_command(slack, "add last in:parts id:stranger")).text
 
 
 async def by_a_deletion(app: SlackApp, slack: FakeSlack) -> None:
-    question = await ask(slack, "delete gasket_7 in:parts")
+    question = await run_command(slack, "delete gasket_7 in:parts")
     await slack.press(question, "delete_entity")
     await slack.wait_for_edit(question)
 
 
 async def by_a_service(app: SlackApp, slack: FakeSlack) -> None:
-    await add(app.services, slack.state.team, STRANGER, "stranger")
+    await add(app.services, slack.state.team, UNRELATED, "stranger")
 
 
 @pytest.mark.parametrize("write", [by_a_command, by_a_deletion, by_a_service])
-async def test_a_write_makes_results_stale_at_once(slack: FakeSlack, start: Start, write: Write) -> None:
+async def test_write_invalidates_results_at_once(slack: FakeSlack, start: Start, write: Write) -> None:
     app = await start(VSEARCH_ADMINS=SOMEONE)
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     first = await answered(slack, VALVE)
@@ -109,7 +109,7 @@ async def test_a_write_makes_results_stale_at_once(slack: FakeSlack, start: Star
     assert is_cached(await answered(slack, VALVE))
 
 
-async def test_another_processs_writes_make_results_stale_too(slack: FakeSlack, start: Start, tmp_path: Path) -> None:
+async def test_another_processs_write_invalidates_results(slack: FakeSlack, start: Start, tmp_path: Path) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await answered(slack, VALVE)
@@ -126,7 +126,7 @@ async def test_another_processs_writes_make_results_stale_too(slack: FakeSlack, 
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_a_database_made_again_under_its_name_starts_empty(
+async def test_recreated_database_starts_with_an_empty_cache(
     slack: FakeSlack, start: Start, tmp_path: Path, *, elsewhere: bool
 ) -> None:
     app = await start()
@@ -147,7 +147,7 @@ async def test_a_database_made_again_under_its_name_starts_empty(
     assert "`gasket_7`" in again.everything
 
 
-async def test_equal_searches_under_way_are_one(
+async def test_equal_concurrent_searches_run_once(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -171,10 +171,10 @@ async def test_equal_searches_under_way_are_one(
     for message in shared:
         assert "`valve_0042`" in (await slack.wait_for_reply(GENERAL, message.ts)).everything
     assert searches == 1
-    assert (counted(app, "hit"), counted(app, "miss")) == (2, 1)
+    assert (cache_lookups(app, "hit"), cache_lookups(app, "miss")) == (2, 1)
 
 
-async def test_what_is_cached_is_shown_to_each_as_they_may_see_it(slack: FakeSlack, start: Start) -> None:
+async def test_cached_results_are_filtered_for_each_reader(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
@@ -183,14 +183,14 @@ async def test_what_is_cached_is_shown_to_each_as_they_may_see_it(slack: FakeSla
     await slack.wait_for(lambda m: "codename" in m.everything)
     public = await answered(slack, VALVE)
     assert is_cached(public)
-    mine = await ask(slack, LOOK_UP)
-    theirs = await ask(slack, LOOK_UP, user="U0OTHER")
+    mine = await run_command(slack, LOOK_UP)
+    theirs = await run_command(slack, LOOK_UP, user="U0OTHER")
     assert is_cached(theirs)
     assert "codename" in mine.everything
     assert "codename" not in public.everything + theirs.everything
 
 
-async def test_another_workspace_never_gets_it(slack: FakeSlack, start: Start) -> None:
+async def test_results_are_not_shared_between_workspaces(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     elsewhere = DatabaseKey(WorkspaceId("T0ELSE"), DatabaseName("parts"))
@@ -206,7 +206,7 @@ async def test_another_workspace_never_gets_it(slack: FakeSlack, start: Start) -
     assert "gasket_7" not in again.everything
 
 
-async def test_without_a_cache_nothing_is_kept(slack: FakeSlack, start: Start) -> None:
+async def test_nothing_is_cached_if_the_cache_is_off(slack: FakeSlack, start: Start) -> None:
     await fill(await start(VSEARCH_CACHE_TTL_S="0"), "parts", valve_0042=VALVE)
     await answered(slack, VALVE)
     assert not is_cached(await answered(slack, VALVE))

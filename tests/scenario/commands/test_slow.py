@@ -1,4 +1,4 @@
-"""Work that takes its time: one word meanwhile, and never more than a response URL takes."""
+"""Slow commands: one progress message, and never more posts than a response URL allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.errors import BackendDown
 from handlers import errors
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask, idle, message_after, press
+from tests.scenario.support.requests import GASKET, VALVE, idle, message_after, press, run_command
 
 STILL = "Still at it"
 
@@ -22,8 +22,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
 
 
-def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Searches wait for this."""
+def held_searches(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Make searches wait for this event."""
     go_on = asyncio.Event()
     search = app.services.visual.search
 
@@ -35,12 +35,12 @@ def held_up(app: SlackApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return go_on
 
 
-async def test_slow_work_is_announced_once_and_then_answered(
+async def test_slow_command_is_announced_once_and_then_answered(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
-    go_on = held_up(app, monkeypatch)
+    go_on = held_searches(app, monkeypatch)
     await slack.command(pictures.url("v.png", VALVE))
     first = await slack.wait_for_answer()
     assert STILL in first.text
@@ -52,28 +52,28 @@ async def test_slow_work_is_announced_once_and_then_answered(
     assert max(ack.seconds for ack in slack.state.acks) < 1
 
 
-async def test_quick_work_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_quick_command_is_not_announced(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
     await fill(await start(), "parts", valve_0042=VALVE)
-    await ask(slack, "db")
+    await run_command(slack, "db")
     assert len(slack.transcript) == 1
 
 
-async def test_a_slow_page_is_announced_and_then_turned(
+async def test_slow_page_is_announced_and_then_shown(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 5.0)
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address, VSEARCH_CACHE_TTL_S="0")
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    first = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.02)
-    go_on = held_up(app, monkeypatch)
+    go_on = held_searches(app, monkeypatch)
     assert STILL in (await press(slack, first, "results_more")).text
     go_on.set()
     assert "*Match 2 of 2*" in (await slack.wait_for_edit(first)).everything
 
 
-async def test_slow_work_that_fails_ends_in_one_sentence(
+async def test_failed_slow_command_ends_in_one_sentence(
     slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -92,10 +92,8 @@ async def test_slow_work_that_fails_ends_in_one_sentence(
     assert len(slack.transcript) == 2
 
 
-async def test_no_response_url_is_used_more_often_than_slack_takes(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
-    """A command with its form, and all that is pressed below its answer."""
+async def test_response_url_is_used_at_most_five_times(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+    """Run a command with its form, and press every button below its answer."""
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=GASKET)
@@ -127,7 +125,7 @@ async def test_form_open_past_the_response_url_is_still_answered(slack: FakeSlac
     slack.forgive("used too late")
 
 
-async def test_a_share_that_may_not_be_posted_any_more_says_why(slack: FakeSlack, start: Start) -> None:
+async def test_share_that_may_not_be_posted_says_why(slack: FakeSlack, start: Start) -> None:
     slack.add_channel("C0AWAY", "away", bot_is_member=False)
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command("", channel="C0AWAY")

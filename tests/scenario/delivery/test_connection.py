@@ -1,4 +1,4 @@
-"""The connection to Slack when it is refused, lost, slow or somebody else's."""
+"""Connections to Slack that are refused, lost or slow, or deliver another workspace's events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.slack import FakeSlack
 from tests.scenario.conftest import Start
 
 
-async def test_an_address_whose_handshake_failed_is_not_tried_again(
+async def test_url_with_a_failed_handshake_is_not_tried_again(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_client, "ATTEMPT_TIMEOUT_S", 0.2)
@@ -30,7 +30,7 @@ async def test_an_address_whose_handshake_failed_is_not_tried_again(
     assert "Find pictures" in (await slack.wait_for_answer()).everything
 
 
-async def test_another_workspaces_delivery_is_acknowledged_and_left_alone(slack: FakeSlack, start: Start) -> None:
+async def test_another_workspaces_delivery_is_acknowledged_and_ignored(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.state.team = "T0OTHER"
     await slack.event({"type": "message", "subtype": "file_share", "channel": "C0", "ts": "1.1", "user": "U1"})
@@ -40,20 +40,20 @@ async def test_another_workspaces_delivery_is_acknowledged_and_left_alone(slack:
 
 
 @pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
-async def test_a_slack_that_is_unwell_is_not_blamed_on_a_token(slack: FakeSlack, start: Start, method: str) -> None:
+async def test_slack_outage_is_not_reported_as_a_bad_token(slack: FakeSlack, start: Start, method: str) -> None:
     slack.refuse_next(method, "internal_error")
     with pytest.raises(SlackUnavailable, match="when Slack is well"):
         await start()
 
 
-async def test_what_answers_but_is_not_slack_ends_the_start_in_a_sentence(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_other_server_in_place_of_slack_ends_the_start_with_a_message(slack: FakeSlack, tmp_path: Path) -> None:
     slack.state.planned["auth.test"].append((200, {"ok": True}, {}))
     with pytest.raises(SlackUnavailable, match="SLACK_API_URL"):
         async with build(Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path)})):
             pass
 
 
-async def test_the_program_can_be_stopped_while_slack_keeps_it_waiting(tmp_path: Path) -> None:
+async def test_program_can_be_stopped_while_it_waits_for_slack(tmp_path: Path) -> None:
     asked = asyncio.Event()
 
     async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

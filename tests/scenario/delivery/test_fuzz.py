@@ -1,4 +1,4 @@
-"""Whatever is delivered, signed or not: never a 5xx, never an unhandled error, and the bot goes on working."""
+"""Fuzzed deliveries, signed or not, cause no 5xx and no unhandled error, and the bot keeps working."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FUZZ = settings(
 )
 
 Delivered = tuple[str, Json]
-"""Kind and payload of something that Slack once sent."""
+"""Kind and payload of a recorded delivery."""
 
 NESTED: Any = []
 for _ in range(200):
@@ -75,7 +75,7 @@ documents = st.recursive(
 
 
 class Recording:
-    """Keeps what the stand-in delivers, to be sent again in other shapes."""
+    """Records the stand-in's deliveries, to send them again mutated."""
 
     def __init__(self, mode: HttpMode, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kept: list[Delivered] = []
@@ -88,8 +88,8 @@ class Recording:
         monkeypatch.setattr(mode, "attempt", attempt)
 
 
-async def live(slack: FakeSlack) -> None:
-    """Everything that people do, once."""
+async def perform_all_interactions(slack: FakeSlack) -> None:
+    """Do everything that people do, once."""
     slack.add_person(SOMEONE, is_admin=True)
     shared = await slack.upload(VALVE, mention=True, text="in:parts top:1 min:0")
     answer = await slack.wait_for_reply(shared.channel, shared.ts)
@@ -122,11 +122,11 @@ HANDLED = (
     "the person could not be told: ",
     "Although the app should be installed into this workspace",
 )
-"""What Slack makes of forged ids, and Bolt of foreign workspaces."""
+"""Expected warnings: Slack's about forged ids, and Bolt's about foreign workspaces."""
 
 
-class Watch(logging.Handler):
-    """Keeps what must not be logged."""
+class LogWatch(logging.Handler):
+    """Collects records that must not be logged."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -141,8 +141,8 @@ class Watch(logging.Handler):
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
-    handler = Watch()
+def watch() -> Iterator[LogWatch]:
+    handler = LogWatch()
     loggers = [logging.getLogger(name) for name in ("bot", "handlers", "slack_bolt", "asyncio", "uvicorn")]
     before = [one.level for one in loggers]
     for one in loggers:
@@ -156,22 +156,22 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture
-async def bot(slack: FakeSlack, tmp_path: Path, watch: Watch) -> AsyncIterator[WebBot]:
+async def bot(slack: FakeSlack, tmp_path: Path, watch: LogWatch) -> AsyncIterator[WebBot]:
     async with web_bot(slack, tmp_path) as running:
         await stock(running.app, slack.state.team, "parts", valve=VALVE, gasket=GASKET)
         await stock(running.app, slack.state.team, "logos")
         yield running
         await still_works(slack, running)
         assert watch.wrong == []
-        # Forged payloads make the bot ask for what isn't there; what real Slack thinks of that is no matter here.
+        # Forged payloads make the bot ask for missing things. The stand-in's complaints about that don't matter here.
         slack.failures.clear()
 
 
 @pytest.fixture
-async def recorded(slack: FakeSlack, bot: WebBot, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[Delivered]:
+async def recorded(slack: FakeSlack, bot: WebBot, watch: LogWatch, monkeypatch: pytest.MonkeyPatch) -> list[Delivered]:
     assert slack.http_mode is not None
     recording = Recording(slack.http_mode, monkeypatch)
-    await live(slack)
+    await perform_all_interactions(slack)
     assert await bot.app.wrapper.drain(10) == 0
     assert watch.wrong == []
     assert slack.failures == []
@@ -183,7 +183,7 @@ async def recorded(slack: FakeSlack, bot: WebBot, watch: Watch, monkeypatch: pyt
         {"type": "team_access_revoked", "team_ids": ["T0NOWHERE"]},
         {"type": "message", "subtype": "message_replied", "channel": GENERAL, "user": SOMEONE, "ts": "1.1"},
     ):
-        # Of another workspace: the fuzz is to find one to work with.
+        # Remove other workspaces, so that the mutations stay within one.
         kept.append(("events_api", workspace | {"team_id": "T0ELSEWHERE", "event": event}))
     suggestion = {"type": "block_suggestion", "action_id": "database", "block_id": "database", "value": "p"}
     kept.append(("interactive", suggestion | {"team": {"id": slack.state.team}, "user": {"id": SOMEONE}}))
@@ -204,7 +204,7 @@ async def still_works(slack: FakeSlack, bot: WebBot) -> None:
 
 
 async def send(slack: FakeSlack, bot: WebBot, body: bytes, content_type: str) -> int:
-    """Signed; the status, once all is done that it began."""
+    """Send a signed body, wait until everything that it started is done, and return the status."""
     assert slack.http_mode is not None
     status = await slack.deliver_raw(body, slack.http_mode.signed(body, content_type=content_type))
     assert await bot.app.wrapper.drain(10) == 0
@@ -212,7 +212,7 @@ async def send(slack: FakeSlack, bot: WebBot, body: bytes, content_type: str) ->
 
 
 def encoded_as(kind: str, payload: Any) -> tuple[bytes, str]:
-    """As Slack would send it, whatever it is."""
+    """Encode a payload as Slack does, whatever it is."""
     if kind == "events_api":
         return json.dumps(payload).encode(), JSON
     if kind == "interactive":
@@ -222,7 +222,7 @@ def encoded_as(kind: str, payload: Any) -> tuple[bytes, str]:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a document."""
+    """Yield the path of every value in a document."""
     yield path
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
@@ -230,7 +230,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def mutated(value: Any, path: tuple[Any, ...], how: str, new: Any) -> Any:
-    """A copy in which one place is another, is gone, is a list, or holds its own name."""
+    """Return a copy in which one value is replaced, removed, put into a list, or renamed to its own key."""
     if not path:
         return {"replace": new, "remove": {}, "wrap": [value], "quote": json.dumps(value)}[how]
     changed = copy.deepcopy(value)

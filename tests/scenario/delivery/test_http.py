@@ -1,4 +1,4 @@
-"""Slack delivers over HTTP: signed, acknowledged at once, repeated, answered once."""
+"""Deliveries over HTTP: verified, acknowledged at once, deduplicated."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def mode(slack: FakeSlack, bot: WebBot) -> HttpMode:
     return slack.http_mode
 
 
-async def test_a_signed_share_is_answered_in_its_thread(slack: FakeSlack, bot: WebBot) -> None:
+async def test_signed_share_is_answered_in_its_thread(slack: FakeSlack, bot: WebBot) -> None:
     shared = await slack.upload(VALVE)
     answer = await slack.wait_for_reply(shared.channel, shared.ts)
     assert "`valve_0042`" in answer.everything
     assert "*10/10*" in answer.everything
 
 
-async def test_a_signed_command_is_answered_to_its_author(slack: FakeSlack, bot: WebBot) -> None:
+async def test_signed_command_is_answered_to_its_author(slack: FakeSlack, bot: WebBot) -> None:
     await slack.command("db")
     answer = await slack.wait_for_answer()
     assert "`parts`" in answer.everything
@@ -64,7 +64,7 @@ async def test_buttons_modals_and_shortcuts_work(slack: FakeSlack, bot: WebBot) 
     assert view.body["submit"]
 
 
-async def test_the_home_tab_is_published(slack: FakeSlack, bot: WebBot) -> None:
+async def test_home_tab_is_published(slack: FakeSlack, bot: WebBot) -> None:
     await slack.open_home()
     assert "parts" in (await slack.wait_for_home()).everything
 
@@ -72,7 +72,7 @@ async def test_the_home_tab_is_published(slack: FakeSlack, bot: WebBot) -> None:
 @pytest.mark.parametrize(
     "headers", ["none", "wrong secret", "old", "of the future", "of another body", "no number", "huge", "no ASCII"]
 )
-async def test_what_slack_did_not_sign_is_refused(slack: FakeSlack, mode: HttpMode, headers: str) -> None:
+async def test_unsigned_deliveries_are_refused(slack: FakeSlack, mode: HttpMode, headers: str) -> None:
     good = mode.signed(EVENT)
     bad = {
         "none": {"Content-Type": "application/json"},
@@ -89,7 +89,7 @@ async def test_what_slack_did_not_sign_is_refused(slack: FakeSlack, mode: HttpMo
 
 
 @pytest.mark.parametrize("kind", ["command", "interactive"])
-async def test_forms_are_checked_too(slack: FakeSlack, mode: HttpMode, kind: str) -> None:
+async def test_forms_are_verified_too(slack: FakeSlack, mode: HttpMode, kind: str) -> None:
     form = {"command": "/vsearch", "text": "db create stolen", "team_id": "T0FAKE"}
     if kind == "interactive":
         form = {"payload": json.dumps({"type": "shortcut", "team": {"id": "T0FAKE"}, "callback_id": "x"})}
@@ -98,14 +98,14 @@ async def test_forms_are_checked_too(slack: FakeSlack, mode: HttpMode, kind: str
     assert slack.calls("views.open") == []
 
 
-async def test_slacks_challenge_is_answered_if_it_is_signed(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
+async def test_signed_url_verification_challenge_is_answered(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
     assert await slack.verify_url()
     mode.signing_secret = "another"
     assert not await slack.verify_url()
     mode.signing_secret = SECRET
 
 
-async def test_slacks_check_of_the_certificate_is_answered(slack: FakeSlack, mode: HttpMode) -> None:
+async def test_certificate_check_is_answered(slack: FakeSlack, mode: HttpMode) -> None:
     body = "ssl_check=1&token=verification-token"
     assert await slack.deliver_raw(body, {"Content-Type": FORM}) == 200
 
@@ -137,13 +137,13 @@ async def test_acknowledgements_come_at_once_while_searches_run(
         await slack.command(command)
     await slack.acknowledged(2 * len(shares) + 4)
     go_on.set()
-    # Slack's own limit: how much sooner it is, bench/acknowledging.py measures.
+    # Slack's own limit. bench/acknowledgement.py measures the real times.
     assert max(ack.seconds for ack in slack.state.acks) < 3
     for shared in shares:
         await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def test_a_repeated_delivery_is_answered_once(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
+async def test_repeated_delivery_is_answered_once(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
     shared = await slack.upload(VALVE)
     body = json.dumps(event_body(slack.state, slack.state.home, share_event(slack.state, shared)))
     for attempt in range(3):
@@ -155,9 +155,7 @@ async def test_a_repeated_delivery_is_answered_once(slack: FakeSlack, bot: WebBo
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_a_delivery_whose_first_attempt_died_is_taken_up_when_it_is_repeated(
-    slack: FakeSlack, bot: WebBot, mode: HttpMode
-) -> None:
+async def test_repetition_is_handled_if_the_first_attempt_died(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
     slack.tolerate_silence()
     mode.delays_s = (0.2, 0.2, 0.2)
     right, mode.url = mode.url, "http://127.0.0.1:9/slack/events"
@@ -168,7 +166,7 @@ async def test_a_delivery_whose_first_attempt_died_is_taken_up_when_it_is_repeat
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_a_repeated_mention_and_home_are_answered_once(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
+async def test_repeated_mention_and_home_are_answered_once(slack: FakeSlack, bot: WebBot, mode: HttpMode) -> None:
     said = await slack.say("plain words")
     event = {"type": "app_mention", "user": SOMEONE, "text": "<@U0BOT> db", "channel": GENERAL, "ts": said.ts}
     body = json.dumps(event_body(slack.state, slack.state.home, event))
@@ -179,7 +177,7 @@ async def test_a_repeated_mention_and_home_are_answered_once(slack: FakeSlack, b
     assert len([m for m in slack.transcript if "`parts`" in m.everything]) == 1
 
 
-async def test_other_workspaces_deliveries_are_acknowledged_and_left_alone(slack: FakeSlack, bot: WebBot) -> None:
+async def test_other_workspaces_deliveries_are_acknowledged_and_ignored(slack: FakeSlack, bot: WebBot) -> None:
     slack.add_workspace("T0OTHER", "Other")
     slack.add_channel("C0OTHER", "general", team="T0OTHER")
     await slack.command("db", channel="C0OTHER")
@@ -197,6 +195,6 @@ async def test_foreign_deliveries_are_acknowledged_when_reporting_fails(slack: F
     assert await slack.deliver_raw(body, mode.signed(body, content_type=FORM)) == 200
 
 
-async def test_pages_that_are_not_set_up_are_not_there(bot: WebBot) -> None:
+async def test_pages_that_are_not_configured_do_not_exist(bot: WebBot) -> None:
     for path in ("/slack/install", "/slack/oauth_redirect", "/media/abc", "/", "/slack/events/", "/docs"):
         assert (await bot.browser.get(path)).status_code == 404

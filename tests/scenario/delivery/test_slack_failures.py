@@ -1,4 +1,4 @@
-"""Slack busy, unwell, silent or unwilling: what was asked is answered once, or the person is told why not."""
+"""Slack rate limits, errors, timeouts and refusals: a request is answered once, or the person is told why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import connect_stub
 from tests.fakes.slack.payloads import command_body
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, images_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, images_of, press, run_command
 from tests.scenario.support.response_urls import ResponseUrl, button, pressed
 
 MOST_POSTS = 5
@@ -22,14 +22,14 @@ MOST_POSTS = 5
 
 @pytest.fixture
 async def url() -> AsyncIterator[ResponseUrl]:
-    """A response URL that answers as it is told to."""
+    """A response URL whose answers a test plans."""
     async with ResponseUrl() as server:
         yield server
 
 
 @pytest.fixture
 async def app(slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> SlackApp:
-    """A bot that knows a valve and a gasket, and does not wait long before it tries again."""
+    """A bot with a valve and a gasket in its database, and short retry delays."""
     started = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     monkeypatch.setattr(started.worker, "_delays_s", (0.02, 0.02, 0.02, 0.02))
     monkeypatch.setattr(started.worker, "_poll_s", 0.02)
@@ -42,14 +42,14 @@ async def reply(slack: FakeSlack, shared: Message) -> Message:
     return await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def asked_at(slack: FakeSlack, url: ResponseUrl, text: str) -> None:
-    """Type a command whose answer goes to this address."""
+async def command_to_url(slack: FakeSlack, url: ResponseUrl, text: str) -> None:
+    """Send a command whose answer goes to this response URL."""
     body = command_body(slack.state, GENERAL, SOMEONE, "/vsearch", text)
     await slack.deliver("slash_commands", body | {"response_url": url.address})
 
 
 @pytest.mark.parametrize("refusals", [1, 3])
-async def test_an_answer_waits_until_slack_takes_it(slack: FakeSlack, app: SlackApp, refusals: int) -> None:
+async def test_answer_waits_until_slack_accepts_it(slack: FakeSlack, app: SlackApp, refusals: int) -> None:
     slack.rate_limit("chat.postMessage", next_calls=refusals, retry_after_s=0)
     shared = await slack.upload(VALVE)
     assert "`valve_0042`" in (await reply(slack, shared)).everything
@@ -68,7 +68,7 @@ async def test_answer_is_retried_while_slack_fails(slack: FakeSlack, app: SlackA
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-async def test_an_answer_whose_receipt_was_lost_is_not_posted_twice(
+async def test_answer_with_a_lost_receipt_is_not_posted_twice(
     slack: FakeSlack, app: SlackApp, *, in_thread: bool
 ) -> None:
     thread = (await slack.say("what is this?")).ts if in_thread else ""
@@ -79,11 +79,11 @@ async def test_an_answer_whose_receipt_was_lost_is_not_posted_twice(
     assert len(slack.replies(thread or shared.ts)) == 1
 
 
-async def test_collected_images_are_added_once_whatever_gets_lost(slack: FakeSlack, app: SlackApp) -> None:
-    await ask(slack, "watch collect in:parts")
+async def test_collected_images_are_added_once_whatever_answers_are_lost(slack: FakeSlack, app: SlackApp) -> None:
+    await run_command(slack, "watch collect in:parts")
     slack.lose_next_answer("reactions.add")
     slack.break_next("chat.getPermalink")
-    shared = await slack.upload(slack.host(STRANGER, "stranger.png"))
+    shared = await slack.upload(slack.host(UNRELATED, "stranger.png"))
     await slack.wait_for_reaction(shared, "white_check_mark")
     await idle(app)
     [record] = await images_of(app, "parts", "stranger")
@@ -93,7 +93,7 @@ async def test_collected_images_are_added_once_whatever_gets_lost(slack: FakeSla
 
 
 @pytest.mark.parametrize(("error", "status"), [("ratelimited", 429), ("internal_error", 200), ("unwell", 503)])
-async def test_a_file_is_asked_about_until_slack_tells(
+async def test_file_info_is_requested_until_slack_answers(
     slack: FakeSlack, app: SlackApp, error: str, status: int
 ) -> None:
     file = slack.host(VALVE)
@@ -105,7 +105,7 @@ async def test_a_file_is_asked_about_until_slack_tells(
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: FakeSlack, app: SlackApp) -> None:
+async def test_button_says_that_slack_is_too_busy_to_show_the_file(slack: FakeSlack, app: SlackApp) -> None:
     first = await reply(slack, await slack.upload(VALVE, text="top:1 min:0"))
     slack.refuse_next("files.info", "fatal_error", times=1)
     answer = await press(slack, first, "results_more")
@@ -123,21 +123,21 @@ async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: F
         ("restricted_action_read_only_channel", "may write"),
     ],
 )
-async def test_who_can_t_be_answered_in_a_channel_is_told_directly(
+async def test_person_who_cannot_be_answered_in_a_channel_is_told_directly(
     slack: FakeSlack, app: SlackApp, error: str, says: str
 ) -> None:
     slack.refuse_next("chat.postMessage", error)
     shared = await slack.upload(VALVE)
-    told = await slack.wait_for(lambda m: m.channel.startswith("D"))
-    assert f"<#{GENERAL}>" in told.everything
-    assert says in told.text
-    assert slack.state.channels[told.channel].members == [SOMEONE]
+    notice = await slack.wait_for(lambda m: m.channel.startswith("D"))
+    assert f"<#{GENERAL}>" in notice.everything
+    assert says in notice.text
+    assert slack.state.channels[notice.channel].members == [SOMEONE]
     await idle(app)
     assert slack.replies(shared.ts) == []
     assert len(slack.calls("chat.postMessage")) == 2
 
 
-async def test_a_thread_that_is_gone_is_answered_no_more(slack: FakeSlack, app: SlackApp) -> None:
+async def test_deleted_thread_gets_no_answer(slack: FakeSlack, app: SlackApp) -> None:
     slack.refuse_next("chat.postMessage", "thread_not_found")
     await slack.upload(VALVE)
     await slack.acknowledged(2)
@@ -145,7 +145,7 @@ async def test_a_thread_that_is_gone_is_answered_no_more(slack: FakeSlack, app: 
     assert len(slack.transcript) == len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_a_picture_that_slack_minds_costs_the_answer_its_pictures_only(slack: FakeSlack, app: SlackApp) -> None:
+async def test_refused_picture_costs_the_answer_its_pictures_only(slack: FakeSlack, app: SlackApp) -> None:
     slack.refuse_next("chat.postMessage", "invalid_blocks")
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`valve_0042`" in answer.everything
@@ -167,16 +167,16 @@ async def test_refused_ephemeral_messages_are_sent_directly(
 ) -> None:
     url.plan(404)
     slack.refuse_next("chat.postEphemeral", error)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     answer = await slack.wait_for(lambda m: m.channel.startswith("D"))
     assert "`parts`" in answer.everything
     await idle(app)
     assert len(slack.transcript) == 1
 
 
-async def test_a_rate_limited_response_url_is_waited_for(slack: FakeSlack, app: SlackApp, url: ResponseUrl) -> None:
+async def test_rate_limited_response_url_is_retried(slack: FakeSlack, app: SlackApp, url: ResponseUrl) -> None:
     url.plan(429, 200)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     await url.received(2)
     assert "parts" in str(url.taken)
     assert len(url.taken) == 1
@@ -185,11 +185,11 @@ async def test_a_rate_limited_response_url_is_waited_for(slack: FakeSlack, app: 
 
 
 @pytest.mark.parametrize("status", [404, 410, 403, 500, 503])
-async def test_a_response_url_that_takes_nothing_is_replaced_by_a_whisper(
+async def test_refusing_response_url_is_replaced_by_an_ephemeral_message(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, status: int
 ) -> None:
     url.plan(status)
-    await asked_at(slack, url, "db")
+    await command_to_url(slack, url, "db")
     answer = await slack.wait_for_answer()
     assert answer.via == "chat.postEphemeral"
     assert "`parts`" in answer.everything
@@ -197,11 +197,11 @@ async def test_a_response_url_that_takes_nothing_is_replaced_by_a_whisper(
     assert len(url.bodies) == 1
 
 
-async def test_refused_blocks_become_less_at_a_response_url_too(
+async def test_refused_blocks_are_reduced_at_a_response_url_too(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer
 ) -> None:
     url.plan((400, "invalid_blocks"), (200, '{"ok": false, "error": "invalid_blocks"}'), 200)
-    await asked_at(slack, url, f"{pictures.url('v.png', VALVE)} min:0")
+    await command_to_url(slack, url, f"{pictures.url('v.png', VALVE)} min:0")
     await url.received(3)
     assert "'image'" in str(url.bodies[0]["blocks"])
     assert "'image'" not in str(url.bodies[1]["blocks"])
@@ -213,10 +213,10 @@ async def test_refused_blocks_become_less_at_a_response_url_too(
 
 
 @pytest.mark.parametrize("status", [404, 500, 200])
-async def test_what_is_shared_is_never_posted_twice(
+async def test_shared_answer_is_never_posted_twice(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, status: int
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(status)
     before = len(slack.transcript)
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
@@ -231,16 +231,16 @@ async def test_what_is_shared_is_never_posted_twice(
         assert [m.to for m in said] == [""]
         assert said[0].via == "chat.postMessage"
     else:
-        # Slack may have it, and everybody would see it twice.
+        # Slack may have posted it, and everybody would see it twice.
         assert said == []
         assert [(body["response_type"], body["text"]) for body in url.taken] == [("ephemeral", str(DeliveryUnknown()))]
 
 
 @pytest.mark.parametrize("breaks", [True, False])
-async def test_a_share_that_may_have_been_posted_is_not_posted_again(
+async def test_share_that_may_have_been_posted_is_not_repeated(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, *, breaks: bool
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404)
     (slack.break_next if breaks else slack.lose_next_answer)("chat.postMessage")
     before = len(slack.transcript)
@@ -253,14 +253,14 @@ async def test_a_share_that_may_have_been_posted_is_not_posted_again(
 
 
 @pytest.mark.parametrize("error", ["not_in_channel", "restricted_action", "is_archived"])
-async def test_who_can_t_share_is_told_why(
+async def test_person_who_cannot_share_is_told_why(
     slack: FakeSlack, app: SlackApp, url: ResponseUrl, pictures: PictureServer, error: str
 ) -> None:
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     url.plan(404, 404)
     slack.refuse_next("chat.postMessage", error)
     before = len(slack.transcript)
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
     await slack.deliver("interactive", share)
-    told = await slack.wait_for_answer(after=before)
-    assert told.text.startswith("I can't answer in that channel:")
+    notice = await slack.wait_for_answer(after=before)
+    assert notice.text.startswith("I can't answer in that channel:")

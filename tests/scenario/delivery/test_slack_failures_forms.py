@@ -1,4 +1,4 @@
-"""Forms that Slack won't open or show any more."""
+"""Forms that Slack does not open or no longer shows."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from handlers.errors import SLACK_BUSY
 from handlers.modals.forms import MODALS_UNSUPPORTED, TRIGGER_EXPIRED
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import STRANGER, VALVE, idle, press
+from tests.scenario.support.requests import UNRELATED, VALVE, idle, press
 
 
 async def answered(slack: FakeSlack, shared: Message) -> Message:
     return await slack.wait_for_reply(shared.channel, shared.ts)
 
 
-async def test_a_form_opens_after_a_rate_limit(slack: FakeSlack, start: Start) -> None:
+async def test_form_opens_after_a_rate_limit(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.rate_limit("views.open", next_calls=1, retry_after_s=0)
     await slack.command("")
@@ -32,7 +32,7 @@ async def test_a_form_opens_after_a_rate_limit(slack: FakeSlack, start: Start) -
         ("unknown_method", 200, MODALS_UNSUPPORTED),
     ],
 )
-async def test_a_form_that_can_t_be_opened_is_explained(
+async def test_form_that_cannot_be_opened_is_explained(
     slack: FakeSlack, start: Start, error: str, status: int, says: str
 ) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
@@ -42,10 +42,10 @@ async def test_a_form_that_can_t_be_opened_is_explained(
     assert answer.text == says
 
 
-async def test_a_modal_that_is_gone_is_answered_where_it_was_opened(slack: FakeSlack, start: Start) -> None:
+async def test_closed_modal_is_answered_where_it_was_opened(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, await slack.upload(slack.host(STRANGER, "x.png"), text="min:0"))
+    first = await answered(slack, await slack.upload(slack.host(UNRELATED, "x.png"), text="min:0"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view("add_form")
     slack.refuse_next("views.update", "not_found")

@@ -1,4 +1,4 @@
-"""An app has ten connections; whoever comes eleventh waits for one of them to end."""
+"""Slack allows ten connections of an app. An eleventh process waits until one ends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from handlers.slack.socket_client import ReconnectingClient
 from tests.fakes.slack import FakeSlack
 
 
-class Impatient(ReconnectingClient):
-    """Waits for a fraction of the time."""
+class FastReconnectingClient(ReconnectingClient):
+    """A client with shorter delays."""
 
     too_many_connections_pause_s = 0.5
 
 
-async def test_the_eleventh_connection_waits_until_another_ends(
-    slack: FakeSlack, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_eleventh_connection_waits_until_another_ends(slack: FakeSlack, caplog: pytest.LogCaptureFixture) -> None:
     token = slack.environment["SLACK_APP_TOKEN"]
     web = AsyncWebClient(base_url=slack.environment["SLACK_API_URL"])
     async with AsyncExitStack() as stack:
@@ -32,7 +30,7 @@ async def test_the_eleventh_connection_waits_until_another_ends(
             opened = await web.apps_connections_open(app_token=token)
             others.append(await stack.enter_async_context(session.ws_connect(str(opened["url"]))))
         await slack.wait_until(lambda: slack.socket_mode.connections == len(others))
-        client = Impatient(token, logging.getLogger("test"), web)
+        client = FastReconnectingClient(token, logging.getLogger("test"), web)
         stack.push_async_callback(client.close)
         await client.connect()
         await slack.wait_until(lambda: slack.socket_mode.refused == 1)

@@ -1,4 +1,4 @@
-"""The stand-in's Block Kit rules: what it lets pass, Slack would."""
+"""The stand-in's Block Kit rules accept only what Slack accepts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ GROUPS = [{"label": plain("a"), "options": [option(f"{n}") for n in range(100)]}
         {"type": "home", "blocks": [{"type": "actions", "elements": [BUTTON | {"confirm": CONFIRM}]}]},
     ],
 )
-def test_good_views_have_no_problems(view: Block) -> None:
+def test_valid_views_have_no_problems(view: Block) -> None:
     assert block_kit.view_problems(view) == []
 
 
@@ -92,7 +92,7 @@ def test_good_views_have_no_problems(view: Block) -> None:
         (modal(*[{"type": "section", "text": plain("x" * 2900)}] * 90), "view_too_large"),
     ],
 )
-def test_bad_views_are_refused(view: Block, problem: str) -> None:
+def test_invalid_views_are_refused(view: Block, problem: str) -> None:
     assert problem in "; ".join(block_kit.view_problems(view))
 
 
@@ -115,7 +115,7 @@ def picture(**source: Any) -> list[Block]:
         [{"type": "markdown", "text": "**hello**"}],
     ],
 )
-def test_good_messages_have_no_problems(blocks: list[Block]) -> None:
+def test_valid_messages_have_no_problems(blocks: list[Block]) -> None:
     assert block_kit.problems(blocks) == []
 
 
@@ -140,5 +140,5 @@ def test_good_messages_have_no_problems(blocks: list[Block]) -> None:
         ([{"type": "section", "text": plain("x"), "fields": []}], "fields"),
     ],
 )
-def test_bad_messages_are_refused(blocks: list[Block], problem: str) -> None:
+def test_invalid_messages_are_refused(blocks: list[Block], problem: str) -> None:
     assert problem in "; ".join(block_kit.problems(blocks))

@@ -38,7 +38,7 @@ async def refused(fake: FakeSlack, client: AsyncWebClient, file: HostedFile, why
     fake.forgive(why)
 
 
-async def test_an_upload_can_be_shown_once_it_is_processed(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_upload_can_be_shown_once_it_is_processed(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.state.processing_looks = 2
     given = await client.files_upload_v2(content=PICTURE, filename="thumbnail.png", alt_txt="a valve")
     file = fake.state.files[given["file"]["id"]]
@@ -52,9 +52,7 @@ async def test_an_upload_can_be_shown_once_it_is_processed(fake: FakeSlack, clie
     assert fake.state.uploads[file.id].completed
 
 
-async def test_an_upload_to_a_channel_is_a_message_of_the_bots_and_an_event(
-    fake: FakeSlack, client: AsyncWebClient
-) -> None:
+async def test_upload_to_a_channel_posts_a_message_and_an_event(fake: FakeSlack, client: AsyncWebClient) -> None:
     async with SocketListener(fake) as app:
         await client.files_upload_v2(content=PICTURE, filename="a.png", channel=GENERAL, initial_comment="here")
         await fake.acknowledged(1)
@@ -63,9 +61,7 @@ async def test_an_upload_to_a_channel_is_a_message_of_the_bots_and_an_event(
     assert (message.text, len(message.files), event["bot_id"]) == ("here", 1, fake.state.bot_id)
 
 
-async def test_only_files_that_the_bot_may_see_and_slack_can_show_are_shown(
-    fake: FakeSlack, client: AsyncWebClient
-) -> None:
+async def test_only_visible_files_in_formats_of_slack_are_shown(fake: FakeSlack, client: AsyncWebClient) -> None:
     await refused(fake, client, fake.host(PICTURE), "not shared with the bot")
     await refused(fake, client, (await fake.upload(fake.host(b"RIFF", "a.webp"))).files[0], "neither PNG")
     fake.add_channel("C0CLOSED", "closed", bot_is_member=False)
@@ -81,7 +77,7 @@ async def test_only_files_that_the_bot_may_see_and_slack_can_show_are_shown(
         await client.files_info(file=shared.id)
 
 
-async def test_the_bot_deletes_its_own_files_alone(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_bot_deletes_only_its_own_files(fake: FakeSlack, client: AsyncWebClient) -> None:
     theirs = fake.host(PICTURE)
     with pytest.raises(SlackApiError, match="cant_delete_file"):
         await client.files_delete(file=theirs.id)

@@ -1,4 +1,4 @@
-"""The stand-in delivers over HTTP as Slack does: signed, within 3 seconds, and again."""
+"""The stand-in's HTTP deliveries: signed, with Slack's 3-second limit, and repeated."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_deliveries_are_signed_and_encoded_by_kind(fake: FakeSlack, app: H
     assert fake.environment["SLACK_SIGNING_SECRET"] == SECRET
 
 
-async def test_an_event_is_repeated_with_its_reason_until_it_is_acknowledged(
+async def test_event_is_repeated_with_its_reason_until_acknowledged(
     fake: FakeSlack, app: HttpListener, mode: HttpMode
 ) -> None:
     mode.acknowledge_within_s = 0.05
@@ -64,7 +64,7 @@ async def test_an_event_is_repeated_with_its_reason_until_it_is_acknowledged(
     assert fake.failures == []
 
 
-async def test_a_command_is_sent_once_and_its_answer_shown(fake: FakeSlack, app: HttpListener, mode: HttpMode) -> None:
+async def test_command_is_sent_once_and_its_answer_shown(fake: FakeSlack, app: HttpListener, mode: HttpMode) -> None:
     app.answers = [web.Response(status=500), web.json_response({"text": "Hello"})]
     await fake.command("help")
     assert len(app.requests) == 1
@@ -81,7 +81,7 @@ async def test_silence_can_be_tolerated(fake: FakeSlack, app: HttpListener, mode
     assert fake.state.acks == []
 
 
-async def test_raw_deliveries_go_as_they_are(fake: FakeSlack, app: HttpListener, mode: HttpMode) -> None:
+async def test_raw_deliveries_are_sent_unchanged(fake: FakeSlack, app: HttpListener, mode: HttpMode) -> None:
     app.answers = [web.Response(status=401)]
     forged = mode.signed("{}", secret="other")
     assert await fake.deliver_raw("{}", forged) == 401

@@ -1,4 +1,4 @@
-"""What people do in the stand-in, as the app hears of it."""
+"""What people do in the stand-in, and the payloads that the app gets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def answer(url: str, **body: Any) -> httpx.Response:
         return await http.post(url, json=body)
 
 
-async def test_a_pressed_button_carries_its_message_and_its_state(
+async def test_button_press_carries_message_and_state(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     parent = await fake.say("hello")
@@ -71,7 +71,7 @@ async def test_a_pressed_button_carries_its_message_and_its_state(
     assert app.received[-1]["actions"][0]["value"] == "forged"
 
 
-async def test_an_ephemeral_message_is_pressed_by_its_reader_and_not_sent_along(
+async def test_ephemeral_message_is_pressed_by_its_reader_and_not_included(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     await client.chat_postEphemeral(channel=GENERAL, user=SOMEONE, text="found", blocks=BLOCKS)
@@ -92,7 +92,7 @@ async def test_an_ephemeral_message_is_pressed_by_its_reader_and_not_sent_along(
     assert fake.failures == []
 
 
-async def test_a_button_says_whether_its_message_is_replaced(
+async def test_button_press_says_whether_its_message_is_replaced(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     ts = (await client.chat_postMessage(channel=GENERAL, text="found", blocks=BLOCKS))["ts"]
@@ -104,7 +104,7 @@ async def test_a_button_says_whether_its_message_is_replaced(
     assert fake.replies(ts)[0].text == "y"
 
 
-async def test_a_command_has_no_original_and_hides_closed_names(fake: FakeSlack, app: SocketListener) -> None:
+async def test_command_has_no_original_and_hides_closed_names(fake: FakeSlack, app: SocketListener) -> None:
     fake.add_channel("C0PRIVATE", "secret", kind="private")
     fake.add_channel("D1", "", kind="im")
     await fake.command("help", channel="C0PRIVATE")
@@ -115,7 +115,7 @@ async def test_a_command_has_no_original_and_hides_closed_names(fake: FakeSlack,
     fake.forgive("only a button's message")
 
 
-async def test_a_message_shortcut_carries_the_files_of_an_old_message(fake: FakeSlack, app: SocketListener) -> None:
+async def test_message_shortcut_carries_the_files_of_an_old_message(fake: FakeSlack, app: SocketListener) -> None:
     fake.add_channel("C0OPEN", "open", bot_is_member=False)
     shared = await fake.upload(fake.host(b"x", "v.png"), channel="C0OPEN", text="look")
     await fake.shortcut_message("find_similar", shared)
@@ -124,7 +124,7 @@ async def test_a_message_shortcut_carries_the_files_of_an_old_message(fake: Fake
     assert [file["name"] for file in payload["message"]["files"]] == ["v.png"]
 
 
-async def test_an_upload_that_mentions_the_bot_sends_three_events(fake: FakeSlack, app: SocketListener) -> None:
+async def test_upload_that_mentions_the_bot_sends_three_events(fake: FakeSlack, app: SocketListener) -> None:
     shared = await fake.upload(b"x", text="what is it?", mention=True)
     await fake.acknowledged(3)
     (mention,) = app.events("app_mention")
@@ -137,7 +137,7 @@ async def test_an_upload_that_mentions_the_bot_sends_three_events(fake: FakeSlac
     assert app.events("message")[-1]["channel_type"] == "im"
 
 
-async def test_a_deleted_message_is_told_of_and_leaves_a_tombstone_over_its_thread(
+async def test_deleted_message_sends_an_event_and_leaves_a_tombstone_over_its_thread(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     shared = await fake.upload(b"x")
@@ -157,7 +157,7 @@ async def test_a_deleted_message_is_told_of_and_leaves_a_tombstone_over_its_thre
     assert event["previous_message"]["files"][0]["id"] == answered.files[0].id
 
 
-async def test_edits_deleted_files_and_home_are_told_of(fake: FakeSlack, app: SocketListener) -> None:
+async def test_edits_deleted_files_and_home_send_events(fake: FakeSlack, app: SocketListener) -> None:
     shared = await fake.upload(b"x", text="one")
     await fake.edit_message(shared, "two")
     await (await fake.delete_file(shared.files[0]))

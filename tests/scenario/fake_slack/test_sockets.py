@@ -1,4 +1,4 @@
-"""The stand-in's Socket Mode with several connections: any may get any envelope, and each is waited for."""
+"""The stand-in's Socket Mode with several connections: any may get any envelope, and each must be acknowledged."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Socket = aiohttp.ClientWebSocketResponse
 
 
 class Listeners:
-    """Connections that a test reads from by hand."""
+    """Connections that a test reads by hand."""
 
     def __init__(self, slack: FakeSlack, session: aiohttp.ClientSession) -> None:
         self._slack = slack
         self._session = session
 
     async def open(self) -> tuple[Socket, Json]:
-        """One more, and the first that it is told."""
+        """Open another connection, and return it with its first message."""
         web = AsyncWebClient(base_url=self._slack.api_url)
         opened = await web.apps_connections_open(app_token=self._slack.state.app_token)
         socket = await self._session.ws_connect(opened["url"])
         return socket, await socket.receive_json()
 
     async def several(self, count: int) -> list[Socket]:
-        """So many, which are greeted."""
+        """Open several connections, and read their greetings."""
         found = []
         for number in range(count):
             socket, hello = await self.open()
@@ -65,7 +65,7 @@ async def acknowledge_all(socket: Socket) -> None:
         await acknowledge(socket, await socket.receive_json())
 
 
-async def test_each_envelope_goes_to_one_connection_and_all_get_some(fake: FakeSlack, listeners: Listeners) -> None:
+async def test_envelopes_are_distributed_among_connections(fake: FakeSlack, listeners: Listeners) -> None:
     sockets = await listeners.several(3)
     reading = [asyncio.create_task(acknowledge_all(socket)) for socket in sockets]
     await asyncio.gather(*(fake.event(event()) for _ in range(60)))
@@ -76,7 +76,7 @@ async def test_each_envelope_goes_to_one_connection_and_all_get_some(fake: FakeS
     assert fake.failures == []
 
 
-async def test_what_one_connection_leaves_lying_goes_to_another_and_says_so(
+async def test_unacknowledged_envelope_goes_to_another_connection_with_the_reason(
     fake: FakeSlack, listeners: Listeners
 ) -> None:
     fake.socket_mode.acknowledge_within_s = 0.05
@@ -89,7 +89,7 @@ async def test_what_one_connection_leaves_lying_goes_to_another_and_says_so(
     assert envelope["payload"] == late["payload"]
     await acknowledge(second, envelope)
     await delivery
-    # Whoever took too long only finds out by nothing at all.
+    # The connection that took too long gets no notice of that.
     await acknowledge(first, late)
     with fake.socket_mode.through(1):
         delivery = fake.event(event())
@@ -98,7 +98,7 @@ async def test_what_one_connection_leaves_lying_goes_to_another_and_says_so(
     assert fake.failures == []
 
 
-async def test_what_was_under_way_on_a_lost_connection_goes_to_another(fake: FakeSlack, listeners: Listeners) -> None:
+async def test_envelopes_of_a_lost_connection_go_to_another(fake: FakeSlack, listeners: Listeners) -> None:
     first, second = await listeners.several(2)
     with fake.socket_mode.through(1):
         delivery = fake.event(event())
@@ -112,7 +112,7 @@ async def test_what_was_under_way_on_a_lost_connection_goes_to_another(fake: Fak
     assert fake.socket_mode.numbers == [2]
 
 
-async def test_a_repetition_goes_to_another_connection_though_the_first_has_it_still(
+async def test_repetition_goes_to_another_connection_while_the_first_still_has_it(
     fake: FakeSlack, listeners: Listeners
 ) -> None:
     sockets = await listeners.several(2)
@@ -123,7 +123,7 @@ async def test_a_repetition_goes_to_another_connection_though_the_first_has_it_s
             got.append(await socket.receive_json())
 
 
-async def test_an_eleventh_connection_is_turned_away(fake: FakeSlack, listeners: Listeners) -> None:
+async def test_eleventh_connection_is_refused(fake: FakeSlack, listeners: Listeners) -> None:
     sockets = await listeners.several(10)
     refused, said = await listeners.open()
     assert (said["type"], said["reason"]) == ("disconnect", "too_many_websockets")
@@ -134,7 +134,7 @@ async def test_an_eleventh_connection_is_turned_away(fake: FakeSlack, listeners:
     assert (await listeners.open())[1]["type"] == "hello"
 
 
-async def test_a_connection_is_warned_or_replaced_now_and_then(fake: FakeSlack, listeners: Listeners) -> None:
+async def test_connection_is_warned_or_replaced_regularly(fake: FakeSlack, listeners: Listeners) -> None:
     fake.socket_mode.refresh_every = 1
     (socket,) = await listeners.several(1)
     reasons = set()

@@ -1,4 +1,4 @@
-"""The stand-in is as strict as it says: what it lets pass, Slack would."""
+"""The stand-in accepts only what Slack accepts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_tokens_are_checked(fake: FakeSlack) -> None:
         await client(fake).apps_connections_open(app_token=fake.state.bot_token)
 
 
-async def test_an_unknown_method_is_a_failure(fake: FakeSlack) -> None:
+async def test_unknown_method_is_a_failure(fake: FakeSlack) -> None:
     with pytest.raises(SlackApiError, match="unknown_method"):
         await client(fake).api_call("chat.scheduleMessage")
     assert fake.failures == ["unknown method chat.scheduleMessage"]
@@ -56,7 +56,7 @@ async def test_messages_that_slack_refuses_are_failures(fake: FakeSlack, message
     assert fake.transcript == []
 
 
-async def test_only_members_post_and_only_to_threads_that_are_there(fake: FakeSlack) -> None:
+async def test_only_members_post_and_only_to_existing_threads(fake: FakeSlack) -> None:
     fake.add_channel("C0CLOSED", "closed", bot_is_member=False)
     for arguments, error in (
         ({"channel": "C0NOWHERE"}, "channel_not_found"),
@@ -67,7 +67,7 @@ async def test_only_members_post_and_only_to_threads_that_are_there(fake: FakeSl
             await client(fake).api_call("chat.postMessage", json=arguments | {"text": "x"})
 
 
-async def test_a_download_without_the_token_gets_a_sign_in_page(fake: FakeSlack) -> None:
+async def test_download_without_the_token_gets_a_sign_in_page(fake: FakeSlack) -> None:
     file = fake.host(b"bytes", "picture.png")
     async with aiohttp.ClientSession() as session:
         page = await session.get(file.info["url_private"])
@@ -76,7 +76,7 @@ async def test_a_download_without_the_token_gets_a_sign_in_page(fake: FakeSlack)
         assert await (await session.get(file.info["url_private"], headers=headers)).read() == b"bytes"
 
 
-async def test_what_is_not_acknowledged_is_delivered_again_and_a_failure(fake: FakeSlack) -> None:
+async def test_unacknowledged_delivery_is_repeated_and_a_failure(fake: FakeSlack) -> None:
     fake.socket_mode.acknowledge_within_s = 0.05
     opened = await client(fake).apps_connections_open(app_token=fake.state.app_token)
     async with aiohttp.ClientSession() as session, session.ws_connect(opened["url"]) as socket:
@@ -90,7 +90,7 @@ async def test_what_is_not_acknowledged_is_delivered_again_and_a_failure(fake: F
     assert len(fake.state.acks) == 1
 
 
-async def test_a_socket_address_serves_once(fake: FakeSlack) -> None:
+async def test_socket_url_works_once(fake: FakeSlack) -> None:
     opened = await client(fake).apps_connections_open(app_token=fake.state.app_token)
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(opened["url"]):
@@ -99,7 +99,7 @@ async def test_a_socket_address_serves_once(fake: FakeSlack) -> None:
             await session.ws_connect(opened["url"])
 
 
-async def test_a_response_url_takes_five_posts_within_half_an_hour(fake: FakeSlack) -> None:
+async def test_response_url_takes_five_posts_within_half_an_hour(fake: FakeSlack) -> None:
     now = 0.0
     fake.response_urls.clock = lambda: now
     delivery = fake.command("help")
@@ -116,7 +116,7 @@ async def test_a_response_url_takes_five_posts_within_half_an_hour(fake: FakeSla
     await asyncio.gather(delivery, return_exceptions=True)
 
 
-async def test_a_planned_refusal_happens_once(fake: FakeSlack) -> None:
+async def test_planned_refusal_happens_once(fake: FakeSlack) -> None:
     fake.refuse_next("auth.test", "ratelimited", status=429, retry_after_s=1)
     with pytest.raises(SlackApiError, match="ratelimited"):
         await client(fake).auth_test()

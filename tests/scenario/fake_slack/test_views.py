@@ -1,4 +1,4 @@
-"""The stand-in's modals and Home tabs: opened by trigger, filled in as a person does, submitted."""
+"""The stand-in's modals and Home tabs: opened by trigger, filled in as by a person, submitted."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def refused(call: Any, error: str) -> None:
     assert caught.value.response["error"] == error
 
 
-async def test_a_trigger_opens_one_modal_within_three_seconds(
+async def test_trigger_opens_one_modal_within_three_seconds(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     await fake.command("")
@@ -115,7 +115,7 @@ async def test_a_trigger_opens_one_modal_within_three_seconds(
     assert fake.failures == []
 
 
-async def test_a_submission_holds_values_by_kind_of_field(
+async def test_submission_holds_values_by_kind_of_field(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     view = await opened(fake, client)
@@ -144,7 +144,7 @@ async def test_a_submission_holds_values_by_kind_of_field(
         ({"nonsense": "x"}, "nonsense"),
     ],
 )
-async def test_a_person_cannot_submit_what_slack_would_not_let_them(
+async def test_input_that_slacks_client_refuses_cannot_be_submitted(
     fake: FakeSlack, client: AsyncWebClient, values: dict[str, Any], problem: str
 ) -> None:
     view = await opened(fake, client)
@@ -152,7 +152,7 @@ async def test_a_person_cannot_submit_what_slack_would_not_let_them(
         fake.submit(view, values)
 
 
-async def test_an_answer_to_a_submission_changes_the_stack(
+async def test_response_to_a_submission_changes_the_stack(
     fake: FakeSlack, app: SocketListener, client: AsyncWebClient
 ) -> None:
     view = await opened(fake, client)
@@ -172,9 +172,7 @@ async def test_an_answer_to_a_submission_changes_the_stack(
     assert fake.failures == []
 
 
-async def test_answers_that_slack_does_not_understand_are_failures(
-    fake: FakeSlack, app: SocketListener, client: AsyncWebClient
-) -> None:
+async def test_invalid_responses_are_failures(fake: FakeSlack, app: SocketListener, client: AsyncWebClient) -> None:
     view = await opened(fake, client)
     for wrong in (
         {"response_action": "errors", "errors": {"summary": "x"}},
@@ -198,9 +196,7 @@ async def test_updates_name_the_version_that_they_change(fake: FakeSlack, client
     await refused(client.views_update(view_id="V0", view=NOTE), "not_found")
 
 
-async def test_three_modals_lie_on_each_other_and_no_more(
-    fake: FakeSlack, app: SocketListener, client: AsyncWebClient
-) -> None:
+async def test_at_most_three_modals_are_stacked(fake: FakeSlack, app: SocketListener, client: AsyncWebClient) -> None:
     await opened(fake, client)
     for _ in range(2):
         await client.views_push(trigger_id=fake.state.new_trigger(SOMEONE, fake.state.home), view=FORM)
@@ -213,9 +209,7 @@ async def test_three_modals_lie_on_each_other_and_no_more(
     assert len(fake.views()) == 2
 
 
-async def test_the_home_tab_is_published_and_pressed(
-    fake: FakeSlack, app: SocketListener, client: AsyncWebClient
-) -> None:
+async def test_home_tab_is_published_and_pressed(fake: FakeSlack, app: SocketListener, client: AsyncWebClient) -> None:
     assert fake.home() is None
     await client.views_publish(user_id=SOMEONE, view=HOME)
     home = await fake.wait_for_home()

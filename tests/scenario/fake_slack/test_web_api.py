@@ -1,4 +1,4 @@
-"""The stand-in's Web API: messages, conversations, people, tokens, limits."""
+"""The stand-in's Web API: messages, conversations, people, tokens and limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fakes.slack.delivery.listener import SocketListener
 
 BASIC_AUTH = "ignore:BasicAuth is deprecated:DeprecationWarning"
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def refused(call: Any, error: str) -> None:
     assert caught.value.response["error"] == error
 
 
-async def test_messages_are_changed_and_deleted_by_their_author_alone(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_messages_are_changed_and_deleted_only_by_their_author(fake: FakeSlack, client: AsyncWebClient) -> None:
     blocks = [{"type": "divider"}]
     ts = (await client.chat_postMessage(channel=GENERAL, text="one", blocks=blocks))["ts"]
     await client.chat_update(channel=GENERAL, ts=ts, text="two")
@@ -49,7 +49,7 @@ async def test_messages_are_changed_and_deleted_by_their_author_alone(fake: Fake
     fake.forgive("is not the bot's own")
 
 
-async def test_ephemeral_messages_are_out_of_reach(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_ephemeral_messages_cannot_be_changed(fake: FakeSlack, client: AsyncWebClient) -> None:
     answer = await client.chat_postEphemeral(channel=GENERAL, user=SOMEONE, text="psst")
     await refused(client.chat_update(channel=GENERAL, ts=answer["message_ts"], text="x"), "message_not_found")
     assert (await client.conversations_history(channel=GENERAL))["messages"] == []
@@ -63,7 +63,7 @@ async def test_permalinks_lead_into_threads(fake: FakeSlack, client: AsyncWebCli
     assert link.endswith(f"?thread_ts={first.ts}&cid={GENERAL}")
 
 
-async def test_reactions_are_put_once(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_reactions_are_added_once(fake: FakeSlack, client: AsyncWebClient) -> None:
     message = await fake.say("one")
     location = {"channel": GENERAL, "timestamp": message.ts, "name": "white_check_mark"}
     await client.reactions_add(**location)
@@ -74,7 +74,7 @@ async def test_reactions_are_put_once(fake: FakeSlack, client: AsyncWebClient) -
     await refused(client.reactions_add(**location | {"timestamp": "1.1"}), "message_not_found")
 
 
-async def test_conversations_say_what_they_are(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_conversation_info_matches_its_kind(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.add_channel("C0PRIVATE", "secret", kind="private", members=["U1"])
     fake.add_channel("D1", "", kind="im", members=["U1"])
     fake.add_channel("C0SHARED", "partners", kind="shared")
@@ -124,13 +124,13 @@ async def test_threads_are_read_with_blocks_files_and_metadata(fake: FakeSlack, 
     await refused(client.conversations_replies(channel=GENERAL, ts="1.1"), "thread_not_found")
 
 
-async def test_people_are_what_the_test_says(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_people_have_the_flags_of_the_test(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.add_person("U1", is_admin=True)
     assert (await client.users_info(user="U1"))["user"]["is_admin"]
     assert not (await client.users_info(user="U2"))["user"]["is_admin"]
 
 
-async def test_a_token_opens_its_own_workspace_alone(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_token_is_valid_for_its_own_workspace_only(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.add_workspace("T2", "Other", "xoxb-2")
     fake.add_channel("C2", "theirs", team="T2")
     other = AsyncWebClient("xoxb-2", base_url=fake.api_url)
@@ -155,7 +155,7 @@ async def test_tokens_are_revoked_and_expire(fake: FakeSlack, client: AsyncWebCl
 
 
 @pytest.mark.filterwarnings(BASIC_AUTH)
-async def test_an_installation_is_approved_and_its_tokens_rotate(fake: FakeSlack) -> None:
+async def test_installation_is_approved_and_its_tokens_rotate(fake: FakeSlack) -> None:
     workspace = fake.add_workspace("T2", "Other")
     fake.oauth.expires_in = 60
     page = (
@@ -180,7 +180,7 @@ async def test_an_installation_is_approved_and_its_tokens_rotate(fake: FakeSlack
 
 
 @pytest.mark.filterwarnings(BASIC_AUTH)
-async def test_an_organisation_installs_for_all_its_workspaces(fake: FakeSlack) -> None:
+async def test_organisation_installs_for_all_its_workspaces(fake: FakeSlack) -> None:
     for team in ("T2", "T3"):
         fake.add_workspace(team, team, enterprise="E1")
         fake.add_channel(f"C{team}", "general", team=team)
@@ -201,7 +201,7 @@ async def test_an_organisation_installs_for_all_its_workspaces(fake: FakeSlack) 
     assert (event["authorizations"][0]["is_enterprise_install"], event["team_id"]) == (True, "T3")
 
 
-async def test_scopes_are_asked_for_by_kind_of_conversation(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_scopes_depend_on_the_kind_of_conversation(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.add_channel("C0PRIVATE", "secret", kind="private")
     fake.grant_scopes("channels:read")
     await client.conversations_info(channel=GENERAL)
@@ -210,7 +210,7 @@ async def test_scopes_are_asked_for_by_kind_of_conversation(fake: FakeSlack, cli
     assert fake.scopes_used == {"channels:read", "groups:read"}
 
 
-async def test_limits_are_told_with_a_time_to_wait(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_rate_limits_say_how_long_to_wait(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.rate_limit("auth.test", per_second=2)
     fake.limit_posts_to_one_a_second()
     await client.auth_test()
@@ -228,7 +228,7 @@ async def test_limits_are_told_with_a_time_to_wait(fake: FakeSlack, client: Asyn
     await client.users_info(user="U1")
 
 
-async def test_a_broken_server_does_nothing_and_a_lost_answer_is_done(fake: FakeSlack, client: AsyncWebClient) -> None:
+async def test_broken_server_does_nothing_but_lost_answer_did_the_work(fake: FakeSlack, client: AsyncWebClient) -> None:
     fake.break_next("chat.postMessage")
     with pytest.raises(SlackApiError):
         await client.chat_postMessage(channel=GENERAL, text="one")

@@ -1,4 +1,4 @@
-"""What people read while a back end that is elsewhere is unwell: the true sentence, once, and never too much."""
+"""What people read while a remote back end fails: the right sentence, once, and no internals."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from handlers.slack.connection import socket_mode
 from tests.fakes.failing_back_end import FaultySearch
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask
-from tests.scenario.support.shares import entities, quick, reply, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, run_command
+from tests.scenario.support.shares import entities, reply, retry_at_once, settled, watch
 
 KINDS = (
     BackendError,
@@ -51,9 +51,9 @@ REFUSED = "The image search refused this picture. Please try another one."
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
-    quick(monkeypatch)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed jobs at once."""
+    retry_at_once(monkeypatch)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def visual() -> FaultySearch:
 
 @pytest.fixture
 async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIterator[SlackApp]:
-    """The bot, with a database of one valve."""
+    """A bot with a database that has one valve."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data")})
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(build(settings, visual=visual))
@@ -73,8 +73,8 @@ async def app(slack: FakeSlack, visual: FaultySearch, tmp_path: Path) -> AsyncIt
         yield made
 
 
-def whispers(slack: FakeSlack) -> list[str]:
-    """What was said to the one who shared, and to nobody else."""
+def ephemeral_texts(slack: FakeSlack) -> list[str]:
+    """Return the ephemeral messages to the author. Nobody else may have got one."""
     return [message.text for message in slack.transcript if message.to == SOMEONE]
 
 
@@ -82,7 +82,7 @@ async def shared_and_answered(slack: FakeSlack, content: bytes = VALVE) -> Messa
     return await reply(slack, await slack.upload(content))
 
 
-async def test_each_failure_has_its_sentence_and_its_code_is_for_the_log_alone(
+async def test_each_failure_has_its_sentence_and_its_code_is_logged_only(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await watch(app, ChannelMode.OFF)
@@ -90,28 +90,28 @@ async def test_each_failure_has_its_sentence_and_its_code_is_for_the_log_alone(
     for number, kind in enumerate(KINDS):
         code = f"search: -{number} (HTTP 200, request R-{number})"
         visual.error = kind(code)
-        assert (await ask(slack, "search last in:parts")).text == kind.user_message
-        told = [record for record in caplog.records if record.exc_info and code in str(record.exc_info[1])]
-        assert len(told) == 1
+        assert (await run_command(slack, "search last in:parts")).text == kind.user_message
+        notice = [record for record in caplog.records if record.exc_info and code in str(record.exc_info[1])]
+        assert len(notice) == 1
     assert "R-" not in "".join(message.everything for message in slack.transcript)
 
 
 @pytest.mark.usefixtures("app")
-async def test_forms_say_the_same_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
-    await slack.press(await ask(slack, "db"), "create_database")
+async def test_forms_show_the_same_sentence_at_the_field(slack: FakeSlack, visual: FaultySearch) -> None:
+    await slack.press(await run_command(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     visual.error = BackendQuota("-2")
     await slack.submit(form, {"name": "logos"})
     assert form.errors == {"name": BackendQuota.user_message}
 
 
-async def test_what_an_admin_has_to_mend_is_told_at_once_and_the_share_waits_for_it(
+async def test_error_for_an_admin_is_shown_at_once_and_the_share_waits(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.error, visual.failing_calls = BackendCredentials("-1006"), 2
     assert "`valve`" in (await shared_and_answered(slack)).everything
     await settled(slack, app)
-    assert whispers(slack) == [BackendCredentials.user_message]
+    assert ephemeral_texts(slack) == [BackendCredentials.user_message]
 
 
 async def test_transient_failures_are_reported_only_if_they_last(
@@ -120,11 +120,11 @@ async def test_transient_failures_are_reported_only_if_they_last(
     visual.error, visual.failing_calls = BackendThrottled("-1009"), 1
     await shared_and_answered(slack)
     await settled(slack, app)
-    assert whispers(slack) == []
+    assert ephemeral_texts(slack) == []
     visual.error, visual.failing_calls = BackendThrottled("-1009"), 2
-    await shared_and_answered(slack, STRANGER)
+    await shared_and_answered(slack, UNRELATED)
     await settled(slack, app)
-    assert whispers(slack) == [STILL_RETRYING]
+    assert ephemeral_texts(slack) == [STILL_RETRYING]
 
 
 @pytest.mark.parametrize("kind", [BackendQuota, BackendGarbled])
@@ -134,15 +134,15 @@ async def test_final_message_about_a_share_states_the_actual_error(
     visual.error = kind("out of order")
     shared = await slack.upload(VALVE)
     await settled(slack, app)
-    assert whispers(slack)[-1] == kind.user_message
+    assert ephemeral_texts(slack)[-1] == kind.user_message
     assert slack.replies(shared.ts) == []
 
 
-async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well(
+async def test_copies_only_answer_says_so_and_is_searched_again_after_recovery(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
-    known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, STRANGER)
+    known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, UNRELATED)
     assert "same image" in known.everything
     assert "Only copies could be looked for." in known.text
     assert "No copy found" in unknown.everything
@@ -158,7 +158,7 @@ async def test_copies_alone_are_called_that_and_asked_for_again_once_all_is_well
     await settled(slack, app)
 
 
-async def test_several_pictures_of_one_message_say_it_once(
+async def test_several_pictures_of_one_message_get_one_notice(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
@@ -168,7 +168,7 @@ async def test_several_pictures_of_one_message_say_it_once(
     await settled(slack, app)
 
 
-async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
+async def test_crowded_answer_says_that_matches_may_be_missing(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     visual.caveats = {Caveat.CROWDED_OUT}
@@ -176,7 +176,7 @@ async def test_an_answer_that_was_crowded_says_that_some_may_be_missing(
     await settled(slack, app)
 
 
-async def test_a_guard_reports_a_copy_all_the_same_and_takes_nothing_for_new(
+async def test_guard_reports_a_copy_and_adds_nothing_while_the_service_is_down(
     app: SlackApp, slack: FakeSlack, visual: FaultySearch
 ) -> None:
     await watch(app, ChannelMode.GUARD, "parts")
@@ -186,41 +186,39 @@ async def test_a_guard_reports_a_copy_all_the_same_and_takes_nothing_for_new(
     assert COPIES_ONLY in repost.everything
     visual.failing_calls = 2
     visual.calls.clear()
-    fresh = await slack.upload(slack.host(STRANGER, "fresh.png"))
+    fresh = await slack.upload(slack.host(UNRELATED, "fresh.png"))
     await settled(slack, app)
     assert visual.calls == ["search", "search", "search", "add"]
-    assert whispers(slack) == [STILL_RETRYING]
+    assert ephemeral_texts(slack) == [STILL_RETRYING]
     assert await entities(app) == ["valve", "fresh"]
     assert slack.replies(fresh.ts) == []
 
 
-async def test_a_picture_that_the_service_refuses_is_told_to_whoever_gave_it(
-    app: SlackApp, slack: FakeSlack, visual: FaultySearch
-) -> None:
+async def test_refused_picture_is_reported_to_its_author(app: SlackApp, slack: FakeSlack, visual: FaultySearch) -> None:
     visual.error = PictureRefused(REFUSED)
-    looked_up = await shared_and_answered(slack, STRANGER)
+    looked_up = await shared_and_answered(slack, UNRELATED)
     assert looked_up.text == REFUSED
-    assert (await ask(slack, "add last in:parts")).text == REFUSED
+    assert (await run_command(slack, "add last in:parts")).text == REFUSED
     await watch(app, ChannelMode.COLLECT, "parts")
     before = len(slack.transcript)
     shared = await slack.upload(slack.host(GASKET, "gasket.png"))
     assert await slack.wait_for_reaction(shared) == "warning"
-    told = await slack.wait_for_answer(after=before)
-    assert f"`gasket.png`: {REFUSED}" in told.everything
+    notice = await slack.wait_for_answer(after=before)
+    assert f"`gasket.png`: {REFUSED}" in notice.everything
     await settled(slack, app)
     assert await entities(app) == ["valve"]
-    # What is refused is not tried again.
+    # A refused picture is not retried.
     assert visual.calls.count("add") == 3
 
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("kind", [BackendDown, BackendQuota, BackendCredentials])
-async def test_the_status_names_the_back_end_and_what_is_wrong_with_it(
+async def test_status_names_the_back_end_and_its_problem(
     slack: FakeSlack, visual: FaultySearch, caplog: pytest.LogCaptureFixture, kind: type[BackendError]
 ) -> None:
-    assert "`showapi`: healthy" in (await ask(slack, "status")).everything
+    assert "`showapi`: healthy" in (await run_command(slack, "status")).everything
     visual.error = kind("ping: -2 (HTTP 200, request R-1)")
-    status = await ask(slack, "status")
+    status = await run_command(slack, "status")
     assert f"`showapi`: :warning: {kind.user_message}" in status.everything
     [line] = [record for record in caplog.records if "R-1" in record.getMessage()]
     assert line.levelno == logging.WARNING

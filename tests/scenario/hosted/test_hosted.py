@@ -1,4 +1,4 @@
-"""The bot with the hosted service behind it: real pictures fetched over HTTP, and all that goes wrong there."""
+"""The bot with the hosted service: real pictures fetched over HTTP, and the service's failures."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.fakes.jobs import eventually
 from tests.fakes.slack import SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, fill
 from tests.scenario.support.program import free_port, program
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, ask
-from tests.scenario.support.shares import entities, holding, quick, reply, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, run_command
+from tests.scenario.support.shares import entities, images_in, reply, retry_at_once, settled, watch
 
 StartHosted = Callable[..., Awaitable[SlackApp]]
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
-    quick(monkeypatch)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed jobs at once."""
+    retry_at_once(monkeypatch)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def settings_of(slack: FakeSlack, service: HostedService, folder: Path, port: in
 
 @pytest.fixture
 async def start(slack: FakeSlack, service: HostedService, tmp_path: Path) -> AsyncIterator[StartHosted]:
-    """Starts the bot, its web server included."""
+    """Start the bot with its web server."""
     async with AsyncExitStack() as stack:
 
         async def begin(**environment: str) -> SlackApp:
@@ -67,7 +67,7 @@ async def start(slack: FakeSlack, service: HostedService, tmp_path: Path) -> Asy
         yield begin
 
 
-async def test_what_is_collected_is_found_and_goes_with_its_message(
+async def test_collected_image_is_found_and_deleted_with_its_message(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
@@ -88,7 +88,7 @@ async def test_what_is_collected_is_found_and_goes_with_its_message(
     await eventually(lambda: len(service.images_of(service.names[0])) == 1)
 
 
-async def test_adds_whose_answers_are_lost_are_there_once(
+async def test_adds_with_lost_answers_are_stored_once(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
@@ -99,7 +99,7 @@ async def test_adds_whose_answers_are_lost_are_there_once(
     for message in shared:
         assert await slack.wait_for_reaction(message) == "white_check_mark"
     await settled(slack, app)
-    assert len(await holding(app)) == len(service.images_of(service.names[0])) == 2
+    assert len(await images_in(app)) == len(service.images_of(service.names[0])) == 2
 
 
 async def test_copies_are_found_with_a_caveat_while_the_service_is_down(
@@ -111,7 +111,7 @@ async def test_copies_are_found_with_a_caveat_while_the_service_is_down(
     known = await reply(slack, await slack.upload(VALVE))
     assert "same image" in known.everything
     assert "can't be reached" in known.everything
-    unknown = await reply(slack, await slack.upload(STRANGER))
+    unknown = await reply(slack, await slack.upload(UNRELATED))
     assert "can't be reached" in unknown.everything
 
 
@@ -126,10 +126,10 @@ async def test_guard_adds_nothing_while_search_is_unavailable(
     await eventually(lambda: len(service.calls_of("add")) == 2)
     await settled(slack, app)
     assert len(service.calls_of("search")) == 2
-    assert len(await holding(app)) == 2
+    assert len(await images_in(app)) == 2
 
 
-async def test_a_key_that_is_refused_is_one_sentence_in_slack_and_a_code_in_the_log(
+async def test_refused_key_is_one_sentence_in_slack_and_a_code_in_the_log(
     slack: FakeSlack,
     service: HostedService,
     start: StartHosted,
@@ -139,23 +139,23 @@ async def test_a_key_that_is_refused_is_one_sentence_in_slack_and_a_code_in_the_
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve=VALVE)
     service.always(None, bad.gateway(-1006, "no permission"))
-    answer = await ask(slack, f"search {pictures.url('v.png', VALVE)} in:parts")
+    answer = await run_command(slack, f"search {pictures.url('v.png', VALVE)} in:parts")
     assert "doesn't accept this bot's key" in answer.everything
     assert "-1006" in caplog.text
     assert "1006" not in answer.everything
 
 
-async def test_a_command_adds_searches_lists_and_deletes(
+async def test_commands_add_search_list_and_delete(
     slack: FakeSlack, service: HostedService, start: StartHosted, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
-    assert "parts" in (await ask(slack, "db create parts")).everything
+    assert "parts" in (await run_command(slack, "db create parts")).everything
     url = pictures.url("v.png", VALVE)
-    assert "valve" in (await ask(slack, f"add {url} in:parts id:valve note:“the big one”")).everything
-    assert "already" in (await ask(slack, f"add {url} in:parts id:valve")).everything
-    assert "the big one" in (await ask(slack, f"search {url} in:parts")).everything
-    assert "valve" in (await ask(slack, "list in:parts")).everything
-    question = await ask(slack, "delete valve in:parts")
+    assert "valve" in (await run_command(slack, f"add {url} in:parts id:valve note:“the big one”")).everything
+    assert "already" in (await run_command(slack, f"add {url} in:parts id:valve")).everything
+    assert "the big one" in (await run_command(slack, f"search {url} in:parts")).everything
+    assert "valve" in (await run_command(slack, "list in:parts")).everything
+    question = await run_command(slack, "delete valve in:parts")
     await slack.press(question, ActionId.DELETE_ENTITY, user=SOMEONE)
     await eventually(lambda: not service.images_of(service.names[0]))
     assert await entities(app) == []
@@ -178,7 +178,7 @@ async def test_key_never_appears_in_a_debug_log(slack: FakeSlack, service: Hoste
     async with program(settings, "db", "create", "parts") as made:
         assert await made.end(None) == 0
     async with program(settings, "serve") as bot:
-        await bot.listens(f"http://127.0.0.1:{port}")
+        await bot.wait_until_listening(f"http://127.0.0.1:{port}")
         await slack.socket_mode.connected()
         service.next("search", bad.echoing_the_key(), bad.html(502))
         for trouble in (bad.echoing_the_key(), bad.hang_up(), bad.upstream("AuthFailed", 403)):

@@ -1,4 +1,4 @@
-"""A move to the hosted service: pictures that are kept encoded once more are still those very pictures."""
+"""A migration to the hosted service. Re-encoded pictures still count as the same images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scenario.support.program import free_port, program
 from tests.scenario.support.requests import VALVE
 
 
-async def test_an_import_that_the_service_ends_says_how_far_it_came_and_goes_on(tmp_path: Path) -> None:
+async def test_import_stopped_by_the_service_reports_progress_and_resumes(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(6):
@@ -28,8 +28,8 @@ async def test_an_import_that_the_service_ends_says_how_far_it_came_and_goes_on(
             "SHOWAPI_CALLS_PER_S": "1000",
         }
         command = ("import", str(folder), "--in", "parts", "--create")
-        # The first goes well, then the account is empty: what is under way beside it is given up.
-        service.always("add", after(1, bad.gateway(-2)))
+        # The first add succeeds, then the account has no quota left. Concurrent adds are abandoned.
+        service.always("add", fail_after(1, bad.gateway(-2)))
         async with program(settings, *command) as first:
             assert await first.end(None) == 1
         assert "so far. Run the same command again to continue." in " ".join(first.errors.split())
@@ -40,8 +40,8 @@ async def test_an_import_that_the_service_ends_says_how_far_it_came_and_goes_on(
         assert len(service.images_of(service.names[0])) == 6
 
 
-def after(well: int, then: bad.Misbehaviour) -> bad.Misbehaviour:
-    """The first few go well."""
+def fail_after(well: int, then: bad.Misbehaviour) -> bad.Misbehaviour:
+    """Return a misbehaviour that starts after a few successful calls."""
     left = well
 
     async def act(exchange: bad.Exchange) -> web.StreamResponse:
@@ -52,7 +52,7 @@ def after(well: int, then: bad.Misbehaviour) -> bad.Misbehaviour:
     return act
 
 
-async def test_a_moved_picture_is_still_the_same_image(tmp_path: Path) -> None:
+async def test_migrated_picture_is_still_the_same_image(tmp_path: Path) -> None:
     picture = tmp_path / "valve.png"
     picture.write_bytes(VALVE)
     port = str(free_port())

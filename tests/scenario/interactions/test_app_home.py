@@ -1,4 +1,4 @@
-"""App Home: what there is, set up from one place, and nothing that its reader may not know."""
+"""App Home: databases and channels, set up in one place, without anything that its reader may not see."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from bot.domain.identifiers import WorkspaceId
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, View
 from tests.fakes.slack.payloads import event_body
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask, idle, images_of, key_of, message_after, names_of
+from tests.scenario.support.requests import GASKET, VALVE, idle, images_of, key_of, message_after, names_of, run_command
 
 OTHER = "U0OTHER"
 SECRET = "G0SECRET"
 
 
-async def opened(slack: FakeSlack, user: str = SOMEONE) -> View:
-    """Somebody's Home tab, opened anew."""
+async def open_home(slack: FakeSlack, user: str = SOMEONE) -> View:
+    """Open somebody's Home tab, and return it."""
     before = slack.home(user)
     seen = before.hash if before else ""
     await slack.open_home(user)
     return await slack.wait_for_home(lambda view: view.hash != seen, user=user)
 
 
-async def shows(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab shows something."""
+async def wait_until_shown(slack: FakeSlack, home: View, text: str) -> None:
+    """Wait until a Home tab shows a text."""
     await slack.wait_until(lambda: text in home.everything)
 
 
-async def hides(slack: FakeSlack, home: View, text: str) -> None:
-    """Wait until a Home tab does not show something any more."""
+async def wait_until_hidden(slack: FakeSlack, home: View, text: str) -> None:
+    """Wait until a Home tab no longer shows a text."""
     await slack.wait_until(lambda: text not in home.everything)
 
 
 async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | None:
-    """What is set for a channel."""
+    """Return a channel's settings."""
     assert app.identity is not None
     return await app.services.storage.bindings.get(WorkspaceId(app.identity.workspace), channel)
 
 
-async def test_an_empty_workspace_is_invited_to_begin(slack: FakeSlack, start: Start) -> None:
+async def test_empty_workspace_is_invited_to_create_a_database(slack: FakeSlack, start: Start) -> None:
     await start()
-    home = await opened(slack)
+    home = await open_home(slack)
     assert "There is no image database yet: create one" in home.everything
     assert "Nothing is set for any channel" in home.everything
     assert "Search by image" not in home.everything
@@ -52,9 +52,9 @@ async def test_an_empty_workspace_is_invited_to_begin(slack: FakeSlack, start: S
 async def test_databases_and_channels_are_listed(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    await ask(slack, "db create logos")
-    await ask(slack, "watch guard in:parts min:9.5")
-    home = await opened(slack)
+    await run_command(slack, "db create logos")
+    await run_command(slack, "watch guard in:parts min:9.5")
+    home = await open_home(slack)
     for part in (
         "`parts`  ·  2 images",
         "`logos`  ·  0 images",
@@ -65,75 +65,75 @@ async def test_databases_and_channels_are_listed(slack: FakeSlack, start: Start)
         assert part in home.everything
 
 
-async def test_it_is_published_once_for_each_opening(slack: FakeSlack, start: Start) -> None:
+async def test_home_is_published_once_per_opening(slack: FakeSlack, start: Start) -> None:
     app = await start()
     event = {"type": "app_home_opened", "user": SOMEONE, "tab": "home", "event_ts": slack.state.ts()}
     payload = event_body(slack.state, slack.state.home, event)
     for _ in range(3):
         await slack.deliver("events_api", payload)
-    # What is said to the bot directly needs no Home tab.
+    # Direct messages need no Home tab.
     await slack.open_home(tab="messages")
     await slack.wait_for_home()
     assert await app.wrapper.drain(5) == 0
     assert len(slack.calls("views.publish")) == 1
 
 
-async def test_private_channels_are_shown_to_those_who_are_in_them(slack: FakeSlack, start: Start) -> None:
+async def test_private_channels_are_shown_to_their_members(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts")
     slack.add_channel(SECRET, "secret", kind="private", members=[OTHER])
     slack.add_channel("C0AWAY", "away", private=True, bot_is_member=False, members=[OTHER])
     for channel in (SECRET, "C0AWAY"):
-        await ask(slack, "watch collect in:parts", channel=channel, user=OTHER)
-    assert SECRET in (await opened(slack, OTHER)).everything
-    home = await opened(slack)
+        await run_command(slack, "watch collect in:parts", channel=channel, user=OTHER)
+    assert SECRET in (await open_home(slack, OTHER)).everything
+    home = await open_home(slack)
     assert SECRET not in home.everything
-    # Of a private channel that it isn't in, the bot can't tell who is.
+    # The bot can't tell who is in a private channel that it isn't in.
     assert "C0AWAY" not in home.everything
 
 
-async def test_a_database_is_created(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    home = await opened(slack)
+    home = await open_home(slack)
     await slack.press_in_view(home, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "p!"})
     assert "2 to 64" in form.errors["name"]
     await slack.submit(form, {"name": "parts"})
-    await shows(slack, home, "`parts`  ·  0 images")
+    await wait_until_shown(slack, home, "`parts`  ·  0 images")
     assert await names_of(app) == ["parts"]
     assert slack.views() == []
     assert slack.transcript == []
 
 
-async def test_a_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -> None:
+async def test_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
-    home = await opened(slack)
+    home = await open_home(slack)
     await slack.press_in_view(home, "watch_channel")
     form = await slack.wait_for_view("watch_form")
     await slack.submit(form, {"channel": GENERAL, "mode": "guard", "database": "parts", "minimum": "ten"})
     assert set(form.errors) == {"minimum"}
     await slack.submit(form, {"channel": GENERAL, "mode": "guard", "database": "parts", "minimum": "9.5"})
-    await shows(slack, home, "I report matches of 9.5 and more")
+    await wait_until_shown(slack, home, "I report matches of 9.5 and more")
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database, now.minimum, now.changed_by) == (ChannelMode.GUARD, "parts", 9.5, SOMEONE)
 
 
-async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start) -> None:
+async def test_channel_is_edited_and_unwatched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
-    await ask(slack, "watch guard in:parts min:8")
-    home = await opened(slack)
+    await run_command(slack, "watch guard in:parts min:8")
+    home = await open_home(slack)
     await slack.press_in_view(home, "watch_channel", about=GENERAL)
     form = await slack.wait_for_view("watch_form")
-    # What is set stands in the form already.
+    # The form begins with the current settings.
     await slack.submit(form, {"database": "logos"})
-    await shows(slack, home, "compared with `logos`: I report matches of 8 and more")
+    await wait_until_shown(slack, home, "compared with `logos`: I report matches of 8 and more")
     await slack.press_in_view(home, "unwatch_channel", about=GENERAL)
-    await shows(slack, home, "are left alone")
+    await wait_until_shown(slack, home, "are left alone")
     now = await binding_of(app)
     assert now is not None
     assert now.mode is ChannelMode.OFF
@@ -141,11 +141,11 @@ async def test_a_channel_is_edited_and_left_alone(slack: FakeSlack, start: Start
     assert [m.text for m in slack.transcript if m.via == "chat.postMessage"] == []
 
 
-async def test_hints_are_set_by_who_may(slack: FakeSlack, start: Start) -> None:
+async def test_hints_are_set_by_authorised_people(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await ask(slack, "db create parts")
+    await run_command(slack, "db create parts")
     for wanted in (["hints"], []):
-        home = await opened(slack)
+        home = await open_home(slack)
         await slack.press_in_view(home, "database_settings")
         form = await slack.wait_for_view("database_settings_form")
         await slack.submit(form, {"hints": wanted})
@@ -156,37 +156,37 @@ async def test_hints_are_set_by_who_may(slack: FakeSlack, start: Start) -> None:
 
 async def test_settings_and_deletion_are_refused_to_others(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await ask(slack, "db create parts")
-    home = await opened(slack, OTHER)
+    await run_command(slack, "db create parts")
+    home = await open_home(slack, OTHER)
     for action in ("database_settings", "delete_database"):
         before = len(slack.transcript)
         await slack.press_in_view(home, action, user=OTHER)
-        told = await message_after(slack, before)
-        assert "ask an admin" in told.text
-        assert slack.state.channels[told.channel].members == [OTHER]
+        notice = await message_after(slack, before)
+        assert "ask an admin" in notice.text
+        assert slack.state.channels[notice.channel].members == [OTHER]
     assert slack.views(OTHER) == []
     assert await names_of(app) == ["parts"]
 
 
-async def test_a_database_is_deleted(slack: FakeSlack, start: Start) -> None:
+async def test_database_is_deleted(slack: FakeSlack, start: Start) -> None:
     slack.add_person(SOMEONE, is_admin=True)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos")
-    home = await opened(slack)
+    home = await open_home(slack)
     await slack.press_in_view(home, "delete_database", about="parts")
     form = await slack.wait_for_view("delete_database_form")
     await slack.submit(form, {"name": "logos"})
     assert set(form.errors) == {"name"}
     await slack.submit(form, {"name": "parts"})
-    await hides(slack, home, "`parts`")
+    await wait_until_hidden(slack, home, "`parts`")
     await slack.wait_until(lambda: "Deleted the database `parts` with 1 image." in form.everything)
     assert await names_of(app) == ["logos"]
 
 
 async def test_search_form_opens_from_home(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    home = await opened(slack)
+    home = await open_home(slack)
     await slack.press_in_view(home, "open_search")
     form = await slack.wait_for_view("search_form")
     await slack.submit(form, {"files": VALVE})
@@ -201,14 +201,14 @@ async def test_home_reports_a_failing_back_end(slack: FakeSlack, start: Start, m
         raise BackendDown("disk /dev/secret is on fire")
 
     monkeypatch.setattr(type(app.services.visual), "ping", fail)
-    home = await opened(slack)
+    home = await open_home(slack)
     assert ":warning:" in home.everything
     assert "secret" not in home.everything
 
 
-async def test_where_slack_shows_no_home_changes_are_made_all_the_same(slack: FakeSlack, start: Start) -> None:
+async def test_changes_work_if_slack_shows_no_home(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    home = await opened(slack)
+    home = await open_home(slack)
     await slack.press_in_view(home, "create_database")
     form = await slack.wait_for_view("create_database_form")
     slack.refuse_next("views.publish", "unknown_method")
@@ -224,8 +224,8 @@ async def test_many_databases_and_channels_fit(slack: FakeSlack, start: Start) -
     for number in range(60):
         await app.services.databases.create(key_of(app, f"database_{number:02d}"))
         slack.add_channel(f"C0MANY{number:02d}", f"many-{number}")
-        await ask(slack, f"watch collect in:database_{number:02d}", channel=f"C0MANY{number:02d}")
-    home = await opened(slack)
+        await run_command(slack, f"watch collect in:database_{number:02d}", channel=f"C0MANY{number:02d}")
+    home = await open_home(slack)
     assert len(home.blocks) <= 100
     assert "more databases" in home.everything
     assert "more channels" in home.everything

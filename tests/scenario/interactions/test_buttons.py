@@ -1,4 +1,4 @@
-"""The buttons below an answer: pages and sharing, from a thread that all see and from what one person sees."""
+"""The buttons below an answer: pages and sharing, in threads and in ephemeral answers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from handlers import errors
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, key_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, key_of, press, run_command
 
 FIVE = {f"part_{seed}": encoded(photo(320, 240, seed=seed), "PNG") for seed in range(10, 15)}
 WANTED = FIVE["part_10"]
 
 
 def entities(message: Message) -> list[str]:
-    """What an answer shows, best first."""
+    """Return the entities that an answer shows, best first."""
     return re.findall(r"\*\d+\.\*  `(\w+)`", message.everything)
 
 
 async def shared(slack: FakeSlack, *images: bytes, text: str = "top:2 min:0", channel: str = GENERAL) -> Message:
-    """Share with a mention: the answer in its thread."""
+    """Share pictures with a mention, and return the answer in the thread."""
     message = await slack.upload(*images, text=text, mention=True, channel=channel)
     return await slack.wait_for_reply(channel, message.ts)
 
 
-async def turned(slack: FakeSlack, message: Message, label: str) -> Message:
-    """Press More or Previous in a message that only one person sees: what stands in its place."""
+async def change_page(slack: FakeSlack, message: Message, label: str) -> Message:
+    """Press More or Previous in an ephemeral message, and return the message that replaces it."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     [button] = [button for row in rows for button in row if button["text"]["text"] == label]
     await slack.press(message, button["action_id"], user=message.to, value=button["value"])
@@ -50,21 +50,21 @@ async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: 
     second = await press(slack, first, "results_more")
     assert (second.to, second.thread_ts) == (SOMEONE, first.thread_ts)
     assert "Matches 3 to 4 of 5" in second.everything
-    third = await turned(slack, second, "More")
+    third = await change_page(slack, second, "More")
     assert "Match 5 of 5" in third.everything
     seen = entities(first) + entities(second) + entities(third)
     assert sorted(seen) == sorted(FIVE)
     assert "results_more" not in action_ids(third)
-    back = await turned(slack, third, "Previous")
+    back = await change_page(slack, third, "Previous")
     assert entities(back) == entities(second)
-    beginning = await turned(slack, back, "Previous")
+    beginning = await change_page(slack, back, "Previous")
     assert entities(beginning) == entities(first)
     assert "results_more:previous" not in action_ids(beginning)
-    # What all see stands as it was.
+    # The message that everybody sees does not change.
     assert slack.current(first) == first
 
 
-async def test_each_person_turns_pages_alone(slack: FakeSlack, start: Start) -> None:
+async def test_each_person_has_their_own_page(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)
     for user in (SOMEONE, "U0OTHER"):
@@ -72,21 +72,19 @@ async def test_each_person_turns_pages_alone(slack: FakeSlack, start: Start) -> 
     assert len(slack.replies(first.thread_ts)) == 3
 
 
-async def test_the_pages_of_a_commands_answer_take_its_place(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_pages_replace_a_commands_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
-    first = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
-    second = await turned(slack, first, "More")
+    first = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
+    second = await change_page(slack, first, "More")
     assert sorted(entities(first) + entities(second)) == sorted(FIVE)
     assert (second.to, second.ts) == (SOMEONE, first.ts)
 
 
-async def test_what_one_person_saw_is_shared_with_the_channel(
+async def test_ephemeral_answer_is_shared_with_the_channel(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
-    mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0", user="U0OTHER")
+    mine = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0", user="U0OTHER")
     assert "results_share" in action_ids(mine)
     await slack.press(mine, "results_share", user="U0OTHER")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
@@ -96,18 +94,16 @@ async def test_what_one_person_saw_is_shared_with_the_channel(
     assert "results_share" not in action_ids(public)
 
 
-async def test_a_shared_page_begins_with_the_best_match(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_shared_page_starts_with_the_best_match(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
-    mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
-    second = await turned(slack, mine, "More")
+    mine = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
+    second = await change_page(slack, mine, "More")
     await slack.press(second, "results_share")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert entities(public)[0] == "part_10"
 
 
-async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start: Start) -> None:
+async def test_answer_shared_from_a_thread_stays_in_the_thread(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)
     second = await press(slack, first, "results_more")
@@ -116,7 +112,7 @@ async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start:
     assert (public.to, public.thread_ts) == ("", first.thread_ts)
 
 
-async def test_what_is_shared_is_what_the_whole_channel_may_see(
+async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
     slack: FakeSlack, start: Start, pictures: PictureServer
 ) -> None:
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
@@ -128,18 +124,18 @@ async def test_what_is_shared_is_what_the_whole_channel_may_see(
     await app.services.adding.add(
         key_of(app, "parts"), picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin
     )
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
     assert "secret_valve" in mine.everything
     await slack.press(mine, "results_share")
     public = await slack.wait_for(lambda m: "shared this" in m.everything)
     assert "secret_valve" not in public.everything
     assert "hush" not in public.everything
     assert entities(public) == ["gasket_7"]
-    outsider = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts", user="U0OTHER")
+    outsider = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts", user="U0OTHER")
     assert "secret_valve" not in outsider.everything
 
 
-async def test_a_press_of_more_shows_what_that_person_may_see(slack: FakeSlack, start: Start) -> None:
+async def test_more_shows_what_the_person_may_see(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", **FIVE)
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
@@ -155,9 +151,9 @@ async def test_a_press_of_more_shows_what_that_person_may_see(slack: FakeSlack, 
     assert "secret" not in first.everything + other.everything
 
 
-async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack, start: Start) -> None:
+async def test_each_of_several_pictures_has_its_own_buttons(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER, **FIVE)
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED, **FIVE)
     await fill(app, "logos", acme=GASKET)
     message = await slack.upload(
         slack.host(VALVE, "valve.png"), slack.host(GASKET, "gasket.png"), text="in:parts min:0", mention=True
@@ -167,7 +163,7 @@ async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack,
     before = len(slack.transcript)
     await slack.press(answer, "results_more", about="gasket.png")
     whole = await slack.wait_for_answer(after=before)
-    # The answer for this one picture, from its beginning.
+    # The answer for this one picture, from its first match.
     assert entities(whole)[0] == "gasket_7"
     assert "10/10" in whole.text
     await slack.press(answer, "results_another_database", about="gasket.png")
@@ -179,16 +175,16 @@ async def test_each_of_several_pictures_has_buttons_of_its_own(slack: FakeSlack,
 
 async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
-    message = await ask(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
+    message = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
     for _ in range(4):
-        message = await turned(slack, message, "More")
+        message = await change_page(slack, message, "More")
     for _ in range(4):
-        message = await turned(slack, message, "Previous")
+        message = await change_page(slack, message, "Previous")
     assert entities(message) == ["part_10"]
     assert max(location.posts for location in slack.state.response_urls.values()) == 1
 
 
-async def test_a_slow_search_is_announced_and_then_answered(
+async def test_slow_search_is_announced_and_then_answered(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.01)

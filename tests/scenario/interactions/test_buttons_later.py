@@ -1,4 +1,4 @@
-"""Buttons pressed late, by strangers, of older versions, and when what they are about is gone."""
+"""Buttons pressed late, by guests, from older versions, or after their subject was deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handlers.slack.connection import socket_mode
 from handlers.slack.files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, key_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, key_of, press, run_command
 from tests.scenario.support.response_urls import pressed
 
 HOUR = 60 * 60
@@ -24,21 +24,21 @@ HOUR = 60 * 60
 
 @asynccontextmanager
 async def running(slack: FakeSlack, folder: Path) -> AsyncIterator[SlackApp]:
-    """The bot, until the end of the block."""
+    """Run the bot within this context."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(folder)})
     token = settings.slack_app_token or ""
     async with build(settings) as app, socket_mode(app.bolt, app.wrapper, token, settings.slack_api_url):
         yield app
 
 
-async def answered(slack: FakeSlack, image: bytes, text: str = "") -> Message:
-    """Share a picture: the answer in its thread."""
+async def share_and_wait(slack: FakeSlack, image: bytes, text: str = "") -> Message:
+    """Share a picture, and return the answer in its thread."""
     message = await slack.upload(image, text=text, mention=True)
     return await slack.wait_for_reply(GENERAL, message.ts)
 
 
 def file_of(slack: FakeSlack, answer: Message) -> HostedFile:
-    """What an answer is about."""
+    """Return the file that an answer is about."""
     shared = slack.state.find(answer.channel, answer.thread_ts)
     assert shared is not None
     return shared.files[0]
@@ -48,7 +48,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)
-    first = await answered(slack, VALVE, "in:parts top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "in:parts top:1 min:0")
     slack.pass_time(HOUR)
     more = await press(slack, first, "results_more")
     assert "`gasket_7`" in more.everything
@@ -57,7 +57,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
     view = await slack.wait_for_view("another_database_form")
     slack.pass_time(HOUR)
     before = len(slack.transcript)
-    # The address that the press brought is too old by now.
+    # The response URL of the press is too old by now.
     await slack.submit(view)
     other = await slack.wait_for_answer(after=before)
     assert "`acme`" in other.everything
@@ -68,7 +68,7 @@ async def test_buttons_work_an_hour_later(slack: FakeSlack, start: Start) -> Non
 async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-        first = await answered(slack, VALVE, "top:1 min:0")
+        first = await share_and_wait(slack, VALVE, "top:1 min:0")
         await slack.press(first, "results_add_this")
         view = await slack.wait_for_view("add_form")
         await idle(app)
@@ -81,24 +81,24 @@ async def test_buttons_work_after_a_restart(slack: FakeSlack, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("action_id", ["results_more", "results_share"])
-async def test_a_file_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, start: Start, action_id: str) -> None:
+async def test_deleted_file_is_explained(slack: FakeSlack, start: Start, action_id: str) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     mine = await press(slack, first, "results_more")
     await slack.delete_file(file_of(slack, first))
     await idle(app)
     answer = await press(slack, mine, action_id)
     assert answer.text == FILE_DELETED
-    # What was seen stays, and nobody else hears of it.
+    # The answer stays, and nobody else gets a message.
     assert slack.current(mine) == mine
     assert [m for m in slack.replies(first.thread_ts) if not m.to] == [first]
 
 
-async def test_a_file_that_was_deleted_can_t_be_added(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_file_cannot_be_added(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view("add_form")
     await slack.delete_file(file_of(slack, first))
@@ -108,31 +108,29 @@ async def test_a_file_that_was_deleted_can_t_be_added(slack: FakeSlack, start: S
     assert (await slack.wait_for_answer(after=before)).text == FILE_DELETED
 
 
-async def test_a_database_that_was_deleted_is_said_to_be_gone(slack: FakeSlack, start: Start) -> None:
+async def test_deleted_database_is_explained(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
-    await fill(app, "pants", jeans=STRANGER)
-    first = await answered(slack, VALVE, "in:parts top:1 min:0")
+    await fill(app, "pants", jeans=UNRELATED)
+    first = await share_and_wait(slack, VALVE, "in:parts top:1 min:0")
     await app.services.databases.delete(key_of(app, "parts"))
     answer = await press(slack, first, "results_more")
     assert answer.text == "There is no database “parts” here. Did you mean “pants”?"
 
 
-async def test_the_last_database_being_gone_offers_to_create_one(slack: FakeSlack, start: Start) -> None:
+async def test_without_a_database_the_button_offers_to_create_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view()
     assert "no image database yet" in view.everything
 
 
-async def test_a_picture_whose_address_is_dead_is_explained(
-    slack: FakeSlack, start: Start, pictures: PictureServer
-) -> None:
+async def test_picture_with_a_dead_url_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    mine = await ask(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
+    mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} top:1 min:0")
     pictures.url("v.png", b"<html>moved</html>")
     answer = await press(slack, mine, "results_share")
     assert len(answer.blocks) == 1
@@ -154,8 +152,8 @@ async def test_people_of_another_organisation_may_not_press(slack: FakeSlack, st
     await slack.deliver(
         "interactive", pressed(slack, answer, {"action_id": action_id, "value": value}, user="U0GUEST", team="T0GUEST")
     )
-    told = await slack.wait_for_answer(to="U0GUEST", after=before)
-    assert told.text == OTHER_ORGANISATION
+    notice = await slack.wait_for_answer(to="U0GUEST", after=before)
+    assert notice.text == OTHER_ORGANISATION
     assert slack.views("U0GUEST") == []
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 1
 
@@ -178,7 +176,7 @@ FORGED = [
 @pytest.mark.parametrize("value", FORGED)
 async def test_invalid_button_value_gets_one_sentence(slack: FakeSlack, start: Start, value: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     for action_id in action_ids(first):
         before = len(slack.transcript)
         await slack.press(first, action_id, value=value)
@@ -208,7 +206,7 @@ async def test_invalid_button_value_gets_one_sentence(slack: FakeSlack, start: S
 async def test_forged_presses_get_one_sentence(slack: FakeSlack, start: Start, action_id: str, value: str) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     before = len(slack.transcript)
     forged = pressed(slack, first, {"action_id": action_id, "value": value})
     await slack.deliver("interactive", forged)
@@ -219,18 +217,18 @@ async def test_forged_presses_get_one_sentence(slack: FakeSlack, start: Start, a
 
 
 @pytest.mark.parametrize("number", ['"top":-5', '"offset":-9'])
-async def test_numbers_out_of_range_are_brought_into_it(slack: FakeSlack, start: Start, number: str) -> None:
+async def test_numbers_out_of_range_are_clamped(slack: FakeSlack, start: Start, number: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
-    first = await answered(slack, VALVE, "top:1 min:0")
+    first = await share_and_wait(slack, VALVE, "top:1 min:0")
     before = len(slack.transcript)
     value = f'{{"file":"{file_of(slack, first).id}","database":"parts",{number}}}'
     await slack.press(first, "results_more", value=value)
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def test_a_listing_in_an_unknown_order_begins_with_the_newest(slack: FakeSlack, start: Start) -> None:
+async def test_listing_in_an_unknown_order_starts_with_the_newest(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    first = await answered(slack, VALVE)
+    first = await share_and_wait(slack, VALVE)
     before = len(slack.transcript)
     value = '{"database":"parts","order":"sideways"}'
     await slack.deliver("interactive", pressed(slack, first, {"action_id": "list_page:next", "value": value}))

@@ -1,4 +1,4 @@
-"""Shortcuts: on any message that a person can see, and from anywhere."""
+"""Message shortcuts on any visible message, and the global shortcut."""
 
 from __future__ import annotations
 
@@ -9,118 +9,116 @@ from handlers.slack.files import FILE_DELETED, FILE_NOT_VISIBLE
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import tombstone
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, images_of, key_of
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, images_of, key_of
 
 FIND, ADD, SEARCH = "find_similar", "add_to_database", "search_by_image"
 
 
-async def chosen(slack: FakeSlack, callback_id: str, message: Message, *, user: str = SOMEONE) -> Message:
-    """Choose a shortcut from a message's menu: the answer to that person alone."""
+async def use_shortcut(slack: FakeSlack, callback_id: str, message: Message, *, user: str = SOMEONE) -> Message:
+    """Choose a shortcut from a message's menu, and return the ephemeral answer."""
     before = len(slack.transcript)
     await slack.shortcut_message(callback_id, message, user=user)
     return await slack.wait_for_answer(to=user, after=before)
 
 
-async def quiet(slack: FakeSlack, start: Start, **pictures: bytes) -> None:
-    """A bot that leaves shares alone, with a database of these."""
+async def start_ignoring_shares(slack: FakeSlack, start: Start, **pictures: bytes) -> None:
+    """Start a bot that ignores shares, with a database of these pictures."""
     app = await start()
     await fill(app, "parts", **pictures)
     await slack.command("unwatch")
     await slack.wait_for_answer()
 
 
-async def test_similar_images_are_found_for_the_one_who_asked(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_similar_images_are_shown_to_the_person_who_asked(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE, user="U0AUTHOR")
-    answer = await chosen(slack, FIND, message, user="U0OTHER")
+    answer = await use_shortcut(slack, FIND, message, user="U0OTHER")
     assert "`valve_0042`" in answer.everything
     assert (answer.to, answer.via) == ("U0OTHER", "response_url")
     assert "results_share" in action_ids(answer)
 
 
-async def test_an_old_message_from_before_the_bot_came_is_looked_up(slack: FakeSlack, start: Start) -> None:
+async def test_message_from_before_the_bot_joined_is_looked_up(slack: FakeSlack, start: Start) -> None:
     message = await slack.upload(VALVE)
     slack.pass_time(400 * 24 * 60 * 60)
-    await quiet(slack, start, valve_0042=VALVE)
-    assert "`valve_0042`" in (await chosen(slack, FIND, message)).everything
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
+    assert "`valve_0042`" in (await use_shortcut(slack, FIND, message)).everything
 
 
-async def test_in_a_thread_the_answer_comes_there_and_is_shared_there(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_in_a_thread_the_answer_is_posted_and_shared_there(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     first = await slack.say("what is this?")
     message = await slack.upload(VALVE, thread_ts=first.ts)
-    answer = await chosen(slack, FIND, message)
+    answer = await use_shortcut(slack, FIND, message)
     assert answer.thread_ts == first.ts
     await slack.press(answer, "results_share")
     public = await slack.wait_for(lambda m: "shared this" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.ts)
 
 
-async def test_a_bots_picture_is_looked_up_when_somebody_asks(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_another_bots_picture_is_looked_up_on_request(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE, user=slack.state.bot_user)
-    assert "`valve_0042`" in (await chosen(slack, FIND, message)).everything
+    assert "`valve_0042`" in (await use_shortcut(slack, FIND, message)).everything
 
 
 async def test_several_images_are_looked_up_in_one_answer(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE, gasket_7=GASKET)
+    await start_ignoring_shares(slack, start, valve_0042=VALVE, gasket_7=GASKET)
     table = slack.host(b"%PDF-1.7", "table.pdf")
     message = await slack.upload(slack.host(VALVE, "one.png"), table, slack.host(GASKET, "two.png"))
-    answer = await chosen(slack, FIND, message)
+    answer = await use_shortcut(slack, FIND, message)
     for part in ("1. one.png", "`valve_0042`", "2. two.png", "`gasket_7`"):
         assert part in answer.everything
     assert "table.pdf" not in answer.everything
 
 
 @pytest.mark.parametrize("callback_id", [FIND, ADD])
-async def test_a_message_without_an_image_is_said_to_have_none(
-    slack: FakeSlack, start: Start, callback_id: str
-) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_message_without_an_image_is_explained(slack: FakeSlack, start: Start, callback_id: str) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     words = await slack.say("hello")
     document = await slack.upload(slack.host(b"%PDF-1.7", "table.pdf"))
     for message in (words, document):
-        assert (await chosen(slack, callback_id, message)).text == NO_IMAGE
+        assert (await use_shortcut(slack, callback_id, message)).text == NO_IMAGE
     assert slack.views() == []
 
 
-async def test_an_image_that_is_gone_is_said_to_be_gone(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_deleted_image_is_explained(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
     file = message.files[0]
     await slack.delete_file(file)
-    assert (await chosen(slack, FIND, message)).text == FILE_DELETED
+    assert (await use_shortcut(slack, FIND, message)).text == FILE_DELETED
     hidden = await slack.upload(GASKET)
     hidden.files[0].stub, hidden.files[0].stubs = tombstone(hidden.files[0].id), 99
-    assert (await chosen(slack, FIND, hidden)).text == FILE_DELETED
+    assert (await use_shortcut(slack, FIND, hidden)).text == FILE_DELETED
 
 
-async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_response_url_is_used_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     slack.add_channel("C0ELSE", "elsewhere", bot_is_member=False)
     message = await slack.upload(VALVE, channel="C0ELSE")
-    answer = await chosen(slack, FIND, message)
+    answer = await use_shortcut(slack, FIND, message)
     assert (answer.channel, answer.via) == ("C0ELSE", "response_url")
-    # Slack shows a bot the files of its own channels only.
+    # Slack gives a bot only the files of its own channels.
     assert answer.text == FILE_NOT_VISIBLE
-    # What is known from elsewhere, too, is shown there; and shared, by that same kind of address.
+    # Images known from elsewhere are shown, and shared, through a response URL too.
     file = message.files[0]
     file.channels.add(GENERAL)
-    answer = await chosen(slack, FIND, message)
+    answer = await use_shortcut(slack, FIND, message)
     assert "`valve_0042`" in answer.everything
     await slack.press(answer, "results_share")
     public = await slack.wait_for(lambda m: "shared this" in m.everything)
     assert (public.channel, public.to, public.via) == ("C0ELSE", "", "response_url")
 
 
-async def test_in_a_private_channel_without_the_bot_mistakes_are_told_too(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_mistakes_are_reported_in_a_private_channel_without_the_bot(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     slack.add_channel("C0SECRET", "secrets", kind="private", bot_is_member=False)
     words = await slack.say("hello", channel="C0SECRET")
-    assert (await chosen(slack, FIND, words)).text == NO_IMAGE
+    assert (await use_shortcut(slack, FIND, words)).text == NO_IMAGE
 
 
-async def test_with_several_databases_a_form_asks_which(slack: FakeSlack, start: Start) -> None:
+async def test_form_asks_for_the_database_if_there_are_several(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE, star=GASKET)
@@ -135,7 +133,7 @@ async def test_with_several_databases_a_form_asks_which(slack: FakeSlack, start:
     assert "`star`" in answer.everything
 
 
-async def test_the_channels_own_database_is_searched(slack: FakeSlack, start: Start) -> None:
+async def test_channels_own_database_is_searched(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -143,7 +141,7 @@ async def test_the_channels_own_database_is_searched(slack: FakeSlack, start: St
     await slack.wait_for_answer()
     slack.add_channel("C0ELSE", "elsewhere")
     message = await slack.upload(VALVE)
-    assert "`acme`" in (await chosen(slack, FIND, message)).everything
+    assert "`acme`" in (await use_shortcut(slack, FIND, message)).everything
 
 
 @pytest.mark.parametrize("callback_id", [FIND, ADD])
@@ -152,7 +150,7 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
     slack.add_channel("C0ELSE", "elsewhere", bot_is_member=False)
     message = await slack.upload(VALVE, channel="C0ELSE")
     if callback_id == FIND:
-        offer = await chosen(slack, FIND, message)
+        offer = await use_shortcut(slack, FIND, message)
         await slack.press(offer, "create_database")
     else:
         await slack.shortcut_message(ADD, message)
@@ -164,7 +162,7 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 0
 
 
-async def test_an_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start) -> None:
+async def test_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await slack.command("unwatch")
@@ -182,15 +180,13 @@ async def test_an_image_is_added_by_its_shortcut(slack: FakeSlack, start: Start)
     assert (record.origin.channel, record.origin.message_ts) == (GENERAL, message.ts)
 
 
-async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_none(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_all_images_of_a_message_are_added_except_invalid_ones(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     await slack.command("unwatch")
     await slack.wait_for_answer()
     broken = slack.host(VALVE[:200], "broken.png")
-    message = await slack.upload(slack.host(VALVE, "one.png"), broken, slack.host(STRANGER, "two.png"), GASKET)
+    message = await slack.upload(slack.host(VALVE, "one.png"), broken, slack.host(UNRELATED, "two.png"), GASKET)
     await slack.shortcut_message(ADD, message)
     view = await slack.wait_for_view("add_form")
     assert "All 4 images get the same entity and note." in view.everything
@@ -203,16 +199,16 @@ async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_no
     assert len(await images_of(app, "parts", "set_1")) == 2
 
 
-async def test_a_broken_image_gets_one_sentence(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_broken_image_gets_one_sentence(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(slack.host(VALVE[:200], "broken.png"))
-    answer = await chosen(slack, FIND, message)
+    answer = await use_shortcut(slack, FIND, message)
     assert "damaged" in answer.text
     assert len(answer.blocks) == 1
 
 
-async def test_from_anywhere_a_search_form_opens(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE, gasket_7=GASKET)
+async def test_global_shortcut_opens_a_search_form(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE, gasket_7=GASKET)
     await slack.shortcut_global(SEARCH)
     view = await slack.wait_for_view("search_form")
     assert any(block.get("block_id") == "conversation" for block in view.blocks)
@@ -223,10 +219,10 @@ async def test_from_anywhere_a_search_form_opens(slack: FakeSlack, start: Start)
     assert "`valve_0042`" in answer.everything
 
 
-async def test_a_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
-    await quiet(slack, start, valve_0042=VALVE)
+async def test_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
+    await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
-    assert (await chosen(slack, "find_by_smell", message)).text == UNKNOWN
+    assert (await use_shortcut(slack, "find_by_smell", message)).text == UNKNOWN
     await slack.shortcut_global("find_by_smell")
     directly = await slack.wait_for(lambda m: m.channel.startswith("D"))
     assert directly.text == UNKNOWN

@@ -1,4 +1,4 @@
-"""Many workspaces install the app: each with a token of its own, sealed, and what each leaves behind goes with it."""
+"""Installations in many workspaces: each has its own encrypted token, and its data is deleted with it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.scenario.support.web_bot import (
     begin_install,
     finish_install,
     install,
-    many,
-    settle,
+    oauth_settings,
     stock,
+    wait_until_forgotten,
     web_bot,
 )
 
@@ -39,7 +39,7 @@ ONE, TWO = "T0ONE", "T0TWO"
 C_ONE, C_TWO = "C0ONE", "C0TWO"
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def workspaces(slack: FakeSlack) -> None:
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         yield running
 
 
@@ -59,7 +59,7 @@ def files_of(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-async def test_the_install_page_asks_for_the_manifests_scopes_and_guards_against_forgery(bot: WebBot) -> None:
+async def test_install_page_requests_the_manifests_scopes_and_prevents_forgery(bot: WebBot) -> None:
     begun = await begin_install(bot.browser)
     asked = parse_qs(urlsplit(begun.authorize_url).query)
     assert set(asked["scope"][0].split(",")) == set(SCOPES)
@@ -70,7 +70,7 @@ async def test_the_install_page_asks_for_the_manifests_scopes_and_guards_against
     assert "HttpOnly" in cookie
 
 
-async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) -> None:
+async def test_two_workspaces_are_separate(slack: FakeSlack, bot: WebBot) -> None:
     for team in (ONE, TWO):
         page = await install(slack, bot.browser, team)
         assert page.status_code == 200
@@ -86,9 +86,9 @@ async def test_two_workspaces_stand_side_by_side(slack: FakeSlack, bot: WebBot) 
     for text, channel, there, elsewhere in (("db", C_ONE, "parts", "logos"), ("db", C_TWO, "logos", "parts")):
         before = len(slack.transcript)
         await slack.command(text, channel=channel)
-        told = await slack.wait_for_answer(after=before)
-        assert there in told.everything
-        assert elsewhere not in told.everything
+        notice = await slack.wait_for_answer(after=before)
+        assert there in notice.everything
+        assert elsewhere not in notice.everything
     posts = {call.args["channel"]: call.token for call in slack.calls("chat.postMessage")}
     assert posts == {C_ONE: slack.state.workspace(ONE).bot_token, C_TWO: slack.state.workspace(TWO).bot_token}
 
@@ -103,7 +103,7 @@ async def test_tokens_are_encrypted_at_rest(slack: FakeSlack, bot: WebBot, tmp_p
     assert ONE.encode() in kept
 
 
-async def test_a_state_works_once(slack: FakeSlack, bot: WebBot) -> None:
+async def test_state_works_once(slack: FakeSlack, bot: WebBot) -> None:
     begun = await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
@@ -112,17 +112,17 @@ async def test_a_state_works_once(slack: FakeSlack, bot: WebBot) -> None:
     assert len(slack.calls("oauth.v2.access")) == 1
 
 
-async def test_a_state_of_another_browser_is_refused(slack: FakeSlack, bot: WebBot) -> None:
+async def test_state_of_another_browser_is_refused(slack: FakeSlack, bot: WebBot) -> None:
     begun, other = await begin_install(bot.browser), await begin_install(bot.browser)
     redirect = slack.approve_install(begun.authorize_url, team=ONE)
     for cookie in ("", other.cookie):
         assert (await finish_install(bot.browser, redirect, cookie)).status_code == 400
     assert slack.calls("oauth.v2.access") == []
-    # It was not used up by that.
+    # That attempt did not use it up.
     assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
 
 
-async def test_a_state_that_is_too_old_is_refused(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+async def test_expired_state_is_refused(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     begun = await begin_install(bot.browser)
     connection = sqlite3.connect(tmp_path / "vsearch.db")
     past = datetime.now(UTC) - timedelta(seconds=1)
@@ -136,7 +136,7 @@ async def test_a_state_that_is_too_old_is_refused(slack: FakeSlack, bot: WebBot,
     assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 401
 
 
-async def test_a_code_that_slack_refuses_and_a_change_of_mind_are_told(
+async def test_refused_code_and_cancelled_install_are_explained(
     slack: FakeSlack, bot: WebBot, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = await begin_install(bot.browser)
@@ -161,20 +161,20 @@ async def test_slack_failure_during_install_is_reported(slack: FakeSlack, bot: W
     assert (await install(slack, bot.browser, ONE)).status_code == 200
 
 
-async def test_with_another_secret_the_start_ends_in_a_sentence(slack: FakeSlack, tmp_path: Path) -> None:
-    async with web_bot(slack, tmp_path, **many(slack)) as bot:
+async def test_start_with_another_encryption_secret_ends_with_a_message(slack: FakeSlack, tmp_path: Path) -> None:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as bot:
         await install(slack, bot.browser, ONE)
-    values = {**slack.environment, **many(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
+    values = {**slack.environment, **oauth_settings(slack), "VSEARCH_DATA_DIR": str(tmp_path)}
     with pytest.raises(SettingsError, match="SLACK_STATE_SECRET is not the one"):
         async with build(Settings.from_mapping({**values, "SLACK_STATE_SECRET": "a-secret-of-somebody-else"})):
             pass
-    async with web_bot(slack, tmp_path, **many(slack)):
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)):
         await slack.command("help", channel=C_ONE)
         assert "Find pictures" in (await slack.wait_for_answer()).everything
 
 
 def rows_of(tmp_path: Path, workspace: str) -> set[str]:
-    """The tables that a workspace still is in; of the inbox, the kinds of its jobs."""
+    """Return the tables that have rows of a workspace. For the inbox, return the kinds of its jobs."""
     connection = sqlite3.connect(tmp_path / "vsearch.db")
     found = set()
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -195,7 +195,7 @@ async def fill_both(slack: FakeSlack, bot: WebBot) -> None:
 
 
 @pytest.mark.parametrize("how", ["uninstalled", "tokens revoked"])
-async def test_removing_the_app_takes_everything_of_the_workspace_and_nothing_else(
+async def test_uninstalling_deletes_all_data_of_the_workspace_only(
     slack: FakeSlack, bot: WebBot, tmp_path: Path, how: str
 ) -> None:
     await fill_both(slack, bot)
@@ -206,9 +206,9 @@ async def test_removing_the_app_takes_everything_of_the_workspace_and_nothing_el
         await asyncio.gather(*slack.uninstall(team=ONE))
     else:
         await slack.revoke_tokens(team=ONE)
-    await settle(bot, ONE)
+    await wait_until_forgotten(bot, ONE)
     assert await asyncio.to_thread(rows_of, tmp_path, ONE) == {"inbox uninstall", "inbox_files"}
-    # The pictures that both had are still the other's; the one that was only theirs is gone.
+    # Pictures that both had remain for the other workspace. The picture that only this one had is deleted.
     pictures = [path for path in (tmp_path / "pictures").rglob("*.jpg") if path.is_file()]
     assert len(pictures) == 2
     slack.add_channel("C0TWOB", "lookups", team=TWO)
@@ -220,21 +220,21 @@ async def test_removing_the_app_takes_everything_of_the_workspace_and_nothing_el
 async def test_reinstalling_starts_with_no_data(slack: FakeSlack, bot: WebBot) -> None:
     await fill_both(slack, bot)
     await asyncio.gather(*slack.uninstall(team=ONE))
-    await settle(bot, ONE)
+    await wait_until_forgotten(bot, ONE)
     assert (await install(slack, bot.browser, ONE)).status_code == 200
     await slack.command("db", channel=C_ONE)
-    told = await slack.wait_for_answer()
-    assert "parts" not in told.everything
-    assert told.via == "response_url"
+    notice = await slack.wait_for_answer()
+    assert "parts" not in notice.everything
+    assert notice.via == "response_url"
 
 
-async def test_a_command_where_the_app_is_not_installed_is_told_so(slack: FakeSlack, bot: WebBot) -> None:
+async def test_command_in_a_workspace_without_the_app_says_so(slack: FakeSlack, bot: WebBot) -> None:
     await slack.command("db", channel=C_ONE)
     assert "another workspace" in (await slack.wait_for_answer()).text
 
 
-async def test_a_token_for_one_workspace_and_installations_for_others(slack: FakeSlack, tmp_path: Path) -> None:
-    settings = many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
+async def test_configured_token_works_next_to_installations(slack: FakeSlack, tmp_path: Path) -> None:
+    settings = oauth_settings(slack, SLACK_BOT_TOKEN=slack.state.bot_token)
     async with web_bot(slack, tmp_path, **settings) as bot:
         await install(slack, bot.browser, ONE)
         await stock(bot.app, slack.state.team, "mine", valve=VALVE)
@@ -247,9 +247,9 @@ async def test_a_token_for_one_workspace_and_installations_for_others(slack: Fak
         assert (await bot.browser.get("/readyz")).json()["checks"]["slack"] == "ok"
 
 
-async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_installations_work_over_socket_mode(slack: FakeSlack, tmp_path: Path) -> None:
     app_token = slack.environment["SLACK_APP_TOKEN"]
-    settings = many(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
+    settings = oauth_settings(slack, SLACK_APP_TOKEN=app_token, SLACK_SIGNING_SECRET="")
     async with web_bot(slack, tmp_path, **settings) as bot:
         slack.http_mode = None
         async with socket_mode(bot.app.bolt, bot.app.wrapper, app_token, slack.api_url):
@@ -260,7 +260,7 @@ async def test_installations_work_over_socket_mode_too(slack: FakeSlack, tmp_pat
             assert "`valve`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
 
 
-async def test_readiness_names_slack_though_nobody_has_installed_yet(slack: FakeSlack, bot: WebBot) -> None:
+async def test_readiness_lists_slack_before_any_installation(slack: FakeSlack, bot: WebBot) -> None:
     answer = await bot.browser.get("/readyz")
     checks = dict.fromkeys(("storage", "search", "pictures", "slack"), "ok")
     assert answer.json() == {"ready": True, "checks": checks}

@@ -1,4 +1,4 @@
-"""An Enterprise Grid organisation installs the app as a whole: one token, and each of its workspaces apart."""
+"""Installation in an Enterprise Grid organisation: one token, and separate data for each workspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from bot.blocks.ids import ActionId, ShortcutId
 from bot.domain.identifiers import WorkspaceId
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.fixtures.pictures import encoded, photo
-from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+from tests.scenario.support.web_bot import (
+    STATE_SECRET,
+    WebBot,
+    install,
+    oauth_settings,
+    stock,
+    wait_until_forgotten,
+    web_bot,
+)
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
@@ -21,7 +29,7 @@ EAST, WEST, APART = "T0EAST", "T0WEST", "T0APART"
 CHANNELS = {EAST: "C0EAST", WEST: "C0WEST", APART: "C0APART"}
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +41,7 @@ def workspaces(slack: FakeSlack) -> None:
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         assert (await install(slack, running.browser, EAST, for_organisation=True)).status_code == 200
         assert (await install(slack, running.browser, APART)).status_code == 200
         yield running
@@ -49,7 +57,7 @@ async def make_by_command(slack: FakeSlack, team: str, name: str) -> None:
     await slack.wait_for_answer(after=before)
 
 
-async def test_each_workspace_of_the_organisation_has_its_own(slack: FakeSlack, bot: WebBot) -> None:
+async def test_each_workspace_of_the_organisation_has_its_own_data(slack: FakeSlack, bot: WebBot) -> None:
     await make_by_command(slack, EAST, "east_parts")
     await make_by_command(slack, WEST, "west_parts")
     assert await databases(bot, EAST) == ["east_parts"]
@@ -72,15 +80,15 @@ async def test_buttons_modals_and_shortcuts_find_their_workspace(slack: FakeSlac
     assert "parts" in (await slack.wait_for_home()).everything
 
 
-async def test_removing_it_from_the_organisation_takes_all_of_its_workspaces(slack: FakeSlack, bot: WebBot) -> None:
-    # Of these two the bot knows by a command, and by a share.
+async def test_uninstalling_from_the_organisation_deletes_all_its_workspaces(slack: FakeSlack, bot: WebBot) -> None:
+    # The bot knows one of them by a command, the other by a share.
     await make_by_command(slack, EAST, "east_parts")
     await stock(bot.app, WEST, "west_parts", valve=VALVE)
     await slack.upload(VALVE, channel=CHANNELS[WEST])
     await stock(bot.app, APART, "apart_parts", gasket=GASKET)
     await slack.acknowledged(3)
     await asyncio.gather(*slack.uninstall(team=EAST))
-    await settle(bot, EAST, WEST)
+    await wait_until_forgotten(bot, EAST, WEST)
     assert await databases(bot, EAST) == await databases(bot, WEST) == []
     assert await databases(bot, APART) == ["apart_parts"]
     assert await bot.app.services.storage.installations(STATE_SECRET).workspaces() == (("", APART),)
@@ -89,28 +97,28 @@ async def test_removing_it_from_the_organisation_takes_all_of_its_workspaces(sla
     assert "another workspace" in (await slack.wait_for_answer(after=before)).text
 
 
-async def test_withdrawing_it_from_one_workspace_takes_that_one(slack: FakeSlack, bot: WebBot) -> None:
+async def test_withdrawing_from_one_workspace_deletes_that_one(slack: FakeSlack, bot: WebBot) -> None:
     for team, name in ((EAST, "east_parts"), (WEST, "west_parts")):
         await make_by_command(slack, team, name)
     await slack.event({"type": "team_access_revoked", "team_ids": [WEST]}, team=EAST)
-    await settle(bot, WEST)
+    await wait_until_forgotten(bot, WEST)
     assert await databases(bot, WEST) == []
     assert await databases(bot, EAST) == ["east_parts"]
     shared = await slack.upload(VALVE, channel=CHANNELS[EAST])
     assert "east_parts" in (await slack.wait_for_reply(CHANNELS[EAST], shared.ts)).everything
 
 
-async def test_after_it_was_installed_again_the_next_removal_takes_all_again(slack: FakeSlack, bot: WebBot) -> None:
+async def test_uninstalling_after_a_reinstall_deletes_all_again(slack: FakeSlack, bot: WebBot) -> None:
     for name in ("first", "second"):
         await make_by_command(slack, WEST, name)
         await asyncio.gather(*slack.uninstall(team=EAST))
-        await settle(bot, WEST)
+        await wait_until_forgotten(bot, WEST)
         assert await databases(bot, WEST) == []
         await install(slack, bot.browser, EAST, for_organisation=True)
 
 
-async def test_a_token_of_the_settings_never_speaks_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
-    async with web_bot(slack, tmp_path, **many(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
+async def test_configured_token_is_never_used_for_the_organisation(slack: FakeSlack, tmp_path: Path) -> None:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack, SLACK_BOT_TOKEN=slack.state.bot_token)) as bot:
         await install(slack, bot.browser, EAST, for_organisation=True)
         await stock(bot.app, WEST, "parts", valve=VALVE)
         away, home = await slack.upload(VALVE, channel=CHANNELS[WEST]), await slack.upload(VALVE)

@@ -1,4 +1,4 @@
-"""Tokens that run out are renewed before they do: by whoever needs one first, and once."""
+"""Token rotation: whoever first needs an expiring token renews it, once."""
 
 from __future__ import annotations
 
@@ -16,23 +16,31 @@ from handlers.slack.installed_workspaces import InstalledClients
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.payloads import event_body, share_event
 from tests.fixtures.pictures import encoded, photo
-from tests.scenario.support.web_bot import STATE_SECRET, WebBot, install, many, settle, stock, web_bot
+from tests.scenario.support.web_bot import (
+    STATE_SECRET,
+    WebBot,
+    install,
+    oauth_settings,
+    stock,
+    wait_until_forgotten,
+    web_bot,
+)
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 ONE, C_ONE = "T0ONE", "C0ONE"
 SOON_S, LATER_S = 3600, 43_200
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
-    """Installed in one workspace, with a token that lives for an hour; its successors live for twelve."""
+    """A bot installed in one workspace with a token that lasts one hour. Renewed ones last twelve."""
     slack.add_workspace(ONE, "One")
     slack.add_channel(C_ONE, "general", team=ONE)
     slack.oauth.expires_in = SOON_S
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         await install(slack, running.browser, ONE)
         await stock(running.app, ONE, "parts", valve_0042=VALVE)
         slack.oauth.expires_in = LATER_S
@@ -43,8 +51,8 @@ def rotations(slack: FakeSlack) -> int:
     return len([call for call in slack.calls("oauth.v2.access") if call.args.get("grant_type") == "refresh_token"])
 
 
-def let_it_run_out(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody asked for the token of the only workspace in time."""
+def let_token_expire(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the token expire before anybody uses it."""
     dead = slack.state.workspace(ONE).bot_token
     slack.expire_token(team=ONE)
     monkeypatch.setattr(InstalledClients, "_lives_for", lambda _self, bot, _seconds: bot.bot_token != dead)
@@ -57,7 +65,7 @@ async def kept_expiry(bot: WebBot) -> float:
     return float(found.bot_token_expires_at or 0)
 
 
-async def test_a_delivery_renews_a_token_that_runs_out_soon(slack: FakeSlack, bot: WebBot) -> None:
+async def test_delivery_renews_a_token_that_expires_soon(slack: FakeSlack, bot: WebBot) -> None:
     before = slack.state.workspace(ONE).bot_token
     await slack.command("help", channel=C_ONE)
     await slack.wait_for_answer()
@@ -70,8 +78,8 @@ async def test_a_delivery_renews_a_token_that_runs_out_soon(slack: FakeSlack, bo
     assert rotations(slack) == 1
 
 
-async def test_the_worker_renews_it_too(slack: FakeSlack, bot: WebBot) -> None:
-    # Another process took the share in: here, the worker is the first to need a token.
+async def test_worker_renews_the_token(slack: FakeSlack, bot: WebBot) -> None:
+    # Another process received the share, so the worker is the first to need a token.
     channel = slack.state.channels[C_ONE]
     channel.bot_is_member = False
     shared = await slack.upload(VALVE, channel=C_ONE)
@@ -93,11 +101,11 @@ async def test_concurrent_callers_share_one_rotation(slack: FakeSlack, bot: WebB
     shared, _ = await asyncio.gather(asyncio.gather(*shares), asyncio.gather(*commands))
     for one in shared:
         await slack.wait_for_reply(C_ONE, one.ts)
-    await settle(bot)
+    await wait_until_forgotten(bot)
     assert rotations(slack) == 1
 
 
-async def test_a_slow_slack_holds_no_acknowledgement_up_while_the_old_token_is_good(
+async def test_slow_renewal_does_not_delay_acknowledgements_while_the_old_token_is_valid(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(installed_workspaces, "MAX_ROTATION_WAIT_S", 0.02)
@@ -120,19 +128,19 @@ async def test_refused_rotation_keeps_a_valid_old_token(
     assert "could not be rotated (internal_error)" in caplog.text
 
 
-async def test_a_token_that_ran_out_while_nobody_asked_is_renewed_first(
+async def test_token_that_expired_while_idle_is_renewed_first(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    let_it_run_out(slack, monkeypatch)
+    let_token_expire(slack, monkeypatch)
     shared = await slack.upload(VALVE, channel=C_ONE)
     assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
     assert rotations(slack) == 1
 
 
-async def test_while_a_dead_token_can_not_be_renewed_slack_delivers_again(
+async def test_slack_delivers_again_while_an_expired_token_cannot_be_renewed(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    let_it_run_out(slack, monkeypatch)
+    let_token_expire(slack, monkeypatch)
     slack.tolerate_silence()
     slack.refuse_next("oauth.v2.access", "internal_error")
     shared = await slack.upload(VALVE, channel=C_ONE)
@@ -140,17 +148,17 @@ async def test_while_a_dead_token_can_not_be_renewed_slack_delivers_again(
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_where_the_refresh_token_is_dead_too_the_app_is_not_installed(
+async def test_app_counts_as_not_installed_if_the_refresh_token_is_dead(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    let_it_run_out(slack, monkeypatch)
+    let_token_expire(slack, monkeypatch)
     slack.oauth.refresh_tokens.clear()
     await slack.command("db", channel=C_ONE)
     assert "another workspace" in (await slack.wait_for_answer()).text
     assert "install the app again" in caplog.text
 
 
-async def test_what_another_process_renewed_is_taken_over(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+async def test_token_renewed_by_another_process_is_used(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     store = bot.app.services.storage.installations(STATE_SECRET)
     old = await store.async_find_bot(enterprise_id=None, team_id=ONE)
     assert old is not None

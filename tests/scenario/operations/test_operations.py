@@ -1,4 +1,4 @@
-"""What an operator sees: health, metrics, start-up errors, the doctor, and no secret anywhere."""
+"""What operators see: health, metrics, start-up errors and the doctor, without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ async def ready(bot: WebBot) -> tuple[int, dict[str, str]]:
 
 
 @pytest.fixture
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each question is asked anew."""
+def _uncached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn off the caching of health checks."""
     monkeypatch.setattr(health, "CACHE_S", 0.0)
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_readiness_tells_that_slack_fails_and_recovers(slack: FakeSlack, bot: WebBot) -> None:
+async def test_readiness_reports_slack_failure_and_recovery(slack: FakeSlack, bot: WebBot) -> None:
     assert await ready(bot) == (200, WELL)
     slack.refuse_next("auth.test", "token_revoked")
     assert await ready(bot) == (503, WELL | {"slack": "failing"})
@@ -55,7 +55,7 @@ async def test_readiness_tells_that_slack_fails_and_recovers(slack: FakeSlack, b
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_readiness_tells_that_the_search_fails_and_recovers(bot: WebBot, tmp_path: Path) -> None:
+async def test_readiness_reports_search_failure_and_recovery(bot: WebBot, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "vsearch.db") as connection:
         connection.execute("ALTER TABLE embedded_databases RENAME TO elsewhere")
         connection.commit()
@@ -67,7 +67,7 @@ async def test_readiness_tells_that_the_search_fails_and_recovers(bot: WebBot, t
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_readiness_tells_that_pictures_can_not_be_kept_and_recovers(bot: WebBot, tmp_path: Path) -> None:
+async def test_readiness_reports_picture_storage_failure_and_recovery(bot: WebBot, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.rename(tmp_path / "elsewhere")
     assert await ready(bot) == (503, WELL | {"pictures": "failing"})
@@ -76,13 +76,11 @@ async def test_readiness_tells_that_pictures_can_not_be_kept_and_recovers(bot: W
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_readiness_tells_that_storage_does_not_answer_and_recovers(
-    slack: FakeSlack, bot: WebBot, tmp_path: Path
-) -> None:
+async def test_readiness_reports_database_timeout_and_recovery(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     assert await ready(bot) == (503, WELL | {"storage": "slow"})
-    # The rest of the house goes on meanwhile.
+    # Everything else keeps working.
     assert (await bot.browser.get("/healthz")).status_code == 200
     assert (await bot.browser.get("/metrics")).status_code == 200
     await slack.command("help")
@@ -93,13 +91,13 @@ async def test_readiness_tells_that_storage_does_not_answer_and_recovers(
 
 
 def metric(page: str, name: str) -> float:
-    """The value of one series."""
+    """Return the value of one series."""
     found = [line.rpartition(" ")[2] for line in page.splitlines() if line.startswith(f"{name} ")]
     assert len(found) == 1, f"{name} is there {len(found)} times in\n{page}"
     return float(found[0])
 
 
-async def test_metrics_count_what_was_really_done(
+async def test_metrics_count_the_work_done(
     slack: FakeSlack, bot: WebBot, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):
@@ -124,7 +122,7 @@ async def test_metrics_count_what_was_really_done(
     await slack.acknowledged(8)
     assert await bot.app.wrapper.drain(10) == 0
     page = (await bot.browser.get("/metrics")).text
-    told = {
+    notice = {
         'vsearch_acknowledgement_seconds_count{kind="events_api"}': 4,
         'vsearch_acknowledgement_seconds_count{kind="slash_commands"}': 3,
         'vsearch_acknowledgement_seconds_count{kind="interactive"}': 1,
@@ -139,7 +137,7 @@ async def test_metrics_count_what_was_really_done(
         "vsearch_inbox_jobs": 0,
         "vsearch_inbox_oldest_seconds": 0,
     }
-    assert {name: metric(page, name) for name in told} == told
+    assert {name: metric(page, name) for name in notice} == notice
     assert metric(page, "vsearch_embedding_seconds_count") >= 4
     assert metric(page, "vsearch_embedding_seconds_sum") > 0
     for private in (slack.state.team, GENERAL, SOMEONE, "parts", "valve_0042"):
@@ -152,7 +150,7 @@ async def test_metrics_count_what_was_really_done(
     assert metric(page, "vsearch_inbox_jobs") == 1
 
 
-async def test_metrics_tell_what_waits_and_for_how_long(
+async def test_metrics_show_waiting_jobs_and_their_age(
     slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""No secret anywhere: not in the log, however chatty, not in metrics, answers or errors."""
+"""No secret appears in logs at any level, metrics, answers or errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.fakes.slack import FakeSlack
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import PictureServer
 from tests.scenario.support.program import free_port, program
-from tests.scenario.support.web_bot import begin_install, finish_install, install, many, stock, web_bot
+from tests.scenario.support.web_bot import begin_install, finish_install, install, oauth_settings, stock, web_bot
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 PLANTED = {
     "SLACK_BOT_TOKEN": "xoxb-1111-planted-in-the-settings",
@@ -31,29 +31,29 @@ PLANTED = {
 }
 
 
-async def called(slack: FakeSlack, method: str, count: int) -> None:
-    """Until a method was called so often, whatever came of it."""
+async def wait_for_calls(slack: FakeSlack, method: str, count: int) -> None:
+    """Wait until a method was called this many times, successfully or not."""
     async with asyncio.timeout(10):
         while len(slack.calls(method)) < count:  # noqa: ASYNC110 - a refused call wakes nobody
             await asyncio.sleep(0.01)
 
 
 async def use_everything(slack: FakeSlack, browser: httpx.AsyncClient, shared_picture: str) -> list[str]:
-    """Make the bot say all that it can, well and unwell; what it answered."""
+    """Make the bot use all its answers, with and without errors, and return them."""
     assert slack.http_mode is not None
-    told = [(await install(slack, browser, "T0ONE")).text, (await browser.get("/slack/install")).text]
-    told.append((await browser.get("/slack/oauth_redirect?code=planted-code&state=planted-state")).text)
+    notice = [(await install(slack, browser, "T0ONE")).text, (await browser.get("/slack/install")).text]
+    notice.append((await browser.get("/slack/oauth_redirect?code=planted-code&state=planted-state")).text)
     slack.oauth.expires_in = 3600
     begun = await begin_install(browser)
     redirect = slack.approve_install(begun.authorize_url, team="T0ONE")
     slack.oauth.codes.clear()
-    told.append((await finish_install(browser, redirect, begun.cookie)).text)
+    notice.append((await finish_install(browser, redirect, begun.cookie)).text)
     slack.refuse_next("chat.postMessage", "invalid_auth")
     await slack.upload(VALVE)
-    await called(slack, "chat.postMessage", 1)
+    await wait_for_calls(slack, "chat.postMessage", 1)
     slack.break_next("chat.postMessage")
     await slack.upload(GASKET)
-    await called(slack, "chat.postMessage", 2)
+    await wait_for_calls(slack, "chat.postMessage", 2)
     shared = await slack.upload(VALVE)
     answer = await slack.wait_for_reply(shared.channel, shared.ts)
     await slack.press(answer, ActionId.ADD_THIS, value="{forged")
@@ -66,7 +66,7 @@ async def use_everything(slack: FakeSlack, browser: httpx.AsyncClient, shared_pi
         for headers in (slack.http_mode.signed(body), slack.http_mode.signed(body, secret="wrong"), {}):
             await slack.deliver_raw(body, headers)
     paths = ("/metrics", "/readyz", "/healthz", "/media/gAAAA-planted", "/slack/events")
-    return [*told, *[(await browser.get(path)).text for path in paths]]
+    return [*notice, *[(await browser.get(path)).text for path in paths]]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -83,7 +83,7 @@ async def test_no_secret_is_in_any_log_line_metric_or_answer(
     url = f"http://127.0.0.1:{port}"
     slack.http(f"{url}/slack/events", PLANTED["SLACK_SIGNING_SECRET"])
     settings = {
-        **many(slack),
+        **oauth_settings(slack),
         **{name: value for name, value in PLANTED.items() if name != "SLACK_APP_TOKEN"},
         "SLACK_API_URL": slack.api_url,
         "HOST": "127.0.0.1",
@@ -95,8 +95,8 @@ async def test_no_secret_is_in_any_log_line_metric_or_answer(
         "DATABASE_URL": f"sqlite:///{data_dir}/vsearch.db",
     }
     async with program(settings) as bot, httpx.AsyncClient(base_url=url) as browser:
-        await bot.listens(url)
-        told = await use_everything(slack, browser, pictures.url("valve.png", VALVE))
+        await bot.wait_until_listening(url)
+        notice = await use_everything(slack, browser, pictures.url("valve.png", VALVE))
         assert await bot.end() == 0, bot.errors
     tokens = {workspace.bot_token for workspace in slack.state.workspaces} | set(slack.oauth.refresh_tokens)
     secrets = {*PLANTED.values(), *tokens, settings["DATABASE_URL"], "planted-code", "planted-state", "code-"}
@@ -104,7 +104,7 @@ async def test_no_secret_is_in_any_log_line_metric_or_answer(
     for secret in secrets - {""}:
         for line in bot.errors.splitlines():
             assert secret not in line
-        assert not any(secret in answer for answer in told)
+        assert not any(secret in answer for answer in notice)
     if log_format == "json":
         lines = [json.loads(line) for line in bot.errors.splitlines()]
         assert {line["level"] for line in lines} >= {"debug", "info"}
@@ -114,7 +114,7 @@ async def test_no_secret_is_in_any_log_line_metric_or_answer(
 
 
 @pytest.mark.parametrize("arguments", [(), ("--debug",)])
-async def test_a_refused_token_is_not_repeated(slack: FakeSlack, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+async def test_refused_token_is_not_repeated(slack: FakeSlack, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     own = {"SLACK_API_URL": slack.api_url, "VSEARCH_DATA_DIR": str(tmp_path / "data")}
     async with program({**PLANTED, **own}, *arguments) as bot:
         assert await bot.end(None) == 4

@@ -1,4 +1,4 @@
-"""What keeps the program from starting is said in one sentence; the doctor knows every way to run it."""
+"""Start-up errors end in one sentence. The doctor checks every way to run the bot."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from tests.fakes.slack import FakeSlack
 from tests.scenario.support.program import program
-from tests.scenario.support.web_bot import SECRET, install, many, web_bot
+from tests.scenario.support.web_bot import SECRET, install, oauth_settings, web_bot
 
 pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses what aiohttp is about to drop."""
+"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 UNFIT = {
     "no credentials": {"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""},
@@ -28,8 +28,8 @@ UNFIT = {
 }
 
 
-def spoil(kind: str, data_dir: Path) -> None:
-    """Put something into the way of a start."""
+def create_obstacle(kind: str, data_dir: Path) -> None:
+    """Create an obstacle to starting."""
     data_dir.mkdir()
     match kind:
         case "no database file":
@@ -63,12 +63,12 @@ def spoil(kind: str, data_dir: Path) -> None:
         ("no pictures", 7, "icture"),
     ],
 )
-async def test_what_keeps_it_from_starting_is_said_in_a_sentence_and_a_code(
+async def test_start_error_prints_a_sentence_and_sets_the_exit_code(
     slack: FakeSlack, tmp_path: Path, kind: str, code: int, says: str
 ) -> None:
     slack.http("http://127.0.0.1:9/", SECRET)
     settings = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "PORT": "0", "HOST": "127.0.0.1"}
-    await asyncio.to_thread(spoil, kind, tmp_path / "data")
+    await asyncio.to_thread(create_obstacle, kind, tmp_path / "data")
     async with program({**settings, **UNFIT.get(kind, {})}) as bot:
         assert await bot.end(None) == code, bot.errors
     assert says in bot.errors
@@ -78,7 +78,7 @@ async def test_what_keeps_it_from_starting_is_said_in_a_sentence_and_a_code(
 
 
 async def doctor(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
-    """Its exit code, and what it found of Slack by the state that it ended in."""
+    """Run the doctor. Return its exit code, and the text of its Slack checks by status."""
     async with program(settings, "doctor", "--json") as asked:
         out, _ = await asked.process.communicate()
     checks = json.loads(out)["checks"]
@@ -88,7 +88,7 @@ async def doctor(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
     }
 
 
-async def test_the_doctor_knows_every_way_to_run(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_doctor_checks_every_way_to_run(slack: FakeSlack, tmp_path: Path) -> None:
     own = {"VSEARCH_DATA_DIR": str(tmp_path / "data")}
     socket_mode = slack.environment | own
     code, found = await doctor(socket_mode)
@@ -104,13 +104,13 @@ async def test_the_doctor_knows_every_way_to_run(slack: FakeSlack, tmp_path: Pat
     assert (code, found["neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set"]) == (4, "wrong")
 
 
-async def test_the_doctor_knows_installations(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_doctor_checks_installations(slack: FakeSlack, tmp_path: Path) -> None:
     slack.add_workspace("T0ONE", "One")
     data_dir = tmp_path / "data"
-    async with web_bot(slack, data_dir, **many(slack)) as bot:
+    async with web_bot(slack, data_dir, **oauth_settings(slack)) as bot:
         await install(slack, bot.browser, "T0ONE")
-    # The doctor would ask for a picture there.
-    settings = slack.environment | many(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
+    # The doctor would request a picture from there.
+    settings = slack.environment | oauth_settings(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
     code, found = await doctor(settings)
     assert (code, found) == (0, {"HTTP on 127.0.0.1:3000": "ok", "1 installation through OAuth": "ok"})
     code, found = await doctor(settings | {"SLACK_STATE_SECRET": "a-secret-of-somebody-else"})

@@ -1,4 +1,4 @@
-"""What is from a closed place is shown to those who can read that place, by whichever way somebody asks."""
+"""Images from closed conversations are shown only to their members, whichever way somebody asks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bot.domain.identifiers import DatabaseName
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import ask, key_of, press
-from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, holding, reply, running, settled, watch
+from tests.scenario.support.requests import key_of, press, run_command
+from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, images_in, reply, running, settled, watch
 
 THERE = "C0THERE"
 INSIDER, OUTSIDER = "U0INSIDER", "U0OUTSIDER"
@@ -25,13 +25,13 @@ SECRETS = ("secret_plan", "tell nobody", THERE, INSIDER)
 async def start_with_private_image(
     slack: FakeSlack, start: Start, kind: ConversationKind, *, hints: bool = False
 ) -> SlackApp:
-    """A database with an image for everybody and one that was shared in a closed place."""
+    """Start with a database that has one public image and one from a closed conversation."""
     app = await start()
     await fill(app, "parts", sofa=OTHER)
     await app.services.storage.catalogue.set_hints(key_of(app, DatabaseName("parts")), hints_at_hidden=hints)
     slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
     if kind == "im":
-        # What is sent to the bot directly is never collected; its sender adds it by the button.
+        # Images in direct messages are never collected. The sender adds this one by the button.
         shared = await slack.upload(slack.host(ORIGINAL, "x.png"), channel=THERE, user=INSIDER, text="min:0")
         await slack.press(await reply(slack, shared), "results_add_this", user=INSIDER)
         form = await slack.wait_for_view("add_form", user=INSIDER)
@@ -45,23 +45,23 @@ async def start_with_private_image(
         await slack.wait_for_reaction(shared)
         await watch(app, ChannelMode.LOOKUP, "parts", channel=THERE)
     await settled(slack, app)
-    assert [record.entity for record in await holding(app)] == ["sofa", "secret_plan"]
+    assert [record.entity for record in await images_in(app)] == ["sofa", "secret_plan"]
     return app
 
 
-def gives_nothing_away(message: Message) -> bool:
-    """Nothing of the closed place is in it, its pictures included."""
+def reveals_nothing(message: Message) -> bool:
+    """Return whether a message contains nothing from the closed conversation, including its pictures."""
     return not any(secret in f"{message.everything} {message.blocks}" for secret in SECRETS)
 
 
 async def thread(slack: FakeSlack, user: str) -> Message:
-    """Share the same picture in a channel that everybody reads."""
+    """Share the same picture in a public channel, and return the answer."""
     return await reply(slack, await slack.upload(ORIGINAL, user=user, text="min:0"))
 
 
 async def last(slack: FakeSlack, user: str) -> Message:
     await slack.upload(ORIGINAL, user=user, text="min:0")
-    return await ask(slack, "search last min:0", user=user)
+    return await run_command(slack, "search last min:0", user=user)
 
 
 async def shortcut(slack: FakeSlack, user: str) -> Message:
@@ -72,7 +72,7 @@ async def shortcut(slack: FakeSlack, user: str) -> Message:
 
 
 async def listed(slack: FakeSlack, user: str) -> Message:
-    return await ask(slack, "list in:parts", user=user)
+    return await run_command(slack, "list in:parts", user=user)
 
 
 ALONE = [last, shortcut, listed]
@@ -90,17 +90,17 @@ async def test_private_answers_show_images_only_to_channel_members(
     assert "tell nobody" in insider.everything
     outsider = await look(slack, OUTSIDER)
     assert outsider.to == OUTSIDER
-    assert gives_nothing_away(outsider)
+    assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_an_answer_that_all_read_shows_it_to_nobody_elsewhere_and_to_all_there(
+async def test_public_answer_shows_the_image_only_in_its_own_channel(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind)
     answer = await thread(slack, INSIDER)
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     assert "`sofa`" in answer.everything
     there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
     assert "`secret_plan`" in there.everything
@@ -112,10 +112,10 @@ async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start:
     await watch(app, ChannelMode.COLLECT, "parts", channel=GENERAL)
     await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "lamp.png")))
     answer = await reply(slack, await slack.upload(ORIGINAL, mention=True, text="top:1 min:0"))
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     assert "of 2 matches" in answer.everything
     outside = await press(slack, answer, "results_more", user=OUTSIDER)
-    assert gives_nothing_away(outside)
+    assert reveals_nothing(outside)
     assert "Match 2 of 2" in outside.everything
     inside = await press(slack, answer, "results_more", user=INSIDER)
     assert "Match 2 of 3" in inside.everything
@@ -124,7 +124,7 @@ async def test_more_shows_each_person_what_they_may_see(slack: FakeSlack, start:
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
+async def test_answer_shared_with_a_channel_leaves_out_hidden_images(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind)
@@ -133,38 +133,38 @@ async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
     await slack.press(mine, "results_share", user=INSIDER)
     public = await slack.wait_for(lambda message: "shared this" in message.everything)
     assert public.to == ""
-    # The one who shared is named; where the image is from is not.
+    # The person who shared is named. The image's origin is not.
     assert not any(secret in f"{public.everything} {public.blocks}" for secret in SECRETS[:3])
     assert "`sofa`" in public.everything
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
+async def test_adding_a_hidden_duplicate_reports_it_without_its_entity(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     app = await start_with_private_image(slack, start, kind)
     await slack.upload(ORIGINAL, user=OUTSIDER)
-    told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
-    assert told.everything == "This image is in `parts` already.\nThis image is in `parts` already."
-    told = await ask(slack, "add last in:parts id:mine", user=INSIDER)
-    assert "already, as `secret_plan`" in told.everything
-    assert len(await holding(app)) == 2
+    notice = await run_command(slack, "add last in:parts id:mine", user=OUTSIDER)
+    assert notice.everything == "This image is in `parts` already.\nThis image is in `parts` already."
+    notice = await run_command(slack, "add last in:parts id:mine", user=INSIDER)
+    assert "already, as `secret_plan`" in notice.everything
+    assert len(await images_in(app)) == 2
 
 
 @pytest.mark.parametrize("kind", PLACES)
-async def test_a_database_that_hints_says_how_many_and_nothing_else(
+async def test_database_that_hints_shows_only_the_number_of_hidden_images(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await start_with_private_image(slack, start, kind, hints=True)
     answer = await thread(slack, OUTSIDER)
     assert "1 more match is from a place that not everybody here can see." in answer.everything
-    assert gives_nothing_away(answer)
+    assert reveals_nothing(answer)
     alone = await last(slack, OUTSIDER)
     assert "1 more match is from a place that you can't see." in alone.everything
-    assert gives_nothing_away(alone)
+    assert reveals_nothing(alone)
 
 
-async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_database_without_hints_shows_nothing(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
         assert "from a place" not in answer.everything
@@ -174,13 +174,15 @@ async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, star
 
 async def test_hidden_entities_cannot_be_guessed(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
-    assert "secret_plan" not in (await ask(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
-    there_or_not = [await ask(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")]
+    assert "secret_plan" not in (await run_command(slack, "list in:parts prefix:sec", user=OUTSIDER)).everything
+    there_or_not = [
+        await run_command(slack, f"delete {name} in:parts", user=OUTSIDER) for name in ("secret_plan", "nothing")
+    ]
     said = [answer.text.replace("secret_plan", "…").replace("nothing", "…") for answer in there_or_not]
     assert said[0] == said[1]
 
 
-async def test_a_public_channel_that_becomes_private_takes_its_images_along(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_images_of_a_channel_that_becomes_private_are_hidden(slack: FakeSlack, tmp_path: Path) -> None:
     channel = slack.add_channel(THERE, "plans", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
@@ -190,17 +192,17 @@ async def test_a_public_channel_that_becomes_private_takes_its_images_along(slac
         )
         await slack.wait_for_reaction(shared)
     channel.kind, channel.private = "private", True
-    # A running bot asks again after a few minutes; a new one has nothing to remember.
+    # A running bot asks Slack again after a few minutes. A new bot has nothing cached.
     async with running(slack, tmp_path):
-        assert gives_nothing_away(await thread(slack, OUTSIDER))
-        assert gives_nothing_away(await last(slack, OUTSIDER))
+        assert reveals_nothing(await thread(slack, OUTSIDER))
+        assert reveals_nothing(await last(slack, OUTSIDER))
         assert "`secret_plan`" in (await last(slack, INSIDER)).everything
     channel.bot_is_member = False
     async with running(slack, tmp_path):
-        assert gives_nothing_away(await last(slack, INSIDER))
+        assert reveals_nothing(await last(slack, INSIDER))
 
 
-async def test_a_private_channel_that_becomes_public_is_everybodys(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_images_of_a_private_channel_that_becomes_public_are_shown(slack: FakeSlack, tmp_path: Path) -> None:
     channel = slack.add_channel(THERE, "plans", kind="private", members=[INSIDER])
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", sofa=OTHER)
@@ -225,17 +227,17 @@ async def test_images_are_hidden_when_membership_is_unknown(slack: FakeSlack, st
     await start_with_private_image(slack, start, "private")
     slack.refuse_next(missing, "unknown_method", times=50)
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
-        assert gives_nothing_away(answer)
+        assert reveals_nothing(answer)
         assert "`sofa`" in answer.everything
 
 
-async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack, start: Start) -> None:
+async def test_private_images_show_their_pictures_in_private(slack: FakeSlack, start: Start) -> None:
     app = await start_with_private_image(slack, start, "private")
-    [_, secret] = await holding(app)
+    [_, secret] = await images_in(app)
     assert secret.origin is not None
     alone = await last(slack, INSIDER)
     shown = [block["accessory"]["slack_file"]["id"] for block in alone.blocks if "accessory" in block]
-    # Slack's own file is one that the bot shows from elsewhere only where it was shared.
+    # The bot shows Slack's own file only where it was shared.
     assert secret.origin.file_id not in shown
     assert len(shown) == 2
     there = await reply(slack, await slack.upload(ORIGINAL, channel=THERE, user=INSIDER))
@@ -245,7 +247,7 @@ async def test_pictures_of_what_is_private_are_shown_in_private(slack: FakeSlack
 
 
 @pytest.mark.parametrize("kind", ["private", "shared"])
-async def test_what_is_dropped_into_a_form_in_a_closed_place_stays_there(
+async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     slack: FakeSlack, start: Start, kind: ConversationKind
 ) -> None:
     await fill(await start(), "parts", sofa=OTHER)
@@ -257,6 +259,6 @@ async def test_what_is_dropped_into_a_form_in_a_closed_place_stays_there(
     await slack.submit(form, {"database": "parts", "entity": "secret_plan", "note": "tell nobody"})
     await slack.wait_until(lambda: "Added" in form.everything)
     outsider = await listed(slack, OUTSIDER)
-    assert gives_nothing_away(outsider)
+    assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
     assert "tell nobody" in (await listed(slack, INSIDER)).everything

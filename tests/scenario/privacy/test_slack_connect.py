@@ -1,4 +1,4 @@
-"""Slack Connect: people of another organisation read the channel, and learn nothing of what is elsewhere."""
+"""Slack Connect: people of another organisation read the channel, and see nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from handlers.listeners.actions import OTHER_ORGANISATION
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import action_ids, ask
+from tests.scenario.support.requests import action_ids, run_command
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, reply, settled, watch
 
 SHARED = "C0SHARED"
@@ -24,8 +24,8 @@ def _channel(slack: FakeSlack) -> None:
     slack.add_channel(SHARED, "with-them", kind="shared", members=[OURS, GUEST], guests=(THEIR_TEAM,))
 
 
-def from_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on, whatever is sent was done by somebody of the other organisation."""
+def send_as_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send everything as a person of the other organisation from now on."""
     deliver = slack.deliver
 
     def sent(kind: str, payload: Json) -> asyncio.Task[Json]:
@@ -38,7 +38,7 @@ def from_guests(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slack, "deliver", sent)
 
 
-async def test_an_answer_there_shows_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
+async def test_answer_in_a_shared_channel_shows_only_images_from_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", from_the_command_line=ORIGINAL)
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -50,23 +50,23 @@ async def test_an_answer_there_shows_only_what_is_from_there(slack: FakeSlack, s
     assert "`from_here`" in answer.everything
     for part in ("from_the_command_line", "from_general", "About", "weaker"):
         assert part not in answer.everything
-    # To one of ours alone, everything.
-    alone = await ask(slack, "search last min:0", user=OURS, channel=SHARED)
+    # Members of our own organisation see everything in ephemeral answers.
+    alone = await run_command(slack, "search last min:0", user=OURS, channel=SHARED)
     assert "`from_the_command_line`" in alone.everything
     assert "`from_general`" in alone.everything
 
 
-async def test_sharing_an_answer_there_leaves_out_what_is_not_from_there(slack: FakeSlack, start: Start) -> None:
+async def test_shared_answer_leaves_out_images_from_elsewhere(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", sofa=ORIGINAL)
     await slack.upload(ORIGINAL, channel=SHARED, user=OURS)
-    alone = await ask(slack, "search last", user=OURS, channel=SHARED)
+    alone = await run_command(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
     await slack.press(alone, "results_share", user=OURS)
     public = await slack.wait_for(lambda message: "shared this" in message.everything)
     assert "sofa" not in public.everything
 
 
-async def test_the_names_of_databases_are_not_told_there(slack: FakeSlack, start: Start) -> None:
+async def test_database_names_are_not_shown_in_a_shared_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
     await fill(app, "secret_project")
@@ -79,14 +79,14 @@ async def test_the_names_of_databases_are_not_told_there(slack: FakeSlack, start
 
 
 @pytest.mark.parametrize("named", ["secret_project", "secret_projekt", "logos_2026"])
-async def test_guests_don_t_find_databases_by_naming_them(
+async def test_guests_cannot_find_databases_by_naming_them(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     app = await start()
     await fill(app, "parts", sofa=OTHER)
     await fill(app, "secret_project", plan=ORIGINAL)
     await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
     await settled(slack, app)
@@ -96,7 +96,7 @@ async def test_guests_don_t_find_databases_by_naming_them(
     assert len(said) == 1
 
 
-async def test_our_own_people_choose_a_database_there(slack: FakeSlack, start: Start) -> None:
+async def test_our_members_choose_a_database_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await fill(app, "logos")
@@ -104,7 +104,7 @@ async def test_our_own_people_choose_a_database_there(slack: FakeSlack, start: S
     assert "`logos` holds no images yet" in answer.everything
 
 
-async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_guests_cannot_press_buttons(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
     await fill(app, "logos")
@@ -116,19 +116,19 @@ async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypa
     answer = await reply(slack, await slack.upload(OTHER, channel=SHARED, user=OURS, text="top:1 min:0"))
     pressed = action_ids(answer)
     assert {"results_more", "results_add_this", "results_another_database"} <= set(pressed)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     for action in pressed:
         before = len(slack.transcript)
         await slack.press(answer, action, user=GUEST)
-        told = await slack.wait_for_answer(to=GUEST, after=before)
-        assert told.text == OTHER_ORGANISATION
+        notice = await slack.wait_for_answer(to=GUEST, after=before)
+        assert notice.text == OTHER_ORGANISATION
     assert slack.views(GUEST) == []
 
 
-async def test_guests_can_press_no_offer(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_guests_cannot_press_offers(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await start()
     offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     for action in action_ids(offer):
         before = len(slack.transcript)
         await slack.press(offer, action, user=GUEST)
@@ -138,35 +138,35 @@ async def test_guests_can_press_no_offer(slack: FakeSlack, start: Start, monkeyp
 
 
 @pytest.mark.parametrize("command", ["db", "list in:parts", "help", "db create theirs", "status"])
-async def test_guests_give_no_commands(
+async def test_guests_cannot_use_commands(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
-    from_guests(slack, monkeypatch)
+    send_as_guests(slack, monkeypatch)
     said = await slack.say(command, channel=SHARED, user=GUEST, mention=True)
     await settled(slack, app)
     assert slack.transcript == [said]
     assert len(await app.services.databases.all(app.identity.workspace)) == 1  # type: ignore[union-attr]
 
 
-async def test_our_own_people_give_commands_there(slack: FakeSlack, start: Start) -> None:
+async def test_our_members_can_use_commands_there(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", sofa=ORIGINAL)
     event = {"type": "app_mention", "channel": SHARED, "user": OURS, "ts": slack.state.ts()}
     event |= {"text": f"<@{slack.state.bot_user}> db", "team": slack.state.team}
     await slack.event(event)
-    told = await slack.wait_for_answer(to=OURS)
-    assert "`parts`" in told.everything
+    notice = await slack.wait_for_answer(to=OURS)
+    assert "`parts`" in notice.everything
 
 
-async def test_what_guests_share_is_collected_and_stays_there(
+async def test_guests_images_are_collected_and_stay_there(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
     with monkeypatch.context() as patched:
-        from_guests(slack, patched)
+        send_as_guests(slack, patched)
         file = slack.host(ORIGINAL, "theirs.png")
         file.stub = connect_stub(file.id)
         shared = await slack.upload(file, channel=SHARED, user=GUEST)
@@ -175,15 +175,15 @@ async def test_what_guests_share_is_collected_and_stays_there(
     assert await entities(app) == ["theirs"]
     elsewhere = await reply(slack, await slack.upload(ORIGINAL, user=OURS))
     assert "theirs" not in elsewhere.everything
-    # Somebody who is in that channel sees it anywhere, alone.
-    assert "`theirs`" in (await ask(slack, "search last", user=OURS)).everything
-    assert "theirs" not in (await ask(slack, "search last", user="U0COLLEAGUE")).everything
+    # A member of that channel sees the image anywhere in ephemeral answers.
+    assert "`theirs`" in (await run_command(slack, "search last", user=OURS)).everything
+    assert "theirs" not in (await run_command(slack, "search last", user="U0COLLEAGUE")).everything
 
 
-async def test_a_private_channel_of_several_workspaces_of_one_organisation_counts_as_shared(
+async def test_private_channel_of_several_workspaces_counts_as_shared(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its events say that it is private; only conversations.info says that others read it."""
+    """Its events say that it is private. Only conversations.info says that others read it."""
     app = await start()
     await fill(app, "parts", sofa=ORIGINAL)
     deliver = slack.deliver
@@ -200,7 +200,7 @@ async def test_a_private_channel_of_several_workspaces_of_one_organisation_count
     await settled(slack, app)
 
 
-async def test_a_guard_there_reports_only_what_is_from_there(slack: FakeSlack, start: Start) -> None:
+async def test_guard_in_a_shared_channel_reports_only_images_from_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", sofa=ORIGINAL)
     await watch(app, ChannelMode.GUARD, "ads", channel=SHARED)

@@ -1,4 +1,4 @@
-"""Two workspaces in one storage: databases of the same name, the same pictures, and nothing goes across."""
+"""Two workspaces in one storage, with databases of the same name and the same pictures, share nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pages import PageRequest
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, reply
-from tests.scenario.support.web_bot import PUBLIC, WebBot, install, many, stock, web_bot
+from tests.scenario.support.web_bot import PUBLIC, WebBot, install, oauth_settings, stock, web_bot
 
 ONE, TWO = "T0ONE", "T0TWO"
 C_ONE, C_TWO, BETWEEN = "C0ONE", "C0TWO", "C0BETWEEN"
@@ -27,7 +27,7 @@ async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
     for team, name, channel in ((ONE, "One", C_ONE), (TWO, "Two", C_TWO)):
         slack.add_workspace(team, name)
         slack.add_channel(channel, "general", team=team)
-    async with web_bot(slack, tmp_path, **many(slack)) as running:
+    async with web_bot(slack, tmp_path, **oauth_settings(slack)) as running:
         for team in (ONE, TWO):
             assert (await install(slack, running.browser, team)).status_code == 200
         yield running
@@ -51,28 +51,28 @@ async def ask(slack: FakeSlack, text: str, channel: str) -> Message:
     return await slack.wait_for_answer(after=before)
 
 
-async def test_databases_of_one_name_hold_each_their_own(slack: FakeSlack, bot: WebBot) -> None:
+async def test_databases_with_the_same_name_are_separate(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts", first_valve=ORIGINAL)
     await stock(bot.app, TWO, "parts", second_valve=ORIGINAL, second_lamp=OTHER)
     for channel, own, other in ((C_ONE, "first_valve", "second_"), (C_TWO, "second_valve", "first_")):
         answer = await reply(slack, await slack.upload(ORIGINAL, channel=channel, text="min:0"))
         assert f"`{own}`" in answer.everything
         assert other not in answer.everything
-        # The same search a moment later: the cache keeps them apart as well.
+        # The same search a moment later, since the cache must separate them too.
         for text in ("search last min:0", "list in:parts", "db", "status"):
-            told = await ask(slack, text, channel)
-            assert other not in told.everything
+            notice = await ask(slack, text, channel)
+            assert other not in notice.everything
     assert "(1 image)" in (await ask(slack, "search last min:0", C_ONE)).everything
     assert "(2 images)" in (await ask(slack, "search last min:0", C_TWO)).everything
 
 
-async def test_what_one_adds_the_other_does_not_have(slack: FakeSlack, bot: WebBot) -> None:
+async def test_image_added_in_one_workspace_is_missing_in_the_other(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts")
     await stock(bot.app, TWO, "parts")
     await watch(bot, ONE, C_ONE, ChannelMode.COLLECT)
     await watch(bot, TWO, C_TWO, ChannelMode.GUARD)
     await slack.wait_for_reaction(await slack.upload(slack.host(ORIGINAL, "valve.png", team=ONE), channel=C_ONE))
-    # To the other one, the same picture is new.
+    # The same picture is new to the other workspace.
     shared = await slack.upload(slack.host(ORIGINAL, "theirs.png", team=TWO), channel=C_TWO)
     catalogue = bot.app.services.storage.catalogue
     for _ in range(1000):
@@ -87,7 +87,7 @@ async def test_what_one_adds_the_other_does_not_have(slack: FakeSlack, bot: WebB
     assert (await images(bot, ONE), await images(bot, TWO)) == (["valve"], ["theirs"])
 
 
-async def test_what_one_deletes_the_other_keeps(slack: FakeSlack, bot: WebBot) -> None:
+async def test_image_deleted_in_one_workspace_stays_in_the_other(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts")
     await stock(bot.app, TWO, "parts", kept=ORIGINAL)
     await watch(bot, ONE, C_ONE, ChannelMode.COLLECT)
@@ -101,12 +101,12 @@ async def test_what_one_deletes_the_other_keeps(slack: FakeSlack, bot: WebBot) -
     await (await slack.delete_file(shared.files[0]))
     await until_gone(bot, own.database)
     assert (await images(bot, ONE), await images(bot, TWO)) == ([], ["kept"])
-    # One picture on disk, which one of the two may still see.
+    # One picture on disk, which only one of the two may still see.
     statuses = [(await bot.browser.get(urlsplit(address).path)).status_code for address in addresses]
     assert statuses == [404, 200]
 
 
-async def test_a_channel_between_them_is_answered_by_each_from_its_own(slack: FakeSlack, bot: WebBot) -> None:
+async def test_shared_channel_gets_an_answer_from_each_workspaces_own_data(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts", first_valve=ORIGINAL)
     await stock(bot.app, TWO, "parts", second_valve=ORIGINAL)
     slack.add_channel(BETWEEN, "between", kind="shared", team=ONE, guests=(TWO,))
@@ -121,7 +121,7 @@ async def test_a_channel_between_them_is_answered_by_each_from_its_own(slack: Fa
     assert "valve" not in answer.everything
 
 
-async def test_a_delivery_of_a_third_workspace_reaches_neither(slack: FakeSlack, bot: WebBot) -> None:
+async def test_third_workspaces_delivery_reaches_neither(slack: FakeSlack, bot: WebBot) -> None:
     await stock(bot.app, ONE, "parts", first_valve=ORIGINAL)
     slack.add_workspace("T0THREE", "Three", "xoxb-not-installed")
     slack.add_channel("C0THREE", "general", team="T0THREE")

@@ -1,4 +1,4 @@
-"""The program as a process: Ctrl-C, kill, pipes, and how little a quick command loads."""
+"""The command line as a process: Ctrl-C, kill, pipes, and what a quick command loads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.fixtures.pictures import encoded, photo
 
 PICTURES = 240
-"""Enough for seconds of work: what interrupts an import must come in the middle of it."""
+"""Enough for seconds of work, so that signals arrive in the middle of the import."""
 DEADLINE_S = 60
 
 
@@ -65,7 +65,7 @@ def _wait_for_images(tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_import_loses_nothing_and_goes_on(tmp_path: Path, folder: Path, how: signal.Signals) -> None:
+def test_interrupted_import_loses_nothing_and_resumes(tmp_path: Path, folder: Path, how: signal.Signals) -> None:
     with _start(tmp_path, "import", str(folder), "--in", "parts", "--create", "--json") as process:
         _wait_for_images(tmp_path, 5)
         process.send_signal(how)
@@ -81,7 +81,7 @@ def test_an_interrupted_import_loses_nothing_and_goes_on(tmp_path: Path, folder:
     assert (code, again["skipped"], again["added"]) == (0, report["added"], PICTURES - report["added"])
 
 
-def test_a_killed_import_goes_on(tmp_path: Path, folder: Path) -> None:
+def test_killed_import_resumes(tmp_path: Path, folder: Path) -> None:
     with _start(tmp_path, "import", str(folder), "--in", "parts", "--create") as process:
         _wait_for_images(tmp_path, 5)
         process.kill()
@@ -94,7 +94,7 @@ def test_a_killed_import_goes_on(tmp_path: Path, folder: Path) -> None:
     assert json.loads(out)["matches"][0]["entity"] == "007"
 
 
-def test_without_credentials_the_bot_says_what_to_set(tmp_path: Path) -> None:
+def test_bot_without_credentials_says_what_to_set(tmp_path: Path) -> None:
     code, out, err = _vsearch(tmp_path)
     assert (code, out) == (3, "")
     assert "SLACK_APP_TOKEN" in err
@@ -102,7 +102,7 @@ def test_without_credentials_the_bot_says_what_to_set(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
+def test_closed_output_pipe_is_no_error(tmp_path: Path) -> None:
     _vsearch(tmp_path, "db", "create", "parts")
     with _start(tmp_path, "doctor", "--json") as process:
         assert process.stdout is not None
@@ -113,7 +113,7 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["db", "list"], ["images", "--in", "parts"]])
-def test_a_quick_command_loads_no_model_no_index_and_no_slack(tmp_path: Path, arguments: list[str]) -> None:
+def test_quick_command_loads_no_model_index_or_slack_library(tmp_path: Path, arguments: list[str]) -> None:
     program = (
         "import sys; from bot.cli.main import run; run(sys.argv[1:]);"
         "heavy = {'onnxruntime', 'faiss', 'cv2', 'slack_sdk', 'slack_bolt', 'PIL'} & set(sys.modules);"
@@ -124,7 +124,7 @@ def test_a_quick_command_loads_no_model_no_index_and_no_slack(tmp_path: Path, ar
     assert done.returncode == 0, done.stderr
 
 
-def test_output_is_plain_and_utf8_whatever_the_locale(tmp_path: Path) -> None:
+def test_output_is_plain_and_utf8_in_any_locale(tmp_path: Path) -> None:
     environment = {**_environment(), "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "bot", "db", "list"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""A house moves to PostgreSQL by the real program, which is killed on its way, and stopped politely."""
+"""A transfer to PostgreSQL with the real program, which is killed once and stopped once on its way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fixtures.data_transfer import BEGINNING, all_rows, digest_of, fill_al
 from tests.scenario.support.program import program
 
 IMAGES = 3000
-"""Enough for seconds of work: the signals must come in the middle of it."""
+"""Enough for seconds of work, so that the signals arrive in the middle of it."""
 
 DEADLINE_S = 60
 
@@ -96,5 +96,5 @@ async def test_interrupted_transfer_resumes_with_the_same_command(tmp_path: Path
 
 
 async def rows(database: Database) -> dict[str, object]:
-    """All but when jobs are due: nobody has them under way any more."""
+    """Return all rows, except the due times of jobs: the transfer ends the leases."""
     return {**await all_rows(database), "inbox": None}

@@ -1,4 +1,4 @@
-"""What was acknowledged survives kill -9, and processes that share a data directory see each other."""
+"""Acknowledged work survives kill -9, and processes that share a data directory see each other's changes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def lines(process: Process, count: int) -> list[int]:
 
 
 async def kill(process: Process) -> list[int]:
-    """Kill -9; what it had acknowledged by then."""
+    """Kill the process with SIGKILL, and return what it had acknowledged."""
     assert process.stdout is not None
     process.send_signal(signal.SIGKILL)
     rest = await process.stdout.read()
@@ -63,7 +63,7 @@ async def appears(path: Path) -> None:
 
 
 async def assert_sound(folder: Path, acknowledged: list[int]) -> None:
-    """Nothing acknowledged is missing, and catalogue, vectors and pictures tell the same story."""
+    """Assert that nothing acknowledged is missing, and that catalogue, vectors and pictures agree."""
     connection = sqlite3.connect(folder / "vsearch.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -81,7 +81,7 @@ async def assert_sound(folder: Path, acknowledged: list[int]) -> None:
         await add(storage, visual, 10_000)
 
 
-async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+async def test_acknowledged_adds_survive_sigkill(tmp_path: Path) -> None:
     chance = random.Random(1)
     acknowledged: list[int] = []
     for attempt in range(4):
@@ -93,7 +93,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     await assert_sound(tmp_path, acknowledged)
 
 
-async def test_killed_while_it_makes_its_first_tables(tmp_path: Path) -> None:
+async def test_process_killed_while_creating_tables_can_restart(tmp_path: Path) -> None:
     for delay in (0.0, 0.01, 0.03, 0.06):
         folder = tmp_path / f"{delay}"
         process = await adding(folder, 0, 1000)
@@ -107,9 +107,9 @@ async def test_killed_while_it_makes_its_first_tables(tmp_path: Path) -> None:
 
 async def test_two_processes_start_on_an_empty_directory_and_add_at_once(tmp_path: Path) -> None:
     processes = [await adding(tmp_path, first, 25) for first in (0, 1000)]
-    told = await asyncio.gather(*(lines(process, 25) for process in processes))
+    notice = await asyncio.gather(*(lines(process, 25) for process in processes))
     assert [await process.wait() for process in processes] == [0, 0]
-    await assert_sound(tmp_path, [seed for seeds in told for seed in seeds])
+    await assert_sound(tmp_path, [seed for seeds in notice for seed in seeds])
 
 
 async def test_another_process_sees_each_add_and_delete(tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ async def test_another_process_sees_each_add_and_delete(tmp_path: Path) -> None:
             best = (await visual.search(PARTS, random_picture(seed), 1))[0]
             assert best.entity == f"part_{seed}"
             assert await visual.delete_images(PARTS, EntityId(f"part_{seed}")) == 1
-            # The other one goes on adding: only this image must be gone.
+            # The other process keeps adding, so only this image must be gone.
             assert f"part_{seed}" not in {
                 match.entity for match in await visual.search(PARTS, random_picture(seed), 1000)
             }
         await kill(process)
 
 
-async def test_a_database_that_another_process_deleted_and_made_again(tmp_path: Path) -> None:
+async def test_database_deleted_and_recreated_by_another_process(tmp_path: Path) -> None:
     async with opened(tmp_path) as here, opened(tmp_path) as there:
         await make_database(here)
         mine, theirs = engine(here), engine(there)
@@ -147,8 +147,8 @@ async def test_a_database_that_another_process_deleted_and_made_again(tmp_path: 
         assert [match.entity for match in await mine.search(PARTS, random_picture(1))] == ["new"]
 
 
-def spoil(folder: Path) -> None:
-    """Leave behind what a crash or a full disk might."""
+def leave_crash_files(folder: Path) -> None:
+    """Leave files behind as a crash or a full disk might."""
     incoming = folder / "pictures" / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     (incoming / "tmphalf").write_bytes(b"\xff\xd8half")
@@ -160,16 +160,16 @@ def spoil(folder: Path) -> None:
     (folder / "vsearch.db-shm").write_bytes(os.urandom(32768))
 
 
-async def test_half_written_files_never_break_a_start(tmp_path: Path) -> None:
+async def test_incomplete_files_never_prevent_a_start(tmp_path: Path) -> None:
     process = await adding(tmp_path, 0, 1000)
     acknowledged = await lines(process, 5)
     acknowledged += await kill(process)
-    await asyncio.to_thread(spoil, tmp_path)
+    await asyncio.to_thread(leave_crash_files, tmp_path)
     await assert_sound(tmp_path, acknowledged)
 
 
-async def test_a_stale_log_without_its_file_is_no_obstacle(tmp_path: Path) -> None:
-    await asyncio.to_thread(spoil, tmp_path)
+async def test_stale_log_without_its_database_does_not_prevent_a_start(tmp_path: Path) -> None:
+    await asyncio.to_thread(leave_crash_files, tmp_path)
     async with opened(tmp_path) as storage:
         key = DatabaseKey(WorkspaceId("T9"), DatabaseName("fresh"))
         await storage.catalogue.create_database(key)

@@ -1,4 +1,4 @@
-"""``python -m bot`` over HTTP, from the outside: it serves, it stops, it loses nothing."""
+"""``python -m bot`` over HTTP as a process: it serves, stops, and loses nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARES = 24
 
 
 async def settings_over_http(slack: FakeSlack, data_dir: Path) -> tuple[str, dict[str, str]]:
-    """Where the program will listen, and what it is to be started with; its database has one picture."""
+    """Return the program's address and settings. Its database has one picture."""
     async with web_bot(slack, data_dir) as bot:
         await stock(bot.app, slack.state.team, "parts", valve_0042=VALVE)
     port = free_port()
@@ -35,10 +35,10 @@ async def settings_over_http(slack: FakeSlack, data_dir: Path) -> tuple[str, dic
     return url, {**slack.environment, "VSEARCH_DATA_DIR": str(data_dir), "HOST": "127.0.0.1", "PORT": f"{port}"}
 
 
-async def test_the_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         assert await slack.verify_url()
         await slack.command("db")
         assert "`parts`" in (await slack.wait_for_answer()).everything
@@ -56,7 +56,7 @@ async def test_the_program_serves_and_ends_on_sigterm(slack: FakeSlack, tmp_path
 
 
 async def share(slack: FakeSlack, seed: int) -> tuple[Message, asyncio.Task[Json]]:
-    """Share a picture; whether the bot took it is in the task."""
+    """Share a picture. The task says whether the bot accepted it."""
     channel = slack.state.channels[GENERAL]
     channel.bot_is_member = False
     message = await slack.upload(encoded(photo(320, 240, seed=seed), "PNG"))
@@ -65,13 +65,13 @@ async def share(slack: FakeSlack, seed: int) -> tuple[Message, asyncio.Task[Json
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-async def test_nothing_that_was_accepted_is_lost_when_it_is_stopped_under_load(
+async def test_nothing_accepted_is_lost_when_stopped_under_load(
     slack: FakeSlack, tmp_path: Path, how: signal.Signals
 ) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     slack.tolerate_silence()
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         sent = [await share(slack, seed) for seed in range(SHARES)]
         await slack.acknowledged(SHARES // 3)
         code = await bot.end(how)
@@ -81,24 +81,24 @@ async def test_nothing_that_was_accepted_is_lost_when_it_is_stopped_under_load(
     accepted = [message for (message, _), answer in zip(sent, answers, strict=True) if answer is not NO_ANSWER]
     assert len(accepted) >= SHARES // 3
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         for message in accepted:
             await slack.wait_for_reply(message.channel, message.ts, timeout_s=30)
         assert await bot.end() == 0
     assert [len(slack.replies(message.ts)) for message in accepted] == [1] * len(accepted)
 
 
-async def test_a_command_that_was_begun_is_answered_before_the_end(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_running_command_is_answered_before_the_end(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         commands = [slack.command("db") for _ in range(8)]
         await slack.acknowledged(len(commands))
         assert await bot.end() == 0
     await slack.wait_until(lambda: len(slack.transcript) == len(commands))
 
 
-async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_port_in_socket_mode_serves_all_but_slacks_routes(slack: FakeSlack, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     data_dir = tmp_path / "data"
@@ -108,7 +108,7 @@ async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSla
         await stock(first.app, slack.state.team, "parts", valve_0042=VALVE)
     slack.http_mode = None
     async with program(settings) as bot, httpx.AsyncClient(base_url=url) as browser:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         await slack.socket_mode.connected()
         shared = await slack.upload(VALVE)
         answer = await slack.wait_for_reply(shared.channel, shared.ts)
@@ -130,7 +130,7 @@ async def test_in_socket_mode_a_port_serves_all_but_slacks_routes(slack: FakeSla
         assert await bot.end() == 0
 
 
-async def test_a_port_that_is_taken_ends_the_start_in_one_sentence(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_taken_port_ends_the_start_in_one_sentence(slack: FakeSlack, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         slack.http(f"http://127.0.0.1:{port}/slack/events", SECRET)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: each image is kept once, each share is answered once. ``bench killing`` does more of it."""
+"""kill -9 at any moment: each image is added once, each share answered once. ``bench kills`` does more of this."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from bot.services.job_worker import LEASE_S
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.processes.test_http import VALVE, settings_over_http
-from tests.scenario.support.kill_drill import Drill, finished
+from tests.scenario.support.crash_scenario import CrashScenario, finished
 from tests.scenario.support.program import program
 
 
 @pytest.mark.parametrize(("over_http", "seed"), [(True, 1), (False, 2)], ids=["http", "socket_mode"])
-async def test_killed_again_and_again_it_keeps_and_answers_each_share_once(
+async def test_each_share_is_handled_once_despite_repeated_kills(
     slack: FakeSlack, tmp_path: Path, over_http: bool, seed: int
 ) -> None:
-    outcome = await Drill(slack, tmp_path / "data", over_http=over_http, seed=seed).run(shares=30, kills=4)
+    outcome = await CrashScenario(slack, tmp_path / "data", over_http=over_http, seed=seed).run(shares=30, kills=4)
     assert outcome.faults == []
     assert (outcome.shares, outcome.kills) == (30, 4)
 
 
-async def test_an_answer_that_was_posted_but_not_noted_is_not_posted_again(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_posted_answer_that_was_not_recorded_is_not_posted_again(slack: FakeSlack, tmp_path: Path) -> None:
     url, settings = await settings_over_http(slack, tmp_path / "data")
     slack.tolerate_silence()
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         slack.lose_next_answer("chat.postMessage")
         unconfirmed = await slack.upload(VALVE)
         await slack.wait_for_reply(GENERAL, unconfirmed.ts)
         others = [await slack.upload(encoded(photo(320, 240, seed=seed), "PNG")) for seed in range(6)]
         await slack.acknowledged(2 * (1 + len(others)))
-        # The first of them is just being answered, others are being looked up.
+        # The first share is just being answered, others are being looked up.
         await slack.wait_for_reply(GENERAL, others[0].ts)
         assert await bot.end(signal.SIGKILL) == -signal.SIGKILL
     shared = [unconfirmed, *others]
     async with program(settings) as bot:
-        await bot.listens(url)
+        await bot.wait_until_listening(url)
         for message in shared:
-            # Nobody waits for a lease of the dead.
+            # The next process need not wait for the dead one's leases.
             await slack.wait_for_reply(GENERAL, message.ts, timeout_s=LEASE_S - 3)
         await finished(tmp_path / "data", bot)
         assert await bot.end() == 0, bot.errors

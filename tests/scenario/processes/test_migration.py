@@ -1,4 +1,4 @@
-"""Moving to another back end as a process of its own, stopped politely and not, while the bot writes beside it."""
+"""Migration to another back end as a process, stopped and killed, while the bot writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fixtures.pictures import encoded, photo
 from tests.scenario.support.program import program
 
 PICTURES = 160
-"""Enough for seconds of work on one thread: the signal must come in the middle of it."""
+"""Enough for seconds of work on one thread, so that the signal arrives in the middle of it."""
 
 DEADLINE_S = 60
 PARTS = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts"))
@@ -28,7 +28,7 @@ MIGRATE = ("migrate", "--to", "embedded", "--json")
 
 
 async def fill(data: Path, elsewhere: MemorySearch, *seeds: int) -> None:
-    """As a bot does whose back end is elsewhere."""
+    """Fill the data as a bot with a remote back end does."""
     storage = await SqlStorage.open(data)
     try:
         if not await storage.catalogue.databases(LOCAL_WORKSPACE):
@@ -58,7 +58,7 @@ def images(data: Path, table: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-async def test_a_move_that_is_stopped_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
+async def test_stopped_migration_resumes(tmp_path: Path, how: signal.Signals) -> None:
     data = tmp_path / "data"
     settings = {
         "VSEARCH_DATA_DIR": str(data),
@@ -82,7 +82,7 @@ async def test_a_move_that_is_stopped_goes_on_where_it_was(tmp_path: Path, how: 
         assert (moving.process.returncode, report["interrupted"], report["agree"]) == (130, True, False)
         assert report["databases"][0]["added"] == moved
 
-    # The bot goes on adding with the back end that it has.
+    # The bot keeps adding with the back end that it has.
     await fill(data, elsewhere, PICTURES)
     async with program(settings, *MIGRATE) as moving:
         out, errors = await moving.process.communicate()

@@ -1,4 +1,4 @@
-"""Reindexing and calibrating on the command line, with the real model."""
+"""Reindexing and calibration on the command line, with the real model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_reindex_moves_a_database_to_the_model_in_use(
     assert stocked("search", pictures / "pump.jpg").code == ExitCode.FAILED
 
 
-def test_reindex_all_takes_every_database_of_every_workspace(stocked: Vsearch, pictures: Path) -> None:
+def test_reindex_all_covers_every_database_of_every_workspace(stocked: Vsearch, pictures: Path) -> None:
     for workspace, name in (("T1", "valves"), ("T2", "logos")):
         assert stocked("--workspace", workspace, "import", pictures, "--in", name, "--create").code == ExitCode.OK
     assert stocked("reindex", "parts", "--all").code == ExitCode.USAGE
@@ -61,7 +61,7 @@ def test_reindex_all_without_a_database_says_so(vsearch: Vsearch) -> None:
     assert vsearch("reindex", "--all", "--json").document == {"databases": []}
 
 
-def test_reindex_keeps_the_old_model_while_a_picture_is_gone(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
+def test_reindex_keeps_the_old_model_if_a_picture_is_missing(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
     next((tmp_path / "data" / "pictures").glob("*/*.jpg")).unlink()
     outcome = stocked("reindex", "--json")
     assert outcome.code == ExitCode.FAILED
@@ -69,7 +69,7 @@ def test_reindex_keeps_the_old_model_while_a_picture_is_gone(stocked: Vsearch, t
     assert stocked("search", pictures / "pump.jpg").code == ExitCode.OK
 
 
-def test_calibrate_needs_enough_images_and_can_be_taken_back(stocked: Vsearch, pictures: Path, tmp_path: Path) -> None:
+def test_calibrate_needs_enough_images_and_can_be_reset(stocked: Vsearch, pictures: Path, tmp_path: Path) -> None:
     few = stocked("calibrate")
     assert few.code == ExitCode.USAGE
     assert "too few" in few.err

@@ -1,4 +1,4 @@
-"""Web and worker processes on one PostgreSQL: whichever is killed, each share is answered once, and within a minute."""
+"""Web and worker processes on one PostgreSQL: whichever is killed, each share is answered once within a minute."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SHARES, WEBS, WORKERS = 30, 2, 3
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 
 
-async def started(stack: AsyncExitStack, settings: dict[str, str], role: str) -> tuple[Program, str]:
-    """A process of this role, and where it listens."""
+async def start_process(stack: AsyncExitStack, settings: dict[str, str], role: str) -> tuple[Program, str]:
+    """Start a process of this role, and return it with its address."""
     port = free_port()
     given = {**settings, "VSEARCH_ROLE": role, "HOST": "127.0.0.1", "PORT": str(port)}
     bot = await stack.enter_async_context(program(given))
-    await bot.listens(f"http://127.0.0.1:{port}")
+    await bot.wait_until_listening(f"http://127.0.0.1:{port}")
     return bot, f"http://127.0.0.1:{port}/slack/events"
 
 
-async def answered(slack: FakeSlack, shared: list[Message]) -> None:
-    """Until each has an answer."""
+async def wait_for_answers(slack: FakeSlack, shared: list[Message]) -> None:
+    """Wait until each message has an answer."""
     async with asyncio.timeout(90):
         while not all(slack.replies(message.ts) for message in shared):  # noqa: ASYNC110 - several processes answer
             await asyncio.sleep(0.05)
@@ -45,8 +45,8 @@ async def test_killed_worker_and_web_process_lose_and_double_no_share(
     way.retries, way.delays_s = 1000, (0.1,)
     settings = {**slack.environment, **common, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_LOG_LEVEL": "error"}
     async with AsyncExitStack() as stack:
-        webs = [await started(stack, settings, "web") for _ in range(WEBS)]
-        workers = [await started(stack, settings, "worker") for _ in range(WORKERS)]
+        webs = [await start_process(stack, settings, "web") for _ in range(WEBS)]
+        workers = [await start_process(stack, settings, "worker") for _ in range(WORKERS)]
         shared: list[Message] = []
         killed_at = 0.0
         for number in range(SHARES):
@@ -56,16 +56,14 @@ async def test_killed_worker_and_web_process_lose_and_double_no_share(
                 assert await workers[0][0].end(signal.SIGKILL) == -signal.SIGKILL
                 assert await webs[0][0].end(signal.SIGKILL) == -signal.SIGKILL
                 killed_at = time.monotonic()
-        await answered(slack, shared)
+        await wait_for_answers(slack, shared)
         assert time.monotonic() - killed_at < 60
         for bot, _ in (webs[1], *workers[1:]):
             assert await bot.end() == 0, bot.errors
     assert [len(slack.replies(message.ts)) for message in shared] == [1] * SHARES
 
 
-async def test_what_needs_a_look_at_a_picture_is_left_to_workers_and_put_before_shares(
-    slack: FakeSlack, tmp_path: Path
-) -> None:
+async def test_picture_searches_are_left_to_workers_and_precede_shares(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path / "data", VSEARCH_ROLE="web") as bot:
         await stock(bot.app, slack.state.team, "parts", valve=VALVE)
         shared = await slack.upload(VALVE)
@@ -83,7 +81,7 @@ async def test_what_needs_a_look_at_a_picture_is_left_to_workers_and_put_before_
         assert await worker.end() == 0, worker.errors
 
 
-async def test_a_web_process_leaves_shares_to_workers_and_answers_commands(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_web_process_leaves_shares_to_workers_and_answers_commands(slack: FakeSlack, tmp_path: Path) -> None:
     async with web_bot(slack, tmp_path / "data", VSEARCH_ROLE="web") as bot:
         await stock(bot.app, slack.state.team, "parts", valve=VALVE)
         shared = await slack.upload(VALVE)

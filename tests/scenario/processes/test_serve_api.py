@@ -1,4 +1,4 @@
-"""``vsearch serve-api`` as a process of its own: it serves, it keeps what it was given, it stops."""
+"""``vsearch serve-api`` as a process: it serves, keeps its data, and stops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def call(url: str, path: str, **fields: str) -> Json:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_it_serves_until_it_is_told_to_stop_and_keeps_what_it_has(tmp_path: Path, how: signal.Signals) -> None:
+async def test_serves_until_stopped_and_keeps_its_data(tmp_path: Path, how: signal.Signals) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_API_KEYS": f"some-other-key-of-16, {KEY}"}
@@ -35,7 +35,7 @@ async def test_it_serves_until_it_is_told_to_stop_and_keeps_what_it_has(tmp_path
         settings["VSEARCH_TRUSTED_HOSTS"] = f"127.0.0.1:{web.port}"
         asked = {"DbName": "parts", "ImageUrl": web.url("/valve.png")}
         async with program(settings, "serve-api", "--port", str(port)) as first:
-            await first.listens(url)
+            await first.wait_until_listening(url)
             await call(url, CREATE, Name="parts")
             added = await call(url, ADD, **asked, EntityId="valve_0042", ExtraData="12 bar")
             started = time.monotonic()
@@ -45,7 +45,7 @@ async def test_it_serves_until_it_is_told_to_stop_and_keeps_what_it_has(tmp_path
         assert not re.search("WARNING|ERROR|Traceback", first.errors), first.errors
         assert KEY not in first.errors
         async with program({**settings, "HOST": "127.0.0.1", "PORT": str(port)}, "serve-api") as second:
-            await second.listens(url)
+            await second.wait_until_listening(url)
             assert (await call(url, DATABASES))["Data"] == {"DbList": [{"Name": "parts"}]}
             [match] = (await call(url, SEARCH, **asked, Limit="10"))["Data"]["MatchList"]
             assert await second.end() == 0
@@ -58,7 +58,7 @@ async def test_it_serves_until_it_is_told_to_stop_and_keeps_what_it_has(tmp_path
     }
 
 
-async def test_without_keys_it_does_not_start(tmp_path: Path) -> None:
+async def test_does_not_start_without_keys(tmp_path: Path) -> None:
     async with program({"VSEARCH_DATA_DIR": str(tmp_path / "data")}, "serve-api") as server:
         assert await server.end(None) == 3
     (line,) = server.errors.splitlines()
@@ -66,7 +66,7 @@ async def test_without_keys_it_does_not_start(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+async def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         settings = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_API_KEYS": KEY}

@@ -1,4 +1,4 @@
-"""A process that takes deliveries and one that looks at pictures: whatever people do, both together do it once."""
+"""A web process that receives deliveries and a worker that processes pictures handle every interaction once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from handlers.inbox import deferred_requests
 from handlers.inbox.deferred_requests import WORKERS_BUSY
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, images_of, press, run_command
 
 
 @pytest.fixture
 async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> AsyncIterator[SlackApp]:
-    """The worker of two that share a data directory; the other, which Slack delivers to, has not loaded the model."""
+    """The worker of two apps on one data directory. Slack delivers to the other, which has no model loaded."""
     web = await start(VSEARCH_ROLE="web")
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
     async with build(Settings.from_mapping(values)) as worker:
@@ -35,35 +35,33 @@ async def web_and_worker(slack: FakeSlack, start: Start, tmp_path: Path) -> Asyn
 
 
 async def answer_with(slack: FakeSlack, part: str) -> Message:
-    """An answer that says so."""
+    """Wait for an answer that contains this text."""
     return await slack.wait_for(lambda message: part in message.everything)
 
 
-async def test_commands_that_look_at_a_picture_are_answered_by_the_worker(
-    slack: FakeSlack, web_and_worker: SlackApp
-) -> None:
+async def test_picture_commands_are_answered_by_the_worker(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     shared = await slack.upload(VALVE)
     await slack.wait_for_reply(GENERAL, shared.ts)
-    found = await ask(slack, "search last")
+    found = await run_command(slack, "search last")
     assert "`valve_0042`" in found.everything
     assert (found.to, found.via) == (SOMEONE, "response_url")
-    await slack.upload(STRANGER)
-    assert "`stranger`" in (await ask(slack, "add last id:stranger")).everything
+    await slack.upload(UNRELATED)
+    assert "`stranger`" in (await run_command(slack, "add last id:stranger")).everything
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_pages_and_sharing_work(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     message = await slack.upload(VALVE, text="top:1 min:0", mention=True)
     first = await slack.wait_for_reply(GENERAL, message.ts)
     second = await press(slack, first, "results_more")
     assert "`gasket_7`" in second.everything
-    alone = await ask(slack, "search last min:0")
+    alone = await run_command(slack, "search last min:0")
     await slack.press(alone, "results_share")
     public = await answer_with(slack, f"<@{SOMEONE}> shared this")
     assert public.to == ""
 
 
-async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_forms_are_opened_by_one_and_processed_by_the_other(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
@@ -72,15 +70,15 @@ async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeS
     await slack.wait_until(lambda: "for you alone" in form.everything)
 
 
-async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_mistakes_in_a_form_are_shown_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.command("")
     refused = await slack.submit(await slack.wait_for_view("search_form"), {})
     assert refused["response_action"] == "errors"
     assert (await web_and_worker.services.storage.inbox.depth()).waiting == 0
 
 
-async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
-    message = await slack.upload(STRANGER, mention=True)
+async def test_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    message = await slack.upload(UNRELATED, mention=True)
     answer = await slack.wait_for_reply(GENERAL, message.ts)
     assert "results_add_this" in action_ids(answer)
     await slack.press(answer, "results_add_this")
@@ -90,25 +88,25 @@ async def test_a_picture_is_added_by_the_button_below_an_answer(slack: FakeSlack
     assert len(await images_of(web_and_worker, "parts", "stranger")) == 1
 
 
-async def test_a_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
-    await ask(slack, "unwatch")
+async def test_message_is_looked_up_by_a_shortcut(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+    await run_command(slack, "unwatch")
     before = len(slack.transcript)
     await slack.shortcut_message("find_similar", await slack.upload(VALVE))
     assert "`valve_0042`" in (await slack.wait_for_answer(after=before)).everything
 
 
-async def test_a_mention_is_answered_once_however_often_it_is_told(slack: FakeSlack, web_and_worker: SlackApp) -> None:
+async def test_repeated_mention_is_answered_once(slack: FakeSlack, web_and_worker: SlackApp) -> None:
     await slack.say("db", mention=True)
     await answer_with(slack, "`parts`")
     await asyncio.sleep(0.3)
     assert len([message for message in slack.transcript if "`parts`" in message.everything]) == 1
 
 
-async def test_what_was_asked_is_not_kept_once_it_is_answered(
+async def test_deferred_request_is_deleted_once_answered(
     slack: FakeSlack, web_and_worker: SlackApp, tmp_path: Path
 ) -> None:
     await slack.upload(VALVE)
-    await ask(slack, "search last")
+    await run_command(slack, "search last")
     inbox = web_and_worker.services.storage.inbox
     async with asyncio.timeout(5):
         while (await inbox.depth()).waiting:  # noqa: ASYNC110 - it is SQL that changes
@@ -118,7 +116,7 @@ async def test_what_was_asked_is_not_kept_once_it_is_answered(
     assert kept == [("",)]
 
 
-async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
+async def test_person_is_told_if_every_attempt_ended_with_its_process(
     slack: FakeSlack, start: Start, tmp_path: Path
 ) -> None:
     web = await start(VSEARCH_ROLE="web")
@@ -135,7 +133,7 @@ async def test_whoever_waits_is_told_when_each_attempt_ended_with_its_process(
         assert FAILED in (await slack.wait_for_answer()).everything
 
 
-async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later(
+async def test_command_without_a_worker_is_announced_and_answered_later(
     slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", 0.05)
@@ -145,8 +143,8 @@ async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later
         await fill(earlier, "parts", valve_0042=VALVE)
     await start(VSEARCH_ROLE="web")
     await slack.command(f"search {pictures.url('v.png', VALVE)}")
-    told = await slack.wait_for_answer()
-    assert (told.text, told.to) == (WORKERS_BUSY, SOMEONE)
+    notice = await slack.wait_for_answer()
+    assert (notice.text, notice.to) == (WORKERS_BUSY, SOMEONE)
     await asyncio.sleep(0.2)
     assert len(slack.transcript) == 1
     async with build(worker):

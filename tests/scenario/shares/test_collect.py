@@ -1,4 +1,4 @@
-"""Images shared in a channel that collects: each is added once, a reaction says so, its author alone hears why not."""
+"""Images shared in a collect channel: each is added once and gets a reaction; only the author learns of failures."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from bot.domain.errors import BackendDown
 from bot.services.channels.collection import CollectService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE
-from tests.scenario.support.shares import entities, holding, quick, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
+from tests.scenario.support.shares import entities, images_in, retry_at_once, settled, watch
 
 DONE, FAILED = "white_check_mark", "warning"
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
-    quick(monkeypatch)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed jobs at once."""
+    retry_at_once(monkeypatch)
 
 
-async def test_an_image_is_added_with_all_that_slack_tells_of_it(slack: FakeSlack, start: Start) -> None:
+async def test_image_is_added_with_its_origin_from_slack(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(slack.host(VALVE, "Ventil Größe 3.PNG"), text="Brass, from <@U0BOSS> &amp; co.")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == ("ventil_grosse_3", "Brass, from  & co.")
     assert (record.added_by, record.source_name) == (SOMEONE, "Ventil Größe 3.PNG")
     assert record.origin is not None
     assert (record.origin.file_id, record.origin.channel) == (shared.files[0].id, GENERAL)
     assert (record.origin.message_ts, record.origin.kind) == (shared.ts, ChannelKind.PUBLIC)
     assert record.origin.permalink.endswith(f"/archives/{GENERAL}/p{shared.ts.replace('.', '')}")
-    # Nobody is written to about what went well.
+    # Success causes no message.
     assert slack.transcript == [shared]
     assert slack.reactions(shared) == [DONE]
 
@@ -51,7 +51,7 @@ async def test_an_image_is_added_with_all_that_slack_tells_of_it(slack: FakeSlac
         ("写真.png", "image_f"),
     ],
 )
-async def test_names_that_cameras_give_make_no_two_pictures_one_thing(
+async def test_generic_camera_file_names_give_distinct_entities(
     slack: FakeSlack, start: Start, name: str, begins: str
 ) -> None:
     app = await start()
@@ -77,42 +77,40 @@ async def test_names_that_cameras_give_make_no_two_pictures_one_thing(
         ("<https://example.com/v?a=1&amp;b=2>", "picture_name", "https://example.com/v?a=1&b=2"),
     ],
 )
-async def test_what_is_written_beside_it_names_and_describes_it(
+async def test_message_text_gives_entity_and_note(
     slack: FakeSlack, start: Start, text: str, entity: str, note: str
 ) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
     await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "picture name.png"), text=text), DONE)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == (entity, note)
 
 
-async def test_of_several_images_each_is_added_and_what_can_t_be_is_told_to_their_author_alone(
+async def test_valid_images_are_added_and_invalid_ones_reported_to_the_author_only(
     slack: FakeSlack, start: Start
 ) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
-    first = await slack.upload(STRANGER)
+    first = await slack.upload(UNRELATED)
     broken = slack.host(VALVE[:200], "broken.png")
     shared = await slack.upload(
         slack.host(VALVE, "one.png"), broken, slack.host(GASKET, "two.png"), thread_ts=first.ts, user="U0AUTHOR"
     )
-    told = await slack.wait_for_answer(to="U0AUTHOR")
-    assert (told.via, told.channel, told.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
-    assert "I could not add 1 of your images" in told.everything
-    assert "`broken.png`" in told.everything
-    assert "damaged" in told.everything
+    notice = await slack.wait_for_answer(to="U0AUTHOR")
+    assert (notice.via, notice.channel, notice.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
+    assert "I could not add 1 of your images" in notice.everything
+    assert "`broken.png`" in notice.everything
+    assert "damaged" in notice.everything
     await settled(slack, app)
     assert sorted(slack.reactions(shared)) == sorted([DONE, FAILED])
     assert sorted(await entities(app)) == ["one", f"picture_{first.files[0].id.lower()}", "two"]
     assert [message for message in slack.transcript if message.user == slack.state.bot_user and not message.to] == []
 
 
-async def test_an_image_that_can_t_be_added_gets_the_other_reaction_and_no_first(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_invalid_image_gets_only_the_failure_reaction(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -120,13 +118,11 @@ async def test_an_image_that_can_t_be_added_gets_the_other_reaction_and_no_first
     assert "damaged" in (await slack.wait_for_answer()).everything
     await settled(slack, app)
     assert slack.reactions(shared) == [FAILED]
-    assert await holding(app) == []
+    assert await images_in(app) == []
 
 
 @pytest.mark.parametrize(("name", "content"), [("firmware.bin", b"\0\1\2\3" * 64), ("table.pdf", b"%PDF-1.7")])
-async def test_what_never_was_an_image_gets_no_reaction_at_all(
-    slack: FakeSlack, start: Start, name: str, content: bytes
-) -> None:
+async def test_other_files_get_no_reaction(slack: FakeSlack, start: Start, name: str, content: bytes) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -135,19 +131,19 @@ async def test_what_never_was_an_image_gets_no_reaction_at_all(
     assert (slack.reactions(shared), slack.transcript) == ([], [shared])
 
 
-async def test_what_is_there_already_is_done_and_stays_as_it_was(slack: FakeSlack, start: Start) -> None:
+async def test_existing_image_gets_the_reaction_and_stays_unchanged(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.COLLECT, "parts")
     shared = await slack.upload(VALVE, text="id:other note:other")
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
     assert slack.transcript == [shared]
 
 
-async def test_two_alike_in_one_message_are_one_image(slack: FakeSlack, start: Start) -> None:
+async def test_two_equal_images_in_one_message_are_added_once(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -158,7 +154,7 @@ async def test_two_alike_in_one_message_are_one_image(slack: FakeSlack, start: S
     assert slack.reactions(shared) == [DONE]
 
 
-async def test_a_crash_between_the_add_and_its_word_adds_nothing_twice(
+async def test_crash_between_add_and_reaction_adds_nothing_twice(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -181,7 +177,7 @@ async def test_a_crash_between_the_add_and_its_word_adds_nothing_twice(
     assert slack.transcript == [shared]
 
 
-async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
+async def test_long_search_outage_is_reported_once_and_recovered(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -199,12 +195,12 @@ async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
     assert await entities(app) == ["one"]
-    told = [message for message in slack.transcript if message.to == SOMEONE]
-    assert len(told) == 1
-    assert "I'll try again" in told[0].text
+    notice = [message for message in slack.transcript if message.to == SOMEONE]
+    assert len(notice) == 1
+    assert "I'll try again" in notice[0].text
 
 
-async def test_a_mention_in_a_channel_that_collects_is_a_question(slack: FakeSlack, start: Start) -> None:
+async def test_mention_in_a_collect_channel_is_a_search(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -214,7 +210,7 @@ async def test_a_mention_in_a_channel_that_collects_is_a_question(slack: FakeSla
     assert (await entities(app), slack.reactions(shared)) == (["valve_0042"], [])
 
 
-async def test_without_a_database_a_collecting_channel_is_offered_one_and_keeps_nothing(
+async def test_collect_channel_without_a_database_gets_an_offer_and_stores_nothing(
     slack: FakeSlack, start: Start
 ) -> None:
     app = await start()
@@ -226,9 +222,7 @@ async def test_without_a_database_a_collecting_channel_is_offered_one_and_keeps_
 
 
 @pytest.mark.parametrize("missing", ["reactions.add", "chat.getPermalink", "conversations.info", "chat.postEphemeral"])
-async def test_a_slack_that_lacks_a_method_gets_its_images_collected_all_the_same(
-    slack: FakeSlack, start: Start, missing: str
-) -> None:
+async def test_images_are_collected_if_slack_lacks_a_method(slack: FakeSlack, start: Start, missing: str) -> None:
     app = await start()
     await fill(app, "parts")
     await watch(app, ChannelMode.COLLECT, "parts")

@@ -1,4 +1,4 @@
-"""What is deleted in Slack is deleted here: before, during and after it was added, from index, catalogue and disk."""
+"""Deletions in Slack before, during and after an add remove the image from index, catalogue and disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bot.domain.channels import ChannelMode
 from bot.services.images.addition import AddService
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask
-from tests.scenario.support.shares import entities, holding, reply, running, settled, watch
+from tests.scenario.support.requests import GASKET, VALVE, run_command
+from tests.scenario.support.shares import entities, images_in, reply, running, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
 Take = Callable[[FakeSlack, Message], Awaitable[None]]
@@ -32,7 +32,7 @@ async def message_deleted(slack: FakeSlack, shared: Message) -> None:
 
 
 async def answered_message_deleted(slack: FakeSlack, shared: Message) -> None:
-    """It has a thread, so that a tombstone stands in its place."""
+    """Delete an answered message. It has a thread, so Slack leaves a tombstone."""
     await slack.say("nice", thread_ts=shared.ts)
     await (await slack.delete_message(shared))
 
@@ -44,16 +44,19 @@ def on_disk(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "pictures").rglob("*.jpg"))
 
 
-def in_slack(slack: FakeSlack) -> list[str]:
-    """The bot's own uploads that are still there."""
+def uploads_in_slack(slack: FakeSlack) -> list[str]:
+    """Return the ids of the bot's uploads that still exist."""
     return [file for file in slack.state.uploads if not slack.state.files[file].deleted]
 
 
 @asynccontextmanager
-async def held(
+async def hold_method(
     monkeypatch: pytest.MonkeyPatch, what: type, name: str
 ) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
-    """Inside, whoever calls a method waits: the first event tells that somebody does, the second lets them go on."""
+    """Block all callers of a method within this context.
+
+    The first event says that somebody called. Set the second to let them continue.
+    """
     begun, go_on, method = asyncio.Event(), asyncio.Event(), getattr(what, name)
 
     async def waits(*given: object, **named: object) -> object:
@@ -82,19 +85,19 @@ async def test_deletion_after_an_add_removes_everything(
     kept = await slack.upload(slack.host(GASKET, "gasket.heic"))
     await slack.wait_for_reaction(shared)
     await slack.wait_for_reaction(kept)
-    # Shown once, so that there are uploads of both in Slack.
+    # Show both once, so that Slack has uploads of both.
     await reply(slack, await slack.upload(VALVE, text="min:0", mention=True))
-    assert len(in_slack(slack)) == len(on_disk(tmp_path / "data")) == 2
+    assert len(uploads_in_slack(slack)) == len(on_disk(tmp_path / "data")) == 2
     await take(slack, shared)
     await settled(slack, app)
-    [left] = await holding(app)
+    [left] = await images_in(app)
     assert left.entity == "gasket"
     assert on_disk(tmp_path / "data") == [left.digest]
-    assert len(in_slack(slack)) == 1
+    assert len(uploads_in_slack(slack)) == 1
     answer = await reply(slack, await slack.upload(VALVE, text="min:0", mention=True))
     assert "`valve`" not in answer.everything
     assert "`gasket`" in answer.everything
-    assert len(in_slack(slack)) == 1
+    assert len(uploads_in_slack(slack)) == 1
 
 
 @ways
@@ -113,12 +116,12 @@ async def test_deletion_before_the_job_runs_prevents_the_add(
         patched.setattr(inbox, "claim", nothing)
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await take(slack, shared)
-        await waiting(app, 2)
+        await wait_for_jobs(app, 2)
     app.worker.wake()
     await settled(slack, app)
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
     for message in slack.replies(shared.ts):
-        # The share came first, and finds the file gone.
+        # The share came first, but its file is gone.
         assert (take, mode) == (file_deleted, ChannelMode.LOOKUP)
         assert "no longer has that file" in message.everything
 
@@ -130,13 +133,13 @@ async def test_deletion_during_an_add_removes_the_image(
 ) -> None:
     app = await collecting(start)
     what, name = (type(app.services.normaliser), "picture_and_jpeg") if step == "download" else (AddService, "add_all")
-    async with held(monkeypatch, what, name) as (begun, go_on):
+    async with hold_method(monkeypatch, what, name) as (begun, go_on):
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await begun.wait()
         await take(slack, shared)
         asyncio.get_running_loop().call_later(0.05, go_on.set)
         await settled(slack, app)
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 
 @ways
@@ -147,15 +150,15 @@ async def test_deletion_during_an_add_by_command_removes_the_image(
     await watch(app, ChannelMode.OFF)
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await settled(slack, app)
-    async with held(monkeypatch, AddService, "add_all") as (begun, go_on):
+    async with hold_method(monkeypatch, AddService, "add_all") as (begun, go_on):
         await slack.command("add last in:parts")
         await begun.wait()
         await take(slack, shared)
-        await waiting(app, 0)
+        await wait_for_jobs(app, 0)
         go_on.set()
-        told = await slack.wait_for_answer()
-    assert "deleted" in told.text
-    assert (await holding(app), on_disk(tmp_path / "data")) == ([], [])
+        notice = await slack.wait_for_answer()
+    assert "deleted" in notice.text
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 
 @ways
@@ -164,24 +167,24 @@ async def test_deletion_during_a_lookup_prevents_the_answer(
 ) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    async with held(monkeypatch, type(app.services.normaliser), "picture") as (begun, go_on):
+    async with hold_method(monkeypatch, type(app.services.normaliser), "picture") as (begun, go_on):
         shared = await slack.upload(VALVE)
         await begun.wait()
         await take(slack, shared)
-        await waiting(app, 1)
+        await wait_for_jobs(app, 1)
         go_on.set()
         await settled(slack, app)
     assert slack.replies(shared.ts) == []
 
 
-async def waiting(app: SlackApp, jobs: int) -> None:
-    """Until so many jobs are left."""
+async def wait_for_jobs(app: SlackApp, jobs: int) -> None:
+    """Wait until this many jobs are left."""
     async with asyncio.timeout(10):
         while (await app.services.storage.inbox.depth()).waiting != jobs:  # noqa: ASYNC110 - the database changes
             await asyncio.sleep(0.002)
 
 
-async def test_a_file_that_is_deleted_from_one_of_several_leaves_the_others(slack: FakeSlack, start: Start) -> None:
+async def test_deleting_one_of_several_files_leaves_the_others(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     shared = await slack.upload(slack.host(VALVE, "one.png"), slack.host(GASKET, "two.png"))
     await slack.wait_for_reaction(shared)
@@ -190,9 +193,7 @@ async def test_a_file_that_is_deleted_from_one_of_several_leaves_the_others(slac
     assert await entities(app) == ["two"]
 
 
-async def test_a_picture_that_was_shared_twice_goes_with_the_message_that_brought_it(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_picture_shared_twice_is_deleted_with_its_original_message(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     first = await slack.upload(slack.host(VALVE, "one.png"))
     await slack.wait_for_reaction(first)
@@ -206,18 +207,18 @@ async def test_a_picture_that_was_shared_twice_goes_with_the_message_that_brough
     assert await entities(app) == []
 
 
-async def test_it_goes_from_every_database_and_however_it_came_there(slack: FakeSlack, start: Start) -> None:
+async def test_image_is_deleted_from_every_database_however_it_was_added(slack: FakeSlack, start: Start) -> None:
     app = await collecting(start)
     await fill(app, "logos")
     shared = await slack.upload(slack.host(VALVE, "valve.png"))
     await slack.wait_for_reaction(shared)
-    assert "Added" in (await ask(slack, "add last in:logos id:acme")).text
+    assert "Added" in (await run_command(slack, "add last in:logos id:acme")).text
     await (await slack.delete_file(shared.files[0]))
     await settled(slack, app)
     assert (await entities(app), await entities(app, "logos")) == ([], [])
 
 
-async def test_what_was_dropped_into_a_form_goes_with_its_file(slack: FakeSlack, start: Start) -> None:
+async def test_image_from_a_form_is_deleted_with_its_file(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     await slack.command("")
@@ -229,7 +230,7 @@ async def test_what_was_dropped_into_a_form_goes_with_its_file(slack: FakeSlack,
     await slack.submit(form, {"entity": "valve_0042"})
     await slack.wait_for(lambda message: "Added" in message.text)
     assert await entities(app) == ["valve_0042"]
-    [record] = await holding(app)
+    [record] = await images_in(app)
     assert record.origin is not None
     await (await slack.delete_file(slack.state.files[record.origin.file_id]))
     await settled(slack, app)
@@ -242,7 +243,7 @@ async def test_deletions_during_downtime_are_processed(slack: FakeSlack, tmp_pat
         await watch(app, ChannelMode.COLLECT, "parts")
         shared = await slack.upload(slack.host(VALVE, "valve.png"))
         await slack.wait_for_reaction(shared)
-    # Slack delivers again until somebody takes it.
+    # Slack repeats the delivery until it is acknowledged.
     deleting = await slack.delete_file(shared.files[0])
     async with running(slack, tmp_path) as app:
         await deleting
@@ -261,18 +262,18 @@ async def test_links_to_a_deleted_picture_are_dead(slack: FakeSlack, tmp_path: P
         path = urlsplit(address).path
         assert (await bot.browser.get(path)).headers["content-type"] == "image/jpeg"
         await (await slack.delete_message(shared))
-        await waiting(bot.app, 0)
+        await wait_for_jobs(bot.app, 0)
         gone = await bot.browser.get(path)
         assert (gone.status_code, gone.headers["content-type"]) == (404, "text/plain; charset=utf-8")
 
 
-async def test_somebody_who_deletes_what_the_bot_uploaded_deletes_no_image(slack: FakeSlack, start: Start) -> None:
+async def test_deleting_the_bots_upload_deletes_no_image(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await reply(slack, await slack.upload(VALVE))
-    [upload] = in_slack(slack)
+    [upload] = uploads_in_slack(slack)
     await (await slack.delete_file(slack.state.files[upload]))
     await settled(slack, app)
     assert await entities(app) == ["valve_0042"]
     answer = await reply(slack, await slack.upload(VALVE))
-    assert answer.blocks[1]["accessory"]["slack_file"]["id"] == in_slack(slack)[0] != upload
+    assert answer.blocks[1]["accessory"]["slack_file"]["id"] == uploads_in_slack(slack)[0] != upload

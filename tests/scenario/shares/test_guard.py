@@ -1,4 +1,4 @@
-"""Images shared in a channel that guards: what is new is added without a word, what repeats something is answered."""
+"""Images shared in a guard channel: new ones are added silently, reposts are answered."""
 
 from __future__ import annotations
 
@@ -11,15 +11,26 @@ from bot.services.channels.repost_guard import RepostGuard
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import key_of
-from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, edited, entities, holding, quick, reply, settled, watch
+from tests.scenario.support.shares import (
+    NEW,
+    ORIGINAL,
+    OTHER,
+    edited_copy,
+    entities,
+    images_in,
+    reply,
+    retry_at_once,
+    settled,
+    watch,
+)
 
 HERE, THERE = GENERAL, "C0PRIVATE"
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
-    quick(monkeypatch)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed jobs at once."""
+    retry_at_once(monkeypatch)
 
 
 async def test_new_images_are_added_silently(slack: FakeSlack, start: Start) -> None:
@@ -34,8 +45,8 @@ async def test_new_images_are_added_silently(slack: FakeSlack, start: Start) -> 
     assert [slack.reactions(message) for message in shared] == [[], []]
 
 
-@pytest.mark.parametrize(("copy", "verdict"), [(ORIGINAL, "same image"), (edited(), "edited copy")])
-async def test_a_repost_is_answered_in_its_thread_and_not_added(
+@pytest.mark.parametrize(("copy", "verdict"), [(ORIGINAL, "same image"), (edited_copy(), "edited copy")])
+async def test_repost_is_answered_in_its_thread_and_not_added(
     slack: FakeSlack, start: Start, copy: bytes, verdict: str
 ) -> None:
     app = await start()
@@ -48,28 +59,26 @@ async def test_a_repost_is_answered_in_its_thread_and_not_added(
     assert (answer.channel, answer.thread_ts, answer.to) == (GENERAL, repost.ts, "")
     for part in ("`bicycle`", verdict, "by <@U0SELLER>", f"p{first.ts.replace('.', '')}|original message"):
         assert part in answer.everything
-    # Only what is that much alike.
+    # Only matches above the minimum score.
     assert "`other`" not in answer.everything
     await settled(slack, app)
     assert sorted(await entities(app, "ads")) == ["bicycle", "other"]
     assert slack.replies(first.ts) == []
 
 
-async def test_the_same_picture_twice_at_the_same_moment_is_one_original_and_one_repost(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_same_picture_twice_at_once_is_one_original_and_one_repost(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
     shared = [await slack.upload(slack.host(ORIGINAL, f"ad {number}.png")) for number in range(3)]
     await settled(slack, app)
-    [original] = await holding(app, "ads")
+    [original] = await images_in(app, "ads")
     assert original.origin is not None
     answered = {message.ts: len(slack.replies(message.ts)) for message in shared}
     assert answered == {message.ts: int(message.ts != original.origin.message_ts) for message in shared}
 
 
-async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_two_equal_images_in_one_message_are_no_repost(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
@@ -79,7 +88,7 @@ async def test_two_alike_in_one_message_repeat_nothing(slack: FakeSlack, start: 
     assert slack.transcript == [shared]
 
 
-async def test_two_alike_beside_a_repost_are_not_in_its_answer(slack: FakeSlack, start: Start) -> None:
+async def test_two_equal_images_next_to_a_repost_are_not_in_its_answer(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=OTHER)
     await watch(app, ChannelMode.GUARD, "ads")
@@ -96,7 +105,9 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL, sofa=OTHER)
     await watch(app, ChannelMode.GUARD, "ads")
-    shared = await slack.upload(slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited(), "c.jpg"))
+    shared = await slack.upload(
+        slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited_copy(), "c.jpg")
+    )
     answer = await reply(slack, shared)
     for part in ("1. a.png", "`sofa`", "2. c.jpg", "`bicycle`"):
         assert part in answer.everything
@@ -106,14 +117,14 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
     assert sorted(await entities(app, "ads")) == ["b", "bicycle", "sofa"]
 
 
-async def test_the_least_score_of_the_channel_decides(slack: FakeSlack, start: Start) -> None:
+async def test_channels_minimum_score_applies(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads", bicycle=ORIGINAL)
     await watch(app, ChannelMode.GUARD, "ads", minimum=0)
     answer = await reply(slack, await slack.upload(NEW))
     assert "`bicycle`" in answer.everything
     await watch(app, ChannelMode.GUARD, "ads", minimum=10)
-    shared = await slack.upload(slack.host(edited(), "copy.jpg"))
+    shared = await slack.upload(slack.host(edited_copy(), "copy.jpg"))
     await settled(slack, app)
     assert slack.replies(shared.ts) == []
     assert await entities(app, "ads") == ["bicycle", "copy"]
@@ -125,14 +136,14 @@ async def test_message_text_cannot_bypass_the_guard(slack: FakeSlack, start: Sta
     await fill(app, "ads", bicycle=ORIGINAL)
     await fill(app, "logos")
     await watch(app, ChannelMode.GUARD, "ads")
-    repost = await slack.upload(edited(), text=text)
+    repost = await slack.upload(edited_copy(), text=text)
     assert "`bicycle`" in (await reply(slack, repost)).everything
     await settled(slack, app)
     assert (await entities(app, "ads"), await entities(app, "logos")) == (["bicycle"], [])
     assert [message for message in slack.transcript if message.to] == []
 
 
-async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
+async def test_crash_after_the_add_does_not_make_the_original_a_repost(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()
@@ -153,7 +164,7 @@ async def test_a_crash_after_the_add_makes_no_repost_of_the_original(
     assert slack.transcript == [shared]
 
 
-async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, start: Start) -> None:
+async def test_unreadable_image_is_reported_to_its_author_only(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "ads")
     await watch(app, ChannelMode.GUARD, "ads")
@@ -165,7 +176,7 @@ async def test_what_can_t_be_read_is_told_to_its_author_alone(slack: FakeSlack, 
 
 
 async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> SlackApp:
-    """An image that was added in a private channel by its own guard."""
+    """Start with an image that the guard of a private channel added."""
     app = await start()
     slack.add_channel(THERE, "secrets", kind="private", members=["U0INSIDER"])
     await fill(app, "ads", sofa=OTHER)
@@ -180,27 +191,27 @@ async def private_original(slack: FakeSlack, start: Start, *, hints: bool) -> Sl
 
 async def test_repost_of_a_private_image_is_not_revealed(slack: FakeSlack, start: Start) -> None:
     app = await private_original(slack, start, hints=False)
-    repost = await slack.upload(edited())
+    repost = await slack.upload(edited_copy())
     await settled(slack, app)
     assert slack.replies(repost.ts) == []
-    # Where it is from, everybody may know.
-    inside = await slack.upload(edited(), channel=THERE, user="U0INSIDER")
+    # The origin is public.
+    inside = await slack.upload(edited_copy(), channel=THERE, user="U0INSIDER")
     assert "`secret_plan`" in (await reply(slack, inside)).everything
     assert len(await entities(app, "ads")) == 2
 
 
 async def test_private_original_is_not_revealed_in_another_reposts_answer(slack: FakeSlack, start: Start) -> None:
     await private_original(slack, start, hints=False)
-    shared = await slack.upload(slack.host(edited(), "a.jpg"), slack.host(edited(2), "b.jpg"))
+    shared = await slack.upload(slack.host(edited_copy(), "a.jpg"), slack.host(edited_copy(2), "b.jpg"))
     answer = await reply(slack, shared)
     assert "`sofa`" in answer.everything
     for part in ("a.jpg", "secret_plan", "do not tell", THERE):
         assert part not in answer.everything
 
 
-async def test_a_database_that_hints_says_that_there_is_something(slack: FakeSlack, start: Start) -> None:
+async def test_database_that_hints_says_that_there_is_a_hidden_match(slack: FakeSlack, start: Start) -> None:
     await private_original(slack, start, hints=True)
-    answer = await reply(slack, await slack.upload(edited()))
+    answer = await reply(slack, await slack.upload(edited_copy()))
     assert "1 more match is from a place that not everybody here can see." in answer.everything
     for part in ("secret_plan", "do not tell", THERE, "U0INSIDER"):
         assert part not in answer.everything

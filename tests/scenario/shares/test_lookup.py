@@ -1,4 +1,4 @@
-"""Images shared in a channel that looks up: which database, one offer, one answer however often it is delivered."""
+"""Images shared in a lookup channel: the searched database, one offer, and one answer despite repeated delivery."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids
-from tests.scenario.support.shares import quick, reply, running, settled, watch
+from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids
+from tests.scenario.support.shares import reply, retry_at_once, running, settled, watch
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed jobs come back at once."""
-    quick(monkeypatch)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry failed jobs at once."""
+    retry_at_once(monkeypatch)
 
 
-def said(slack: FakeSlack, shared: Message) -> list[str]:
-    """The bot's words in a message's thread."""
+def thread_texts(slack: FakeSlack, shared: Message) -> list[str]:
+    """Return the texts of the bot's messages in a thread."""
     return [message.everything for message in slack.replies(shared.reply_to)]
 
 
-async def test_a_channel_that_nobody_set_looks_up_in_the_only_database(slack: FakeSlack, start: Start) -> None:
+async def test_unset_channel_uses_the_only_database(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     answer = await reply(slack, shared)
@@ -33,7 +33,7 @@ async def test_a_channel_that_nobody_set_looks_up_in_the_only_database(slack: Fa
     assert slack.reactions(shared) == []
 
 
-async def test_a_channel_looks_up_in_the_database_that_was_chosen_for_it(slack: FakeSlack, start: Start) -> None:
+async def test_channel_uses_its_own_database(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=VALVE)
@@ -43,9 +43,9 @@ async def test_a_channel_looks_up_in_the_database_that_was_chosen_for_it(slack: 
     assert "valve_0042" not in answer.everything
 
 
-async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack, start: Start) -> None:
+async def test_message_text_modifies_the_search(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER)
+    await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED)
     await fill(app, "logos", acme=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text="who knows this? in:parts top:2 min:0"))
     assert "The 2 best of 3 matches" in answer.everything
@@ -54,16 +54,16 @@ async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack
     assert "2 weaker matches were left out" in strict.everything
 
 
-async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(slack: FakeSlack, start: Start) -> None:
+async def test_channels_minimum_score_applies_unless_the_message_sets_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
-    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(STRANGER))).everything
-    shown = await reply(slack, await slack.upload(STRANGER, text="min:0"))
+    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(UNRELATED))).everything
+    shown = await reply(slack, await slack.upload(UNRELATED, text="min:0"))
     assert "`gasket_7`" in shown.everything
 
 
-async def test_with_nothing_close_it_says_so_plainly(slack: FakeSlack, start: Start) -> None:
+async def test_no_close_match_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     answer = await reply(slack, await slack.upload(VALVE))
@@ -71,9 +71,7 @@ async def test_with_nothing_close_it_says_so_plainly(slack: FakeSlack, start: St
     assert answer.text == "Nothing close in parts."
 
 
-async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all(
-    slack: FakeSlack, tmp_path: Path
-) -> None:
+async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, tmp_path: Path) -> None:
     slack.add_channel("C0OTHER", "other")
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE)
@@ -86,12 +84,12 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         elsewhere = await slack.upload(VALVE, channel="C0OTHER")
         assert "can't tell which is meant" in (await reply(slack, elsewhere)).everything
         await settled(slack, app)
-        assert (len(said(slack, first)), said(slack, second)) == (1, [])
+        assert (len(thread_texts(slack, first)), thread_texts(slack, second)) == (1, [])
     async with running(slack, tmp_path) as app:
-        third = await slack.upload(STRANGER)
+        third = await slack.upload(UNRELATED)
         await settled(slack, app)
-        assert said(slack, third) == []
-        # Who asks is told each time.
+        assert thread_texts(slack, third) == []
+        # Whoever mentions the bot gets the offer each time.
         asked = await slack.upload(VALVE, mention=True)
         assert "can't tell which is meant" in (await reply(slack, asked)).everything
         await watch(app, ChannelMode.LOOKUP, "parts")
@@ -99,13 +97,13 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         assert "`valve_0042`" in (await reply(slack, chosen)).everything
 
 
-async def test_an_offer_that_slack_did_not_take_is_made_again(slack: FakeSlack, start: Start) -> None:
+async def test_offer_that_slack_refused_is_made_again(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.break_next("chat.postMessage")
     shared = await slack.upload(VALVE)
     assert "no image database yet" in (await reply(slack, shared)).everything
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
 @pytest.mark.parametrize("how", ["answer", "offer"])
@@ -116,10 +114,10 @@ async def test_answer_with_a_lost_receipt_is_not_posted_again(slack: FakeSlack, 
     slack.lose_next_answer("chat.postMessage")
     shared = await slack.upload(VALVE)
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
-async def test_after_a_restart_slacks_repetitions_start_nothing(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_repetitions_after_a_restart_start_nothing(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts", valve_0042=VALVE)
         shared = await slack.upload(VALVE, mention=True)
@@ -131,10 +129,10 @@ async def test_after_a_restart_slacks_repetitions_start_nothing(slack: FakeSlack
         await slack.event(event)
         await slack.event({**event, "type": "app_mention"})
         await settled(slack, app)
-        assert len(said(slack, shared)) == 1
+        assert len(thread_texts(slack, shared)) == 1
 
 
-async def test_what_waited_when_the_bot_stopped_is_answered_when_it_starts(
+async def test_jobs_waiting_at_a_stop_are_answered_after_the_start(
     slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing(*_: object) -> tuple[()]:
@@ -147,20 +145,20 @@ async def test_what_waited_when_the_bot_stopped_is_answered_when_it_starts(
             shared = await slack.upload(VALVE)
             await slack.acknowledged(2)
             await app.worker.stop(1)
-        assert said(slack, shared) == []
+        assert thread_texts(slack, shared) == []
     async with running(slack, tmp_path) as app:
         assert "`valve_0042`" in (await reply(slack, shared)).everything
         await settled(slack, app)
-        assert len(said(slack, shared)) == 1
+        assert len(thread_texts(slack, shared)) == 1
 
 
-async def test_a_channel_that_is_left_alone_is_left_alone_until_somebody_asks(slack: FakeSlack, start: Start) -> None:
+async def test_unwatched_channel_is_ignored_except_for_mentions(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.OFF)
     quiet = await slack.upload(VALVE)
     await settled(slack, app)
-    assert (said(slack, quiet), slack.reactions(quiet)) == ([], [])
+    assert (thread_texts(slack, quiet), slack.reactions(quiet)) == ([], [])
     assert "`valve_0042`" in (await reply(slack, await slack.upload(VALVE, mention=True))).everything
 
 
@@ -169,26 +167,26 @@ async def test_repeated_events_of_one_share_are_answered_once(slack: FakeSlack, 
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE, text="what is it?", mention=True, redeliveries=1)
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
     assert len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_an_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_edit_of_a_shared_message_starts_nothing(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(VALVE)
     await reply(slack, shared)
     await slack.edit_message(shared, f"and you, <@{slack.state.bot_user}>? min:0")
     await settled(slack, app)
-    assert len(said(slack, shared)) == 1
+    assert len(thread_texts(slack, shared)) == 1
 
 
-async def test_where_the_bot_may_not_write_the_author_is_told_directly(slack: FakeSlack, start: Start) -> None:
+async def test_author_is_told_directly_where_the_bot_may_not_write(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slack.refuse_next("chat.postMessage", "restricted_action")
     shared = await slack.upload(VALVE)
-    told = await slack.wait_for(lambda message: message.channel.startswith("D"))
-    assert f"<#{GENERAL}>" in told.everything
+    notice = await slack.wait_for(lambda message: message.channel.startswith("D"))
+    assert f"<#{GENERAL}>" in notice.everything
     await settled(slack, app)
-    assert said(slack, shared) == []
+    assert thread_texts(slack, shared) == []

@@ -1,4 +1,4 @@
-"""How the pictures of an answer reach Slack: by a signed link, as Slack's own file, or uploaded; else without one."""
+"""How an answer's pictures reach Slack: by signed link, as Slack's own file, as an upload, or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.domain.channels import ChannelMode
 from handlers.replies import uploads
 from tests.fakes.slack import SOMEONE, FakeSlack, Json, Message
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import GASKET, VALVE, ask
+from tests.scenario.support.requests import GASKET, VALVE, run_command
 from tests.scenario.support.shares import reply, settled, watch
 from tests.scenario.support.web_bot import web_bot
 
@@ -21,12 +21,12 @@ PUBLIC = "https://vsearch.example.com"
 
 
 def pictures(message: Message) -> list[Json]:
-    """The pictures of an answer, in their order."""
+    """Return the pictures of an answer, in order."""
     return [block["accessory"] for block in message.blocks if block.get("accessory", {}).get("type") == "image"]
 
 
 def files(message: Message) -> list[str]:
-    """The Slack files that an answer shows."""
+    """Return the ids of the Slack files that an answer shows."""
     return [picture["slack_file"]["id"] for picture in pictures(message) if "slack_file" in picture]
 
 
@@ -59,16 +59,14 @@ async def test_uploads_the_picture_once_and_shares_it_with_nobody(slack: FakeSla
     await fill(await start(), "parts", valve_0042=VALVE)
     first = await reply(slack, await slack.upload(VALVE))
     second = await reply(slack, await slack.upload(VALVE))
-    third = await ask(slack, "search last")
+    third = await run_command(slack, "search last")
     [upload] = slack.state.uploads
     assert files(first) == files(second) == files(third) == [upload]
     assert slack.state.files[upload].channels == set()
     assert slack.state.files[upload].info["mimetype"] == "image/jpeg"
 
 
-async def test_a_file_from_a_private_channel_is_uploaded_for_those_who_may_see_it_elsewhere(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_private_file_is_uploaded_for_permitted_readers_elsewhere(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
@@ -79,12 +77,12 @@ async def test_a_file_from_a_private_channel_is_uploaded_for_those_who_may_see_i
     assert files(there) == [shared.files[0].id]
     await slack.upload(GASKET)
     await slack.upload(VALVE)
-    alone = await ask(slack, "search last")
+    alone = await run_command(slack, "search last")
     [upload] = slack.state.uploads
     assert files(alone) == [upload]
 
 
-async def test_slack_is_given_time_to_look_at_an_upload(
+async def test_upload_is_shown_after_slack_processed_it(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PROCESSING_DELAYS_S", (0.01, 0.01, 0.01))
@@ -94,7 +92,7 @@ async def test_slack_is_given_time_to_look_at_an_upload(
     assert files(answer) == list(slack.state.uploads)
 
 
-async def test_an_upload_that_slack_never_gets_done_with_leaves_the_answer_without_its_picture(
+async def test_upload_that_slack_never_processes_is_left_out_of_the_answer(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PROCESSING_DELAYS_S", (0.01,))
@@ -103,24 +101,22 @@ async def test_an_upload_that_slack_never_gets_done_with_leaves_the_answer_witho
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`valve_0042`" in answer.everything
     assert files(answer) == []
-    # The next answer tries it, hears that it can't be shown, and the one after knows that.
+    # The next answer tries it and learns that it can't be shown. The answer after that does not try.
     second = await reply(slack, await slack.upload(VALVE))
     slack.forgive("is still being processed")
     third = await reply(slack, await slack.upload(VALVE))
     assert files(second) == files(third) == []
     assert len(slack.state.uploads) == 1
-    # It is not left behind in Slack when its image goes.
+    # The upload is deleted from Slack with its image.
     slack.state.processing_looks = 0
     slack.people[SOMEONE].is_admin = True
-    await slack.press(await ask(slack, "delete valve_0042 in:parts"), "delete_entity")
+    await slack.press(await run_command(slack, "delete valve_0042 in:parts"), "delete_entity")
     await slack.wait_for_call("files.delete")
 
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal", "files.info"])
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "internal_error"])
-async def test_an_upload_that_fails_leaves_the_answer_without_its_picture(
-    slack: FakeSlack, start: Start, method: str, error: str
-) -> None:
+async def test_failed_upload_is_left_out_of_the_answer(slack: FakeSlack, start: Start, method: str, error: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next(method, error, times=20)
     answer = await reply(slack, await slack.upload(VALVE))
@@ -128,9 +124,7 @@ async def test_an_upload_that_fails_leaves_the_answer_without_its_picture(
     assert files(answer) == []
 
 
-async def test_one_picture_that_can_t_be_uploaded_takes_none_of_the_others_along(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_failed_upload_does_not_affect_other_pictures(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     slack.refuse_next("files.getUploadURLExternal", "internal_error")
     answer = await reply(slack, await slack.upload(VALVE, text="min:0"))
@@ -139,7 +133,7 @@ async def test_one_picture_that_can_t_be_uploaded_takes_none_of_the_others_along
     assert len(files(again)) == 2
 
 
-async def test_a_channel_that_the_bot_has_left_is_known_after_one_refusal(slack: FakeSlack, start: Start) -> None:
+async def test_channel_that_the_bot_left_is_recognised_after_one_refusal(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     channel = slack.add_channel("C0LEFT", "left")

@@ -1,4 +1,4 @@
-"""Images in every place and form: mentions, direct messages, threads, formats that only some can read, stubs."""
+"""Images in mentions, direct messages, threads, formats that only some can read, and stubs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIRECT, GROUP = "D0SOMEONE", "G0GROUP"
 
 
 @pytest.mark.parametrize("mode", ChannelMode)
-async def test_a_mention_with_an_image_is_answered_whatever_the_channel_does(
+async def test_mention_with_an_image_is_answered_in_every_channel_mode(
     slack: FakeSlack, start: Start, mode: ChannelMode
 ) -> None:
     app = await start()
@@ -32,7 +32,7 @@ async def test_a_mention_with_an_image_is_answered_whatever_the_channel_does(
     assert await entities(app) == ["valve_0042"]
 
 
-async def test_a_mention_with_an_image_in_a_thread_is_answered_there(slack: FakeSlack, start: Start) -> None:
+async def test_mention_with_an_image_in_a_thread_is_answered_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.OFF)
@@ -43,14 +43,14 @@ async def test_a_mention_with_an_image_in_a_thread_is_answered_there(slack: Fake
     assert "`valve_0042`" in answer.everything
 
 
-async def test_a_mention_without_a_database_is_told_each_time(slack: FakeSlack, start: Start) -> None:
+async def test_mention_without_a_database_is_answered_each_time(slack: FakeSlack, start: Start) -> None:
     await start()
     for _ in range(2):
         shared = await slack.upload(VALVE, mention=True)
         assert "no image database yet" in (await reply(slack, shared)).everything
 
 
-async def test_an_image_sent_to_the_bot_directly_is_answered_to_its_sender(slack: FakeSlack, start: Start) -> None:
+async def test_image_in_a_direct_message_is_answered_there(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await fill(app, "logos", acme=VALVE)
@@ -59,19 +59,17 @@ async def test_an_image_sent_to_the_bot_directly_is_answered_to_its_sender(slack
     answer = await reply(slack, shared)
     assert (answer.channel, answer.thread_ts, answer.to) == (DIRECT, shared.ts, "")
     assert "`valve_0042`" in answer.everything
-    # There is nobody to share it with.
+    # A direct message has nobody to share with.
     assert "results_share" not in action_ids(answer)
     for _ in range(2):
         unclear = await slack.upload(VALVE, channel=DIRECT)
-        told = await reply(slack, unclear)
-        assert "`logos`, `parts`" in told.everything
+        notice = await reply(slack, unclear)
+        assert "`logos`, `parts`" in notice.everything
     await settled(slack, app)
     assert len(slack.replies(shared.ts)) == 1
 
 
-async def test_an_image_in_a_message_to_several_is_answered_like_one_in_a_channel(
-    slack: FakeSlack, start: Start
-) -> None:
+async def test_image_in_a_group_message_is_answered_as_in_a_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slack.add_channel(GROUP, "mpdm-one--two-1", kind="mpim", members=[SOMEONE, "U0OTHER"])
@@ -81,8 +79,8 @@ async def test_an_image_in_a_message_to_several_is_answered_like_one_in_a_channe
     assert "`valve_0042`" in answer.everything
 
 
-async def test_the_bot_alone_is_no_channel(slack: FakeSlack, start: Start) -> None:
-    """Its own uploads, and those of other bots, are nobody's question."""
+async def test_uploads_of_bots_are_ignored(slack: FakeSlack, start: Start) -> None:
+    """The bot's own uploads, and those of other bots, are no questions."""
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await watch(app, ChannelMode.COLLECT, "parts")
@@ -97,7 +95,7 @@ async def test_the_bot_alone_is_no_channel(slack: FakeSlack, start: Start) -> No
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("HEIF", "heic"), ("WEBP", "webp"), ("GIF", "gif"), ("JPEG", "jpg")])
-async def test_what_phones_and_browsers_send_is_looked_up_and_shown(
+async def test_formats_of_phones_and_browsers_are_looked_up_and_shown(
     slack: FakeSlack, start: Start, kind: str, suffix: str
 ) -> None:
     app = await start()
@@ -109,13 +107,13 @@ async def test_what_phones_and_browsers_send_is_looked_up_and_shown(
     assert "`valve`" in answer.everything
     [shown] = [block["accessory"] for block in answer.blocks if "accessory" in block]
     file = slack.state.files[shown["slack_file"]["id"]]
-    # The stand-in refuses what Slack can't show; this is one that it can.
+    # The stand-in refuses formats that Slack can't show. It can show this one.
     assert file.info["mimetype"] in {"image/jpeg", "image/gif"}
     again = await reply(slack, await slack.upload(slack.host(content, f"again.{suffix}"), mention=True))
     assert "same image" in again.everything
 
 
-async def test_a_wrong_name_and_type_keep_no_image_from_being_looked_up(slack: FakeSlack, start: Start) -> None:
+async def test_image_with_a_wrong_name_and_type_is_looked_up(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     for changes in ({"mimetype": "application/octet-stream"}, {"mimetype": "image/heic"}, {"mimetype": "IMAGE/PNG"}):
         answer = await reply(slack, await slack.upload(slack.host(VALVE, "valve.bin", **changes)))
@@ -135,17 +133,17 @@ async def test_stubs_are_resolved_in_every_mode(
     slow.stub, slow.stubs = processing_stub(slow.info), 2
     shared = await slack.upload(foreign, slow)
     await settled(slack, app)
-    told = [message.everything for message in slack.replies(shared.ts)]
+    notice = [message.everything for message in slack.replies(shared.ts)]
     if mode is ChannelMode.COLLECT:
-        assert (told, slack.reactions(shared)) == ([], ["white_check_mark"])
+        assert (notice, slack.reactions(shared)) == ([], ["white_check_mark"])
     else:
-        assert len(told) == 1
-        assert "`valve_0042`" in told[0]
+        assert len(notice) == 1
+        assert "`valve_0042`" in notice[0]
     assert await entities(app) == (["valve_0042"] if mode is ChannelMode.LOOKUP else ["valve_0042", "slow"])
 
 
 @pytest.mark.parametrize("mode", [ChannelMode.COLLECT, ChannelMode.GUARD])
-async def test_stubs_that_stay_stubs_are_explained_to_their_author(
+async def test_unresolved_stubs_are_explained_to_their_author(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch, mode: ChannelMode
 ) -> None:
     monkeypatch.setattr(files, "STUB_DELAYS_S", (0.01, 0.01, 0.01))
@@ -156,13 +154,13 @@ async def test_stubs_that_stay_stubs_are_explained_to_their_author(
     stuck.stub, stuck.stubs = processing_stub(stuck.info), 99
     shared = await slack.upload(stuck)
     await settled(slack, app)
-    told = [message for message in slack.transcript if message.to == SOMEONE]
-    assert len(told) == 1
-    assert files.STILL_PROCESSING in told[0].everything
+    notice = [message for message in slack.transcript if message.to == SOMEONE]
+    assert len(notice) == 1
+    assert files.STILL_PROCESSING in notice[0].everything
     assert slack.reactions(shared) == ["warning"]
 
 
-async def test_a_file_that_is_gone_before_it_is_looked_at_is_said_to_be(slack: FakeSlack, start: Start) -> None:
+async def test_file_deleted_before_its_lookup_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     gone = slack.host(VALVE)
     gone.stub = tombstone(gone.id)
@@ -170,7 +168,7 @@ async def test_a_file_that_is_gone_before_it_is_looked_at_is_said_to_be(slack: F
     assert files.FILE_DELETED in answer.everything
 
 
-async def test_where_the_bot_is_not_nothing_is_heard(slack: FakeSlack, start: Start) -> None:
+async def test_nothing_happens_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     slack.add_channel("C0AWAY", "away", bot_is_member=False)
@@ -179,7 +177,7 @@ async def test_where_the_bot_is_not_nothing_is_heard(slack: FakeSlack, start: St
     assert slack.replies(shared.ts) == []
 
 
-async def test_a_private_channel_is_answered_like_any_other(slack: FakeSlack, start: Start) -> None:
+async def test_private_channel_is_answered_like_any_other(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.add_channel("C0PRIVATE", "secrets", kind="private")
     answer = await reply(slack, await slack.upload(VALVE, channel="C0PRIVATE"))

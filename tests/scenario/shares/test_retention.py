@@ -1,4 +1,4 @@
-"""Images that are older than the operator wants them are forgotten, with all that shows them."""
+"""Retention: images older than the operator's limit are deleted with everything that shows them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from bot.domain.channels import ChannelMode
 from tests.fakes.slack import FakeSlack
 from tests.scenario.conftest import fill
-from tests.scenario.shares.test_deletion import in_slack, on_disk
+from tests.scenario.shares.test_deletion import on_disk, uploads_in_slack
 from tests.scenario.support.requests import VALVE
-from tests.scenario.support.shares import holding, reply, running, settled, watch
+from tests.scenario.support.shares import images_in, reply, running, settled, watch
 
 
-def age(folder: Path, days: int) -> None:
-    """Let everything have been added so many days ago."""
+def date_back(folder: Path, days: int) -> None:
+    """Date all images back by this many days."""
     connection = sqlite3.connect(folder / "vsearch.db")
     past = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     assert connection.execute("UPDATE images SET created_at = ?", (past,)).rowcount
@@ -23,18 +23,18 @@ def age(folder: Path, days: int) -> None:
     connection.close()
 
 
-async def test_images_are_forgotten_by_age_with_all_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_old_images_are_deleted_with_everything_that_shows_them(slack: FakeSlack, tmp_path: Path) -> None:
     async with running(slack, tmp_path) as app:
         await fill(app, "parts")
         await watch(app, ChannelMode.COLLECT, "parts")
         await slack.wait_for_reaction(await slack.upload(slack.host(VALVE, "valve.heic")))
         await reply(slack, await slack.upload(VALVE, mention=True))
-        assert len(in_slack(slack)) == 1
-    age(tmp_path, 31)
+        assert len(uploads_in_slack(slack)) == 1
+    date_back(tmp_path, 31)
     async with running(slack, tmp_path, VSEARCH_RETENTION_DAYS="32"):
         await slack.acknowledged(5)
         assert len(on_disk(tmp_path)) == 1
     async with running(slack, tmp_path, VSEARCH_RETENTION_DAYS="30") as app:
         await slack.wait_for_call("files.delete")
         await settled(slack, app)
-        assert (await holding(app), on_disk(tmp_path), in_slack(slack)) == ([], [], [])
+        assert (await images_in(app), on_disk(tmp_path), uploads_in_slack(slack)) == ([], [], [])

@@ -1,4 +1,4 @@
-"""A picture shared in Slack, through the whole house and back into its thread."""
+"""A picture shared in Slack, from the event to the answer in its thread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.scenario.support.requests import idle
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
-STRANGER = encoded(photo(640, 480, seed=3), "PNG")
+UNRELATED = encoded(photo(640, 480, seed=3), "PNG")
 
 
 async def reply(slack: FakeSlack, shared: Message) -> Message:
@@ -35,13 +35,13 @@ async def reply(slack: FakeSlack, shared: Message) -> Message:
 
 
 async def settled(slack: FakeSlack, app: SlackApp, events: int) -> None:
-    """Wait until so many events are acknowledged and what they began is done."""
+    """Wait until this many events are acknowledged and handled."""
     await slack.acknowledged(events)
     assert await app.wrapper.drain(10) == 0
     await idle(app)
 
 
-async def test_a_shared_picture_is_answered_in_its_thread(slack: FakeSlack, start: Start) -> None:
+async def test_shared_picture_is_answered_in_its_thread(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE, gasket_7=GASKET)
     answer = await reply(slack, await slack.upload(VALVE))
     assert "`valve_0042`" in answer.everything
@@ -53,7 +53,7 @@ async def test_a_shared_picture_is_answered_in_its_thread(slack: FakeSlack, star
     assert max(ack.seconds for ack in slack.state.acks) < 3
 
 
-async def test_a_picture_in_a_thread_is_answered_there(slack: FakeSlack, start: Start) -> None:
+async def test_picture_in_a_thread_is_answered_there(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     first = await slack.upload(VALVE)
     await reply(slack, first)
@@ -87,9 +87,7 @@ async def test_several_pictures_get_one_reply(slack: FakeSlack, start: Start) ->
 @pytest.mark.parametrize(
     ("name", "content"), [("table.pdf", b"%PDF-1.7"), ("notes.txt", b"hello"), ("firmware.bin", b"\0\1\2\3" * 64)]
 )
-async def test_files_that_never_claimed_to_be_images_start_nothing(
-    slack: FakeSlack, start: Start, name: str, content: bytes
-) -> None:
+async def test_non_image_files_start_nothing(slack: FakeSlack, start: Start, name: str, content: bytes) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     shared = await slack.upload(slack.host(content, name))
@@ -116,9 +114,9 @@ async def test_bots_images_and_edits_start_nothing(slack: FakeSlack, start: Star
     assert slack.transcript == []
 
 
-async def test_an_unknown_picture_is_said_to_be_unknown(slack: FakeSlack, start: Start) -> None:
+async def test_picture_without_a_match_says_so(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
-    answer = await reply(slack, await slack.upload(STRANGER))
+    answer = await reply(slack, await slack.upload(UNRELATED))
     assert "10/10" not in answer.everything
     assert "same image" not in answer.everything
 
@@ -140,7 +138,7 @@ async def test_stubs_are_resolved_or_explained(slack: FakeSlack, start: Start, m
     assert "4.png" not in answer.everything
 
 
-async def test_a_sign_in_page_in_place_of_a_picture_is_explained(slack: FakeSlack, start: Start) -> None:
+async def test_sign_in_page_in_place_of_a_picture_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     file = slack.host(VALVE)
     file.refuses_token = True
@@ -158,7 +156,7 @@ async def test_token_is_not_sent_to_redirects_on_another_origin(slack: FakeSlack
     assert [sent for sent in file.downloads if sent] == [f"Bearer {slack.state.bot_token}"]
 
 
-async def test_a_file_beyond_our_limit_is_looked_up_by_slacks_rendition(slack: FakeSlack, start: Start) -> None:
+async def test_file_above_our_limit_is_looked_up_by_slacks_thumbnail(slack: FakeSlack, start: Start) -> None:
     await fill(await start(VSEARCH_MAX_IMAGE_MB="1"), "parts", valve_0042=VALVE)
     large = slack.host(VALVE, "large.png", size=2_000_000)
     large.info["thumb_720"] = large.info["thumb_480"]
@@ -166,7 +164,7 @@ async def test_a_file_beyond_our_limit_is_looked_up_by_slacks_rendition(slack: F
     assert "`valve_0042`" in answer.everything
 
 
-async def test_without_a_database_there_is_one_offer_a_channel(slack: FakeSlack, start: Start) -> None:
+async def test_without_a_database_there_is_one_offer_per_channel(slack: FakeSlack, start: Start) -> None:
     app = await start()
     slack.add_channel("C0OTHER", "other")
     first, second = await slack.upload(VALVE), await slack.upload(GASKET)
@@ -176,7 +174,7 @@ async def test_without_a_database_there_is_one_offer_a_channel(slack: FakeSlack,
     assert len(slack.replies(first.ts)) + len(slack.replies(second.ts)) == 1
 
 
-async def test_with_several_databases_a_share_is_told_which_there_are(slack: FakeSlack, start: Start) -> None:
+async def test_share_with_several_databases_lists_them(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     await fill(app, "logos", acme=GASKET)
@@ -185,7 +183,7 @@ async def test_with_several_databases_a_share_is_told_which_there_are(slack: Fak
     assert "in:" in answer.everything
 
 
-async def test_a_command_looks_an_address_up(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
+async def test_command_looks_up_a_url(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
     await slack.command(f"<{pictures.url('v.png', VALVE)}|valve> in:parts top:3")
     answer = await slack.wait_for_answer()
@@ -219,9 +217,7 @@ async def test_private_addresses_are_refused_without_a_request(
         ("example.com/x.png", "Put https:// before"),
     ],
 )
-async def test_commands_are_answered_to_their_author_alone(
-    slack: FakeSlack, start: Start, text: str, says: str
-) -> None:
+async def test_commands_are_answered_to_their_author_only(slack: FakeSlack, start: Start, text: str, says: str) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.command(text)
     answer = await slack.wait_for_answer()
@@ -254,7 +250,7 @@ async def test_blocks_that_slack_refuses_are_sent_as_text(slack: FakeSlack, star
     assert "valve_0042" in answer.text
 
 
-async def test_the_bot_comes_back_when_slack_asks_it_to_reconnect(slack: FakeSlack, start: Start) -> None:
+async def test_bot_reconnects_when_slack_asks(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     await slack.socket_mode.ask_to_reconnect()
     await slack.wait_until(lambda: slack.socket_mode.opened == 2 and slack.socket_mode.connections == 1)
@@ -295,7 +291,7 @@ async def test_first_workspace_adopts_databases_made_on_the_command_line(slack: 
     assert await app.services.storage.catalogue.workspaces() == (slack.state.team,)
 
 
-async def test_a_refused_token_and_an_absent_slack_end_the_start(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_refused_token_and_unreachable_slack_end_the_start(slack: FakeSlack, tmp_path: Path) -> None:
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path), "SLACK_BOT_TOKEN": "xoxb-wrong"}
     with pytest.raises(SlackUnavailable, match="SLACK_BOT_TOKEN"):
         async with build(Settings.from_mapping(values)):
@@ -311,12 +307,12 @@ def test_missing_credentials_are_named() -> None:
         serve(Settings())
 
 
-async def test_the_program_answers_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
+async def test_program_answers_and_ends_on_sigterm(slack: FakeSlack, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         **slack.environment,
         "VSEARCH_DATA_DIR": str(tmp_path),
-        # Bolt would turn to OAuth by itself, and forget the bot's token.
+        # Otherwise Bolt would switch to OAuth by itself, and ignore the bot token.
         "SLACK_CLIENT_ID": "1.1",
         "SLACK_CLIENT_SECRET": "secret",
         "HOME": str(tmp_path),

@@ -1,6 +1,6 @@
-"""A process that adds pictures to a data directory, and says so after each; the durability tests kill it.
+"""A process that adds pictures to a data directory and prints a line after each. The durability tests kill it.
 
-Arguments: the data directory, the first seed, how many.
+Arguments: the data directory, the first seed, the number of pictures.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def make_database(storage: SqlStorage) -> None:
 
 
 async def add(storage: SqlStorage, visual: EmbeddedSearch, seed: int) -> None:
-    """One add as the service does it: record, vector and picture in one unit."""
+    """Add a picture as the service does: record, vector and picture in one unit of work."""
     picture = random_picture(seed)
     async with storage.unit():
         data_id = await visual.add_image(PARTS, picture, EntityId(f"part_{seed}"), Note())

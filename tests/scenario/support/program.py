@@ -1,4 +1,4 @@
-"""The real program, as a process of its own."""
+"""The real program as a process."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ import httpx
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 30
+STARTS_WITHIN_S = 120
+"""For a busy machine, on which several are started at once."""
 
 
 @dataclass
 class Program:
-    """A running bot; ``domain.errors`` is what it wrote by the time it ended."""
+    """A running bot. ``errors`` is its error output, complete once it has ended."""
 
     process: Process
     errors: str = ""
 
-    async def listens(self, url: str) -> None:
-        """Until it answers there."""
-        async with httpx.AsyncClient() as client, asyncio.timeout(DEADLINE_S):
+    async def wait_until_listening(self, url: str) -> None:
+        """Wait until the program answers at a URL."""
+        async with httpx.AsyncClient() as client, asyncio.timeout(STARTS_WITHIN_S):
             while True:
                 assert self.process.returncode is None, await self.end(None)
                 try:
@@ -39,10 +41,10 @@ class Program:
                     return
 
     async def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
-        """Send a signal and wait for the end: the exit code."""
+        """Send a signal, wait for the end, and return the exit code."""
         if how is not None and self.process.returncode is None:
             self.process.send_signal(how)
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(STARTS_WITHIN_S):
             _, errors = await self.process.communicate()
         self.errors = errors.decode()
         return self.process.returncode or 0
@@ -50,7 +52,10 @@ class Program:
 
 @asynccontextmanager
 async def program(settings: Mapping[str, str], *arguments: str) -> AsyncIterator[Program]:
-    """Start it with these settings and no others, in a directory that has no ``.env``; killed at the latest here."""
+    """Start the program with only these settings, in a directory without ``.env``.
+
+    If it still runs at the end of the context, it is killed.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -69,6 +74,6 @@ async def program(settings: Mapping[str, str], *arguments: str) -> AsyncIterator
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
+    """Return a port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -1,4 +1,4 @@
-"""How people ask in scenarios: a command or a press, and what they see of it."""
+"""Commands and button presses in scenarios, and what people see of them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from tests.fixtures.pictures import encoded, photo
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
-STRANGER = encoded(photo(640, 480, seed=3), "PNG")
+UNRELATED = encoded(photo(640, 480, seed=3), "PNG")
 
 
-async def ask(slack: FakeSlack, text: str, *, user: str = SOMEONE, channel: str = GENERAL) -> Message:
-    """Type a command: its answer."""
+async def run_command(slack: FakeSlack, text: str, *, user: str = SOMEONE, channel: str = GENERAL) -> Message:
+    """Send a command, and return its answer."""
     before = len(slack.transcript)
     await slack.command(text, user=user, channel=channel)
     return await slack.wait_for_answer(to=user, after=before)
 
 
 async def press(slack: FakeSlack, message: Message, action_id: str, *, user: str = SOMEONE) -> Message:
-    """Press a button: the next answer to that person."""
+    """Press a button, and return the next answer to that person."""
     before = len(slack.transcript)
     await slack.press(message, action_id, user=user)
     return await slack.wait_for_answer(to=user, after=before)
 
 
 async def message_after(slack: FakeSlack, before: int) -> Message:
-    """The next message of the transcript, whoever sees it, when it had so many before."""
+    """Return the first message that comes after the transcript had ``before`` messages."""
     return await slack.wait_for(lambda message: message in slack.transcript[before:])
 
 
 async def idle(app: SlackApp) -> None:
-    """Wait until all that was delivered is done, the inbox's jobs too."""
+    """Wait until all deliveries and jobs are handled."""
     for _ in range(2000):
         if not (await app.services.storage.inbox.depth()).waiting:
             break
@@ -44,25 +44,25 @@ async def idle(app: SlackApp) -> None:
 
 
 async def images_of(app: SlackApp, database: str, entity: str) -> tuple[ImageRecord, ...]:
-    """What a database holds of an entity."""
+    """Return the images of an entity in a database."""
     return await app.services.storage.catalogue.of_entity(key_of(app, database), EntityId(entity))
 
 
 def key_of(app: SlackApp, database: str) -> DatabaseKey:
-    """A database of the workspace that the bot is in."""
+    """Return the key of a database in the bot's workspace."""
     assert app.identity is not None
     return DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(database))
 
 
 async def names_of(app: SlackApp) -> list[str]:
-    """The databases that there are."""
+    """Return the names of the databases."""
     assert app.identity is not None
     databases = await app.services.databases.all(WorkspaceId(app.identity.workspace))
     return [str(info.key.name) for info in databases]
 
 
 def action_ids(message: Message) -> list[str]:
-    """What can be pressed below a message."""
+    """Return the action ids of a message's buttons."""
     return [
         element["action_id"] for block in message.blocks if block["type"] == "actions" for element in block["elements"]
     ]

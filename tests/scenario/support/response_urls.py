@@ -1,4 +1,4 @@
-"""A response URL that answers as a test tells it to, and a press whose answer goes there."""
+"""A response URL whose answers a test plans, and a button press that uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = tuple[int, str]
 
 
 class ResponseUrl:
-    """Takes everything, but for what ``plan`` says. ``bodies`` were sent to it, ``taken`` are those it took."""
+    """Accepts everything except what ``plan`` refuses. ``bodies`` has all posts, ``taken`` the accepted ones."""
 
     def __init__(self) -> None:
         self.bodies: list[Json] = []
@@ -44,11 +44,11 @@ class ResponseUrl:
         await self._runner.cleanup()
 
     def plan(self, *answers: int | Answer) -> None:
-        """The next answers: statuses, or a status and a body."""
+        """Plan the next answers: statuses, or a status and a body."""
         self._planned.extend((answer, "") if isinstance(answer, int) else answer for answer in answers)
 
     async def received(self, count: int) -> None:
-        """Until so much was sent."""
+        """Wait until this many posts have come."""
         async with asyncio.timeout(10), self._arrived:
             await self._arrived.wait_for(lambda: len(self.bodies) >= count)
 
@@ -72,8 +72,8 @@ def pressed(
     team: str = "",
     response_url: str = "",
 ) -> Json:
-    """A press of a button as it arrives; ``team``: the user's own workspace, in a channel that several share."""
-    payload = interaction(slack.state, "block_actions", slack.state.of_channel(message.channel), user)
+    """Return a button press as Slack sends it. ``team``: the user's own workspace, in a shared channel."""
+    payload = interaction(slack.state, "block_actions", slack.state.workspace_of(message.channel), user)
     payload["user"]["team_id"] = team or payload["user"]["team_id"]
     address = slack.state.new_response_url(message.channel, user, message.ts, from_message=True)
     container: Json = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
@@ -87,7 +87,7 @@ def pressed(
 
 
 def button(message: Message, action_id: str) -> Json:
-    """A button of a message, as an action."""
+    """Return a button of a message as an action."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     found = next(element for row in rows for element in row if element["action_id"] == action_id)
     return {"action_id": action_id, "value": found["value"]}

@@ -1,4 +1,4 @@
-"""Shares in scenarios: channels that are set, images that come from somewhere, a bot that starts again."""
+"""Helpers for shares: channels with settings, existing images, and a restarted bot."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ OTHER = encoded(scene(2), "PNG")
 NEW = encoded(scene(3), "PNG")
 
 
-def edited(seed: int = 1) -> bytes:
-    """A copy of a scene, with its edges cut off and saved badly."""
+def edited_copy(seed: int = 1) -> bytes:
+    """Return a copy of a scene with cropped edges and strong compression."""
     width, height = SIZE
     return encoded(scene(seed).crop((width // 8, height // 8, width * 7 // 8, height * 7 // 8)), "JPEG", quality=60)
 
 
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let workers that are made from now on try again at once."""
+def retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new workers retry at once."""
     defaults = JobWorker.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "delays_s", (0.01, 0.01, 0.01))
@@ -49,7 +49,7 @@ async def watch(
     channel: str = GENERAL,
     minimum: float | None = None,
 ) -> None:
-    """Set what happens in a channel."""
+    """Set a channel's mode."""
     assert app.identity is not None
     name = None if database is None else DatabaseName(database)
     workspace = WorkspaceId(app.identity.workspace)
@@ -57,15 +57,15 @@ async def watch(
 
 
 async def settled(slack: FakeSlack, *apps: SlackApp) -> None:
-    """Until all that was sent is acknowledged, and what it began is done."""
+    """Wait until everything sent is acknowledged and handled."""
     while waiting := list(slack.socket_mode._tasks):
         await asyncio.gather(*waiting)
     for app in apps:
         await idle(app)
 
 
-async def holding(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
-    """What is in a database, oldest first; the catalogue and the back end agree on it."""
+async def images_in(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
+    """Return the images of a database, oldest first, after checking that catalogue and back end agree."""
     key = key_of(app, database)
     records = (await app.services.storage.catalogue.page(key, PageRequest(limit=1000))).items
     listed = (await app.services.visual.list_images(key, PageRequest(limit=1000))).items
@@ -74,18 +74,18 @@ async def holding(app: SlackApp, database: str = "parts") -> list[ImageRecord]:
 
 
 async def entities(app: SlackApp, database: str = "parts") -> list[str]:
-    """Their names."""
-    return [str(record.entity) for record in await holding(app, database)]
+    """Return the entities of a database's images."""
+    return [str(record.entity) for record in await images_in(app, database)]
 
 
 async def reply(slack: FakeSlack, shared: Message) -> Message:
-    """The answer in a message's thread."""
+    """Wait for the answer in a message's thread."""
     return await slack.wait_for_reply(shared.channel, shared.reply_to)
 
 
 @asynccontextmanager
 async def running(slack: FakeSlack, folder: Path, **environment: str) -> AsyncIterator[SlackApp]:
-    """A bot that stops when the block ends; the next one on the same folder is the same bot again."""
+    """Run a bot within this context. The next one on the same folder is its restart."""
     settings = Settings.from_mapping({**slack.environment, "VSEARCH_DATA_DIR": str(folder), **environment})
     async with (
         build(settings) as app,

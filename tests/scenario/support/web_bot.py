@@ -1,4 +1,4 @@
-"""The bot over HTTP, in this process: everything that ``build`` makes, served on a free port of 127.0.0.1."""
+"""The bot over HTTP in this process: everything that ``build`` creates, served on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PUBLIC = "https://vsearch.example.com"
 
 @dataclass(frozen=True)
 class WebBot:
-    """A running bot, and a browser that stands before it."""
+    """A running bot, and a browser for its pages."""
 
     app: SlackApp
     browser: httpx.AsyncClient
@@ -33,7 +33,7 @@ class WebBot:
 
 @asynccontextmanager
 async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> AsyncIterator[WebBot]:
-    """Slack's deliveries go to it. An empty setting counts as unset."""
+    """Run a bot that gets Slack's deliveries. Empty settings count as unset."""
     mode = slack.http("http://127.0.0.1:9/slack/events", SECRET)
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(data_dir), **environment}
     settings = Settings.from_mapping(values)
@@ -45,7 +45,7 @@ async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> Async
 
 
 async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> None:
-    """Make a database of these pictures, by entity, in any workspace."""
+    """Create a database with these pictures, by entity, in any workspace."""
     key = DatabaseKey(WorkspaceId(workspace), DatabaseName(name))
     await app.services.databases.create(key)
     for entity, content in pictures.items():
@@ -54,31 +54,31 @@ async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> 
         await app.services.adding.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
 
 
-def many(slack: FakeSlack, **environment: str) -> dict[str, str]:
-    """The settings of a bot that many workspaces install; it has no token of its own."""
+def oauth_settings(slack: FakeSlack, **environment: str) -> dict[str, str]:
+    """Return the settings of a bot that many workspaces install, without a bot token."""
     own = {"SLACK_BOT_TOKEN": "", "SLACK_STATE_SECRET": STATE_SECRET, "PUBLIC_BASE_URL": PUBLIC}
     return {**slack.oauth_environment, **own, **environment}
 
 
 @dataclass(frozen=True)
-class Begun:
-    """An installation that was begun: where the browser goes, and what it brings along."""
+class StartedInstall:
+    """A started installation: the URL for the browser, and its cookie."""
 
     authorize_url: str
     cookie: str
 
 
-async def begin_install(browser: httpx.AsyncClient) -> Begun:
-    """Open the page, and read the address behind its button."""
+async def begin_install(browser: httpx.AsyncClient) -> StartedInstall:
+    """Open the install page, and read the URL of its button."""
     page = await browser.get("/slack/install")
     assert page.status_code == 200
     found = re.search(r'href="([^"]+/oauth/v2/authorize[^"]+)"', page.text)
     assert found is not None, page.text
-    return Begun(html.unescape(found[1]), page.headers["set-cookie"].partition(";")[0])
+    return StartedInstall(html.unescape(found[1]), page.headers["set-cookie"].partition(";")[0])
 
 
 async def finish_install(browser: httpx.AsyncClient, redirect: str, cookie: str) -> httpx.Response:
-    """Come back from Slack's page."""
+    """Return from Slack's page."""
     assert redirect.startswith(f"{PUBLIC}/slack/oauth_redirect?")
     return await browser.get(redirect.removeprefix(PUBLIC), headers={"Cookie": cookie} if cookie else {})
 
@@ -92,8 +92,8 @@ async def install(
     return await finish_install(browser, redirect, begun.cookie)
 
 
-async def settle(bot: WebBot, *gone: str) -> None:
-    """Until these workspaces are forgotten, and nothing is left to do."""
+async def wait_until_forgotten(bot: WebBot, *gone: str) -> None:
+    """Wait until these workspaces' data is deleted and all jobs are done."""
 
     async def look() -> bool:
         known = await bot.app.services.storage.catalogue.workspaces()

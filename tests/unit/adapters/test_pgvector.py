@@ -1,4 +1,4 @@
-"""What PostgreSQL finds: the same as the index in memory, exactly or through an index, and whoever added it."""
+"""Pgvector search finds the same as the in-memory index, with and without a database index."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARTS, BRAND = (DatabaseKey(WorkspaceId("T1"), DatabaseName(name)) for name in (
 LARGE = 60
 LONGEST_S = 10
 MODEL = "thumbnails: it's 1"
-"""As odd as a model's name may be."""
+"""A model name with characters that need quoting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ async def harness(tmp_path: Path, postgres_address: str) -> AsyncIterator[Harnes
     yield Harness(storage, rows, PgvectorMaintenance(storage._database, LARGE), pgvector, embedded)
     drop = "SELECT 'DROP INDEX ' || indexname FROM pg_indexes WHERE indexdef LIKE '%hnsw%'"
 
-    def tidy(connection: Connection) -> None:
+    def clean_up(connection: Connection) -> None:
         for (statement,) in connection.execute(text(drop)).all():
             connection.execute(text(statement))
 
-    await storage._database.write(tidy)
+    await storage._database.write(clean_up)
     await storage.close()
 
 
@@ -76,8 +76,8 @@ async def fill(visual: EmbeddedSearch, key: DatabaseKey, seeds: range) -> None:
         await visual.add_image(key, picture, EntityId(f"part_{seed}"), Note(), DataId(f"{key.name}-{seed}"))
 
 
-def agree(one: Sequence[Match], other: Sequence[Match]) -> bool:
-    """Whether the same was found; PostgreSQL rounds the probe too, so that scores differ a little."""
+def are_same_matches(one: Sequence[Match], other: Sequence[Match]) -> bool:
+    """Return whether two results are the same. PostgreSQL rounds the query too, so scores differ slightly."""
     verdicts = [{match.data_id: match.verdict for match in matches} for matches in (one, other)]
     scores = [[match.score for match in matches] for matches in (one, other)]
     return verdicts[0] == verdicts[1] and scores[0] == pytest.approx(scores[1], abs=0.01)
@@ -93,7 +93,7 @@ async def row_id(harness: Harness, key: DatabaseKey) -> int:
 
 
 async def plan(harness: Harness, key: DatabaseKey, *, by_index: bool) -> str:
-    """How PostgreSQL looks for the nearest."""
+    """Return PostgreSQL's query plan for the nearest rows."""
 
     def work(rows: SqlVectorRows) -> str:
         assert isinstance(rows, PgvectorRows)
@@ -116,27 +116,27 @@ async def plan(harness: Harness, key: DatabaseKey, *, by_index: bool) -> str:
     return await harness.rows.snapshot(work)
 
 
-async def test_it_finds_what_the_index_in_memory_finds(harness: Harness) -> None:
+async def test_finds_the_same_as_the_in_memory_index(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(80))
     await fill(harness.pgvector, BRAND, range(40, 120))
     for seed in (0, 7, 19, 41, 99, 500):
         for limit in (1, 10, 1000):
             picture = noisy_copy(random_picture(seed), seed)
             found = await harness.pgvector.search(PARTS, picture, limit)
-            assert agree(found, await harness.embedded.search(PARTS, picture, limit))
+            assert are_same_matches(found, await harness.embedded.search(PARTS, picture, limit))
 
 
-async def test_what_the_embedded_engine_added_is_found_once_it_is_filled_in(harness: Harness) -> None:
+async def test_images_added_by_the_embedded_engine_are_found_after_filling(harness: Harness) -> None:
     await fill(harness.embedded, PARTS, range(30))
     assert await harness.pgvector.search(PARTS, random_picture(3)) == ()
     await harness.upkeep.open()
     assert (await harness.pgvector.search(PARTS, random_picture(3)))[0].entity == "part_3"
     found = await harness.pgvector.search(PARTS, random_picture(3))
-    assert agree(found, await harness.embedded.search(PARTS, random_picture(3)))
+    assert are_same_matches(found, await harness.embedded.search(PARTS, random_picture(3)))
     assert await harness.upkeep.fill_missing() == 0
 
 
-async def test_a_large_database_gets_indexes_that_are_used_and_a_small_one_none(harness: Harness) -> None:
+async def test_only_large_databases_get_an_index(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(200))
     await fill(harness.pgvector, BRAND, range(LARGE - 1))
     assert await harness.upkeep.index_large() == 1
@@ -148,19 +148,19 @@ async def test_a_large_database_gets_indexes_that_are_used_and_a_small_one_none(
     assert "ix_pgvector_" not in (await plan(harness, PARTS, by_index=False)).replace("ix_pgvector_rows_", "")
 
 
-async def test_through_an_index_the_same_is_found(harness: Harness) -> None:
+async def test_index_finds_the_same_as_an_exact_search(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(200))
     await harness.upkeep.index_large()
-    # Which databases have indexes is remembered for a while.
+    # The engine caches for a while which databases have an index.
     searching = engine(harness.rows)
     for seed in range(0, 200, 9):
         picture = noisy_copy(random_picture(seed), seed)
         found = await searching.search(PARTS, picture)
-        assert agree(found, await harness.embedded.search(PARTS, picture))
+        assert are_same_matches(found, await harness.embedded.search(PARTS, picture))
     assert len(await searching.search(PARTS, random_picture(1), 1000)) == 200
 
 
-async def test_an_index_gives_as_many_as_are_wanted(harness: Harness) -> None:
+async def test_index_returns_as_many_rows_as_requested(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(200))
     await harness.upkeep.index_large()
 
@@ -168,11 +168,11 @@ async def test_an_index_gives_as_many_as_are_wanted(harness: Harness) -> None:
         assert isinstance(rows, PgvectorRows)
         return len(rows.nearest(rows.state(PARTS).id, MODEL, np.ones(192, np.float32), 150, by_index=True))
 
-    # An index that isn't told to be thorough gives forty.
+    # By default, an HNSW scan returns 40 rows (hnsw.ef_search).
     assert await harness.rows.snapshot(found) == 150
 
 
-async def test_what_is_added_and_deleted_later_is_seen_through_the_index(harness: Harness) -> None:
+async def test_index_follows_adds_and_deletions(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(100))
     await harness.upkeep.index_large()
     searching = engine(harness.rows)
@@ -188,7 +188,7 @@ async def test_what_is_added_and_deleted_later_is_seen_through_the_index(harness
         await searching.search(PARTS, random_picture(3))
 
 
-async def test_an_index_that_was_left_half_built_is_built_again(harness: Harness) -> None:
+async def test_half_built_index_is_rebuilt(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(LARGE))
     await harness.upkeep.index_large()
     state = await harness.rows.snapshot(lambda rows: rows.state(PARTS))
@@ -199,7 +199,7 @@ async def test_an_index_that_was_left_half_built_is_built_again(harness: Harness
     assert (await engine(harness.rows).search(PARTS, random_picture(3)))[0].entity == "part_3"
 
 
-async def test_who_is_cancelled_stops_the_building_of_an_index_too(harness: Harness) -> None:
+async def test_cancellation_stops_building_an_index(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(LARGE))
     named = {"name": index_name(await row_id(harness, PARTS), MODEL)}
     half = text("SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid")
@@ -209,11 +209,11 @@ async def test_who_is_cancelled_stops_the_building_of_an_index_too(harness: Harn
         return await database.snapshot(lambda connection: connection.execute(half, named).scalar_one())
 
     async with asyncio.timeout(LONGEST_S), harness.storage.unit():
-        # The server waits for whoever is writing before it builds.
+        # CREATE INDEX CONCURRENTLY waits for open write transactions before it builds.
         lock = text("LOCK pgvector_rows IN ROW EXCLUSIVE MODE")
         await database.write(lambda connection: connection.execute(lock).close())
         building = asyncio.create_task(harness.upkeep.index_large())
-        while not await half_built():  # noqa: ASYNC110 - the server tells nobody
+        while not await half_built():  # noqa: ASYNC110 - the server sends no event
             await asyncio.sleep(0.01)
         building.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -223,7 +223,7 @@ async def test_who_is_cancelled_stops_the_building_of_an_index_too(harness: Harn
     assert await harness.rows.snapshot(partial(is_indexed, PARTS))
 
 
-async def test_fingerprints_in_memory_follow_what_others_add_and_delete(harness: Harness) -> None:
+async def test_cached_fingerprints_follow_writes_of_other_engines(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(40))
     here, there = engine(harness.rows), engine(harness.rows)
     assert (await here.search(PARTS, noisy_copy(random_picture(3))))[0].score > 9
@@ -237,7 +237,7 @@ async def test_fingerprints_in_memory_follow_what_others_add_and_delete(harness:
     assert here.index_memory < held
 
 
-async def test_fingerprints_beyond_the_memory_are_looked_at_all_the_same(harness: Harness) -> None:
+async def test_fingerprints_beyond_the_cache_are_still_searched(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(40))
     await fill(harness.pgvector, BRAND, range(40))
     searching = engine(harness.rows, memory=50 * BYTES_PER_IMAGE)
@@ -249,7 +249,7 @@ async def test_fingerprints_beyond_the_memory_are_looked_at_all_the_same(harness
     assert tiny.index_memory == 0
 
 
-async def test_two_processes_that_open_at_once(tmp_path: Path, postgres_address: str) -> None:
+async def test_two_processes_can_open_at_once(tmp_path: Path, postgres_address: str) -> None:
     opened = [await SqlStorage.open(tmp_path, postgres_address) for _ in range(4)]
     try:
         await opened[0]._database.write(lambda connection: connection.execute(text("DROP TABLE pgvector_rows")))
@@ -268,7 +268,7 @@ async def test_vectors_of_two_models_never_mix(harness: Harness) -> None:
         await other.add_image(PARTS, random_picture(9), EntityId("new"), Note())
 
 
-async def test_without_postgresql_there_is_none(tmp_path: Path) -> None:
+async def test_opening_without_postgresql_raises_an_error(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
     try:
         with pytest.raises(BackendRefused, match="DATABASE_URL"):
@@ -281,7 +281,7 @@ async def test_without_postgresql_there_is_none(tmp_path: Path) -> None:
     assert Settings.from_mapping({"VSEARCH_BACKEND": "pgvector", "DATABASE_URL": url}).backend == "pgvector"
 
 
-async def test_half_precision_arrives_as_it_was(harness: Harness) -> None:
+async def test_half_precision_values_round_trip(harness: Harness) -> None:
     numbers = np.random.default_rng(0).normal(0, 0.03, 2_000).astype(np.float16)
     sent = text("SELECT CAST(CAST(:numbers AS halfvec) AS real[])").bindparams(bindparam("numbers", type_=Halfvec()))
 

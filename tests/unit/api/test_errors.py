@@ -1,4 +1,4 @@
-"""Our server of the hosted API says no as that service does: in its codes, with a sentence, and always with 200."""
+"""Errors of the API server: the hosted service's codes, a message, and always status 200."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def gateway(envelope: Json) -> tuple[int, str]:
     ("key", "code"),
     [(None, -1002), ("", -1002), ("wrong", -1010), (KEY[:-1], -1010), (KEY + "x", -1010), ("ключ", -1010)],
 )
-async def test_only_known_keys_get_in(server: ApiServer, key: str | None, code: int) -> None:
+async def test_unknown_keys_are_refused(server: ApiServer, key: str | None, code: int) -> None:
     refused, sentence = gateway(await server.raw(DATABASES, key, data={"ds_id": "any"}))
     assert refused == code
     assert "appKey" in sentence
 
 
-async def test_the_key_belongs_in_the_query(server: ApiServer) -> None:
+async def test_key_in_the_form_is_refused(server: ApiServer) -> None:
     envelope = await server.raw(DATABASES, None, data={"ds_id": "any", "appKey": KEY}, headers={"appKey": KEY})
     assert gateway(envelope)[0] == -1002
 
@@ -79,14 +79,14 @@ async def test_every_call_needs_a_ds_id(server: ApiServer, path: str) -> None:
         (b"ds_id=" + b"x" * 70_000, "application/x-www-form-urlencoded"),
     ],
 )
-async def test_a_body_that_is_no_form_is_refused(server: ApiServer, content: bytes, kind: str) -> None:
+async def test_body_other_than_a_form_is_refused(server: ApiServer, content: bytes, kind: str) -> None:
     envelope = await server.raw(DATABASES, content=content, headers={"Content-Type": kind})
     code, sentence = gateway(envelope)
     assert code == -1
     assert sentence.endswith(".")
 
 
-async def test_a_body_without_end_is_not_read_to_it(server: ApiServer) -> None:
+async def test_endless_body_is_refused(server: ApiServer) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(1000):
             yield b"x" * 10_000
@@ -94,11 +94,11 @@ async def test_a_body_without_end_is_not_read_to_it(server: ApiServer) -> None:
     try:
         envelope = await server.raw(DATABASES, content=endless())
     except httpx.WriteError:
-        return  # the server hung up meanwhile
+        return  # the server closed the connection
     assert gateway(envelope)[0] == -1
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(server: ApiServer) -> None:
+async def test_slow_body_times_out(server: ApiServer) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"ds_id="
         await asyncio.sleep(1)
@@ -109,12 +109,12 @@ async def test_a_body_that_does_not_come_is_not_waited_for(server: ApiServer) ->
 
 
 @pytest.mark.parametrize("path", ["/2475-8", "/2475-0", "/2475-1/", "/", "/healthz", "/2475-1/x", "//2475-1"])
-async def test_there_are_no_other_services(server: ApiServer, path: str) -> None:
+async def test_other_paths_are_refused(server: ApiServer, path: str) -> None:
     assert gateway(await server.raw(path, data={"ds_id": "any"}))[0] == -6
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_calls_are_posted(server: ApiServer, method: str) -> None:
+async def test_other_methods_are_refused(server: ApiServer, method: str) -> None:
     answer = await server.client.request(method, server.url + DATABASES, params={"appKey": KEY})
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
@@ -124,7 +124,7 @@ async def test_calls_are_posted(server: ApiServer, method: str) -> None:
 
 
 @pytest.mark.parametrize("path", [ADD, LIST, SEARCH, DROP, DELETE])
-async def test_a_database_that_is_not_there(server: ApiServer, path: str) -> None:
+async def test_missing_database_is_refused(server: ApiServer, path: str) -> None:
     url = server.picture("valve.png")
     code, sentence = await server.call_refused(
         path, DbName="nowhere", Name="nowhere", EntityId="e", ExtraData="", ImageUrl=url, Limit="1"
@@ -133,25 +133,25 @@ async def test_a_database_that_is_not_there(server: ApiServer, path: str) -> Non
     assert not server.web.requests
 
 
-async def test_a_name_that_is_taken(server: ApiServer) -> None:
+async def test_existing_name_is_refused(server: ApiServer) -> None:
     assert await server.call_refused(CREATE, Name="parts") == (ILLEGAL, "A database named “parts” already exists.")
 
 
 @pytest.mark.parametrize("name", ["x", "Parts", "a b", "x" * 65, "part\x00", "数据库", ""])
-async def test_names_have_their_form(server: ApiServer, name: str) -> None:
+async def test_invalid_names_are_refused(server: ApiServer, name: str) -> None:
     code, _ = await server.call_refused(CREATE, Name=name)
     assert code == ILLEGAL
     assert (await server.call_refused(LIST, DbName=name))[0] == ILLEGAL
 
 
 @pytest.mark.parametrize("entity", ["", "Valve", "a-b", "x" * 65, "阀"])
-async def test_entities_have_their_form(server: ApiServer, entity: str) -> None:
+async def test_invalid_entities_are_refused(server: ApiServer, entity: str) -> None:
     url = server.picture("valve.png")
     assert (await server.call_refused(ADD, DbName="parts", EntityId=entity, ExtraData="", ImageUrl=url))[0] == ILLEGAL
     assert (await server.call_refused(DELETE, DbName="parts", EntityId=entity))[0] == ILLEGAL
 
 
-async def test_extra_data_may_be_empty_but_not_long(server: ApiServer) -> None:
+async def test_extra_data_may_be_empty_but_not_too_long(server: ApiServer) -> None:
     url = server.picture("valve.png")
     await server.add(url, extra="")
     await server.add(url, extra="汉" * 512)
@@ -161,7 +161,7 @@ async def test_extra_data_may_be_empty_but_not_long(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "ten", "", "１", "1e2", "9" * 40])
-async def test_the_limit_is_a_number_from_1_to_1000(server: ApiServer, limit: str) -> None:
+async def test_invalid_limits_are_refused(server: ApiServer, limit: str) -> None:
     url = server.picture("valve.png")
     code, sentence = await server.call_refused(SEARCH, DbName="parts", ImageUrl=url, Limit=limit)
     assert code == ILLEGAL
@@ -184,17 +184,17 @@ async def test_the_limit_is_a_number_from_1_to_1000(server: ApiServer, limit: st
         {"Token": "✗"},
     ],
 )
-async def test_listings_have_their_limits(server: ApiServer, fields: dict[str, str]) -> None:
+async def test_invalid_listing_fields_are_refused(server: ApiServer, fields: dict[str, str]) -> None:
     assert (await server.call_refused(LIST, DbName="parts", **fields))[0] == ILLEGAL
 
 
-async def test_empty_optional_fields_are_as_good_as_none(server: ApiServer) -> None:
+async def test_empty_optional_fields_count_as_missing(server: ApiServer) -> None:
     listed = await server.call(LIST, DbName="parts", Offset="", Limit="", Token="", Order="", EntityIdPrefix="")
     assert listed == {"TotalCount": 0, "ImageList": [], "Token": ""}
 
 
-class Deep(MemorySearch):
-    """A database of 2,100 images that were never pictures."""
+class LargeMemorySearch(MemorySearch):
+    """A back end with a database of 2,100 images without pictures."""
 
     async def fill(self, key: DatabaseKey) -> None:
         picture = random_picture(1)
@@ -202,8 +202,8 @@ class Deep(MemorySearch):
             await self.add_image(key, picture, EntityId(f"e{number}"), Note())
 
 
-async def test_offsets_end_at_2000_and_the_token_leads_on(tmp_path: Path) -> None:
-    deep = Deep()
+async def test_rows_beyond_offset_2000_need_a_token(tmp_path: Path) -> None:
+    deep = LargeMemorySearch()
     async with api_server(tmp_path, deep) as server:
         await server.call(CREATE, Name="parts")
         [key] = deep._databases

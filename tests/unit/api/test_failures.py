@@ -1,4 +1,4 @@
-"""Our server of the hosted API when its back end fails, when it has too much to do, and when callers hang up."""
+"""The API server when its back end fails, when it is overloaded, and when callers disconnect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ILLEGAL = "ClientError.IllegalArgument"
 
 
 class Failing(MemorySearch):
-    """Raises what it is told to, from whatever is asked of it."""
+    """A back end whose operations raise a given error."""
 
     failure: Exception | None = None
 
@@ -71,7 +71,7 @@ def in_doubt(error: BackendError) -> BackendError:
         (ZeroDivisionError("secret detail"), 586, "InternalError.Algo"),
     ],
 )
-async def test_a_failing_back_end_is_an_internal_error(
+async def test_failing_back_end_gives_an_internal_error(
     tmp_path: Path, failure: Exception, number: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     visual = Failing()
@@ -88,7 +88,7 @@ async def test_a_failing_back_end_is_an_internal_error(
             assert (body["ret_code"], body["Code"]) == (number, code)
             assert "secret detail" not in body["remark"]
             assert "Traceback" not in body["remark"]
-        # And then it is well again.
+        # After that, the back end works again.
         visual.failure = None
         await server.add(url)
     if isinstance(failure, ZeroDivisionError):
@@ -99,14 +99,14 @@ async def test_a_failing_back_end_is_an_internal_error(
 
 
 class Degraded(MemorySearch):
-    """Knows copies only, since what would know the rest is down."""
+    """A back end that returns an incomplete result with its cause."""
 
     async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
         found = await super().search(database, picture, limit)
         return Matches(found, [Caveat.SAME_IMAGES_ONLY], BackendDown("secret detail"))
 
 
-async def test_a_part_of_an_answer_is_none(tmp_path: Path) -> None:
+async def test_incomplete_result_is_an_error(tmp_path: Path) -> None:
     async with api_server(tmp_path, Degraded()) as server:
         await server.call(CREATE, Name="parts")
         url = server.picture("valve.png")
@@ -115,7 +115,7 @@ async def test_a_part_of_an_answer_is_none(tmp_path: Path) -> None:
     assert (body["ret_code"], body["Code"]) == (586, "InternalError.Algo")
 
 
-async def test_more_than_so_many_at_once_are_told_to_wait(tmp_path: Path) -> None:
+async def test_too_many_concurrent_calls_are_throttled(tmp_path: Path) -> None:
     running = most = 0
     go_on = asyncio.Event()
 
@@ -133,14 +133,14 @@ async def test_more_than_so_many_at_once_are_told_to_wait(tmp_path: Path) -> Non
         calls = [asyncio.create_task(server.body(SEARCH, **fields)) for _ in range(5)]
         done, waiting = await asyncio.wait(calls, timeout=0.6)
         assert [task.result()["Code"] for task in done] == ["Throttling"] * 3
-        # What needs no picture is not held up.
+        # Calls without a picture need no slot.
         await server.call(DATABASES)
         go_on.set()
         assert [(await task)["ret_code"] for task in waiting] == [0, 0]
         assert most == 2
 
 
-async def test_a_caller_who_hangs_up_costs_nobody_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_disconnected_caller_does_not_affect_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     unfinished = b"POST /2475-2?appKey=" + KEY.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nds"
     async with api_server(tmp_path) as server:
         for sent in (unfinished, b"\0\1"):

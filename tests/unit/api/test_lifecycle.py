@@ -1,4 +1,4 @@
-"""Our server of the hosted API, over HTTP: what a client of that API does with it from the first call to the last."""
+"""The API server over HTTP: all operations as a client of the hosted service uses them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_seven_operations_over_the_embedded_engine(tmp_path: Path) -> None
     await other.close()
 
 
-async def test_a_picture_may_be_added_twice_and_goes_with_its_entity(server: ApiServer) -> None:
+async def test_picture_may_be_added_twice_and_is_deleted_with_its_entity(server: ApiServer) -> None:
     await server.call(CREATE, Name="parts")
     url = server.picture("valve.png")
     names = {await server.add(url), await server.add(url)}
@@ -94,13 +94,13 @@ async def test_a_picture_may_be_added_twice_and_goes_with_its_entity(server: Api
     assert (await server.call(LIST, DbName="parts"))["TotalCount"] == 0
 
 
-async def test_deleting_what_is_not_there_is_no_error(server: ApiServer) -> None:
+async def test_deleting_missing_images_is_no_error(server: ApiServer) -> None:
     await server.call(CREATE, Name="parts")
     await server.call(DELETE, DbName="parts", EntityId="nobody")
     await server.call(DELETE, DbName="parts", EntityId="nobody")
 
 
-async def test_addresses_are_kept_as_long_as_their_images(server: ApiServer) -> None:
+async def test_urls_are_deleted_with_their_images(server: ApiServer) -> None:
     kept = server.storage.api_images
 
     async def known(*data_ids: str) -> dict[DataId, str]:
@@ -116,7 +116,7 @@ async def test_addresses_are_kept_as_long_as_their_images(server: ApiServer) -> 
     assert await known(first, second) == {}
 
 
-async def test_a_listing_is_paged_by_offset_and_then_by_token(server: ApiServer) -> None:
+async def test_listing_is_paged_by_offset_and_then_by_token(server: ApiServer) -> None:
     await server.call(CREATE, Name="parts")
     url = server.picture("valve.png")
     names = [await server.add(url, f"valve_{number}") for number in range(7)]
@@ -136,7 +136,7 @@ async def test_a_listing_is_paged_by_offset_and_then_by_token(server: ApiServer)
     assert [row["DataId"] for row in newest["ImageList"]] == names[::-1]
 
 
-async def test_each_key_has_databases_of_its_own(server: ApiServer) -> None:
+async def test_each_key_has_its_own_databases(server: ApiServer) -> None:
     url = server.picture("valve.png")
     for key in (KEY, OTHER_KEY):
         await server.call(CREATE, key, Name="parts")
@@ -149,12 +149,12 @@ async def test_each_key_has_databases_of_its_own(server: ApiServer) -> None:
     assert len(await server.search(url)) == 1
 
 
-def test_a_key_s_workspace_is_no_team_of_slacks() -> None:
+def test_workspace_of_a_key_is_no_slack_workspace() -> None:
     assert workspace_of(KEY) == f"api:{hashlib.sha256(KEY.encode()).hexdigest()[:16]}"
     assert workspace_of(KEY) != workspace_of(OTHER_KEY)
 
 
-async def test_many_calls_at_once(server: ApiServer) -> None:
+async def test_many_concurrent_calls_succeed(server: ApiServer) -> None:
     await server.call(CREATE, Name="parts")
     urls = [server.picture(f"{seed}.png", seed=seed) for seed in range(12)]
     added = await asyncio.gather(*(server.add(url, f"e{number}") for number, url in enumerate(urls)))
@@ -163,7 +163,7 @@ async def test_many_calls_at_once(server: ApiServer) -> None:
     assert [matches[0]["DataId"] for matches in found] == added
 
 
-async def test_every_answer_has_an_id_of_its_own_that_the_log_knows(
+async def test_every_response_has_a_unique_id_that_is_in_the_log(
     server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -175,28 +175,28 @@ async def test_every_answer_has_an_id_of_its_own_that_the_log_knows(
     assert "/2475-2: done, in" in caplog.text
 
 
-async def test_no_key_is_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_keys_are_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        # Served in here: pytest would give the server's silenced logger a handler otherwise.
+        # Start the server inside the test. Otherwise pytest would add a handler to the server's disabled logger.
         async with api_server(tmp_path) as server:
             await server.call(CREATE, Name="parts")
             await server.add(server.picture("valve.png"))
             await server.raw(ADD, data={"ds_id": "any"})
             await server.raw(ADD, "a-wrong-key-that-is-long")
             await server.raw("/2475-8")
-    # httpx, which asks here, does tell addresses: the log of the program keeps it quiet.
+    # httpx, the client in this test, logs URLs. The program's logging setup silences it.
     theirs = {"httpx", "httpcore"}
     told = [record.getMessage() for record in caplog.records if record.name.partition(".")[0] not in theirs]
     assert any("/2475-3" in line for line in told)
     assert not any("key-" in line for line in told)
 
 
-async def test_it_says_that_it_is_alive(server: ApiServer) -> None:
+async def test_health_check_answers(server: ApiServer) -> None:
     answer = await server.client.get(f"{server.url}/healthz")
     assert (answer.status_code, answer.text) == (200, "ok")
 
 
-async def test_what_is_under_way_is_finished_at_the_end(tmp_path: Path) -> None:
+async def test_running_calls_finish_at_shutdown(tmp_path: Path) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(url: str) -> bytes:

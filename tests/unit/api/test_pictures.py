@@ -1,4 +1,4 @@
-"""Which pictures our server of the hosted API takes, and how it refuses the others: in that service's codes."""
+"""The pictures that the API server accepts, and the codes with which it refuses others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ApiServer]:
 
 
 async def refusal(server: ApiServer, url: str) -> str:
-    """The code with which both an add and a search refuse an address."""
+    """Return the code with which both an add and a search refuse a URL."""
     added = await server.call_refused(ADD, DbName="parts", EntityId="e", ExtraData="", ImageUrl=url)
     searched = await server.call_refused(SEARCH, DbName="parts", ImageUrl=url, Limit="1")
     assert added == searched
@@ -50,11 +50,11 @@ async def refusal(server: ApiServer, url: str) -> str:
         "https://pictures.example/" + "x" * 4096,
     ],
 )
-async def test_addresses_that_are_not_opened(server: ApiServer, url: str) -> None:
+async def test_invalid_and_private_urls_are_refused(server: ApiServer, url: str) -> None:
     assert await refusal(server, url) == (URL if url else ILLEGAL)
 
 
-async def test_addresses_that_give_no_picture(server: ApiServer) -> None:
+async def test_urls_without_a_picture_are_refused(server: ApiServer) -> None:
     async def hangs(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(5)
 
@@ -71,7 +71,7 @@ async def test_other_formats_are_refused(server: ApiServer, kind: str) -> None:
     assert await refusal(server, server.picture("x.png", encoded(photo(200, 200), kind))) == "InvalidFile.Type"
 
 
-async def test_what_is_no_picture_is_refused(server: ApiServer) -> None:
+async def test_files_other_than_pictures_are_refused(server: ApiServer) -> None:
     for content in (b"", b"%PDF-1.7", b"just text"):
         assert await refusal(server, server.picture("x.png", content)) == "InvalidFile.Type"
     damaged = encoded(photo(200, 200), "PNG")[:5000]
@@ -79,38 +79,38 @@ async def test_what_is_no_picture_is_refused(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("size", [(128, 500), (500, 128), (1024, 500), (500, 1024), (1, 1), (1920, 1080)])
-async def test_pictures_beyond_the_sides_are_refused(server: ApiServer, size: tuple[int, int]) -> None:
+async def test_sides_outside_the_limits_are_refused(server: ApiServer, size: tuple[int, int]) -> None:
     assert await refusal(server, server.picture("x.jpg", encoded(photo(*size), "JPEG"))) == "InvalidFile.Resolution"
 
 
 @pytest.mark.parametrize("size", [(129, 129), (1023, 1023), (129, 1023)])
-async def test_pictures_within_them_are_taken(server: ApiServer, size: tuple[int, int]) -> None:
+async def test_sides_within_the_limits_are_accepted(server: ApiServer, size: tuple[int, int]) -> None:
     url = server.picture("x.jpg", encoded(photo(*size), "JPEG"))
     added = await server.add(url)
     assert [match["DataId"] for match in await server.search(url)] == [added]
 
 
-def weighing(size: int) -> bytes:
-    """A picture of so many bytes."""
+def picture_of_size(size: int) -> bytes:
+    """Return a picture of ``size`` bytes."""
     picture = encoded(photo(200, 200), "JPEG")
     return picture + b"\0" * (size - len(picture))
 
 
-async def test_an_add_takes_2_megabytes_and_a_search_3(server: ApiServer) -> None:
-    await server.add(server.picture("two.jpg", weighing(2_000_000)))
-    await server.search(server.picture("three.jpg", weighing(3_000_000)))
+async def test_add_accepts_2_megabytes_and_search_3(server: ApiServer) -> None:
+    await server.add(server.picture("two.jpg", picture_of_size(2_000_000)))
+    await server.search(server.picture("three.jpg", picture_of_size(3_000_000)))
     for name, size in (("two.jpg", 2_000_001), ("three.jpg", 3_000_001)):
-        heavy = server.picture(name, weighing(size))
+        heavy = server.picture(name, picture_of_size(size))
         added = await server.call_refused(ADD, DbName="parts", EntityId="e", ExtraData="", ImageUrl=heavy)
         assert added[0] == "InvalidFile.Size"
     assert (await server.call_refused(SEARCH, DbName="parts", ImageUrl=heavy, Limit="1"))[0] == "InvalidFile.Size"
 
 
-async def test_a_full_database_takes_no_more(server: ApiServer) -> None:
+async def test_full_database_refuses_adds(server: ApiServer) -> None:
     url = server.picture("valve.png")
     for _ in range(3):
         await server.add(url)
     code, sentence = await server.call_refused(ADD, DbName="parts", EntityId="e", ExtraData="", ImageUrl=url)
-    assert (code, sentence) == (ILLEGAL, "A database takes 3 images.")
+    assert (code, sentence) == (ILLEGAL, "The database is full. It can have 3 images.")
     await server.call(DELETE, DbName="parts", EntityId="valve")
     await server.add(url)

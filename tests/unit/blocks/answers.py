@@ -1,4 +1,4 @@
-"""Values for answers, and a judge of what comes out: inside the limits, with nothing of what people typed at work."""
+"""Data for answers, and checks of the result: within Slack's limits, and user text has no effect."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ STATE = SearchState(file="F0123", name="valve.jpg", channel="C1", message="1.2",
 PICTURES = {DataId(str(rank)): PictureRef(url=f"https://bot.example/media/{rank}") for rank in range(1, 60)}
 
 _OURS = re.compile(
-    r"<@U0[A-Z]+>|<#C0[A-Z]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
+    r"<@U0[A-Z]+>|<#[CG][A-Z0-9]+>|<!date\^-?\d+\^\{date_short_pretty\}( at \{time\})?\|[0-9: -]+( UTC)?>"
     r"|<https://fake\.slack\.com/[!-;=?-~]*\|original message>"
 )
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def check(reply: Reply) -> None:
-    """Slack takes the message, and it mentions, links and emphasises only what we do."""
+    """Check that Slack accepts the message, and that only our own mentions, links and emphasis are active."""
     blocks = list(reply.blocks)
     assert blocks
     assert block_kit.problems(blocks) == []
@@ -51,7 +51,7 @@ def check(reply: Reply) -> None:
 
 
 def check_view(view: dict[str, Any]) -> None:
-    """The same for a modal or App Home."""
+    """Check a modal or App Home in the same way."""
     assert block_kit.view_problems(view) == []
     harmless(view["blocks"])
 
@@ -74,7 +74,7 @@ def outside_code(text: str) -> str:
 
 
 def mrkdwn(value: Any) -> list[str]:
-    """Every text that Slack reads as mrkdwn. Each asks for no links of its own making."""
+    """Return every mrkdwn text, after checking that it turns off automatic links."""
     if isinstance(value, dict):
         own = [value["text"]] if value.get("type") == "mrkdwn" else []
         assert not own or value["verbatim"] is True
@@ -83,7 +83,7 @@ def mrkdwn(value: Any) -> list[str]:
 
 
 def displayed(value: Any) -> list[str]:
-    """Every text that people see or hear; what buttons carry is none."""
+    """Return every text that people see or hear, without the values of buttons."""
     if isinstance(value, dict):
         own = [value[name] for name in ("text", "alt_text") if isinstance(value.get(name), str)]
         return own + [text for child in value.values() for text in displayed(child)]
@@ -95,7 +95,7 @@ def shown(reply: Reply) -> str:
 
 
 def pressable(blocks: Any) -> Mapping[str, dict[str, Any]]:
-    """Buttons by their text."""
+    """Return the buttons by their text."""
     rows = [block["elements"] for block in blocks if block["type"] == "actions"]
     return {element["text"]["text"]: element for row in rows for element in row}
 

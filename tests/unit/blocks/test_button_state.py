@@ -1,4 +1,4 @@
-"""What buttons carry comes back as it was, or not at all; less of a message; several in one."""
+"""Button state is read back unchanged or refused; messages without pictures; joined messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SEARCHES = st.builds(
 
 
 def read(kind: type[InteractionState], text: object) -> InteractionState | None:
-    """What was carried; None if it was refused as it should be."""
+    """Read state as a button carries it. Return None if it was refused with a UserError."""
     try:
         return kind.decode(text)
     except InvalidInput as error:
@@ -68,7 +68,7 @@ def test_state_round_trips(state: SearchState) -> None:
 
 
 @given(SEARCHES)
-def test_no_value_is_longer_than_slack_carries(state: SearchState) -> None:
+def test_values_fit_slacks_limit(state: SearchState) -> None:
     for most in (MAX_BUTTON_VALUE, MAX_METADATA):
         text = state.encode(most)
         assert text is None or length(text) <= most
@@ -82,14 +82,14 @@ def test_defaults_are_not_encoded() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=TEXT | JSON.map(json.dumps) | st.binary(max_size=20) | st.none() | st.integers())
-def test_anything_is_read_or_refused_in_one_sentence(kind: type[InteractionState], text: object) -> None:
+def test_any_text_is_read_or_refused_with_one_sentence(kind: type[InteractionState], text: object) -> None:
     state = read(kind, text)
     assert state is None or state.encode(1_000_000) is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_fields_of_other_sorts_are_read_or_refused(kind: type[InteractionState], data: st.DataObject) -> None:
+def test_fields_of_other_types_are_read_or_refused(kind: type[InteractionState], data: st.DataObject) -> None:
     names = [field.name for field in dataclasses.fields(kind)]
     given_values = data.draw(st.dictionaries(st.sampled_from(names), JSON))
     state = read(kind, json.dumps(given_values))
@@ -126,7 +126,7 @@ def blocks_with(picture: PictureRef) -> tuple[dict[str, Any], ...]:
     return search_reply(found, PresentationOptions(pictures=pictures, state=answers.STATE)).blocks
 
 
-def test_less_of_a_message_is_the_same_without_its_pictures() -> None:
+def test_message_without_pictures_is_otherwise_the_same() -> None:
     whole = blocks_with(PictureRef(slack_file="F1"))
     less = without_pictures(whole)
     assert slack_files(whole) == {"F1"}
@@ -134,12 +134,12 @@ def test_less_of_a_message_is_the_same_without_its_pictures() -> None:
     assert '"image"' not in json.dumps(less)
     assert less == search_reply(answers.result(*answers.ranked(3)), PresentationOptions(state=answers.STATE)).blocks
     assert without_pictures(less) == less
-    # The message itself stays what it was.
+    # The message itself does not change.
     assert slack_files(whole) == {"F1"}
     assert slack_files(blocks_with(PictureRef(url="https://bot.example/media/x"))) == frozenset()
 
 
-def test_pictures_of_every_place_are_left_out() -> None:
+def test_pictures_are_removed_from_every_place() -> None:
     picture = {"type": "image", "alt_text": "x", "slack_file": {"id": "F1"}}
     words = {"type": "mrkdwn", "text": "words"}
     blocks: list[dict[str, Any]] = [
@@ -156,7 +156,7 @@ def test_pictures_of_every_place_are_left_out() -> None:
     )
 
 
-def test_one_reply_stays_as_it_is_and_several_become_one() -> None:
+def test_single_reply_is_unchanged_and_several_are_joined() -> None:
     only = notice("one")
     assert joined([only]) is only
     both = joined([only, notice("two")])
@@ -166,7 +166,7 @@ def test_one_reply_stays_as_it_is_and_several_become_one() -> None:
 
 
 @given(st.lists(TEXT.map(notice), min_size=2, max_size=60))
-def test_however_many_are_joined_slack_takes_them(replies: list[Any]) -> None:
+def test_joined_messages_stay_within_slacks_limits(replies: list[Any]) -> None:
     whole = joined(replies)
     assert len(whole.blocks) <= MESSAGE_BLOCKS
     assert section("x") | {"text": whole.blocks[0]["text"]} == whole.blocks[0]

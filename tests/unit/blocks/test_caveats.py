@@ -1,4 +1,4 @@
-"""What answers say of themselves when the back end could not do all that was asked."""
+"""Caveats in answers when the back end could not do everything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOME_MISSING = "Some matches may be missing"
 HALFWAY, CROWDED = {Caveat.SAME_IMAGES_ONLY}, {Caveat.CROWDED_OUT}
 
 
-def test_an_answer_by_fingerprints_alone_says_so_to_those_who_read_and_to_those_who_hear_it() -> None:
+def test_fingerprint_only_answer_says_so_in_blocks_and_text() -> None:
     reply = search_reply(result(match(), caveats=HALFWAY))
     check(reply)
     assert COPIES_ONLY in shown(reply)
@@ -26,12 +26,12 @@ def test_an_answer_by_fingerprints_alone_says_so_to_those_who_read_and_to_those_
     ("caveats", "weaker", "said", "spoken"),
     [
         (HALFWAY, 0, "No copy found", "Only copies could be looked for."),
-        # With a high least score, a copy may be among what was left out.
+        # With a high minimum score, a hidden match may be a copy.
         (HALFWAY, 1, "Nothing found", "Only copies could be looked for."),
         (CROWDED, 0, "Nothing found", "Some may be missing."),
     ],
 )
-def test_where_not_all_could_be_looked_for_nothing_is_called_not_close(
+def test_incomplete_search_never_says_that_nothing_is_close(
     caveats: set[Caveat], weaker: int, said: str, spoken: str
 ) -> None:
     reply = search_reply(result(weaker=weaker, caveats=caveats))
@@ -42,18 +42,18 @@ def test_where_not_all_could_be_looked_for_nothing_is_called_not_close(
     assert "close" not in shown(reply)
 
 
-def test_an_empty_database_is_named_as_such_all_the_same() -> None:
+def test_empty_database_is_named_despite_a_caveat() -> None:
     assert "holds no images yet" in shown(search_reply(result(images=0, caveats=HALFWAY)))
 
 
-def test_an_answer_that_others_crowded_says_that_some_may_be_missing() -> None:
+def test_crowded_answer_says_that_matches_may_be_missing() -> None:
     reply = search_reply(result(match(), caveats=CROWDED))
     check(reply)
     assert SOME_MISSING in shown(reply)
     assert reply.text.endswith("edited copy. Some may be missing.")
 
 
-def test_no_button_promises_what_may_be_missing() -> None:
+def test_no_button_promises_missing_matches() -> None:
     reply = search_reply(result(*ranked(3), caveats=CROWDED), PresentationOptions(state=STATE))
     assert "More" not in pressable(reply.blocks)
     assert "More" in pressable(
@@ -61,7 +61,7 @@ def test_no_button_promises_what_may_be_missing() -> None:
     )
 
 
-def test_what_holds_for_all_pictures_of_a_message_is_said_once() -> None:
+def test_caveat_of_all_pictures_is_shown_once() -> None:
     degraded = [LookupResult(f"{number}.png", result(match(), caveats=HALFWAY)) for number in range(4)]
     reply = pictures_reply([*degraded, LookupResult("broken.png", problem="Not a picture.")])
     check(reply)
@@ -70,7 +70,7 @@ def test_what_holds_for_all_pictures_of_a_message_is_said_once() -> None:
     assert reply.text.endswith("5. Not looked up. Only copies could be looked for.")
 
 
-def test_what_holds_for_one_of_them_is_said_with_it() -> None:
+def test_caveat_of_one_picture_is_shown_with_it() -> None:
     some = [
         LookupResult("1.png", result(match())),
         LookupResult("2.png", result(caveats=HALFWAY)),
@@ -88,7 +88,7 @@ def test_what_holds_for_one_of_them_is_said_with_it() -> None:
     ]
 
 
-def test_an_answer_without_caveats_says_nothing_of_the_kind() -> None:
+def test_answer_without_caveats_mentions_none() -> None:
     reply = search_reply(result(match()))
     assert COPIES_ONLY not in shown(reply)
     assert SOME_MISSING not in shown(reply)

@@ -1,4 +1,4 @@
-"""Pages of a database: whole, inside the limits, with ways on and back."""
+"""Pages of a database: complete, within the limits, with buttons for the next and previous page."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ def listing(
     return listing_reply(info(), records, total=total, state=state, pictures=pictures, hidden=hidden, more=more)
 
 
-def test_an_image_is_listed_with_its_picture_and_where_it_is_from() -> None:
+def test_image_is_listed_with_its_picture_and_origin() -> None:
     reply = listing(record(note="Ball valve", origin="https://fake.slack.com/archives/C1/p12"), total=1)
     check(reply)
     assert reply.text == "1 image in `parts`, newest first"
@@ -31,7 +31,7 @@ def test_an_image_is_listed_with_its_picture_and_where_it_is_from() -> None:
     assert pressable(reply.blocks) == {}
 
 
-def test_pages_lead_on_and_back() -> None:
+def test_pages_have_next_and_previous_buttons() -> None:
     state = ListState(database="parts", prefix="valve", order="asc", offset=IMAGES_PER_PAGE)
     reply = listing(record(), state=state, more=True)
     check(reply)
@@ -43,7 +43,7 @@ def test_pages_lead_on_and_back() -> None:
     assert ListState.decode(buttons["Next"]["value"]) == ListState("parts", "valve", "asc", 2 * IMAGES_PER_PAGE)
 
 
-def test_an_empty_listing_says_why() -> None:
+def test_empty_listing_says_why() -> None:
     assert listing(total=0).text == "`parts` holds no images yet."
     nothing = listing(total=0, state=ListState(database="parts", prefix="x"))
     assert nothing.text == "`parts` holds no images whose entity begins with `x`."
@@ -71,7 +71,7 @@ records = st.builds(
     st.builds(ListState, st.just("parts"), names | texts, st.sampled_from(["asc", "desc"]), st.integers(0, 10**6)),
     st.sampled_from(["", "https://bot.example/" + "m" * 250, "https://bot.example/" + "m" * 2900]),
 )
-def test_every_page_is_whole_and_inside_the_limits(
+def test_every_page_is_complete_and_within_the_limits(
     few: list[ImageRecord], times: int, total: int, state: ListState, url: str
 ) -> None:
     page = (few * times)[:IMAGES_PER_PAGE]

@@ -1,4 +1,4 @@
-"""What the bot says of databases, channels, and what was done: right, short, and inside the limits."""
+"""Messages about databases, channels and completed commands: correct, short and within the limits."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ PARTS = DatabaseName("parts")
 HERE = ChannelBinding(KEY.workspace, "C0HERE")
 
 
-def test_databases_are_listed_with_their_sizes_and_one_can_be_made() -> None:
+def test_databases_are_listed_with_sizes_and_a_create_button() -> None:
     reply = databases_reply([info(), info("logos", 1)])
     check(reply)
     assert reply.text == "2 image databases"
@@ -65,7 +65,7 @@ def test_thousands_of_databases_fit_and_are_counted() -> None:
     assert "and 9,940 more" in shown(databases_reply(many))
 
 
-def test_an_offer_carries_the_channel_that_it_is_for() -> None:
+def test_offer_carries_its_channel() -> None:
     none, several = no_database_reply("C0HERE"), several_databases_reply([info(), info("logos")], "C0HERE")
     create, choose = pressable(none.blocks)["Create a database"], pressable(several.blocks)["Choose a database"]
     assert create["action_id"] == ActionId.CREATE_DATABASE
@@ -97,21 +97,21 @@ def test_an_offer_carries_the_channel_that_it_is_for() -> None:
         ),
     ],
 )
-def test_what_happens_to_a_channels_images_is_said_in_a_sentence(binding: ChannelBinding, text: str) -> None:
+def test_channel_mode_is_explained_in_a_sentence(binding: ChannelBinding, text: str) -> None:
     reply = watching_reply(binding, PARTS)
     check(reply)
     assert reply.text == text
     assert len(reply.blocks) == 1
 
 
-def test_a_channel_without_a_database_may_choose_one() -> None:
+def test_channel_without_a_database_may_choose_one() -> None:
     reply = watching_reply(HERE, None)
     check(reply)
     assert list(pressable(reply.blocks)) == ["Choose a database", "Create a database"]
     assert pressable(watching_reply(dataclasses.replace(HERE, mode=ChannelMode.OFF), None).blocks) == {}
 
 
-def test_a_status_tells_settings_sizes_and_health() -> None:
+def test_status_shows_settings_sizes_and_health() -> None:
     status = StatusInfo("C0HERE", "channel", HERE, PARTS, (info(), info("logos", 1)), "embedded", waiting=2)
     reply = status_reply(status)
     check(reply)
@@ -127,13 +127,13 @@ def test_a_status_tells_settings_sizes_and_health() -> None:
     assert "1 message with images is waiting" in ill
 
 
-def test_a_direct_message_has_its_own_status() -> None:
+def test_direct_message_has_its_own_status() -> None:
     reply = status_reply(StatusInfo("D1", "direct", None, PARTS, (info(),), "embedded"))
     assert reply.text == "Images that you send me are looked up in `parts`."
     assert "Choose a database" not in pressable(reply.blocks)
 
 
-def test_an_add_is_told_with_file_database_entity_and_note() -> None:
+def test_add_notice_shows_file_database_entity_and_note() -> None:
     reply = added_reply("parts", "valve_0042", note=HOSTILE, name="<!channel>*x*.png")
     check(reply)
     assert reply.text == "Added `&lt;!channel&gt;*x*.png` to `parts` as `valve_0042`."
@@ -141,12 +141,12 @@ def test_an_add_is_told_with_file_database_entity_and_note() -> None:
     assert added_reply("parts", "valve_0042").text == "Added the image to `parts` as `valve_0042`."
 
 
-def test_what_is_there_already_is_named_only_to_who_may_know() -> None:
+def test_existing_image_is_named_only_to_permitted_readers() -> None:
     assert already_added_reply("parts", "valve_0042").text == "This image is in `parts` already, as `valve_0042`."
     assert already_added_reply("parts", "").text == "This image is in `parts` already."
 
 
-def test_a_deletion_is_asked_for_twice_and_can_be_refused() -> None:
+def test_deletion_needs_confirmation_and_can_be_cancelled() -> None:
     reply = delete_question(info(), "valve_0042", 3)
     check(reply)
     assert reply.text == "Delete all 3 images of `valve_0042` from `parts`? This can't be undone."
@@ -159,13 +159,13 @@ def test_a_deletion_is_asked_for_twice_and_can_be_refused() -> None:
     assert "Delete the image of `valve_0042`" in delete_question(info(), "valve_0042", 1).text
 
 
-def test_what_was_done_is_said() -> None:
+def test_completed_commands_are_reported() -> None:
     assert deleted_reply("parts", "valve_0042", 1).text == "Deleted 1 image of `valve_0042` from `parts`."
     assert database_deleted_reply("parts", 1234).text == "Deleted the database `parts` with 1,234 images."
     assert created_reply(info()).text.startswith("The database `parts` is ready.")
 
 
-def test_what_could_not_be_collected_is_listed() -> None:
+def test_images_that_could_not_be_collected_are_listed() -> None:
     reply = collected_problems_reply([("broken.png", "It is damaged."), ("", "It is too large.")])
     check(reply)
     assert reply.text == "I could not add 2 of your images."
@@ -177,7 +177,7 @@ def test_what_could_not_be_collected_is_listed() -> None:
 
 
 @given(database_names, names, texts, texts)
-def test_every_word_about_an_image_is_inside_the_limits(database: str, entity: str, note: str, name: str) -> None:
+def test_every_message_about_an_image_is_within_the_limits(database: str, entity: str, note: str, name: str) -> None:
     check(added_reply(database, entity, note=note, name=name))
     check(already_added_reply(database, entity))
     check(deleted_reply(database, entity, 10**6))
@@ -189,7 +189,7 @@ def test_every_word_about_an_image_is_inside_the_limits(database: str, entity: s
 
 @settings(deadline=None)
 @given(bindings, st.lists(infos, max_size=80), texts, texts, st.integers(0, 10**6))
-def test_every_status_is_inside_the_limits(
+def test_every_status_is_within_the_limits(
     binding: ChannelBinding, databases: list[DatabaseInfo], backend: str, problem: str, waiting: int
 ) -> None:
     for kind in ("channel", "direct"):

@@ -1,4 +1,4 @@
-"""Answers to searches: what they say, and that Slack takes them whatever the data is."""
+"""Answers to searches: their content, and that Slack accepts them with any data."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def carried(reply: Reply, text: str) -> SearchState:
     return SearchState.decode(pressable(reply.blocks)[text]["value"])
 
 
-def test_a_match_is_told_in_full() -> None:
+def test_match_shows_all_details() -> None:
     reply = search_reply(result(match("Ball valve, DN 25", origin="https://fake.slack.com/archives/C1/p12?a=1&b=2")))
     check(reply)
     text = shown(reply)
@@ -54,7 +54,7 @@ def test_a_match_is_told_in_full() -> None:
     assert pressable(reply.blocks) == {}
 
 
-def test_nothing_close_is_said_plainly_with_what_was_left_out() -> None:
+def test_no_close_match_says_so_with_the_hidden_count() -> None:
     reply = search_reply(result(weaker=3))
     assert reply.text == "Nothing close in parts."
     assert "Nothing close in `parts` (1,234 images)" in shown(reply)
@@ -62,11 +62,11 @@ def test_nothing_close_is_said_plainly_with_what_was_left_out() -> None:
     assert "`min:0`" in shown(reply)
 
 
-def test_an_empty_database_is_named_as_such() -> None:
+def test_empty_database_is_named() -> None:
     assert "holds no images yet" in shown(search_reply(result(images=0)))
 
 
-def test_what_these_readers_may_not_see_is_counted_and_no_lie_is_told() -> None:
+def test_hidden_images_are_counted_and_not_denied() -> None:
     several = search_reply(result(match(), hidden=2))
     assert "2 more matches are from places that not everybody here can see." in shown(several)
     alone = search_reply(result(hidden=1), PresentationOptions(private=True))
@@ -75,7 +75,7 @@ def test_what_these_readers_may_not_see_is_counted_and_no_lie_is_told() -> None:
     assert "1 more match is from a place that you can't see." in shown(alone)
 
 
-def test_an_answer_from_the_cache_says_so() -> None:
+def test_cached_answer_says_so() -> None:
     text = shown(search_reply(result(match(), cached_at=ADDED)))
     assert "From the cache, as of 12:00 UTC." in text
 
@@ -83,18 +83,18 @@ def test_an_answer_from_the_cache_says_so() -> None:
 @pytest.mark.parametrize(
     ("score", "text"), [(10, "10/10"), (9.8, "9.8/10"), (8.96, "8.9/10"), (9, "9/10"), (0.04, "0/10"), (5.1, "5.1/10")]
 )
-def test_a_score_never_rounds_up(score: float, text: str) -> None:
+def test_score_never_rounds_up(score: float, text: str) -> None:
     assert score_text(score) == text
 
 
-def test_a_note_is_shown_as_it_is_and_does_nothing() -> None:
+def test_note_is_shown_literally() -> None:
     reply = search_reply(result(match(HOSTILE)))
     (element,) = [block["elements"][0] for block in reply.blocks if block["type"] == "context"]
     assert element == {"type": "plain_text", "text": HOSTILE, "emoji": False}
     check(reply)
 
 
-def test_a_false_permalink_user_or_picture_is_left_out() -> None:
+def test_invalid_permalink_user_or_picture_is_left_out() -> None:
     odd = match(origin="https://x|y> <!channel>")
     assert odd.record is not None
     odd = dataclasses.replace(odd, record=dataclasses.replace(odd.record, added_by="U1> <!channel>"))
@@ -113,14 +113,14 @@ def test_a_false_permalink_user_or_picture_is_left_out() -> None:
         (PictureRef(slack_file="F0123"), "slack_file", {"id": "F0123"}),
     ],
 )
-def test_a_picture_stands_beside_its_match_and_is_described(picture: PictureRef, key: str, value: object) -> None:
+def test_picture_is_next_to_its_match_with_alt_text(picture: PictureRef, key: str, value: object) -> None:
     reply = search_reply(result(match()), PresentationOptions({DataId("1"): picture}))
     check(reply)
     (image,) = [block["accessory"] for block in reply.blocks if "accessory" in block]
     assert image == {"type": "image", "alt_text": "valve_0042, 9.8/10, edited copy", key: value}
 
 
-def test_a_page_has_its_matches_and_leads_on_and_back() -> None:
+def test_page_has_its_matches_and_page_buttons() -> None:
     found = result(*ranked(12))
     first = search_reply(found, PresentationOptions(state=STATE))
     assert "*The 5 best of 12 matches* in `parts`" in shown(first)
@@ -140,7 +140,7 @@ def test_a_page_has_its_matches_and_leads_on_and_back() -> None:
         check(reply)
 
 
-def test_more_begins_with_the_first_match_that_did_not_fit() -> None:
+def test_next_page_starts_with_the_first_match_that_did_not_fit() -> None:
     state = dataclasses.replace(STATE, top=50)
     seen: list[int] = []
     while True:
@@ -153,7 +153,7 @@ def test_more_begins_with_the_first_match_that_did_not_fit() -> None:
     assert seen == list(range(1, 51))
 
 
-def test_the_buttons_are_those_that_do_something() -> None:
+def test_only_working_buttons_are_shown() -> None:
     public = search_reply(result(match()), PresentationOptions(state=STATE))
     assert list(pressable(public.blocks)) == ["Add this image"]
     private = search_reply(result(*ranked(9)), PresentationOptions(state=STATE, private=True, databases=2))
@@ -169,7 +169,7 @@ def test_the_buttons_are_those_that_do_something() -> None:
     assert carried(other, "Search another database") == STATE
 
 
-def test_an_address_that_is_too_long_for_buttons_leaves_them_out_and_says_so() -> None:
+def test_url_too_long_for_buttons_removes_them_and_says_so() -> None:
     state = SearchState(url="https://example.com/" + "x" * 2000, database="parts")
     reply = search_reply(result(*ranked(9)), PresentationOptions(state=state))
     check(reply)
@@ -177,7 +177,7 @@ def test_an_address_that_is_too_long_for_buttons_leaves_them_out_and_says_so() -
     assert "4 more matches did not fit. The address of this image is too long for buttons." in shown(reply)
 
 
-def test_a_long_address_keeps_the_button_that_is_wanted_most() -> None:
+def test_long_url_keeps_the_most_important_button() -> None:
     state = SearchState(url="https://example.com/" + "x" * 1800, database="parts", offset=1, top=1)
     reply = search_reply(result(*ranked(9)), PresentationOptions(state=state, private=True, databases=2))
     check(reply)
@@ -185,18 +185,18 @@ def test_a_long_address_keeps_the_button_that_is_wanted_most() -> None:
     assert "too long for more buttons" in shown(reply)
 
 
-def test_a_long_file_name_costs_no_button() -> None:
+def test_long_file_name_keeps_all_buttons() -> None:
     state = dataclasses.replace(STATE, name="\U0001f469" * 3000)
     reply = search_reply(result(match()), PresentationOptions(state=state))
     assert carried(reply, "Add this image").file == STATE.file
 
 
-def test_who_shared_an_answer_is_said() -> None:
+def test_shared_answer_names_who_shared_it() -> None:
     reply = search_reply(result(match()), PresentationOptions(shared_by="U0SOMEBODY"))
     assert "<@U0SOMEBODY> shared this." in shown(reply)
 
 
-def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
+def test_fifty_matches_with_long_notes_are_truncated_and_counted() -> None:
     reply = search_reply(result(*[match("n" * MAX_NOTE) for _ in range(50)], weaker=2))
     check(reply)
     headings = sum("valve_0042" in text for text in mrkdwn(list(reply.blocks)))
@@ -205,7 +205,7 @@ def test_fifty_matches_with_long_notes_are_cut_and_counted() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(results, ways)
-def test_every_result_is_inside_the_limits(found: SearchResult, way: PresentationOptions) -> None:
+def test_every_result_is_within_the_limits(found: SearchResult, way: PresentationOptions) -> None:
     reply = search_reply(found, way)
     check(reply)
     if "More" in pressable(reply.blocks):

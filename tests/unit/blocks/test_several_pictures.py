@@ -1,4 +1,4 @@
-"""The one answer for a message with several pictures: each has its part, whatever the room."""
+"""The single answer to a message with several pictures: each picture has its section, within the limits."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ def test_several_pictures_make_one_message() -> None:
         assert part in shown(reply)
 
 
-def test_each_of_several_pictures_has_buttons_that_lead_to_its_whole_answer() -> None:
+def test_each_of_several_pictures_has_buttons_to_its_full_answer() -> None:
     states = [dataclasses.replace(STATE, file=f"F{n}") for n in range(1, 3)]
     results = [LookupResult("a.jpg", result(*ranked(9))), LookupResult("b.jpg", result(match()))]
     reply = pictures_reply(results, [PresentationOptions(PICTURES, state, databases=2) for state in states])
@@ -56,20 +56,20 @@ def test_ten_pictures_with_many_matches_are_all_answered() -> None:
     assert shown(reply).count("`valve_0042`") == 10
 
 
-def test_pictures_beyond_the_room_are_counted() -> None:
+def test_pictures_that_do_not_fit_are_counted() -> None:
     reply = pictures_reply([LookupResult("x" * 150, result(match())) for _ in range(60)])
     check(reply)
     answered = sum(block["type"] == "header" for block in reply.blocks)
     assert f"The answers for {60 - answered} more pictures don't fit in one message" in shown(reply)
 
 
-def test_one_picture_that_was_refused_gets_the_reason_alone() -> None:
+def test_single_refused_picture_gets_only_the_reason() -> None:
     reply = pictures_reply([LookupResult("x", problem="It is damaged.")])
     assert reply.text == "It is damaged."
     assert len(reply.blocks) == 1
 
 
-def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
+def test_marker_names_the_first_block_of_every_kind_of_answer() -> None:
     for pictures in (
         [LookupResult("a.jpg", result(match()))],
         [LookupResult("a.jpg", problem="It is damaged.")],
@@ -88,7 +88,7 @@ def test_a_marker_names_the_first_block_of_every_kind_of_answer() -> None:
         max_size=20,
     )
 )
-def test_every_message_with_pictures_is_inside_the_limits(
+def test_every_message_with_pictures_is_within_the_limits(
     pictures: list[tuple[LookupResult, PresentationOptions]],
 ) -> None:
     check(with_marker(pictures_reply([results for results, _ in pictures], [way for _, way in pictures]), "7"))

@@ -1,4 +1,4 @@
-"""Modals and App Home: what they ask, and that Slack takes them whatever the data is."""
+"""Modals and App Home: their fields, and that Slack accepts them with any data."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ HERE = ChannelBinding(KEY.workspace, "C0HERE", ChannelMode.GUARD, DatabaseName("
 
 
 def fields(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Elements by the name of their field, which is that of the block and of the action."""
+    """Return elements by the name of their field, which is both block_id and action_id."""
     inputs = {block["block_id"]: block for block in view["blocks"] if block["type"] == "input"}
     assert all(block["element"]["action_id"] == name for name, block in inputs.items())
     return {name: block["element"] | {"optional": block["optional"]} for name, block in inputs.items()}
@@ -54,7 +54,7 @@ def chosen(element: dict[str, Any]) -> object:
     return element.get("initial_option", {}).get("value")
 
 
-def test_a_search_is_asked_for_in_one_form() -> None:
+def test_search_form_has_all_fields() -> None:
     view = search_form(TWO, STATE, chosen="logos", url="https://example.com/x.png")
     check_view(view)
     asked = fields(view)
@@ -70,7 +70,7 @@ def test_a_search_is_asked_for_in_one_form() -> None:
     assert FormState.decode(view["private_metadata"]) == STATE
 
 
-def test_a_search_from_anywhere_asks_where_to_answer() -> None:
+def test_global_search_form_asks_where_to_answer() -> None:
     view = search_form(TWO, STATE, with_conversation=True)
     check_view(view)
     where = fields(view)[InputId.CONVERSATION]
@@ -80,12 +80,12 @@ def test_a_search_from_anywhere_asks_where_to_answer() -> None:
     assert where["filter"] == {"exclude_bot_users": True}
 
 
-def test_the_only_database_is_chosen_already() -> None:
+def test_only_database_is_preselected() -> None:
     assert chosen(fields(search_form([info()], STATE))["database"]) == "parts"
     assert chosen(fields(search_form(TWO, STATE))["database"]) is None
 
 
-def test_without_a_database_one_is_offered() -> None:
+def test_form_without_a_database_offers_to_create_one() -> None:
     for view in (
         search_form((), STATE),
         add_form((), STATE),
@@ -101,7 +101,7 @@ def test_without_a_database_one_is_offered() -> None:
 
 
 @pytest.mark.parametrize("number", [100, 101, 1000, 12_000])
-def test_thousands_of_databases_can_be_chosen_from(number: int) -> None:
+def test_one_of_thousands_of_databases_can_be_chosen(number: int) -> None:
     many = many_databases(number)
     last = many[-1].key.name
     view = search_form(many, STATE, chosen=last)
@@ -116,7 +116,7 @@ def test_thousands_of_databases_can_be_chosen_from(number: int) -> None:
     assert (f"{left_out:,} more databases" in hint) is bool(left_out)
 
 
-def test_another_database_is_another_one() -> None:
+def test_search_in_another_database_excludes_the_current_one() -> None:
     state = FormState(database="parts", state="{}")
     view = another_database_form(TWO, state)
     check_view(view)
@@ -126,7 +126,7 @@ def test_another_database_is_another_one() -> None:
     ]
 
 
-def test_an_add_asks_where_and_what() -> None:
+def test_add_form_asks_for_database_entity_and_note() -> None:
     view = add_form(TWO, STATE, chosen="parts", entity="valve_0042", note=HOSTILE, images=3)
     check_view(view)
     asked = fields(view)
@@ -138,7 +138,7 @@ def test_an_add_asks_where_and_what() -> None:
     assert add_form(TWO, STATE)["blocks"][0]["block_id"] == InputId.DATABASE
 
 
-def test_deleting_a_database_asks_for_its_name_and_remembers_which() -> None:
+def test_delete_form_asks_for_the_name_and_carries_the_database() -> None:
     view = delete_database_form(info(), STATE)
     check_view(view)
     assert list(fields(view)) == [InputId.NAME]
@@ -146,7 +146,7 @@ def test_deleting_a_database_asks_for_its_name_and_remembers_which() -> None:
     assert FormState.decode(view["private_metadata"]).database == "parts"
 
 
-def test_a_databases_setting_is_shown_as_it_is() -> None:
+def test_form_shows_a_databases_current_setting() -> None:
     for hints in (True, False):
         view = database_settings_form(info(hints=hints), STATE)
         check_view(view)
@@ -156,7 +156,7 @@ def test_a_databases_setting_is_shown_as_it_is() -> None:
         assert FormState.decode(view["private_metadata"]).database == "parts"
 
 
-def test_a_channels_settings_are_shown_as_they_are() -> None:
+def test_form_shows_a_channels_current_settings() -> None:
     view = watch_form(TWO, HERE, STATE, channel="C0OTHER")
     check_view(view)
     asked = fields(view)
@@ -167,7 +167,7 @@ def test_a_channels_settings_are_shown_as_they_are() -> None:
     assert "<#C0OTHER>" in displayed(view["blocks"])[0]
 
 
-def test_a_channel_is_asked_for_where_none_is_meant() -> None:
+def test_form_asks_for_a_channel_if_none_is_given() -> None:
     view = watch_form(TWO, None, STATE)
     check_view(view)
     asked = fields(view)
@@ -178,19 +178,19 @@ def test_a_channel_is_asked_for_where_none_is_meant() -> None:
     assert chosen(fields(watch_form(TWO, off, STATE, channel="C0HERE"))["mode"]) == "lookup"
 
 
-def test_a_name_can_be_given_beforehand() -> None:
+def test_create_form_can_have_an_initial_name() -> None:
     view = create_database_form(STATE, name="parts")
     check_view(view)
     assert fields(view)[InputId.NAME]["initial_value"] == "parts"
 
 
-def test_what_a_modal_can_not_carry_is_left_out() -> None:
+def test_state_that_does_not_fit_into_a_modal_is_left_out() -> None:
     view = search_form(TWO, FormState(state='"' * 2000))
     check_view(view)
     assert view["private_metadata"] == ""
 
 
-def test_home_shows_databases_and_channels_and_changes_them() -> None:
+def test_home_shows_databases_and_channels_with_buttons() -> None:
     view = home_view(HomeContent(TWO, (HERE, ChannelBinding(KEY.workspace, "C0QUIET", ChannelMode.OFF)), "embedded"))
     check_view(view)
     said = " ".join(displayed(view["blocks"]))
@@ -214,7 +214,7 @@ def test_home_shows_databases_and_channels_and_changes_them() -> None:
     assert NameState.decode(rows[3][1]["value"]) == NameState(channel="C0HERE")
 
 
-def test_an_empty_home_offers_a_database() -> None:
+def test_empty_home_offers_to_create_a_database() -> None:
     view = home_view(HomeContent((), (), "embedded", "It can't be *reached*."))
     check_view(view)
     assert list(pressable(view["blocks"])) == ["Create a database"]
@@ -222,7 +222,7 @@ def test_an_empty_home_offers_a_database() -> None:
 
 
 @pytest.mark.parametrize(("databases", "channels"), [(10_000, 0), (0, 10_000), (10_000, 10_000), (3, 10_000)])
-def test_a_home_of_thousands_is_cut_and_counted(databases: int, channels: int) -> None:
+def test_home_with_thousands_of_databases_is_truncated_and_counted(databases: int, channels: int) -> None:
     view = home_view(HomeContent(many_databases(databases), (HERE,) * channels, "embedded", "It is down."))
     check_view(view)
     text = json.dumps(view)
@@ -234,7 +234,7 @@ def test_a_home_of_thousands_is_cut_and_counted(databases: int, channels: int) -
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(infos, max_size=130), st.none() | bindings, texts, texts, st.integers(1, 10))
-def test_every_form_is_inside_the_limits(
+def test_every_form_is_within_the_limits(
     databases: list[DatabaseInfo], binding: ChannelBinding | None, typed: str, more: str, images: int
 ) -> None:
     databases = list({one.key: one for one in databases}.values())

@@ -1,4 +1,4 @@
-"""What people typed, in sentences of ours: shown as it is, and never at work."""
+"""User text within our sentences is shown literally and has no effect."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from tests.fakes.slack.blocks import block_kit
 from tests.unit.blocks.answers import HOSTILE, check, shown, texts
 
 
-def test_a_sentence_that_quotes_somebody_mentions_nobody() -> None:
+def test_quoted_text_mentions_nobody() -> None:
     check(notice(f"I don't know “{HOSTILE}”."))
     check(help_reply(f"I don't know “{HOSTILE}”."))
 
@@ -30,7 +30,7 @@ def test_a_sentence_that_quotes_somebody_mentions_nobody() -> None:
         ("two\nlines \u202eevil", "two lines evil"),
     ],
 )
-def test_signs_of_emphasis_are_shown_as_code(sentence: str, mrkdwn: str) -> None:
+def test_emphasis_characters_are_shown_as_code(sentence: str, mrkdwn: str) -> None:
     assert escape_sentence(sentence) == mrkdwn
 
 
@@ -44,7 +44,7 @@ def test_signs_of_emphasis_are_shown_as_code(sentence: str, mrkdwn: str) -> None
         ("\u2066 \n", "?"),
     ],
 )
-def test_a_name_is_code_in_one_line(name: str, shown_as: str) -> None:
+def test_name_is_code_on_one_line(name: str, shown_as: str) -> None:
     assert code(name) == shown_as
 
 
@@ -55,20 +55,20 @@ def test_only_ids_become_mentions() -> None:
     assert channel_link("x|y") == "this channel"
 
 
-def test_numbers_are_written_for_people() -> None:
+def test_numbers_are_formatted_for_people() -> None:
     assert count(1, "match", "matches") == "1 match"
     assert count(1200, "match", "matches") == "1,200 matches"
     assert [points(score) for score in (9.0, 7.5, 8.99)] == ["9", "7.5", "8.9"]
 
 
 @given(st.text(max_size=5000) | texts)
-def test_every_problem_is_inside_the_limits(problem: str) -> None:
+def test_every_problem_is_within_the_limits(problem: str) -> None:
     check(help_reply(problem))
     check(notice(problem))
 
 
 @given(texts)
-def test_a_sentence_keeps_its_words(text: str) -> None:
+def test_sentence_keeps_its_words(text: str) -> None:
     plain = one_line(text).replace("`", "").replace("'", "").replace(" ", "")
     kept = escape_sentence(text).replace("`", "").replace("'", "").replace(" ", "")
     assert kept.rstrip("…").startswith(limits.escape(limits.shorten(plain, 100)).rstrip("…"))

@@ -1,4 +1,4 @@
-"""The command line against a tmp data directory: output, JSON and exit codes."""
+"""The command line with a temporary data directory: output, JSON and exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
 __all__ = ["pictures", "stocked", "vsearch"]
 
 
-def test_a_damaged_data_directory_is_said_in_whole_sentences(vsearch: Vsearch, tmp_path: Path) -> None:
+def test_damaged_data_directory_is_explained_in_sentences(vsearch: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "vsearch.db").write_bytes(b"no database" * 1000)
     outcome = vsearch("--data-dir", tmp_path, "db", "list")
     assert outcome.code == ExitCode.FAILED
@@ -35,14 +35,14 @@ def test_databases_are_created_listed_and_deleted(vsearch: Vsearch) -> None:
     assert vsearch("db", "list", "--json").document == {"databases": []}
 
 
-def test_a_command_that_lacks_its_verb_says_so(vsearch: Vsearch) -> None:
+def test_command_without_its_verb_says_so(vsearch: Vsearch) -> None:
     outcome = vsearch("db")
     assert outcome.code == 2
     assert "Error: ." not in outcome.err
     assert "“vsearch db --help”" in outcome.err
 
 
-def test_a_taken_name_is_said_and_fails(vsearch: Vsearch) -> None:
+def test_taken_name_is_an_error(vsearch: Vsearch) -> None:
     vsearch("db", "create", "parts")
     again = vsearch("db", "create", "parts")
     assert (again.code, again.out) == (ExitCode.FAILED, "")
@@ -50,7 +50,7 @@ def test_a_taken_name_is_said_and_fails(vsearch: Vsearch) -> None:
 
 
 @pytest.mark.parametrize("typed", ["parst\n", "\n", "yes\n"])
-def test_deleting_a_database_takes_its_name(
+def test_deleting_a_database_needs_its_name(
     stocked: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: str
 ) -> None:
     answers = tmp_path / "answers"
@@ -73,14 +73,14 @@ def test_deleting_a_database_by_typing_its_name(
     assert not list((tmp_path / "data" / "pictures").rglob("*.jpg"))
 
 
-def test_with_json_nothing_is_asked(stocked: Vsearch) -> None:
+def test_json_mode_asks_nothing(stocked: Vsearch) -> None:
     for command in (("db", "delete", "parts"), ("delete", "pump")):
         outcome = stocked(*command, "--json")
         assert outcome.code == ExitCode.USAGE
         assert "--yes" in outcome.document["error"]
 
 
-def test_the_only_database_need_not_be_named(stocked: Vsearch) -> None:
+def test_only_database_need_not_be_named(stocked: Vsearch) -> None:
     assert stocked("images", "--json").document["database"] == "parts"
     stocked("db", "create", "brand")
     ambiguous = stocked("images")
@@ -88,13 +88,13 @@ def test_the_only_database_need_not_be_named(stocked: Vsearch) -> None:
     assert "brand, parts" in ambiguous.err
 
 
-def test_with_no_database_it_says_how_to_make_one(vsearch: Vsearch) -> None:
+def test_error_without_a_database_says_how_to_create_one(vsearch: Vsearch) -> None:
     outcome = vsearch("images")
     assert outcome.code == ExitCode.NOT_FOUND
     assert "vsearch db create" in outcome.err
 
 
-def test_a_near_name_is_offered(stocked: Vsearch, pictures: Path) -> None:
+def test_similar_name_is_suggested(stocked: Vsearch, pictures: Path) -> None:
     for command in (("images",), ("search", pictures / "pump.jpg"), ("export", "out"), ("db", "delete", "--yes")):
         named = (*command, "part") if command[0] == "db" else (*command, "--in", "part")
         outcome = stocked(*named)
@@ -115,18 +115,18 @@ def test_errors_are_documents_for_scripts(vsearch: Vsearch) -> None:
     "arguments",
     [("--nope",), ("serach", "x"), ("search",), ("db", "create", "No Spaces"), ("search", "x.jpg", "--min", "11")],
 )
-def test_what_is_not_understood_ends_with_2(vsearch: Vsearch, arguments: tuple[str, ...]) -> None:
+def test_usage_errors_exit_with_2(vsearch: Vsearch, arguments: tuple[str, ...]) -> None:
     outcome = vsearch(*arguments)
     assert outcome.code == ExitCode.USAGE
     assert outcome.err.startswith("Error: ")
     assert "Traceback" not in outcome.err
 
 
-def test_a_mistyped_command_gets_a_suggestion(vsearch: Vsearch) -> None:
+def test_mistyped_command_gets_a_suggestion(vsearch: Vsearch) -> None:
     assert "search" in vsearch("serach", "x").err
 
 
-def test_settings_that_do_not_fit_end_with_3(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_exit_with_3(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSEARCH_THREADS", "many")
     monkeypatch.setenv("VSEARCH_LOG_LEVEL", "loud")
     outcome = vsearch("db", "list")
@@ -135,7 +135,7 @@ def test_settings_that_do_not_fit_end_with_3(vsearch: Vsearch, monkeypatch: pyte
     assert "VSEARCH_LOG_LEVEL" in outcome.err
 
 
-def test_the_env_file_is_read_and_the_environment_wins(
+def test_env_file_is_read_and_the_environment_takes_precedence(
     vsearch: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("VSEARCH_DATA_DIR=from_file\n")
@@ -148,7 +148,7 @@ def test_the_env_file_is_read_and_the_environment_wins(
     assert (tmp_path / "from_option").exists()
 
 
-def test_workspaces_are_apart(stocked: Vsearch) -> None:
+def test_workspaces_are_separate(stocked: Vsearch) -> None:
     stocked("--workspace", "T1", "db", "create", "theirs")
     several = stocked("db", "list")
     assert several.code == ExitCode.USAGE
@@ -157,9 +157,7 @@ def test_workspaces_are_apart(stocked: Vsearch) -> None:
     assert names == ["theirs"]
 
 
-def test_an_unexpected_error_is_one_sentence_unless_debugging(
-    vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unexpected_error_is_one_sentence_unless_debugging(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("the cat sat on it")
 
@@ -171,7 +169,7 @@ def test_an_unexpected_error_is_one_sentence_unless_debugging(
     assert "Traceback" in vsearch("--debug", "db", "list").err
 
 
-def test_slack_out_of_reach_ends_with_4(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_slack_exits_with_4(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1-secret")
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-secret")
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")

@@ -1,4 +1,4 @@
-"""``vsearch migrate --from`` on the command line: what it says, and what it refuses."""
+"""``vsearch migrate --from`` on the command line: output and errors."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["pictures", "stocked", "vsearch"]
 
 @pytest.fixture
 def moving(stocked: Vsearch, monkeypatch: pytest.MonkeyPatch, postgres_address: str) -> Vsearch:
-    """A stocked house in ``data``, and settings that point to PostgreSQL."""
+    """A data directory with images in ``data``, and settings for PostgreSQL."""
     monkeypatch.setenv("DATABASE_URL", postgres_address)
     monkeypatch.setenv("VSEARCH_DATA_DIR", "new")
     return stocked
 
 
 def said(outcome: Outcome) -> str:
-    """What was told of a refusal, on one line."""
+    """Return an error message on one line."""
     assert outcome.code in {ExitCode.FAILED, ExitCode.USAGE}
     assert outcome.out == ""
     return " ".join(outcome.err.split())
 
 
-def test_a_house_moves_and_is_told_what_comes_next(moving: Vsearch) -> None:
+def test_transfer_reports_success_and_the_next_steps(moving: Vsearch) -> None:
     outcome = moving("migrate", "--from", "data")
     assert outcome.code == ExitCode.OK, outcome.err
     told = [line.split() for line in outcome.out.splitlines()]
@@ -47,20 +47,20 @@ def test_a_house_moves_and_is_told_what_comes_next(moving: Vsearch) -> None:
     assert exported.code == ExitCode.OK, exported.err
 
 
-def test_scripts_are_told_the_numbers(moving: Vsearch, tmp_path: Path) -> None:
+def test_json_output_has_the_numbers(moving: Vsearch, tmp_path: Path) -> None:
     first = moving("migrate", "--from", f"sqlite:///{tmp_path}/data/vsearch.db", "--json").document
     assert (first["pictures"], first["missing_pictures"], first["interrupted"]) == (3, [], False)
     assert first["tables"]["images"] == 3
     assert sum(first["tables"].values()) == first["rows"]
-    # However the house is named, it is the same.
+    # Each way to name the source gives the same result.
     again = moving("migrate", "--from", "data", "--json").document
     assert (again["moved_earlier"], again["rows"], again["pictures"]) == (True, 0, 0)
 
 
-def test_no_password_is_shown(moving: Vsearch, monkeypatch: pytest.MonkeyPatch, postgres_address: str) -> None:
+def test_password_is_not_shown(moving: Vsearch, monkeypatch: pytest.MonkeyPatch, postgres_address: str) -> None:
     assert moving("migrate", "--from", "data").code == ExitCode.OK
     monkeypatch.delenv("DATABASE_URL")
-    # The server asks for none.
+    # The server does not ask for one.
     source = postgres_address.replace("@", ":hidden-password@")
     for arguments in (("--json",), ()):
         back = moving("migrate", "--from", source, *arguments)
@@ -69,7 +69,7 @@ def test_no_password_is_shown(moving: Vsearch, monkeypatch: pytest.MonkeyPatch, 
         assert "hidden" not in back.out + back.err
 
 
-def test_pictures_that_are_lost_are_told(moving: Vsearch, tmp_path: Path) -> None:
+def test_missing_pictures_are_reported(moving: Vsearch, tmp_path: Path) -> None:
     next((tmp_path / "data" / "pictures").rglob("*.jpg")).unlink()
     outcome = moving("migrate", "--from", "data")
     assert outcome.code == ExitCode.FAILED
@@ -78,7 +78,7 @@ def test_pictures_that_are_lost_are_told(moving: Vsearch, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("arguments", [(), ("--to", "embedded", "--from", "data")])
-def test_one_of_the_two_is_to_be_given(moving: Vsearch, arguments: tuple[str, ...]) -> None:
+def test_exactly_one_of_the_two_options_is_required(moving: Vsearch, arguments: tuple[str, ...]) -> None:
     assert "either --to with a back end, or --from" in said(moving("migrate", *arguments))
 
 
@@ -90,18 +90,18 @@ def test_one_of_the_two_is_to_be_given(moving: Vsearch, arguments: tuple[str, ..
         ("mysql://x/y", "--from must be a data directory or an address such as sqlite:///"),
     ],
 )
-def test_a_source_that_is_none_is_refused(moving: Vsearch, source: str, told: str) -> None:
+def test_invalid_source_is_refused(moving: Vsearch, source: str, told: str) -> None:
     assert told in said(moving("migrate", "--from", source))
 
 
-def test_a_house_does_not_move_to_itself(moving: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_transfer_to_itself_is_refused(moving: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/data/vsearch.db"
     monkeypatch.setenv("DATABASE_URL", address)
     for source in ("data", address, "data/vsearch.db"):
         assert "The settings still point to" in said(moving("migrate", "--from", source))
 
 
-def test_a_database_that_is_no_house_is_refused(moving: Vsearch, tmp_path: Path) -> None:
+def test_database_without_our_tables_is_refused(moving: Vsearch, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE something (id INTEGER)")
     assert "There is no vsearch data in" in said(moving("migrate", "--from", "other.db"))
@@ -110,7 +110,7 @@ def test_a_database_that_is_no_house_is_refused(moving: Vsearch, tmp_path: Path)
 @pytest.mark.parametrize(
     ("revision", "told"), [("0003", "is an older vsearch's: run “vsearch db list”"), ("9999", "A newer vsearch")]
 )
-def test_a_house_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, revision: str, told: str) -> None:
+def test_source_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, revision: str, told: str) -> None:
     with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
         connection.commit()
@@ -118,7 +118,7 @@ def test_a_house_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, nobody can tell who lives")
-def test_a_house_whose_bot_is_at_work_is_refused(moving: Vsearch, tmp_path: Path) -> None:
+def test_source_in_use_by_a_bot_is_refused(moving: Vsearch, tmp_path: Path) -> None:
     presence = FileWorkerRegistry(tmp_path / "data" / "workers")
     presence.register("bot")
     assert "vsearch is still running on data. Stop it" in said(moving("migrate", "--from", "data"))
@@ -133,11 +133,11 @@ def somebody_connected(postgres_address: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("somebody_connected")
-def test_a_place_where_a_bot_is_at_work_is_refused(moving: Vsearch) -> None:
+def test_target_in_use_by_a_bot_is_refused(moving: Vsearch) -> None:
     assert "vsearch is already running on the storage in the settings" in said(moving("migrate", "--from", "data"))
 
 
-def test_a_place_that_has_something_is_refused(moving: Vsearch, postgres_address: str) -> None:
+def test_target_with_data_is_refused(moving: Vsearch, postgres_address: str) -> None:
     with psycopg.connect(postgres_address) as connection:
         connection.execute("INSERT INTO databases VALUES (1, 'T1', 'other', now(), '', 0, false)")
     told = said(moving("migrate", "--from", "data"))

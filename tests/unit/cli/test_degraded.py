@@ -1,4 +1,4 @@
-"""What the command line says while a back end that is elsewhere is unwell."""
+"""The command line's output while a remote back end fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _build_services = bot.app.services.build_services
 
 @pytest.fixture
 def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> FaultySearch:
-    """Is behind the command line, and has a database of one pump."""
+    """The back end of the command line, with a database of one pump."""
     ailing = FaultySearch()
 
     @asynccontextmanager
@@ -38,7 +38,7 @@ def visual(vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch) ->
     return ailing
 
 
-def test_copies_alone_are_called_that(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
+def test_copies_only_result_says_so(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     known, unknown = vsearch("search", pictures / "pump.jpg"), vsearch("search", pictures / "hose.jpg")
     assert known.code == unknown.code == ExitCode.OK
@@ -49,7 +49,7 @@ def test_copies_alone_are_called_that(vsearch: Vsearch, visual: FaultySearch, pi
         assert "is similar" not in outcome.out
 
 
-def test_scripts_read_it_too(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
+def test_json_output_has_the_caveat(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
     assert vsearch("search", pictures / "pump.jpg", "--json").document["caveats"] == []
     visual.caveats = {Caveat.SAME_IMAGES_ONLY, Caveat.CROWDED_OUT}
     found = vsearch("search", pictures / "pump.jpg", "--json").document
@@ -71,7 +71,7 @@ def test_scripts_read_it_too(vsearch: Vsearch, visual: FaultySearch, pictures: P
         (PictureRefused("It can't be read."), "It can't be read."),
     ],
 )
-def test_an_error_says_what_to_do(
+def test_error_says_what_to_do(
     vsearch: Vsearch, visual: FaultySearch, pictures: Path, error: Exception, sentence: str
 ) -> None:
     visual.error = error

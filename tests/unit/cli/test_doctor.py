@@ -1,4 +1,4 @@
-"""The doctor: what it finds, and what it says to do."""
+"""The doctor: its checks, and its advice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _wrong(outcome: Outcome) -> dict[str, dict[str, str]]:
     return {check["check"]: check for check in outcome.document["checks"] if check["state"] == "wrong"}
 
 
-def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
+def test_fresh_set_up_passes_all_checks(vsearch: Vsearch) -> None:
     outcome = vsearch("doctor")
     assert outcome.code == ExitCode.OK
     assert "No problems found." in outcome.out
@@ -37,13 +37,13 @@ def test_all_is_well_on_a_fresh_set_up(vsearch: Vsearch) -> None:
         assert name in outcome.out
 
 
-def test_all_is_well_with_pictures_in_it(indexed: Vsearch) -> None:
+def test_set_up_with_pictures_passes_all_checks(indexed: Vsearch) -> None:
     document = indexed("doctor", "--json").document
     assert document["ok"] is True
     assert any("is intact" in check["found"] for check in document["checks"])
 
 
-def test_a_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
+def test_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
     path = tmp_path / "data" / "vsearch.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -56,7 +56,7 @@ def test_a_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
     assert "backup" in _wrong(outcome)["Catalogue"]["remedy"]
 
 
-def test_data_of_a_newer_version_is_left_alone(stocked: Vsearch, tmp_path: Path) -> None:
+def test_data_of_a_newer_version_is_not_opened(stocked: Vsearch, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "vsearch.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
@@ -65,14 +65,14 @@ def test_data_of_a_newer_version_is_left_alone(stocked: Vsearch, tmp_path: Path)
     assert "newest version of vsearch" in _wrong(outcome)["Tables"]["remedy"]
 
 
-def test_a_data_directory_that_can_not_be_written(vsearch: Vsearch, tmp_path: Path) -> None:
+def test_read_only_data_directory_is_found(vsearch: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     outcome = vsearch("--data-dir", tmp_path / "file" / "data", "doctor", "--json")
     assert outcome.code == ExitCode.FAILED
     assert "VSEARCH_DATA_DIR" in _wrong(outcome)["Data directory"]["remedy"]
 
 
-def test_settings_are_all_told(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_listed(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSEARCH_THREADS", "many")
     outcome = vsearch("doctor", "--json")
     assert outcome.code == ExitCode.SETTINGS
@@ -80,7 +80,7 @@ def test_settings_are_all_told(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch
     assert ".." not in vsearch("doctor").err + vsearch("doctor").out
 
 
-def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unusable_model_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "own.onnx").write_bytes(b"no model")
     monkeypatch.setenv("VSEARCH_MODEL_PATH", str(tmp_path / "own.onnx"))
     outcome = vsearch("doctor", "--json")
@@ -88,7 +88,7 @@ def test_a_model_that_can_not_be_used(vsearch: Vsearch, monkeypatch: pytest.Monk
     assert "own.onnx" in _wrong(outcome)["Model"]["found"]
 
 
-def test_databases_that_another_model_indexed_are_named_with_what_to_do(stocked: Vsearch) -> None:
+def test_databases_indexed_by_another_model_are_named_with_the_remedy(stocked: Vsearch) -> None:
     outcome = stocked("doctor", "--json")
     assert outcome.code == ExitCode.FAILED
     stale = _wrong(outcome)["Embeddings"]
@@ -96,7 +96,7 @@ def test_databases_that_another_model_indexed_are_named_with_what_to_do(stocked:
     assert "vsearch reindex --all" in stale["remedy"]
 
 
-async def test_databases_of_the_api_can_only_be_filled_again(tmp_path: Path) -> None:
+async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
     engine = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
     key = DatabaseKey(WorkspaceId(f"{API_WORKSPACE_PREFIX}0123"), DatabaseName("parts"))
@@ -108,21 +108,21 @@ async def test_databases_of_the_api_can_only_be_filled_again(tmp_path: Path) -> 
     assert "add their images again" in found[0].remedy
 
 
-def test_a_processor_with_other_numbers_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processor_with_different_results_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exactness, "reference_embedding", lambda: np.zeros(1280, np.float32))
     wrong = _wrong(vsearch("doctor", "--json"))["Arithmetic"]
     assert "other embeddings" in wrong["found"]
     assert "vsearch reindex --all" in wrong["remedy"]
 
 
-def test_one_token_without_the_other(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bot_token_without_app_token_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
     outcome = vsearch("doctor", "--json")
     assert outcome.code == ExitCode.SLACK
     assert "SLACK_BOT_TOKEN" in _wrong(outcome)["Slack"]["found"]
 
 
-def test_slack_out_of_reach(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_slack_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api/")
@@ -132,7 +132,7 @@ def test_slack_out_of_reach(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -
     assert "xoxb-1" not in outcome.out
 
 
-def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_hosted_service_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"SHOWAPI_APP_KEY": "a-planted-key", "SHOWAPI_DS_ID": "7", "SHOWAPI_BASE_URL": "http://127.0.0.1:9"}
     for name, value in {**settings, "VSEARCH_BACKEND": "showapi", "PUBLIC_BASE_URL": "http://127.0.0.1:8"}.items():
         monkeypatch.setenv(name, value)
@@ -145,7 +145,7 @@ def test_a_hosted_service_that_does_not_answer(vsearch: Vsearch, monkeypatch: py
     assert "nothing to reindex" in refused.err
 
 
-def test_little_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_disk_space_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "LOW_SPACE_GB", 1e9)
     findings = list(checks.data_directory(Settings(data_dir=tmp_path)))
     assert findings[-1].state is CheckStatus.WRONG

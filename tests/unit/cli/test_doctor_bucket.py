@@ -1,4 +1,4 @@
-"""What the doctor says of the bucket for pictures."""
+"""The doctor's checks of the picture bucket."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ def found(settings: Settings) -> CheckResult:
 
 
 @pytest.mark.parametrize("prefix", ["", "/vsearch", "/teams/vsearch"])
-def test_a_bucket_in_order_says_so_and_is_left_as_it_was(bucket_service: BucketService, prefix: str) -> None:
+def test_working_bucket_passes_and_stays_unchanged(bucket_service: BucketService, prefix: str) -> None:
     settings = settings_for(bucket_service, prefix)
     finding = found(settings)
     assert (finding.check, finding.state) == ("Bucket", CheckStatus.OK)
     assert finding.found.endswith("is writable and readable, and objects in it can be deleted")
     name = str(settings.bucket).partition("/")[0]
-    # Only what is empty can be deleted.
-    assert bucket_service.ask("DELETE", f"/{name}")[0] == http.client.NO_CONTENT
+    # Only an empty bucket can be deleted.
+    assert bucket_service.request("DELETE", f"/{name}")[0] == http.client.NO_CONTENT
 
 
-def test_where_pictures_are_kept_elsewhere_nothing_is_asked() -> None:
+def test_bucket_is_not_checked_if_pictures_are_stored_elsewhere() -> None:
     assert list(bucket(Settings())) == []
     assert list(bucket(Settings(bucket="pictures", bucket_endpoint="http://127.0.0.1:1"))) == []
 
 
-def test_a_bucket_that_is_not_there(bucket_service: BucketService) -> None:
+def test_missing_bucket_is_found(bucket_service: BucketService) -> None:
     finding = found(replace(settings_for(bucket_service), bucket="not-made"))
     assert (finding.state, finding.code, finding.remedy) == (CheckStatus.WRONG, ExitCode.STORAGE, REMEDY)
     assert "There is no bucket “not-made”" in finding.found
 
 
-def test_a_key_that_is_refused(bucket_service: BucketService) -> None:
+def test_refused_key_is_found(bucket_service: BucketService) -> None:
     settings = settings_for(bucket_service)
     with bucket_service.only_known_keys():
         finding = found(settings)
@@ -63,7 +63,7 @@ def test_a_key_that_is_refused(bucket_service: BucketService) -> None:
     assert KEY.secret not in finding.found
 
 
-def test_a_service_that_is_not_there(bucket_service: BucketService) -> None:
+def test_unreachable_service_is_found(bucket_service: BucketService) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     finding = found(replace(settings_for(bucket_service), bucket_endpoint=f"http://127.0.0.1:{port}"))

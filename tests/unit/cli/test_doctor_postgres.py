@@ -1,4 +1,4 @@
-"""What the doctor says of PostgreSQL."""
+"""The doctor's checks of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def found(address: str) -> dict[str, CheckResult]:
     return {finding.check: finding for finding in postgres(Settings(database_url=address, backend="pgvector"))}
 
 
-def test_a_server_in_order_says_so(postgres_address: str) -> None:
+def test_working_server_passes(postgres_address: str) -> None:
     findings = found(postgres_address)
     assert list(findings) == ["PostgreSQL", "Tables", "pgvector"]
     assert {finding.state for finding in findings.values()} == {CheckStatus.OK}
@@ -29,12 +29,12 @@ def test_a_server_in_order_says_so(postgres_address: str) -> None:
     assert list(checks.catalogue(Settings(database_url=postgres_address))) == []
 
 
-def test_where_the_catalogue_is_a_file_nothing_is_asked(tmp_path: Path) -> None:
+def test_sqlite_catalogue_skips_the_checks(tmp_path: Path) -> None:
     assert list(postgres(Settings())) == []
     assert list(postgres(Settings(database_url=f"sqlite:///{tmp_path}/vsearch.db"))) == []
 
 
-def test_an_empty_database_is_no_trouble(cluster: Cluster) -> None:
+def test_empty_database_passes(cluster: Cluster) -> None:
     name = cluster.database()
     try:
         tables = found(cluster.address(name))["Tables"]
@@ -47,7 +47,7 @@ def test_an_empty_database_is_no_trouble(cluster: Cluster) -> None:
     ("revision", "state", "told"),
     [("0001", CheckStatus.NOTE, f"to {HEAD}"), ("9999", CheckStatus.WRONG, "is newer than")],
 )
-def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, state: CheckStatus, told: str) -> None:
+def test_tables_of_another_version_are_reported(cluster: Cluster, revision: str, state: CheckStatus, told: str) -> None:
     name = cluster.database()
     try:
         with psycopg.connect(cluster.address(name)) as connection:
@@ -60,7 +60,7 @@ def test_tables_of_another_version_are_told(cluster: Cluster, revision: str, sta
         cluster.drop(name)
 
 
-def test_a_server_out_of_reach_is_told_without_the_password(tmp_path: Path, postgres_address: str) -> None:
+def test_unreachable_server_is_reported_without_the_password(tmp_path: Path, postgres_address: str) -> None:
     nowhere = found("postgresql://me:hidden@/vsearch?host=/nowhere")["PostgreSQL"]
     assert (nowhere.state, nowhere.code) == (CheckStatus.WRONG, ExitCode.STORAGE)
     assert "hidden" not in f"{nowhere.found} {nowhere.remedy}"
@@ -73,5 +73,5 @@ def test_a_server_out_of_reach_is_told_without_the_password(tmp_path: Path, post
     ("version", "state"),
     [(None, CheckStatus.WRONG), ("0.7.4", CheckStatus.WRONG), ("0.8.0", CheckStatus.OK), ("0.10.0", CheckStatus.OK)],
 )
-def test_pgvector_has_to_be_new_enough(version: str | None, state: CheckStatus) -> None:
+def test_old_pgvector_is_reported(version: str | None, state: CheckStatus) -> None:
     assert _pgvector(version).state is state

@@ -1,4 +1,4 @@
-"""What the doctor finds of the search back end in use and of the public address, of a bot that may be running."""
+"""The doctor's checks of the search back end and the public address, while a bot may be running."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Answer = tuple[int, str, bytes]
 
 
 class FakeServer(HTTPServer):
-    """Whoever stands at the public address; it gives one answer, and keeps which paths it was asked for."""
+    """A server at the public address. It always gives the same answer, and records the requested paths."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: object) -> None:
-        """Nowhere."""
+        """Print nothing."""
 
 
 @contextmanager
@@ -78,16 +78,16 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def found(outcome: Outcome, check: str) -> tuple[str, str]:
-    """The state and the words of a check."""
+    """Return the status and the text of a check."""
     [finding] = [one for one in outcome.document["checks"] if one["check"] == check]
     return finding["state"], finding["found"] + " " + finding.get("remedy", "")
 
 
-def test_a_back_end_that_has_all_is_well(stocked: Vsearch) -> None:
+def test_complete_back_end_passes(stocked: Vsearch) -> None:
     assert found(stocked("doctor", "--json"), "Databases") == ("ok", "the embedded back end has all 1 ")
 
 
-def test_databases_that_another_back_end_has_are_told(stocked: Vsearch, at: Callable[..., None]) -> None:
+def test_databases_of_another_back_end_are_reported(stocked: Vsearch, at: Callable[..., None]) -> None:
     stocked("db", "create", "logos")
     with fake_server(GONE) as there:
         at(**HOSTED, PUBLIC_BASE_URL=there.url, SHOWAPI_BASE_URL="http://127.0.0.1:9")
@@ -99,7 +99,7 @@ def test_databases_that_another_back_end_has_are_told(stocked: Vsearch, at: Call
     assert "vsearch migrate --to showapi" in words
 
 
-def test_a_database_that_was_lost_is_told_and_nothing_is_mended(stocked: Vsearch, tmp_path: Path) -> None:
+def test_missing_upstream_database_is_reported_and_not_repaired(stocked: Vsearch, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "data" / "vsearch.db") as connection:
         connection.execute("DELETE FROM embedded_databases")
     connection.close()
@@ -120,11 +120,11 @@ def test_tables_of_another_version_are_not_opened(stocked: Vsearch, tmp_path: Pa
     assert "Databases" not in {check["check"] for check in outcome.document["checks"]}
 
 
-def test_without_an_address_nothing_is_asked(stocked: Vsearch) -> None:
+def test_without_a_public_address_nothing_is_requested(stocked: Vsearch) -> None:
     assert public_address.NAME not in {check["check"] for check in stocked("doctor", "--json").document["checks"]}
 
 
-def test_a_picture_is_asked_for_by_a_link_of_ours(indexed: Vsearch, at: Callable[..., None]) -> None:
+def test_picture_is_requested_by_a_signed_link(indexed: Vsearch, at: Callable[..., None]) -> None:
     with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=f"{there.url}/under/here")
         outcome = indexed("doctor", "--json")
@@ -135,7 +135,7 @@ def test_a_picture_is_asked_for_by_a_link_of_ours(indexed: Vsearch, at: Callable
     assert path.rpartition("/")[2] not in outcome.out
 
 
-def test_with_no_picture_yet_a_bot_is_all_that_can_be_found(vsearch: Vsearch, at: Callable[..., None]) -> None:
+def test_without_a_picture_only_the_bots_presence_is_checked(vsearch: Vsearch, at: Callable[..., None]) -> None:
     with fake_server(GONE) as there:
         at(PUBLIC_BASE_URL=there.url)
         outcome = vsearch("doctor", "--json")
@@ -143,7 +143,7 @@ def test_with_no_picture_yet_a_bot_is_all_that_can_be_found(vsearch: Vsearch, at
     assert "no picture to request yet" in found(outcome, public_address.NAME)[1]
 
 
-def test_a_bot_that_is_not_running_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> None:
+def test_stopped_bot_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> None:
     with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=there.url)
     outcome = indexed("doctor", "--json")
@@ -163,7 +163,7 @@ def test_a_bot_that_is_not_running_is_a_remark(indexed: Vsearch, at: Callable[..
     ],
     ids=["a proxy", "another address", "another bot", "another server", "a page"],
 )
-def test_what_else_may_stand_there_is_told(
+def test_other_servers_at_the_address_are_reported(
     indexed: Vsearch, at: Callable[..., None], answer: Answer, state: str, says: str
 ) -> None:
     with fake_server(answer) as there:
@@ -175,7 +175,7 @@ def test_what_else_may_stand_there_is_told(
     assert (told, says in words) == (state, True)
 
 
-def test_one_that_never_answers_is_not_waited_for(
+def test_server_that_never_answers_times_out(
     stocked: Vsearch, at: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public_address, "TIMEOUT_S", 0.1)
@@ -186,7 +186,7 @@ def test_one_that_never_answers_is_not_waited_for(
     assert (state, "can't be reached from here" in words) == ("wrong", True)
 
 
-def test_a_host_that_nobody_knows_and_a_server_without_tls_are_told(stocked: Vsearch, at: Callable[..., None]) -> None:
+def test_unknown_host_and_missing_tls_are_reported(stocked: Vsearch, at: Callable[..., None]) -> None:
     at(PUBLIC_BASE_URL="https://vsearch.invalid")
     assert "is unknown" in found(stocked("doctor", "--json"), public_address.NAME)[1]
     with fake_server(PICTURE) as there:

@@ -18,7 +18,7 @@ def _entities(vsearch: Vsearch, *arguments: str) -> list[str]:
     return [image["entity"] for image in vsearch("images", "--all", "--json", *arguments).document["images"]]
 
 
-def test_add_makes_the_entity_of_the_file_name(vsearch: Vsearch, pictures: Path) -> None:
+def test_default_entity_is_the_file_name(vsearch: Vsearch, pictures: Path) -> None:
     vsearch("db", "create", "parts")
     added = vsearch("add", pictures / "Valve 42.jpg", "--note", "from the cellar", "--json")
     assert added.code == ExitCode.OK
@@ -34,7 +34,7 @@ def test_adding_twice_says_so_and_changes_nothing(stocked: Vsearch, pictures: Pa
     assert len(_entities(stocked)) == 3
 
 
-def test_one_refused_file_stops_no_other(stocked: Vsearch, tmp_path: Path) -> None:
+def test_refused_file_does_not_stop_the_others(stocked: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "words.jpg").write_text("no picture")
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 77), "PNG"))
     outcome = stocked("add", tmp_path / "words.jpg", tmp_path / "gone.jpg", tmp_path / "new.png", "--json")
@@ -43,14 +43,14 @@ def test_one_refused_file_stops_no_other(stocked: Vsearch, tmp_path: Path) -> No
     assert "no file" in outcome.document["images"][1]["error"]
 
 
-def test_an_address_goes_through_the_guarded_fetcher(stocked: Vsearch) -> None:
+def test_url_is_fetched_by_the_guarded_fetcher(stocked: Vsearch) -> None:
     outcome = stocked("add", "http://169.254.169.254/latest/meta-data", "--json")
     assert outcome.code == ExitCode.FAILED
     assert outcome.document["images"][0]["status"] == "refused"
 
 
 @pytest.mark.parametrize("arguments", [("--id", "Has Space"), ("--note", "x" * 513)])
-def test_a_bad_entity_or_note_changes_nothing(stocked: Vsearch, pictures: Path, arguments: tuple[str, str]) -> None:
+def test_invalid_entity_or_note_changes_nothing(stocked: Vsearch, pictures: Path, arguments: tuple[str, str]) -> None:
     assert stocked("add", pictures / "pump.jpg", *arguments).code == ExitCode.USAGE
     assert len(_entities(stocked)) == 3
 
@@ -71,21 +71,21 @@ def test_search_prints_score_verdict_entity_and_file(stocked: Vsearch, pictures:
     assert "\x1b" not in outcome.out + outcome.err
 
 
-def test_search_leaves_out_what_is_weak_unless_asked(stocked: Vsearch, pictures: Path) -> None:
+def test_search_hides_weak_matches_by_default(stocked: Vsearch, pictures: Path) -> None:
     few = stocked("search", pictures / "pump.jpg", "--min", "10", "--json").document
     assert len(few["matches"]) == 1
     assert len(stocked("search", pictures / "pump.jpg", "--min", "0", "--json").document["matches"]) == 3
     assert few["weaker"] == 2
 
 
-def test_search_for_something_new_is_no_failure(stocked: Vsearch, tmp_path: Path) -> None:
+def test_search_without_a_match_succeeds(stocked: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 78), "PNG"))
     outcome = stocked("search", tmp_path / "new.png", "--min", "10")
     assert outcome.code == ExitCode.OK
     assert "No image in “parts” is similar." in outcome.out
 
 
-def test_search_refuses_what_is_no_picture(stocked: Vsearch, tmp_path: Path) -> None:
+def test_search_refuses_invalid_pictures(stocked: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "words.jpg").write_text("no picture")
     assert stocked("search", tmp_path / "words.jpg").code == ExitCode.FAILED
 
@@ -99,7 +99,7 @@ def test_listing_has_order_prefix_and_limit(stocked: Vsearch) -> None:
     assert (len(short["images"]), short["total"]) == (2, 3)
 
 
-def test_a_note_can_do_nothing_to_the_terminal(stocked: Vsearch, tmp_path: Path) -> None:
+def test_control_characters_in_a_note_are_escaped(stocked: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 79), "PNG"))
     stocked("add", tmp_path / "new.png", "--note", "\x1b]0;owned\x07 [red]markup[/red] \u202ereversed")
     out = stocked("images").out
@@ -108,7 +108,7 @@ def test_a_note_can_do_nothing_to_the_terminal(stocked: Vsearch, tmp_path: Path)
     assert "[red]markup[/red]" in out
 
 
-def test_delete_takes_every_image_of_the_entity(stocked: Vsearch, tmp_path: Path) -> None:
+def test_delete_removes_every_image_of_the_entity(stocked: Vsearch, tmp_path: Path) -> None:
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 80), "PNG"))
     stocked("add", tmp_path / "new.png", "--id", "pump")
     deleted = stocked("delete", "pump", "--yes", "--json")
@@ -117,7 +117,7 @@ def test_delete_takes_every_image_of_the_entity(stocked: Vsearch, tmp_path: Path
     assert stocked("delete", "pump", "--yes").code == ExitCode.NOT_FOUND
 
 
-def test_delete_asks(stocked: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delete_asks_for_confirmation(stocked: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for answer, left in (("n\n", 3), ("y\n", 2)):
         (tmp_path / "answer").write_text(answer)
         with (tmp_path / "answer").open() as stream:
@@ -126,7 +126,7 @@ def test_delete_asks(stocked: Vsearch, tmp_path: Path, monkeypatch: pytest.Monke
         assert len(_entities(stocked)) == left
 
 
-def test_import_reports_broken_files_and_goes_on(vsearch: Vsearch, pictures: Path) -> None:
+def test_import_reports_broken_files_and_continues(vsearch: Vsearch, pictures: Path) -> None:
     (pictures / "broken.jpg").write_bytes(encoded(photo(64, 64), "JPEG")[:300])
     (pictures / "deep" / "er").mkdir(parents=True)
     (pictures / "deep" / "er" / "Größe 3.png").write_bytes(encoded(photo(64, 64, 9), "PNG"))
@@ -139,24 +139,24 @@ def test_import_reports_broken_files_and_goes_on(vsearch: Vsearch, pictures: Pat
     assert "grosse_3" in _entities(vsearch)
 
 
-def test_a_second_import_skips_what_is_in(stocked: Vsearch, pictures: Path) -> None:
+def test_second_import_skips_existing_images(stocked: Vsearch, pictures: Path) -> None:
     (pictures / "copy of pump.jpg").write_bytes((pictures / "pump.jpg").read_bytes())
     document = stocked("import", pictures, "--json").document
     assert (document["added"], document["skipped"]) == (0, 4)
 
 
-def test_import_without_create_makes_no_database(vsearch: Vsearch, pictures: Path) -> None:
+def test_import_without_create_needs_an_existing_database(vsearch: Vsearch, pictures: Path) -> None:
     assert vsearch("import", pictures, "--in", "parts").code == ExitCode.NOT_FOUND
 
 
 @pytest.mark.parametrize("path", ["nowhere", "pictures/pump.jpg"])
-def test_import_says_what_it_takes(stocked: Vsearch, path: str) -> None:
+def test_import_error_lists_the_accepted_sources(stocked: Vsearch, path: str) -> None:
     outcome = stocked("import", path)
     assert outcome.code == ExitCode.USAGE
     assert "folder" in outcome.err
 
 
-def test_a_table_brings_entities_and_notes(vsearch: Vsearch, pictures: Path) -> None:
+def test_table_gives_entities_and_notes(vsearch: Vsearch, pictures: Path) -> None:
     (pictures / "parts.csv").write_text(
         "note,file,entity\nleaks; “often”,pump.jpg,pump_9\n,hose.jpg,\n,gone.jpg,gone\n,Valve 42.jpg,Bad Id\n", "utf-8"
     )
@@ -166,7 +166,7 @@ def test_a_table_brings_entities_and_notes(vsearch: Vsearch, pictures: Path) -> 
     assert images == {"pump_9": "leaks; “often”", "hose": ""}
 
 
-def test_an_import_of_an_export_restores_it(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
+def test_import_of_an_export_restores_it(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 81), "PNG"))
     stocked("add", tmp_path / "new.png", "--id", "pump", "--note", ' spaced, "quoted"\nand ünïcode 図 ')
     exported = stocked("export", tmp_path / "out", "--json")
@@ -187,14 +187,14 @@ def test_an_import_of_an_export_restores_it(stocked: Vsearch, tmp_path: Path, pi
     )
 
 
-def test_export_writes_over_nothing(stocked: Vsearch, tmp_path: Path) -> None:
+def test_export_overwrites_nothing(stocked: Vsearch, tmp_path: Path) -> None:
     stocked("export", tmp_path / "out")
     again = stocked("export", tmp_path / "out")
     assert again.code == ExitCode.USAGE
     assert "already" in again.err
 
 
-def test_export_reports_pictures_that_are_gone(stocked: Vsearch, tmp_path: Path) -> None:
+def test_export_reports_missing_pictures(stocked: Vsearch, tmp_path: Path) -> None:
     next((tmp_path / "data" / "pictures").glob("*/*.jpg")).unlink()
     outcome = stocked("export", tmp_path / "out", "--json")
     assert outcome.code == ExitCode.FAILED

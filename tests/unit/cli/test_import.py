@@ -1,4 +1,4 @@
-"""Imports: stopped, resumed, failed and raced, over the memory back end's port and real storage."""
+"""Imports that are stopped, resumed, fail or race, with the in-memory back end and real storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = 12
 
 
 class Slow(MemorySearch):
-    """Counts how many adds are under way at once, and fails after ``fails_after`` of them."""
+    """A back end that counts concurrent adds, and fails after ``fails_after`` of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Slow(MemorySearch):
 
 
 class Harness:
-    """An import service and what is behind it."""
+    """An import service and its dependencies."""
 
     def __init__(self, storage: SqlStorage, normaliser: Normaliser) -> None:
         self.storage = storage
@@ -80,13 +80,13 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_files_are_under_way_together_and_never_more_than_allowed(harness: Harness, folder: Path) -> None:
+async def test_files_are_added_concurrently_up_to_the_limit(harness: Harness, folder: Path) -> None:
     report = await harness.service.run(KEY, PictureFolder(folder))
     assert (report.total, report.added, report.done) == (FILES, FILES, FILES)
     assert 1 < harness.visual.most <= 3
 
 
-async def test_a_stop_finishes_what_is_under_way_and_a_second_run_goes_on(harness: Harness, folder: Path) -> None:
+async def test_stop_finishes_running_adds_and_a_second_run_resumes(harness: Harness, folder: Path) -> None:
     stop = asyncio.Event()
 
     def stop_after_four(report: ImportReport) -> None:
@@ -101,7 +101,7 @@ async def test_a_stop_finishes_what_is_under_way_and_a_second_run_goes_on(harnes
     assert (second.skipped, second.added, second.interrupted) == (first.added, FILES - first.added, False)
 
 
-async def test_a_back_end_that_fails_ends_the_import_and_loses_nothing(harness: Harness, folder: Path) -> None:
+async def test_back_end_failure_ends_the_import_and_loses_nothing(harness: Harness, folder: Path) -> None:
     harness.visual.fails_after = 5
     with pytest.raises(BackendDown, match="disk is full"):
         await harness.service.run(KEY, PictureFolder(folder))
@@ -112,7 +112,7 @@ async def test_a_back_end_that_fails_ends_the_import_and_loses_nothing(harness: 
     assert await harness.images() == FILES
 
 
-async def test_equal_files_that_race_become_one_image(harness: Harness, folder: Path) -> None:
+async def test_equal_files_added_concurrently_become_one_image(harness: Harness, folder: Path) -> None:
     for copy in range(6):
         (folder / f"copy{copy}.png").write_bytes((folder / "00.png").read_bytes())
     report = await harness.service.run(KEY, PictureFolder(folder))
@@ -120,7 +120,7 @@ async def test_equal_files_that_race_become_one_image(harness: Harness, folder: 
     assert await harness.images() == FILES
 
 
-async def test_what_is_too_large_or_gone_is_reported(harness: Harness, folder: Path) -> None:
+async def test_too_large_and_missing_files_are_reported(harness: Harness, folder: Path) -> None:
     (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_000_001))
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     report = await harness.service.run(KEY, PictureFolder(folder))
@@ -131,7 +131,7 @@ async def test_what_is_too_large_or_gone_is_reported(harness: Harness, folder: P
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
-async def test_a_pipe_is_reported_and_not_waited_for(harness: Harness, folder: Path) -> None:
+async def test_pipe_is_reported_without_waiting(harness: Harness, folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
     async with asyncio.timeout(10):
         report = await harness.service.run(KEY, PictureFolder(folder))
@@ -139,7 +139,7 @@ async def test_a_pipe_is_reported_and_not_waited_for(harness: Harness, folder: P
     assert [refusal.reason for refusal in report.refused] == ["The file can't be read: it is no ordinary file."]
 
 
-async def test_more_sources_than_the_queue_holds(harness: Harness, folder: Path) -> None:
+async def test_import_handles_more_sources_than_the_queue_holds(harness: Harness, folder: Path) -> None:
     class Repeated:
         def __iter__(self) -> Iterator[ImportSource]:
             return (ImportSource(folder / "00.png", "part") for _ in range(500))
@@ -148,7 +148,7 @@ async def test_more_sources_than_the_queue_holds(harness: Harness, folder: Path)
     assert (report.total, report.added, report.skipped) == (500, 1, 499)
 
 
-async def test_unreadable_sources_and_unknown_databases_are_told(harness: Harness, folder: Path) -> None:
+async def test_unreadable_sources_and_unknown_databases_are_reported(harness: Harness, folder: Path) -> None:
     (folder / "t.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match="UTF-8"):
         await harness.service.run(KEY, CsvTable(folder / "t.csv"))

@@ -1,4 +1,4 @@
-"""Reconciling, moving to another back end and retiring one on the command line."""
+"""Reconciliation, migration to another back end and its retirement on the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTED = {
 
 @contextmanager
 def rows(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The database as somebody might spoil it."""
+    """A connection to the database, for tests that damage it."""
     connection = sqlite3.connect(folder / "data" / "vsearch.db")
     try:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -36,7 +36,7 @@ def rows(folder: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def inconsistent(stocked: Vsearch, tmp_path: Path) -> Vsearch:
-    """The back end lacks a valve and has a pump that the catalogue doesn't know."""
+    """A back end that lacks a valve and has a pump that the catalogue doesn't know."""
     with rows(tmp_path) as connection:
         connection.execute("DELETE FROM embedded_images WHERE entity = 'valve_42'")
         connection.execute("DELETE FROM images WHERE entity = 'pump'")
@@ -45,13 +45,13 @@ def inconsistent(stocked: Vsearch, tmp_path: Path) -> Vsearch:
 
 @pytest.fixture
 def hosted(stocked: Vsearch, monkeypatch: pytest.MonkeyPatch) -> Vsearch:
-    """With the hosted service in use, so that the embedded engine is the other one."""
+    """The hosted service is in use, so the embedded engine is the other back end."""
     for name, value in HOSTED.items():
         monkeypatch.setenv(name, value)
     return stocked
 
 
-def test_a_house_in_order_says_so(stocked: Vsearch) -> None:
+def test_consistent_data_says_so(stocked: Vsearch) -> None:
     outcome = stocked("reconcile")
     assert outcome.code == ExitCode.OK
     assert "agree" in outcome.out
@@ -60,13 +60,13 @@ def test_a_house_in_order_says_so(stocked: Vsearch) -> None:
     ]
 
 
-def test_with_no_database_there_is_nothing_to_mend(vsearch: Vsearch) -> None:
+def test_without_a_database_there_is_nothing_to_repair(vsearch: Vsearch) -> None:
     outcome = vsearch("reconcile", "--json")
     assert outcome.code == ExitCode.OK
     assert outcome.document == {"databases": [], "leftovers": [], "agree": True, "interrupted": False}
 
 
-def test_what_is_at_odds_is_shown_and_mended_on_demand(inconsistent: Vsearch, pictures: Path) -> None:
+def test_differences_are_shown_and_repaired_on_request(inconsistent: Vsearch, pictures: Path) -> None:
     for _ in range(2):
         seen = inconsistent("reconcile")
         assert seen.code == ExitCode.FAILED
@@ -81,7 +81,7 @@ def test_what_is_at_odds_is_shown_and_mended_on_demand(inconsistent: Vsearch, pi
     assert inconsistent("search", pictures / "pump.jpg", "--min", "9", "--json").document["matches"] == []
 
 
-def test_for_scripts_there_is_one_document(inconsistent: Vsearch) -> None:
+def test_json_output_is_one_document(inconsistent: Vsearch) -> None:
     outcome = inconsistent("reconcile", "--json")
     assert outcome.code == ExitCode.FAILED
     [found] = outcome.document["databases"]
@@ -94,7 +94,7 @@ def test_for_scripts_there_is_one_document(inconsistent: Vsearch) -> None:
     assert [(one["added"], one["deleted"]) for one in mended.document["databases"]] == [(1, 1)]
 
 
-def test_one_database_can_be_looked_at(inconsistent: Vsearch) -> None:
+def test_one_database_can_be_checked(inconsistent: Vsearch) -> None:
     inconsistent("db", "create", "logos")
     assert inconsistent("reconcile", "--in", "logos").code == ExitCode.OK
     assert inconsistent("reconcile", "--in", "parts").code == ExitCode.FAILED
@@ -103,7 +103,7 @@ def test_one_database_can_be_looked_at(inconsistent: Vsearch) -> None:
     assert "Did you mean “parts”?" in gone.err
 
 
-def test_all_workspaces_are_looked_at_unless_one_is_named(inconsistent: Vsearch) -> None:
+def test_all_workspaces_are_checked_unless_one_is_named(inconsistent: Vsearch) -> None:
     assert inconsistent("--workspace", "T2", "db", "create", "parts").code == ExitCode.OK
     both = inconsistent("reconcile")
     assert both.code == ExitCode.FAILED
@@ -113,7 +113,7 @@ def test_all_workspaces_are_looked_at_unless_one_is_named(inconsistent: Vsearch)
     assert inconsistent("reconcile").code == ExitCode.OK
 
 
-def test_a_stored_picture_that_is_gone_is_told_and_stays_to_be_mended(inconsistent: Vsearch, tmp_path: Path) -> None:
+def test_missing_stored_picture_is_reported_and_kept_for_repair(inconsistent: Vsearch, tmp_path: Path) -> None:
     for picture in (tmp_path / "data" / "pictures").glob("*/*.jpg"):
         picture.unlink()
     for arguments in (("reconcile",), ("reconcile", "--mend")):
@@ -124,7 +124,9 @@ def test_a_stored_picture_that_is_gone_is_told_and_stays_to_be_mended(inconsiste
     assert inconsistent("images", "--json").document["total"] == 2
 
 
-def test_databases_move_to_another_back_end(hosted: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_databases_migrate_to_another_back_end(
+    hosted: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with rows(tmp_path) as connection:
         known = connection.execute("SELECT data_id, entity, note FROM images ORDER BY data_id").fetchall()
         connection.execute("DELETE FROM embedded_databases")
@@ -146,7 +148,7 @@ def test_databases_move_to_another_back_end(hosted: Vsearch, tmp_path: Path, mon
     assert hosted("reconcile").code == ExitCode.OK
 
 
-def test_a_back_end_that_is_not_used_any_more_is_retired(hosted: Vsearch, tmp_path: Path) -> None:
+def test_unused_back_end_is_retired(hosted: Vsearch, tmp_path: Path) -> None:
     outcome = hosted("retire", "embedded", "--json")
     assert outcome.code == ExitCode.USAGE
     assert "--yes" in outcome.document["error"]
@@ -160,7 +162,7 @@ def test_a_back_end_that_is_not_used_any_more_is_retired(hosted: Vsearch, tmp_pa
 
 
 @pytest.mark.parametrize(("typed", "left"), [("y\n", 0), ("n\n", 3), ("\n", 3)])
-def test_retiring_one_asks_first(
+def test_retiring_asks_for_confirmation(
     hosted: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, left: int
 ) -> None:
     answers = tmp_path / "answers"
@@ -175,7 +177,7 @@ def test_retiring_one_asks_first(
 
 
 @pytest.mark.parametrize("arguments", [("migrate", "--to", "embedded"), ("retire", "embedded", "--yes")])
-def test_the_back_end_in_use_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
+def test_back_end_in_use_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
     outcome = stocked(*arguments)
     assert outcome.code == ExitCode.USAGE
     assert "back end is in use." in outcome.err
@@ -183,17 +185,17 @@ def test_the_back_end_in_use_is_refused(stocked: Vsearch, arguments: tuple[str, 
 
 
 @pytest.mark.parametrize("arguments", [("migrate", "--to", "showapi"), ("retire", "showapi", "--yes")])
-def test_a_back_end_whose_settings_are_missing_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
+def test_back_end_without_its_settings_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
     outcome = stocked(*arguments)
     assert outcome.code == ExitCode.SETTINGS
     told = " ".join(outcome.err.split())
     for name in ("SHOWAPI_APP_KEY", "SHOWAPI_DS_ID"):
         assert f"VSEARCH_BACKEND=showapi needs {name}" in told
-    # Deleting lets nobody fetch anything.
+    # Deletion needs no public address, since nothing is fetched.
     assert ("needs PUBLIC_BASE_URL" in told) == (arguments[0] == "migrate")
 
 
-def test_an_unknown_back_end_is_refused(stocked: Vsearch) -> None:
+def test_unknown_back_end_is_refused(stocked: Vsearch) -> None:
     outcome = stocked("migrate", "--to", "magic")
     assert outcome.code == ExitCode.USAGE
     assert "There is no back end “magic”" in outcome.err

@@ -47,7 +47,7 @@ async def test_whoever_waits_for_long_is_told_once_however_often_slack_delivers(
 async def test_claimed_requests_send_no_busy_notice(replies: RecordedReplies) -> None:
     left = DeferredRequests(inbox := MemoryInbox())
     await left.defer(COMMAND, replies.say)
-    inbox.later(60)
+    inbox.advance(60)
     await inbox.claim("a worker", 1, 15)
     await asyncio.sleep(10 * WAITS_FOR_S)
     assert replies.sentences == []

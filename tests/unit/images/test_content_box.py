@@ -1,4 +1,4 @@
-"""The content box of screenshots and framed pictures; none where a picture fills its frame."""
+"""The content box of screenshots and framed pictures. Other pictures have none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHITE, BLACK, GRAY, BLUE = (255, 255, 255), (12, 12, 14), (238, 238, 242), (20, 
 
 
 def posted(background: Colour, size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
-    """A picture on a plain page, with a line of text above and one below."""
+    """Draw a picture on a plain page, with a line of text above and one below."""
     left, top, right, bottom = box
     page = Image.new("RGB", size, background)
     page.paste(scene(1).resize((right - left, bottom - top)), (left, top))
@@ -39,16 +39,14 @@ def posted(background: Colour, size: tuple[int, int], box: tuple[int, int, int, 
         ((640, 480), (400, 100, 630, 400)),
     ],
 )
-def test_the_picture_on_a_page_is_found(
-    background: Colour, size: tuple[int, int], box: tuple[int, int, int, int]
-) -> None:
+def test_picture_on_a_page_is_found(background: Colour, size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
     found = content_box(np.asarray(posted(background, size, box)))
     assert found is not None
-    # It is looked for at 256 pixels a side: two of those.
+    # The box is searched in a picture of 256 pixels a side. Allow an error of two of those.
     assert np.abs(np.array(found) - np.array(box)).max() <= 2 * max(size) / 256
 
 
-def test_a_border_is_taken_off() -> None:
+def test_border_is_outside_the_box() -> None:
     framed = Image.new("RGB", (560, 440), (200, 180, 40))
     framed.paste(scene(2), (40, 40))
     found = content_box(np.asarray(framed))
@@ -58,7 +56,7 @@ def test_a_border_is_taken_off() -> None:
 
 @pytest.mark.parametrize("name", ["screenshot of a phone", "screenshot of a browser"])
 @pytest.mark.parametrize("seed", range(3))
-def test_screenshots_have_one(name: str, seed: int) -> None:
+def test_screenshots_have_a_content_box(name: str, seed: int) -> None:
     shot = EDITS[name](scene(seed), np.random.default_rng(seed))
     found = content_box(np.asarray(shot))
     assert found is not None
@@ -68,12 +66,12 @@ def test_screenshots_have_one(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_picture_that_fills_its_frame_has_none(seed: int) -> None:
+def test_picture_without_a_frame_has_no_box(seed: int) -> None:
     assert content_box(np.asarray(scene(seed))) is None
 
 
 @pytest.mark.parametrize("background", [WHITE, BLACK])
-def test_text_alone_is_no_picture(background: Colour) -> None:
+def test_text_alone_has_no_box(background: Colour) -> None:
     page = Image.new("RGB", (600, 800), background)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=18)
     for line in range(20):
@@ -81,15 +79,15 @@ def test_text_alone_is_no_picture(background: Colour) -> None:
     assert content_box(np.asarray(page)) is None
 
 
-def test_a_round_thing_on_white_is_the_picture_itself() -> None:
-    """A product cut out on white isn't a picture on a page."""
+def test_product_on_white_has_no_box() -> None:
+    """A round product on a white background isn't a picture on a page."""
     page = Image.new("RGB", (400, 400), WHITE)
     ImageDraw.Draw(page).polygon(((200, 40), (360, 200), (200, 360), (40, 200)), fill=(180, 30, 30))
     assert content_box(np.asarray(page)) is None
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_flat_picture_has_none(value: int) -> None:
+def test_flat_picture_has_no_box(value: int) -> None:
     assert content_box(np.full((200, 300, 3), value, np.uint8)) is None
 
 
@@ -97,8 +95,8 @@ def test_a_flat_picture_has_none(value: int) -> None:
 @example(1023, 1, False, 0)
 @example(1, 1, False, 0)
 @settings(max_examples=60, deadline=None)
-def test_a_box_lies_inside_and_holds_something(long: int, short: int, upright: bool, seed: int) -> None:
-    """Even for slivers with a few blocks on them."""
+def test_box_lies_inside_the_picture_and_is_not_empty(long: int, short: int, upright: bool, seed: int) -> None:
+    """Also for very narrow pictures with a few blocks."""
     chance = np.random.default_rng(seed)
     pixels = np.full((long, short, 3) if upright else (short, long, 3), 250, np.uint8)
     height, width = pixels.shape[:2]

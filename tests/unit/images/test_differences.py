@@ -1,4 +1,4 @@
-"""What stays different when one picture lies on another: a page's words, a screen's picture, a label's number."""
+"""Differences between aligned pictures: words on a page, a picture on a screen, a number on a label."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def between(query: Image.Image, kept: Image.Image) -> Difference:
 
 
 def page(seed: int) -> Image.Image:
-    """A letterhead, and words that each seed has its own of."""
+    """Draw a page with a letterhead and with different words for each seed."""
     chance = np.random.default_rng(seed)
     image = Image.new("RGB", (600, 800), "white")
     draw = ImageDraw.Draw(image)
@@ -46,14 +46,14 @@ def page(seed: int) -> Image.Image:
     return image
 
 
-def test_a_picture_agrees_with_itself() -> None:
+def test_picture_agrees_with_itself() -> None:
     for picture in (scene(1), page(1)):
         seen = between(picture, picture)
         assert (seen.largest, seen.share) == (0.0, 0.0)
         assert seen.worst == pytest.approx(0.0, abs=0.05)
 
 
-def test_the_largest_difference_is_a_square_of_the_overlap() -> None:
+def test_largest_difference_is_a_share_of_the_overlap() -> None:
     for side in (60, 120, 240):
         changed = scene(1).copy()
         changed.paste(scene(2).crop((50, 50, 50 + side, 50 + side)), (40, 40))
@@ -61,29 +61,29 @@ def test_the_largest_difference_is_a_square_of_the_overlap() -> None:
     assert between(scene(2), scene(1)).largest > 0.5
 
 
-def test_a_strip_is_no_large_difference() -> None:
+def test_strip_is_no_large_difference() -> None:
     captioned = scene(1).copy()
     captioned.paste(scene(2).crop((0, 0, WIDTH, 40)), (0, 200))
     assert between(captioned, scene(1)).largest < 0.3
 
 
-def test_a_frame_that_shines_through_at_the_rim_is_no_difference() -> None:
+def test_frame_showing_through_at_the_rim_is_no_difference() -> None:
     framed = scene(1).copy()
     ImageDraw.Draw(framed).rectangle((0, 0, WIDTH - 1, HEIGHT - 1), outline="red", width=6)
     assert between(framed, scene(1)).share < 0.02
 
 
-def test_where_nothing_overlaps_nothing_is_in_common() -> None:
+def test_no_overlap_gives_nothing_in_common() -> None:
     away = np.array(((1.0, 0.0, 5.0), (0.0, 1.0, 5.0)))
     assert differences.measure(view(scene(1)), stored(scene(1)), away) == differences.NOTHING_IN_COMMON
 
 
-def test_other_words_on_the_same_page_show_another() -> None:
+def test_other_words_on_the_same_page_are_other_content() -> None:
     storage_place, seen = differences.plain_share(stored(page(1))), between(page(2), page(1))
     assert storage_place >= scoring.PLAIN_BACKGROUND
     assert scoring.shows_other_content(storage_place, seen.largest, seen.share, seen.worst)
 
 
-def test_a_scene_has_no_plain_ground_and_a_flat_picture_is_nothing_else() -> None:
+def test_plain_share_of_a_scene_is_low_and_of_a_flat_picture_is_1() -> None:
     assert differences.plain_share(stored(scene(1))) < scoring.PLAIN_BACKGROUND
     assert differences.plain_share(stored(Image.new("RGB", (50, 40), "gray"))) == 1

@@ -1,4 +1,4 @@
-"""Private addresses, in whatever spelling and by whatever way, never see a connection."""
+"""Private addresses never get a connection, in any spelling and through any redirect."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def row(address: str, port: int) -> Row:
 
 
 def numbers_only(host: str, port: int, *_: object) -> list[Row]:
-    """The platform's own reading of every way to write an address, and no name server."""
+    """Resolve numeric addresses only, in every spelling that the platform accepts, without DNS."""
     rows = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     return [row(str(answer[4][0]), port) for answer in rows]
 
 
-def names(known: dict[str, list[str]]) -> Callable[..., list[Row]]:
+def resolver_of(known: dict[str, list[str]]) -> Callable[..., list[Row]]:
     def resolver(host: str, port: int, *_: object) -> list[Row]:
         if host not in known:
             raise socket.gaierror(-2, "Name or service not known")
@@ -42,7 +42,7 @@ def names(known: dict[str, list[str]]) -> Callable[..., list[Row]]:
 
 @pytest.fixture
 async def web(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WebServer]:
-    """A server inside; its port is among the usual ones, so that the address alone decides."""
+    """A server on a private address. Its port counts as a default port, so only the address decides."""
     async with web_server() as server:
         ports = frozenset({80, 443, server.port})
         monkeypatch.setattr(fetch, "_GUARD", replace(fetch._GUARD, allowed_ports=ports))
@@ -57,11 +57,11 @@ async def guarded(web: WebServer) -> AsyncIterator[Fetcher]:
     await made.close()
 
 
-async def refused_alike(fetcher: Fetcher, url: str) -> None:
-    """The one sentence. A connection elsewhere would show too: pytest-socket raises on it."""
+async def assert_refused(fetcher: Fetcher, url: str) -> None:
+    """Assert the generic refusal. pytest-socket would raise on any other connection."""
     with pytest.raises(FetchRefused) as caught:
         await fetcher.fetch(url)
-    assert str(caught.value) == fetch._NOT_OPENED, url
+    assert str(caught.value) == fetch._CANNOT_OPEN, url
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,14 @@ async def refused_alike(fetcher: Fetcher, url: str) -> None:
     ],
 )
 async def test_private_addresses_get_no_connection(guarded: Fetcher, web: WebServer, host: str) -> None:
-    await refused_alike(guarded, f"http://{host}:{web.port}/")
-    await refused_alike(guarded, f"https://{host}/")
+    await assert_refused(guarded, f"http://{host}:{web.port}/")
+    await assert_refused(guarded, f"https://{host}/")
     assert web.connections == 0
 
 
-INNER = [IPv4Network(net) for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")]
+PRIVATE = [
+    IPv4Network(net) for net in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
+]
 
 
 FORMS: list[Callable[[int], str]] = [
@@ -131,7 +133,7 @@ FORMS: list[Callable[[int], str]] = [
 
 @st.composite
 def spellings(draw: st.DrawFn) -> str:
-    network = draw(st.sampled_from(INNER))
+    network = draw(st.sampled_from(PRIVATE))
     value = int(network.network_address) + draw(st.integers(0, network.num_addresses - 1))
     if draw(st.booleans()):
         wrapped = draw(
@@ -160,8 +162,8 @@ def spellings(draw: st.DrawFn) -> str:
 
 @settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(host=spellings())
-async def test_no_spelling_of_an_inner_address_gets_through(guarded: Fetcher, web: WebServer, host: str) -> None:
-    await refused_alike(guarded, f"http://{host}:{web.port}/")
+async def test_no_spelling_of_a_private_address_gets_through(guarded: Fetcher, web: WebServer, host: str) -> None:
+    await assert_refused(guarded, f"http://{host}:{web.port}/")
     assert web.connections == 0
 
 
@@ -177,17 +179,17 @@ async def test_no_spelling_of_an_inner_address_gets_through(guarded: Fetcher, we
         [],
     ],
 )
-async def test_names_of_private_addresses_are_refused(web: WebServer, answers: list[str]) -> None:
-    """One inner answer spoils the name, and a name that isn't there sounds no different."""
+async def test_hosts_with_private_addresses_are_refused(web: WebServer, answers: list[str]) -> None:
+    """One private address refuses the host. A missing host gives the same message."""
     known = {"rebind.test": answers} if answers else {}
-    fetcher = Fetcher(max_bytes=1000, timeout_s=5, resolver=names(known))
-    await refused_alike(fetcher, web.url(host="rebind.test"))
+    fetcher = Fetcher(max_bytes=1000, timeout_s=5, resolver=resolver_of(known))
+    await assert_refused(fetcher, web.url(host="rebind.test"))
     assert web.connections == 0
     await fetcher.close()
 
 
 async def test_dns_rebinding_is_refused(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Public when checked and private when connected: but there is one look-up, and its answer is what is used."""
+    """The host resolves to a public address first and to a private one later. There is only one lookup."""
     lookups = 0
     asked: list[str] = []
 
@@ -205,7 +207,7 @@ async def test_dns_rebinding_is_refused(web: WebServer, monkeypatch: pytest.Monk
     with pytest.raises(FetchRefused, match="didn't answer"):
         await fetcher.fetch(web.url(host="rebind.test"))
     assert (asked, lookups, web.connections) == (["93.184.216.34"], 1, 0)
-    await refused_alike(fetcher, web.url(host="rebind.test"))
+    await assert_refused(fetcher, web.url(host="rebind.test"))
     assert asked == ["93.184.216.34"]
     await fetcher.close()
 
@@ -222,9 +224,9 @@ async def test_dns_rebinding_is_refused(web: WebServer, monkeypatch: pytest.Monk
 async def test_redirect_from_a_trusted_host_to_a_private_address_is_refused(web: WebServer, target: str) -> None:
     async with web_server() as outer:
         outer.answers["/"] = redirect(target.format(port=web.port))
-        resolver = names({"inner.test": ["127.0.0.1"]})
+        resolver = resolver_of({"inner.test": ["127.0.0.1"]})
         fetcher = Fetcher(max_bytes=1000, timeout_s=5, trusted_hosts=[f"127.0.0.1:{outer.port}"], resolver=resolver)
-        await refused_alike(fetcher, outer.url())
+        await assert_refused(fetcher, outer.url())
         assert (outer.connections, web.connections) == (1, 0)
         await fetcher.close()
 
@@ -232,7 +234,7 @@ async def test_redirect_from_a_trusted_host_to_a_private_address_is_refused(web:
 async def test_a_redirect_with_credentials_is_refused(web: WebServer) -> None:
     web.answers["/"] = redirect(f"http://user:password@127.0.0.1:{web.port}/next")
     fetcher = Fetcher(max_bytes=1000, timeout_s=5, trusted_hosts=["127.0.0.1"])
-    await refused_alike(fetcher, web.url())
+    await assert_refused(fetcher, web.url())
     assert [request.path for request in web.requests] == ["/"]
     await fetcher.close()
 
@@ -241,10 +243,10 @@ async def test_open_and_closed_ports_give_the_same_error(
     guarded: Fetcher, web: WebServer, unused_tcp_port: int
 ) -> None:
     for port in (web.port, unused_tcp_port, 22, 0, 65535):
-        await refused_alike(guarded, f"http://127.0.0.1:{port}/")
-    await refused_alike(guarded, "http://93.184.216.34:22/")
+        await assert_refused(guarded, f"http://127.0.0.1:{port}/")
+    await assert_refused(guarded, "http://93.184.216.34:22/")
     assert web.connections == 0
 
 
-async def test_only_the_usual_ports_are_asked_of_the_public() -> None:
+async def test_only_default_ports_of_public_hosts_are_allowed() -> None:
     assert fetch._GUARD.allowed_ports == {80, 443}

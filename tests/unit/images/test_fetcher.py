@@ -1,4 +1,4 @@
-"""Downloads from addresses that people type: what comes, how much, how long, and said how."""
+"""Downloads from URLs that users type: content, limits, timeouts and error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fakes.web import WebServer, redirect, response, web_server
 from tests.fixtures import pictures
 
 PNG = pictures.encoded(pictures.quarters(), "PNG")
-CAP = 20_000
+MAX_BYTES = 20_000
 
 Row = tuple[int, int, int, str, tuple[str, int]]
 
@@ -33,8 +33,8 @@ async def web() -> AsyncIterator[WebServer]:
 
 @pytest.fixture
 async def fetcher(web: WebServer) -> AsyncIterator[Fetcher]:
-    """Trusts the stand-in for the internet."""
-    made = Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=[f"127.0.0.1:{web.port}"])
+    """A fetcher that trusts the local web server."""
+    made = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=[f"127.0.0.1:{web.port}"])
     yield made
     await made.close()
 
@@ -48,7 +48,7 @@ async def refusal(fetcher: Fetcher, url: str) -> str:
     return sentence
 
 
-async def test_a_picture_comes_as_it_is(fetcher: Fetcher, web: WebServer) -> None:
+async def test_picture_is_returned_unchanged(fetcher: Fetcher, web: WebServer) -> None:
     web.answers["/a.png"] = response(PNG, "Content-Type: text/plain")
     assert await fetcher.fetch(f"  {web.url('/a.png')}\n") == PNG
 
@@ -59,7 +59,7 @@ async def test_requests_carry_no_credentials_or_cookies(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     web.answers["/1"] = response(PNG, "Set-Cookie: session=secret; Path=/")
-    made = Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=["127.0.0.1"])
+    made = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=["127.0.0.1"])
     for _ in range(2):
         await made.fetch(web.url("/1"))
     await made.close()
@@ -69,7 +69,7 @@ async def test_requests_carry_no_credentials_or_cookies(
         assert "vsearch" in request.headers["user-agent"]
 
 
-async def test_redirects_are_followed_to_the_fifth(fetcher: Fetcher, web: WebServer) -> None:
+async def test_up_to_five_redirects_are_followed(fetcher: Fetcher, web: WebServer) -> None:
     for hop in range(6):
         web.answers[f"/{hop}"] = redirect(f"/{hop + 1}")
     web.answers["/6"] = response(PNG)
@@ -80,15 +80,15 @@ async def test_redirects_are_followed_to_the_fifth(fetcher: Fetcher, web: WebSer
 # Size and time
 
 
-async def test_a_declared_length_beyond_the_cap_is_refused_unread(fetcher: Fetcher, web: WebServer) -> None:
-    web.answers["/"] = response(b"", length=CAP + 1)
+async def test_declared_length_beyond_the_limit_is_refused_unread(fetcher: Fetcher, web: WebServer) -> None:
+    web.answers["/"] = response(b"", length=MAX_BYTES + 1)
     assert "0.02 MB" in await refusal(fetcher, web.url())
     web.answers["/"] = response(b"", length=10**30)
     await refusal(fetcher, web.url())
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_an_endless_body_is_cut_off(fetcher: Fetcher, web: WebServer, chunked: bool) -> None:
+async def test_endless_body_is_cut_off(fetcher: Fetcher, web: WebServer, chunked: bool) -> None:
     sent = 0
 
     async def endless(writer: asyncio.StreamWriter) -> None:
@@ -101,42 +101,42 @@ async def test_an_endless_body_is_cut_off(fetcher: Fetcher, web: WebServer, chun
 
     web.answers["/"] = endless
     assert "0.02 MB" in await refusal(fetcher, web.url())
-    assert sent < 50_000_000  # what fits the buffers of two sockets, and then no more
+    assert sent < 50_000_000  # only what fits the buffers of two sockets was sent
 
 
 async def test_wrong_content_length_is_refused(fetcher: Fetcher, web: WebServer) -> None:
     web.answers["/short"] = response(PNG, length=len(PNG) + 50)
-    assert "broke the connection off" in await refusal(fetcher, web.url("/short"))
+    assert "closed the connection" in await refusal(fetcher, web.url("/short"))
     web.answers["/long"] = response(PNG, length=10)
     assert await fetcher.fetch(web.url("/long")) == PNG[:10]
     web.answers["/odd"] = response(PNG, "Content-Length: -5", length=-1)
     await refusal(fetcher, web.url("/odd"))
 
 
-async def test_a_gzip_bomb_is_never_unpacked(fetcher: Fetcher, web: WebServer) -> None:
+async def test_gzip_bomb_is_not_decompressed(fetcher: Fetcher, web: WebServer) -> None:
     bomb = gzip.compress(bytes(10_000_000))
-    assert len(bomb) < CAP
+    assert len(bomb) < MAX_BYTES
     web.answers["/"] = response(bomb, "Content-Encoding: gzip")
     assert "compressed" in await refusal(fetcher, web.url())
 
 
-async def test_a_slow_drip_meets_the_deadline(web: WebServer) -> None:
+async def test_slow_response_times_out(web: WebServer) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
-        writer.write(response(b"", length=CAP))
+        writer.write(response(b"", length=MAX_BYTES))
         while True:
             writer.write(b".")
             await writer.drain()
             await asyncio.sleep(0.01)
 
     web.answers["/"] = drip
-    fetcher = Fetcher(max_bytes=CAP, timeout_s=0.2, trusted_hosts=["127.0.0.1"])
+    fetcher = Fetcher(max_bytes=MAX_BYTES, timeout_s=0.2, trusted_hosts=["127.0.0.1"])
     started = asyncio.get_running_loop().time()
     assert "longer than 0.2 seconds" in await refusal(fetcher, web.url())
     assert asyncio.get_running_loop().time() - started < 2
     await fetcher.close()
 
 
-async def test_a_name_server_that_never_answers_meets_the_deadline(web: WebServer) -> None:
+async def test_unresponsive_name_server_times_out(web: WebServer) -> None:
     release = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -144,24 +144,24 @@ async def test_a_name_server_that_never_answers_meets_the_deadline(web: WebServe
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
         raise socket.gaierror
 
-    fetcher = Fetcher(max_bytes=CAP, timeout_s=0.1, resolver=stuck)
+    fetcher = Fetcher(max_bytes=MAX_BYTES, timeout_s=0.1, resolver=stuck)
     assert "longer than 0.1 seconds" in await refusal(fetcher, "http://stuck.test/")
     release.set()
     await fetcher.close()
 
 
-# Failures, each said in one sentence
+# Failures, each with a message for the user
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ("404 Not Found", "no picture at that address (404)"),
-        ("403 Forbidden", "only to people it knows (403)"),
+        ("404 Not Found", "no picture at that link (404)"),
+        ("403 Forbidden", "refused access to that picture (403)"),
         ("503 Service Unavailable", "busy or broken (503)"),
-        ("418 I'm a teapot", "didn't give the picture (418)"),
-        ("204 No Content", "didn't give the picture (204)"),
-        ("304 Not Modified", "didn't give the picture (304)"),
+        ("418 I'm a teapot", "didn't send the picture (418)"),
+        ("204 No Content", "didn't send the picture (204)"),
+        ("304 Not Modified", "didn't send the picture (304)"),
     ],
 )
 async def test_http_errors_are_refused(fetcher: Fetcher, web: WebServer, status: str, words: str) -> None:
@@ -169,7 +169,7 @@ async def test_http_errors_are_refused(fetcher: Fetcher, web: WebServer, status:
     assert words in await refusal(fetcher, web.url())
 
 
-async def test_a_web_page_in_place_of_a_picture(fetcher: Fetcher, web: WebServer) -> None:
+async def test_web_page_is_refused(fetcher: Fetcher, web: WebServer) -> None:
     web.answers["/"] = response(b"\n<!doctype HTML><html>Sign in</html>", "Content-Type: image/png")
     assert "web page" in await refusal(fetcher, web.url())
 
@@ -177,7 +177,7 @@ async def test_a_web_page_in_place_of_a_picture(fetcher: Fetcher, web: WebServer
 async def test_malformed_responses_are_refused(fetcher: Fetcher, web: WebServer) -> None:
     for path, answer in (("/none", b""), ("/noise", b"\0\1\2 nonsense\r\n\r\n"), ("/where", redirect("http://[::1"))):
         web.answers[path] = answer
-        assert "broke the connection off" in await refusal(fetcher, web.url(path))
+        assert "closed the connection" in await refusal(fetcher, web.url(path))
 
 
 async def test_tls_and_connection_failures_are_refused(unused_tcp_port: int) -> None:
@@ -185,7 +185,7 @@ async def test_tls_and_connection_failures_are_refused(unused_tcp_port: int) -> 
         writer.write(response(PNG))
         writer.close()
 
-    fetcher = Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=["127.0.0.1"])
+    fetcher = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=["127.0.0.1"])
     async with await asyncio.start_server(plain, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         assert "secure connection" in await refusal(fetcher, f"https://127.0.0.1:{port}/")
@@ -197,10 +197,10 @@ async def test_tls_and_connection_failures_are_refused(unused_tcp_port: int) -> 
     "url", ["ftp://example.com/a.png", "file:///etc/passwd", "data:image/png;base64,AA", "a.png", ""]
 )
 async def test_other_schemes_are_refused(fetcher: Fetcher, url: str) -> None:
-    assert "begins with https://" in await refusal(fetcher, url)
+    assert "begin with https://" in await refusal(fetcher, url)
 
 
-async def test_a_redirect_to_another_scheme(fetcher: Fetcher, web: WebServer) -> None:
+async def test_redirect_to_another_scheme_is_refused(fetcher: Fetcher, web: WebServer) -> None:
     web.answers["/"] = redirect("file:///etc/passwd")
     await refusal(fetcher, web.url())
 
@@ -209,7 +209,7 @@ async def test_a_redirect_to_another_scheme(fetcher: Fetcher, web: WebServer) ->
 @given(
     st.text(max_size=60) | st.text(max_size=30).map("http://".__add__) | st.text(max_size=30).map("https://[".__add__)
 )
-async def test_any_text_is_refused_politely(no_names: Fetcher, text: str) -> None:
+async def test_any_text_is_refused_with_a_message(no_names: Fetcher, text: str) -> None:
     await refusal(no_names, text)
 
 
@@ -218,7 +218,7 @@ async def no_names() -> AsyncIterator[Fetcher]:
     def nothing(*_: object) -> list[Row]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    made = Fetcher(max_bytes=CAP, timeout_s=5, resolver=nothing)
+    made = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, resolver=nothing)
     yield made
     await made.close()
 
@@ -226,7 +226,7 @@ async def no_names() -> AsyncIterator[Fetcher]:
 # Trusted hosts
 
 
-async def test_trusted_hosts_are_exact(web: WebServer, unused_tcp_port: int) -> None:
+async def test_trusted_hosts_match_exactly(web: WebServer, unused_tcp_port: int) -> None:
     web.answers["/"] = response(PNG)
     for trusted, host, allowed in (
         ("127.0.0.1", "127.0.0.1", True),
@@ -237,19 +237,19 @@ async def test_trusted_hosts_are_exact(web: WebServer, unused_tcp_port: int) -> 
         ("example.com", "127.0.0.1", False),
         ("", "127.0.0.1", False),
     ):
-        fetcher = Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=[trusted] if trusted else [])
+        fetcher = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=[trusted] if trusted else [])
         if allowed:
             assert await fetcher.fetch(web.url(host=host)) == PNG
         else:
             before = web.connections
-            assert await refusal(fetcher, web.url(host=host)) == fetch._NOT_OPENED
+            assert await refusal(fetcher, web.url(host=host)) == fetch._CANNOT_OPEN
             assert web.connections == before
         await fetcher.close()
 
 
-async def test_trust_has_the_usual_port_of_the_scheme() -> None:
+async def test_trusted_port_defaults_to_the_scheme() -> None:
     fetcher = Fetcher(
-        max_bytes=CAP, timeout_s=5, trusted_hosts=["a.test:80", "B.test:443", "[::1]:8080", "bücher.test"]
+        max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=["a.test:80", "B.test:443", "[::1]:8080", "bücher.test"]
     )
     trusts = {
         url: fetcher._trusts(fetch._parsed(url))
@@ -271,11 +271,11 @@ async def test_trust_has_the_usual_port_of_the_scheme() -> None:
 @pytest.mark.parametrize("entry", ["http://a.test", "a.test/path", "user@a.test", "a.test:port", ":80", "a.test:99999"])
 def test_invalid_trusted_host_is_refused(entry: str) -> None:
     with pytest.raises(SettingsError, match="VSEARCH_TRUSTED_HOSTS"):
-        Fetcher(max_bytes=CAP, timeout_s=5, trusted_hosts=[entry])
+        Fetcher(max_bytes=MAX_BYTES, timeout_s=5, trusted_hosts=[entry])
 
 
-async def test_guard_permits_what_is_public(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guarded way to the end: a name, looked up once, is asked at the address that was checked."""
+async def test_public_address_is_fetched_through_the_guard(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guarded client resolves the host once and connects to the address that was checked."""
     lookups: list[str] = []
 
     def resolver(host: str, port: int, *_: object) -> list[Row]:
@@ -288,7 +288,7 @@ async def test_guard_permits_what_is_public(web: WebServer, monkeypatch: pytest.
         replace(fetch._GUARD, allowed_networks=(IPv4Network("127.0.0.1/32"),), allowed_ports=frozenset({web.port})),
     )
     web.answers["/"] = response(PNG)
-    fetcher = Fetcher(max_bytes=CAP, timeout_s=5, resolver=resolver)
+    fetcher = Fetcher(max_bytes=MAX_BYTES, timeout_s=5, resolver=resolver)
     assert await fetcher.fetch(web.url(host="pictures.test")) == PNG
     assert lookups == ["pictures.test"]
     assert web.requests[0].headers["host"] == f"pictures.test:{web.port}"

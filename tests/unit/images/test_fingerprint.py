@@ -15,7 +15,7 @@ from tests.fixtures.scenes import picture, scene
 
 Pixels = npt.NDArray[np.uint8]
 
-# Seed, width and height of ``waves``; what Meta's C++ (pdqhash 0.2.8 on PyPI) makes of it.
+# Seed, width and height of ``waves``, and the hash by Meta's C++ implementation (pdqhash 0.2.8 on PyPI).
 REFERENCE = [
     (1, 512, 512, "f2c15d17d2839c13e2818800eaaadfdfc0415d47c089dfd7d249dfddc229fc45"),
     (2, 400, 300, "bf9a5b70bfa48c49bf3cbfa752d2551f1086098e028e00840a819fdfb4c35ddf"),
@@ -29,7 +29,7 @@ REFERENCE = [
 
 
 def waves(seed: int, width: int, height: int) -> Pixels:
-    """Plane waves of all directions, the same on every machine: no library resizes or draws."""
+    """Draw plane waves in all directions. They are the same on every machine, because no library resizes or draws."""
     chance = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     total = np.zeros((height, width, 3))
@@ -41,40 +41,40 @@ def waves(seed: int, width: int, height: int) -> Pixels:
     return (total + 128).clip(0, 255).astype(np.uint8)
 
 
-def apart(first: bytes | Pixels, second: bytes) -> int:
+def distance(first: bytes | Pixels, second: bytes) -> int:
     return int(np.bitwise_count(np.frombuffer(bytes(first), np.uint8) ^ np.frombuffer(second, np.uint8)).sum())
 
 
 def turned(pixels: Pixels) -> list[Pixels]:
-    """All eight ways, in the order of ``orientations``."""
+    """Return the picture in all eight orientations, in the order of ``orientations``."""
     bases = (pixels, pixels.transpose(1, 0, 2))
     views = [view for base in bases for view in (base, base[:, ::-1], base[::-1], base[::-1, ::-1])]
     return [np.ascontiguousarray(view) for view in views]
 
 
 @pytest.mark.parametrize(("seed", "width", "height", "expected"), REFERENCE)
-def test_hashes_are_those_of_the_reference(seed: int, width: int, height: int, expected: str) -> None:
+def test_hashes_equal_those_of_the_reference(seed: int, width: int, height: int, expected: str) -> None:
     checksum, quality = fingerprint.pdq(waves(seed, width, height))
-    assert apart(checksum, bytes.fromhex(expected)) <= 4
+    assert distance(checksum, bytes.fromhex(expected)) <= 4
     assert quality == 100
 
 
-def test_a_large_picture_is_shrunk_first_and_keeps_its_hash() -> None:
+def test_large_picture_is_scaled_down_and_keeps_its_hash() -> None:
     expected = "4e4f675d8e09a755ad05fa8803ebfaffe26f42550280c3038682ff9f57d70601"
-    assert apart(fingerprint.pdq(waves(7, 1023, 700))[0], bytes.fromhex(expected)) <= 8
+    assert distance(fingerprint.pdq(waves(7, 1023, 700))[0], bytes.fromhex(expected)) <= 8
 
 
 @pytest.mark.parametrize("size", [(480, 360), (257, 129), (200, 700), (1000, 999), (64, 64), (40, 30)])
-def test_each_orientation_is_the_hash_of_the_turned_picture(size: tuple[int, int]) -> None:
+def test_each_orientation_is_the_hash_of_the_transformed_picture(size: tuple[int, int]) -> None:
     pixels = np.asarray(scene(1, size))
     rows = fingerprint.orientations(fingerprint.luminance(pixels))
     assert rows.shape == (8, 32)
     for row, view in zip(rows, turned(pixels), strict=True):
-        assert apart(row, fingerprint.pdq(view)[0]) <= 8
+        assert distance(row, fingerprint.pdq(view)[0]) <= 8
 
 
-def test_turns_say_what_each_orientation_did() -> None:
-    """Each turn of (x, y) about the centre takes the picture to the one whose hash the row is."""
+def test_orientation_matrices_match_the_orientations() -> None:
+    """Applying each matrix to (x, y) about the centre gives the picture whose hash is in that row."""
     pixels = np.asarray(scene(2, (64, 64)))
     y, x = np.mgrid[0:64, 0:64]
     for turn, view in zip(fingerprint.ORIENTATION_MATRICES, turned(pixels), strict=True):
@@ -87,36 +87,36 @@ def test_turns_say_what_each_orientation_did() -> None:
 
 def test_unrelated_pictures_are_far_apart() -> None:
     checksums = [fingerprint.pdq(np.asarray(scene(seed)))[0] for seed in range(8)]
-    distances = [apart(first, second) for number, first in enumerate(checksums) for second in checksums[:number]]
+    distances = [distance(first, second) for number, first in enumerate(checksums) for second in checksums[:number]]
     assert min(distances) > 80
     assert 110 < float(np.mean(distances)) < 146
 
 
-def test_mild_edits_stay_near() -> None:
+def test_mild_edits_have_near_fingerprints() -> None:
     original = np.asarray(scene(3))
     recompressed = normalise(pictures.encoded(scene(3), "JPEG", quality=10), PictureLimits()).pixels
     shrunk = np.asarray(scene(3).resize((128, 96)))
     brighter = (original * 0.8 + 40).astype(np.uint8)
     for edited in (recompressed, shrunk, brighter):
-        assert apart(fingerprint.pdq(edited)[0], fingerprint.pdq(original)[0]) <= 24
+        assert distance(fingerprint.pdq(edited)[0], fingerprint.pdq(original)[0]) <= 24
 
 
 @pytest.mark.parametrize("value", [0, 1, 128, 255])
-def test_a_flat_picture_has_no_fingerprint(value: int) -> None:
+def test_flat_picture_has_no_fingerprint(value: int) -> None:
     pixels = np.full((90, 120, 3), value, np.uint8)
     assert fingerprint.pdq(pixels) == (b"", 0)
     assert fingerprint.orientations(fingerprint.luminance(pixels)).shape == (0, 32)
     assert fingerprint.compute(picture(pixels)) == b""
 
 
-def test_a_gentle_slope_has_too_little_detail() -> None:
+def test_gentle_gradient_has_too_little_detail() -> None:
     slope = np.broadcast_to(np.linspace(90, 160, 200)[None, :, None], (150, 200, 3)).astype(np.uint8)
     checksum, quality = fingerprint.pdq(slope)
     assert checksum == b""
     assert quality < fingerprint.MIN_QUALITY
 
 
-def test_a_picture_is_hashed_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_is_computed_once_and_freed_with_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     one = picture(scene(1))
     expected = fingerprint.pdq(one.pixels)[0]
     assert fingerprint.compute(one) == expected

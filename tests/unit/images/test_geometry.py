@@ -1,4 +1,4 @@
-"""Laying one picture on another: crops, turns and mirror images are recovered, strangers are not."""
+"""Geometric alignment: crops, rotations and mirror images are found, unrelated pictures are not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def scale(found: Alignment) -> float:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_picture_lies_on_itself(seed: int) -> None:
+def test_picture_aligns_with_itself(seed: int) -> None:
     found = aligned(scene(seed), scene(seed))
     np.testing.assert_allclose(found.matrix, [[1, 0, 0], [0, 1, 0]], atol=0.003)
     assert found.covered == pytest.approx(1, abs=0.01)
@@ -70,7 +70,7 @@ def test_the_picture_lies_on_itself(seed: int) -> None:
 @pytest.mark.parametrize(
     "box", [(0, 0, 400, 300), (100, 60, 480, 360), (60, 90, 360, 315), (20, 20, 300, 230)], ids=str
 )
-def test_a_crop_is_put_back_in_its_place(box: tuple[int, int, int, int]) -> None:
+def test_crop_is_aligned_with_its_place(box: tuple[int, int, int, int]) -> None:
     left, top, right, bottom = box
     found = aligned(scene(1).crop(box), scene(1))
     share = (right - left) * (bottom - top) / (WIDTH * HEIGHT)
@@ -81,7 +81,7 @@ def test_a_crop_is_put_back_in_its_place(box: tuple[int, int, int, int]) -> None
     assert degrees(found) == pytest.approx(0, abs=0.7)
 
 
-def test_a_frame_is_outside() -> None:
+def test_frame_is_outside() -> None:
     framed = Image.new("RGB", (WIDTH + 120, HEIGHT + 120), (90, 20, 120))
     framed.paste(scene(1), (60, 60))
     found = aligned(framed, scene(1))
@@ -90,7 +90,7 @@ def test_a_frame_is_outside() -> None:
 
 
 @pytest.mark.parametrize("angle", [-20, -5, 3, 30, 90, 135, 180])
-def test_a_turn_is_measured(angle: int) -> None:
+def test_rotation_is_measured(angle: int) -> None:
     found = aligned(scene(2).rotate(angle, Image.Resampling.BICUBIC, expand=True), scene(2))
     apart = abs(degrees(found)) - abs(angle)
     assert apart == pytest.approx(0, abs=1)
@@ -98,14 +98,14 @@ def test_a_turn_is_measured(angle: int) -> None:
     assert probability(found) > 0.5
 
 
-def test_scale_and_turn_together() -> None:
+def test_scale_and_rotation_are_measured_together() -> None:
     edited = scene(3).rotate(15, Image.Resampling.BICUBIC).resize((300, 225))
     found = aligned(edited, scene(3))
     assert scale(found) == pytest.approx(1, abs=0.02)
     assert abs(degrees(found)) == pytest.approx(15, abs=1)
 
 
-def test_a_mirror_image_is_found_by_the_mirrored_view_alone() -> None:
+def test_mirror_image_aligns_only_with_the_mirrored_view() -> None:
     query = view(scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     assert probability(geometry.align(query, stored(scene(1)))) < 0.5
     found = geometry.align(query.mirrored, stored(scene(1)))
@@ -113,8 +113,8 @@ def test_a_mirror_image_is_found_by_the_mirrored_view_alone() -> None:
 
 
 @pytest.mark.parametrize("row", range(8))
-def test_an_overlay_undoes_the_turn_of_a_fingerprint(row: int) -> None:
-    """Each row of ``orientations`` is a turned query; laid on by that turn it agrees with the picture."""
+def test_overlay_undoes_the_orientation_of_a_fingerprint(row: int) -> None:
+    """Each row of ``orientations`` is a transformed query. Overlaid with its matrix, it agrees with the picture."""
     transposed = row >= 4
     query = scene(1).transpose(Image.Transpose.TRANSPOSE) if transposed else scene(1)
     # The inverse of "transpose, then mirror" is "mirror the other way, then transpose".
@@ -130,7 +130,7 @@ def test_an_overlay_undoes_the_turn_of_a_fingerprint(row: int) -> None:
     assert found.outside == pytest.approx(0, abs=1e-3)
 
 
-def test_an_overlay_of_another_picture_does_not_agree() -> None:
+def test_overlay_of_another_picture_does_not_agree() -> None:
     found = geometry.overlay(view(scene(1)), stored(scene(2)), IDENTITY)
     assert found is not None
     assert found.correlation < 0.6
@@ -145,7 +145,7 @@ def test_unrelated_pictures_are_never_copies() -> None:
 
 
 def label(side: int) -> Image.Image:
-    """A brand: an emblem and two lines of text."""
+    """Draw a label: an emblem and two lines of text."""
     image = Image.new("RGB", (side, side), (250, 250, 245))
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=side // 6)
     draw.ellipse((side * 0.1, side * 0.05, side * 0.9, side * 0.5), fill=(200, 30, 40))
@@ -157,7 +157,7 @@ def label(side: int) -> Image.Image:
 
 @pytest.mark.parametrize("side", [90, 130, 170])
 @pytest.mark.parametrize("second", [(180, 90), (100, 60)], ids=["elsewhere", "same place"])
-def test_two_pictures_that_share_a_label_are_no_copies(side: int, second: tuple[int, int]) -> None:
+def test_pictures_with_the_same_label_are_no_copies(side: int, second: tuple[int, int]) -> None:
     for seed in range(3):
         one, other = scene(10 + seed).copy(), scene(20 + seed).copy()
         one.paste(label(side), (100, 60))
@@ -166,22 +166,22 @@ def test_two_pictures_that_share_a_label_are_no_copies(side: int, second: tuple[
         assert probability(found) < scoring.PROOF
 
 
-def test_where_little_overlaps_nothing_is_known() -> None:
+def test_small_overlap_gives_no_agreement() -> None:
     away = np.array(((1.0, 0.0, 0.97), (0.0, 1.0, 0.0)))
-    found = geometry._measured(view(scene(1)), stored(scene(1)), away, 20, 20)
+    found = geometry._measure(view(scene(1)), stored(scene(1)), away, 20, 20)
     assert found is not None
     assert (found.correlation, found.typical, found.worst) == (-1.0, math.inf, math.inf)
     assert probability(found) == 0.0
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-3, float("nan")])
-def test_a_collapsed_transform_is_none(factor: float) -> None:
+def test_degenerate_transform_gives_none(factor: float) -> None:
     matrix = np.array(((factor, 0.0, 0.0), (0.0, factor, 0.0)))
-    assert geometry._measured(view(scene(1)), stored(scene(1)), matrix, 20, 20) is None
+    assert geometry._measure(view(scene(1)), stored(scene(1)), matrix, 20, 20) is None
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_flat_pictures_have_nothing_to_lay_on(value: int) -> None:
+def test_flat_pictures_do_not_align(value: int) -> None:
     flat = Image.new("RGB", SIZE, (value, value, value))
     for query, kept in ((flat, flat), (flat, scene(1)), (scene(1), flat)):
         assert geometry.align(view(query), stored(kept)) is None
@@ -216,8 +216,8 @@ def test_colours_are_compared(edit: Callable[[Image.Image], Image.Image], chroma
     st.sampled_from([(480, 360), (360, 480), (400, 400), (1000, 10)]),
 )
 @settings(max_examples=60, deadline=None)
-def test_shares_are_shares(angle: float, size: float, x: float, y: float, kept: tuple[int, int]) -> None:
-    """Against counting points."""
+def test_coverage_matches_counted_points(angle: float, size: float, x: float, y: float, kept: tuple[int, int]) -> None:
+    """Compare with counting points on a grid."""
     turn = size * np.array(((math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))))
     matrix = np.column_stack((turn, (x, y)))
     other = _blank(*kept)
@@ -231,7 +231,7 @@ def test_shares_are_shares(angle: float, size: float, x: float, y: float, kept: 
     assert outside == pytest.approx(1 - covered * width * height / (0.75 * size * size), abs=1e-4)
 
 
-def test_coverage_of_edges_that_all_but_coincide() -> None:
+def test_coverage_with_almost_coinciding_edges() -> None:
     for shift in np.random.default_rng(0).uniform(-1e-4, 1e-4, (50, 6)):
         matrix: Matrix = np.array(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))) + shift.reshape(2, 3)
         covered, outside = geometry._coverage(_blank(480, 360), _blank(480, 360), matrix)

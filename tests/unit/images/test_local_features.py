@@ -1,4 +1,4 @@
-"""Sketches: kept whole, never too large, and never a reason to crash."""
+"""Local features: packing, the size limit, and robustness against odd pictures and damaged data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 LARGEST = 16 * 1024
 
 
-def drawn(pixels: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
+def extracted(pixels: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
     return extract_local_features(pixels, luminance(pixels), points)
 
 
@@ -37,8 +37,8 @@ def noise(width: int, height: int, seed: int = 0) -> Pixels:
 
 
 @pytest.mark.parametrize("size", [(480, 360), (360, 480), (1023, 300), (100, 100), (33, 1000)])
-def test_what_is_packed_comes_back(size: tuple[int, int]) -> None:
-    one = drawn(np.asarray(scene(1, size)))
+def test_packed_features_round_trip(size: tuple[int, int]) -> None:
+    one = extracted(np.asarray(scene(1, size)))
     back = unpack(one.pack())
     np.testing.assert_allclose(back.points, one.points, atol=1 / 65535)
     np.testing.assert_array_equal(back.descriptors, one.descriptors)
@@ -48,8 +48,8 @@ def test_what_is_packed_comes_back(size: tuple[int, int]) -> None:
     assert back.pack() == one.pack()
 
 
-def test_points_lie_in_the_picture_in_units_of_its_long_side() -> None:
-    one = drawn(np.asarray(scene(1, (400, 200))))
+def test_points_are_in_units_of_the_long_side() -> None:
+    one = extracted(np.asarray(scene(1, (400, 200))))
     assert len(one.points) == STORED_POINTS
     assert one.points.min() > 0
     assert one.points[:, 0].max() < 1
@@ -57,34 +57,34 @@ def test_points_lie_in_the_picture_in_units_of_its_long_side() -> None:
 
 
 def test_points_are_spread_over_the_picture() -> None:
-    """A corner full of hard edges takes its share and no more."""
+    """A corner full of sharp edges gets only its share of the points."""
     pixels = np.asarray(scene(1)).copy()
     pixels[:90, :120] = noise(30, 23).repeat(4, axis=0).repeat(4, axis=1)[:90]
-    points = drawn(pixels).points
+    points = extracted(pixels).points
     cells = np.floor(points * (4, 4 / 0.75)).astype(int)
     counts = np.bincount(cells[:, 1] * 4 + cells[:, 0], minlength=16)
     assert (counts > 0).sum() >= 14
     assert counts[0] < len(points) / 3
 
 
-def test_a_query_has_more_points_than_what_is_stored() -> None:
+def test_query_has_more_points_than_a_stored_picture() -> None:
     pixels = np.asarray(scene(1))
     view = QueryView(pixels, luminance(pixels))
-    assert STORED_POINTS < len(view.sketch.points) <= QUERY_POINTS
+    assert STORED_POINTS < len(view.features.points) <= QUERY_POINTS
 
 
-def test_a_mirrored_view_is_the_view_of_the_mirrored_picture() -> None:
+def test_mirrored_view_equals_the_view_of_the_mirrored_picture() -> None:
     pixels = np.asarray(scene(1))
     mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    expected = QueryView(mirrored, luminance(mirrored)).sketch
+    expected = QueryView(mirrored, luminance(mirrored)).features
     look = QueryRegion(pixels, luminance(pixels), range(8))
-    assert look.view.mirrored.sketch.pack() == expected.pack()
+    assert look.view.mirrored.features.pack() == expected.pack()
     assert look.view is look.view
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_flat_picture_has_no_points(value: int) -> None:
-    one = unpack(drawn(np.full((300, 400, 3), value, np.uint8)).pack())
+def test_flat_picture_has_no_points(value: int) -> None:
+    one = unpack(extracted(np.full((300, 400, 3), value, np.uint8)).pack())
     assert one.points.shape == (0, 2)
     assert one.descriptors.shape == (0, 32)
 
@@ -93,21 +93,21 @@ def test_a_flat_picture_has_no_points(value: int) -> None:
 @settings(max_examples=30, deadline=None)
 def test_local_features_fit_16_kilobytes_at_any_size(long: int, short: int, upright: bool, seed: int) -> None:
     pixels = noise(short, long, seed) if upright else noise(long, short, seed)
-    packed = drawn(pixels).pack()
+    packed = extracted(pixels).pack()
     assert len(packed) <= LARGEST
     assert unpack(packed).pack() == packed
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 3), (3, 8), (1, 1023), (1023, 1), (1023, 26), (600, 20), (2, 2)])
-def test_odd_pictures_are_compared_with_each_other_and_with_ordinary_ones(size: tuple[int, int]) -> None:
+def test_odd_pictures_can_be_compared(size: tuple[int, int]) -> None:
     odd, ordinary = noise(*size), np.asarray(scene(1))
     for query, stored in ((odd, odd), (odd, ordinary), (ordinary, odd)):
-        found = geometry.align(QueryView(query, luminance(query)), unpack(drawn(stored).pack()))
+        found = geometry.align(QueryView(query, luminance(query)), unpack(extracted(stored).pack()))
         assert found is None or np.isfinite(found.matrix).all()
 
 
 def test_largest_local_features_fit() -> None:
-    one = drawn(noise(512, 512))
+    one = extracted(noise(512, 512))
     assert len(one.points) == STORED_POINTS
     assert one.thumbnail.shape == (64, 64)
     assert len(one.pack()) <= LARGEST
@@ -115,8 +115,8 @@ def test_largest_local_features_fit() -> None:
 
 @given(st.binary(max_size=2000))
 @settings(max_examples=150, deadline=None)
-def test_garbage_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a sketch"):
+def test_garbage_raises_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not packed local features"):
         unpack(data)
 
 
@@ -142,11 +142,11 @@ def test_damaged_local_features_are_refused_or_valid(data: st.DataObject) -> Non
     [(0, 300, 64, 48, 0), (400, 0, 64, 48, 0), (400, 300, 0, 64, 0), (400, 300, 64, 0, 0), (400, 300, 255, 64, 0)],
 )
 def test_empty_local_features_are_refused(header: tuple[int, int, int, int, int]) -> None:
-    """The lengths agree; the numbers make no sense."""
+    """The lengths are consistent, but the numbers are invalid."""
     data = struct.pack("<HHBBH", *header) + bytes(header[2] * header[3] + 16 * 16 * 3)
-    with pytest.raises(ValueError, match="not a sketch"):
+    with pytest.raises(ValueError, match="not packed local features"):
         unpack(data)
 
 
 def _packed() -> bytes:
-    return drawn(np.asarray(scene(1))).pack()
+    return extracted(np.asarray(scene(1))).pack()

@@ -1,4 +1,4 @@
-"""Pictures of every format and mode come out upright, sRGB and bare."""
+"""Normalisation: pictures of every format and mode become upright sRGB without metadata."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def looks_like(pixels: np.ndarray, *colours: tuple[int, int, int], within: int =
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS.items())
-def test_every_format_looks_as_it_was_drawn(kind: str, name: str) -> None:
+def test_every_format_is_decoded(kind: str, name: str) -> None:
     data = pictures.encoded(pictures.quarters(), kind)
     picture = normalise(data)
     looks_like(picture.pixels, RED, GREEN, BLUE, YELLOW)
@@ -57,7 +57,7 @@ def test_exif_orientation_is_applied_once(kind: str, orientation: int) -> None:
     assert picture.source_size == (96, 64)
 
 
-def test_orientation_after_scaling() -> None:
+def test_orientation_is_applied_after_scaling() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = pictures.quarters(1200, 3000).transpose(pictures.TURNS[6])
@@ -67,7 +67,7 @@ def test_orientation_after_scaling() -> None:
     assert picture.height > picture.width
 
 
-def test_orientation_after_the_pixels_of_a_png() -> None:
+def test_png_orientation_after_the_pixels_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
     png = pictures.encoded(pictures.quarters().transpose(pictures.TURNS[3]), "PNG")
@@ -82,7 +82,7 @@ def test_broken_exif_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG", "TIFF"])
-def test_the_first_frame_counts(kind: str) -> None:
+def test_first_frame_is_used(kind: str) -> None:
     frames = [pictures.quarters(), Image.new("RGB", (96, 64)), Image.new("RGB", (96, 64), "white")]
     picture = normalise(pictures.encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
     looks_like(picture.pixels, RED, GREEN, BLUE, YELLOW)
@@ -101,7 +101,9 @@ def test_the_first_frame_counts(kind: str) -> None:
         ((40, 30), (40, 30)),
     ],
 )
-def test_long_side_is_at_most_1023_and_nothing_is_enlarged(size: tuple[int, int], result: tuple[int, int]) -> None:
+def test_long_side_is_at_most_1023_and_small_pictures_keep_their_size(
+    size: tuple[int, int], result: tuple[int, int]
+) -> None:
     picture = normalise(pictures.encoded(Image.new("RGB", size, GREEN), "PNG"))
     assert (picture.width, picture.height) == result
     assert picture.source_size == size
@@ -109,7 +111,7 @@ def test_long_side_is_at_most_1023_and_nothing_is_enlarged(size: tuple[int, int]
 
 
 @pytest.mark.parametrize("size", [(4032, 3024), (2048, 1536), (1500, 1000), (6000, 400), (3, 3000), (8200, 8)])
-def test_a_large_jpeg_is_scaled_as_a_whole(size: tuple[int, int]) -> None:
+def test_large_jpeg_is_scaled_without_cropping(size: tuple[int, int]) -> None:
     picture = normalise(pictures.encoded(pictures.quarters(*size), "JPEG", quality=60))
     assert 900 <= max(picture.width, picture.height) <= 1023
     assert picture.source_size == size
@@ -119,8 +121,8 @@ def test_a_large_jpeg_is_scaled_as_a_whole(size: tuple[int, int]) -> None:
         looks_like(picture.pixels, RED, GREEN, BLUE, YELLOW)
 
 
-def test_scaling_keeps_detail_without_moire() -> None:
-    """A fine chequerboard must become even grey, as from a distance."""
+def test_scaling_causes_no_moire() -> None:
+    """A fine checkerboard must become an even grey."""
     board = Image.fromarray(((np.indices((1800, 1800)).sum(axis=0) % 2) * 255).astype(np.uint8))
     picture = normalise(pictures.encoded(board, "PNG"), PictureLimits(max_side=300))
     assert np.abs(picture.pixels.astype(int) - 127).max() <= 2
@@ -137,20 +139,20 @@ def test_scaling_comes_close_to_a_lanczos_filter() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF", "GIF"])
-def test_transparency_lies_on_white(kind: str) -> None:
+def test_transparency_becomes_white(kind: str) -> None:
     image = pictures.quarters().convert("RGBA")
     image.paste((0, 0, 0, 0), (48, 0, 96, 32))
     looks_like(normalise(pictures.encoded(image, kind)).pixels, RED, (255, 255, 255), BLUE, YELLOW)
 
 
-def test_half_transparency_is_mixed_and_edges_do_not_darken() -> None:
+def test_half_transparency_is_blended_without_dark_edges() -> None:
     image = Image.new("RGBA", (2400, 1200), (0, 0, 0, 0))
     image.paste((*RED, 128), (0, 0, 1200, 1200))
     pixels = normalise(pictures.encoded(image, "PNG")).pixels.astype(int)
     red, green, blue = (round((c * 128 + 255 * 127) / 255) for c in RED)
     half = (red, green, blue)
     looks_like(pixels.astype(np.uint8), half, (255, 255, 255), half, (255, 255, 255), within=2)
-    assert pixels[..., 0].min() >= half[0] - 2  # no fringe of the black that transparent pixels hide
+    assert pixels[..., 0].min() >= half[0] - 2  # transparent pixels are black and must not darken the edge
 
 
 def test_gray_with_alpha_and_named_transparent_colours() -> None:
@@ -181,7 +183,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(kind: str) -> None:
     assert np.abs(pixels[..., 1] - steps() * 255).max() <= 1.5
 
 
-def test_sixteen_bits_in_either_order() -> None:
+def test_sixteen_bits_in_either_byte_order() -> None:
     values = (steps() * 65535).astype(">u2")
     big = Image.frombuffer("I;16B", (96, 64), values.tobytes(), "raw", "I;16B", 0, 1)
     pixels = normalise(pictures.encoded(big, "TIFF")).pixels
@@ -195,7 +197,7 @@ def test_floating_point_gray_is_scaled(top: float) -> None:
     assert np.abs(pixels[..., 0] - steps() * 255).max() <= 1.5
 
 
-def test_odd_numbers_in_a_picture_do_no_harm() -> None:
+def test_nan_and_infinity_are_accepted() -> None:
     values = (steps() * 2 - 1).astype(np.float32)
     values[0, :3] = (np.nan, np.inf, -np.inf)
     pixels = normalise(pictures.encoded(Image.fromarray(values), "TIFF")).pixels
@@ -205,13 +207,13 @@ def test_odd_numbers_in_a_picture_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(("top", "low"), [(65535, 0), (255, 0), (2**31 - 1, 0), (1000, -1000)])
-def test_whole_numbers_of_32_bits(top: int, low: int) -> None:
+def test_32_bit_integers_are_scaled(top: int, low: int) -> None:
     values = (steps() * (top - low) + low).round().astype(np.int32)
     pixels = normalise(pictures.encoded(Image.fromarray(values), "TIFF")).pixels
     assert np.abs(pixels[..., 0] - steps() * 255).max() <= 1.5
 
 
-def test_one_bit_art_becomes_gray_when_it_shrinks() -> None:
+def test_one_bit_pictures_become_gray_when_scaled_down() -> None:
     board = Image.fromarray((np.indices((2046, 2046)).sum(axis=0) % 2).astype(bool))
     picture = normalise(pictures.encoded(board, "PNG"))
     assert np.abs(picture.pixels.astype(int) - 127).max() <= 2
@@ -220,12 +222,12 @@ def test_one_bit_art_becomes_gray_when_it_shrinks() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_cmyk_looks_right(kind: str) -> None:
+def test_cmyk_is_converted(kind: str) -> None:
     cmyk = pictures.quarters().convert("CMYK")
     looks_like(normalise(pictures.encoded(cmyk, kind)).pixels, RED, GREEN, BLUE, YELLOW, within=20)
 
 
-def test_adobe_ycck_looks_right() -> None:
+def test_adobe_ycck_is_converted() -> None:
     """Pillow writes CMYK without YCC only, so its planes are laid out as YCCK (inverted) and the marker changed."""
     inverted = ImageOps.invert(pictures.quarters()).convert("YCbCr")
     luma, blue, red = (np.asarray(plane) for plane in inverted.split())
@@ -238,7 +240,7 @@ def test_adobe_ycck_looks_right() -> None:
     looks_like(normalise(data[:at] + b"\x02" + data[at + 1 :]).pixels, RED, GREEN, BLUE, YELLOW, within=20)
 
 
-def test_lab_looks_right() -> None:
+def test_lab_is_converted() -> None:
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     lab = ImageCms.applyTransform(pictures.quarters(), to_lab)
     assert lab is not None
@@ -282,7 +284,7 @@ def test_broken_profiles_are_ignored(profile: bytes) -> None:
     )
 
 
-def test_a_profile_of_other_channels_is_ignored() -> None:
+def test_profile_of_other_channels_is_ignored() -> None:
     gray = Image.new("L", (20, 20), 90)
     profile = pictures.matrix_profile(pictures.P3, 2.2)
     assert set(normalise(pictures.encoded(gray, "JPEG", icc_profile=profile)).pixels.flat) == {90}
@@ -291,7 +293,7 @@ def test_a_profile_of_other_channels_is_ignored() -> None:
 # Digests and what is stored
 
 
-def test_two_files_that_look_the_same_share_a_digest() -> None:
+def test_files_with_equal_pixels_have_the_same_digest() -> None:
     image = pictures.photo(200, 100)
     png, bmp = normalise(pictures.encoded(image, "PNG")), normalise(pictures.encoded(image, "BMP"))
     assert png.digest == bmp.digest
@@ -299,20 +301,20 @@ def test_two_files_that_look_the_same_share_a_digest() -> None:
     assert len(png.digest) == 64
 
 
-def test_the_shape_is_part_of_the_digest() -> None:
+def test_shape_is_part_of_the_digest() -> None:
     wide = normalise(pictures.encoded(Image.new("RGB", (8, 2), RED), "PNG"))
     square = normalise(pictures.encoded(Image.new("RGB", (4, 4), RED), "PNG"))
     assert wide.digest != square.digest
 
 
-def test_pixels_are_frozen() -> None:
+def test_pixels_are_read_only() -> None:
     for size in ((20, 20), (1100, 500)):
         picture = normalise(pictures.encoded(Image.new("RGB", size), "PNG"))
         with pytest.raises(ValueError, match="read-only"):
             picture.pixels[0, 0, 0] = 1
 
 
-def test_what_is_stored_has_no_metadata_and_looks_the_same() -> None:
+def test_stored_jpeg_has_no_metadata_and_looks_the_same() -> None:
     exif = Image.Exif()
     exif[0x010F] = "SECRET CAMERA"
     exif.get_ifd(0x8825)[1] = "N"
@@ -334,7 +336,7 @@ def test_what_is_stored_has_no_metadata_and_looks_the_same() -> None:
     assert np.abs(again.pixels.astype(int) - picture.pixels).mean() < 4
 
 
-def test_text_in_other_formats_is_dropped_too() -> None:
+def test_text_metadata_of_other_formats_is_dropped() -> None:
     note = PngImagePlugin.PngInfo()
     note.add_text("Comment", "SECRET")
     tags = TiffImagePlugin.ImageFileDirectory_v2()

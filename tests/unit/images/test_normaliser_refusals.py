@@ -1,4 +1,4 @@
-"""What is no picture, or too much of one, gets one sentence; damaged bytes never anything else."""
+"""Refusals: wrong, oversized and damaged files raise PictureRefused with a message, never another error."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
-from bot.images.decode import normaliser as room
+from bot.images.decode import normaliser as module
 from bot.images.decode.normaliser import Normaliser, PictureLimits, normalise
 from tests.fixtures import pictures
 
 SIGN_IN = b"<!DOCTYPE html><html><head><title>Slack</title></head><body>Sign in</body></html>"
 
 
-def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
+def refusal(data: bytes, limits: PictureLimits = module.DEFAULT_LIMITS) -> str:
     with pytest.raises(PictureRefused) as caught:
         normalise(data, limits)
     sentence = str(caught.value)
@@ -45,7 +45,7 @@ def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video"),
         (b"8BPS\0\1", "Photoshop"),
         (b"hello, this is text", "JPEG, PNG, WebP, GIF, AVIF, HEIC, BMP or TIFF"),
-        (b"\0", "not a picture"),
+        (b"\0", "isn't a picture"),
         (b"\xff\xd8\xff", "damaged"),
         (b"GIF89a", "damaged"),
         (b"BM", "damaged"),
@@ -54,18 +54,18 @@ def refusal(data: bytes, limits: PictureLimits = room.DEFAULT_LIMITS) -> str:
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged"),
     ],
 )
-def test_each_kind_of_wrong_file_is_named(data: bytes, words: str) -> None:
+def test_wrong_file_is_named_in_the_message(data: bytes, words: str) -> None:
     assert words in refusal(data)
 
 
-def test_a_name_or_format_that_was_not_asked_for_is_not_decoded() -> None:
-    """Pillow could open these; they are not on the list."""
+def test_unsupported_formats_are_not_decoded() -> None:
+    """Pillow can open these formats, but they are not supported."""
     for kind in ("PPM", "TGA", "ICO", "PCX", "JPEG2000", "DDS"):
         refusal(pictures.encoded(pictures.quarters(64, 64), kind))
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that says it is this large, with next to nothing inside."""
+    """Return a PNG that declares this size but has almost no data."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
@@ -76,43 +76,43 @@ def png_of(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(8000, 8000), (10_000, 9_500), (60_000, 60_000), (50_000_001, 1)])
-def test_a_bomb_is_refused_by_its_header(width: int, height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bomb_is_refused_by_its_header(width: int, height: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def must_not_decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(room, "_decoded", must_not_decode)
+    monkeypatch.setattr(module, "_decode", must_not_decode)
     assert "megapixels" in refusal(png_of(width, height))
 
 
-def test_limits_are_named_in_the_sentence() -> None:
+def test_limits_are_named_in_the_message() -> None:
     data = pictures.encoded(pictures.photo(300, 200), "PNG")
     assert "0.05 megapixels" in refusal(data, PictureLimits(max_pixels=50_000))
     assert "0.01 MB" in refusal(data, PictureLimits(max_bytes=10_000))
     assert isinstance(normalise(data, PictureLimits(max_pixels=60_000, max_bytes=len(data))), Picture)
 
 
-def test_a_picture_without_pixels_is_refused() -> None:
+def test_picture_without_pixels_is_refused() -> None:
     refusal(png_of(0, 10))
 
 
-def test_a_tiff_with_huge_tiles_is_refused() -> None:
+def test_tiff_with_huge_tiles_is_refused() -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     for tag in (65_000, 65_001):
         tags.tagtype[tag], tags[tag] = TiffTags.LONG, 100_000
     tiff = pictures.encoded(pictures.quarters(), "TIFF", tiffinfo=tags)
-    for tag, real in ((65_000, 322), (65_001, 323)):  # Pillow writes no tiles, so the names are changed
+    for tag, real in ((65_000, 322), (65_001, 323)):  # Pillow writes no tiles, so write other tags and rename them
         tiff = tiff.replace(tag.to_bytes(2, "little") + b"\4\0", real.to_bytes(2, "little") + b"\4\0")
     assert "100000 × 100000" in refusal(tiff)
 
 
-def test_a_progressive_jpeg_of_very_many_scans_is_refused() -> None:
+def test_progressive_jpeg_with_too_many_scans_is_refused() -> None:
     data = pictures.encoded(pictures.photo(64, 64), "JPEG", progressive=True)
     normalise(data)
     last = data.rindex(b"\xff\xda")
-    assert "steps" in refusal(data[:-2] + data[last:-2] * 50 + data[-2:])
+    assert "scans" in refusal(data[:-2] + data[last:-2] * 50 + data[-2:])
 
 
-def test_many_frames_cost_no_more_than_one() -> None:
+def test_only_the_first_of_many_frames_is_decoded() -> None:
     frames = [Image.new("L", (40, 40), shade % 256) for shade in range(600)]
     data = pictures.encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert normalise(data).pixels.max() == 0
@@ -142,8 +142,8 @@ SAMPLES = [
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
     in_header=st.booleans(),
 )
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of damage that it can read past
-def test_damaged_files_give_a_picture_or_a_refusal(
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of damage that it tolerates
+def test_damaged_files_are_decoded_or_refused(
     sample: bytes, cut: float | None, flips: list[tuple[float, int]], in_header: bool
 ) -> None:
     data = bytearray(sample)
@@ -168,18 +168,18 @@ def test_random_bytes_are_refused(data: bytes) -> None:
 # Off the event loop
 
 
-async def test_the_normaliser_gives_the_same_as_the_function() -> None:
+async def test_normaliser_gives_the_same_as_normalise() -> None:
     data = pictures.encoded(pictures.quarters(), "JPEG")
     normaliser = Normaliser()
     picture = await normaliser(data)
     assert picture.digest == normalise(data).digest
-    assert await normaliser.jpeg(picture) == room.encode_jpeg(picture)
+    assert await normaliser.jpeg(picture) == module.encode_jpeg(picture)
     with pytest.raises(PictureRefused):
         await normaliser.picture(b"no")
     await normaliser.close()
 
 
-async def test_an_executor_that_was_given_stays_open() -> None:
+async def test_passed_executor_stays_open() -> None:
     with ThreadPoolExecutor(1) as executor:
         normaliser = Normaliser(executor=executor)
         await normaliser.picture(pictures.encoded(pictures.quarters(), "PNG"))
@@ -187,7 +187,7 @@ async def test_an_executor_that_was_given_stays_open() -> None:
         assert executor.submit(lambda: 5).result() == 5
 
 
-async def test_a_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = normalise(pictures.encoded(pictures.quarters(), "PNG"))
     release, running = threading.Event(), []
 
@@ -197,20 +197,20 @@ async def test_a_slow_decode_is_refused_and_keeps_its_slot_until_it_ends(monkeyp
             release.wait(10)
         return picture
 
-    monkeypatch.setattr(room, "normalise", slow)
+    monkeypatch.setattr(module, "normalise", slow)
     normaliser = Normaliser(PictureLimits(seconds=0.05), threads=1)
     with pytest.raises(PictureRefused, match=r"longer than 0\.05 seconds"):
         await normaliser.picture(b"slow")
     waiting = asyncio.create_task(normaliser.picture(b"next"))
     await asyncio.sleep(0.1)
     assert running == [b"slow"]
-    assert not waiting.done()  # its clock starts with its work, not with its wait
+    assert not waiting.done()  # the timeout doesn't include the wait for a slot
     release.set()
     assert await waiting is picture
     await normaliser.close()
 
 
-async def test_at_most_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_concurrent_decodes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, now, most = threading.Lock(), 0, 0
     picture = normalise(pictures.encoded(pictures.quarters(), "PNG"))
 
@@ -224,14 +224,14 @@ async def test_at_most_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
             now -= 1
         return picture
 
-    monkeypatch.setattr(room, "normalise", counted)
+    monkeypatch.setattr(module, "normalise", counted)
     with ThreadPoolExecutor(8) as executor:
         normaliser = Normaliser(threads=2, executor=executor)
         await asyncio.gather(*(normaliser.picture(b"") for _ in range(12)))
     assert most == 2
 
 
-def test_heic_support_is_loaded_on_the_first_such_file() -> None:
-    """Importing the room must not load libheif."""
+def test_heic_support_is_loaded_on_the_first_heic_file() -> None:
+    """Importing the module must not load libheif."""
     code = "import sys, bot.images.decode.normaliser; sys.exit('pillow_heif' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Files from Slack: the token goes to Slack and to the stand-in that is set, and nowhere else."""
+"""Downloads of Slack files: the token is sent to Slack and to the configured fake only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def refusal(slack: SlackFiles, url: str) -> str:
     return sentence
 
 
-async def test_the_stand_in_gets_the_token(slack: SlackFiles, web: WebServer) -> None:
+async def test_fake_slack_gets_the_token(slack: SlackFiles, web: WebServer) -> None:
     assert await slack.download(web.url("/file"), TOKEN) == PNG
     assert web.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
@@ -54,7 +54,7 @@ async def test_token_is_kept_on_redirects_within_slack(slack: SlackFiles, web: W
     assert "too many times" in await refusal(slack, web.url("/0"))
 
 
-async def test_other_hosts_are_not_asked(slack: SlackFiles, web: WebServer) -> None:
+async def test_other_hosts_get_no_request(slack: SlackFiles, web: WebServer) -> None:
     async with web_server() as other:
         assert "outside Slack" in await refusal(slack, other.url("/file"))
         web.answers["/away"] = redirect(other.url("/file"))
@@ -94,10 +94,10 @@ async def test_token_goes_only_to_slack(url: str, sends: bool | None) -> None:
     await slack.close()
 
 
-async def test_a_redirect_to_the_content_network_goes_without_the_token(
+async def test_redirect_to_the_content_network_has_no_token(
     slack: SlackFiles, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Slack does it, with its hosts played by a transport: files, then origin, then edge."""
+    """Slack redirects from files to origin to edge. A mock transport plays these hosts."""
     seen: list[tuple[str, bool]] = []
     hops = {
         "files.slack.com": "https://files-origin.slack.com/x",
@@ -115,7 +115,7 @@ async def test_a_redirect_to_the_content_network_goes_without_the_token(
     assert seen == [("files.slack.com", True), ("files-origin.slack.com", True), ("a.slack-edge.com", False)]
 
 
-async def test_a_sign_in_page_with_status_200(slack: SlackFiles, web: WebServer) -> None:
+async def test_sign_in_page_with_status_200_is_refused(slack: SlackFiles, web: WebServer) -> None:
     web.answers["/file"] = response(SIGN_IN, "Content-Type: text/html; charset=utf-8")
     assert "files:read" in await refusal(slack, web.url("/file"))
 
@@ -124,12 +124,12 @@ async def test_a_sign_in_page_with_status_200(slack: SlackFiles, web: WebServer)
     ("status", "words"),
     [("403 Forbidden", "files:read"), ("404 Not Found", "no longer has"), ("503 Unavailable", "busy or broken")],
 )
-async def test_http_errors(slack: SlackFiles, web: WebServer, status: str, words: str) -> None:
+async def test_http_errors_are_refused(slack: SlackFiles, web: WebServer, status: str, words: str) -> None:
     web.answers["/file"] = response(b"no", status=status)
     assert words in await refusal(slack, web.url("/file"))
 
 
-async def test_size_and_time_are_capped(web: WebServer) -> None:
+async def test_size_and_time_are_limited(web: WebServer) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(response(b"", length=100))
         while True:
@@ -146,7 +146,7 @@ async def test_size_and_time_are_capped(web: WebServer) -> None:
     await slack.close()
 
 
-async def test_a_token_that_breaks_the_header_is_not_repeated(slack: SlackFiles, web: WebServer) -> None:
+async def test_invalid_token_is_not_in_the_error(slack: SlackFiles, web: WebServer) -> None:
     with pytest.raises(FetchRefused) as caught:
         await slack.download(web.url("/file"), "xoxb-secret\r\nX: y")
     assert "secret" not in str(caught.value)

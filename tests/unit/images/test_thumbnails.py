@@ -1,4 +1,4 @@
-"""Small copies of stored pictures."""
+"""Thumbnails of stored pictures."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def size(jpeg: bytes) -> tuple[int, int]:
         return image.size
 
 
-def test_the_longer_side_is_what_is_shown_and_the_shape_stays() -> None:
+def test_long_side_is_limited_and_the_aspect_ratio_kept() -> None:
     assert size(thumbnail(LARGE)) == (SIDE, 219)
 
 
-def test_what_is_small_already_stays_as_it_is() -> None:
+def test_small_picture_is_unchanged() -> None:
     small = encoded(photo(200, 100, seed=2), "JPEG")
     assert thumbnail(small) is small
 
 
-async def test_a_picture_is_made_small_once_and_shown_no_longer_than_it_is_there() -> None:
+async def test_thumbnail_is_cached_but_not_beyond_deletion() -> None:
     made = 0
 
     async def run(work: Callable[[], bytes]) -> bytes:

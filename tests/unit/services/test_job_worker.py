@@ -100,11 +100,11 @@ async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up
             job, delayed = inbox.retries.pop()
             assert job == 1
             assert delay * (1 - JITTER) <= delayed <= delay * (1 + JITTER)
-            inbox.later(delayed * 0.99)
+            inbox.advance(delayed * 0.99)
             worker.wake()
             await asyncio.sleep(0.001)
             assert len(handler.begun) == number
-            inbox.later(delayed)
+            inbox.advance(delayed)
             worker.wake()
         await eventually(lambda: inbox.states() == ["failed"])
     assert [job.attempts for job in handler.begun] == [1, 2, 3, 4, 5]
@@ -142,7 +142,7 @@ async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_witho
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S) + 1):
         await inbox.claim(f"process {number}", 1, lease_s=15)
-        inbox.later(16)
+        inbox.advance(16)
     async with running(worker_of(inbox, handler)):
         await eventually(lambda: inbox.states() == ["failed"])
     assert handler.begun == []
@@ -157,7 +157,7 @@ async def test_the_last_permitted_attempt_is_made_though_those_before_died(
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S)):
         await inbox.claim(f"process {number}", 1, lease_s=15)
-        inbox.later(16)
+        inbox.advance(16)
     async with running(worker_of(inbox, handler)):
         await eventually(lambda: inbox.states() == ["done"])
     assert [job.attempts for job in handler.begun] == [5]
@@ -168,7 +168,7 @@ async def test_failed_give_up_is_logged_and_ends_the_job(
 ) -> None:
     await put(inbox)
     handler.errors = [BackendDown("away")]
-    handler.last_word_fails = True
+    handler.give_up_fails = True
     async with running(worker_of(inbox, handler, delays_s=())):
         await eventually(lambda: inbox.states() == ["failed"])
     assert "the last word on job 1 could not be said" in caplog.text
@@ -191,7 +191,7 @@ async def test_a_job_of_its_own_that_comes_back_is_not_begun_twice(inbox: Memory
     async with running(worker):
         await eventually(lambda: handler.begun)
         # As after a machine's sleep: the lease is over, and nobody else was there.
-        inbox.later(NEVER_S)
+        inbox.advance(NEVER_S)
         worker.wake()
         await eventually(lambda: inbox.kept[1].job.attempts == 2)
         handler.gate.set()

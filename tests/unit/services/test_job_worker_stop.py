@@ -155,7 +155,7 @@ async def test_job_that_cannot_be_finished_waits_for_its_lease(
         await eventually(lambda: metrics.jobs == [("share", "lost")])
         inbox.failing = None
         assert inbox.states() == ["running"]
-        inbox.later(16)
+        inbox.advance(16)
         worker.wake()
         await eventually(lambda: inbox.states() == ["done"])
     assert "what became of job 1 can't be kept" in caplog.text

@@ -1,4 +1,4 @@
-"""The addresses that our own server of the hosted API keeps, on either kind of database."""
+"""The URLs that our own server of the hosted API stores, on both kinds of databases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALVE, PUMP = EntityId("valve"), EntityId("pump")
 ONE, TWO = DataId("one"), DataId("two")
 
 
-async def test_addresses_go_with_what_they_belong_to(storage_place: StoragePlace) -> None:
+async def test_urls_are_stored_and_deleted_with_entity_or_database(storage_place: StoragePlace) -> None:
     storage = await storage_place.open()
     kept = storage.api_images
     try:
@@ -37,7 +37,7 @@ async def put_and_fail(storage: SqlStorage) -> None:
         raise LookupError
 
 
-async def test_a_unit_that_fails_keeps_no_address(storage_place: StoragePlace) -> None:
+async def test_failed_unit_stores_no_url(storage_place: StoragePlace) -> None:
     storage = await storage_place.open()
     try:
         with pytest.raises(LookupError):

@@ -1,4 +1,4 @@
-"""The catalogue: records, doubles, workspaces."""
+"""The catalogue: records, duplicates, pages and workspaces."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> Imag
     )
 
 
-async def test_a_record_comes_back_as_it_was(storage: SqlStorage) -> None:
+async def test_record_round_trip(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     from_command_line = dataclasses.replace(record(2), origin=None, added_by="", source_name="", fingerprint=b"")
     await catalogue.add(record(1))
@@ -59,7 +59,7 @@ async def test_a_record_comes_back_as_it_was(storage: SqlStorage) -> None:
     assert await catalogue.records(PARTS, both) == both
 
 
-async def test_what_is_known_of_pictures_and_their_sources(storage: SqlStorage) -> None:
+async def test_known_pictures_and_sources_are_found_by_digest(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     await catalogue.add(record(1))
     await catalogue.add(record(2))
@@ -71,7 +71,7 @@ async def test_what_is_known_of_pictures_and_their_sources(storage: SqlStorage) 
     assert await catalogue.known_sources(PARTS, []) == frozenset()
 
 
-async def test_a_time_of_another_zone_is_the_same_moment(storage: SqlStorage) -> None:
+async def test_times_are_returned_in_utc(storage: SqlStorage) -> None:
     at = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     await storage.catalogue.add(dataclasses.replace(record(1), added_at=at))
     found = (await storage.catalogue.records(PARTS, [record(1).data_id]))[record(1).data_id]
@@ -79,14 +79,14 @@ async def test_a_time_of_another_zone_is_the_same_moment(storage: SqlStorage) ->
     assert found.added_at.utcoffset() == timedelta(0)
 
 
-async def test_what_is_not_there(storage: SqlStorage) -> None:
+async def test_unknown_images_are_left_out(storage: SqlStorage) -> None:
     assert await storage.catalogue.known_pictures(PARTS, ["0" * 64]) == {}
     assert await storage.catalogue.known_sources(PARTS, ["0" * 64]) == frozenset()
     assert await storage.catalogue.records(PARTS, [DataId("nothing")]) == {}
     assert await storage.catalogue.remove(PARTS, EntityId("nothing")) == ()
 
 
-async def test_the_same_picture_is_refused_in_one_database_only(storage: SqlStorage) -> None:
+async def test_same_picture_is_refused_within_a_database(storage: SqlStorage) -> None:
     await storage.catalogue.add(record(1))
     double = dataclasses.replace(record(1), data_id=DataId("another"), entity=EntityId("pump"))
     with pytest.raises(AlreadyAdded, match="valve"):
@@ -97,7 +97,7 @@ async def test_the_same_picture_is_refused_in_one_database_only(storage: SqlStor
     await storage.catalogue.add(record(1, other))
 
 
-async def test_an_unknown_database(storage: SqlStorage) -> None:
+async def test_unknown_database_is_refused(storage: SqlStorage) -> None:
     absent = DatabaseKey(TEAM, DatabaseName("absent"))
     catalogue = storage.catalogue
     for attempt in (
@@ -116,7 +116,7 @@ async def test_an_unknown_database(storage: SqlStorage) -> None:
         await catalogue.create_database(PARTS)
 
 
-async def test_databases_with_sizes_and_revisions(storage: SqlStorage) -> None:
+async def test_databases_have_sizes_and_growing_revisions(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     await catalogue.create_database(DatabaseKey(TEAM, DatabaseName("brand")))
     await catalogue.create_database(DatabaseKey(OTHER_TEAM, DatabaseName("theirs")))
@@ -134,7 +134,7 @@ async def test_databases_with_sizes_and_revisions(storage: SqlStorage) -> None:
     assert parts.created_at.tzinfo is not None
 
 
-async def test_removing_gives_what_went(storage: SqlStorage) -> None:
+async def test_remove_returns_the_deleted_records(storage: SqlStorage) -> None:
     for number in range(4):
         await storage.catalogue.add(record(number, entity="valve" if number < 3 else "pump"))
     assert await storage.catalogue.remove(PARTS, EntityId("valve"), record(1).data_id) == (record(1),)
@@ -143,7 +143,7 @@ async def test_removing_gives_what_went(storage: SqlStorage) -> None:
     assert (await storage.catalogue.database(PARTS)).images == 1
 
 
-async def test_more_records_than_one_statement_takes(storage: SqlStorage) -> None:
+async def test_more_records_than_fit_into_one_statement(storage: SqlStorage) -> None:
     async with storage.unit():
         for number in range(600):
             await storage.catalogue.add(record(number))
@@ -152,7 +152,7 @@ async def test_more_records_than_one_statement_takes(storage: SqlStorage) -> Non
 
 
 @pytest.mark.parametrize("order", Order)
-async def test_pages_by_time_even_when_times_are_equal(storage: SqlStorage, order: Order) -> None:
+async def test_pages_are_complete_when_times_are_equal(storage: SqlStorage, order: Order) -> None:
     async with storage.unit():
         for number in range(10):
             await storage.catalogue.add(dataclasses.replace(record(number), added_at=BEGINNING))
@@ -168,7 +168,7 @@ async def test_pages_by_time_even_when_times_are_equal(storage: SqlStorage, orde
     assert seen == (expected if order is Order.OLDEST_FIRST else expected[::-1])
 
 
-async def test_a_page_follows_the_time_of_the_add_and_not_of_the_row(storage: SqlStorage) -> None:
+async def test_pages_are_ordered_by_time_added(storage: SqlStorage) -> None:
     for number in (3, 1, 2):
         await storage.catalogue.add(record(number))
     page = await storage.catalogue.page(PARTS, PageRequest())
@@ -187,7 +187,7 @@ async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
     return visual
 
 
-async def test_the_only_workspace_gets_what_the_command_line_made(storage: SqlStorage) -> None:
+async def test_only_workspace_gets_the_local_databases(storage: SqlStorage) -> None:
     visual = await local_database(storage, "catalogue")
     await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
     await storage.catalogue.adopt(TEAM)
@@ -204,16 +204,16 @@ async def test_the_only_workspace_gets_what_the_command_line_made(storage: SqlSt
     assert [info.key.name for info in await storage.catalogue.databases(TEAM)] == ["catalogue", "later", "parts"]
 
 
-async def test_a_taken_name_stays_behind(storage: SqlStorage) -> None:
+async def test_local_database_with_a_taken_name_is_not_adopted(storage: SqlStorage) -> None:
     visual = await local_database(storage, "parts")
     await storage.catalogue.adopt(TEAM)
     assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [LOCAL_WORKSPACE]
-    # Nor do its vectors part from it.
+    # Its vectors stay with it.
     assert await visual.list_databases(TEAM) == ()
     assert len(await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts")), random_picture(1))) == 1
 
 
-async def test_with_two_workspaces_nobody_gets_anything(storage: SqlStorage) -> None:
+async def test_second_workspace_adopts_no_databases(storage: SqlStorage) -> None:
     await storage.catalogue.adopt(TEAM)
     await local_database(storage, "catalogue")
     await storage.catalogue.adopt(OTHER_TEAM)
@@ -222,6 +222,6 @@ async def test_with_two_workspaces_nobody_gets_anything(storage: SqlStorage) -> 
     assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL_WORKSPACE)
 
 
-async def test_adopting_the_command_line_is_nothing(storage: SqlStorage) -> None:
+async def test_adopting_the_local_workspace_does_nothing(storage: SqlStorage) -> None:
     await storage.catalogue.adopt(LOCAL_WORKSPACE)
     assert await storage.catalogue.workspaces() == (TEAM,)

@@ -1,4 +1,4 @@
-"""The catalogue by where images came from: files, messages, ages, workspaces."""
+"""The catalogue: lookups of images by origin, age and workspace."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ async def kept(storage: SqlStorage, *records: ImageRecord) -> tuple[ImageRecord,
 
 
 @pytest.mark.parametrize("kind", ChannelKind)
-async def test_who_could_read_the_channel_is_kept(storage: SqlStorage, kind: ChannelKind) -> None:
+async def test_channel_kind_of_the_origin_is_stored(storage: SqlStorage, kind: ChannelKind) -> None:
     (added,) = await kept(storage, record(1, origin=dataclasses.replace(ORIGIN, kind=kind)))
     assert await storage.catalogue.with_digest(PARTS, added.digest) == added
 
 
-async def test_an_image_by_its_pixels(storage: SqlStorage) -> None:
+async def test_image_is_found_by_digest(storage: SqlStorage) -> None:
     first, _ = await kept(storage, record(1), record(2, BRAND))
     assert await storage.catalogue.with_digest(PARTS, first.digest) == first
     assert await storage.catalogue.with_digest(BRAND, first.digest) is None
@@ -69,7 +69,7 @@ async def test_an_image_by_its_pixels(storage: SqlStorage) -> None:
         await storage.catalogue.with_digest(DatabaseKey(TEAM, DatabaseName("absent")), first.digest)
 
 
-async def test_the_images_of_an_entity_by_age(storage: SqlStorage) -> None:
+async def test_images_of_an_entity_are_ordered_by_age(storage: SqlStorage) -> None:
     pump = dataclasses.replace(record(3), entity=EntityId("pump"))
     second, first, *_ = await kept(storage, record(2), record(1), pump, record(1, BRAND))
     assert await storage.catalogue.of_entity(PARTS, EntityId("valve")) == (first, second)
@@ -78,7 +78,7 @@ async def test_the_images_of_an_entity_by_age(storage: SqlStorage) -> None:
         await storage.catalogue.of_entity(DatabaseKey(TEAM, DatabaseName("absent")), EntityId("valve"))
 
 
-async def test_the_images_of_a_file_in_every_database_of_the_workspace(storage: SqlStorage) -> None:
+async def test_images_of_a_file_are_found_in_all_databases_of_the_workspace(storage: SqlStorage) -> None:
     other_file = dataclasses.replace(ORIGIN, file_id="F2")
     made = await kept(
         storage,
@@ -94,7 +94,7 @@ async def test_the_images_of_a_file_in_every_database_of_the_workspace(storage: 
     assert await storage.catalogue.from_file(TEAM, "F9") == ()
 
 
-async def test_the_images_of_a_message(storage: SqlStorage) -> None:
+async def test_images_of_a_message_are_found(storage: SqlStorage) -> None:
     made = await kept(
         storage,
         record(1),
@@ -107,14 +107,14 @@ async def test_the_images_of_a_message(storage: SqlStorage) -> None:
     assert await storage.catalogue.from_message(TEAM, "C9", ORIGIN.message_ts) == ()
 
 
-async def test_the_oldest_images_of_all_workspaces(storage: SqlStorage) -> None:
+async def test_oldest_images_are_found_across_workspaces(storage: SqlStorage) -> None:
     third, first, second = await kept(storage, record(3), record(1, THEIRS), record(2, BRAND, None))
     assert await storage.catalogue.added_before(third.added_at, 10) == (first, second)
     assert await storage.catalogue.added_before(third.added_at, 1) == (first,)
     assert await storage.catalogue.added_before(first.added_at, 10) == ()
 
 
-async def test_whether_a_workspace_has_a_picture(storage: SqlStorage) -> None:
+async def test_holds_looks_in_all_databases_of_the_workspace(storage: SqlStorage) -> None:
     (added,) = await kept(storage, record(1, BRAND))
     assert await storage.catalogue.holds(TEAM, added.digest)
     assert not await storage.catalogue.holds(OTHER_TEAM, added.digest)
@@ -123,7 +123,7 @@ async def test_whether_a_workspace_has_a_picture(storage: SqlStorage) -> None:
         assert not await storage.catalogue.holds(TEAM, added.digest)
 
 
-async def test_hints_at_hidden_matches_are_off_until_switched_on(storage: SqlStorage) -> None:
+async def test_hints_at_hidden_matches_are_off_by_default(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     assert not (await catalogue.database(PARTS)).hints_at_hidden
     await catalogue.set_hints(PARTS, hints_at_hidden=True)
@@ -135,7 +135,7 @@ async def test_hints_at_hidden_matches_are_off_until_switched_on(storage: SqlSto
         await catalogue.set_hints(DatabaseKey(TEAM, DatabaseName("absent")), hints_at_hidden=True)
 
 
-async def test_a_forgotten_workspace_is_known_no_more(storage: SqlStorage) -> None:
+async def test_forgotten_workspace_without_databases_is_unknown(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
     await catalogue.adopt(TEAM)
     await catalogue.forget_workspace(TEAM)

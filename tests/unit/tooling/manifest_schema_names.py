@@ -1,7 +1,7 @@
-"""Slack's names: its scopes, and which of them an event or a Web API method needs.
+"""Slack's names for scopes, and the scopes that each event and Web API method needs.
 
-Slack's own schema takes any text for a scope or an event. The facts are those of docs.slack.dev/reference.
-What is not listed here is either not Slack's, or was never looked up: look it up before it is used.
+Slack's own schema accepts any text for a scope or an event. These facts are from docs.slack.dev/reference. A name that
+is missing here either does not exist or was never looked up: look it up before you use it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BOT_SCOPES = frozenset(
         "workflow.steps:execute",
     }
 )
-"""Those that a bot token can have."""
+"""Scopes that a bot token can have."""
 
 OF_EVERY_CONVERSATION = ("channels", "groups", "im", "mpim")
 HISTORY = frozenset(f"{kind}:history" for kind in OF_EVERY_CONVERSATION)
 READ = frozenset(f"{kind}:read" for kind in OF_EVERY_CONVERSATION)
-"""Conversation methods take the scope of the conversation's kind; images come from all four."""
+"""Conversation methods need the scope for the conversation's kind. Images come from all four kinds."""
 
 EVENT_SCOPES = {
     "app_home_opened": NOTHING,
@@ -55,10 +55,10 @@ EVENT_SCOPES = {
     "team_access_revoked": NOTHING,
     "tokens_revoked": NOTHING,
 }
-"""What a bot can subscribe to, of interest here."""
+"""Events that a bot can subscribe to and that concern this project, with their scopes."""
 
 METHOD_SCOPES = {
-    "apps_connections_open": NOTHING,  # connections:write, which is the app-level token's and not the bot's
+    "apps_connections_open": NOTHING,  # needs connections:write of the app-level token, not of the bot token
     "apps_uninstall": NOTHING,
     "auth_revoke": NOTHING,
     "auth_teams_list": NOTHING,
@@ -93,7 +93,7 @@ METHOD_SCOPES = {
     "views_push": NOTHING,
     "views_update": NOTHING,
 }
-"""By the client's name for the method."""
+"""Scopes by the name of the client's method."""
 
 ELEMENT_SCOPES = {"file_input": frozenset({"files:read"})}
-"""Elements of Block Kit that want one."""
+"""Block Kit elements that need a scope."""

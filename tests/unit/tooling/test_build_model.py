@@ -1,4 +1,4 @@
-"""The built-in model comes from its package's weights, and reading them can't run code."""
+"""The built-in model is built from its package's weights, and reading them can't run code."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def float_model(weights: Weights) -> onnx.ModelProto:
     return build_model.build_graph(weights)
 
 
-def test_the_checkpoint_is_a_whole_network(weights: Weights) -> None:
+def test_checkpoint_has_the_whole_network(weights: Weights) -> None:
     assert weights["_conv_stem.weight"].shape == (32, 3, 3, 3)
     assert weights["_conv_head.weight"].shape == (1280, 352, 1, 1)
     assert all(np.isfinite(tensor).all() for tensor in weights.values())
     assert all((tensor >= 0).all() for name, tensor in weights.items() if name.endswith("running_var"))
 
 
-def test_the_shipped_network_agrees_with_the_float_one(float_model: onnx.ModelProto) -> None:
-    """Mean and least cosine over 40 pictures; saturating arithmetic has about 0.96 and 0.83 on photographs."""
+def test_shipped_network_agrees_with_the_float_network(float_model: onnx.ModelProto) -> None:
+    """Mean and minimum cosine over 40 pictures. Saturating arithmetic has about 0.96 and 0.83 on photos."""
     shipped = BuiltInModel()
     session = ort.InferenceSession(float_model.SerializeToString(), providers=["CPUExecutionProvider"])
     prepared = [shipped.prepare(np.asarray(scene(seed))) for seed in range(40)]
@@ -53,7 +53,7 @@ def test_the_shipped_network_agrees_with_the_float_one(float_model: onnx.ModelPr
     assert cosines.min() >= 0.97
 
 
-def test_the_reference_embedding_is_the_shipped_networks(tmp_path: Path) -> None:
+def test_reference_embedding_belongs_to_the_shipped_network(tmp_path: Path) -> None:
     network = tmp_path / BUILT_IN_FILE
     network.write_bytes(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes())
     build_model.write_reference(network)
@@ -61,14 +61,14 @@ def test_the_reference_embedding_is_the_shipped_networks(tmp_path: Path) -> None
     assert float(written.astype(np.float32) @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
 
 
-def test_other_sizes_and_batches_go_through_the_same_graph(float_model: onnx.ModelProto) -> None:
+def test_other_sizes_and_batches_work_in_the_same_graph(float_model: onnx.ModelProto) -> None:
     session = ort.InferenceSession(float_model.SerializeToString(), providers=["CPUExecutionProvider"])
     pixels = np.asarray(scene(1).resize((128, 96)))[None]
     assert session.run(None, {"pixels": pixels})[0].shape == (1, 1280)
 
 
 class _Calls:
-    """Pickled, it asks for a function to be called when it is read."""
+    """Pickles to a function call."""
 
     def __init__(self, function: object, argument: str) -> None:
         self._call = (function, (argument,))
@@ -78,7 +78,7 @@ class _Calls:
 
 
 @pytest.mark.parametrize("function", [os.system, eval, open, pickle.loads, Path], ids=str)
-def test_a_checkpoint_can_name_nothing_but_tensors(function: object, tmp_path: Path) -> None:
+def test_checkpoint_can_only_name_tensors(function: object, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     file = io.BytesIO(pickle.dumps(_Calls(function, f"touch {trace}")))
     with pytest.raises(pickle.UnpicklingError, match="not allowed in a checkpoint"):
@@ -87,12 +87,12 @@ def test_a_checkpoint_can_name_nothing_but_tensors(function: object, tmp_path: P
 
 
 @pytest.mark.parametrize("module", [b"torch._utils", b"collections", b"torch"])
-def test_other_names_of_the_allowed_modules_are_refused(module: bytes) -> None:
+def test_other_names_of_allowed_modules_are_refused(module: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError, match="not allowed"):
         build_model._Unpickler(io.BytesIO(b"c" + module + b"\n_import_dotted_name\n.")).load()
 
 
-def test_a_whole_file_that_wants_more_is_refused(tmp_path: Path) -> None:
+def test_file_that_calls_a_function_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     header = 3 * pickle.dumps({}, protocol=2)
     path.write_bytes(header + pickle.dumps(_Calls(os.system, f"touch {tmp_path / 'trace'}"), protocol=2))

@@ -1,4 +1,4 @@
-"""The container file copies what is there, and nothing that it should not."""
+"""The container file copies what exists, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _words(instruction: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in LINES if line.startswith(f"{instruction} ")]
 
 
-def test_what_is_copied_is_in_the_repository_and_let_through() -> None:
+def test_copied_files_are_in_the_repository_and_not_ignored() -> None:
     let_through = {
         line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"
     }
@@ -23,13 +23,13 @@ def test_what_is_copied_is_in_the_repository_and_let_through() -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
-def test_packages_are_installed_by_their_hashes() -> None:
+def test_packages_are_installed_by_hash() -> None:
     installs = [line for line in LINES if "pip install" in line]
     assert installs
     assert all("--require-hashes" in line for line in installs)
 
 
-def test_the_bot_is_no_root_and_hears_signals() -> None:
+def test_bot_is_not_root_and_receives_signals() -> None:
     user = next(line for line in LINES if line.startswith("USER ")).split()[1]
     assert user != "root"
     assert LINES.index(f"USER {user}") < next(n for n, line in enumerate(LINES) if line.startswith("ENTRYPOINT"))

@@ -1,4 +1,4 @@
-"""The manifest is one that Slack takes, asks for what the code uses, and for nothing else."""
+"""The manifest is valid, and requests what the code uses and nothing else."""
 
 import ast
 import copy
@@ -44,7 +44,7 @@ def manifest() -> Any:
 
 
 def over_http() -> Any:
-    """The manifest with what docs/operating.md says to change for HTTP and many workspaces."""
+    """The manifest with the changes that docs/operating.md gives for HTTP and several workspaces."""
     text = read(ROOT / "docs" / "operating.md")
     changes = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     (change,) = [block for block in changes if "settings" in block]
@@ -74,7 +74,7 @@ def events() -> list[str]:
 
 @functools.cache
 def words_of_the_code() -> frozenset[str]:
-    """Every attribute that the code names, and every text in it."""
+    """Every attribute and every string in the code."""
     return frozenset(word for path in SOURCES for word in _words(ast.parse(read(path))))
 
 
@@ -87,7 +87,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
 
 
 def used_methods() -> set[str]:
-    """Methods of Slack's Web API, called on a client or by Slack's own name (`api_call("auth.test")`)."""
+    """Methods of Slack's Web API that the code calls, on a client or by name (`api_call("auth.test")`)."""
     public = inspect.getmembers(AsyncWebClient, inspect.isfunction)
     known = {name for name, _ in public if "_" in name.strip("_") and not name.startswith("_")} - {"api_call"}
     return known & {word.replace(".", "_") for word in words_of_the_code()}
@@ -97,7 +97,7 @@ def all_of(sets: Iterable[frozenset[str]]) -> set[str]:
     return set().union(*sets)
 
 
-def test_it_fits_slacks_schema() -> None:
+def test_manifest_fits_slacks_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
     assert problems(manifest()) == []
 
@@ -116,7 +116,7 @@ def test_it_fits_slacks_schema() -> None:
         (("oauth_config", "redirect_urls"), ["example.org"]),
     ],
 )
-def test_the_schema_refuses_what_slack_refuses(location: tuple[Any, ...], value: Any) -> None:
+def test_schema_refuses_what_slack_refuses(location: tuple[Any, ...], value: Any) -> None:
     broken = copy.deepcopy(manifest())
     inner = broken
     for step in location[:-1]:
@@ -131,41 +131,41 @@ def test_every_scope_and_event_is_one_of_slacks() -> None:
     assert all_of([*EVENT_SCOPES.values(), *METHOD_SCOPES.values(), *ELEMENT_SCOPES.values()]) <= BOT_SCOPES
 
 
-def test_the_scope_of_every_method_is_known() -> None:
+def test_scope_of_every_method_is_known() -> None:
     assert used_methods() <= set(METHOD_SCOPES), "look up which scope a new method needs"
     assert set(METHOD_SCOPES) <= {name for name, _ in inspect.getmembers(AsyncWebClient, inspect.isfunction)}
 
 
-def test_scopes_are_those_that_calls_and_events_need() -> None:
+def test_scopes_match_the_calls_and_events() -> None:
     needed = all_of(METHOD_SCOPES[method] for method in used_methods())
     needed |= all_of(EVENT_SCOPES[event] for event in events())
     needed |= all_of(ELEMENT_SCOPES[element] for element in ELEMENT_SCOPES if element in words_of_the_code())
     assert sorted(scopes()) == sorted(needed | {"commands"})
 
 
-def test_every_scope_says_what_for() -> None:
+def test_every_scope_has_a_reason() -> None:
     lines = read(ROOT / "manifest.yml").splitlines()
     said = {match[1] for line in lines if (match := re.fullmatch(r"\s+- ([a-z_.]+(?::[a-z.]+)?) # .{8,}", line))}
     assert set(scopes()) <= said
 
 
-def test_events_are_those_that_are_listened_to() -> None:
+def test_subscribed_events_have_listeners() -> None:
     listened = {*register.EVENTS, register.MESSAGE}
     assert {event.partition(".")[0] for event in events()} == listened
 
 
-def test_the_command_is_the_one_that_is_listened_to() -> None:
+def test_command_has_a_listener() -> None:
     assert [item["command"] for item in manifest()["features"]["slash_commands"]] == [register.COMMAND]
 
 
-def test_shortcuts_are_those_that_are_listened_to() -> None:
+def test_shortcuts_have_listeners() -> None:
     listed = {item["callback_id"]: item["type"] for item in manifest()["features"]["shortcuts"]}
     assert listed == SHORTCUT_TYPES
     assert set(SHORTCUT_TYPES) == set(ShortcutId)
     assert len({item["name"] for item in manifest()["features"]["shortcuts"]}) == len(listed)
 
 
-def test_people_can_press_write_and_see_home() -> None:
+def test_buttons_messages_and_home_are_enabled() -> None:
     assert manifest()["settings"]["interactivity"] == {"is_enabled": True}
     assert manifest()["features"]["app_home"] == {
         "home_tab_enabled": True,
@@ -179,7 +179,7 @@ def test_socket_mode_is_on() -> None:
     assert "url" not in manifest()["features"]["slash_commands"][0]
 
 
-def test_the_changes_for_http_fit_slacks_schema() -> None:
+def test_changes_for_http_fit_slacks_schema() -> None:
     changed = over_http()
     assert problems(changed) == []
     assert changed["settings"]["socket_mode_enabled"] is False
@@ -193,6 +193,6 @@ def test_the_changes_for_http_fit_slacks_schema() -> None:
     assert [urlsplit(address).path for address in changed["oauth_config"]["redirect_urls"]] == ["/slack/oauth_redirect"]
 
 
-def test_the_procfile_starts_the_bot() -> None:
+def test_procfile_starts_the_bot() -> None:
     lines = read(ROOT / "Procfile").splitlines()
     assert dict(line.split(": ", 1) for line in lines) == dict.fromkeys(("web", "worker"), "python -m bot serve")

@@ -1,4 +1,4 @@
-"""The tests' PostgreSQL starts wherever the checkout and TMPDIR lie, whatever the umask."""
+"""The tests' PostgreSQL starts with any checkout folder, TMPDIR and umask."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SITE_PACKAGES = postgres._site_packages()
 
 @pytest.fixture
 def strict_umask() -> Iterator[None]:
-    """New files and folders belong to their owner alone."""
+    """New files and folders are readable by their owner only."""
     before = os.umask(0o077)
     yield
     os.umask(before)
@@ -41,7 +41,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def closed(tmp_path: Path, strict_umask: None) -> Path:
-    """The package as installed under umask 077 in a folder that others can't reach; its site-packages."""
+    """Site-packages with the package installed under umask 077, in a folder that others can't reach."""
     site_packages = tmp_path / "closed" / "Größe & Maß" / "site-packages"
     for name in NEEDED:
         target = site_packages / name
@@ -59,17 +59,17 @@ def run(bin_folder: Path, program: str) -> str:
     return subprocess.run([bin_folder / program, "--version"], check=True, capture_output=True, text=True).stdout
 
 
-def test_programs_that_others_cannot_read_are_copied_with_all_they_need(closed: Path, tmp_path: Path) -> None:
+def test_unreadable_programs_are_copied_with_their_dependencies(closed: Path, tmp_path: Path) -> None:
     copied = readable_programs(closed, tmp_path / "server")
 
     assert copied == programs(tmp_path / "server" / "installed")
-    # Nothing of the copy is looked up where it came from.
+    # The copy uses nothing of the original.
     shutil.rmtree(closed)
     assert "PostgreSQL" in run(copied, "postgres")
     assert "PostgreSQL" in run(copied, "initdb")
 
 
-def test_every_copied_file_and_folder_is_open_to_others_under_umask_077(closed: Path, tmp_path: Path) -> None:
+def test_copies_are_readable_by_others_under_umask_077(closed: Path, tmp_path: Path) -> None:
     readable_programs(closed, tmp_path / "server")
 
     copy = tmp_path / "server" / "installed"
@@ -95,7 +95,7 @@ def test_one_unreadable_part_is_enough_to_copy(closed: Path, open_folder: Path, 
     assert readable_programs(site_packages, open_folder / "second") == programs(open_folder / "second" / "installed")
 
 
-def test_it_starts_from_a_closed_checkout_with_blanks_in_tmpdir(
+def test_server_starts_from_a_closed_checkout_with_blanks_in_tmpdir(
     closed: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_site_packages", lambda: closed)
@@ -115,7 +115,7 @@ def test_it_starts_from_a_closed_checkout_with_blanks_in_tmpdir(
 
 
 @pytest.mark.parametrize("name", ["plain", "two words", "Größe", "100%25", "a+b&c=d?e#f", "co:lon"])
-def test_the_address_leads_to_the_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+def test_address_works_with_any_folder_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
 
@@ -126,7 +126,7 @@ def test_the_address_leads_to_the_folder_whatever_its_name(tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("name", ["long " * 20, "com,ma"], ids=["too long for a socket", "with a comma"])
-def test_an_unsuitable_tmpdir_is_passed_over(open_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_unsuitable_tmpdir_is_skipped(open_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (open_folder / name).mkdir(mode=0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(open_folder / name))
 
@@ -137,9 +137,7 @@ def test_an_unsuitable_tmpdir_is_passed_over(open_folder: Path, monkeypatch: pyt
     assert not folder.exists()
 
 
-def test_a_tmpdir_that_others_cannot_reach_is_passed_over_only_for_others(
-    open_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tmpdir_closed_to_others_is_skipped_only_for_others(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = open_folder / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(tempfile, "tempdir", str(closed))
@@ -150,7 +148,7 @@ def test_a_tmpdir_that_others_cannot_reach_is_passed_over_only_for_others(
         assert folder.parent == closed
 
 
-def test_without_a_suitable_folder_it_says_why_and_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_says_why_no_folder_is_suitable_and_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = tmp_path / "missing"
     monkeypatch.setattr(tempfile, "tempdir", str(missing))
     monkeypatch.setattr(temporary, "ALTERNATIVES", ())

@@ -1,4 +1,4 @@
-"""What the tests' own environment keeps away from them."""
+"""What the tests' own environment excludes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 OVER_LOOPBACK = "tests/scenario/fake_slack/test_strictness.py::test_tokens_are_checked"
-"""A call of Slack's SDK, which ignores ``no_proxy``."""
+"""A test that calls Slack's SDK, which ignores ``no_proxy``."""
 
 
-def test_no_request_of_a_test_goes_through_a_proxy(tmp_path: Path) -> None:
+def test_requests_of_tests_use_no_proxy(tmp_path: Path) -> None:
     dead = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy"), "http://127.0.0.1:9")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/inner", OVER_LOOPBACK]
     done = subprocess.run(

@@ -1,1 +1,1 @@
-"""The built-in model's file; NOTICE says where its weights come from."""
+"""The embedding model. The file NOTICE names the source of the built-in weights."""

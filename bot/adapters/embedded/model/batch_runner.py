@@ -1,4 +1,4 @@
-"""Runs the model off the event loop, in batches when work queues up."""
+"""Runs the embedding model in worker threads, in batches when several pictures wait."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.adapters.embedded.model.embedding import EmbeddingModel, Vectors
 from bot.domain.errors import BackendDown, BackendError
 
 MAX_BATCH = 8
+"""Most pictures in one run of the model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +26,17 @@ class _Job:
 
 
 class BatchRunner:
-    """Worker threads that share one model. A worker takes its share of what waits, up to MAX_BATCH, as one run.
+    """Worker threads that share one model.
 
-    A lone picture is never held back to wait for company.
+    A worker takes its share of the waiting pictures, up to MAX_BATCH, and runs them as one batch. A single picture runs
+    at once; no worker waits for a batch to fill.
     """
 
     def __init__(self, model: EmbeddingModel, threads: int) -> None:
         self._model = model
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
-        self._entrance = threading.Lock()
+        self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._run_worker, name=f"embedding-{number}", daemon=True)
             for number in range(threads)
@@ -43,18 +45,21 @@ class BatchRunner:
             thread.start()
 
     async def embed(self, prepared: npt.NDArray[Any]) -> Vectors:
-        """The vector of one prepared picture. Raises BackendError if the model fails, BackendDown once it is closed."""
+        """Return the vector of one prepared picture (float32, one dimension).
+
+        Raises BackendError if the model fails, and BackendDown after ``close``.
+        """
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Vectors] = loop.create_future()
-        with self._entrance:
+        future: asyncio.Future[Vectors] = loop.create_future()
+        with self._lock:
             if self._closed:
-                raise BackendDown("the embedding model was shut down")
-            self._queue.put(_Job(prepared, loop, answer))
-        return await answer
+                raise BackendDown("the embedding model is closed")
+            self._queue.put(_Job(prepared, loop, future))
+        return await future
 
     async def close(self) -> None:
-        """Finish what is queued, then end the threads."""
-        with self._entrance:
+        """Finish the queued pictures, then stop the threads."""
+        with self._lock:
             if not self._closed:
                 self._closed = True
                 for _ in self._threads:
@@ -67,7 +72,7 @@ class BatchRunner:
             try:
                 vectors = self._model.run([job.prepared for job in jobs])
                 answers = list(zip(jobs, vectors, strict=True))
-            except Exception as exc:  # noqa: BLE001 - it belongs to those who wait
+            except Exception as exc:  # noqa: BLE001 - the callers get it
                 for job in jobs:
                     _resolve(job, exc)
             else:
@@ -79,7 +84,7 @@ class BatchRunner:
         if first is None:
             return None
         jobs = [first]
-        # A fair share of what waits: one worker with all of it would leave the others without work.
+        # Take a fair share of the queue. If one worker took it all, the others would be idle.
         share = min(MAX_BATCH, math.ceil((self._queue.qsize() + 1) / len(self._threads)))
         while len(jobs) < share:
             try:
@@ -87,7 +92,7 @@ class BatchRunner:
             except queue.Empty:
                 break
             if job is None:
-                self._queue.put(None)  # an end was asked for: finish this batch first
+                self._queue.put(None)  # a request to stop: finish this batch first
                 break
             jobs.append(job)
         return jobs
@@ -95,10 +100,10 @@ class BatchRunner:
 
 def _resolve(job: _Job, result: Vectors | Exception) -> None:
     def settle() -> None:
-        if job.future.done():  # whoever asked has gone
+        if job.future.done():  # the caller was cancelled
             return
         if isinstance(result, Exception):
-            # Each gets an error of its own: one that is raised in several places gathers all their tracebacks.
+            # Each caller gets its own exception, because a shared one would collect all callers' tracebacks.
             error = BackendError(f"the embedding model failed: {result}")
             error.__cause__ = result
             job.future.set_exception(error)
@@ -107,5 +112,5 @@ def _resolve(job: _Job, result: Vectors | Exception) -> None:
 
     try:
         job.loop.call_soon_threadsafe(settle)
-    except RuntimeError:  # the loop is closed: nobody waits any more
+    except RuntimeError:  # the loop is closed, so nothing awaits the future
         return

@@ -1,4 +1,4 @@
-"""The embedding model: an ONNX network that turns a picture into a vector."""
+"""Embedding models: ONNX networks that turn a picture into a vector."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ BUILT_IN_SHA256 = "25b7ec93b60897aef147f1f99f6072cc63dca5cea8125c7212dbc8b5dcbb6
 BUILT_IN_INPUT_SIZE = 224
 BUILT_IN_NAME = f"lite2-gem-int8-{BUILT_IN_SHA256[:8]}"
 BUILT_IN_ID = f"{BUILT_IN_NAME}-{exactness.EXACT}"
-"""The model id of a process whose numbers are exact: the network's name and the numeric variant."""
+"""The model id of a process with exact arithmetic: the network's name and the numeric variant."""
 
 BUILT_IN_DIMENSIONS = 1280
 
 _EXACT_ON_X64 = "session.x64quantprecision"
-"""ONNX Runtime's setting: 8-bit weights are multiplied as unsigned numbers, by kernels that can't saturate."""
+"""ONNX Runtime's setting that multiplies 8-bit weights as unsigned numbers, with kernels that can't saturate."""
 
 _QUANTISED = (b"QuantizeLinear", b"QLinear", b"Integer")
-"""Parts of the names of the operators that compute in 8 bit, as they stand in an ONNX file."""
+"""Parts of the names of 8-bit operators in an ONNX file."""
 
 _CROP = 224 / 256
-"""Share of the short side that is looked at, the way that the network was trained."""
+"""Share of the picture's short side that is cropped, as in the network's training."""
 
 
 class EmbeddingModel(Protocol):
-    """Prepared pictures to vectors; safe to call from several threads."""
+    """Turns prepared pictures into vectors. Thread-safe."""
 
     model_id: str
     dimensions: int
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """One picture as the network wants it."""
+        """Return one RGB picture (height × width × 3, uint8) as the network's input."""
         ...
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
-        """Vectors of L2 norm 1, a row a picture."""
+        """Return pictures × dimensions, float32, each row of L2 norm 1."""
         ...
 
 
 class TimedModel:
-    """A model that tells how long each run took, in seconds for one picture."""
+    """Wraps a model and passes the time of each run, in seconds for each picture, to ``observe``."""
 
     def __init__(self, model: EmbeddingModel, observe: Callable[[float], None]) -> None:
         self._model = model
@@ -67,11 +67,11 @@ class TimedModel:
         self.model_id, self.dimensions = model.model_id, model.dimensions
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """As the model does."""
+        """Return one picture as the network's input."""
         return self._model.prepare(pixels)
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
-        """As the model does."""
+        """Return pictures × dimensions, float32, each row of L2 norm 1."""
         started = time.perf_counter()
         vectors = self._model.run(prepared)
         self._observe((time.perf_counter() - started) / max(len(prepared), 1))
@@ -79,42 +79,42 @@ class TimedModel:
 
 
 def centre_crop(pixels: Pixels, side: int) -> Pixels:
-    """The middle of the picture, its aspect kept, as a square of ``side`` pixels."""
+    """Return the middle square of a picture, scaled to ``side`` × ``side`` × 3. The aspect ratio is kept."""
     height, width = pixels.shape[:2]
     length = max(1, round(min(height, width) * _CROP))
     top, left = (height - length) // 2, (width - length) // 2
     square = pixels[top : top + length, left : left + length]
     if length > 2 * side:
-        # Two quick steps, the second an exact halving, instead of slow averages over fractions of pixels.
+        # Scale in two fast steps, the second an exact halving. Averaging over fractions of pixels would be slow.
         square = cv2.resize(square, (2 * side, 2 * side), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def open_session(model: bytes | str) -> ort.InferenceSession:
-    """Open a network, from its file's content or path: one thread, and exact arithmetic on every processor."""
+    """Open a network from its content or path, with one thread and with exact arithmetic on every processor."""
     options = ort.SessionOptions()
-    # Parallel pictures beat parallel layers at this size, and the threads stay ours to bound.
+    # At this size, running pictures in parallel is faster than running layers in parallel, and it bounds the threads.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Without it, kernels for AVX2 and AVX-512 without VNNI saturate (see ``exactness``). It costs them 13 % more time,
-    # and nothing elsewhere: ONNX Runtime reads it only where its 8-bit kernels can overflow.
+    # Without this, kernels for AVX2 and AVX-512 without VNNI saturate (see ``exactness``). It costs 13 % more time on
+    # those processors and nothing elsewhere: ONNX Runtime reads it only where its 8-bit kernels can overflow.
     options.add_session_config_entry(_EXACT_ON_X64, "1")
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _is_quantised(file: BinaryIO) -> bool:
-    """Whether an ONNX file has operators that compute in 8 bit. Raises ValueError for an empty file."""
+    """Return whether an ONNX file has 8-bit operators. Raises ValueError for an empty file."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return any(content.find(part) >= 0 for part in _QUANTISED)
 
 
 class BuiltInModel:
-    """EfficientNet-Lite2 with GeM pooling, 8 bit, 1280 numbers; needs no network and no settings."""
+    """The model that comes with the package: EfficientNet-Lite2 with GeM pooling, 8 bit, 1280 dimensions."""
 
     def __init__(self) -> None:
-        """Load the network. Raises SettingsError if the file is not the one that was shipped."""
+        """Load the network. Raises SettingsError if the file differs from the shipped one."""
         data = resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes()
         if hashlib.sha256(data).hexdigest() != BUILT_IN_SHA256:
             raise SettingsError((f"The built-in model {BUILT_IN_FILE} is damaged: install vsearch again.",))
@@ -124,16 +124,16 @@ class BuiltInModel:
         self.model_id = f"{BUILT_IN_NAME}-{exactness.variant_of(embedding, exactness.reference_embedding())}"
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """Middle square, 224 × 224 × 3, uint8: the network does the rest."""
+        """Return the middle square, 224 × 224 × 3, uint8. The network itself normalises it."""
         return centre_crop(pixels, BUILT_IN_INPUT_SIZE)
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
-        """Vectors of L2 norm 1, a row a picture."""
+        """Return pictures × 1280, float32, each row of L2 norm 1."""
         return np.asarray(self._session.run(None, {"pixels": np.stack(prepared)})[0], np.float32)
 
 
 class LazyModel:
-    """The built-in model, loaded when it is first asked: a process that leaves pictures to others never asks."""
+    """The built-in model, loaded on first use. Processes that leave pictures to workers never load it."""
 
     model_id = BUILT_IN_ID
     dimensions = BUILT_IN_DIMENSIONS
@@ -144,11 +144,14 @@ class LazyModel:
         self._lock = threading.Lock()
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """As the model does. Raises SettingsError if it can't be loaded, or its numbers are not exact here."""
+        """Return one picture as the network's input.
+
+        Raises SettingsError if the model can't be loaded or this processor's arithmetic is not exact.
+        """
         return self._model().prepare(pixels)
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
-        """As the model does."""
+        """Return pictures × dimensions, float32, each row of L2 norm 1."""
         return self._model().run(prepared)
 
     def _model(self) -> EmbeddingModel:
@@ -163,7 +166,10 @@ class LazyModel:
 
 @dataclass(frozen=True, slots=True)
 class CustomModelOptions:
-    """A model that the operator brings: where it is and how it wants its pictures."""
+    """The file of a custom model and its preprocessing.
+
+    ``size`` is the side of the input in pixels. ``mean`` and ``std`` normalise each RGB channel, scaled to 0 to 1.
+    """
 
     path: Path
     size: int
@@ -172,13 +178,14 @@ class CustomModelOptions:
 
 
 class CustomModel:
-    """Any ONNX network with one input, batch × 3 × size × size float32, whose first output is an embedding.
+    """An ONNX network of the operator's, with one input, batch × 3 × size × size, float32.
 
-    An output of batch × tokens × dimensions, as vision transformers have it, gives its first token.
+    Its first output is the embedding, batch × dimensions. If it is batch × tokens × dimensions, as in vision
+    transformers, the first token is the embedding.
     """
 
     def __init__(self, options: CustomModelOptions) -> None:
-        """Load the network and try it once. Raises SettingsError."""
+        """Load the network and run it once. Raises SettingsError if it can't be used."""
         if not all(math.isfinite(mean) for mean in options.mean):
             raise SettingsError(("VSEARCH_MODEL_MEAN must be three finite numbers.",))
         if not all(0 < deviation < math.inf for deviation in options.std):
@@ -192,7 +199,7 @@ class CustomModel:
             with options.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
                 quantised = _is_quantised(file)
-            self._session = open_session(str(options.path))  # by path: large models keep weights in files beside them
+            self._session = open_session(str(options.path))  # large models keep their weights in files beside it
             self._input = self._session.get_inputs()[0]
             black = self.prepare(np.zeros((8, 8, 3), np.uint8))
             self.dimensions = int(self.run([black, black]).shape[1])
@@ -201,17 +208,17 @@ class CustomModel:
                 (f"VSEARCH_MODEL_PATH: {options.path.name} can't be used as an embedding model with these settings.",)
             ) from exc
         digest.update(f"{options.size}/{options.mean}/{options.std}".encode())
-        # Quantised networks gave other numbers on some processors before arithmetic was made exact.
+        # Before arithmetic was exact, quantised networks gave other embeddings on some processors. So the id changed.
         variant = f"-{exactness.EXACT}" if quantised else ""
         self.model_id = f"custom-{digest.hexdigest()[:16]}{variant}"
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """Middle square, 3 × size × size, float32, normalised."""
+        """Return the middle square, 3 × size × size, float32, normalised."""
         square = centre_crop(pixels, self._size).astype(np.float32) * self._scale - self._offset
         return np.ascontiguousarray(square.transpose(2, 0, 1))
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
-        """Vectors of L2 norm 1, a row a picture."""
+        """Return pictures × dimensions, float32, each row of L2 norm 1."""
         if self._input.shape[0] == 1:
             outputs = np.concatenate([self._run(picture[None]) for picture in prepared])
         else:

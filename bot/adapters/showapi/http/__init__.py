@@ -1,1 +1,1 @@
-"""The HTTP client of the hosted service."""
+"""The HTTP client of the hosted image search."""

@@ -1,4 +1,4 @@
-"""The hosted service's seven operations over HTTP."""
+"""The client of the hosted service: its seven operations over HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NO_METRICS: Final = NullMetrics()
 
 @dataclass(frozen=True, slots=True)
 class ShowApiAccount:
-    """Where the service is, and who we are there. ``ds_id`` is opaque: it names a data source of the account."""
+    """The service's URL, our credentials and the rate limit. ``ds_id`` names a data source of the account."""
 
     base_url: str
     app_key: str = field(repr=False)
@@ -43,7 +43,7 @@ class ShowApiAccount:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """``repeatable``: doing it twice is like doing it once."""
+    """One operation. ``number`` is part of its path, and ``name`` labels logs and metrics."""
 
     number: int
     name: str
@@ -60,10 +60,10 @@ _DELETE = _Operation(7, "delete_images", idempotent=True)
 
 
 class ShowApiClient:
-    """The calls, at the account's rate; while the service is down they fail at once.
+    """Calls the service with a rate limiter, retries and a circuit breaker.
 
-    Each raises BackendError, or PictureRefused for a picture. An error's ``may_have_been_done`` is false only where the
-    call was certainly not carried out.
+    While the circuit is open, calls fail at once. Each call raises BackendError, or PictureRefused for a picture. An
+    error's ``may_have_been_done`` is false only if the call was certainly not carried out.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class ShowApiClient:
 
     @property
     def is_down(self) -> bool:
-        """Whether the service failed so often that it is left alone."""
+        """Whether the circuit breaker is open after repeated failures."""
         return not self._circuit.is_closed
 
     def succeeded_within(self, seconds: float) -> bool:
-        """Whether a call went well so lately, and the service hasn't been found down since."""
+        """Return whether a call succeeded within the last ``seconds`` and the circuit is closed."""
         return not self.is_down and time.monotonic() - self._answered_at < seconds
 
     async def create_database(self, name: str) -> None:
-        """Make an empty database. What becomes of one of that name is documented nowhere."""
+        """Create an empty database. The service doesn't document what happens if the name exists."""
         await self._call(_CREATE, _no_data, Name=name)
 
     async def databases(self) -> tuple[str, ...]:
-        """The names of the account's databases."""
+        """Return the names of the account's databases."""
         return await self._call(_DATABASES, responses.parse_database_names)
 
     async def delete_database(self, name: str) -> None:
@@ -106,12 +106,12 @@ class ShowApiClient:
         try:
             await self._call_database(name, _DROP, _no_data, Name=name)
         except BackendLost as error:
-            # An attempt whose answer was lost has deleted it.
+            # If an earlier attempt may have been carried out, that attempt deleted it.
             if not error.may_have_been_done:
                 raise
 
     async def add_image(self, database: str, entity: str, extra: str, image_url: str) -> str:
-        """Add the picture at an ASCII address; the service's own name for it."""
+        """Add the picture at an ASCII URL, and return the service's own id for it."""
         fields = {"EntityId": entity, "ExtraData": extra, "ImageUrl": image_url}
         return await self._call_database(database, _ADD, responses.parse_data_id, DbName=database, **fields)
 
@@ -125,36 +125,36 @@ class ShowApiClient:
         newest_first: bool | None = None,
         prefix: str = "",
     ) -> HostedPage:
-        """A page of a database's images: by ``offset`` up to 2,000, then by the last page's ``token``."""
-        read = await self._rows(
+        """Return a page of a database's images, by ``offset`` up to 2,000, then by the ``token`` of the page before."""
+        parsed = await self._rows(
             database, offset=offset, limit=limit, token=token, newest_first=newest_first, prefix=prefix
         )
-        return read.page
+        return parsed.page
 
     async def all_images(self, database: str, prefix: str = "") -> AsyncIterator[HostedRow]:
-        """Every image whose entity begins so, once, over as many pages as it takes."""
-        # Oldest first: what is added meanwhile comes at the end, and moves nothing.
-        ask = partial(self._rows, database, newest_first=False, prefix=prefix)
-        async for row in paging.all_rows(ask):
-            # What others put there must not be taken for ours, should the service overlook the prefix.
+        """Yield every image whose entity begins with ``prefix`` once, over all pages."""
+        # With the oldest first, images that are added meanwhile come last and move no others.
+        fetch = partial(self._rows, database, newest_first=False, prefix=prefix)
+        async for row in paging.all_rows(fetch):
+            # Check the prefix here too. If the service ignored it, images of others would be taken for ours.
             if row.entity.startswith(prefix):
                 yield row
 
     async def delete_images(self, database: str, entity: str) -> None:
-        """Delete all images of an entity; that there was one is not said."""
+        """Delete all images of an entity. The service doesn't report whether there were any."""
         await self._call_database(database, _DELETE, _no_data, DbName=database, EntityId=entity)
 
     async def search(self, database: str, image_url: str, limit: int) -> tuple[HostedMatch, ...]:
-        """The matches of the picture at an ASCII address, as they come: in no order, perhaps doubled."""
-        found, unread = await self._call_database(
+        """Return the matches of the picture at an ASCII URL, in the service's order, which may contain duplicates."""
+        found, unreadable = await self._call_database(
             database, _SEARCH, responses.parse_matches, DbName=database, ImageUrl=image_url, Limit=str(limit)
         )
-        if unread:
-            log.warning("%d of %d matches of the image search can't be read", unread, unread + len(found))
+        if unreadable:
+            log.warning("%d of %d matches of the image search are unreadable", unreadable, unreadable + len(found))
         return found
 
     async def close(self) -> None:
-        """Probe no more, and close the connections."""
+        """Stop probing and close the connections."""
         await self._circuit.close()
         await self._transport.close()
 
@@ -178,14 +178,19 @@ class ShowApiClient:
         given = {name: value for name, value in optional.items() if value}
         return await self._call_database(database, _IMAGES, responses.parse_rows, DbName=database, **given)
 
-    async def _call_database(self, database: str, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
-        """A call on one database. An unknown one is refused like any bad argument, so the list is asked then."""
+    async def _call_database(
+        self, database: str, operation: _Operation, parse: Callable[[Json], T], **fields: str
+    ) -> T:
+        """Call an operation on one database. Raises BackendLost if the database is missing.
+
+        The service refuses a missing database like any bad argument, so a refusal is checked against the listing.
+        """
         try:
-            return await self._call(operation, read, **fields)
+            return await self._call(operation, parse, **fields)
         except BackendRefused as error:
             if type(error) is not BackendRefused or not await self._is_missing(database):
                 raise
-            lost = BackendLost(f"{error}; no database “{database}” is listed")
+            lost = BackendLost(f"{error}; the service lists no database “{database}”")
             lost.may_have_been_done = error.may_have_been_done and operation is _DROP
         raise lost
 
@@ -194,38 +199,38 @@ class ShowApiClient:
             return database not in await self.databases()
         return False
 
-    async def _call(self, operation: _Operation, read: Callable[[Json], T], **fields: str) -> T:
+    async def _call(self, operation: _Operation, parse: Callable[[Json], T], **fields: str) -> T:
         form = {"ds_id": self._account.ds_id, **fields}
         if self.is_down:
             raise BackendDown(self._circuit.describe())
         try:
             return await self._retries.run(
-                partial(self._attempt_in_turn, operation, form, read), idempotent=operation.idempotent
+                partial(self._rate_limited_request, operation, form, parse), idempotent=operation.idempotent
             )
         except CallFailure as failure:
             log.warning("the image search: %s: %s", type(failure.error).__name__, failure.description)
             error = failure.error
-        # Out here, so that no exception of a library is its context.
+        # Raised outside the handler, so that no library's exception becomes its context.
         raise error
 
-    async def _attempt_in_turn(
-        self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float
+    async def _rate_limited_request(
+        self, operation: _Operation, form: dict[str, str], parse: Callable[[Json], T], until: float
     ) -> T:
-        """Raises Trouble."""
+        """Wait for the rate limiter, then make one attempt. Raises CallFailure."""
         if not await self._rate_limiter.acquire(until):
-            description = (
-                f"{operation.name}: no turn among the {self._account.calls_per_s:g} calls a second, so not asked"
-            )
+            description = f"{operation.name}: not sent within the limit of {self._account.calls_per_s:g} calls a second"
             raise CallFailure(ErrorMapping(BackendThrottled), description)
         if self.is_down:
             raise CallFailure(error_codes.ABSENT, self._circuit.describe())
-        return await self._request(operation, form, read, until)
+        return await self._request(operation, form, parse, until)
 
-    async def _request(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
-        begun, outcome = time.perf_counter(), "given_up"
+    async def _request(
+        self, operation: _Operation, form: dict[str, str], parse: Callable[[Json], T], until: float
+    ) -> T:
+        started, outcome = time.perf_counter(), "given_up"
         try:
             with self._circuit.recording():
-                result = await self._post(operation, form, read, until)
+                result = await self._post(operation, form, parse, until)
         except CallFailure as failure:
             outcome = type(failure.error).__name__
             raise
@@ -234,30 +239,30 @@ class ShowApiClient:
             self._answered_at = time.monotonic()
             return result
         finally:
-            self._metrics.hosted_call(operation.name, outcome, time.perf_counter() - begun)
+            self._metrics.hosted_call(operation.name, outcome, time.perf_counter() - started)
 
-    async def _post(self, operation: _Operation, form: dict[str, str], read: Callable[[Json], T], until: float) -> T:
-        left_s = until - asyncio.get_running_loop().time()
+    async def _post(self, operation: _Operation, form: dict[str, str], parse: Callable[[Json], T], until: float) -> T:
+        remaining_s = until - asyncio.get_running_loop().time()
         try:
             status, content = await self._transport.post(
-                f"/2475-{operation.number}", form, min(self._policy.attempt_s, left_s)
+                f"/2475-{operation.number}", form, min(self._policy.attempt_s, remaining_s)
             )
-            answer = responses.parse_response(status, content)
-            if isinstance(answer, FailedResponse):
-                raise self._failures.refused(operation.name, answer)
-            self._metrics.hosted_charged(answer.charged)
-            return read(answer.body)
+            response = responses.parse_response(status, content)
+            if isinstance(response, FailedResponse):
+                raise self._failures.refused(operation.name, response)
+            self._metrics.hosted_charged(response.charged)
+            return parse(response.body)
         except UnexpectedResponse as error:
             raise self._failures.unreadable(operation.name, str(error)) from error
         except NETWORK_ERRORS as error:
             raise self._failures.network_failed(operation.name, error) from error
 
     async def _probe(self) -> None:
-        """Raises Trouble."""
+        """Make one cheap call. Raises CallFailure."""
         until = asyncio.get_running_loop().time() + self._policy.attempt_s
         await self._rate_limiter.acquire(until)
         await self._request(_DATABASES, {"ds_id": self._account.ds_id}, responses.parse_database_names, until)
 
 
 def _no_data(_body: Json) -> None:
-    """Two good codes are all that there is to read."""
+    """Return nothing. The operation has no data besides its two codes."""

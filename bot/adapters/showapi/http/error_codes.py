@@ -1,4 +1,4 @@
-"""What the service's codes mean for us: the gateway's numbers, the names of the search behind it, HTTP statuses."""
+"""Maps the service's errors to ours: the gateway's codes, the error names of the search behind it, HTTP statuses."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from bot.domain.errors import (
 
 
 class RetryRule(Enum):
-    """Whether a call that ended so may be made once more."""
+    """When a call that failed with an error may be retried. ALWAYS means that it was certainly not carried out."""
 
     NEVER = "never"
-    IF_IDEMPOTENT = "where doing it twice is like doing it once"
-    ALWAYS = "it was certainly not done"
+    IF_IDEMPOTENT = "if idempotent"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorMapping:
-    """The error that a code stands for."""
+    """The exception for an error code, whether the call may have been carried out, and when to retry it."""
 
     error_class: type[BackendError | PictureRefused]
     may_have_been_done: bool = False
@@ -54,7 +54,8 @@ DATABASE_MISSING = ErrorMapping(BackendLost)
 CANNOT_FETCH = ErrorMapping(BackendCannotFetch)
 BAD_PICTURE = ErrorMapping(PictureRefused)
 
-# The list is older than ``appKey``, and comes from those who use the service, not from its documentation.
+# Code to mapping and meaning. The list comes from users of the service, not from its documentation, and predates
+# ``appKey``.
 _GATEWAY = {
     -1: (UNSPECIFIED, "system or validation error"),
     -2: (QUOTA_EXHAUSTED, "no calls or balance left"),
@@ -78,7 +79,7 @@ _GATEWAY = {
 }
 
 _GENERIC_CODES = frozenset({-1, -4})
-"""Of these the search's own code, where one is told, says more."""
+"""Codes that say less than the error name of the search behind the gateway, if the response has one."""
 
 _NAME = re.compile(
     r"(?<![\w.])(?:"
@@ -89,7 +90,7 @@ _NAME = re.compile(
     re.ASCII,
 )
 
-# The first that fits the name's beginning.
+# Patterns for the beginning of an error name. The first match wins.
 _BY_NAME = (
     (r"Throttling", THROTTLED),
     (r"InternalError\.Timeout", TIMED_OUT),
@@ -102,7 +103,7 @@ _BY_NAME = (
     (r"NoPermission|Forbidden|Unauthorized|InvalidApi", NOT_AUTHORISED),
 )
 
-# An argument is refused with one code whatever is wrong with it, and what the text then says is documented nowhere.
+# All bad arguments have the same code. Only the text, which is not documented, tells a missing database.
 _NO_DATABASE = re.compile(
     r"(?:database|\bdb\w*)\b.{0,100}(?:not exist|n't exist|not found)"
     r"|\bno (?:such )?database|unknown database|数据库.{0,100}不存在|不存在.{0,20}数据库",
@@ -121,7 +122,7 @@ _STATUSES = {
 
 
 def map_gateway_code(code: int, text: str = "") -> ErrorMapping:
-    """Of ``showapi_res_code``, which is not 0; ``text`` may tell the code of the search behind it."""
+    """Map a ``showapi_res_code`` other than 0. ``text`` may contain an error name of the search behind the gateway."""
     mapping, _ = _GATEWAY.get(code, (UNSPECIFIED, ""))
     if code in _GATEWAY and code not in _GENERIC_CODES:
         return mapping
@@ -129,18 +130,18 @@ def map_gateway_code(code: int, text: str = "") -> ErrorMapping:
 
 
 def describe_gateway_code(code: int) -> str:
-    """What is known of a code of the gateway."""
+    """Return the meaning of a gateway code."""
     return _GATEWAY.get(code, (UNSPECIFIED, "unknown code"))[1]
 
 
 def find_error_name(text: str) -> str:
-    """The first code of the search behind the gateway that stands in a text; empty if there is none."""
+    """Return the first error name of the search behind the gateway in ``text``, or an empty string."""
     found = _NAME.search(text)
     return found.group() if found else ""
 
 
 def map_error_text(text: str) -> ErrorMapping | None:
-    """Of a text in which the search's code stands; None if there is none."""
+    """Map the error name in ``text``. Returns None if there is none."""
     name = find_error_name(text)
     if not name:
         return None
@@ -151,7 +152,7 @@ def map_error_text(text: str) -> ErrorMapping | None:
 
 
 def map_status(status: int) -> ErrorMapping:
-    """Of an HTTP status that is no success: by range, since the service has some that no standard has."""
+    """Map an HTTP status other than 2xx. Unknown ones are mapped by range, because the service uses its own."""
     if status in _STATUSES:
         return _STATUSES[status]
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,4 +1,4 @@
-"""All rows of a database, over however many pages: each once, and with an end whatever the service says."""
+"""Reads all rows of a database over many pages: each row once, and without endless loops if the service misbehaves."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from bot.domain.errors import BackendGarbled
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
-"""Rows asked for; the most that may be is documented nowhere."""
+"""Rows requested at once. The service documents no maximum."""
 
 MAX_OFFSET = 2000
-"""So many rows are reached by offsets; from there on tokens lead."""
+"""Rows that can be reached by offset. Later rows need the token of the page before."""
 
 MAX_RESTARTS = 3
-"""How often a listing begins again because rows went meanwhile."""
+"""How often a listing starts again because rows were deleted meanwhile."""
 
 MAX_ROWS = 200_000
-"""A database holds 50,000 images."""
+"""Rows after which a listing counts as endless. A database holds at most 50,000 images."""
 
 
 class PageFetcher(Protocol):
-    """One page, by offset or by token."""
+    """Fetches one page, by offset or by token."""
 
     async def __call__(self, *, limit: int, offset: int | None = None, token: str = "") -> ParsedPage:
-        """Ask the service."""
+        """Return the page. Raises BackendError."""
         ...
 
 
 async def all_rows(fetch: PageFetcher, max_rows: int = MAX_ROWS) -> AsyncIterator[HostedRow]:
-    """Every row once. Raises BackendGarbled where the service has more and no way to it.
+    """Yield every row once. Raises BackendGarbled if the service has more rows but no way to reach them.
 
-    A row that goes while we look moves all later ones up, over the edge of the page: then we begin again.
+    A row that is deleted meanwhile moves all later rows up, possibly into a page that was already read. The listing
+    then starts again.
     """
     seen: set[tuple[str, str]] = set()
     pages = _PageReader(fetch)
@@ -47,50 +48,52 @@ async def all_rows(fetch: PageFetcher, max_rows: int = MAX_ROWS) -> AsyncIterato
         for row in new.values():
             yield row
         if len(seen) > max_rows:
-            raise BackendGarbled(f"a listing that does not end: {len(seen)} rows, and the service has more")
-        if pages.at_the_end:
+            raise BackendGarbled(f"the listing does not end: {len(seen)} rows so far")
+        if pages.is_finished:
             break
     if len(seen) < pages.total:
-        log.info("the image search lists %d images, and says that it has %d", len(seen), pages.total)
+        log.info("the image search lists %d images but reports a total of %d", len(seen), pages.total)
 
 
 class _PageReader:
-    """Page after page; ``at_the_end`` says whether there are more, ``total`` what the service says that there are."""
+    """Reads one page after another until ``is_finished``. ``total`` is the count that the service reports."""
 
     def __init__(self, fetch: PageFetcher) -> None:
-        self._ask = fetch
+        self._fetch = fetch
         self._restarts = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._sent, self._token = 0, ""
+        self._row_count, self._token = 0, ""
         self._listed: set[tuple[str, str]] = set()
-        self.total, self.at_the_end = 0, False
+        self.total, self.is_finished = 0, False
 
     async def next(self) -> tuple[HostedRow, ...]:
-        """Raises BackendGarbled where there are more and no way leads to them."""
-        by_token = self._sent >= MAX_OFFSET
-        limit = PAGE_SIZE if by_token else min(PAGE_SIZE, MAX_OFFSET - self._sent)
-        read = await (
-            self._ask(limit=limit, token=self._token) if by_token else self._ask(limit=limit, offset=self._sent)
+        """Return the rows of the next page. Raises BackendGarbled if there are more rows but no way to reach them."""
+        by_token = self._row_count >= MAX_OFFSET
+        limit = PAGE_SIZE if by_token else min(PAGE_SIZE, MAX_OFFSET - self._row_count)
+        parsed = await (
+            self._fetch(limit=limit, token=self._token)
+            if by_token
+            else self._fetch(limit=limit, offset=self._row_count)
         )
-        page, before = read.page, len(self._listed)
-        shrunk, self.total = read.is_counted and page.total < self.total, page.total
-        self._sent, self._token = self._sent + read.row_count, page.token
+        page, before = parsed.page, len(self._listed)
+        shrunk, self.total = parsed.is_counted and page.total < self.total, page.total
+        self._row_count, self._token = self._row_count + parsed.row_count, page.token
         self._listed.update((row.data_id, row.entity) for row in page.rows)
         if shrunk and self._restarts < MAX_RESTARTS:
             self._restarts += 1
             self._begin()
         else:
-            self.at_the_end = self._is_last(read, limit, repeats=len(self._listed) == before)
+            self.is_finished = self._is_last(parsed, limit, repeats=len(self._listed) == before)
         return page.rows
 
-    def _is_last(self, read: ParsedPage, limit: int, *, repeats: bool) -> bool:
-        # A page may be shorter than asked for because there are no more, or because pages are; the total may be wrong.
-        if repeats or (read.row_count < limit and self._sent >= self.total):
+    def _is_last(self, parsed: ParsedPage, limit: int, *, repeats: bool) -> bool:
+        # A short page may be the last one, or the service may limit its pages. The total may be wrong too.
+        if repeats or (parsed.row_count < limit and self._row_count >= self.total):
             return True
-        if self._sent < MAX_OFFSET or self._token:
+        if self._row_count < MAX_OFFSET or self._token:
             return False
-        if self._sent == MAX_OFFSET < self.total:
-            raise BackendGarbled(f"the service lists {self._sent} of {self.total} images, and gives no token for more")
+        if self._row_count == MAX_OFFSET < self.total:
+            raise BackendGarbled(f"the service lists {self._row_count} of {self.total} images but gives no page token")
         return True

@@ -1,4 +1,4 @@
-"""How long a call is waited for, when it is made again, and when the service is left alone for a while."""
+"""Timeouts, retries, the rate limiter and the circuit breaker of the hosted service's client."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ _OUTAGES = (BackendDown, BackendTimeout, BackendGarbled)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How much is borne. Connecting and reading have the limits that the service's own description names."""
+    """Timeouts in seconds, and retry limits. The service's documentation recommends the connect and read timeouts."""
 
     connect_s: float = 5.0
     read_s: float = 5.0
     attempt_s: float = 10.0
-    """For a whole answer, however it drips."""
+    """For one attempt, including a response that arrives slowly."""
     overall_s: float = 12.0
-    """For all attempts of a call, and what lies between."""
+    """For all attempts of a call and the pauses between them."""
     attempts: int = 3
     pause_s: float = 0.5
-    """Before the second attempt; twice as long before the third; up to as much again is added by chance."""
+    """Pause before the second attempt. It doubles before the third. Up to ``pause_s`` of random jitter is added."""
     throttled_pause_s: float = 1.1
-    """The same after too many calls: the service counts by the second."""
+    """Pause after too many calls, times 1 to 2 at random. The service counts calls by the second."""
     last_start_s: float = 3.0
-    """With less than this left of a call's time, it is not made again."""
+    """A call with less time left is not retried."""
     failures: int = 5
-    """In a row, until the service is left alone."""
+    """Failures in a row that open the circuit."""
     probe_after_s: float = 30.0
-    """Until it is asked again, by us alone."""
+    """Time between the probes of an open circuit."""
 
 
 DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 class RateLimiter:
-    """The rate limit. No bursts: after a pause, a burst and the usual rate would be too much for one second."""
+    """Spaces calls evenly. A burst after a pause, followed by the usual rate, would exceed the limit of one second."""
 
-    # A second of ours is no longer than one of theirs, whatever the network does to the spaces between.
+    # Spacing above the limit, because the network changes the intervals between calls.
     MARGIN = 1.05
 
     def __init__(self, calls_per_s: float) -> None:
         self._limiter = AsyncLimiter(1, self.MARGIN / calls_per_s)
 
     async def acquire(self, until: float) -> bool:
-        """Whether there was a turn before that moment of the loop's clock."""
+        """Wait for permission to make a call. Returns False if there is none before ``until``, in the loop's time."""
         try:
             async with asyncio.timeout_at(until):
                 await self._limiter.acquire()
@@ -73,23 +73,26 @@ class RateLimiter:
 
 
 class Circuit:
-    """Open after some failures in a row: nobody but ``probe`` asks the service then, until that goes well."""
+    """A circuit breaker. It opens after ``policy.failures`` failures in a row; then only ``probe`` calls the service.
+
+    The first successful probe closes it.
+    """
 
     def __init__(self, policy: RetryPolicy, probe: Callable[[], Awaitable[object]]) -> None:
         self._policy = policy
         self._probe = probe
         self._breaker = CircuitBreaker(policy.failures, policy.probe_after_s, _is_outage, name="showapi")
-        self._known_to_be_closed = True
+        self._was_closed = True
         self._probing: asyncio.Task[None] | None = None
 
     @property
     def is_closed(self) -> bool:
-        """Whether the service may be asked. Not yet while a probe is under way."""
+        """Whether calls are allowed. False while a probe is running."""
         return bool(self._breaker.closed)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """How it goes inside tells how the service is; only giving up waiting says nothing."""
+        """Record the success or failure of the call inside. A cancelled call counts as neither."""
         try:
             yield
         except Exception as error:
@@ -99,14 +102,14 @@ class Circuit:
             self._record(None)
 
     def describe(self) -> str:
-        """What operators are told of calls that are not made while it is open."""
+        """Return the log text for calls that are refused while the circuit is open."""
         return (
-            f"the service failed {self._policy.failures} times in a row, and is not asked again until it answers "
-            f"a probe of ours; the next is due at {self._breaker.open_until:%H:%M:%S} UTC"
+            f"the service failed {self._policy.failures} times in a row; no calls until it answers a probe; "
+            f"the next probe is at {self._breaker.open_until:%H:%M:%S} UTC"
         )
 
     async def close(self) -> None:
-        """Probe no more."""
+        """Stop probing."""
         if self._probing is not None:
             self._probing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -116,9 +119,9 @@ class Circuit:
         with contextlib.suppress(Exception), self._breaker:
             if error is not None:
                 raise error
-        if self.is_closed == self._known_to_be_closed:
+        if self.is_closed == self._was_closed:
             return
-        self._known_to_be_closed = self.is_closed
+        self._was_closed = self.is_closed
         if self.is_closed:
             log.warning("the image search answers again")
         else:
@@ -126,7 +129,7 @@ class Circuit:
 
     def _on_open(self) -> None:
         log.warning(
-            "the image search failed %d times in a row: it is left alone, and asked again in %g s by a probe only",
+            "the image search failed %d times in a row; no calls until it answers a probe; the next probe is in %g s",
             self._policy.failures,
             self._policy.probe_after_s,
         )
@@ -144,51 +147,51 @@ class Circuit:
 
 
 class Retrier:
-    """Makes a call again where that is safe and may help."""
+    """Retries a call if that is safe and may help."""
 
     def __init__(self, policy: RetryPolicy, circuit: Circuit) -> None:
         self._policy = policy
         self._circuit = circuit
-        # The library's own would write a warning for each, and count in a registry that nobody asked for.
+        # By default, stamina logs a warning for each retry and counts retries in the global metrics registry.
         stamina.instrumentation.set_on_retry_hooks([])
 
     async def run(self, call: Callable[[float], Awaitable[T]], *, idempotent: bool) -> T:
-        """The call's result; it is given the moment when all must be over. Raises the last Trouble."""
-        patience = self._policy
-        until = asyncio.get_running_loop().time() + patience.overall_s
-        doubtful, told = False, ""
+        """Return the result of ``call``, which gets its deadline in the loop's time. Raises the last CallFailure."""
+        policy = self._policy
+        until = asyncio.get_running_loop().time() + policy.overall_s
+        doubtful, last_failure = False, ""
 
         def wait(error: Exception) -> bool | float:
             return isinstance(error, CallFailure) and self._wait(error, until, idempotent=idempotent)
 
         async for attempt in stamina.retry_context(
             wait,
-            attempts=patience.attempts,
+            attempts=policy.attempts,
             timeout=None,
-            wait_initial=patience.pause_s,
-            wait_jitter=patience.pause_s,
-            wait_max=patience.overall_s,
+            wait_initial=policy.pause_s,
+            wait_jitter=policy.pause_s,
+            wait_max=policy.overall_s,
         ):
-            if told:
-                log.info("once more, after %s", told)
+            if last_failure:
+                log.info("retrying after: %s", last_failure)
             with attempt:
                 try:
                     return await call(until)
                 except CallFailure as failure:
                     if doubtful:
                         failure.mark_doubtful()
-                    doubtful, told = failure.may_have_been_done, failure.description
+                    doubtful, last_failure = failure.may_have_been_done, failure.description
                     raise
         raise AssertionError
 
     def _wait(self, failure: CallFailure, until: float, *, idempotent: bool) -> bool | float:
-        """Whether to make the call again, and if not after the usual pause, after which."""
+        """Return False for no retry, True for one after the usual pause, or the length of the pause in seconds."""
         if not self._circuit.is_closed or until - asyncio.get_running_loop().time() < self._policy.last_start_s:
             return False
-        if failure.again is RetryRule.NEVER or (failure.again is RetryRule.IF_IDEMPOTENT and not idempotent):
+        if failure.retry is RetryRule.NEVER or (failure.retry is RetryRule.IF_IDEMPOTENT and not idempotent):
             return False
         if isinstance(failure.error, BackendThrottled):
-            return self._policy.throttled_pause_s * random.uniform(1, 2)  # noqa: S311 - no secret
+            return self._policy.throttled_pause_s * random.uniform(1, 2)  # noqa: S311 - not for cryptography
         return True
 
 

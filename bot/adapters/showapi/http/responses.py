@@ -1,4 +1,4 @@
-"""Reads the service's answers, whatever they are: pure, and every one is a value or a failure of ours."""
+"""Parses the service's responses. Pure functions: any bytes give a value, a FailedResponse or UnexpectedResponse."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bot.adapters.showapi.http.values import HostedMatch, HostedPage, HostedRow
 Json = Mapping[str, Any]
 
 MAX_CHARGED = 1000
-"""For one call; more is no price."""
+"""Greatest plausible charge of one call. Greater values are capped."""
 
 MAX_SCANNED = 2000
-"""Characters in which codes are looked for."""
+"""Characters that are searched for error names."""
 
 TOP_SCORE = 10.0
 _ROUNDING = 0.01
@@ -32,12 +32,12 @@ _HTTP_ERRORS = range(400, 600)
 
 
 class UnexpectedResponse(Exception):
-    """What is needed of an answer isn't there; the text says what, and quotes nothing."""
+    """A successful response lacks expected content. The message says what is missing and quotes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessResponse:
-    """A success: both codes say so. ``charged``: the calls that the account pays for it."""
+    """A response whose two codes report success. ``charged`` is the number of calls that it costs the account."""
 
     body: Json
     charged: int = 0
@@ -45,7 +45,7 @@ class SuccessResponse:
 
 @dataclass(frozen=True, slots=True)
 class FailedResponse:
-    """Anything else, with what the service said of it: unredacted, so for nobody's eyes yet."""
+    """Any other response. ``code`` and ``text`` are the service's own, so redact them before they are shown."""
 
     mapping: ErrorMapping
     code: str = ""
@@ -56,19 +56,19 @@ class FailedResponse:
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
-    """A page of a listing; ``sent`` counts rows that can't be read too, as offsets do."""
+    """A page of a listing. ``row_count`` includes unreadable rows, because offsets count them too."""
 
     page: HostedPage
     row_count: int
     is_counted: bool = True
-    """Whether the service told a total; else it is that of this page."""
+    """Whether the service gave a total. If not, ``page.total`` is the number of rows in this page."""
 
 
 def parse_response(status: int, content: bytes) -> SuccessResponse | FailedResponse:
-    """Tell a success from all the ways in which a call can fail."""
+    """Return the successful response, or the failure with its mapping."""
     outer = _json(content)
     if outer is None:
-        text = "an answer that is no JSON object" if content.strip() else "an empty answer"
+        text = "the response is not a JSON object" if content.strip() else "the response is empty"
         return FailedResponse(
             error_codes.UNREADABLE if _is_success(status) else error_codes.map_status(status), "", text, status
         )
@@ -83,21 +83,21 @@ def parse_response(status: int, content: bytes) -> SuccessResponse | FailedRespo
 
 
 def parse_database_names(body: Json) -> tuple[str, ...]:
-    """The names of a list of databases. Raises NotUnderstood."""
+    """Return the names in a list of databases. Raises UnexpectedResponse."""
     names = (_text(_mapping(item).get("Name")) for item in _list(_data(body), "DbList"))
     return tuple(name for name in names if name)
 
 
 def parse_data_id(body: Json) -> str:
-    """The name that an added image was given. Raises NotUnderstood."""
+    """Return the service's id of an added image. Raises UnexpectedResponse."""
     name = _text(_data(body).get("DataId"))
     if not name:
-        raise UnexpectedResponse("there is no DataId")
+        raise UnexpectedResponse("DataId is missing")
     return name
 
 
 def parse_rows(body: Json) -> ParsedPage:
-    """A page of a listing; rows without an entity are left out. Raises NotUnderstood."""
+    """Return a page of a listing, without rows that lack an entity. Raises UnexpectedResponse."""
     data = _data(body)
     total = _integer(data.get("TotalCount"))
     given = [] if total == 0 and data.get("ImageList") is None else _list(data, "ImageList")
@@ -107,35 +107,35 @@ def parse_rows(body: Json) -> ParsedPage:
 
 
 def parse_matches(body: Json) -> tuple[tuple[HostedMatch, ...], int]:
-    """The matches in the service's order, and how many can't be read. Raises NotUnderstood."""
+    """Return the matches in the service's order, and how many are unreadable. Raises UnexpectedResponse."""
     given = _list(_data(body), "MatchList")
     found = tuple(match for item in given if (match := _match(_mapping(item))) is not None)
     if given and not found:
-        raise UnexpectedResponse(f"none of {len(given)} matches can be read")
+        raise UnexpectedResponse(f"all {len(given)} matches are unreadable")
     return found, len(given) - len(found)
 
 
 def _error_mapping(status: int, outer: Json, body: Json, texts: str) -> ErrorMapping | None:
-    """What the codes of an answer mean, None if all is well."""
+    """Return the mapping of a response's codes, or None for success."""
     gateway, result = _integer(outer.get("showapi_res_code")), _integer(body.get("ret_code"))
     if gateway:
         return error_codes.map_gateway_code(gateway, texts)
-    well = gateway == 0 and result == 0
-    # Beside two good codes, a remark may say what it likes; a code of the search is an error that was handed on.
-    if (not well or _text(body.get("Code"))) and (named := error_codes.map_error_text(texts)):
+    succeeded = gateway == 0 and result == 0
+    # With two success codes, texts are ignored. But a ``Code`` is an error that the search behind the gateway returned.
+    if (not succeeded or _text(body.get("Code"))) and (named := error_codes.map_error_text(texts)):
         return named
     if not _is_success(status):
         return error_codes.map_status(status)
-    if well:
+    if succeeded:
         return None
     if result is not None and result in _HTTP_ERRORS:
         return error_codes.map_status(result)
-    understood = gateway == 0 and _text(body.get("ret_code"))
-    return error_codes.UNSPECIFIED if understood else error_codes.UNREADABLE
+    has_codes = gateway == 0 and _text(body.get("ret_code"))
+    return error_codes.UNSPECIFIED if has_codes else error_codes.UNREADABLE
 
 
 def _code(outer: Json, body: Json, texts: str) -> str:
-    """The code that tells operators most."""
+    """Return the most specific error code, for the log."""
     if named := error_codes.find_error_name(texts) or _text(body.get("Code")) or _text(outer.get("Code")):
         return named
     if gateway := _integer(outer.get("showapi_res_code")):
@@ -148,7 +148,7 @@ def _is_success(status: int) -> bool:
 
 
 def _all_texts(outer: Json, body: Json) -> str:
-    """All places where a code of the search or a text has been seen, or may be."""
+    """Return the texts of all fields that may contain an error name or a message."""
     parts = [body.get("Code"), body.get("ret_code"), body.get("remark"), body.get("Message")]
     parts += [outer.get("Code"), outer.get("Message"), outer.get("showapi_res_error")]
     return _joined(_text(part) for part in parts if not isinstance(part, int | float))
@@ -170,7 +170,7 @@ def _row(item: Json) -> HostedRow:
 
 def _match(item: Json) -> HostedMatch | None:
     entity, score = _text(item.get("EntityId")), _number(item.get("Score"))
-    # NaN is inside no bounds.
+    # The comparison is false for NaN.
     if not entity or score is None or not -_ROUNDING <= score <= TOP_SCORE + _ROUNDING:
         return None
     return HostedMatch(
@@ -185,7 +185,7 @@ def _match(item: Json) -> HostedMatch | None:
 def _json(content: bytes) -> Json | None:
     try:
         value = json.loads(content)
-    # Deep nesting ends in the latter.
+    # Deep nesting raises RecursionError.
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -194,17 +194,17 @@ def _json(content: bytes) -> Json | None:
 def _data(body: Json) -> Json:
     data = body.get("Data")
     if not isinstance(data, dict):
-        raise UnexpectedResponse("there is no Data")
+        raise UnexpectedResponse("Data is missing")
     return data
 
 
 def _list(data: Json, name: str) -> list[Any]:
     value = data.get(name)
     if value is None and name in data:
-        # So some write an empty list.
+        # Some responses have null for an empty list.
         return []
     if not isinstance(value, list):
-        raise UnexpectedResponse(f"there is no {name}")
+        raise UnexpectedResponse(f"{name} is missing")
     return value
 
 
@@ -213,7 +213,7 @@ def _mapping(value: object) -> Json:
 
 
 def _text(value: object) -> str:
-    """A string, or a whole number as one; empty for all else, such as halves of characters."""
+    """Return a string, or an integer as a string. Anything else, such as lone surrogates, gives an empty string."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < 10**20 else ""
     if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -222,7 +222,7 @@ def _text(value: object) -> str:
 
 
 def _integer(value: object) -> int | None:
-    """A whole number, or a string of one."""
+    """Return an integer, also from a string or an integral float. Anything else gives None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
@@ -242,7 +242,7 @@ def _number(value: object) -> float | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Of milliseconds since 1970."""
+    """Return a time given in milliseconds since 1970, or None."""
     milliseconds = _number(value)
     if milliseconds is None or not math.isfinite(milliseconds):
         return None
@@ -253,7 +253,7 @@ def _time(value: object) -> datetime | None:
 
 
 def _charged(outer: Json, body: Json) -> int:
-    """Some answers have it at the top, some inside."""
+    """Return the calls charged. Some responses have the field at the top, others in the body."""
     charged = _integer(outer.get("showapi_fee_num"))
     if charged is None:
         charged = _integer(body.get("showapi_fee_num"))

@@ -1,4 +1,4 @@
-"""The way to the service: the key goes on a request at the last moment, and an answer is read under limits."""
+"""The HTTP transport. It adds the app key to requests at the last moment and limits the size of responses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bot.images.fetch import downloads
 from bot.telemetry.redaction import Redactor
 
 MAX_RESPONSE_BYTES = 8_000_000
-"""Of an answer; the longest listing has a tenth."""
+"""Largest accepted response. The longest listing has a tenth of that."""
 
 HEADERS = {
     "User-Agent": "vsearch/0.1 (Slack visual search bot)",
     "Accept": "application/json",
-    # What was never compressed can't expand without end.
+    # Refuse compression, so that no response can expand to any size.
     "Accept-Encoding": "identity",
 }
 
@@ -28,9 +28,9 @@ _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2",
 
 
 class KeyedTransport(httpx.AsyncBaseTransport):
-    """Sends a copy of each request, with the key in its address.
+    """Sends a copy of each request with the app key in its URL.
 
-    The request that httpx logs, hangs on exceptions and shows to hooks has none.
+    The original request, which httpx logs, attaches to exceptions and passes to hooks, has no key.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, app_key: str) -> None:
@@ -38,7 +38,7 @@ class KeyedTransport(httpx.AsyncBaseTransport):
         self._app_key = app_key
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer as the transport inside does."""
+        """Send the keyed copy and return the response."""
         keyed = httpx.Request(
             request.method,
             request.url.copy_merge_params({"appKey": self._app_key}),
@@ -54,7 +54,7 @@ class KeyedTransport(httpx.AsyncBaseTransport):
 
 
 class HttpTransport:
-    """One shared client. Whatever goes wrong is raised as httpx has it, with no key in it but what was echoed."""
+    """One shared HTTP client. It raises the exceptions of httpx, which have no key unless the service echoed it."""
 
     def __init__(
         self, base_url: str, app_key: str, policy: RetryPolicy, transport: httpx.AsyncBaseTransport | None = None
@@ -74,7 +74,10 @@ class HttpTransport:
         )
 
     async def post(self, path: str, form: Mapping[str, str], within_s: float) -> tuple[int, bytes]:
-        """Status and content of the answer. Raises what ``trouble.NETWORK_ERRORS`` has, and NotUnderstood."""
+        """Return status and content of the response to a form.
+
+        Raises UnexpectedResponse and the exceptions in ``error_mapping.NETWORK_ERRORS``.
+        """
         async with asyncio.timeout(within_s), self._client.stream("POST", path, data=dict(form)) as response:
             return response.status_code, await _content(response)
 
@@ -86,27 +89,27 @@ class HttpTransport:
 
 
 class _KeyRedactor(logging.Filter):
-    """Servers may repeat the key in a redirect's address or a broken header, which httpcore tells at debug level."""
+    """Redacts the app key. Servers may echo it in a redirect's URL or a broken header, which httpcore logs in debug."""
 
     def __init__(self, app_key: str) -> None:
         super().__init__()
         self._redact = Redactor([app_key])
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """All pass, redacted."""
+        """Redact the record and let it pass."""
         record.msg, record.args = self._redact(record.getMessage()), None
         return True
 
 
 async def _content(response: httpx.Response) -> bytes:
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise UnexpectedResponse("the answer is compressed, though it was asked not to be")
+        raise UnexpectedResponse("the response is compressed, although the request refused compression")
     received = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             received += chunk
             if len(received) > MAX_RESPONSE_BYTES:
-                raise UnexpectedResponse(f"the answer has more than {MAX_RESPONSE_BYTES:,} bytes")
+                raise UnexpectedResponse(f"the response has more than {MAX_RESPONSE_BYTES:,} bytes")
     except (httpx.NetworkError, httpx.ProtocolError) as error:
-        raise UnexpectedResponse(f"the answer broke off ({type(error).__name__})") from error
+        raise UnexpectedResponse(f"the response was cut off ({type(error).__name__})") from error
     return bytes(received)

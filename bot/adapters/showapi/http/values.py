@@ -1,4 +1,4 @@
-"""What the hosted service says, as values."""
+"""Values parsed from the hosted service's responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class HostedRow:
-    """One image of a listing. ``data_id`` is the service's own name for it, ``entity`` is ours."""
+    """One image of a listing. ``data_id`` is the service's own id for it, ``entity`` is the name that we gave it."""
 
     entity: str
     data_id: str = ""
@@ -19,7 +19,7 @@ class HostedRow:
 
 @dataclass(frozen=True, slots=True)
 class HostedPage:
-    """Part of a listing; ``token`` leads on where offsets end, after 2,000 rows (empty: the service gave none)."""
+    """A page of a listing. ``token`` fetches the next page, which offsets can't do beyond 2,000 rows. May be empty."""
 
     rows: tuple[HostedRow, ...]
     total: int
@@ -28,7 +28,7 @@ class HostedPage:
 
 @dataclass(frozen=True, slots=True)
 class HostedMatch:
-    """One match, in the order of the service, which promises none. ``score``: 0 to 10, higher is more alike."""
+    """One match of a search. ``score`` is 0 to 10, higher is more alike."""
 
     entity: str
     score: float

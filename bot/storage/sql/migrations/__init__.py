@@ -1,1 +1,1 @@
-"""Alembic's revisions of the tables."""
+"""Alembic environment and revisions."""

@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that ``bot.storage.sql.migration`` hands over."""
+"""Run revisions on the connection that ``bot.storage.sql.migration`` passes in."""
 
 from __future__ import annotations
 

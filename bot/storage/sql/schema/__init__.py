@@ -1,1 +1,1 @@
-"""The tables. Migrations build them; a test compares the two."""
+"""The tables. Migrations create them; a test checks that both agree."""

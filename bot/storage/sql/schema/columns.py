@@ -1,4 +1,4 @@
-"""What every table is made of: kinds of columns, and the metadata that knows them all."""
+"""Column types, naming conventions and the metadata of all tables."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment; databases without time zones keep it in UTC."""
+    """A time-zone-aware datetime. SQLite has no time zones, so the column holds UTC there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC."""
+        """Convert a value to UTC; for SQLite, without a time zone."""
         if value is None:
             return None
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
+        """Return a value in UTC."""
         del dialect
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# Row ids are never used twice: an index that saw one may trust it for ever.
+# Row ids are never reused, so an in-memory index may rely on an id that it has seen.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
-# Prefix searches compare by bytes.
+# Collation C, because searches by prefix compare bytes.
 ENTITY = String(64).with_variant(String(64, collation="C"), "postgresql")
 
 metadata = MetaData(
@@ -44,5 +44,5 @@ metadata = MetaData(
 
 
 def owner(table: str) -> ForeignKey:
-    """Whose row it is, and goes with."""
+    """Return a foreign key to the table that owns the row. Deleting the owner deletes the row."""
     return ForeignKey(f"{table}.id", ondelete="CASCADE")

@@ -1,4 +1,4 @@
-"""The tables of the hosted service's ledger; ``schema`` is the door to them, as to all others."""
+"""The tables of the hosted service's ledger. Import them from ``schema.tables``, like all others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Column, Index, LargeBinary, String, Table, Text, UniqueCo
 
 from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
 
-# What was given to the hosted service; ``prefix`` and data id are an image's name there.
+# What was sent to the hosted service. An image's name there is ``prefix`` followed by its data id.
 hosted_databases = Table(
     "hosted_databases",
     metadata,
@@ -42,9 +42,10 @@ hosted_images = Table(
     sqlite_autoincrement=True,
 )
 
-# What is to go from the service; an empty entity stands for the whole database. It outlives what it was made of.
-hosted_chores = Table(
-    "hosted_chores",
+# Pending deletions at the service. An empty ``entity`` stands for a whole database. There are no foreign keys, because
+# the image's own row is deleted first.
+hosted_deletions = Table(
+    "hosted_deletions",
     metadata,
     Column("id", ROW_ID, primary_key=True),
     Column("upstream", String(64), nullable=False),
@@ -55,7 +56,7 @@ hosted_chores = Table(
     sqlite_autoincrement=True,
 )
 
-# Pictures that the service is to fetch, for minutes.
+# Pictures lent to the service for a few minutes.
 relayed_pictures = Table(
     "relayed_pictures",
     metadata,

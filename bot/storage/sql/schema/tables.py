@@ -1,6 +1,6 @@
-"""The tables. Migrations build them; a test holds the two together.
+"""The tables. Migrations create them; a test checks that both agree.
 
-Importing this makes all of them known to ``metadata``.
+Importing this module registers all tables in ``metadata``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
-from bot.storage.sql.schema.hosted_tables import hosted_chores, hosted_databases, hosted_images, relayed_pictures
+from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 
 __all__ = [
     "UtcTime",
@@ -31,10 +31,10 @@ __all__ = [
     "databases",
     "embedded_databases",
     "embedded_images",
-    "embedded_sketches",
+    "embedded_local_features",
     "embedded_vectors",
-    "hosted_chores",
     "hosted_databases",
+    "hosted_deletions",
     "hosted_images",
     "images",
     "inbox",
@@ -104,7 +104,7 @@ images = Table(
     sqlite_autoincrement=True,
 )
 
-# The embedded engine's own rows: images are what was said of a picture, vectors what a model saw in it.
+# The embedded engine's rows: an image has an id and a note, and one vector (embedding and fingerprint) for each model.
 embedded_databases = Table(
     "embedded_databases",
     metadata,
@@ -149,15 +149,15 @@ embedded_vectors = Table(
     sqlite_autoincrement=True,
 )
 
-# Apart, so that the vectors load without reading past the sketches.
-embedded_sketches = Table(
-    "embedded_sketches",
+# A table of its own, so that loading the vectors does not read past the local features.
+embedded_local_features = Table(
+    "embedded_local_features",
     metadata,
     Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
-    Column("sketch", LargeBinary, nullable=False),
+    Column("features", LargeBinary, nullable=False),
 )
 
-# From where our own server of the hosted API was told to fetch its images.
+# The URLs from which our own server of the hosted API fetched its images.
 api_image_urls = Table(
     "api_image_urls",
     metadata,
@@ -169,7 +169,7 @@ api_image_urls = Table(
     Index(None, "workspace", "database", "entity"),
 )
 
-# What was set for channels; a row may only remember that the channel was offered a database (mode is null).
+# Channel settings. A row whose mode is null only records that the channel was offered a database.
 channel_bindings = Table(
     "channel_bindings",
     metadata,
@@ -184,7 +184,7 @@ channel_bindings = Table(
     Index(None, "database_id"),
 )
 
-# Work that Slack delivered; done rows stay for a while, to know a repetition.
+# Jobs. Finished rows stay for a while, so that repeated deliveries are recognised.
 inbox = Table(
     "inbox",
     metadata,
@@ -220,7 +220,7 @@ inbox_files = Table(
     Index(None, "workspace", "file"),
 )
 
-# Normalised pictures, where they are kept in the database.
+# Normalised pictures, if they are stored in the database.
 pictures = Table(
     "pictures",
     metadata,
@@ -236,6 +236,7 @@ thumbnails = Table(
     Column("file_id", String(64), nullable=False),
 )
 
+# Random secrets shared by all processes, such as the key that signs picture links.
 keys = Table(
     "keys",
     metadata,
@@ -243,7 +244,8 @@ keys = Table(
     Column("secret", LargeBinary, nullable=False),
 )
 
-# One row for each workspace, or each Enterprise Grid organisation, that installed the app (empty strings for null).
+# One row for each workspace or Enterprise Grid organisation that installed the app. Empty strings stand for null.
+# ``sealed`` is the encrypted installation.
 installations = Table(
     "installations",
     metadata,

@@ -1,4 +1,4 @@
-"""Slack's rules for blocks in messages, modals and Home tabs, as far as the platform documents them."""
+"""Slack's rules for blocks in messages, modals and Home tabs, as far as they are documented."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MODAL_KEYS = VIEW_KEYS | {"title", "submit", "close", "clear_on_close", "notify_
 
 
 def problems(blocks: object, surface: Surface = "message") -> list[str]:
-    """What Slack would answer ``invalid_blocks`` for; empty when all is well."""
+    """Return the reasons for which Slack would answer ``invalid_blocks``."""
     if not isinstance(blocks, list):
         return ["blocks is not a list"]
     most = MOST_BLOCKS[surface]
@@ -56,12 +56,12 @@ def problems(blocks: object, surface: Surface = "message") -> list[str]:
 
 
 def too_long(blocks: list[dict[str, Any]]) -> bool:
-    """Whether Slack would answer ``msg_blocks_too_long``."""
+    """Return whether Slack would answer ``msg_blocks_too_long``."""
     return length(json.dumps(blocks, ensure_ascii=False, separators=(",", ":"))) > TOTAL_CHARACTERS
 
 
 def view_problems(view: object) -> list[str]:
-    """What Slack would refuse a modal or a Home tab for; empty when all is well."""
+    """Return the reasons for which Slack would refuse a modal or a Home tab."""
     if not isinstance(view, dict) or view.get("type") not in {"modal", "home"}:
         return ["a view is an object of type modal or home"]
     surface: Surface = view["type"]
@@ -88,7 +88,7 @@ def _modal(view: dict[str, Any]) -> Iterator[str]:
 
 
 def interactive(blocks: object) -> Iterator[dict[str, Any]]:
-    """Every element of the blocks, in order."""
+    """Yield every interactive element of the blocks, in order."""
     for block in blocks if isinstance(blocks, list) else []:
         if not isinstance(block, dict):
             continue

@@ -1,4 +1,4 @@
-"""Slack's rules for what can be pressed, chosen or filled in inside a block."""
+"""Slack's rules for elements of a block that can be pressed, chosen or filled in."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ KEYS: dict[str, set[str]] = {
 
 
 def element_problems(element: Any, location: str, surface: str) -> Iterator[str]:
-    """An element at a place of a block: ``accessory``, ``actions`` or ``input``."""
+    """Validate an element at a place of a block: ``accessory``, ``actions`` or ``input``."""
     kind = element.get("type") if isinstance(element, dict) else None
     if kind not in WHERE[location]:
         yield f"unknown element {kind!r} in {location}"
@@ -176,7 +176,7 @@ def _file_input(element: Element) -> Iterator[str]:
 
 
 def image_problems(image: Element, *, is_block: bool = False) -> Iterator[str]:
-    """An image, as a block or inside one."""
+    """Validate an image, as a block or inside one."""
     yield from parts.key_problems(
         image, {"type", "image_url", "slack_file", "alt_text"} | ({"title", "block_id"} if is_block else set())
     )

@@ -1,4 +1,4 @@
-"""What a person fills into a modal, checked as Slack's own client checks it, and as it is submitted."""
+"""Values that a person fills into a modal, validated as Slack's client does, in the format of a submission."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HostFile = Callable[[bytes], HostedFile]
 
 
 def fields(view: View) -> list[tuple[Json, Json]]:
-    """Every block of a view that holds a value, with its element."""
+    """Return every block of a view that holds a value, with its element."""
     found = []
     for block in with_identifiers(view.blocks):
         candidates = [block.get("element"), block.get("accessory")]
@@ -43,11 +43,11 @@ def fields(view: View) -> list[tuple[Json, Json]]:
 
 
 def filled(view: View, values: Mapping[str, Any], host: HostFile, *, complete: bool = True) -> Json:
-    """``state.values`` of a view: ``values`` by block_id, what the form began with where nothing is given.
+    """Return ``state.values`` of a view: ``values`` by block_id, and initial values elsewhere.
 
-    Text for text fields and choices (an option's value or its label), a list for several, files as bytes or hosted.
-    None empties a field. Raises AssertionError for what Slack's client would not let a person do, which includes
-    leaving a field empty that is not optional, unless the form need not be ``complete`` yet.
+    Give text for text fields and choices (an option's value or its label), a list for multiple values, and files as
+    bytes or hosted files. None empties a field. Raises AssertionError for input that Slack's client would refuse, such
+    as an empty field that is not optional (unless ``complete`` is False).
     """
     known = fields(view)
     unknown = set(values) - {block["block_id"] for block, _ in known}

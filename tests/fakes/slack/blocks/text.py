@@ -1,4 +1,4 @@
-"""Slack's rules for the smallest parts of blocks: text, options, confirmation dialogs."""
+"""Slack's rules for the smallest parts of blocks: text, options and confirmation dialogs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ STYLES = {"primary", "danger"}
 
 
 def length(text: str) -> int:
-    """Characters as a JavaScript program counts them."""
+    """Return the number of UTF-16 code units, which JavaScript counts."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def text_problems(value: Any, most: int, kinds: tuple[str, ...] = ANY_TEXT) -> Iterator[str]:
-    """A text object."""
+    """Validate a text object."""
     if not isinstance(value, dict) or value.get("type") not in kinds or not isinstance(value.get("text"), str):
         yield f"not a text object of {kinds}"
         return
@@ -32,14 +32,14 @@ def text_problems(value: Any, most: int, kinds: tuple[str, ...] = ANY_TEXT) -> I
 
 
 def named_problems(owner: dict[str, Any], name: str, most: int, *, required: bool = False) -> Iterator[str]:
-    """A plain text object under a key."""
+    """Validate a plain text object under a key."""
     if name in owner or required:
         for problem in text_problems(owner.get(name), most, PLAIN):
             yield f"{name}: {problem}"
 
 
 def string_problems(owner: dict[str, Any], **most: int) -> Iterator[str]:
-    """Strings that may be left out, but not be empty or too long."""
+    """Validate optional strings, which must not be empty or too long."""
     for name, limit in most.items():
         value = owner.get(name, "-")
         if not isinstance(value, str) or not 1 <= length(value) <= limit:
@@ -47,20 +47,20 @@ def string_problems(owner: dict[str, Any], **most: int) -> Iterator[str]:
 
 
 def flag_problems(owner: dict[str, Any], *names: str) -> Iterator[str]:
-    """What may be left out but is true or false."""
+    """Validate optional booleans."""
     for name in names:
         if not isinstance(owner.get(name, False), bool):
             yield f"{name} is not true or false"
 
 
 def key_problems(owner: dict[str, Any], allowed: set[str]) -> Iterator[str]:
-    """Keys that Slack doesn't know there."""
+    """Report unknown keys."""
     if unknown := set(owner) - allowed:
         yield f"unknown keys {sorted(unknown)}"
 
 
 def confirm_problems(dialog: Any) -> Iterator[str]:
-    """A confirmation dialog."""
+    """Validate a confirmation dialog."""
     if not isinstance(dialog, dict):
         yield "confirm is not an object"
         return
@@ -74,7 +74,7 @@ def confirm_problems(dialog: Any) -> Iterator[str]:
 
 
 def option_problems(option: Any, *, kinds: tuple[str, ...] = PLAIN, with_url: bool = False) -> Iterator[str]:
-    """One option."""
+    """Validate one option."""
     if not isinstance(option, dict):
         yield "option is not an object"
         return
@@ -93,7 +93,7 @@ def option_problems(option: Any, *, kinds: tuple[str, ...] = PLAIN, with_url: bo
 def options_problems(
     options: Any, most: int, *, kinds: tuple[str, ...] = PLAIN, with_url: bool = False
 ) -> Iterator[str]:
-    """A list of options."""
+    """Validate a list of options."""
     if not isinstance(options, list) or not 1 <= len(options) <= most:
         yield f"1 to {most} options are needed"
         return
@@ -102,7 +102,7 @@ def options_problems(
 
 
 def group_problems(groups: Any, most: int) -> Iterator[str]:
-    """A list of option groups."""
+    """Validate a list of option groups."""
     if not isinstance(groups, list) or not 1 <= len(groups) <= most:
         yield f"1 to {most} option groups are needed"
         return
@@ -116,6 +116,6 @@ def group_problems(groups: Any, most: int) -> Iterator[str]:
 
 
 def all_options(element: dict[str, Any]) -> list[Any]:
-    """The options of an element, those in groups included."""
+    """Return the options of an element, including those in groups."""
     groups = [group for group in element.get("option_groups") or [] if isinstance(group, dict)]
     return [*(element.get("options") or []), *(option for group in groups for option in group.get("options") or [])]

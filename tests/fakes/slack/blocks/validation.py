@@ -1,4 +1,4 @@
-"""Whether Slack would take a message or a view, with its blocks and the files that they show."""
+"""Whether Slack would accept a message or a view, with its blocks and their files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ METADATA_BYTES = 16_000
 
 
 def message_problem(args: Json) -> str:
-    """Why Slack would not take this message, beginning with its error code; empty if it would."""
+    """Return why Slack would refuse this message, beginning with the error code; empty if it would not."""
     blocks, text = args.get("blocks"), args.get("text")
     if not str(text or "").strip():
-        # Slack takes blocks alone; but then notifications and screen readers have nothing to say.
+        # Slack accepts blocks without text, but notifications and screen readers need it.
         return "no_text: a message needs top-level text"
     if length(str(text)) > TEXT:
         return "msg_too_long"
@@ -43,7 +43,7 @@ def _metadata_problem(metadata: object) -> str:
 
 
 def refusal_of_message(state: State, workspace: Workspace, args: Json) -> str:
-    """As ``message_problem``, with the files that the blocks show judged too."""
+    """Like ``message_problem``, but also validate the files in the blocks."""
     if problem := message_problem(args):
         return problem
     found = list(file_problems(state, workspace, args.get("blocks") or []))
@@ -51,7 +51,7 @@ def refusal_of_message(state: State, workspace: Workspace, args: Json) -> str:
 
 
 def refusal_of_view(state: State, workspace: Workspace, view: object) -> str:
-    """Why Slack would not take this view, beginning with its error code; empty if it would."""
+    """Return why Slack would refuse this view, beginning with the error code; empty if it would not."""
     found = block_kit.view_problems(view)
     if found and found[-1].startswith("view_too_large"):
         return found[-1]
@@ -61,7 +61,7 @@ def refusal_of_view(state: State, workspace: Workspace, view: object) -> str:
 
 
 def file_problems(state: State, workspace: Workspace, blocks: object) -> Iterator[str]:
-    """What is wrong with each ``slack_file`` of the blocks."""
+    """Yield what is wrong with each ``slack_file`` of the blocks."""
     for shown in _slack_files(blocks):
         file = _file(state, shown)
         if file is None or file.deleted or file.workspace is not workspace:
@@ -75,14 +75,14 @@ def file_problems(state: State, workspace: Workspace, blocks: object) -> Iterato
 
 
 def bot_may_show(state: State, file: HostedFile) -> bool:
-    """Its own, one that was given to it, or one of a conversation that it is in."""
+    """Return whether the bot may show a file: its own, one given to it, or one of a conversation that it is in."""
     if file.info.get("user") == file.workspace.bot_user or file.given_to_app:
         return True
     return any(state.channels[channel].bot_is_member for channel in file.channels)
 
 
 def bot_may_see(state: State, file: HostedFile) -> bool:
-    """Whether files.info tells of it. What was never shared anywhere is a test's own and seen."""
+    """Return whether files.info returns a file. Files that were never shared belong to a test, and are visible."""
     return not file.channels or bot_may_show(state, file)
 
 

@@ -1,4 +1,4 @@
-"""What Socket Mode and HTTP have in common: deliver, wait for the acknowledgement, deliver again."""
+"""Common part of Socket Mode and HTTP: deliver, wait for the acknowledgement, and repeat."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.fakes.slack.state import State
 from tests.fakes.slack.values import Ack, Json, Message
 
 NO_ANSWER: Json = {}
-"""What a delivery that was given up ends with; told from an empty acknowledgement by identity."""
+"""Result of a delivery that was given up. Compare by identity: an empty acknowledgement is equal to it."""
 
 
 class Unacknowledged(Exception):
-    """An attempt that came to nothing. ``excused``: nobody was there who could have acknowledged it."""
+    """A delivery failed. ``excused``: nobody was connected who could have acknowledged it."""
 
     def __init__(self, reason: str, *, excused: bool = False) -> None:
         super().__init__(reason)
@@ -23,18 +23,18 @@ class Unacknowledged(Exception):
 
 
 class Delivery(ABC):
-    """A way to the app. Events are repeated; the failure of anything else is shown to the person at once."""
+    """A way to deliver to the app. Events are repeated. For anything else, the person sees the failure at once."""
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.acknowledge_within_s = 3.0
         self.retries = 3
         self.delays_s: tuple[float, ...] = (0.0, 0.01, 0.02)
-        """Before each repetition. Slack's are none, a minute and five."""
+        """Seconds before each repetition. Slack's are 0, 60 and 300."""
         self._tasks: set[asyncio.Task[Json]] = set()
 
     def deliver(self, kind: str, payload: Json) -> asyncio.Task[Json]:
-        """Send until it is acknowledged. The task ends when that is settled, with what the acknowledgement held."""
+        """Deliver until acknowledged or given up. The task ends with the content of the acknowledgement."""
         task = asyncio.create_task(self._deliver(kind, payload))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -70,7 +70,7 @@ class Delivery(ABC):
 
     async def _show(self, command: Json, answer: Json) -> None:
         channel = command.get("channel_id", "")
-        if problem := refusal_of_message(self.state, self.state.of_channel(channel), answer):
+        if problem := refusal_of_message(self.state, self.state.workspace_of(channel), answer):
             self.state.fail(f"acknowledgement: {problem}")
             return
         public = answer.get("response_type") == "in_channel"
@@ -78,7 +78,7 @@ class Delivery(ABC):
             Message(
                 channel=channel,
                 ts=self.state.ts(),
-                user=self.state.of_channel(channel).bot_user,
+                user=self.state.workspace_of(channel).bot_user,
                 text=answer["text"],
                 blocks=tuple(answer.get("blocks") or ()),
                 to="" if public else command.get("user_id", ""),
@@ -87,7 +87,7 @@ class Delivery(ABC):
         )
 
     async def stop(self) -> None:
-        """Deliver nothing further."""
+        """Stop all deliveries."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

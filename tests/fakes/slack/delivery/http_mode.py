@@ -1,4 +1,4 @@
-"""Delivery over HTTP: signed POSTs to the app's request URL, repeated with Slack's retry headers."""
+"""Delivery over HTTP: signed POSTs to the app's request URL, with Slack's retry headers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TIMEOUT, ERROR, UNREACHABLE = "http_timeout", "http_error", "connection_failed"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """Slack's, version 0."""
+    """Return Slack's signature, version v0."""
     return "v0=" + hmac.new(secret.encode(), b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
 
 
 class HttpMode(Delivery):
-    """Events go as JSON; commands and interactivity as forms."""
+    """Sends events as JSON, and commands and interactions as forms."""
 
     def __init__(self, state: State, url: str, signing_secret: str) -> None:
         super().__init__(state)
@@ -36,7 +36,7 @@ class HttpMode(Delivery):
     def signed(
         self, body: bytes | str, *, content_type: str = JSON, secret: str = "", age_s: float = 0
     ) -> dict[str, str]:
-        """Headers that vouch for a body; another ``secret`` or a great ``age_s`` make them worthless."""
+        """Return the headers for a body. Another ``secret`` or a large ``age_s`` make the signature invalid."""
         raw = body.encode() if isinstance(body, str) else body
         timestamp = str(int(time.time() - age_s))
         return {
@@ -64,7 +64,7 @@ class HttpMode(Delivery):
         return Ack(f"request-{self.state.number()}", kind, seconds, _answer(text))
 
     async def post(self, body: bytes | str, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Exactly these bytes and headers: status and text of the answer."""
+        """POST exactly these bytes and headers, and return status and text of the answer."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         timeout = aiohttp.ClientTimeout(self.acknowledge_within_s)
@@ -82,7 +82,7 @@ class HttpMode(Delivery):
 
 
 def encoded(kind: str, payload: Json) -> tuple[bytes, str]:
-    """A delivery's body and its content type."""
+    """Return a delivery's body and its content type."""
     if kind == "events_api":
         return json.dumps(payload).encode(), JSON
     form = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}

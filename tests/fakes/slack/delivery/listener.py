@@ -1,4 +1,4 @@
-"""The plainest app: it acknowledges everything that the stand-in delivers, and remembers it."""
+"""Minimal apps that acknowledge and record everything that the stand-in delivers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fakes.slack.values import Json
 
 
 class SocketListener:
-    """Connects over Socket Mode. ``answers`` go into acknowledgements, by the payload's type or the command's name."""
+    """An app in Socket Mode. ``answers`` go into acknowledgements, by payload type or command name."""
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
@@ -46,7 +46,7 @@ class SocketListener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up."""
+        """Disconnect."""
         assert self._session is not None
         assert self._task is not None
         self._task.cancel()
@@ -55,17 +55,17 @@ class SocketListener:
         await self._session.close()
 
     def events(self, kind: str) -> list[Json]:
-        """The events of a type that came."""
+        """Return the received events of a type."""
         return [p["event"] for p in self.received if p["type"] == "event_callback" and p["event"]["type"] == kind]
 
 
 class HttpListener:
-    """Listens on 127.0.0.1. ``answers`` are given in turn; when none is left, 200 and nothing."""
+    """An app that listens on 127.0.0.1. It gives its ``answers`` in turn, then empty ones with status 200."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[bytes, dict[str, str]]] = []
         self.answers: list[web.Response | float] = []
-        """A number is so many seconds of silence first."""
+        """Answers to give. A number is a delay in seconds before the next one."""
         self.url = ""
         self._runner: web.AppRunner | None = None
 

@@ -1,4 +1,4 @@
-"""The addresses where interactions are answered: five posts within half an hour."""
+"""Response URLs for interactions: five posts within 30 minutes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ RESPONSE_SECONDS = 30 * 60
 
 
 class ResponseUrls:
-    """``/commands/{id}``: new messages for all or for one, and changes of the message that was pressed."""
+    """Serves ``/commands/{id}``: new messages for all or for one person, and changes of the pressed message."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     @property
     def clock(self) -> Callable[[], float]:
-        """The stand-in's own."""
+        """The stand-in's clock."""
         return self._state.clock
 
     @clock.setter
@@ -30,7 +30,7 @@ class ResponseUrls:
         self._state.clock = clock
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Where it listens."""
+        """Return the routes."""
         return [web.post("/commands/{id}", self._respond)]
 
     async def _respond(self, request: web.Request) -> web.Response:
@@ -52,11 +52,11 @@ class ResponseUrls:
         return web.json_response({"ok": False, "error": error}, status=status)
 
     def _problem(self, location: ResponseUrl, body: Json) -> web.Response | None:
-        problem = refusal_of_message(self._state, self._state.of_channel(location.channel), body)
+        problem = refusal_of_message(self._state, self._state.workspace_of(location.channel), body)
         return self._refuse(problem.split(":")[0], f"response_url: {problem}", 400) if problem else None
 
     async def _change_original(self, location: ResponseUrl, body: Json) -> web.Response:
-        # A command has no message, and what an earlier post to its address said can't be changed through it.
+        # A command has no message, and a response URL can't change what it posted before.
         if not location.from_message:
             return self._refuse("no_original", "response_url: only a button's message can be replaced or deleted")
         original = self._state.find(location.channel, location.original)
@@ -78,14 +78,14 @@ class ResponseUrls:
         if body.get("response_type") not in {"ephemeral", "in_channel"}:
             self._state.fail("response_url: response_type was left to chance")
         if location.from_message and body.get("replace_original") is not False:
-            # Slack's documents and its behaviour differ on what happens to the button's message then.
+            # Slack's documentation and behaviour differ on what then happens to the button's message.
             self._state.fail("response_url: replace_original was left to chance")
         public = body.get("response_type") == "in_channel"
         await self._state.post(
             Message(
                 channel=location.channel,
                 ts=self._state.ts(),
-                user=self._state.of_channel(location.channel).bot_user,
+                user=self._state.workspace_of(location.channel).bot_user,
                 text=body["text"],
                 blocks=tuple(body.get("blocks") or ()),
                 thread_ts=str(body.get("thread_ts") or ""),

@@ -1,4 +1,4 @@
-"""Socket Mode: envelopes out, acknowledgements in, redelivery when none comes."""
+"""Socket Mode: send envelopes, receive acknowledgements, and deliver again if there is none."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ MOST_CONNECTIONS = 10
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One WebSocket of the app's; the first that was opened is number 1."""
+    """One WebSocket of the app. The first that was opened is number 1."""
 
     number: int
     socket: web.WebSocketResponse
     is_leaving: bool = False
-    """It was asked for another in its place, and gets nothing as long as others are there."""
+    """Whether the app was asked to replace it. It then gets nothing while other connections are open."""
 
-    async def ask_to_leave(self, reason: str) -> None:
-        """Slack warns ten seconds before, and delivers until then."""
+    async def ask_for_replacement(self, reason: str) -> None:
+        """Ask the app to replace the connection. Slack warns ten seconds before, and delivers until then."""
         self.is_leaving = reason != WARNING
         with contextlib.suppress(ConnectionError):
             await self.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "127.0.0.1"}})
@@ -49,7 +49,10 @@ class _Sent:
 
 
 class SocketMode(Delivery):
-    """``/link``: at most ten connections. An envelope goes to any one of them; again, to one that hasn't had it."""
+    """Serves ``/link`` with at most ten connections.
+
+    An envelope goes to any connection. A repetition goes to one that has not had it.
+    """
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -58,43 +61,43 @@ class SocketMode(Delivery):
         self._waiting: dict[str, _Sent] = {}
         self._given_up: set[str] = set()
         self._had: defaultdict[str, set[int]] = defaultdict(set)
-        """Which connections had an event, by its id."""
-        self._chance = random.Random(1)
+        """Numbers of the connections that had an event, by event id."""
+        self._random = random.Random(1)
         self._through: ContextVar[int | None] = ContextVar("through", default=None)
         self._sent = 0
         self.opened = 0
         self.refused = 0
-        """Connections beyond the tenth."""
+        """Number of connections refused beyond the tenth."""
         self.refusals = 0
-        """Handshakes that fail from now on; the ticket is spent all the same."""
+        """Number of handshakes that will fail. Each uses up its ticket."""
         self.refresh_every = 0
-        """With every so many envelopes, a connection is asked to be replaced, or warned of it. Never, unless set."""
+        """Ask for a replacement of a connection, or warn of it, once per this many envelopes. 0: never."""
         self.acknowledged: Counter[int] = Counter()
-        """Envelopes by the number of the connection that they were sent on."""
+        """Acknowledged envelopes by the number of the connection that they were sent on."""
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Where it listens."""
+        """Return the routes."""
         return [web.get("/link", self._connect)]
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._open)
 
     @property
     def numbers(self) -> list[int]:
-        """Which are open, the oldest first."""
+        """Numbers of the open connections, oldest first."""
         return [connection.number for connection in self._open]
 
     @property
     def unacknowledged(self) -> Counter[int]:
-        """Envelopes under way, by connection."""
+        """Envelopes without an acknowledgement yet, by connection number."""
         return Counter(sent.by.number for sent in self._waiting.values())
 
     @contextmanager
     def through(self, number: int) -> Iterator[None]:
-        """What is delivered inside goes to this connection first, if it is open."""
-        # A context's, since what is delivered is sent by a task that may begin when the block has ended.
+        """Deliver first to this connection, if it is open, within this context."""
+        # A context variable, since the task that sends may start after the block has ended.
         token = self._through.set(number)
         try:
             yield
@@ -114,7 +117,7 @@ class SocketMode(Delivery):
         await socket.prepare(request)
         if len(self._open) >= MOST_CONNECTIONS:
             self.refused += 1
-            await Connection(0, socket).ask_to_leave(TOO_MANY)
+            await Connection(0, socket).ask_for_replacement(TOO_MANY)
             await socket.close()
             return socket
         await self._greet(socket)
@@ -157,7 +160,7 @@ class SocketMode(Delivery):
             sent.answer.set_result(body.get("payload") or {})
         elif sent is None and name not in self._given_up:
             self.state.fail(f"an acknowledgement of nothing: {body}")
-        # What comes too late was delivered again.
+        # A late acknowledgement: the envelope was sent again.
         self._given_up.discard(name)
 
     async def attempt(self, kind: str, payload: Json, attempt: int, reason: str) -> Ack:
@@ -177,7 +180,7 @@ class SocketMode(Delivery):
         started = time.perf_counter()
         with contextlib.suppress(ConnectionError):
             await connection.socket.send_json(envelope)
-        await self._refresh_now_and_then()
+        await self._refresh_regularly()
         try:
             async with asyncio.timeout(self.acknowledge_within_s):
                 answer = await sent.answer
@@ -197,27 +200,27 @@ class SocketMode(Delivery):
         candidates = [one for one in self._open if not one.is_leaving] or self._open
         candidates = [one for one in candidates if one.number not in had] or candidates
         candidates = [one for one in candidates if one.number == self._through.get()] or candidates
-        chosen = self._chance.choice(candidates)
+        chosen = self._random.choice(candidates)
         had.add(chosen.number)
         return chosen
 
-    async def _refresh_now_and_then(self) -> None:
+    async def _refresh_regularly(self) -> None:
         self._sent += 1
         if self.refresh_every and self._open and self._sent % self.refresh_every == 0:
-            await self._chance.choice(self._open).ask_to_leave(self._chance.choice((WARNING, REFRESH)))
+            await self._random.choice(self._open).ask_for_replacement(self._random.choice((WARNING, REFRESH)))
 
     async def connected(self, count: int = 1, *, timeout_s: float | None = None) -> None:
-        """Wait until somebody listens, or so many."""
+        """Wait until this many connections are open."""
         async with asyncio.timeout(timeout_s), self.state.changed:
             await self.state.changed.wait_for(lambda: len(self._open) >= count)
 
     async def ask_to_reconnect(self) -> None:
-        """Tell every connection to open a new one, as Slack does every hour or so."""
+        """Ask every connection to be replaced, as Slack does every hour or so."""
         for connection in list(self._open):
-            await connection.ask_to_leave(REFRESH)
+            await connection.ask_for_replacement(REFRESH)
 
     async def close(self) -> None:
-        """Stop delivering and hang up."""
+        """Stop delivering, and close all connections."""
         await self.stop()
         for connection in list(self._open):
             await connection.socket.close()

@@ -21,20 +21,21 @@ STACK = 3
 
 
 class InteractionActions(ConversationActions):
-    """Every method sends one payload; its task ends with what the app put into the acknowledgement."""
+    """Every method sends one payload. Its task ends with the content of the acknowledgement."""
 
     def press(
         self, message: Message, action_id: str, *, user: str = SOMEONE, value: str | None = None, about: str = ""
     ) -> asyncio.Task[Json]:
         """Press the message's first button (or choose in a menu) whose action_id begins with ``action_id``.
 
-        ``about``: only one whose own value holds this text. ``value``: the option of a menu; for a button, the one
-        that has it, or else it is sent in place of the button's own, as from an older or a forged message.
+        ``about``: take only a button whose own value contains this text. ``value``: the option of a menu. For a button,
+        take the one with this value; if there is none, send it instead of the button's own value, as from an older or
+        forged message.
         """
         current = self._now(message)
         assert current.to in {"", user}, f"{user} doesn't see the message that {current.to} alone sees"
         block, element = _find(list(current.blocks), action_id, value, about)
-        workspace = self.state.of_channel(current.channel)
+        workspace = self.state.workspace_of(current.channel)
         container: Json = {"type": "message", "message_ts": current.ts, "channel_id": current.channel}
         container["is_ephemeral"] = bool(current.to)
         if current.thread_ts:
@@ -48,7 +49,7 @@ class InteractionActions(ConversationActions):
             "actions": [self._action(block, element, value)],
         }
         if not current.to:
-            # What one person alone sees, Slack keeps no copy of to send along.
+            # Slack does not send a copy of an ephemeral message.
             payload["message"] = message_object(self.state, current)
         return self.deliver(INTERACTIVE, payload)
 
@@ -62,7 +63,7 @@ class InteractionActions(ConversationActions):
         about: str = "",
         values: Mapping[str, Any] | None = None,
     ) -> asyncio.Task[Json]:
-        """The same in a modal or a Home tab; ``values`` is what was filled in so far."""
+        """Press in a modal or a Home tab. ``values`` is what was filled in so far."""
         assert not view.closed, "the view is closed"
         who = user or view.user
         block, element = _find(view.blocks, action_id, value, about)
@@ -77,7 +78,7 @@ class InteractionActions(ConversationActions):
         return self.deliver(INTERACTIVE, payload)
 
     def submit(self, view: View, values: Mapping[str, Any] | None = None, *, user: str = "") -> asyncio.Task[Json]:
-        """Fill a modal in (see ``forms.filled``) and submit it. What the app answers is done to the modal."""
+        """Fill in a modal (see ``forms.filled``) and submit it. The app's response is applied to the modal."""
         assert not view.closed, "the view is closed"
         assert view.body.get("submit"), "the view has no submit button"
         who = user or view.user
@@ -90,7 +91,7 @@ class InteractionActions(ConversationActions):
         return asyncio.create_task(self._submitted(view, payload))
 
     def close(self, view: View, *, user: str = "") -> asyncio.Task[Json]:
-        """Close a modal; the app hears of it if it asked to."""
+        """Close a modal. The app is notified if it asked for that."""
         view.closed = True
         stack = self.state.stacks[view.user]
         if view in stack:
@@ -104,7 +105,7 @@ class InteractionActions(ConversationActions):
         """Choose a shortcut from a message's menu."""
         current = self._now(message)
         assert not current.to, "ephemeral messages have no shortcuts"
-        workspace = self.state.of_channel(current.channel)
+        workspace = self.state.workspace_of(current.channel)
         payload = interaction(self.state, "message_action", workspace, user) | {
             "callback_id": callback_id,
             "action_ts": self.state.ts(),
@@ -119,7 +120,7 @@ class InteractionActions(ConversationActions):
     def shortcut_global(
         self, callback_id: str, *, user: str = SOMEONE, team: str = "", channel: str = GENERAL
     ) -> asyncio.Task[Json]:
-        """Choose a shortcut from the search or the message box; ``channel`` is what the person is looking at."""
+        """Choose a shortcut from the search or the message box. ``channel`` is the one that the person sees."""
         workspace = self.state.workspace(team)
         payload = interaction(self.state, "shortcut", workspace, user) | {
             "callback_id": callback_id,
@@ -166,11 +167,11 @@ class InteractionActions(ConversationActions):
     async def _submitted(self, view: View, payload: Json) -> Json:
         answer = await self.deliver(INTERACTIVE, payload)
         if answer is not NO_ANSWER:
-            self._done_to(view, answer)
-        await self.state.tell()
+            self._apply_response(view, answer)
+        await self.state.notify()
         return answer
 
-    def _done_to(self, view: View, answer: Json) -> None:
+    def _apply_response(self, view: View, answer: Json) -> None:
         stack = self.state.stacks[view.user]
         match answer.get("response_action", ""):
             case "":
@@ -216,7 +217,7 @@ async def _nothing() -> Json:
 
 
 def _find(blocks: list[Json], action_id: str, value: str | None, about: str) -> tuple[Json, Json]:
-    """The block and the element that were meant. Raises AssertionError if there is none."""
+    """Return the block and the element. Raises AssertionError if there is none."""
     candidates, known = [], []
     for block in with_identifiers(blocks):
         listed = block["elements"] if block["type"] == "actions" else []

@@ -1,4 +1,4 @@
-"""What people do in conversations, and the events that the app hears of it."""
+"""What people do in conversations, and the resulting events."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.fakes.slack.values import HostedFile, Json, Message
 
 
 class ConversationActions(StandInBase):
-    """Share, say, edit, delete, type commands, uninstall."""
+    """Share, write, edit, delete, type commands, uninstall."""
 
     def host(
         self, content: bytes, name: str = "picture.png", *, team: str = "", user: str = SOMEONE, **changes: object
     ) -> HostedFile:
-        """Keep a file, as an upload does; ``changes`` go into its file object."""
+        """Store a file, as an upload does. ``changes`` go into its file object."""
         workspace = self.state.workspace(team)
         file = hosted(self.state, f"F{self.state.number():04d}", name, content, workspace)
         file.info |= {"user": user, **changes}
@@ -33,13 +33,13 @@ class ConversationActions(StandInBase):
         twins: int = 0,
         mention: bool = False,
     ) -> Message:
-        """Share files; the bot gets ``message`` with subtype file_share and a ``file_shared`` for each.
+        """Share files. The bot gets ``message`` with subtype file_share, and a ``file_shared`` for each.
 
-        ``redeliveries`` repeat the message's event under its own event id, as Slack does when it doubts that the
-        first arrived; ``twins`` repeat it under new ones, as a second subscription does. A text that mentions the
-        bot (``mention`` puts it there) sends an ``app_mention`` with the same files too, except in direct messages.
+        ``redeliveries`` repeat the message's event under its own event id, as Slack does when it got no
+        acknowledgement. ``twins`` repeat it under new ids, as a second subscription does. If the text mentions the bot
+        (``mention``), an ``app_mention`` with the same files is sent too, except in direct messages.
         """
-        workspace = self.state.of_channel(channel)
+        workspace = self.state.workspace_of(channel)
         files = [
             image if isinstance(image, HostedFile) else self.host(image, team=workspace.team, user=user)
             for image in images
@@ -73,12 +73,12 @@ class ConversationActions(StandInBase):
         mention: bool = False,
         redeliveries: int = 0,
     ) -> Message:
-        """Write a message without files; the bot gets ``message``, and ``app_mention`` if it is mentioned.
+        """Write a message without files. The bot gets ``message``, and ``app_mention`` if it is mentioned.
 
         ``redeliveries`` repeat both under their own event ids.
         """
         if mention:
-            text = f"<@{self.state.of_channel(channel).bot_user}> {text}".strip()
+            text = f"<@{self.state.workspace_of(channel).bot_user}> {text}".strip()
         message = await self.state.post(Message(channel, self.state.ts(), user, text, thread_ts=thread_ts))
         if self.state.channels[channel].bot_is_member:
             event: Json = {"type": "message", "text": text, "user": user, "channel": channel, "ts": message.ts}
@@ -90,29 +90,29 @@ class ConversationActions(StandInBase):
         return message
 
     def _repeated(self, event: Json, redeliveries: int) -> None:
-        workspace = self.state.of_channel(str(event["channel"]))
+        workspace = self.state.workspace_of(str(event["channel"]))
         payload = event_body(self.state, workspace, event)
         for _ in range(redeliveries + 1):
             self.deliver("events_api", payload)
 
     def _mention(self, message: Message, event: Json, redeliveries: int = 0) -> None:
-        workspace = self.state.of_channel(message.channel)
+        workspace = self.state.workspace_of(message.channel)
         if f"<@{workspace.bot_user}>" in message.text and self.state.channels[message.channel].kind != "im":
             kept = {key: value for key, value in event.items() if key not in {"subtype", "channel_type"}}
             self._repeated(kept | {"type": "app_mention"}, redeliveries)
 
     async def edit_message(self, message: Message, text: str) -> Message:
-        """Change a person's message; the bot gets a hidden ``message_changed``."""
+        """Change a person's message. The bot gets a hidden ``message_changed``."""
         before = self._now(message)
         after = await self.state.edit(before, text=text)
         self._changed(before, message_object(self.state, after))
         return after
 
     async def delete_message(self, message: Message) -> asyncio.Task[Json]:
-        """Take a message away; the bot gets ``message_deleted``.
+        """Delete a message. The bot gets ``message_deleted``.
 
-        If others have answered in its thread, Slack leaves a tombstone in its place: the bot gets ``message_changed``
-        with a message of subtype ``tombstone`` instead.
+        If its thread has replies, Slack leaves a tombstone: the bot gets ``message_changed`` with a message of subtype
+        ``tombstone`` instead.
         """
         before = self._now(message)
         previous = message_object(self.state, before)
@@ -129,9 +129,9 @@ class ConversationActions(StandInBase):
         return self.event(event | {"ts": ts, "deleted_ts": before.ts, "event_ts": ts})
 
     async def delete_file(self, file: HostedFile) -> asyncio.Task[Json]:
-        """Delete a file; messages keep its tombstone, and the bot gets ``file_deleted``."""
+        """Delete a file. Messages keep its tombstone, and the bot gets ``file_deleted``."""
         file.deleted = True
-        await self.state.tell()
+        await self.state.notify()
         event = {"type": "file_deleted", "file_id": file.id, "event_ts": self.state.ts()}
         return self.event(event, team=file.workspace.team)
 
@@ -150,24 +150,24 @@ class ConversationActions(StandInBase):
     def command(
         self, text: str, *, channel: str = GENERAL, user: str = SOMEONE, name: str = "/vsearch"
     ) -> asyncio.Task[Json]:
-        """Type a slash command; the task ends when it is acknowledged or has failed."""
+        """Type a slash command. The task ends when it is acknowledged or has failed."""
         return self.deliver("slash_commands", command_body(self.state, channel, user, name, text))
 
     def open_home(self, user: str = SOMEONE, *, team: str = "", tab: str = "home") -> asyncio.Task[Json]:
-        """Look at the app's Home (or, with ``tab="messages"``, at its messages)."""
+        """Open the app's Home (or, with ``tab="messages"``, its messages)."""
         workspace = self.state.workspace(team)
         channel = self.state.direct(user, workspace)
         event = {"type": "app_home_opened", "user": user, "channel": channel.id, "tab": tab}
         return self.event(event | {"event_ts": self.state.ts()}, team=workspace.team)
 
     def uninstall(self, *, team: str = "") -> tuple[asyncio.Task[Json], asyncio.Task[Json]]:
-        """Remove the app from a workspace: its token is dead, ``app_uninstalled`` and ``tokens_revoked`` are sent."""
+        """Remove the app from a workspace: revoke its token, and send ``app_uninstalled`` and ``tokens_revoked``."""
         workspace = self.state.workspace(team)
         revoked = self.revoke_tokens(team=team)
         return self.event({"type": "app_uninstalled"}, team=workspace.team), revoked
 
     def revoke_tokens(self, *, team: str = "") -> asyncio.Task[Json]:
-        """Revoke the bot's token in a workspace; ``tokens_revoked`` is sent."""
+        """Revoke the bot's token in a workspace, and send ``tokens_revoked``."""
         workspace = self.state.workspace(team)
         for token in self.state.tokens.values():
             if workspace in token.workspaces:

@@ -1,4 +1,4 @@
-"""What every method of the Web API does with its arguments: need them, find what they name, refuse."""
+"""Argument handling of all Web API methods: required arguments, lookups and refusals."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ PAGE = 100
 
 
 class Refused(Exception):
-    """The call gets ``ok: false`` with this error."""
+    """Answers the call with ``ok: false`` and this error."""
 
 
 class WebApiMethods:
-    """Some methods of the Web API, on the state that they share."""
+    """A group of Web API methods on the shared state."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
     def require(self, args: Json, *names: str) -> None:
-        """Raises Refused if one is missing."""
+        """Check that these arguments are present. Raises Refused."""
         if missing := [name for name in names if not args.get(name)]:
             raise self.fault("invalid_arguments", f"missing {', '.join(missing)}")
 
     def fault(self, error: str, what: str) -> Refused:
-        """A refusal that is the app's own doing: noted as a failure."""
+        """Return a refusal that is the app's fault, and record it as a failure."""
         self.state.fail(f"{error}: {what}")
         return Refused(error)
 
     def visible(self, args: Json, token: Token, name: str = "channel") -> Channel:
-        """A conversation that the bot may know of. Raises Refused."""
+        """Return a conversation that the bot can see. Raises Refused."""
         identifier = str(args.get(name) or "")
         channel = self.state.channels.get(identifier)
         if channel is None and identifier in self.state.people and name == "channel":
@@ -54,14 +54,14 @@ class WebApiMethods:
         return channel
 
     def joined(self, args: Json, token: Token) -> Channel:
-        """A conversation that the bot is a member of. Raises Refused."""
+        """Return a conversation that the bot is a member of. Raises Refused."""
         channel = self.visible(args, token)
         if not channel.bot_is_member:
             raise Refused("not_in_channel")
         return channel
 
     def message(self, channel: Channel, ts: object) -> Message:
-        """A message that all of a conversation see. Raises Refused."""
+        """Return a message that everybody in a conversation can see. Raises Refused."""
         found = self.state.find(channel.id, str(ts or ""))
         if found is None or found.to:
             raise Refused("message_not_found")
@@ -69,7 +69,7 @@ class WebApiMethods:
 
 
 def paged(items: list[Item], args: Json) -> tuple[list[Item], Json]:
-    """A page of a listing, and the fields that lead to the next."""
+    """Return a page of a listing, and the response metadata with the next cursor."""
     limit = int(args.get("limit") or PAGE)
     cursor = str(args.get("cursor") or "")
     start = int(base64.b64decode(cursor).decode()) if cursor else 0
@@ -79,12 +79,12 @@ def paged(items: list[Item], args: Json) -> tuple[list[Item], Json]:
 
 
 def is_true(value: object) -> bool:
-    """A flag, however the SDK wrote it."""
+    """Return a flag in any form that the SDK sends."""
     return str(value).lower() in {"true", "1"}
 
 
 async def merged_arguments(request: web.Request) -> Json:
-    """Query, form and JSON together: the SDK sends some arguments of a POST in the query string."""
+    """Merge query, form and JSON, since the SDK sends some arguments of a POST in the query string."""
     args: Json = dict(request.query)
     if request.content_type == "application/json":
         args |= await request.json()

@@ -9,13 +9,13 @@ from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods
 
 
 class ChatMethods(WebApiMethods):
-    """Say, change, take back, react."""
+    """Post, update, delete and react."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "chat.postMessage": self._post,
-            "chat.postEphemeral": self._whisper,
+            "chat.postEphemeral": self._post_ephemeral,
             "chat.update": self._update,
             "chat.delete": self._delete,
             "chat.getPermalink": self._permalink,
@@ -25,7 +25,7 @@ class ChatMethods(WebApiMethods):
 
     async def _post(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)
-        self._judge("chat.postMessage", args, channel.workspace)
+        self._validate("chat.postMessage", args, channel.workspace)
         thread = str(args.get("thread_ts") or "")
         if thread and not any(m.ts == thread and m.channel == channel.id for m in self.state.messages):
             raise Refused("thread_not_found")
@@ -43,9 +43,9 @@ class ChatMethods(WebApiMethods):
         )
         return {"channel": channel.id, "ts": message.ts, "message": message_object(self.state, message)}
 
-    async def _whisper(self, args: Json, token: Token) -> Json:
+    async def _post_ephemeral(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)
-        self._judge("chat.postEphemeral", args, channel.workspace)
+        self._validate("chat.postEphemeral", args, channel.workspace)
         if not args.get("user"):
             raise Refused("user_not_in_channel")
         if channel.is_closed and args["user"] not in channel.members:
@@ -68,10 +68,10 @@ class ChatMethods(WebApiMethods):
     async def _update(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)
         message = self._own("cant_update_message", channel.id, args, token)
-        # What is not mentioned stays as it was; an empty list takes the blocks away.
+        # Arguments that are left out stay unchanged. An empty list removes the blocks.
         blocks = list(message.blocks) if args.get("blocks") is None else args["blocks"]
         whole = {"text": args.get("text") or message.text, "blocks": blocks}
-        self._judge("chat.update", whole, channel.workspace)
+        self._validate("chat.update", whole, channel.workspace)
         changes: Json = {"text": whole["text"], "blocks": tuple(blocks)}
         if "metadata" in args:
             changes["metadata"] = args["metadata"]
@@ -121,7 +121,7 @@ class ChatMethods(WebApiMethods):
             raise self.fault(error, f"{message.ts} is not the bot's own")
         return message
 
-    def _judge(self, where: str, args: Json, workspace: Workspace) -> None:
+    def _validate(self, where: str, args: Json, workspace: Workspace) -> None:
         if problem := refusal_of_message(self.state, workspace, args):
             self.state.fail(f"{where}: {problem}")
             raise Refused(problem.split(":")[0])

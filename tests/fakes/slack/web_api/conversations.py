@@ -1,4 +1,4 @@
-"""``conversations.*``: what they are, who is in them, what was said."""
+"""``conversations.*``: info, members and history."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods, 
 
 
 class ConversationMethods(WebApiMethods):
-    """History only where the bot is a member; closed conversations are not known of anywhere else."""
+    """History needs membership. Closed conversations are invisible to non-members."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "conversations.info": self._info,
             "conversations.members": self._members,
@@ -32,8 +32,8 @@ class ConversationMethods(WebApiMethods):
 
     async def _history(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)
-        # Replies are not in the channel's own history.
-        first = [m for m in self._said(channel, args) if m.thread_ts in {"", m.ts}]
+        # Replies are not part of the channel's history.
+        first = [m for m in self._visible_messages(channel, args) if m.thread_ts in {"", m.ts}]
         return self._page(list(reversed(first)), args)
 
     async def _replies(self, args: Json, token: Token) -> Json:
@@ -42,8 +42,8 @@ class ConversationMethods(WebApiMethods):
         thread = [m for m in self.state.messages if m.channel == channel.id and args["ts"] in {m.ts, m.thread_ts}]
         if not any(not m.to for m in thread):
             raise Refused("thread_not_found")
-        within = self._said(channel, args)
-        # The parent stands first on every page.
+        within = self._visible_messages(channel, args)
+        # The parent comes first on every page.
         parent = [m for m in thread if m.ts == args["ts"] and not m.to]
         return self._page(parent + [m for m in thread if m in within and m not in parent], args)
 
@@ -56,8 +56,8 @@ class ConversationMethods(WebApiMethods):
             raise Refused("cannot_dm_bot")
         return {"channel": {"id": self.state.direct(users[0], token.workspace).id}}
 
-    def _said(self, channel: Channel, args: Json) -> list[Message]:
-        """What all can read there, within the bounds that were asked for."""
+    def _visible_messages(self, channel: Channel, args: Json) -> list[Message]:
+        """Return the visible messages within the requested bounds."""
         oldest, latest = str(args.get("oldest") or ""), str(args.get("latest") or "")
         inclusive = is_true(args.get("inclusive"))
         found = [m for m in self.state.messages if m.channel == channel.id and not m.to]
@@ -74,7 +74,7 @@ class ConversationMethods(WebApiMethods):
 
 
 def described(channel: Channel) -> Json:
-    """What conversations.info says."""
+    """Return what conversations.info answers."""
     about: Json = {
         "id": channel.id,
         "is_channel": channel.type == "channel",

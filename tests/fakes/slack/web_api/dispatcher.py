@@ -1,4 +1,4 @@
-"""The Web API: planned failures, rate limits, tokens and scopes come first, then the method itself."""
+"""The Web API: planned failures, rate limits, tokens and scopes are checked before the method runs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SERVICE_UNAVAILABLE, TOO_MANY = 503, 429
 
 @dataclass(slots=True)
 class Limit:
-    """At most so many calls in a second."""
+    """A limit of calls per second."""
 
     calls: int
     made: deque[float] = field(default_factory=deque)
 
-    def takes(self, now: float) -> bool:
-        """Whether one more is within it."""
+    def allows(self, now: float) -> bool:
+        """Return whether one more call is allowed."""
         while self.made and now - self.made[0] >= 1:
             self.made.popleft()
         if len(self.made) >= self.calls:
@@ -44,14 +44,14 @@ class Limit:
 
 
 class WebApi:
-    """``/api/{method}``."""
+    """Serves ``/api/{method}``."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self.oauth = OAuthMethods(state)
         self.limits: dict[str, Limit] = {}
         self.one_post_a_second = False
-        """Whether a conversation takes one message a second, as Slack's do."""
+        """Whether a conversation accepts only one message per second, as Slack's do."""
         self._posted: dict[str, Limit] = {}
         self._methods: dict[str, Method] = {
             **ChatMethods(state).methods(),
@@ -62,7 +62,7 @@ class WebApi:
         }
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Where it listens."""
+        """Return the routes."""
         return [web.route("*", "/api/{method}", self._handle)]
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -79,9 +79,9 @@ class WebApi:
         try:
             answer = await self._answer(method, args, authorization, token)
         except Refused as refusal:
-            await self._state.tell()
+            await self._state.notify()
             return web.json_response({"ok": False, "error": str(refusal)})
-        await self._state.tell()
+        await self._state.notify()
         if self._state.lost_answers[method]:
             self._state.lost_answers[method] -= 1
             return web.Response(status=SERVICE_UNAVAILABLE, text="<html>Service Unavailable</html>")
@@ -104,10 +104,10 @@ class WebApi:
     def _is_within_limits(self, method: str, args: Json) -> bool:
         now = self._state.now()
         limit = self.limits.get(method)
-        if limit is not None and not limit.takes(now):
+        if limit is not None and not limit.allows(now):
             return False
         if self.one_post_a_second and method in POSTS:
-            return self._posted.setdefault(str(args.get("channel")), Limit(1)).takes(now)
+            return self._posted.setdefault(str(args.get("channel")), Limit(1)).allows(now)
         return True
 
     def _check_token(self, value: str) -> Token:

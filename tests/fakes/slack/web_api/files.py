@@ -1,4 +1,4 @@
-"""``files.*``: what a file is, and the three steps of an upload."""
+"""``files.*``: file info, and the three steps of an upload."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.fakes.slack.web_api.arguments import Method, Refused, WebApiMethods
 
 
 class FileMethods(WebApiMethods):
-    """Files of people, and the bot's own."""
+    """Files of people and of the bot."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "files.info": self._info,
             "files.delete": self._delete,
@@ -108,7 +108,7 @@ class FileMethods(WebApiMethods):
         self.state.cause(channel.workspace, share_event(self.state, message))
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Where the bytes are sent to."""
+        """Return the routes for uploads."""
         return [web.post("/upload/v1/{id}", self._receive)]
 
     async def _receive(self, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from tests.fakes.slack.web_api.arguments import Refused, WebApiMethods
 
 @dataclass(slots=True)
 class Grant:
-    """What a code or a refresh token stands for."""
+    """What a code or a refresh token was given for."""
 
     workspace: Workspace
     user: str
@@ -28,12 +28,12 @@ class OAuthMethods(WebApiMethods):
         super().__init__(state)
         self.client_id, self.client_secret = "1.2", "fake-client-secret"
         self.expires_in = 0
-        """Seconds that tokens live; 0: no rotation."""
+        """Lifetime of tokens in seconds. 0: no rotation."""
         self.codes: dict[str, Grant] = {}
         self.refresh_tokens: dict[str, Grant] = {}
 
     def approve(self, authorize_url: str, workspace: Workspace, user: str, *, for_organisation: bool = False) -> str:
-        """Say yes on the page that an authorize address leads to: the address that the browser goes to next."""
+        """Approve on the page of an authorize address. Return the address that the browser goes to next."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(authorize_url).query).items()}
         if asked.get("client_id") != self.client_id:
             self.state.fail(f"OAuth: client_id {asked.get('client_id')}")
@@ -54,13 +54,13 @@ class OAuthMethods(WebApiMethods):
         *,
         for_organisation: bool = False,
     ) -> str:
-        """A code to exchange. ``scopes``: none named grants every one."""
+        """Return a code to exchange. Without ``scopes``, all are granted."""
         code = f"code-{self.state.number()}"
         self.codes[code] = Grant(workspace, user, scopes, redirect_uri, for_organisation)
         return code
 
     async def access(self, args: Json) -> Json:
-        """Exchange. Raises Refused."""
+        """Exchange a code or refresh token. Raises Refused."""
         if args.get("client_id") != self.client_id:
             raise self.fault("invalid_client_id", "oauth.v2.access")
         if args.get("client_secret") != self.client_secret:

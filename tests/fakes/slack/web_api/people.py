@@ -7,10 +7,10 @@ from tests.fakes.slack.web_api.arguments import Method, WebApiMethods
 
 
 class PeopleMethods(WebApiMethods):
-    """Who the bot is, and who others are."""
+    """The bot's identity, and other people."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {"auth.test": self._test, "auth.revoke": self._revoke, "users.info": self._info}
 
     async def _test(self, args: Json, token: Token) -> Json:

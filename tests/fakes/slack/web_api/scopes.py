@@ -1,4 +1,4 @@
-"""Which scope each method needs, by the conversation that it is about."""
+"""The scope that each method needs, depending on the conversation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAMILIES = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"
 
 
 def needed(state: State, method: str, args: Json) -> str:
-    """The scope of a call; empty if it needs none."""
+    """Return the scope of a call, or an empty string."""
     if method in BY_CONVERSATION:
         channel = state.channels.get(str(args.get("channel")))
         family = FAMILIES[channel.type] if channel else "channels"
@@ -38,11 +38,11 @@ def needed(state: State, method: str, args: Json) -> str:
 
 
 def missing(state: State, workspace: Workspace, method: str, args: Json) -> str:
-    """The scope that the workspace did not grant; empty if all is well."""
+    """Return the needed scope if the workspace did not grant it, or an empty string."""
     scope = needed(state, method, args)
     return scope if scope and workspace.scopes is not None and scope not in workspace.scopes else ""
 
 
 def used(state: State) -> frozenset[str]:
-    """Every scope that the calls so far needed."""
+    """Return every scope that the calls so far needed."""
     return frozenset(scope for call in state.calls if (scope := needed(state, call.method, call.args)))

@@ -13,10 +13,10 @@ STACK = 3
 
 
 class ViewMethods(WebApiMethods):
-    """A modal opens once for each trigger, which lives 3 seconds; at most three lie on each other."""
+    """A trigger opens one modal within 3 seconds. At most three modals are stacked."""
 
     def methods(self) -> dict[str, Method]:
-        """By name."""
+        """Return the methods by name."""
         return {
             "views.open": self._open,
             "views.push": self._push,
@@ -25,7 +25,7 @@ class ViewMethods(WebApiMethods):
         }
 
     async def _open(self, args: Json, token: Token) -> Json:
-        self._judge("views.open", args, token.workspace, "modal")
+        self._validate("views.open", args, token.workspace, "modal")
         trigger = self._exchange(args, token)
         for open_view in self.state.stacks[trigger.user]:
             open_view.closed = True
@@ -33,7 +33,7 @@ class ViewMethods(WebApiMethods):
         return {"view": view_object(self.state, put_on_top(self.state, trigger, args["view"]))}
 
     async def _push(self, args: Json, token: Token) -> Json:
-        self._judge("views.push", args, token.workspace, "modal")
+        self._validate("views.push", args, token.workspace, "modal")
         trigger = self._exchange(args, token)
         stack = self.state.stacks[trigger.user]
         if not stack:
@@ -49,7 +49,7 @@ class ViewMethods(WebApiMethods):
             view = next((v for v in known if v.body.get("external_id") == args["external_id"]), None)
         if view is None or view.closed or view.workspace not in token.workspaces:
             raise Refused("not_found")
-        self._judge("views.update", args, view.workspace, view.body["type"])
+        self._validate("views.update", args, view.workspace, view.body["type"])
         if args.get("hash") and args["hash"] != view.hash:
             raise Refused("hash_conflict")
         change(self.state, view, args["view"])
@@ -57,7 +57,7 @@ class ViewMethods(WebApiMethods):
 
     async def _publish(self, args: Json, token: Token) -> Json:
         self.require(args, "user_id")
-        self._judge("views.publish", args, token.workspace, "home")
+        self._validate("views.publish", args, token.workspace, "home")
         user = args["user_id"]
         view = self.state.homes.get(user)
         if view is None:
@@ -69,7 +69,7 @@ class ViewMethods(WebApiMethods):
             change(self.state, view, args["view"])
         return {"view": view_object(self.state, view)}
 
-    def _judge(self, where: str, args: Json, workspace: Workspace, surface: str) -> None:
+    def _validate(self, where: str, args: Json, workspace: Workspace, surface: str) -> None:
         if problem := refusal_of_view(self.state, workspace, args.get("view")):
             self.state.fail(f"{where}: {problem}")
             raise Refused(problem.split(":")[0])
@@ -89,7 +89,7 @@ class ViewMethods(WebApiMethods):
 
 
 def put_on_top(state: State, trigger: Trigger, body: Json) -> View:
-    """A new modal on a person's stack."""
+    """Put a new modal on top of a person's stack."""
     stack = state.stacks[trigger.user]
     view = View(
         f"V{state.number()}", trigger.workspace, trigger.user, body, f"h{state.number()}", channel=trigger.channel
@@ -104,6 +104,6 @@ def put_on_top(state: State, trigger: Trigger, body: Json) -> View:
 
 
 def change(state: State, view: View, body: Json) -> None:
-    """Another body in a view's place."""
+    """Replace a view's body."""
     view.earlier.append(view.body)
     view.body, view.hash, view.errors = body, f"h{state.number()}", {}

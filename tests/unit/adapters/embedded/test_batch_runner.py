@@ -1,4 +1,4 @@
-"""The model's queue: right answers to the right callers, batches under load, and a clean end."""
+"""BatchRunner: each caller gets its own vector, queued requests form batches, and close is clean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG_S = 10.0
 
 
 class RecordingModel:
-    """Doubles numbers. Remembers its batches; runs only while the gate is open."""
+    """A model that doubles numbers and records its batches. It runs only while its gate is open."""
 
     model_id = "doubling"
     dimensions = 1
@@ -49,8 +49,8 @@ def number(value: int) -> Values:
     return np.array([value])
 
 
-async def settled(count: int = 20) -> None:
-    """Let every task that can go on do so."""
+async def let_tasks_run(count: int = 20) -> None:
+    """Let all tasks that are ready run."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -69,15 +69,15 @@ async def runner(model: RecordingModel) -> AsyncIterator[BatchRunner]:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("embedding-")]
 
 
-async def held(runner: BatchRunner, model: RecordingModel) -> asyncio.Task[Values]:
-    """A worker that is busy with a picture until the gate opens."""
+async def busy_worker(runner: BatchRunner, model: RecordingModel) -> asyncio.Task[Values]:
+    """A request that keeps the worker busy until the gate opens."""
     model.gate.clear()
     busy = asyncio.create_task(runner.embed(number(1)))
     assert await asyncio.to_thread(model.entered.acquire, timeout=LONG_S)
     return busy
 
 
-async def test_each_caller_gets_its_own_answer(model: RecordingModel) -> None:
+async def test_each_caller_gets_its_own_vector(model: RecordingModel) -> None:
     runner = BatchRunner(model, 3)
     answers = await asyncio.gather(*(runner.embed(number(value)) for value in range(200)))
     assert [int(answer[0]) for answer in answers] == [2 * value for value in range(200)]
@@ -86,24 +86,24 @@ async def test_each_caller_gets_its_own_answer(model: RecordingModel) -> None:
     await runner.close()
 
 
-async def test_a_lone_request_goes_at_once(runner: BatchRunner, model: RecordingModel) -> None:
+async def test_single_request_runs_at_once(runner: BatchRunner, model: RecordingModel) -> None:
     assert (await asyncio.wait_for(runner.embed(number(4)), LONG_S))[0] == 8
     assert model.batches == [[4]]
 
 
-async def test_what_queues_up_goes_as_batches(runner: BatchRunner, model: RecordingModel) -> None:
-    busy = await held(runner, model)
+async def test_queued_requests_run_as_batches(runner: BatchRunner, model: RecordingModel) -> None:
+    busy = await busy_worker(runner, model)
     waiting = [asyncio.create_task(runner.embed(number(value))) for value in range(10, 10 + MAX_BATCH + 3)]
-    await settled()
+    await let_tasks_run()
     model.gate.set()
     await asyncio.gather(busy, *waiting)
     assert model.batches == [[1], list(range(10, 10 + MAX_BATCH)), [18, 19, 20]]
 
 
-async def test_a_failure_reaches_all_of_its_batch_and_no_others(runner: BatchRunner, model: RecordingModel) -> None:
-    busy = await held(runner, model)
+async def test_failure_reaches_only_the_callers_of_its_batch(runner: BatchRunner, model: RecordingModel) -> None:
+    busy = await busy_worker(runner, model)
     waiting = [asyncio.create_task(runner.embed(number(value))) for value in (5, -1, 6)]
-    await settled()
+    await let_tasks_run()
     model.gate.set()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [BackendError] * 3
@@ -114,7 +114,7 @@ async def test_a_failure_reaches_all_of_its_batch_and_no_others(runner: BatchRun
     assert (await runner.embed(number(7)))[0] == 14
 
 
-async def test_a_model_that_gives_too_few_answers_leaves_nobody_waiting() -> None:
+async def test_too_few_vectors_raise_an_error_for_all_callers() -> None:
     class Forgetful(RecordingModel):
         def run(self, prepared: Sequence[Values]) -> npt.NDArray[np.float32]:
             return super().run(prepared)[:-1]
@@ -126,13 +126,13 @@ async def test_a_model_that_gives_too_few_answers_leaves_nobody_waiting() -> Non
     await runner.close()
 
 
-async def test_a_caller_who_leaves_disturbs_nobody(runner: BatchRunner, model: RecordingModel) -> None:
-    busy = await held(runner, model)
+async def test_cancelled_caller_does_not_affect_others(runner: BatchRunner, model: RecordingModel) -> None:
+    busy = await busy_worker(runner, model)
     leaving, staying = (asyncio.create_task(runner.embed(number(value))) for value in (2, 3))
-    await settled()
+    await let_tasks_run()
     leaving.cancel()
     busy.cancel()
-    await settled()
+    await let_tasks_run()
     model.gate.set()
     assert (await staying)[0] == 6
     assert leaving.cancelled()
@@ -141,13 +141,13 @@ async def test_a_caller_who_leaves_disturbs_nobody(runner: BatchRunner, model: R
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-async def test_close_finishes_what_is_queued(model: RecordingModel, threads: int) -> None:
+async def test_close_finishes_queued_requests(model: RecordingModel, threads: int) -> None:
     runner = BatchRunner(model, threads)
     model.gate.clear()
     waiting = [asyncio.create_task(runner.embed(number(value))) for value in range(50)]
-    await settled()
+    await let_tasks_run()
     closing = asyncio.create_task(runner.close())
-    await settled()
+    await let_tasks_run()
     assert not closing.done()
     model.gate.set()
     await asyncio.wait_for(closing, LONG_S)
@@ -155,7 +155,7 @@ async def test_close_finishes_what_is_queued(model: RecordingModel, threads: int
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("embedding-")]
 
 
-async def test_after_close_there_is_an_error_and_no_wait(model: RecordingModel) -> None:
+async def test_embed_after_close_raises_an_error(model: RecordingModel) -> None:
     runner = BatchRunner(model, 2)
     await runner.close()
     with pytest.raises(BackendDown):
@@ -164,10 +164,10 @@ async def test_after_close_there_is_an_error_and_no_wait(model: RecordingModel) 
     assert model.batches == []
 
 
-async def test_while_it_closes_nothing_new_is_taken(runner: BatchRunner, model: RecordingModel) -> None:
-    busy = await held(runner, model)
+async def test_new_requests_are_refused_while_closing(runner: BatchRunner, model: RecordingModel) -> None:
+    busy = await busy_worker(runner, model)
     closing = asyncio.create_task(runner.close())
-    await settled()
+    await let_tasks_run()
     with pytest.raises(BackendDown):
         await runner.embed(number(2))
     model.gate.set()
@@ -175,14 +175,14 @@ async def test_while_it_closes_nothing_new_is_taken(runner: BatchRunner, model: 
     assert (await busy)[0] == 2
 
 
-def test_an_event_loop_that_ended_stops_no_worker(model: RecordingModel) -> None:
-    """The one who asked is gone, loop and all; others are answered."""
+def test_closed_event_loop_does_not_stop_the_workers(model: RecordingModel) -> None:
+    """One caller's event loop is closed. Other callers still get their vectors."""
     runner = BatchRunner(model, 1)
 
     async def leave() -> None:
         model.gate.clear()
         asked = asyncio.create_task(runner.embed(number(1)))
-        await settled()
+        await let_tasks_run()
         asked.cancel()
 
     async def stay() -> None:

@@ -1,4 +1,4 @@
-"""The built-in model is the one that was shipped; models that operators bring are checked before use."""
+"""Embedding models: the built-in file is the shipped one, and custom models are checked before use."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def embedded(model: BuiltInModel | CustomModel, *pictures: Pixels) -> npt.NDArra
     return model.run([model.prepare(pixels) for pixels in pictures])
 
 
-def test_the_shipped_file_is_the_one_that_the_code_and_the_notice_name() -> None:
+def test_shipped_file_matches_the_code_and_the_notice() -> None:
     folder = resources.files("bot.adapters.embedded.model")
     assert hashlib.sha256(folder.joinpath(BUILT_IN_FILE).read_bytes()).hexdigest() == BUILT_IN_SHA256
     assert BUILT_IN_SHA256 in folder.joinpath("NOTICE").read_text()
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = bytearray(resources.files("bot.adapters.embedded.model").joinpath(BUILT_IN_FILE).read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / BUILT_IN_FILE).write_bytes(data)
@@ -62,21 +62,21 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         BuiltInModel()
 
 
-def test_embeddings_have_norm_1_and_1280_numbers(built_in: BuiltInModel) -> None:
+def test_embeddings_have_norm_1_and_1280_dimensions(built_in: BuiltInModel) -> None:
     vectors = embedded(built_in, *(pixels_of(seed) for seed in range(3)))
     assert vectors.shape == (3, built_in.dimensions) == (3, 1280)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
 
 
-def test_a_batch_gives_what_single_pictures_give(built_in: BuiltInModel) -> None:
+def test_batch_gives_the_same_as_single_pictures(built_in: BuiltInModel) -> None:
     pictures = [pixels_of(seed) for seed in range(4)]
     together, alone = embedded(built_in, *pictures), [embedded(built_in, one)[0] for one in pictures]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-3)
     np.testing.assert_array_equal(together, embedded(built_in, *pictures))
 
 
-def test_a_small_copy_is_nearer_than_another_picture(built_in: BuiltInModel) -> None:
+def test_small_copy_is_nearer_than_another_picture(built_in: BuiltInModel) -> None:
     small = np.asarray(scene(1).resize((160, 120)))
     original, copy, other = embedded(built_in, pixels_of(1), small, pixels_of(2))
     assert float(original @ copy) > 0.8
@@ -85,7 +85,7 @@ def test_a_small_copy_is_nearer_than_another_picture(built_in: BuiltInModel) -> 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 600), (1023, 3), (224, 224), (256, 256)])
 @pytest.mark.parametrize("value", [0, 255, None])
-def test_flat_and_odd_pictures_have_an_embedding_too(
+def test_flat_and_odd_pictures_have_an_embedding(
     built_in: BuiltInModel, size: tuple[int, int], value: int | None
 ) -> None:
     pixels = np.full((*size, 3), value or 0, np.uint8)
@@ -96,20 +96,20 @@ def test_flat_and_odd_pictures_have_an_embedding_too(
     assert float(np.linalg.norm(vector)) == pytest.approx(1, abs=1e-3)
 
 
-def test_the_middle_square_keeps_its_aspect() -> None:
+def test_centre_crop_keeps_the_aspect_ratio() -> None:
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255
     assert embedding.centre_crop(wide, 50).min() == 255
     assert embedding.centre_crop(np.ascontiguousarray(wide.transpose(1, 0, 2)), 50).shape == (50, 50, 3)
 
 
-# -- models that operators bring ---------------------------------------------------------------------------------------
+# -- custom models -----------------------------------------------------------------------------------------------------
 
 
 def save(
     path: Path, nodes: list[onnx.NodeProto], batch: int | str, output: list[int | str], kind: int = TensorProto.FLOAT
 ) -> CustomModelOptions:
-    """A network of one input, ``pixels``, and one output, ``out``."""
+    """Save a network with one input, ``pixels``, and one output, ``out``."""
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -126,7 +126,7 @@ def save(
 
 
 def means(out: str = "out") -> onnx.NodeProto:
-    """The mean of each channel: batch × 3."""
+    """Return a node that computes the mean of each channel: batch × 3."""
     return helper.make_node("ReduceMean", ["pixels"], [out], axes=[2, 3], keepdims=0)
 
 
@@ -135,7 +135,7 @@ def colour_means(folder: Path, batch: int | str) -> CustomModelOptions:
 
 
 @pytest.mark.parametrize("batch", [1, "batch"])
-def test_mean_and_deviation_are_applied_channel_by_channel(tmp_path: Path, batch: int | str) -> None:
+def test_mean_and_deviation_are_applied_to_each_channel(tmp_path: Path, batch: int | str) -> None:
     model = CustomModel(colour_means(tmp_path, batch))
     pictures = [np.full((40, 60, 3), colour, np.uint8) for colour in ((255, 0, 0), (10, 200, 90), (0, 0, 0))]
     vectors = embedded(model, *pictures)
@@ -158,7 +158,7 @@ def test_token_outputs_use_the_first_token(tmp_path: Path) -> None:
     assert embedded(model, red, black).ravel().tolist() == [1.0, -1.0]
 
 
-def test_the_id_tells_models_and_their_settings_apart(tmp_path: Path) -> None:
+def test_id_depends_on_the_model_and_its_settings(tmp_path: Path) -> None:
     options = colour_means(tmp_path, "batch")
     same, other_mean = CustomModel(options), CustomModel(dataclasses.replace(options, mean=(0.1, 0.1, 0.1)))
     assert same.model_id == CustomModel(options).model_id
@@ -177,31 +177,31 @@ def refused(options: CustomModelOptions) -> str:
     return sentence
 
 
-def test_a_missing_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     assert "VSEARCH_MODEL_PATH: none.onnx" in refused(CustomModelOptions(tmp_path / "none.onnx", SIDE, MEAN, STD))
 
 
-def test_a_folder_and_garbage_are_refused(tmp_path: Path) -> None:
+def test_folder_and_garbage_are_refused(tmp_path: Path) -> None:
     refused(CustomModelOptions(tmp_path, SIDE, MEAN, STD))
     (tmp_path / "x.onnx").write_bytes(b"no model")
     refused(CustomModelOptions(tmp_path / "x.onnx", SIDE, MEAN, STD))
 
 
-def test_the_wrong_input_size_is_refused(tmp_path: Path) -> None:
+def test_wrong_input_size_is_refused(tmp_path: Path) -> None:
     refused(dataclasses.replace(colour_means(tmp_path, "batch"), size=64))
 
 
-def test_an_input_of_another_type_is_refused(tmp_path: Path) -> None:
+def test_input_of_another_type_is_refused(tmp_path: Path) -> None:
     cast = helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT)
     mean = helper.make_node("ReduceMean", ["float"], ["out"], axes=[2, 3], keepdims=0)
     refused(save(tmp_path / "ints.onnx", [cast, mean], "batch", ["batch", 3], TensorProto.UINT8))
 
 
-def test_a_batch_of_several_fixed_is_refused(tmp_path: Path) -> None:
+def test_fixed_batch_size_above_one_is_refused(tmp_path: Path) -> None:
     refused(colour_means(tmp_path, 4))
 
 
-def test_outputs_that_are_no_embedding_are_refused(tmp_path: Path) -> None:
+def test_outputs_other_than_an_embedding_are_refused(tmp_path: Path) -> None:
     flat = helper.make_node("ReduceMean", ["pixels"], ["out"], axes=[0, 2, 3], keepdims=0)
     refused(save(tmp_path / "one_for_all.onnx", [flat], "batch", [3]))
     kept = helper.make_node("ReduceMean", ["pixels"], ["out"], axes=[0, 2, 3], keepdims=1)
@@ -222,17 +222,17 @@ def test_non_finite_outputs_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("std", [(0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, float("nan"))])
-def test_a_deviation_that_is_not_above_0_is_refused(tmp_path: Path, std: tuple[float, float, float]) -> None:
+def test_deviation_not_above_0_is_refused(tmp_path: Path, std: tuple[float, float, float]) -> None:
     assert "VSEARCH_MODEL_STD" in refused(dataclasses.replace(colour_means(tmp_path, 1), std=std))
 
 
-def test_a_mean_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_non_finite_mean_is_refused(tmp_path: Path) -> None:
     options = dataclasses.replace(colour_means(tmp_path, 1), mean=(0.1, float("nan"), 0.1))
     assert "VSEARCH_MODEL_MEAN" in refused(options)
 
 
 def test_loading_the_model_sends_no_telemetry_and_writes_no_home_files(tmp_path: Path) -> None:
-    # The runtime reports to its makers by default, but not where it sees a CI: this one is told nothing of that.
+    # ONNX Runtime sends telemetry by default, except in CI. So hide from this process that it may run in CI.
     program = "from bot.adapters.embedded.model.embedding import BuiltInModel; BuiltInModel()"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     root = Path(__file__).parents[4]

@@ -1,4 +1,4 @@
-"""What the embedded engine does beyond the contract: candidates, calibration, models."""
+"""EmbeddedSearch beyond the contract: candidates, calibration and models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import DIMENSIONS, FakeFeatureExtractor, FakeVerifier, noisy_copy, picture_of, random_picture
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
-KNOTS = ((0.3, 0.0), (0.7, 6.0), (1.0, 8.9))
+CURVE = ((0.3, 0.0), (0.7, 6.0), (1.0, 8.9))
 MEMORY = 64 * 2**20
 
 
@@ -49,7 +49,7 @@ async def test_verifier_gets_more_candidates_than_requested(
     assert verifier.seen[0].local_features == random_picture(5).digest.encode()
 
 
-async def test_a_mirrored_copy_is_a_candidate_by_its_fingerprint(
+async def test_mirrored_copy_is_a_candidate_by_its_fingerprint(
     visual: EmbeddedSearch, storage: SqlStorage, verifier: FakeVerifier
 ) -> None:
     await fill(visual, storage, 60)
@@ -63,7 +63,7 @@ async def test_a_mirrored_copy_is_a_candidate_by_its_fingerprint(
     assert seen.local_features
 
 
-async def test_ties_are_in_the_order_of_adding(visual: EmbeddedSearch) -> None:
+async def test_ties_are_sorted_by_insertion(visual: EmbeddedSearch) -> None:
     ids = [await visual.add_image(PARTS, random_picture(1), EntityId("same"), Note(str(number))) for number in range(5)]
     assert [match.data_id for match in await visual.search(PARTS, random_picture(1))] == ids
 
@@ -77,7 +77,7 @@ async def test_data_ids_are_ordered_by_time(visual: EmbeddedSearch) -> None:
     assert len({len(data_id) for data_id in ids}) == 1
 
 
-async def test_nothing_is_analysed_for_a_database_that_is_not_there(storage: SqlStorage) -> None:
+async def test_no_features_are_extracted_for_a_missing_database(storage: SqlStorage) -> None:
     extractor = FakeFeatureExtractor()
     visual = EmbeddedSearch(storage.vectors, extractor, FakeVerifier(), index_memory_bytes=MEMORY)
     with pytest.raises(UnknownDatabase):
@@ -92,24 +92,24 @@ async def test_nothing_is_analysed_for_a_database_that_is_not_there(storage: Sql
 async def test_calibration_is_stored_and_passed_to_the_verifier(visual: EmbeddedSearch, verifier: FakeVerifier) -> None:
     assert await visual.calibration(PARTS) is None
     await visual.add_image(PARTS, random_picture(1), EntityId("a"), Note())
-    await visual.set_calibration(PARTS, KNOTS)
-    assert await visual.calibration(PARTS) == KNOTS
+    await visual.set_calibration(PARTS, CURVE)
+    assert await visual.calibration(PARTS) == CURVE
     await visual.search(PARTS, random_picture(1))
-    assert verifier.knots == KNOTS
+    assert verifier.calibration_used == CURVE
     await visual.set_calibration(PARTS, None)
     await visual.search(PARTS, random_picture(1))
-    assert verifier.knots is None
+    assert verifier.calibration_used is None
 
 
-async def test_calibration_of_an_unknown_database(visual: EmbeddedSearch) -> None:
+async def test_calibration_of_a_missing_database_raises_unknown_database(visual: EmbeddedSearch) -> None:
     absent = DatabaseKey(PARTS.workspace, DatabaseName("absent"))
     with pytest.raises(UnknownDatabase):
-        await visual.set_calibration(absent, KNOTS)
+        await visual.set_calibration(absent, CURVE)
     with pytest.raises(UnknownDatabase):
         await visual.calibration(absent)
 
 
-async def test_a_sample_pairs_entities_with_their_embeddings(visual: EmbeddedSearch, storage: SqlStorage) -> None:
+async def test_sample_pairs_entities_with_their_embeddings(visual: EmbeddedSearch, storage: SqlStorage) -> None:
     await fill(visual, storage, 30)
     entities, matrix = await visual.sample(PARTS, 10)
     assert matrix.shape == (10, DIMENSIONS)
@@ -121,7 +121,7 @@ async def test_a_sample_pairs_entities_with_their_embeddings(visual: EmbeddedSea
     assert (await visual.sample(PARTS, 10))[0] == entities
 
 
-async def test_a_sample_of_nothing(visual: EmbeddedSearch) -> None:
+async def test_sample_of_an_empty_database_is_empty(visual: EmbeddedSearch) -> None:
     entities, matrix = await visual.sample(PARTS, 10)
     assert entities == ()
     assert matrix.shape == (0, DIMENSIONS)
@@ -141,7 +141,7 @@ async def test_vectors_of_two_models_never_mix(visual: EmbeddedSearch, storage: 
     assert len(await visual.search(PARTS, random_picture(1))) == 1
 
 
-async def test_a_database_takes_the_model_of_its_first_image(storage: SqlStorage, visual: EmbeddedSearch) -> None:
+async def test_first_image_sets_the_database_model(storage: SqlStorage, visual: EmbeddedSearch) -> None:
     other = EmbeddedSearch(
         storage.vectors, FakeFeatureExtractor("thumbnails-2"), FakeVerifier(), index_memory_bytes=MEMORY
     )

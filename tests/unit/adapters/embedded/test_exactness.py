@@ -1,4 +1,4 @@
-"""The embeddings are the same on every processor, and a process with other numbers says so."""
+"""Embeddings are the same on every processor, and a process with inexact arithmetic is detected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def saturated() -> npt.NDArray[np.float32]:
 
 
 class SaturatingSession:
-    """An ONNX Runtime session on such a processor, as far as the reference picture goes."""
+    """A fake ONNX Runtime session that returns the saturated embedding of the reference picture."""
 
     def get_outputs(self) -> list[Any]:
         return [type("Output", (), {"shape": ["batch", 1280]})]
@@ -45,14 +45,14 @@ class SaturatingSession:
         return [saturated()[None]]
 
 
-def test_this_processor_computes_the_shipped_numbers() -> None:
+def test_this_processor_computes_the_shipped_embedding() -> None:
     model = BuiltInModel()
     vector = model.run([exactness.reference_picture(BUILT_IN_INPUT_SIZE)])[0]
     assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
     assert model.model_id == BUILT_IN_ID
 
 
-def test_the_reference_tells_saturating_arithmetic_from_rounding() -> None:
+def test_reference_tells_saturation_from_rounding() -> None:
     reference = exactness.reference_embedding()
     assert float(saturated() @ reference) < 0.7
     assert exactness.variant_of(saturated(), reference).startswith("inexact-")
@@ -60,7 +60,7 @@ def test_the_reference_tells_saturating_arithmetic_from_rounding() -> None:
     assert exactness.variant_of(reference + noise, reference) == exactness.EXACT
 
 
-def test_a_saturating_session_gets_a_model_id_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saturating_session_gets_its_own_model_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
     model = BuiltInModel()
     assert model.model_id != BUILT_IN_ID
@@ -68,7 +68,7 @@ def test_a_saturating_session_gets_a_model_id_of_its_own(monkeypatch: pytest.Mon
     assert model.model_id == BuiltInModel().model_id
 
 
-def test_a_process_that_counted_on_exact_numbers_refuses_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lazy_model_refuses_inexact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
     late = LazyModel()
     for _ in range(2):
@@ -77,8 +77,8 @@ def test_a_process_that_counted_on_exact_numbers_refuses_others(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("precision", ["0", "1"])
-def test_without_8_bit_fusions_the_network_gives_nearly_the_same(precision: str) -> None:
-    """Each 8-bit operator computed in float: no kernel can saturate, only rounding differs."""
+def test_network_without_8_bit_fusions_gives_nearly_the_same(precision: str) -> None:
+    """Each 8-bit operator runs in float, where no kernel can saturate and only rounding differs."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.x64quantprecision", precision)
@@ -88,19 +88,19 @@ def test_without_8_bit_fusions_the_network_gives_nearly_the_same(precision: str)
     assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
 
 
-def test_every_session_asks_for_exact_arithmetic(tmp_path: Path) -> None:
+def test_every_session_requests_exact_arithmetic(tmp_path: Path) -> None:
     sessions = [BuiltInModel()._session, CustomModel(tiny(tmp_path, quantised=True))._session]
     for session in sessions:
         assert session.get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
 
 
-def test_a_quantised_network_of_an_operator_has_exact_numbers_in_its_id(tmp_path: Path) -> None:
+def test_quantised_custom_network_has_the_exact_variant_in_its_id(tmp_path: Path) -> None:
     assert CustomModel(tiny(tmp_path, quantised=True)).model_id.endswith("-exact")
     assert not CustomModel(tiny(tmp_path, quantised=False)).model_id.endswith("-exact")
 
 
 def tiny(folder: Path, *, quantised: bool) -> CustomModelOptions:
-    """A network of one mean, with or without an 8-bit step before it."""
+    """Save a network that computes one mean, with or without an 8-bit step before it."""
     nodes = [helper.make_node("ReduceMean", ["middle"], ["out"], axes=[2, 3], keepdims=0)]
     steps: Sequence[onnx.NodeProto] = [helper.make_node("Identity", ["pixels"], ["middle"])]
     if quantised:

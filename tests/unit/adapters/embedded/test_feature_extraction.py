@@ -1,4 +1,4 @@
-"""The whole way from a picture to what is kept of it and what is asked with it."""
+"""Feature extraction from a picture, for adds and for searches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ async def extractor(model: BuiltInModel) -> AsyncIterator[PictureFeatureExtracto
     assert not names & {"embedding", "analysis"}
 
 
-async def test_features_are_what_the_parts_give(extractor: PictureFeatureExtractor, model: BuiltInModel) -> None:
+async def test_features_equal_those_of_the_single_functions(
+    extractor: PictureFeatureExtractor, model: BuiltInModel
+) -> None:
     one = picture(scene(1))
     features = await extractor.extract(one)
     np.testing.assert_allclose(features.embedding, model.run([model.prepare(one.pixels)])[0], atol=1e-3)
@@ -78,8 +80,8 @@ async def test_flat_query_has_no_fingerprints(extractor: PictureFeatureExtractor
     assert float(np.linalg.norm(query_features.embeddings[0])) == pytest.approx(1, abs=1e-3)
 
 
-async def test_of_a_plain_frame_only_the_content_has_fingerprints(extractor: PictureFeatureExtractor) -> None:
-    """The rows of each look are its own, even where the whole has too little detail."""
+async def test_plain_frame_has_fingerprints_of_its_content_only(extractor: PictureFeatureExtractor) -> None:
+    """Each region has its own rows, even if the whole picture has too little detail."""
     page = Image.new("RGB", (1000, 1000), "white")
     page.paste(scene(1).convert("L").point([240 + value // 26 for value in range(256)]).convert("RGB"), (260, 300))
     page.paste((200, 200, 200), (260, 300, 740, 480))
@@ -92,8 +94,8 @@ SIZES = [(1, 1), (3, 8), (8, 3), (1, 600), (600, 1), (2, 2), (1, 1023), (1023, 3
 
 
 @pytest.mark.parametrize("kind", ["black", "white", "noise", "slope"])
-async def test_odd_pictures_go_the_whole_way(extractor: PictureFeatureExtractor, kind: str) -> None:
-    """Every size against every other, and against an ordinary picture: scores are numbers from 0 to 10."""
+async def test_odd_pictures_are_extracted_and_verified(extractor: PictureFeatureExtractor, kind: str) -> None:
+    """Compare every size with every other and with an ordinary picture. Scores must be from 0 to 10."""
     images = [_odd(kind, size) for size in SIZES] + [np.asarray(scene(1))]
     kept = [await extractor.extract(picture(pixels)) for pixels in images]
     verifier = GeometricVerifier()
@@ -123,11 +125,11 @@ def _odd(kind: str, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dty
 
 
 def _nearest(fingerprints: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[int | None, int | None]:
-    """A fingerprint at the edge of reach, whoever's it is: the judge must not believe it alone."""
+    """Return a fingerprint hit at the edge of the radius. The verifier must not trust it alone."""
     return (30, len(fingerprints) - 1) if len(fingerprints) else (None, None)
 
 
-async def test_many_at_once_are_each_answered(extractor: PictureFeatureExtractor) -> None:
+async def test_concurrent_calls_each_get_their_own_features(extractor: PictureFeatureExtractor) -> None:
     pictures = [picture(scene(seed, (120, 90))) for seed in range(6)]
     alone = [await extractor.extract(one) for one in pictures]
     together = await asyncio.gather(*(extractor.extract(one) for one in pictures))
@@ -136,7 +138,7 @@ async def test_many_at_once_are_each_answered(extractor: PictureFeatureExtractor
         assert (one.fingerprint, one.local_features) == (other.fingerprint, other.local_features)
 
 
-async def test_the_event_loop_goes_on_meanwhile(extractor: PictureFeatureExtractor) -> None:
+async def test_event_loop_is_not_blocked(extractor: PictureFeatureExtractor) -> None:
     working = asyncio.create_task(extractor.extract_query(picture(scene(5, (1000, 800)))))
     turns = 0
     while not working.done():
@@ -146,7 +148,7 @@ async def test_the_event_loop_goes_on_meanwhile(extractor: PictureFeatureExtract
     await working
 
 
-async def test_a_cancelled_caller_disturbs_nobody(extractor: PictureFeatureExtractor) -> None:
+async def test_cancelled_caller_does_not_affect_others(extractor: PictureFeatureExtractor) -> None:
     leaving = asyncio.create_task(extractor.extract(picture(scene(1))))
     staying = asyncio.create_task(extractor.extract(picture(scene(2))))
     await asyncio.sleep(0)
@@ -155,7 +157,7 @@ async def test_a_cancelled_caller_disturbs_nobody(extractor: PictureFeatureExtra
     assert leaving.cancelled()
 
 
-async def test_close_finishes_what_was_begun_and_refuses_the_rest(model: BuiltInModel) -> None:
+async def test_close_finishes_running_calls_and_refuses_new_ones(model: BuiltInModel) -> None:
     one = PictureFeatureExtractor(model, 1)
     begun = [asyncio.create_task(one.extract(picture(scene(seed)))) for seed in range(4)]
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The index against plain arithmetic."""
+"""VectorIndex compared with a search in plain NumPy."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def rows_of(ids: list[int], seed: int = 0, fingerprints: bool = True) -> list[Ve
         rng = np.random.default_rng([seed, row_id])
         vector = rng.standard_normal(DIMENSIONS).astype(np.float32)
         vector /= np.linalg.norm(vector)
-        # Every fifth picture has too little detail for a fingerprint.
+        # Every fifth row has no fingerprint, like a picture with too little detail.
         text = rng.bytes(32) if fingerprints and row_id % 5 else b""
         rows.append((row_id, vector.astype("<f2").tobytes(), text))
     return rows
 
 
 def query_of(rows: list[VectorRow], count: int, noise: float = 0.3, flipped: int = 20) -> NeighbourQuery:
-    """Two views and two fingerprints near the first two rows."""
+    """Return a query with two embeddings and two fingerprints near the first two rows."""
     rng = np.random.default_rng(1)
     views, prints = [], []
     for _, embedding, text in rows[:2]:
@@ -42,7 +42,9 @@ def query_of(rows: list[VectorRow], count: int, noise: float = 0.3, flipped: int
     return NeighbourQuery(np.array(views, np.float32), np.array(prints, np.uint8), count)
 
 
-def by_hand(rows: list[VectorRow], query: NeighbourQuery) -> tuple[dict[int, float], dict[int, tuple[int, int]]]:
+def expected_neighbours(
+    rows: list[VectorRow], query: NeighbourQuery
+) -> tuple[dict[int, float], dict[int, tuple[int, int]]]:
     cosines: dict[int, float] = {}
     near: dict[int, tuple[int, int]] = {}
     for row_id, embedding, text in rows:
@@ -56,8 +58,8 @@ def by_hand(rows: list[VectorRow], query: NeighbourQuery) -> tuple[dict[int, flo
     return cosines, near
 
 
-def assert_right(found: Neighbours, rows: list[VectorRow], query: NeighbourQuery) -> None:
-    cosines, near = by_hand(rows, query)
+def assert_correct(found: Neighbours, rows: list[VectorRow], query: NeighbourQuery) -> None:
+    cosines, near = expected_neighbours(rows, query)
     best = sorted(cosines.values(), reverse=True)[: query.count]
     assert list(found.cosines.values()) == pytest.approx(best, abs=1e-5)
     assert all(found.cosines[row_id] == pytest.approx(cosines[row_id], abs=1e-5) for row_id in found.cosines)
@@ -74,20 +76,20 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
-def test_the_nearest_by_cosine_and_all_within_reach_by_fingerprint(count: int) -> None:
+def test_finds_the_nearest_by_cosine_and_by_fingerprint(count: int) -> None:
     rows = rows_of(list(range(1, 351)))
     index = VectorIndex(DIMENSIONS)
     index.append(rows)
     assert len(index.segments) == 4
     query = query_of(rows, count)
-    assert_right(search_segments(index.segments, query), rows, query)
+    assert_correct(search_segments(index.segments, query), rows, query)
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 150), st.integers(0, 9)), min_size=1, max_size=6), st.integers(0, 300), st.data()
 )
-def test_any_order_of_appends_and_removals(steps: list[tuple[int, int]], expected: int, data: st.DataObject) -> None:
+def test_appends_and_removals_in_any_order(steps: list[tuple[int, int]], expected: int, data: st.DataObject) -> None:
     index = VectorIndex(DIMENSIONS, expected)
     held: list[VectorRow] = []
     last = 0
@@ -103,10 +105,10 @@ def test_any_order_of_appends_and_removals(steps: list[tuple[int, int]], expecte
             index.discard_missing([row[0] for row in held])
         assert len(index) == len(held)
     query = query_of(held or rows_of([1]), 12)
-    assert_right(search_segments(index.segments, query), held, query)
+    assert_correct(search_segments(index.segments, query), held, query)
 
 
-def test_load_stays_within_the_estimated_memory() -> None:
+def test_load_stays_within_the_estimate() -> None:
     for count in (0, 1, 63, 64, 65, 99, 100, 101, 250, 1000):
         index = VectorIndex(DIMENSIONS, count)
         index.append(rows_of(list(range(1, count + 1))))
@@ -121,7 +123,7 @@ def test_rows_without_a_fingerprint_are_never_hits() -> None:
     assert search_segments(index.segments, query).fingerprint_hits == {}
 
 
-def test_a_query_without_a_fingerprint_finds_by_cosine_alone() -> None:
+def test_query_without_a_fingerprint_finds_by_cosine_only() -> None:
     rows = rows_of(list(range(1, 40)))
     index = VectorIndex(DIMENSIONS)
     index.append(rows)
@@ -144,13 +146,13 @@ def test_fingerprint_radius_is_inclusive(distance: int, is_found: bool) -> None:
     assert [found.distance for found in seen.values()] == ([distance] if distance <= FINGERPRINT_RADIUS else [])
 
 
-def test_an_empty_index_finds_nothing() -> None:
+def test_empty_index_finds_nothing() -> None:
     index = VectorIndex(DIMENSIONS)
     assert search_segments(index.segments, query_of(rows_of([1, 2]), 5)) == Neighbours()
     assert index.memory == 0
 
 
-def test_an_index_that_lost_most_rows_is_sparse() -> None:
+def test_index_is_sparse_after_most_rows_are_removed() -> None:
     rows = rows_of(list(range(1, 1001)))
     index = VectorIndex(DIMENSIONS, len(rows))
     index.append(rows)
@@ -159,12 +161,12 @@ def test_an_index_that_lost_most_rows_is_sparse() -> None:
     assert index.is_sparse
 
 
-def test_an_embedding_of_the_wrong_length_is_refused() -> None:
-    with pytest.raises(BackendDown, match="16 numbers"):
+def test_embedding_of_the_wrong_length_is_refused() -> None:
+    with pytest.raises(BackendDown, match="16 dimensions"):
         Segment(DIMENSIONS, 10).append([(1, b"abc", b"")])
 
 
-def test_half_precision_moves_a_cosine_by_little() -> None:
+def test_half_precision_changes_cosines_by_less_than_the_limit() -> None:
     rng = np.random.default_rng(3)
     wide: npt.NDArray[np.float32] = rng.standard_normal((200, 1280)).astype(np.float32)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)

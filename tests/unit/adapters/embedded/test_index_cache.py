@@ -1,4 +1,4 @@
-"""Which indexes are in memory: budget, freshness, and the same answers from disk."""
+"""IndexCache: the memory budget, updates after writes, and the same results from disk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def answers(visual: EmbeddedSearch, database: DatabaseKey, seeds: range) -
     return [await visual.search(database, noisy_copy(random_picture(seed)), 30) for seed in seeds]
 
 
-async def test_many_databases_stay_within_the_budget_and_answer_as_with_plenty(storage: SqlStorage) -> None:
+async def test_small_budget_gives_the_same_matches_as_a_large_one(storage: SqlStorage) -> None:
     for number in range(8):
         await fill(storage, key(number), range(number * 20, number * 20 + 20))
     tight, roomy = engine(storage, 3 * ONE), engine(storage)
@@ -54,14 +54,14 @@ async def test_many_databases_stay_within_the_budget_and_answer_as_with_plenty(s
     assert roomy.index_memory > 3 * ONE
 
 
-async def test_a_database_beyond_the_budget_is_answered_from_disk(storage: SqlStorage) -> None:
+async def test_database_beyond_the_budget_is_searched_from_disk(storage: SqlStorage) -> None:
     await fill(storage, key(), range(60))
     streamed, resident = engine(storage, ONE), engine(storage)
     assert await answers(streamed, key(), range(5)) == await answers(resident, key(), range(5))
     assert streamed.index_memory == 0
 
 
-async def test_a_small_database_stays_beside_one_that_is_streamed(storage: SqlStorage) -> None:
+async def test_streamed_database_does_not_evict_a_small_one(storage: SqlStorage) -> None:
     await fill(storage, key(0), range(200))
     await fill(storage, key(1), range(5))
     visual = engine(storage, ONE)
@@ -71,7 +71,7 @@ async def test_a_small_database_stays_beside_one_that_is_streamed(storage: SqlSt
     assert visual.index_memory == held > 0
 
 
-async def test_a_database_that_outgrows_the_budget_is_streamed_from_then_on(storage: SqlStorage) -> None:
+async def test_database_that_outgrows_the_budget_is_streamed(storage: SqlStorage) -> None:
     visual = engine(storage, 2 * ONE)
     for start in range(0, 400, 50):
         await fill(storage, key(), range(start, start + 50))
@@ -80,7 +80,7 @@ async def test_a_database_that_outgrows_the_budget_is_streamed_from_then_on(stor
     assert visual.index_memory == 0
 
 
-async def test_writes_of_another_engine_are_seen_by_the_next_search(storage: SqlStorage) -> None:
+async def test_next_search_sees_writes_of_another_engine(storage: SqlStorage) -> None:
     await fill(storage, key(), range(30))
     here, there = engine(storage), engine(storage)
     assert len(await here.search(key(), random_picture(1), 1000)) == 30
@@ -106,7 +106,7 @@ async def test_writes_of_another_engine_are_seen_by_the_next_search(storage: Sql
         await here.search(key(), random_picture(1))
 
 
-async def test_deleting_most_of_a_database_gives_its_memory_back(storage: SqlStorage) -> None:
+async def test_deleting_most_images_frees_memory(storage: SqlStorage) -> None:
     await fill(storage, key(), range(600))
     visual = engine(storage)
     await visual.search(key(), random_picture(1))
@@ -118,7 +118,7 @@ async def test_deleting_most_of_a_database_gives_its_memory_back(storage: SqlSto
     assert visual.index_memory < before / 4
 
 
-async def test_deleting_everything_and_adding_again(storage: SqlStorage) -> None:
+async def test_database_can_be_emptied_and_refilled(storage: SqlStorage) -> None:
     await fill(storage, key(), range(3))
     visual = engine(storage)
     assert len(await visual.search(key(), random_picture(1))) == 3
@@ -129,7 +129,7 @@ async def test_deleting_everything_and_adding_again(storage: SqlStorage) -> None
     assert [match.entity for match in await visual.search(key(), random_picture(1))] == ["again"]
 
 
-async def test_a_deleted_database_gives_its_memory_back(storage: SqlStorage) -> None:
+async def test_deleting_a_database_frees_its_memory(storage: SqlStorage) -> None:
     await fill(storage, key(), range(3))
     visual = engine(storage)
     await visual.search(key(), random_picture(1))
@@ -142,7 +142,7 @@ class GaveUpError(Exception):
     pass
 
 
-async def test_a_search_inside_a_unit_leaves_no_trace_of_what_is_rolled_back(storage: SqlStorage) -> None:
+async def test_rolled_back_images_are_not_cached(storage: SqlStorage) -> None:
     await fill(storage, key(), range(5))
     visual = engine(storage)
 
@@ -159,7 +159,7 @@ async def test_a_search_inside_a_unit_leaves_no_trace_of_what_is_rolled_back(sto
     assert "ghost" not in {match.entity for match in await visual.search(key(), random_picture(70), 1000)}
 
 
-async def test_a_spoilt_row_is_an_error_and_spoils_no_other_database(storage: SqlStorage) -> None:
+async def test_damaged_row_affects_only_its_database(storage: SqlStorage) -> None:
     await fill(storage, key(0), range(3))
     await fill(storage, key(1), range(3))
     visual = engine(storage)
@@ -176,7 +176,7 @@ async def test_a_spoilt_row_is_an_error_and_spoils_no_other_database(storage: Sq
     assert visual.index_memory <= memory_for(DIMENSIONS, 3)
 
 
-async def test_searches_in_many_threads_agree(storage: SqlStorage) -> None:
+async def test_concurrent_searches_agree(storage: SqlStorage) -> None:
     for number in range(3):
         await fill(storage, key(number), range(40))
     visual = engine(storage, 2 * memory_for(DIMENSIONS, 40))

@@ -1,4 +1,4 @@
-"""Moving a database to another model: all or nothing, and resumable."""
+"""Reindexing a database: it switches completely or not at all, and runs can be resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.adapters.embedded.reindexer import CONCURRENCY, Reindexer
 from bot.domain.errors import ModelMismatch, PictureRefused, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
-from bot.storage.sql.schema.tables import embedded_sketches, embedded_vectors
+from bot.storage.sql.schema.tables import embedded_local_features, embedded_vectors
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
 
@@ -24,7 +24,7 @@ class PowerCutError(Exception):
 
 
 class PictureSource:
-    """Where the pictures are; it can fail in several ways."""
+    """A source of pictures that can fail in several ways."""
 
     def __init__(self) -> None:
         self.pictures: dict[DataId, Picture] = {}
@@ -44,7 +44,7 @@ def engine(storage: SqlStorage, model: str) -> EmbeddedSearch:
 
 @pytest.fixture
 async def picture_source(storage: SqlStorage) -> PictureSource:
-    """The pictures of a database that the old model has seen."""
+    """The pictures of a database that the old model has embedded."""
     made = PictureSource()
     visual = engine(storage, OLD)
     await visual.create_database(PARTS)
@@ -56,16 +56,16 @@ async def picture_source(storage: SqlStorage) -> PictureSource:
 
 
 async def count(storage: SqlStorage) -> tuple[int, int]:
-    """Vectors and sketches in the file."""
+    """Return the numbers of vectors and of local features in the tables."""
 
     def rows(connection: Connection) -> tuple[int, int]:
         vectors = connection.execute(select(func.count()).select_from(embedded_vectors)).scalar_one()
-        return vectors, connection.execute(select(func.count()).select_from(embedded_sketches)).scalar_one()
+        return vectors, connection.execute(select(func.count()).select_from(embedded_local_features)).scalar_one()
 
     return await storage._database.read(rows)
 
 
-async def test_afterwards_the_new_model_searches_and_the_old_one_is_refused(
+async def test_reindexed_database_works_only_with_the_new_model(
     storage: SqlStorage, picture_source: PictureSource
 ) -> None:
     new = engine(storage, NEW)
@@ -84,7 +84,7 @@ async def test_afterwards_the_new_model_searches_and_the_old_one_is_refused(
         await engine(storage, OLD).search(PARTS, random_picture(1))
 
 
-async def test_a_score_curve_that_belonged_to_the_old_model_is_dropped_and_reported(
+async def test_calibration_of_the_old_model_is_dropped_and_reported(
     storage: SqlStorage, picture_source: PictureSource
 ) -> None:
     await engine(storage, OLD).set_calibration(PARTS, ((0.1, 0.0), (1.0, 8.9)))
@@ -96,7 +96,7 @@ async def test_a_score_curve_that_belonged_to_the_old_model_is_dropped_and_repor
     assert await engine(storage, NEW).calibration(PARTS) is not None
 
 
-async def test_it_goes_on_where_it_was_stopped(storage: SqlStorage, picture_source: PictureSource) -> None:
+async def test_stopped_run_is_resumed(storage: SqlStorage, picture_source: PictureSource) -> None:
     old = engine(storage, OLD)
     reindexer = Reindexer(storage.vectors, FakeFeatureExtractor(NEW))
     picture_source.power_cut_after = 2 * CONCURRENCY + 1
@@ -110,7 +110,7 @@ async def test_it_goes_on_where_it_was_stopped(storage: SqlStorage, picture_sour
     assert len(await engine(storage, NEW).search(PARTS, random_picture(1), 1000)) == COUNT
 
 
-async def test_images_that_are_added_and_deleted_meanwhile(storage: SqlStorage, picture_source: PictureSource) -> None:
+async def test_images_may_be_added_and_deleted_meanwhile(storage: SqlStorage, picture_source: PictureSource) -> None:
     old = engine(storage, OLD)
     added = False
 
@@ -131,7 +131,7 @@ async def test_images_that_are_added_and_deleted_meanwhile(storage: SqlStorage, 
     assert await count(storage) == (COUNT, COUNT)
 
 
-async def test_with_a_picture_missing_the_old_model_stays(storage: SqlStorage, picture_source: PictureSource) -> None:
+async def test_missing_picture_keeps_the_old_model(storage: SqlStorage, picture_source: PictureSource) -> None:
     lost, broken = sorted(picture_source.pictures)[3:5]
 
     async def load_picture(data_id: DataId) -> Picture:
@@ -156,15 +156,13 @@ async def test_with_a_picture_missing_the_old_model_stays(storage: SqlStorage, p
     assert len(await engine(storage, NEW).search(PARTS, random_picture(1), 1000)) == COUNT - 2
 
 
-async def test_the_curve_of_the_old_model_does_not_outlive_it(
-    storage: SqlStorage, picture_source: PictureSource
-) -> None:
+async def test_calibration_of_the_old_model_is_dropped(storage: SqlStorage, picture_source: PictureSource) -> None:
     await engine(storage, OLD).set_calibration(PARTS, ((0.0, 0.0), (1.0, 8.9)))
     await Reindexer(storage.vectors, FakeFeatureExtractor(NEW)).reindex(PARTS, picture_source.picture_of)
     assert await engine(storage, NEW).calibration(PARTS) is None
 
 
-async def test_with_the_same_model_nothing_is_done(storage: SqlStorage, picture_source: PictureSource) -> None:
+async def test_same_model_changes_nothing(storage: SqlStorage, picture_source: PictureSource) -> None:
     await engine(storage, OLD).set_calibration(PARTS, ((0.0, 0.0), (1.0, 8.9)))
     assert (
         await Reindexer(storage.vectors, FakeFeatureExtractor(OLD)).reindex(PARTS, picture_source.picture_of)
@@ -173,7 +171,7 @@ async def test_with_the_same_model_nothing_is_done(storage: SqlStorage, picture_
     assert await engine(storage, OLD).calibration(PARTS) is not None
 
 
-async def test_an_unknown_database(storage: SqlStorage, picture_source: PictureSource) -> None:
+async def test_missing_database_raises_unknown_database(storage: SqlStorage, picture_source: PictureSource) -> None:
     absent = DatabaseKey(PARTS.workspace, DatabaseName("absent"))
     with pytest.raises(UnknownDatabase):
         await Reindexer(storage.vectors, FakeFeatureExtractor(NEW)).reindex(absent, picture_source.picture_of)

@@ -1,4 +1,4 @@
-"""Edited copies are told from look-alikes, with what was done to them: the real analyser and the real judge."""
+"""Verification: edited copies and their edits are told from similar pictures, with the real extractor and verifier."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEEDS = range(2)
 FLAT = np.full((200, 300, 3), 90, np.uint8)
 
 CROPPED, MIRRORED, ROTATED, FRAMED, RECOLOURED = Edit
-SEEN: dict[str, set[Edit]] = {
+EXPECTED_EDITS: dict[str, set[Edit]] = {
     "JPEG quality 10": set(),
     "resized to 128 px": set(),
     "crop to 80 %": {CROPPED},
@@ -49,7 +49,7 @@ SEEN: dict[str, set[Edit]] = {
 
 
 class Harness:
-    """Keeps pictures and looks them up, as the engine does, without an index."""
+    """Stores features and verifies queries against them like the engine, but without an index."""
 
     def __init__(self) -> None:
         self._model = BuiltInModel()
@@ -68,7 +68,7 @@ class Harness:
             self._kept[image.tobytes()] = features
         return [self._kept[image.tobytes()] for image in images]
 
-    def probe(self, image: Image.Image) -> QueryFeatures:
+    def query_features_of(self, image: Image.Image) -> QueryFeatures:
         async def work() -> QueryFeatures:
             extractor = PictureFeatureExtractor(self._model, 1)
             try:
@@ -79,9 +79,9 @@ class Harness:
         return asyncio.run(work())
 
     def search(self, query: Image.Image, *kept: Image.Image) -> list[ScoredMatch]:
-        query_features = self.probe(query)
+        query_features = self.query_features_of(query)
         candidates = [candidate(row, query_features, features) for row, features in enumerate(self.features(*kept))]
-        # As the engine has them: the most alike first.
+        # The most alike first, as in the engine.
         order = sorted(range(len(candidates)), key=lambda row: -candidates[row].cosine)
         judged = GeometricVerifier().verify(query_features, [candidates[row] for row in order], None)
         return [scored for _, scored in sorted(zip(order, judged, strict=True), key=lambda pair: pair[0])]
@@ -113,7 +113,7 @@ def label(text: str) -> Image.Image:
 
 
 def letter(seed: int) -> Image.Image:
-    """Lines of its own under a letterhead that all share."""
+    """Draw a letter with its own lines under the same letterhead."""
     chance = np.random.default_rng(seed)
     image = Image.new("RGB", (620, 880), "white")
     draw = ImageDraw.Draw(image)
@@ -125,7 +125,7 @@ def letter(seed: int) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", EXPECTED_EDITS)
 def test_edited_copy_is_detected_with_its_edit(harness: Harness, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
     for seed in SEEDS:
@@ -134,16 +134,16 @@ def test_edited_copy_is_detected_with_its_edit(harness: Harness, name: str) -> N
         own = judged.pop(seed)
         assert own.score >= 9
         assert own.verdict is not Verdict.SIMILAR
-        assert set(own.edits) == SEEN[name]
+        assert set(own.edits) == EXPECTED_EDITS[name]
         assert all(other.verdict is Verdict.SIMILAR and other.score < 9 for other in judged)
 
 
-def test_every_edit_of_the_benchmark_is_held_to_something() -> None:
-    assert set(SEEN) == set(EDITS) | set(COMBINED)
+def test_every_edit_of_the_benchmark_has_an_expectation() -> None:
+    assert set(EXPECTED_EDITS) == set(EDITS) | set(COMBINED)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_picture_itself_and_its_recompressions_are_the_same_image(harness: Harness, seed: int) -> None:
+def test_picture_and_its_recompressions_are_the_same_image(harness: Harness, seed: int) -> None:
     for quality in (None, 85, 40, 10):
         query = scene(seed) if quality is None else _jpeg(scene(seed), quality)
         [judged] = harness.search(query, scene(seed))
@@ -151,15 +151,15 @@ def test_the_picture_itself_and_its_recompressions_are_the_same_image(harness: H
         assert judged.score > 9.5
 
 
-@pytest.mark.parametrize("name", [name for name, edits in SEEN.items() if edits] + ["caption", "logo"])
-def test_what_was_edited_is_never_called_the_same(harness: Harness, name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, edits in EXPECTED_EDITS.items() if edits] + ["caption", "logo"])
+def test_edited_copy_is_never_the_same_image(harness: Harness, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
     [judged] = harness.search(edit(scene(4), np.random.default_rng(4)), scene(4))
     assert judged.verdict is Verdict.EDITED
 
 
-def test_a_picture_may_be_the_edited_side(harness: Harness) -> None:
-    """The database has the crop, the frame or the turned one; the whole picture is asked for."""
+def test_stored_picture_may_be_the_edited_one(harness: Harness) -> None:
+    """The database has the cropped, framed or rotated picture, and the query is the original."""
     cropped = scene(1).crop((90, 60, 420, 330))
     turned = scene(1).transpose(Image.Transpose.ROTATE_90)
     mirrored = scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -181,8 +181,8 @@ def test_a_picture_may_be_the_edited_side(harness: Harness) -> None:
     ],
 )
 def test_fingerprint_detects_every_rotation(harness: Harness, turn: Image.Transpose, edits: set[Edit]) -> None:
-    """Points are taken away: only the fingerprint and its overlay are left."""
-    query_features, [features] = harness.probe(scene(2).transpose(turn)), harness.features(scene(2))
+    """The points are removed, so only the fingerprint and its overlay remain."""
+    query_features, [features] = harness.query_features_of(scene(2).transpose(turn)), harness.features(scene(2))
     one = candidate(0, query_features, features)
     assert one.fingerprint_distance is not None
     assert one.fingerprint_distance <= 8
@@ -191,7 +191,7 @@ def test_fingerprint_detects_every_rotation(harness: Harness, turn: Image.Transp
     assert set(judged.edits) == edits
 
 
-def test_several_copies_are_all_known(harness: Harness) -> None:
+def test_several_copies_are_all_found(harness: Harness) -> None:
     copies = [scene(1), _jpeg(scene(1), 40), scene(1).crop((30, 30, 450, 340)), _mirrored(scene(1))]
     judged = harness.search(scene(1), *copies, scene(2), scene(3))
     assert [one.verdict is Verdict.SIMILAR for one in judged] == [False] * 4 + [True] * 2
@@ -209,7 +209,7 @@ def test_unrelated_pictures_stay_below_9(harness: Harness) -> None:
 
 
 def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
-    """The same emblem and words on different things."""
+    """Draw the same emblem and words on a different object for each seed."""
     image = scene(seed).copy()
     draw, (x, y) = ImageDraw.Draw(image), at
     draw.rectangle((x, y, x + 170, y + 120), fill=(250, 250, 245))
@@ -218,7 +218,7 @@ def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
     return image
 
 
-def test_a_shared_label_makes_no_copy(harness: Harness) -> None:
+def test_shared_label_is_no_copy(harness: Harness) -> None:
     for seed in SEEDS:
         others = [labelled(seed + 10, (180, 90)), labelled(seed + 20, (60, 150)), labelled(seed + 30, (150, 200))]
         for judged in harness.search(labelled(seed, (60, 150)), *others):
@@ -226,7 +226,7 @@ def test_a_shared_label_makes_no_copy(harness: Harness) -> None:
             assert judged.score < 9
 
 
-def test_screenshots_of_one_app_that_show_different_pictures_are_no_copies(harness: Harness) -> None:
+def test_screenshots_of_one_app_with_different_pictures_are_no_copies(harness: Harness) -> None:
     shot = EDITS["screenshot of a phone"]
     first, *others = (shot(scene(seed), np.random.default_rng(0)) for seed in range(4))
     for judged in harness.search(first, *others):
@@ -236,14 +236,14 @@ def test_screenshots_of_one_app_that_show_different_pictures_are_no_copies(harne
 
 @pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.9, 1.0])
 def test_similarity_alone_never_reaches_9(harness: Harness, cosine: float) -> None:
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     without, strange = Candidate(0, cosine), Candidate(1, cosine, local_features=features.local_features)
     for judged in GeometricVerifier().verify(query_features, [without, strange], None):
         assert judged.verdict is Verdict.SIMILAR
         assert judged.score < 9
 
 
-def test_a_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
+def test_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
     flat = Image.fromarray(FLAT)
     lighter = Image.fromarray(FLAT + 1)
     own, *others = harness.search(flat, flat, lighter, scene(1))
@@ -254,13 +254,13 @@ def test_a_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("number", ["PUMP 200", "PUMP 110", "PUMP 180"])
-def test_labels_that_differ_in_a_digit_are_no_copies(harness: Harness, number: str) -> None:
+def test_labels_with_one_different_digit_are_no_copies(harness: Harness, number: str) -> None:
     [judged] = harness.search(label("PUMP 100"), label(number))
     assert judged.verdict is Verdict.SIMILAR
     assert judged.score < 9
 
 
-def test_letters_under_one_letterhead_are_no_copies(harness: Harness) -> None:
+def test_letters_with_the_same_letterhead_are_no_copies(harness: Harness) -> None:
     first, *others = (letter(seed) for seed in range(4))
     own, *judged = harness.search(first, first, *others)
     assert own.verdict is Verdict.SAME
@@ -275,9 +275,9 @@ def test_edited_labels_are_copies(harness: Harness, edit: str) -> None:
     assert judged.score >= 9
 
 
-def test_a_fingerprint_of_another_picture_is_not_believed(harness: Harness) -> None:
-    """A collision: the bits agree, the pictures don't."""
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+def test_fingerprint_collision_is_no_copy(harness: Harness) -> None:
+    """The fingerprints collide, but the pictures differ."""
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     for row, distance in itertools.product(range(8), (0, 31, FINGERPRINT_RADIUS)):
         [judged] = GeometricVerifier().verify(
             query_features, [Candidate(0, 0.2, distance, row, features.local_features)], None
@@ -290,7 +290,7 @@ def test_a_fingerprint_of_another_picture_is_not_believed(harness: Harness) -> N
 
 
 def test_damaged_local_features_affect_only_their_image(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(1))
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(1))
     whole = candidate(7, query_features, features)
     damaged = [
         replace(whole, row_id=3, local_features=data)
@@ -304,8 +304,8 @@ def test_damaged_local_features_affect_only_their_image(harness: Harness, caplog
     assert len(caplog.records) == len(damaged)
 
 
-def test_scrambled_points_prove_nothing(harness: Harness) -> None:
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+def test_scrambled_points_give_no_copy(harness: Harness) -> None:
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     chance = np.random.default_rng(0)
     for _ in range(5):
         scrambled = features.local_features[:8] + chance.bytes(len(features.local_features) - 8)
@@ -314,7 +314,7 @@ def test_scrambled_points_prove_nothing(harness: Harness) -> None:
 
 
 def test_query_without_local_features_is_scored_by_similarity(harness: Harness) -> None:
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(1))
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(1))
     empty = QueryFeatures(query_features.embeddings, np.empty((0, 32), np.uint8), ())
     strange = QueryFeatures(query_features.embeddings, query_features.fingerprints, (b"not a look",))
     for one in (empty, strange):
@@ -324,18 +324,18 @@ def test_query_without_local_features_is_scored_by_similarity(harness: Harness) 
 
 
 def test_fingerprint_row_outside_every_region_is_ignored(harness: Harness) -> None:
-    query_features, [features] = harness.probe(scene(1)), harness.features(scene(2))
+    query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     [judged] = GeometricVerifier().verify(query_features, [Candidate(0, 0.2, 0, 99, features.local_features)], None)
     assert judged.verdict is Verdict.SIMILAR
 
 
 def test_no_candidates_give_no_matches(harness: Harness) -> None:
-    assert GeometricVerifier().verify(harness.probe(scene(1)), [], None) == []
+    assert GeometricVerifier().verify(harness.query_features_of(scene(1)), [], None) == []
 
 
-def test_a_databases_own_curve_is_used(harness: Harness) -> None:
+def test_calibration_of_the_database_is_used(harness: Harness) -> None:
     strict = ((0.9, 0.0), (0.95, 4.0), (0.97, 6.0), (0.99, 8.0), (1.0, 8.9))
-    query_features = harness.probe(scene(1))
+    query_features = harness.query_features_of(scene(1))
     [usual], [own] = (
         GeometricVerifier().verify(query_features, [Candidate(0, 0.8)], curve) for curve in (None, strict)
     )

@@ -1,4 +1,4 @@
-"""What the tests of the hosted service's client share: its answers, a transport that gives them, little patience."""
+"""Helpers for tests of the hosted service's client: responses, a scripted transport, and short timeouts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Asked:
 
 @dataclass
 class Scripted(httpx.AsyncBaseTransport):
-    """Gives the answers in turn, the last one for ever; remembers what was asked."""
+    """Returns the answers in turn, then repeats the last one. Records the requests."""
 
     answers: list[Answer]
     asked: list[Asked] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Counting(NullMetrics):
 
 @asynccontextmanager
 async def client(*answers: Answer, **options: Any) -> AsyncIterator[tuple[ShowApiClient, Scripted]]:
-    """A client with these answers before it."""
+    """Open a client whose transport returns these answers."""
     transport = Scripted(list(answers))
     service = ShowApiClient(options.pop("account", ACCOUNT), transport=transport, **{"retry_policy": QUICK} | options)
     try:
@@ -122,7 +122,7 @@ CALLS: dict[str, Call] = {
 
 @asynccontextmanager
 async def echoing(answer: bytes) -> AsyncIterator[str]:
-    """A server that says these bytes, with the address that it was asked for in place of TARGET."""
+    """Run a server that sends these bytes, with TARGET replaced by the requested URL."""
 
     async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):

@@ -1,4 +1,4 @@
-"""Adds that end in doubt: nothing is lost, nothing is there twice."""
+"""Adds in doubt: no image is lost, and none is stored twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
 
 
-def seen(seed: int) -> Picture:
+def picture_of(seed: int) -> Picture:
     return picture(scene(seed))
 
 
@@ -47,10 +47,10 @@ async def hosted(service: HostedService, tmp_path: Path) -> AsyncIterator[Hosted
         yield hosted
 
 
-async def withdrawn(hosted: HostedBackEnd) -> None:
-    """An add that is undone before it ends."""
+async def add_and_roll_back(hosted: HostedBackEnd) -> None:
+    """Add an image in a unit that is rolled back."""
     async with hosted.storage.unit():
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
         raise Withdrawn("F1")
 
 
@@ -59,92 +59,94 @@ def stored(service: HostedService) -> tuple[StoredImage, ...]:
 
 
 @pytest.mark.parametrize("trouble", [bad.html(502), bad.hang_up(), bad.truncated(), bad.empty_body(), bad.gateway(-3)])
-async def test_an_add_that_was_done_all_the_same_is_found(
+async def test_failed_add_that_was_carried_out_is_found(
     hosted: HostedBackEnd, service: HostedService, trouble: bad.Misbehaviour
 ) -> None:
     service.next("add", bad.done_then(trouble))
-    data_id = await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
-    assert [match.data_id for match in await hosted.visual.search(PARTS, seen(1))] == [data_id]
+    data_id = await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
+    assert [match.data_id for match in await hosted.visual.search(PARTS, picture_of(1))] == [data_id]
     assert len(stored(service)) == len(service.calls_of("add")) == 1
 
 
-async def test_one_that_shows_late_is_waited_for(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_add_that_is_listed_late_is_waited_for(hosted: HostedBackEnd, service: HostedService) -> None:
     service.hide_new_images(listings=1)
     service.next("add", bad.done_then(bad.html(502)))
-    await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+    await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert len(stored(service)) == len(service.calls_of("add")) == 1
 
 
-async def test_one_that_shows_too_late_is_taken_over_by_the_next_attempt(
+async def test_add_that_is_listed_too_late_is_taken_over_by_the_next_attempt(
     hosted: HostedBackEnd, service: HostedService
 ) -> None:
     service.hide_new_images(listings=3)
     service.next("add", bad.done_then(bad.html(502)))
     with pytest.raises(BackendError):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
-    assert await hosted.visual.search(PARTS, seen(1)) == ()
-    data_id = await hosted.visual.add_image(PARTS, seen(1), PUMP, Note("second try"))
-    [match] = await hosted.visual.search(PARTS, seen(1))
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
+    assert await hosted.visual.search(PARTS, picture_of(1)) == ()
+    data_id = await hosted.visual.add_image(PARTS, picture_of(1), PUMP, Note("second try"))
+    [match] = await hosted.visual.search(PARTS, picture_of(1))
     assert (match.data_id, match.entity, match.note) == (data_id, "pump", "second try")
     assert len(stored(service)) == len(service.calls_of("add")) == 1
 
 
-async def test_one_that_was_not_done_is_given_again_under_its_name(
+async def test_add_that_was_not_carried_out_is_sent_again_under_its_id(
     hosted: HostedBackEnd, service: HostedService
 ) -> None:
     service.next("add", bad.html(502))
     with pytest.raises(BackendDown):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
-    data_id = await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
+    data_id = await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert [image.entity[-32:] for image in stored(service)] == [data_id]
     first, second = service.calls_of("add")
     assert first.form["EntityId"] == second.form["EntityId"]
 
 
-async def test_while_nothing_can_be_seen_it_is_not_given_again(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_add_in_doubt_is_not_sent_again_while_the_listing_fails(
+    hosted: HostedBackEnd, service: HostedService
+) -> None:
     service.next("add", bad.html(502))
     service.always("list", bad.html(502))
     with pytest.raises(BackendDown):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     with pytest.raises(BackendError):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert len(service.calls_of("add")) == 1
 
 
-async def test_what_was_refused_leaves_nothing_to_settle(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_refused_add_leaves_nothing_unsettled(hosted: HostedBackEnd, service: HostedService) -> None:
     service.next("add", bad.upstream("InvalidFile.Content", 400))
     with pytest.raises(PictureRefused):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert await hosted.storage.ledger.unsettled_images(PARTS) == frozenset()
-    await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+    await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert len(service.calls_of("list")) == 0
 
 
-async def test_one_that_is_rolled_back_is_taken_back(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_rolled_back_add_is_deleted_at_the_service(hosted: HostedBackEnd, service: HostedService) -> None:
     with pytest.raises(Withdrawn):
-        await withdrawn(hosted)
-    assert await hosted.visual.search(PARTS, seen(1)) == ()
+        await add_and_roll_back(hosted)
+    assert await hosted.visual.search(PARTS, picture_of(1)) == ()
     assert len(stored(service)) == 1
     await hosted.upkeep.run_once()
     assert stored(service) == ()
 
 
-async def test_one_whose_process_died_is_taken_over(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_add_of_a_dead_process_is_taken_over(hosted: HostedBackEnd, service: HostedService) -> None:
     service.next("add", bad.done_then(bad.silent(30)))
-    adding = asyncio.create_task(hosted.visual.add_image(PARTS, seen(1), VALVE, Note()))
+    adding = asyncio.create_task(hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note()))
     await eventually(lambda: bool(service.calls_of("add")))
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+    await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     assert len(stored(service)) == len(service.calls_of("add")) == 1
 
 
-async def test_one_that_nobody_ended_is_taken_back_after_a_while(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_unconfirmed_add_expires(hosted: HostedBackEnd, service: HostedService) -> None:
     service.always("list", bad.html(502))
     service.next("add", bad.done_then(bad.html(502)))
     with pytest.raises(BackendError):
-        await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+        await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     service.behave()
     await eventually(lambda: not hosted.client.is_down)
     await hosted.upkeep.run_once()
@@ -154,16 +156,16 @@ async def test_one_that_nobody_ended_is_taken_back_after_a_while(hosted: HostedB
     assert stored(service) == ()
 
 
-async def test_many_at_once_are_each_there_once(hosted: HostedBackEnd, service: HostedService) -> None:
+async def test_concurrent_adds_are_each_stored_once(hosted: HostedBackEnd, service: HostedService) -> None:
     for _ in range(3):
         service.next("add", bad.done_then(bad.html(502)), bad.html(502), bad.throttled())
 
     async def add(seed: int) -> None:
         while True:
             try:
-                await hosted.visual.add_image(PARTS, seen(seed), EntityId(f"part_{seed}"), Note())
+                await hosted.visual.add_image(PARTS, picture_of(seed), EntityId(f"part_{seed}"), Note())
             except (BackendDown, BackendTimeout, BackendThrottled):
-                # While the circuit is open, a call that was refused for its rate is not made again.
+                # While the circuit is open, a throttled call is not retried.
                 continue
             return
 
@@ -174,24 +176,22 @@ async def test_many_at_once_are_each_there_once(hosted: HostedBackEnd, service: 
     assert len(found) == 12
 
 
-async def test_an_image_keeps_the_name_that_another_back_end_gave_it(
-    hosted: HostedBackEnd, service: HostedService
-) -> None:
+async def test_image_keeps_the_data_id_of_another_back_end(hosted: HostedBackEnd, service: HostedService) -> None:
     name = DataId("0123456789ab" * 2)
-    assert await hosted.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
-    assert await hosted.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
+    assert await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note(), name) == name
+    assert await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note(), name) == name
     assert len(stored(service)) == len(service.calls_of("add")) == 1
     service.databases.named(service.names[0]).images.clear()
-    # So young, it may only not show yet.
+    # The image is so recent that the service may not list it yet.
     assert await hosted.visual.inventory(PARTS) == {name}
-    assert await hosted.visual.add_image(PARTS, seen(1), VALVE, Note(), name) == name
+    assert await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note(), name) == name
     assert len(stored(service)) == 1
 
 
-async def test_what_belongs_to_nobody_is_told_and_cleared_and_others_are_let_be(
+async def test_orphans_are_described_and_deleted_but_not_images_of_others(
     hosted: HostedBackEnd, service: HostedService, tmp_path: Path
 ) -> None:
-    await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+    await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     other = DatabaseKey(PARTS.workspace, DatabaseName("other"))
     async with hosted_back_end(tmp_path / "elsewhere", account_of(service)) as elsewhere:
         await elsewhere.visual.create_database(other)
@@ -201,8 +201,8 @@ async def test_what_belongs_to_nobody_is_told_and_cleared_and_others_are_let_be(
     service.fill(location.upstream, 2, prefix=f"{location.prefix}lost")
     service.fill(location.upstream, 1, prefix="somebodys")
     assert await hosted.visual.describe_orphans([PARTS]) == (
-        f"The service's database {name} belongs to nobody.",
-        f"2 images in {location.upstream} belong to nobody.",
+        f"The hosted service has an orphaned database, {name}.",
+        f"The hosted service has 2 orphaned images in {location.upstream}.",
     )
     assert await hosted.visual.delete_orphans([PARTS]) == 3
     assert await hosted.visual.describe_orphans([PARTS]) == ()
@@ -210,14 +210,12 @@ async def test_what_belongs_to_nobody_is_told_and_cleared_and_others_are_let_be(
     assert len(service.images_of(location.upstream)) == 2
 
 
-async def test_deletions_that_were_put_off_are_done_when_all_is_cleared(
-    hosted: HostedBackEnd, service: HostedService
-) -> None:
-    await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
+async def test_deleting_orphans_retries_postponed_deletions(hosted: HostedBackEnd, service: HostedService) -> None:
+    await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
     await hosted.visual.delete_images(PARTS, VALVE)
     service.always("delete", bad.html(200))
     await hosted.upkeep.run_once()
-    with pytest.raises(BackendRefused, match="did not let go of 1 of"):
+    with pytest.raises(BackendRefused, match="refused 1 pending deletion,"):
         await hosted.visual.delete_orphans([PARTS])
     service.behave()
     assert await hosted.upkeep.run_once() == 0

@@ -1,4 +1,4 @@
-"""The client of the hosted service: what it sends, and what it makes of good answers."""
+"""The client of the hosted service: the requests that it sends, and how it parses successful responses."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_every_operation_sends_its_fields_as_a_form() -> None:
     assert await sent(CALLS["delete_images"], good()) == ("/2475-7", {"DbName": "parts", "EntityId": "e_1"})
 
 
-async def test_a_listing_sends_what_is_asked_and_nothing_empty() -> None:
+async def test_listing_sends_only_fields_with_a_value() -> None:
     every: Any = lambda service: service.images("parts", offset=0, limit=20, newest_first=True, prefix="e_")  # noqa: E731
     form = {"DbName": "parts", "Offset": "0", "Limit": "20", "Order": "desc", "EntityIdPrefix": "e_"}
     assert await sent(every, PAGE) == ("/2475-4", form)
@@ -67,34 +67,34 @@ async def test_a_listing_sends_what_is_asked_and_nothing_empty() -> None:
     assert await sent(onward, PAGE) == ("/2475-4", {"DbName": "parts", "Token": "t=", "Order": "asc"})
 
 
-async def test_an_empty_note_is_sent_since_it_is_required() -> None:
+async def test_empty_note_is_sent_because_it_is_required() -> None:
     add: Any = lambda service: service.add_image("parts", "e_1", "", URL)  # noqa: E731
     assert (await sent(add, good({"DataId": "7"})))[1]["ExtraData"] == ""
 
 
-async def test_good_answers_become_values(caplog: pytest.LogCaptureFixture) -> None:
+async def test_successful_responses_are_parsed(caplog: pytest.LogCaptureFixture) -> None:
     match = {"EntityId": "e", "Score": 9.5, "DataId": "1", "ExtraData": "x", "ImageUrl": URL}
     answers = [good({"DbList": [{"Name": "a"}]}), good({"DataId": "7"}), good({"MatchList": [match, {}]})]
     async with client(*answers) as (service, _):
         assert await service.databases() == ("a",)
         assert await service.add_image("parts", "e", "", URL) == "7"
         assert await service.search("parts", URL, 3) == (HostedMatch("e", 9.5, "1", "x", URL),)
-    assert "1 of 2 matches of the image search can't be read" in caplog.text
+    assert "1 of 2 matches of the image search are unreadable" in caplog.text
 
 
-async def test_an_account_does_not_show_its_key() -> None:
+async def test_repr_of_an_account_hides_its_key() -> None:
     assert KEY not in repr(ACCOUNT)
     assert KEY not in str(ACCOUNT)
 
 
-async def test_the_base_address_may_have_a_path() -> None:
+async def test_base_url_may_have_a_path() -> None:
     for base in ("https://hosted.example/gateway", "https://hosted.example/gateway/"):
         async with client(good(), account=ShowApiAccount(base, KEY, "ds-7", 1000)) as (service, service_side):
             await service.create_database("parts")
         assert service_side.asked[0].path == "/gateway/2475-1"
 
 
-async def test_a_failure_is_one_warning_with_the_codes_and_ids(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failure_logs_one_warning_with_codes_and_ids(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with client(upstream("IllegalUrlParameter", text="can't open it")) as (service, _):
         with pytest.raises(BackendCannotFetch) as caught:
@@ -105,7 +105,7 @@ async def test_a_failure_is_one_warning_with_the_codes_and_ids(caplog: pytest.Lo
     assert warning.getMessage() == f"the image search: BackendCannotFetch: {told}"
 
 
-async def test_a_refused_picture_is_one_sentence_for_people_and_a_line_for_operators(
+async def test_refused_picture_raises_a_user_error_and_logs_the_code(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with client(upstream("InvalidFile.Resolution")) as (service, _):
@@ -115,7 +115,7 @@ async def test_a_refused_picture_is_one_sentence_for_people_and_a_line_for_opera
 
 
 @pytest.mark.parametrize("call", ["databases", "add_image", "images", "search"])
-async def test_an_answer_without_its_data_may_hide_work_that_was_done(call: str) -> None:
+async def test_response_without_data_may_have_been_done(call: str) -> None:
     for answer in (good(), good({}), wrapped({}), plain("")):
         async with client(answer) as (service, service_side):
             with pytest.raises(BackendGarbled) as caught:
@@ -124,13 +124,13 @@ async def test_an_answer_without_its_data_may_hide_work_that_was_done(call: str)
         assert len(service_side.asked) == 1
 
 
-async def test_an_answer_beyond_all_measure_is_not_read_on() -> None:
+async def test_oversized_response_is_refused() -> None:
     async with client(plain(b" " * 8_000_001)) as (service, _):
         with pytest.raises(BackendGarbled, match="more than 8,000,000 bytes"):
             await service.databases()
 
 
-async def test_a_redirect_is_not_followed() -> None:
+async def test_redirect_is_not_followed() -> None:
     async with client(plain("", 302)) as (service, service_side):
         with pytest.raises(BackendGarbled):
             await service.databases()
@@ -138,7 +138,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("call", ["add_image", "images", "search", "delete_images", "delete_database"])
-async def test_where_a_bad_argument_is_refused_the_list_tells_whether_the_database_is_there(call: str) -> None:
+async def test_refused_argument_is_backend_lost_if_the_database_is_not_listed(call: str) -> None:
     refused = upstream("ClientError.IllegalArgument")
     async with client(refused, good({"DbList": [{"Name": "others"}]})) as (service, service_side):
         with pytest.raises(BackendLost) as caught:
@@ -175,13 +175,13 @@ async def test_calls_are_counted_by_operation_and_outcome() -> None:
     assert metrics.charged == 2
 
 
-async def test_an_address_that_is_none_is_refused_and_not_tried_again() -> None:
+async def test_invalid_url_is_refused_and_not_retried() -> None:
     async with client(httpx.UnsupportedProtocol("no scheme")) as (service, service_side):
         await _plainly_refused(service.databases())
     assert len(service_side.asked) == 1
 
 
-async def test_a_service_that_can_not_be_reached_certainly_did_nothing() -> None:
+async def test_unreachable_service_certainly_did_nothing() -> None:
     async with client(httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")) as (service, service_side):
         with pytest.raises(BackendDown) as caught:
             await service.add_image("parts", "e_1", "", URL)

@@ -1,4 +1,4 @@
-"""The key of the hosted service goes to the service, and nowhere else, whatever is echoed and however it fails."""
+"""The app key is sent to the hosted service only, whatever the service echoes and however calls fail."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.fakes.hosted import HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.unit.adapters.showapi.responses import CALLS, KEY, QUICK, echoing
 
-PATIENCE = replace(QUICK, connect_s=0.1, read_s=0.15, attempts=2, failures=1000)
+RETRY_POLICY = replace(QUICK, connect_s=0.1, read_s=0.15, attempts=2, failures=1000)
 
 NAMES = ("", "httpx", "httpcore", "httpcore.connection", "httpcore.http11", "asyncio", "stamina", "bot")
 
 
-class Lines(logging.Handler):
-    """Everything of every record, as a formatter or a collector could have it."""
+class LogRecorder(logging.Handler):
+    """Records every log record in full, including tracebacks and attributes."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -37,8 +37,8 @@ class Lines(logging.Handler):
 
 
 @pytest.fixture
-def lines() -> Iterator[Lines]:
-    it = Lines()
+def lines() -> Iterator[LogRecorder]:
+    it = LogRecorder()
     for name in NAMES:
         logging.getLogger(name).setLevel(logging.DEBUG)
     logging.getLogger().addHandler(it)
@@ -59,7 +59,7 @@ def _everything(error: BaseException | None, seen: set[int]) -> Iterator[str]:
 
 
 def _libraries(error: BaseException) -> set[str]:
-    """The packages whose exceptions can be reached from this one."""
+    """Return the packages whose exceptions are in this exception's chain."""
     reached: set[str] = set()
     step: BaseException | None = error
     while step is not None:
@@ -77,9 +77,9 @@ async def _error(call: Awaitable[object]) -> BotError:
     raise AssertionError
 
 
-async def _fail_in_every_operation(url: str, lines: Lines) -> None:
+async def _fail_in_every_operation(url: str, lines: LogRecorder) -> None:
     metrics = PrometheusMetrics()
-    service = ShowApiClient(ShowApiAccount(url, KEY, "ds-7", 10_000), metrics=metrics, retry_policy=PATIENCE)
+    service = ShowApiClient(ShowApiAccount(url, KEY, "ds-7", 10_000), metrics=metrics, retry_policy=RETRY_POLICY)
     for call in CALLS.values():
         error = await _error(call(service))
         assert KEY not in "".join(_everything(error, set()))
@@ -93,7 +93,7 @@ async def _fail_in_every_operation(url: str, lines: Lines) -> None:
 
 HTTP = b"HTTP/1.1 "
 JSON = b'{"showapi_res_code":-1,"showapi_res_error":"bad TARGET","showapi_res_id":"TARGET","Code":"TARGET"}'
-WELL = (
+SUCCESS = (
     b'{"showapi_res_code":0,"showapi_res_body":{"ret_code":-1,"remark":"Throttling TARGET","RequestId":"TARGET",'
     b'"Code":"InternalError.TARGET"}}'
 )
@@ -113,12 +113,12 @@ WELL = (
         b"TARGET\r\n\r\n",
         HTTP + b"200 OK\r\nConnection: close\r\n\r\n" + JSON,
         HTTP + b"400 Bad Request\r\nConnection: close\r\n\r\n" + JSON,
-        HTTP + b"200 OK\r\nConnection: close\r\n\r\n" + WELL,
+        HTTP + b"200 OK\r\nConnection: close\r\n\r\n" + SUCCESS,
         HTTP + b"404 Not Found\r\nConnection: close\r\n\r\n<html>TARGET</html>",
         b"",
     ],
 )
-async def test_echoed_address_does_not_leak_the_key(answer: bytes, lines: Lines) -> None:
+async def test_echoed_address_does_not_leak_the_key(answer: bytes, lines: LogRecorder) -> None:
     asyncio.get_running_loop().set_debug(True)
     async with echoing(answer) as url:
         await _fail_in_every_operation(url, lines)
@@ -141,21 +141,21 @@ async def test_echoed_address_does_not_leak_the_key(answer: bytes, lines: Lines)
         bad.slow(0.5),
     ],
 )
-async def test_no_failure_gives_the_key_away(how: bad.Misbehaviour, lines: Lines) -> None:
+async def test_failures_do_not_leak_the_key(how: bad.Misbehaviour, lines: LogRecorder) -> None:
     async with HostedService(app_key=KEY) as hosted:
         hosted.always(None, how)
         await _fail_in_every_operation(hosted.base_url, lines)
     assert {call.query["appKey"] for call in hosted.calls} == {KEY}
 
 
-async def test_no_connection_gives_the_key_away(lines: Lines) -> None:
+async def test_connection_failures_do_not_leak_the_key(lines: LogRecorder) -> None:
     async with echoing(b"") as url:
         await _fail_in_every_operation(url.replace("http:", "https:"), lines)
     await _fail_in_every_operation(url, lines)
     await _fail_in_every_operation("ftp://hosted.example", lines)
 
 
-async def test_successful_calls_do_not_leak_the_key(lines: Lines) -> None:
+async def test_successful_calls_do_not_leak_the_key(lines: LogRecorder) -> None:
     async with HostedService(app_key=KEY) as hosted:
         service = ShowApiClient(ShowApiAccount(hosted.base_url, KEY, hosted.environment["SHOWAPI_DS_ID"], 1000))
         await service.create_database("parts")
@@ -166,7 +166,7 @@ async def test_successful_calls_do_not_leak_the_key(lines: Lines) -> None:
     assert [line for line in lines.lines if KEY in line] == []
 
 
-async def test_the_logs_are_as_before_once_it_is_closed() -> None:
+async def test_close_removes_the_log_filters() -> None:
     before = [list(logging.getLogger(name).filters) for name in NAMES]
     service = ShowApiClient(ShowApiAccount("https://hosted.example", KEY, "ds-7"))
     await service.close()

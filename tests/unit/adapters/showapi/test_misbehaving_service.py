@@ -1,4 +1,4 @@
-"""The client of the hosted service against a real socket on which everything goes wrong."""
+"""The client of the hosted service against a real socket with all kinds of faults."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_uncertain_outcomes_are_flagged(
     assert len(hosted.calls_of("add")) == 1
 
 
-async def test_an_answer_that_drips_is_not_waited_for(hosted: HostedService, service: ShowApiClient) -> None:
+async def test_slow_response_times_out(hosted: HostedService, service: ShowApiClient) -> None:
     hosted.always("create", bad.dripping(0.05))
     begun = time.monotonic()
     with pytest.raises(BackendTimeout) as caught:
@@ -86,7 +86,7 @@ async def test_an_answer_that_drips_is_not_waited_for(hosted: HostedService, ser
     assert hosted.names == ["parts"]
 
 
-async def test_reads_go_well_once_the_trouble_is_over(hosted: HostedService, service: ShowApiClient) -> None:
+async def test_reads_succeed_after_an_outage(hosted: HostedService, service: ShowApiClient) -> None:
     for how in (bad.hang_up(), bad.html(503), bad.throttled(), bad.slow(0.8), bad.gateway(-3)):
         hosted.next("databases", how)
         assert await service.databases() == ()
@@ -98,7 +98,7 @@ async def test_alternative_answer_formats_are_parsed(hosted: HostedService, serv
     assert await service.databases() == ()
 
 
-async def test_a_service_that_is_gone_did_nothing_and_one_that_returns_is_found(
+async def test_stopped_service_did_nothing_and_is_used_again_after_a_restart(
     hosted: HostedService, service: ShowApiClient
 ) -> None:
     await hosted.down()
@@ -115,11 +115,11 @@ async def test_a_service_that_is_gone_did_nothing_and_one_that_returns_is_found(
 
 
 async def _until_up(service: ShowApiClient) -> None:
-    while service.is_down:  # noqa: ASYNC110 - nothing tells
+    while service.is_down:  # noqa: ASYNC110 - the client sends no event
         await asyncio.sleep(0.01)
 
 
-async def test_a_compressed_answer_is_not_unpacked() -> None:
+async def test_compressed_response_is_not_decompressed() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
     async with echoing(answer) as url:
         service = ShowApiClient(ShowApiAccount(url, APP_KEY, DS_ID, 1000), retry_policy=QUICK)
@@ -128,7 +128,7 @@ async def test_a_compressed_answer_is_not_unpacked() -> None:
         await service.close()
 
 
-async def test_many_bytes_that_never_end_are_given_up() -> None:
+async def test_endless_response_is_refused() -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     async with echoing(head + b" " * 9_000_000) as url:
         retry_policy = replace(QUICK, read_s=3, attempt_s=3)
@@ -138,7 +138,7 @@ async def test_many_bytes_that_never_end_are_given_up() -> None:
         await service.close()
 
 
-async def test_what_is_no_http_is_a_broken_service() -> None:
+async def test_response_other_than_http_is_backend_down() -> None:
     async with echoing(b"SSH-2.0-OpenSSH_9.9\r\n") as url:
         service = ShowApiClient(ShowApiAccount(url, APP_KEY, DS_ID, 1000), retry_policy=QUICK)
         with pytest.raises(BackendDown):
@@ -146,7 +146,7 @@ async def test_what_is_no_http_is_a_broken_service() -> None:
         await service.close()
 
 
-async def test_a_wrong_key_is_refused(hosted: HostedService) -> None:
+async def test_wrong_key_is_refused(hosted: HostedService) -> None:
     service = ShowApiClient(ShowApiAccount(hosted.base_url, "another-key", DS_ID, 1000), retry_policy=QUICK)
     with pytest.raises(BackendRefused, match=r"-1010 \(unknown key\)"):
         await service.databases()

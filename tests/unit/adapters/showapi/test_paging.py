@@ -1,4 +1,4 @@
-"""All images of a database, over many pages, with an end whatever the service says."""
+"""Listing all images of a database over many pages, also with a misbehaving service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.adapters.showapi.responses import client, good
 
 @dataclass
 class Pages:
-    """A service that pages by offset to 2,000 rows and then by token, with its own ideas of it all."""
+    """A fake service that pages by offset up to 2,000 rows and then by token, with optional faults."""
 
     rows: list[HostedRow]
     total: int | None = None
@@ -51,13 +51,13 @@ async def _all(pages: Pages) -> list[HostedRow]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 1999, 2000, 2001, 2100, 2555])
-async def test_every_row_comes_once_and_in_order(count: int) -> None:
+async def test_every_row_is_listed_once_and_in_order(count: int) -> None:
     for pages in (Pages(_rows(count)), Pages(_rows(count), last_token=False)):
         assert await _all(pages) == pages.rows
         assert all((offset is None) == (at >= 20) for at, (_, offset, _) in enumerate(pages.asked))
 
 
-async def test_a_short_last_page_needs_no_further_call() -> None:
+async def test_short_last_page_needs_no_further_call() -> None:
     pages = Pages(_rows(150))
     await _all(pages)
     assert [offset for _, offset, _ in pages.asked] == [0, 100]
@@ -69,10 +69,10 @@ async def test_a_short_last_page_needs_no_further_call() -> None:
     most=st.sampled_from([100, 30]),
     last_token=st.booleans(),
 )
-async def test_a_total_that_lies_and_small_pages_lose_nothing(
+async def test_wrong_totals_and_small_pages_lose_no_rows(
     count: int, total: int | None, most: int, last_token: bool
 ) -> None:
-    # The two together can't be told from an end.
+    # Both together look like the end of the listing.
     pages = Pages(_rows(count), total=total if most == 100 else None, most=most, last_token=last_token)
     if count == 2000 and total == 10**9 and most == 100 and not last_token:
         with pytest.raises(BackendGarbled):
@@ -82,30 +82,30 @@ async def test_a_total_that_lies_and_small_pages_lose_nothing(
 
 
 @pytest.mark.parametrize("stuck_at", [0, 50, 1900, 2000, 2200])
-async def test_a_page_that_repeats_itself_is_the_end(stuck_at: int) -> None:
+async def test_repeated_page_ends_the_listing(stuck_at: int) -> None:
     pages = Pages(_rows(3000), total=10**9, stuck_at=stuck_at)
     listed = await _all(pages)
     assert len(listed) == len(set(listed)) == stuck_at + 100
     assert len(pages.asked) <= 32
 
 
-async def test_rows_beyond_the_offsets_without_a_token_are_not_passed_over_in_silence() -> None:
+async def test_missing_token_beyond_the_offsets_raises_an_error() -> None:
     with pytest.raises(BackendGarbled, match="lists 2000 of 2500 images"):
         await _all(Pages(_rows(2500), tokens=False))
 
 
-async def test_rows_that_can_not_be_read_count_for_offsets() -> None:
+async def test_unreadable_rows_count_for_offsets() -> None:
     pages = Pages(_rows(250), unreadable=frozenset(range(40, 130)))
     assert len(await _all(pages)) == 160
     assert [offset for _, offset, _ in pages.asked] == [0, 100, 200]
 
 
-async def test_rows_without_end_are_given_up() -> None:
+async def test_endless_rows_raise_an_error() -> None:
     with pytest.raises(BackendGarbled, match="does not end"):
         _ = [row async for row in paging.all_rows(Pages(_rows(9000)), max_rows=5000)]
 
 
-async def test_the_client_lists_oldest_first_with_the_prefix() -> None:
+async def test_client_lists_oldest_first_with_the_prefix() -> None:
     rows = [{"EntityId": f"e_{number}", "DataId": str(number)} for number in range(3)]
     async with client(good({"TotalCount": 3, "ImageList": rows})) as (service, service_side):
         listed = [row.entity async for row in service.all_images("parts", prefix="e_")]
@@ -115,7 +115,7 @@ async def test_the_client_lists_oldest_first_with_the_prefix() -> None:
     assert asked.form == form | {"ds_id": "ds-7"}
 
 
-async def test_what_is_listed_of_others_is_not_taken_for_ours() -> None:
+async def test_rows_without_the_prefix_are_ignored() -> None:
     rows = [{"EntityId": entity, "DataId": entity} for entity in ("others_1", "e_0", "others_2")]
     async with client(good({"TotalCount": 3, "ImageList": rows})) as (service, _):
         assert [row.entity async for row in service.all_images("parts", prefix="e_")] == ["e_0"]
@@ -123,7 +123,7 @@ async def test_what_is_listed_of_others_is_not_taken_for_ours() -> None:
 
 @dataclass
 class Shrinking(Pages):
-    """Rows go while it is listed: after these many pages, the first ten."""
+    """Deletes the first ten rows after each of the given numbers of pages."""
 
     after: frozenset[int] = frozenset({1})
 
@@ -135,7 +135,7 @@ class Shrinking(Pages):
 
 
 @pytest.mark.parametrize("after", [{1}, {1, 2}, {1, 3, 5}, set(range(1, 40))])
-async def test_rows_that_go_meanwhile_hide_none_of_the_others(after: set[int]) -> None:
+async def test_rows_deleted_meanwhile_hide_no_others(after: set[int]) -> None:
     pages = Shrinking(_rows(900), after=frozenset(after))
     listed = {row.entity for row in await _all(pages)}
     if len(after) <= paging.MAX_RESTARTS:

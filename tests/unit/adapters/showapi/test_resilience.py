@@ -1,4 +1,4 @@
-"""When a call of the hosted service is made again, how fast calls follow each other, and when it is left alone."""
+"""Retries, the rate limiter and the circuit breaker of the hosted service's client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.unit.adapters.showapi.responses import (
 
 READS = ["databases", "images", "search"]
 DELETES = ["delete_database", "delete_images"]
-ONCE = ["create_database", "add_image"]
+NOT_IDEMPOTENT = ["create_database", "add_image"]
 EVERYTHING = good({"DbList": [{"Name": "parts"}], "DataId": "7", "ImageList": [], "MatchList": [], "TotalCount": 0})
 
 UNCERTAIN: list[Answer] = [
@@ -58,7 +58,7 @@ CERTAINLY_NOT: list[Answer] = [
     wrapped({}, -1009),
     plain("", 429),
 ]
-FOR_GOOD: list[Answer] = [
+PERMANENT: list[Answer] = [
     upstream("InternalError.Algo", 586),
     plain("", 586),
     plain("<html>"),
@@ -72,38 +72,38 @@ FOR_GOOD: list[Answer] = [
 
 
 async def _calls_until_it_works(call: str, *answers: Answer) -> int:
-    """How many calls it took; 0 if it was not made again though it failed."""
+    """Return the number of attempts until success, or 0 if the failed call was not retried."""
     async with client(*answers, EVERYTHING) as (service, service_side):
         try:
             await CALLS[call](service)
         except BackendError:
-            # What comes after it, if anything, is a look at the list.
+            # A further request, if any, is the check of the listing.
             assert service_side.numbers.count(service_side.numbers[0]) == 1
             return 0
         return len(service_side.asked)
 
 
 @pytest.mark.parametrize("answer", UNCERTAIN)
-async def test_what_may_have_been_done_is_done_again_only_where_that_is_the_same(answer: Answer) -> None:
+async def test_uncertain_failures_are_retried_only_if_idempotent(answer: Answer) -> None:
     for call in READS + DELETES:
         assert await _calls_until_it_works(call, answer, answer) == 3, call
-    for call in ONCE:
+    for call in NOT_IDEMPOTENT:
         assert await _calls_until_it_works(call, answer) == 0, call
 
 
 @pytest.mark.parametrize("answer", CERTAINLY_NOT)
-async def test_what_was_certainly_not_done_is_always_done_again(answer: Answer) -> None:
+async def test_calls_that_were_certainly_not_done_are_retried(answer: Answer) -> None:
     for call in CALLS:
         assert await _calls_until_it_works(call, answer, answer) == 3, call
 
 
-@pytest.mark.parametrize("answer", FOR_GOOD)
-async def test_what_fails_for_good_is_not_done_again(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", PERMANENT)
+async def test_permanent_failures_are_not_retried(answer: Answer) -> None:
     for call in CALLS:
         assert await _calls_until_it_works(call, answer) == 0, call
 
 
-async def test_three_attempts_are_all_and_the_last_error_is_raised() -> None:
+async def test_last_error_is_raised_after_three_attempts() -> None:
     async with client(plain("", 502), plain("", 502), upstream("InternalError.Timeout", 500)) as (
         service,
         service_side,
@@ -123,7 +123,7 @@ async def test_doubt_from_an_earlier_attempt_is_kept(caplog: pytest.LogCaptureFi
     assert levels == ["INFO", "INFO", "WARNING"]
 
 
-async def test_a_database_that_is_gone_after_a_lost_answer_was_deleted() -> None:
+async def test_missing_database_after_a_lost_response_counts_as_deleted() -> None:
     gone = upstream("ClientError.IllegalArgument", text="The database parts does not exist.")
     async with client(httpx.ReadTimeout("slow"), gone) as (service, service_side):
         await service.delete_database("parts")
@@ -139,7 +139,7 @@ async def test_a_database_that_is_gone_after_a_lost_answer_was_deleted() -> None
             await service.delete_database("parts")
 
 
-async def test_pauses_are_as_long_as_asked_for() -> None:
+async def test_pauses_follow_the_policy() -> None:
     retry_policy = replace(QUICK, pause_s=0.05, throttled_pause_s=0.3)
     for answer, least in ((plain("", 502), 0.15), (upstream("Throttling"), 0.6)):
         async with client(answer, answer, EVERYTHING, retry_policy=retry_policy) as (service, _):
@@ -149,7 +149,7 @@ async def test_pauses_are_as_long_as_asked_for() -> None:
     assert RetryPolicy().throttled_pause_s > 1
 
 
-async def test_a_call_that_has_taken_long_is_not_made_again() -> None:
+async def test_call_with_little_time_left_is_not_retried() -> None:
     async with client(plain("", 502), retry_policy=replace(QUICK, last_start_s=QUICK.overall_s)) as (
         service,
         service_side,
@@ -159,7 +159,7 @@ async def test_a_call_that_has_taken_long_is_not_made_again() -> None:
         assert len(service_side.asked) == 1
 
 
-async def test_calls_keep_the_rate_without_bursts() -> None:
+async def test_calls_are_spaced_without_bursts() -> None:
     account = ShowApiAccount("https://hosted.example", KEY, "ds-7", calls_per_s=20)
     async with client(EVERYTHING, account=account) as (service, _):
         begun = time.monotonic()
@@ -178,7 +178,7 @@ async def test_rate_limited_calls_fail_without_a_request() -> None:
         service_side,
     ):
         await service.databases()
-        with pytest.raises(BackendThrottled, match=r"no turn among the 0\.1 calls a second") as caught:
+        with pytest.raises(BackendThrottled, match=r"not sent within the limit of 0\.1 calls a second") as caught:
             await service.add_image("parts", "e", "", URL)
         assert not caught.value.may_have_been_done
         assert len(service_side.asked) == 1
@@ -199,9 +199,7 @@ PATIENT = replace(QUICK, probe_after_s=30)
 
 
 @pytest.mark.parametrize("answer", [plain("", 502), plain("<html>"), httpx.ReadTimeout("slow"), wrapped({}, -6)])
-async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
-    answer: Answer, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_five_failures_in_a_row_open_the_circuit(answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
     async with client(answer, retry_policy=PATIENT) as (service, service_side):
         await _fail(service, 4)
         assert not _down(service)
@@ -209,7 +207,7 @@ async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
         assert _down(service)
         assert "the image search failed 5 times in a row" in caplog.text
         for call in CALLS.values():
-            with pytest.raises(BackendDown, match="not asked again until") as caught:
+            with pytest.raises(BackendDown, match="no calls until it answers a probe") as caught:
                 await call(service)
             assert not caught.value.may_have_been_done
         assert len(service_side.asked) == 5
@@ -218,14 +216,14 @@ async def test_after_five_failures_in_a_row_nobody_waits_for_the_service(
 @pytest.mark.parametrize(
     "answer", [wrapped({}, -2), plain("", 404), upstream("Throttling"), upstream("AuthFailed", 403)]
 )
-async def test_refusals_show_that_the_service_is_there(answer: Answer) -> None:
+async def test_refusals_do_not_open_the_circuit(answer: Answer) -> None:
     bad = plain("", 502)
     async with client(bad, bad, bad, bad, answer, answer, answer, bad, bad, retry_policy=PATIENT) as (service, _):
         await _fail(service, 8)
         assert not service.is_down
 
 
-async def test_attempts_count_and_none_follows_once_it_is_left_alone() -> None:
+async def test_each_attempt_counts_and_an_open_circuit_stops_retries() -> None:
     async with client(plain("", 502), retry_policy=PATIENT) as (service, service_side):
         for _ in range(2):
             with pytest.raises(BackendDown, match="HTTP 502"):
@@ -234,14 +232,14 @@ async def test_attempts_count_and_none_follows_once_it_is_left_alone() -> None:
         assert service.is_down
 
 
-async def test_it_is_probed_quietly_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_open_circuit_probes_until_the_service_answers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with client(*[plain("", 502)] * 7, EVERYTHING) as (service, service_side):
         await _fail(service, 5)
         caplog.clear()
         async with asyncio.timeout(5):
             while service.is_down:
-                with pytest.raises(BackendDown, match="not asked again until"):
+                with pytest.raises(BackendDown, match="no calls until it answers a probe"):
                     await service.search("parts", URL, 3)
                 await asyncio.sleep(0.002)
         assert service_side.numbers == "11111" + "222"
@@ -254,14 +252,14 @@ async def test_it_is_probed_quietly_until_it_answers(caplog: pytest.LogCaptureFi
         await service.create_database("parts")
 
 
-async def test_a_probe_that_is_refused_has_been_answered() -> None:
+async def test_refused_probe_closes_the_circuit() -> None:
     async with client(*[plain("", 502)] * 5, wrapped({}, -2)) as (service, _):
         await _fail(service, 5)
         await eventually(lambda: not service.is_down)
         await _fail(service, 1, BackendQuota)
 
 
-async def test_closing_ends_the_probe() -> None:
+async def test_close_stops_the_probe() -> None:
     async with client(plain("", 502)) as (service, service_side):
         await _fail(service, 5)
         await service.close()
@@ -280,7 +278,7 @@ class Hanging(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
-async def test_an_attempt_and_a_call_have_their_deadlines() -> None:
+async def test_attempts_and_calls_have_timeouts() -> None:
     hanging = Hanging()
     service = ShowApiClient(ACCOUNT, transport=hanging, retry_policy=replace(QUICK, attempt_s=0.15, overall_s=0.4))
     begun = time.monotonic()
@@ -305,7 +303,7 @@ async def test_cancelled_calls_do_not_count_as_failures() -> None:
     await service.close()
 
 
-async def test_a_call_under_way_that_is_answered_after_all_ends_the_silence() -> None:
+async def test_late_success_of_a_running_call_closes_the_circuit() -> None:
     release = asyncio.Event()
 
     class Late(httpx.AsyncBaseTransport):
@@ -326,7 +324,7 @@ async def test_a_call_under_way_that_is_answered_after_all_ends_the_silence() ->
     await service.close()
 
 
-async def test_errors_of_one_kind_stay_that_kind() -> None:
+async def test_repeated_errors_keep_their_class() -> None:
     async with client(plain("<html>")) as (service, _):
         await _fail(service, 1, BackendGarbled)
     async with client(plain("", 404)) as (service, _):

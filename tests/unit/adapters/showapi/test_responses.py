@@ -1,4 +1,4 @@
-"""Whatever the hosted service answers is read as a success or as a failure of ours, never as a surprise."""
+"""Parsing responses of the hosted service: any response gives a value or one of our errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def refusal(answer: Any) -> FailedResponse:
     return read
 
 
-def meant(answer: Any) -> tuple[type[BotError], bool]:
+def mapped(answer: Any) -> tuple[type[BotError], bool]:
     meaning = refusal(answer).mapping
     return meaning.error_class, meaning.may_have_been_done
 
@@ -52,7 +52,7 @@ def test_both_codes_may_be_numbers_or_strings(code: object, result: object) -> N
     assert responses.parse_response(200, answer.content) == SuccessResponse({"ret_code": result}, charged=1)
 
 
-def test_what_is_charged_stands_at_the_top_or_inside_and_is_no_nonsense() -> None:
+def test_charge_is_read_from_the_top_or_the_body_and_capped() -> None:
     assert _charged(wrapped({"ret_code": 0})) == 1
     assert _charged(wrapped({"ret_code": 0, "showapi_fee_num": "3"}, showapi_fee_num=None)) == 3
     assert _charged(wrapped({"ret_code": 0}, showapi_fee_num=None)) == 0
@@ -87,9 +87,9 @@ def _charged(answer: Any) -> int:
         (3, BackendRefused, True),
     ],
 )
-def test_the_gateways_codes_have_a_meaning(code: int, kind: type[BotError], doubtful: bool) -> None:
-    assert meant(wrapped({}, code, "系统错误")) == (kind, doubtful)
-    assert meant(wrapped({}, str(code))) == (kind, doubtful)
+def test_gateway_codes_are_mapped(code: int, kind: type[BotError], doubtful: bool) -> None:
+    assert mapped(wrapped({}, code, "系统错误")) == (kind, doubtful)
+    assert mapped(wrapped({}, str(code))) == (kind, doubtful)
 
 
 UPSTREAM = [
@@ -111,7 +111,7 @@ UPSTREAM = [
 
 
 @pytest.mark.parametrize(("code", "status", "kind", "doubtful"), UPSTREAM)
-def test_the_searchs_own_codes_are_found_wherever_they_surface(
+def test_error_names_of_the_search_are_found_in_every_field(
     code: str, status: int, kind: type[BotError], doubtful: bool
 ) -> None:
     text = f"{code} - something"
@@ -127,11 +127,11 @@ def test_the_searchs_own_codes_are_found_wherever_they_surface(
         wrapped({}, -1, text),
         wrapped({}, -4, text),
     ):
-        assert meant(answer) == (kind, doubtful), answer.text
+        assert mapped(answer) == (kind, doubtful), answer.text
         assert refusal(answer).code == code
 
 
-def test_a_remark_beside_two_good_codes_says_what_it_likes() -> None:
+def test_remark_is_ignored_with_two_success_codes() -> None:
     assert isinstance(responses.parse_response(200, good(remark="no more Throttling").content), SuccessResponse)
     assert isinstance(responses.parse_response(200, good(Code="200").content), SuccessResponse)
 
@@ -139,10 +139,10 @@ def test_a_remark_beside_two_good_codes_says_what_it_likes() -> None:
 @pytest.mark.parametrize(
     "text", [NO_DATABASE, "There is no database “parts” here.", "db parts not found", "数据库 parts 不存在"]
 )
-def test_an_unknown_database_is_told_by_its_text(text: str) -> None:
-    assert meant(upstream("ClientError.IllegalArgument", 400, text)) == (BackendLost, False)
-    assert meant(wrapped({"ret_code": -1, "remark": f"ClientError.IllegalArgument: {text}"})) == (BackendLost, False)
-    assert meant(upstream("InternalError.Timeout", 500, text))[0] is BackendTimeout
+def test_missing_database_is_recognised_by_its_text(text: str) -> None:
+    assert mapped(upstream("ClientError.IllegalArgument", 400, text)) == (BackendLost, False)
+    assert mapped(wrapped({"ret_code": -1, "remark": f"ClientError.IllegalArgument: {text}"})) == (BackendLost, False)
+    assert mapped(upstream("InternalError.Timeout", 500, text))[0] is BackendTimeout
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_an_unknown_database_is_told_by_its_text(text: str) -> None:
         (599, BackendDown, True),
     ],
 )
-def test_without_a_code_the_status_decides(status: int, kind: type[BotError], doubtful: bool) -> None:
+def test_status_is_mapped_without_a_code(status: int, kind: type[BotError], doubtful: bool) -> None:
     for content in (b"", b"<html>nginx</html>", b"{}", good().content):
-        assert meant(plain(content, status)) == (kind, doubtful)
+        assert mapped(plain(content, status)) == (kind, doubtful)
     if 400 <= status < 600:
-        assert meant(wrapped({"ret_code": status, "remark": "?"})) == (kind, doubtful)
+        assert mapped(wrapped({"ret_code": status, "remark": "?"})) == (kind, doubtful)
 
 
-def test_what_is_not_understood_may_have_been_done() -> None:
+def test_unreadable_responses_may_have_been_done() -> None:
     for content in (
         b"",
         b" ",
@@ -185,7 +185,7 @@ def test_what_is_not_understood_may_have_been_done() -> None:
         b'{"showapi_res_code":0',
         b"[" * 99999,
     ):
-        assert meant(plain(content)) == (BackendGarbled, True), content[:20]
+        assert mapped(plain(content)) == (BackendGarbled, True), content[:20]
     for answer in (
         wrapped({}),
         wrapped(None),
@@ -194,12 +194,12 @@ def test_what_is_not_understood_may_have_been_done() -> None:
         wrapped({"ret_code": None}),
         wrapped({}, None),
     ):
-        assert meant(answer) == (BackendGarbled, True), answer.text
-    assert meant(wrapped({"ret_code": -1, "remark": "失败"})) == (BackendRefused, True)
-    assert meant(wrapped({"ret_code": "oh", "remark": "失败"})) == (BackendRefused, True)
+        assert mapped(answer) == (BackendGarbled, True), answer.text
+    assert mapped(wrapped({"ret_code": -1, "remark": "失败"})) == (BackendRefused, True)
+    assert mapped(wrapped({"ret_code": "oh", "remark": "失败"})) == (BackendRefused, True)
 
 
-def test_what_is_never_or_always_done_again() -> None:
+def test_retry_rules() -> None:
     assert refusal(upstream("InternalError.Algo", 586)).mapping.retry is RetryRule.NEVER
     assert refusal(plain(b"", 586)).mapping.retry is RetryRule.NEVER
     assert refusal(upstream("Throttling")).mapping.retry is RetryRule.ALWAYS
@@ -207,7 +207,7 @@ def test_what_is_never_or_always_done_again() -> None:
     assert refusal(plain(b"")).mapping.retry is RetryRule.NEVER
 
 
-def test_operators_get_code_text_and_ids() -> None:
+def test_failure_description_has_code_text_and_ids() -> None:
     told = (
         FailureFactory(("a-key",))
         .refused("search", refusal(upstream("Throttling", 400, "too\nmany a-key")))
@@ -224,13 +224,13 @@ def test_operators_get_code_text_and_ids() -> None:
     )
 
 
-def test_a_key_is_redacted_before_a_text_is_cut() -> None:
+def test_key_is_redacted_before_the_text_is_cut() -> None:
     answer = wrapped({}, -1, "x" * 190 + " a-very-long-key-indeed-4f9c1d7e")
     told = FailureFactory(("a-very-long-key-indeed-4f9c1d7e",)).refused("add", refusal(answer)).description
     assert "a-very" not in told
 
 
-def test_lists_of_databases() -> None:
+def test_database_names_are_parsed() -> None:
     assert responses.parse_database_names({"Data": {"DbList": [{"Name": "a"}, {}, "b", {"Name": 7}, None]}}) == (
         "a",
         "7",
@@ -244,7 +244,7 @@ def test_lists_of_databases() -> None:
             responses.parse_database_names(body)
 
 
-def test_the_name_of_an_added_image() -> None:
+def test_data_id_of_an_added_image_is_parsed() -> None:
     assert responses.parse_data_id({"Data": {"DataId": 1585903814940000}}) == "1585903814940000"
     names: tuple[object, ...] = ("", "\ud800", True, None, [], 1.5)
     bodies: list[Json] = [{}, {"Data": {}}, *({"Data": {"DataId": name}} for name in names)]
@@ -253,7 +253,7 @@ def test_the_name_of_an_added_image() -> None:
             responses.parse_data_id(body)
 
 
-def test_rows_have_times_and_those_without_an_entity_are_left_out() -> None:
+def test_rows_have_times_and_rows_without_an_entity_are_left_out() -> None:
     row = {"EntityId": "e", "DataId": "1", "ExtraData": "x", "CreatedAt": 1585903814940, "UpdatedAt": "1585903814940"}
     read = responses.parse_rows({"Data": {"TotalCount": "9", "ImageList": [row, {}, 3], "Token": "t"}})
     when = datetime(2020, 4, 3, 8, 50, 14, 940000, UTC)
@@ -269,7 +269,7 @@ def test_rows_have_times_and_those_without_an_entity_are_left_out() -> None:
         responses.parse_rows({"Data": {"TotalCount": 3}})
 
 
-def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
+def test_matches_keep_their_order_and_unreadable_ones_are_counted() -> None:
     scores = [1, "9.8", 10.000001, -0.001, 10.5, -1, "NaN", None, True, "high", 10**400, [], float("inf")]
     found, unread = responses.parse_matches(
         {"Data": {"MatchList": [{"EntityId": "e", "Score": score} for score in scores]}}
@@ -279,7 +279,7 @@ def test_matches_stay_in_order_and_bad_ones_are_counted() -> None:
     nothings: tuple[object, ...] = ([], None)
     for nothing in nothings:
         assert responses.parse_matches({"Data": {"MatchList": nothing}}) == ((), 0)
-    # None that can be read is not the same as none.
+    # Only unreadable matches is an error, unlike no matches.
     for data in ({}, {"MatchList": [{"Score": 1}, None]}):
         with pytest.raises(UnexpectedResponse):
             responses.parse_matches({"Data": data})
@@ -314,7 +314,7 @@ _OUTER = _object(
 )
 
 
-def _is_ours(status: int, content: bytes) -> None:
+def _assert_value_or_our_error(status: int, content: bytes) -> None:
     read = responses.parse_response(status, content)
     if isinstance(read, FailedResponse):
         trouble = FailureFactory(("some-key",)).refused("search", read)
@@ -338,12 +338,12 @@ def _is_ours(status: int, content: bytes) -> None:
 @example(200, b'{"showapi_res_code":0,"showapi_res_body":' + b"[" * 100_000)
 @example(200, '{"showapi_res_code":-1,"showapi_res_error":"\u202e\ud7fc"}'.encode())
 @example(200, '{"showapi_res_code":0}'.encode("utf-16"))
-def test_any_answer_whatever_is_a_value_or_an_error_of_ours(status: int, content: bytes) -> None:
-    _is_ours(status, content)
+def test_any_response_gives_a_value_or_our_error(status: int, content: bytes) -> None:
+    _assert_value_or_our_error(status, content)
 
 
 @given(_DATA)
-def test_any_data_beside_two_good_codes_is_a_value_or_not_understood(data: Any) -> None:
+def test_any_data_gives_a_value_or_unexpected_response(data: Any) -> None:
     content = json.dumps({"showapi_res_code": 0, "showapi_res_body": {"ret_code": 0, "Data": data}}).encode()
     assert isinstance(responses.parse_response(200, content), SuccessResponse)
-    _is_ours(200, content)
+    _assert_value_or_our_error(200, content)

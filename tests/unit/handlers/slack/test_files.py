@@ -19,5 +19,5 @@ async def test_a_file_beyond_the_limit_without_a_rendition_is_refused_unasked() 
 
     files = SharedFileReader(download, max_bytes=25_000_000)
     large = SharedFile("F1", FileState.READY, "large.png", "image/png", 26_000_000, "https://files.slack.com/large.png")
-    with pytest.raises(PictureRefused, match="larger than the 25 MB"):
+    with pytest.raises(PictureRefused, match="larger than 25 MB"):
         await files.read(large, "xoxb-1", decode)

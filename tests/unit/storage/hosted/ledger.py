@@ -1,4 +1,4 @@
-"""The ledger of what was given to the hosted service, as its tests use it."""
+"""Helpers for tests of the hosted service's ledger."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VALVE, PUMP = EntityId("valve"), EntityId("pump")
 
 
 class GaveUpError(Exception):
-    """Ends a unit."""
+    """Raised by tests to roll a unit back."""
 
 
 class Clock:
-    """A time that tests set forward."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.now = START
@@ -37,7 +37,7 @@ class Clock:
 
 
 def image(number: int, entity: EntityId = VALVE) -> NewHostedImage:
-    """What is given to the service under this number."""
+    """Return a test image; different numbers give different images."""
     return NewHostedImage(
         data_id=DataId(f"id_{number:04d}"),
         entity=entity,
@@ -48,35 +48,35 @@ def image(number: int, entity: EntityId = VALVE) -> NewHostedImage:
 
 
 async def keep(ledger: SqlLedger, *numbers: int, entity: EntityId = VALVE, key: DatabaseKey = PARTS) -> None:
-    """Add and confirm."""
+    """Add images and confirm them."""
     for number in numbers:
         assert await ledger.begin_add(key, image(number, entity))
         await ledger.confirm_add(key, image(number).data_id)
 
 
 async def kept(ledger: SqlLedger, key: DatabaseKey = PARTS) -> list[str]:
-    """What is confirmed, oldest first."""
+    """Return the data ids of confirmed images, oldest first."""
     return [data_id for data_id, _, _ in await ledger.fingerprints(key)]
 
 
-def going(ledger: SqlLedger) -> SqlPendingDeletions:
-    """The chores that the ledger's changes leave behind."""
+def pending_deletions(ledger: SqlLedger) -> SqlPendingDeletions:
+    """Return the queue of deletions on the ledger's database."""
     return SqlPendingDeletions(ledger._database, ledger._clock)
 
 
-async def chores(ledger: SqlLedger) -> list[tuple[str, str]]:
-    """What is to go from the service: where, and what."""
-    return [(chore.upstream, chore.entity) for chore in await going(ledger).due(1000)]
+async def due_deletions(ledger: SqlLedger) -> list[tuple[str, str]]:
+    """Return upstream database and entity of all due deletions."""
+    return [(deletion.upstream, deletion.entity) for deletion in await pending_deletions(ledger).due(1000)]
 
 
 async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
-    """Do something in a unit of work."""
+    """Run ``work`` in a unit."""
     async with storage.unit():
         await work()
 
 
 async def ledger_on(storage: SqlStorage, clock: Clock) -> SqlLedger:
-    """A ledger with two databases."""
+    """Return a ledger with two databases."""
     made = SqlLedger(storage._database, clock)
     await made.create_database(PARTS, "parts_upstream", "p_")
     await made.create_database(LOGOS, "logos_upstream", "l_")

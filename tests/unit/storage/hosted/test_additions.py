@@ -1,4 +1,4 @@
-"""Adds to the hosted service in its ledger: begun, confirmed, doubted, taken over, rolled back."""
+"""Adds in the hosted service's ledger: begun, confirmed, doubtful, taken over, rolled back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.storage.hosted.ledger import (
     VALVE,
     Clock,
     GaveUpError,
-    chores,
+    due_deletions,
     image,
     in_a_unit,
     keep,
@@ -31,14 +31,14 @@ from tests.unit.storage.hosted.ledger import (
 
 @pytest.fixture
 async def neighbour(storage_place: StoragePlace, clock: Clock, ledger: SqlLedger) -> AsyncIterator[SqlLedger]:
-    """Another process's."""
+    """The ledger of another process."""
     opened = await storage_place.open()
     yield SqlLedger(opened._database, clock)
     await opened.close()
 
 
 async def add_and_fail(storage: SqlStorage, ledger: SqlLedger, number: int) -> None:
-    """An add whose unit is rolled back after the service took the image."""
+    """Roll a unit back after the service has accepted the image."""
 
     async def work() -> None:
         await ledger.begin_add(PARTS, image(number))
@@ -50,7 +50,7 @@ async def add_and_fail(storage: SqlStorage, ledger: SqlLedger, number: int) -> N
 
 
 @pytest.mark.parametrize("state", ["adding", "doubtful"])
-async def test_an_add_that_is_not_confirmed_shows_nowhere(ledger: SqlLedger, state: str) -> None:
+async def test_unconfirmed_add_is_not_visible(ledger: SqlLedger, state: str) -> None:
     data_id = image(1).data_id
     await ledger.begin_add(PARTS, image(1))
     if state == "doubtful":
@@ -64,26 +64,26 @@ async def test_an_add_that_is_not_confirmed_shows_nowhere(ledger: SqlLedger, sta
     assert await ledger.unsettled_images(LOGOS) == frozenset()
 
 
-async def test_an_abandoned_add_leaves_nothing(ledger: SqlLedger) -> None:
+async def test_abandoned_add_leaves_no_rows(ledger: SqlLedger) -> None:
     await ledger.begin_add(PARTS, image(1))
     await ledger.abandon_add(PARTS, image(1).data_id)
     assert await ledger.unsettled_images(PARTS) == frozenset()
-    assert await chores(ledger) == []
+    assert await due_deletions(ledger) == []
 
 
-async def test_what_is_confirmed_can_not_be_doubted_nor_abandoned(ledger: SqlLedger) -> None:
+async def test_confirmed_add_cannot_become_doubtful_or_abandoned(ledger: SqlLedger) -> None:
     await keep(ledger, 1)
     await ledger.mark_doubtful(PARTS, image(1).data_id)
     await ledger.abandon_add(PARTS, image(1).data_id)
     assert await kept(ledger) == ["id_0001"]
 
 
-async def test_a_beginning_outlives_its_unit_s_crash(
+async def test_begin_add_is_committed_inside_an_open_unit(
     storage: SqlStorage, ledger: SqlLedger, neighbour: SqlLedger
 ) -> None:
     async with storage.unit():
         await ledger.begin_add(PARTS, image(1))
-        # What a process that dies now leaves behind.
+        # Others would see this if the process died now.
         assert await neighbour.unsettled_images(PARTS) == {image(1).data_id}
         await ledger.confirm_add(PARTS, image(1).data_id)
         assert await neighbour.count(PARTS) == 0
@@ -91,14 +91,14 @@ async def test_a_beginning_outlives_its_unit_s_crash(
     assert await neighbour.count(PARTS) == 1
 
 
-async def test_a_rolled_back_add_is_to_go_again_at_once(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_rolled_back_add_is_queued_for_deletion_at_once(storage: SqlStorage, ledger: SqlLedger) -> None:
     await add_and_fail(storage, ledger, 1)
     assert await kept(ledger) == []
     assert await ledger.take_over_add(PARTS, image(1).digest, PUMP, Note("again")) is None
-    assert await chores(ledger) == [("parts_upstream", "p_id_0001")]
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0001")]
 
 
-async def test_whoever_takes_an_add_over_says_what_it_is(ledger: SqlLedger) -> None:
+async def test_taken_over_add_gets_the_new_entity_and_note(ledger: SqlLedger) -> None:
     await ledger.begin_add(PARTS, image(1))
     await ledger.mark_doubtful(PARTS, image(1).data_id)
     assert await ledger.take_over_add(PARTS, image(1).digest, PUMP, Note("again")) == image(1).data_id
@@ -117,10 +117,10 @@ async def test_adds_of_one_unit_are_rolled_back_as_a_whole(storage: SqlStorage, 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, several)
     assert await kept(ledger) == []
-    assert len(await chores(ledger)) == 3
+    assert len(await due_deletions(ledger)) == 3
 
 
-async def test_an_add_under_way_is_nobody_else_s_until_its_process_must_have_died(
+async def test_running_add_is_taken_over_only_after_its_lease(
     neighbour: SqlLedger, ledger: SqlLedger, clock: Clock
 ) -> None:
     await ledger.begin_add(PARTS, image(1))
@@ -128,13 +128,13 @@ async def test_an_add_under_way_is_nobody_else_s_until_its_process_must_have_die
     assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) is None
     clock.later(1)
     assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) == image(1).data_id
-    # It begins anew, and is theirs now.
+    # The lease began again, and belongs to the other process now.
     assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) is None
     clock.later(121)
     assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) == image(1).data_id
 
 
-async def test_only_one_of_many_takes_an_add_over(ledger: SqlLedger, neighbour: SqlLedger) -> None:
+async def test_concurrent_take_overs_succeed_once(ledger: SqlLedger, neighbour: SqlLedger) -> None:
     await ledger.begin_add(PARTS, image(1))
     await ledger.mark_doubtful(PARTS, image(1).data_id)
     takers = [each.take_over_add(PARTS, image(1).digest, VALVE, Note()) for each in (ledger, neighbour) * 5]
@@ -151,7 +151,7 @@ async def test_other_pixels_databases_and_confirmed_images_are_not_taken_over(le
     assert await ledger.take_over_add(LOGOS, image(2).digest, VALVE, Note()) is None
 
 
-async def test_a_name_that_was_begun_before_is_taken_up_again(ledger: SqlLedger) -> None:
+async def test_begin_add_of_an_unconfirmed_name_takes_it_over(ledger: SqlLedger) -> None:
     assert await ledger.begin_add(PARTS, image(1))
     assert await ledger.begin_add(LOGOS, image(1))
     again = dataclasses.replace(image(2), data_id=image(1).data_id, entity=PUMP)
@@ -162,16 +162,16 @@ async def test_a_name_that_was_begun_before_is_taken_up_again(ledger: SqlLedger)
         await ledger.begin_add(PARTS, again)
 
 
-async def test_what_is_added_again_is_not_taken_by_its_old_deletion(ledger: SqlLedger) -> None:
+async def test_adding_again_cancels_the_pending_deletion(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     await ledger.delete_images(PARTS, VALVE, None)
     assert not await ledger.begin_add(PARTS, image(1))
     await ledger.confirm_add(PARTS, image(1).data_id)
-    assert await chores(ledger) == [("parts_upstream", "p_id_0002")]
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0002")]
     assert await kept(ledger) == ["id_0001"]
 
 
-async def test_an_add_whose_database_was_deleted_ends_quietly(ledger: SqlLedger) -> None:
+async def test_ending_an_add_of_a_deleted_database_does_nothing(ledger: SqlLedger) -> None:
     await ledger.begin_add(PARTS, image(1))
     await ledger.delete_database(PARTS, whole=True)
     await ledger.mark_doubtful(PARTS, image(1).data_id)

@@ -1,4 +1,4 @@
-"""Deletions from the hosted service in its ledger: they become chores, and nothing is left behind."""
+"""Deletions in the hosted service's ledger, which queues them for the service."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tests.unit.storage.hosted.ledger import (
     VALVE,
     Clock,
     GaveUpError,
-    chores,
-    going,
+    due_deletions,
     image,
     in_a_unit,
     keep,
     kept,
+    pending_deletions,
 )
 
 
-async def test_a_deleted_entity_becomes_chores(ledger: SqlLedger) -> None:
+async def test_deleting_an_entity_queues_its_images(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     await keep(ledger, 3, entity=PUMP)
     await keep(ledger, 4, key=LOGOS)
     assert await ledger.delete_images(PARTS, VALVE, None) == 2
     assert await kept(ledger) == ["id_0003"]
-    assert await chores(ledger) == [("parts_upstream", "p_id_0001"), ("parts_upstream", "p_id_0002")]
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0001"), ("parts_upstream", "p_id_0002")]
     assert await ledger.delete_images(PARTS, VALVE, None) == 0
     assert await kept(ledger, LOGOS) == ["id_0004"]
 
@@ -42,22 +42,22 @@ async def test_one_image_can_be_deleted(ledger: SqlLedger) -> None:
     assert await ledger.delete_images(PARTS, PUMP, image(1).data_id) == 0
     assert await ledger.delete_images(PARTS, VALVE, image(1).data_id) == 1
     assert await kept(ledger) == ["id_0002"]
-    assert await chores(ledger) == [("parts_upstream", "p_id_0001")]
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0001")]
 
 
-async def test_a_deletion_takes_what_is_in_doubt_along_but_nothing_under_way(ledger: SqlLedger, clock: Clock) -> None:
+async def test_delete_includes_doubtful_adds_but_not_running_ones(ledger: SqlLedger, clock: Clock) -> None:
     await ledger.begin_add(PARTS, image(1))
     clock.later(121)
     for number in (2, 3):
         await ledger.begin_add(PARTS, image(number))
     await ledger.mark_doubtful(PARTS, image(2).data_id)
     assert await ledger.delete_images(PARTS, VALVE, None) == 0
-    assert await chores(ledger) == [("parts_upstream", "p_id_0001"), ("parts_upstream", "p_id_0002")]
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0001"), ("parts_upstream", "p_id_0002")]
     await ledger.confirm_add(PARTS, image(3).data_id)
     assert await kept(ledger) == ["id_0003"]
 
 
-async def test_a_deletion_that_is_rolled_back_did_nothing(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_rolled_back_delete_changes_nothing(storage: SqlStorage, ledger: SqlLedger) -> None:
     await keep(ledger, 1)
 
     async def delete() -> None:
@@ -65,65 +65,65 @@ async def test_a_deletion_that_is_rolled_back_did_nothing(storage: SqlStorage, l
         await ledger.delete_database(LOGOS, whole=True)
         assert await ledger.count(PARTS) == 0
         assert await ledger.names(TEAM) == ("parts",)
-        assert await chores(ledger) == []
+        assert await due_deletions(ledger) == []
         raise GaveUpError
 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, delete)
     assert await kept(ledger) == ["id_0001"]
     assert await ledger.names(TEAM) == ("logos", "parts")
-    assert await chores(ledger) == []
+    assert await due_deletions(ledger) == []
 
 
-async def test_a_database_of_its_own_goes_as_a_whole(ledger: SqlLedger) -> None:
+async def test_deleting_a_whole_database_queues_one_deletion(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     await ledger.delete_database(PARTS, whole=True)
-    assert await chores(ledger) == [("parts_upstream", "")]
+    assert await due_deletions(ledger) == [("parts_upstream", "")]
     with pytest.raises(UnknownDatabase):
         await ledger.database(PARTS)
     await ledger.create_database(PARTS, "upstream_2", "p2_")
     assert await ledger.count(PARTS) == 0
 
 
-async def test_of_a_shared_one_every_image_goes(ledger: SqlLedger, clock: Clock) -> None:
+async def test_deleting_a_shared_database_queues_every_image(ledger: SqlLedger, clock: Clock) -> None:
     await keep(ledger, *range(1200))
     await ledger.begin_add(PARTS, image(2000))
     await ledger.mark_doubtful(PARTS, image(2000).data_id)
     await ledger.begin_add(PARTS, image(2001))
     await ledger.delete_database(PARTS, whole=False)
-    assert len(await going(ledger).due(2000)) == 1201
-    assert (await going(ledger).due(2))[1].entity == "p_id_0001"
-    # The last was on its way to the service, where a deletion could have come before it.
+    assert len(await pending_deletions(ledger).due(2000)) == 1201
+    assert (await pending_deletions(ledger).due(2))[1].entity == "p_id_0001"
+    # The last image was in flight to the service, where a deletion could have arrived before it.
     clock.later(120)
-    assert (await going(ledger).due(2000))[-1].entity == "p_id_2001"
+    assert (await pending_deletions(ledger).due(2000))[-1].entity == "p_id_2001"
 
 
-async def test_chores_go_once_they_are_done(ledger: SqlLedger) -> None:
+async def test_finished_deletions_leave_the_queue(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2, 3)
     await ledger.delete_images(PARTS, VALVE, None)
-    some = await going(ledger).due(2)
-    assert [chore.entity for chore in some] == ["p_id_0001", "p_id_0002"]
-    await going(ledger).mark_done(chore.id for chore in some)
-    assert await chores(ledger) == [("parts_upstream", "p_id_0003")]
+    some = await pending_deletions(ledger).due(2)
+    assert [deletion.entity for deletion in some] == ["p_id_0001", "p_id_0002"]
+    await pending_deletions(ledger).mark_done(deletion.id for deletion in some)
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0003")]
 
 
-async def test_adds_that_were_never_confirmed_are_taken_back(ledger: SqlLedger, clock: Clock) -> None:
+async def test_old_unconfirmed_adds_are_queued_for_deletion(ledger: SqlLedger, clock: Clock) -> None:
     await keep(ledger, 1)
     await ledger.begin_add(PARTS, image(2))
     await ledger.begin_add(LOGOS, image(3))
     await ledger.mark_doubtful(LOGOS, image(3).data_id)
     clock.later(3600)
     await ledger.begin_add(PARTS, image(4))
-    assert await going(ledger).queue_unconfirmed(clock.now - timedelta(minutes=10)) == 2
-    assert await chores(ledger) == [("parts_upstream", "p_id_0002"), ("logos_upstream", "l_id_0003")]
+    assert await pending_deletions(ledger).queue_unconfirmed(clock.now - timedelta(minutes=10)) == 2
+    assert await due_deletions(ledger) == [("parts_upstream", "p_id_0002"), ("logos_upstream", "l_id_0003")]
     assert await kept(ledger) == ["id_0001"]
     assert await ledger.unsettled_images(PARTS) == {image(2).data_id, image(4).data_id}
 
 
-async def test_what_was_taken_back_can_not_be_confirmed(storage: SqlStorage, ledger: SqlLedger, clock: Clock) -> None:
+async def test_queued_add_cannot_be_confirmed(storage: SqlStorage, ledger: SqlLedger, clock: Clock) -> None:
     await ledger.begin_add(PARTS, image(1))
     clock.later(3600)
-    await going(ledger).queue_unconfirmed(clock.now)
+    await pending_deletions(ledger).queue_unconfirmed(clock.now)
     with pytest.raises(BackendTimeout):
         await ledger.confirm_add(PARTS, image(1).data_id)
     with pytest.raises(BackendTimeout):

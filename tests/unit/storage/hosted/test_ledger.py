@@ -1,4 +1,4 @@
-"""The ledger of what was given to the hosted service: what it shows, and what it stands in."""
+"""The hosted service's ledger: databases, lookups, pages and hooks."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.unit.storage.hosted.ledger import (
     TEAM,
     VALVE,
     Clock,
-    chores,
+    due_deletions,
     image,
     keep,
     kept,
 )
 
 
-def test_it_is_the_back_end_s_ledger(storage: SqlStorage) -> None:
+def test_storage_ledger_implements_the_port(storage: SqlStorage) -> None:
     ledger: Ledger = storage.ledger
     assert ledger is storage.ledger
 
 
-async def test_a_database_is_where_it_was_put(ledger: SqlLedger) -> None:
+async def test_database_location_is_stored(ledger: SqlLedger) -> None:
     location = await ledger.database(PARTS)
     assert (location.upstream, location.prefix) == ("parts_upstream", "p_")
     assert await ledger.names(TEAM) == ("logos", "parts")
@@ -46,7 +46,7 @@ async def test_a_database_is_where_it_was_put(ledger: SqlLedger) -> None:
     await ledger.create_database(DatabaseKey(OTHER_TEAM, PARTS.name), "another", "q_")
 
 
-async def test_a_confirmed_image_comes_back_as_it_was(ledger: SqlLedger) -> None:
+async def test_confirmed_image_round_trip(ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     one, two = image(1), dataclasses.replace(image(3), fingerprint=b"")
     await ledger.begin_add(PARTS, two)
@@ -62,13 +62,13 @@ async def test_a_confirmed_image_comes_back_as_it_was(ledger: SqlLedger) -> None
     assert (await ledger.count(PARTS), await ledger.count(LOGOS)) == (3, 0)
 
 
-async def test_thousands_are_looked_up_at_once(ledger: SqlLedger) -> None:
+async def test_thousands_of_images_are_looked_up_in_one_call(ledger: SqlLedger) -> None:
     await keep(ledger, 1)
     many = [image(number).data_id for number in range(2000)]
     assert list(await ledger.images(PARTS, many)) == [image(1).data_id]
 
 
-async def test_a_page_shows_the_confirmed_ones_in_their_order(ledger: SqlLedger, clock: Clock) -> None:
+async def test_pages_list_confirmed_images_in_order(ledger: SqlLedger, clock: Clock) -> None:
     for number in range(10):
         clock.later(1)
         await keep(ledger, number, entity=VALVE if number % 2 else PUMP)
@@ -86,20 +86,20 @@ async def test_a_page_shows_the_confirmed_ones_in_their_order(ledger: SqlLedger,
         await ledger.page(PARTS, PageRequest(token="nonsense"))
 
 
-async def test_what_the_service_lost_is_forgotten(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_missing_images_are_forgotten(storage: SqlStorage, ledger: SqlLedger) -> None:
     await keep(ledger, 1, 2)
     await ledger.begin_add(PARTS, image(3))
     async with storage.unit():
         await ledger.forget_missing(PARTS, [image(1).data_id, image(3).data_id])
-        # It may be given to it again right away.
+        # It can be added again at once.
         assert await ledger.begin_add(PARTS, image(1))
     assert await kept(ledger) == ["id_0002"]
     assert await ledger.unsettled_images(PARTS) == {image(1).data_id, image(3).data_id}
-    assert await chores(ledger) == []
+    assert await due_deletions(ledger) == []
 
 
-async def test_a_database_that_is_not_there_is_unknown(ledger: SqlLedger) -> None:
-    asked: list[Awaitable[object]] = [
+async def test_unknown_database_is_refused(ledger: SqlLedger) -> None:
+    calls: list[Awaitable[object]] = [
         ledger.database(NOWHERE),
         ledger.delete_database(NOWHERE, whole=True),
         ledger.delete_database(NOWHERE, whole=False),
@@ -115,12 +115,12 @@ async def test_a_database_that_is_not_there_is_unknown(ledger: SqlLedger) -> Non
         ledger.delete_images(NOWHERE, VALVE, None),
         ledger.forget_missing(NOWHERE, [image(1).data_id]),
     ]
-    for one in asked:
+    for call in calls:
         with pytest.raises(UnknownDatabase):
-            await one
+            await call
 
 
-async def test_what_is_committed_is_asked_even_inside_a_unit(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_lookups_read_committed_data_inside_a_unit(storage: SqlStorage, ledger: SqlLedger) -> None:
     await keep(ledger, 1)
     async with storage.unit():
         await ledger.delete_images(PARTS, VALVE, None)
@@ -131,11 +131,11 @@ async def test_what_is_committed_is_asked_even_inside_a_unit(storage: SqlStorage
     assert await kept(ledger) == []
 
 
-async def test_what_follows_a_unit_waits_for_it(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_commit_hook_waits_for_the_unit(storage: SqlStorage, ledger: SqlLedger) -> None:
     seen: list[int] = []
 
     async def follow() -> None:
-        seen.append(len(await chores(ledger)))
+        seen.append(len(await due_deletions(ledger)))
 
     await keep(ledger, 1)
     async with storage.unit():
@@ -147,7 +147,7 @@ async def test_what_follows_a_unit_waits_for_it(storage: SqlStorage, ledger: Sql
     assert seen == [1, 1]
 
 
-async def test_a_local_database_moves_to_the_first_workspace(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_first_workspace_adopts_local_databases(storage: SqlStorage, ledger: SqlLedger) -> None:
     here, moved = (DatabaseKey(workspace, DatabaseName("catalogue")) for workspace in (LOCAL_WORKSPACE, TEAM))
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "catalogue_upstream", "c_")
@@ -160,7 +160,9 @@ async def test_a_local_database_moves_to_the_first_workspace(storage: SqlStorage
     assert await ledger.names(LOCAL_WORKSPACE) == ()
 
 
-async def test_a_name_that_the_service_s_side_has_stays_behind(storage: SqlStorage, ledger: SqlLedger) -> None:
+async def test_local_database_with_a_name_taken_in_the_ledger_is_not_adopted(
+    storage: SqlStorage, ledger: SqlLedger
+) -> None:
     here = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "local_upstream", "c_")

@@ -1,4 +1,4 @@
-"""The hosted service's ledger and what goes with it, written by several processes at the same moment."""
+"""Concurrent writes of several processes to the hosted service's ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
-from bot.storage.sql.schema.tables import hosted_chores, hosted_images
+from bot.storage.sql.schema.tables import hosted_deletions, hosted_images
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.storages import StoragePlace
 
@@ -25,7 +25,7 @@ PROCESSES = 3
 
 @pytest.fixture
 async def processes(storage_place: StoragePlace) -> AsyncIterator[list[SqlStorage]]:
-    """Storages that know nothing of each other."""
+    """Independent storages on one database, as several processes have them."""
     opened = [await storage_place.open() for _ in range(PROCESSES)]
     yield opened
     for storage in opened:
@@ -42,9 +42,9 @@ async def failures(works: Sequence[Awaitable[Any]]) -> list[BaseException]:
     return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
 
 
-async def chores(storage: SqlStorage) -> list[str]:
+async def due_deletions(storage: SqlStorage) -> list[str]:
     def work(connection: Connection) -> list[str]:
-        return list(connection.execute(select(hosted_chores.c.entity)).scalars())
+        return list(connection.execute(select(hosted_deletions.c.entity)).scalars())
 
     return sorted(await storage._database.read(work))
 
@@ -56,14 +56,14 @@ async def images(storage: SqlStorage) -> list[str]:
     return sorted(await storage._database.read(work))
 
 
-async def test_a_name_is_taken_once(processes: list[SqlStorage]) -> None:
+async def test_concurrent_creates_of_one_name_succeed_once(processes: list[SqlStorage]) -> None:
     works = [one.ledger.create_database(PARTS, f"upstream_{at}", "p_") for at, one in enumerate(processes * 3)]
     failed = await failures(works)
     assert len(failed) == len(works) - 1
     assert {type(error) for error in failed} == {DatabaseExists}
 
 
-async def test_an_image_is_begun_by_several_and_confirmed_once(processes: list[SqlStorage]) -> None:
+async def test_confirmed_image_cannot_be_begun_by_other_processes(processes: list[SqlStorage]) -> None:
     await processes[0].ledger.create_database(PARTS, "upstream", "p_")
 
     async def add(storage: SqlStorage) -> None:
@@ -79,7 +79,9 @@ async def test_an_image_is_begun_by_several_and_confirmed_once(processes: list[S
 
 
 @pytest.mark.parametrize("round_of", range(5))
-async def test_an_add_that_a_deletion_overtakes_leaves_a_chore(processes: list[SqlStorage], round_of: int) -> None:
+async def test_add_during_a_database_deletion_is_queued_for_deletion(
+    processes: list[SqlStorage], round_of: int
+) -> None:
     first, *others = processes
     await first.ledger.create_database(PARTS, "upstream", "p_")
     begun: list[str] = []
@@ -96,25 +98,25 @@ async def test_an_add_that_a_deletion_overtakes_leaves_a_chore(processes: list[S
     failed = await failures([*works, drop()])
     assert {type(error) for error in failed} <= {UnknownDatabase}
     assert len(failed) + len(begun) == len(works)
-    # What the service may have is to go from it, each by a chore of its own.
-    assert await chores(first) == sorted(begun)
+    # Every image that the service may have is queued for deletion.
+    assert await due_deletions(first) == sorted(begun)
     assert await images(first) == []
 
 
-async def test_what_several_take_back_becomes_one_chore_each(processes: list[SqlStorage]) -> None:
+async def test_concurrent_queueing_queues_each_add_once(processes: list[SqlStorage]) -> None:
     await processes[0].ledger.create_database(PARTS, "upstream", "p_")
     for number in range(20):
         await processes[0].ledger.begin_add(PARTS, image(number))
     later = datetime.now(UTC) + timedelta(hours=1)
     taken = await asyncio.gather(*(one.pending_deletions.queue_unconfirmed(later) for one in processes * 2))
     assert sum(taken) == 20
-    assert await chores(processes[0]) == [f"p_{image(number).data_id}" for number in range(20)]
+    assert await due_deletions(processes[0]) == [f"p_{image(number).data_id}" for number in range(20)]
 
 
-async def test_a_picture_is_lent_while_others_write(processes: list[SqlStorage]) -> None:
+async def test_pictures_are_lent_during_concurrent_writes(processes: list[SqlStorage]) -> None:
     writer, lender, server = processes
     expires_at = datetime.now(UTC) + timedelta(minutes=5)
     await asyncio.gather(*(lender.relayed.put(f"picture_{at}", b"jpeg", expires_at) for at in range(10)))
     await asyncio.gather(*(one.relayed.purge() for one in processes * 2))
     assert [await server.relayed.get(f"picture_{at}") for at in range(10)] == [b"jpeg"] * 10
-    assert await chores(writer) == []
+    assert await due_deletions(writer) == []

@@ -1,4 +1,4 @@
-"""The inbox: nothing is lost, nothing is done twice, whoever dies."""
+"""The inbox: no job is lost or run twice, even if workers die."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEASE_S = 15.0
 
 
 class Clock:
-    """Stands still until told."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -65,7 +65,7 @@ async def only(inbox: SqlInbox, owner: str = "one") -> Job:
     return job
 
 
-async def test_a_job_comes_out_as_it_was_put_in(inbox: SqlInbox) -> None:
+async def test_job_round_trip(inbox: SqlInbox) -> None:
     assert await inbox.put(share(1, "F1", "F2"))
     job = await only(inbox)
     assert dataclasses.asdict(job) == {
@@ -93,7 +93,7 @@ async def test_only_new_files_of_a_message_make_a_job(inbox: SqlInbox) -> None:
     assert [job.files for job in await inbox.claim("one", 10, LEASE_S)] == [("F1",), ("F2", "F3")]
 
 
-async def test_the_same_file_elsewhere_is_another_share(inbox: SqlInbox) -> None:
+async def test_same_file_in_another_message_is_a_new_share(inbox: SqlInbox) -> None:
     first = share(1)
     for job in (
         first,
@@ -105,7 +105,7 @@ async def test_the_same_file_elsewhere_is_another_share(inbox: SqlInbox) -> None
     assert len(await inbox.claim("one", 10, LEASE_S)) == 4
 
 
-async def test_the_oldest_come_first_and_no_more_than_asked_for(inbox: SqlInbox, clock: Clock) -> None:
+async def test_claim_returns_the_oldest_up_to_the_limit(inbox: SqlInbox, clock: Clock) -> None:
     for number in range(5):
         await inbox.put(share(number))
         clock.pass_by(0.001)
@@ -115,7 +115,7 @@ async def test_the_oldest_come_first_and_no_more_than_asked_for(inbox: SqlInbox,
     assert await inbox.claim("three", 10, LEASE_S) == ()
 
 
-async def test_two_processes_that_claim_at_once_never_share_a_job(
+async def test_concurrent_claims_never_return_the_same_job(
     storage_place: StoragePlace, tmp_path: Path, inbox: SqlInbox, clock: Clock
 ) -> None:
     for number in range(60):
@@ -138,9 +138,7 @@ async def test_two_processes_that_claim_at_once_never_share_a_job(
     assert len(claimed) == len(set(claimed)) == 60
 
 
-async def test_two_processes_that_are_told_of_one_share_keep_it_once(
-    storage_place: StoragePlace, inbox: SqlInbox
-) -> None:
+async def test_concurrent_puts_store_a_share_once(storage_place: StoragePlace, inbox: SqlInbox) -> None:
     other = await storage_place.open()
     try:
         kept = await asyncio.gather(*(one.put(share(1)) for one in (inbox, other.inbox) * 5))
@@ -149,7 +147,7 @@ async def test_two_processes_that_are_told_of_one_share_keep_it_once(
     assert sorted(kept) == [False] * 9 + [True]
 
 
-async def test_what_a_dead_worker_held_is_taken_up_again(inbox: SqlInbox, clock: Clock) -> None:
+async def test_job_with_an_expired_lease_can_be_claimed(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     first = await only(inbox)
     await inbox.mark_answering(first)
@@ -172,7 +170,7 @@ async def test_expired_lease_holder_changes_nothing(inbox: SqlInbox, clock: Cloc
     assert await inbox.depth() == InboxDepth(1, clock.now - timedelta(seconds=LEASE_S))
 
 
-async def test_a_lease_is_extended_by_its_owner_only(inbox: SqlInbox, clock: Clock) -> None:
+async def test_only_the_owner_can_extend_a_lease(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     job = await only(inbox)
     clock.pass_by(10)
@@ -187,7 +185,7 @@ async def test_a_lease_is_extended_by_its_owner_only(inbox: SqlInbox, clock: Clo
     assert (await only(inbox, "three")).attempts == 3
 
 
-async def test_a_retry_waits_for_its_delay_and_counts(inbox: SqlInbox, clock: Clock) -> None:
+async def test_retried_job_is_due_after_its_delay(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     job = await only(inbox)
     await inbox.retry(job, 60)
@@ -197,7 +195,7 @@ async def test_a_retry_waits_for_its_delay_and_counts(inbox: SqlInbox, clock: Cl
     assert (await only(inbox, "two")).attempts == 2
 
 
-async def test_a_worker_that_stops_gives_back_its_own_without_counting(inbox: SqlInbox) -> None:
+async def test_release_returns_jobs_without_counting_the_attempt(inbox: SqlInbox) -> None:
     await inbox.put(share(1))
     mine = await only(inbox, "one")
     await inbox.put(share(2))
@@ -220,19 +218,19 @@ async def test_finished_jobs_stay_finished(inbox: SqlInbox, clock: Clock, failed
     assert await inbox.depth() == InboxDepth(0)
 
 
-async def test_a_job_waits_until_somebody_takes_it_up(inbox: SqlInbox) -> None:
+async def test_job_is_waiting_until_it_is_claimed(inbox: SqlInbox) -> None:
     assert not await inbox.is_waiting(share())
     await inbox.put(share())
     assert await inbox.is_waiting(share())
     assert not await inbox.is_waiting(share(2))
     job = await only(inbox)
     assert not await inbox.is_waiting(share())
-    # Begun once, it has been somebody's.
+    # A job that was claimed once does not count as waiting.
     await inbox.retry(job, 0)
     assert not await inbox.is_waiting(share())
 
 
-async def test_a_unit_that_fails_leaves_the_job_unfinished(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
+async def test_failed_unit_leaves_the_job_unfinished(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     job = await only(inbox)
 
@@ -260,7 +258,7 @@ async def test_depth_counts_unfinished_jobs_and_the_oldest(inbox: SqlInbox, cloc
     assert await inbox.depth() == InboxDepth(2, began + timedelta(seconds=5))
 
 
-async def test_what_was_done_long_ago_is_forgotten(inbox: SqlInbox, clock: Clock) -> None:
+async def test_purge_deletes_old_finished_jobs(inbox: SqlInbox, clock: Clock) -> None:
     for number in range(3):
         await inbox.put(share(number))
     first, second, _ = await inbox.claim("one", 3, LEASE_S)
@@ -272,7 +270,7 @@ async def test_what_was_done_long_ago_is_forgotten(inbox: SqlInbox, clock: Clock
     assert not await inbox.put(share(1))
 
 
-async def test_a_workspace_is_forgotten_but_not_the_job_that_does_it(inbox: SqlInbox) -> None:
+async def test_forget_workspace_keeps_the_running_uninstall_job(inbox: SqlInbox) -> None:
     await inbox.put(share(1))
     goodbye = NewJob(JobKind.UNINSTALL, TEAM, "", "", "", ("app_uninstalled",), "{}")
     await inbox.put(goodbye)
@@ -286,7 +284,7 @@ async def test_a_workspace_is_forgotten_but_not_the_job_that_does_it(inbox: SqlI
     assert [await inbox.is_wanted(job.id, job.files[0]) for job in claimed] == [False, True]
 
 
-async def test_the_newest_share_of_a_channel(inbox: SqlInbox) -> None:
+async def test_newest_share_skips_withdrawn_files(inbox: SqlInbox) -> None:
     assert await inbox.newest_share(TEAM, "C1") is None
     for job in (share(2, "F2", "F3"), share(1)):
         await inbox.put(job)

@@ -1,4 +1,4 @@
-"""A file that was deleted in Slack is not added after that, however close the two come."""
+"""Files deleted in Slack are never added afterwards, even if both happen at the same time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MESSAGE = "1700000000.000001"
 
 @pytest.fixture
 async def other(storage_place: StoragePlace, storage: SqlStorage) -> AsyncIterator[SqlStorage]:
-    """Another process on the same file."""
+    """The storage of another process on the same database."""
     del storage
     opened = await storage_place.open()
     yield opened
@@ -42,7 +42,7 @@ async def job(storage: SqlStorage) -> Job:
 async def add_if_wanted(storage: SqlStorage, job: Job, file: str = "F1") -> None:
     async with storage.unit():
         if await storage.inbox.is_wanted(job.id, file):
-            # The other tasks and the other process have their turn while the unit is open.
+            # Let other tasks and the other process run while the unit is open.
             await asyncio.sleep(0.002)
             await storage.catalogue.add(record(file))
 
@@ -74,7 +74,7 @@ def record(file: str) -> ImageRecord:
     )
 
 
-async def test_a_withdrawal_by_another_process_is_seen_inside_a_unit(
+async def test_withdrawal_by_another_process_is_seen_inside_a_unit(
     storage: SqlStorage, other: SqlStorage, job: Job
 ) -> None:
     async with storage.unit():
@@ -85,7 +85,7 @@ async def test_a_withdrawal_by_another_process_is_seen_inside_a_unit(
 
 
 @pytest.mark.parametrize("turn", range(6))
-async def test_an_add_and_a_deletion_at_once_leave_no_image(
+async def test_concurrent_add_and_withdrawal_leave_no_image(
     storage: SqlStorage, other: SqlStorage, job: Job, turn: int
 ) -> None:
     async def later(ms: int) -> None:
@@ -99,7 +99,7 @@ async def test_an_add_and_a_deletion_at_once_leave_no_image(
     assert (await storage.catalogue.database(PARTS)).images == 1
 
 
-async def test_a_message_is_withdrawn_with_all_its_files(storage: SqlStorage, job: Job) -> None:
+async def test_withdrawing_a_message_withdraws_all_its_files(storage: SqlStorage, job: Job) -> None:
     await storage.inbox.withdraw(TEAM, channel="C2", message=MESSAGE)
     await storage.inbox.withdraw(OTHER_TEAM, channel="C1", message=MESSAGE)
     await storage.inbox.withdraw(OTHER_TEAM, file="F1")
@@ -109,7 +109,7 @@ async def test_a_message_is_withdrawn_with_all_its_files(storage: SqlStorage, jo
 
 
 @pytest.mark.parametrize(("channel", "message"), [("", ""), ("C1", ""), ("", MESSAGE)])
-async def test_nothing_is_withdrawn_by_half_an_address(
+async def test_withdrawal_needs_a_file_or_a_whole_message(
     storage: SqlStorage, job: Job, channel: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match="never all"):
@@ -117,12 +117,12 @@ async def test_nothing_is_withdrawn_by_half_an_address(
     assert await storage.inbox.is_wanted(job.id, "F1")
 
 
-async def test_what_the_inbox_does_not_know_is_not_wanted(storage: SqlStorage, job: Job) -> None:
+async def test_unknown_files_and_jobs_are_not_wanted(storage: SqlStorage, job: Job) -> None:
     assert not await storage.inbox.is_wanted(job.id, "F9")
     assert not await storage.inbox.is_wanted(job.id + 1, "F1")
 
 
-async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
+async def test_job_has_been_seen_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
     deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
     assert not await storage.inbox.has_seen(deletion)
     await storage.inbox.put(deletion)
@@ -137,7 +137,7 @@ async def test_what_was_put_is_known_until_it_is_purged(storage: SqlStorage, oth
     assert not await storage.inbox.has_seen(deletion)
 
 
-async def test_what_was_said_goes_with_the_last_file_of_its_message(storage: SqlStorage, job: Job) -> None:
+async def test_payload_is_deleted_with_the_last_file(storage: SqlStorage, job: Job) -> None:
     del job
     await storage.inbox.withdraw(TEAM, file="F1")
     assert await payloads(storage) == ["{}"]
@@ -145,7 +145,7 @@ async def test_what_was_said_goes_with_the_last_file_of_its_message(storage: Sql
     assert await payloads(storage) == [""]
 
 
-async def test_what_was_said_goes_when_two_processes_withdraw_a_file_each(
+async def test_payload_is_deleted_when_two_processes_withdraw_a_file_each(
     storage: SqlStorage, other: SqlStorage, job: Job
 ) -> None:
     del job

@@ -1,4 +1,4 @@
-"""Who died on a data directory: told at once, and nobody who lives is ever taken for dead."""
+"""The worker registry: dead workers are found at once, and live ones never count as dead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.inbox.inbox import SETTLES_S, SqlInbox
+from bot.storage.inbox.inbox import ANSWER_SETTLE_S, SqlInbox
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.inbox import share
@@ -22,21 +22,21 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, a lease 
 
 LEASE_S = 15.0
 NAME = "a host/with a slash:1:ff"
-ENTERS = """
+WORKER_SCRIPT = """
 import sys
 from pathlib import Path
-from bot.storage.inbox.worker_registry import Presence
-presence = Presence(Path(sys.argv[1]))
-presence.enter(sys.argv[2])
+from bot.storage.inbox.worker_registry import FileWorkerRegistry
+registry = FileWorkerRegistry(Path(sys.argv[1]))
+registry.register(sys.argv[2])
 print("here", flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def living(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of this name, which dies of SIGKILL at the end."""
-    process = subprocess.Popen([sys.executable, "-c", ENTERS, folder, name], stdin=-1, stdout=-1)
+def live_worker(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that registers under this name, and kill it with SIGKILL at the end."""
+    process = subprocess.Popen([sys.executable, "-c", WORKER_SCRIPT, folder, name], stdin=-1, stdout=-1)
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"here\n"
@@ -45,7 +45,7 @@ def living(folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_live_workers_are_never_reported_dead(tmp_path: Path) -> None:
-    with living(tmp_path / "workers", NAME):
+    with live_worker(tmp_path / "workers", NAME):
         ours = FileWorkerRegistry(tmp_path / "workers")
         ours.register("ours")
         assert ours.dead_workers() == ()
@@ -53,25 +53,25 @@ def test_live_workers_are_never_reported_dead(tmp_path: Path) -> None:
 
 
 def test_killed_workers_are_reported_until_unregistered(tmp_path: Path) -> None:
-    with living(tmp_path, NAME):
+    with live_worker(tmp_path, NAME):
         pass
     ours = FileWorkerRegistry(tmp_path)
     assert ours.dead_workers() == (NAME,)
-    # One sees to it.
+    # Only the first caller gets a dead worker.
     assert ours.dead_workers() == FileWorkerRegistry(tmp_path).dead_workers() == ()
     ours.unregister(NAME)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unregistered_workers_are_not_reported_dead(tmp_path: Path) -> None:
-    presence = FileWorkerRegistry(tmp_path)
-    presence.register(NAME)
-    presence.unregister(NAME)
-    presence.unregister(NAME)
+    registry = FileWorkerRegistry(tmp_path)
+    registry.register(NAME)
+    registry.unregister(NAME)
+    registry.unregister(NAME)
     assert FileWorkerRegistry(tmp_path).dead_workers() == ()
 
 
-def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path: Path) -> None:
+def test_worker_registers_while_others_remove_dead_workers(tmp_path: Path) -> None:
     found: list[str] = []
     stop = threading.Event()
 
@@ -84,10 +84,10 @@ def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path:
 
     thread = threading.Thread(target=look)
     thread.start()
-    presence = FileWorkerRegistry(tmp_path)
+    registry = FileWorkerRegistry(tmp_path)
     for number in range(200):
-        presence.register(f"{number}")
-        # Whatever they found of it before it had its lock, from here on it lives.
+        registry.register(f"{number}")
+        # Others may have found its file before it had the lock. From here on it is live.
         found.clear()
     stop.set()
     thread.join()
@@ -96,7 +96,7 @@ def test_who_enters_while_others_look_for_the_dead_is_there_in_the_end(tmp_path:
 
 
 class Clock:
-    """Stands still until told."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -117,7 +117,7 @@ async def test_jobs_of_dead_workers_are_due_at_once_and_count_an_attempt(storage
     inbox = SqlInbox(storage._database, FileWorkerRegistry(folder), clock)
     for number in range(4):
         await inbox.put(share(number))
-    with living(folder, "dead"):
+    with live_worker(folder, "dead"):
         first, answering = await inbox.claim("dead", 2, LEASE_S)
         assert await inbox.mark_answering(answering)
         (alive,) = await inbox.claim("alive", 1, LEASE_S)
@@ -126,8 +126,8 @@ async def test_jobs_of_dead_workers_are_due_at_once_and_count_an_attempt(storage
     again = await inbox.claim("next", 10, LEASE_S)
     assert [(job.files, job.attempts) for job in again] == [(first.files, 2), (("F3",), 1)]
     assert not await inbox.mark_answering(first)
-    # Slack may still be taking in what the dead one sent last.
-    clock.now += timedelta(seconds=SETTLES_S)
+    # Slack may still be processing the last message of the dead worker.
+    clock.now += timedelta(seconds=ANSWER_SETTLE_S)
     assert [(job.id, job.answering) for job in await inbox.claim("next", 10, LEASE_S)] == [(answering.id, True)]
     assert await inbox.mark_answering(alive)
     assert await inbox.enter("third") == 0

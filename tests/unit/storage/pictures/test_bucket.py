@@ -1,4 +1,4 @@
-"""A bucket: what it is asked, and what is told of a service that is unwell."""
+"""Requests to a bucket, and errors for a failing service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def fake() -> AsyncIterator[FakeBucket]:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "meaning", "told"),
+    ("failure", "error", "text"),
     [
         (("403 Forbidden", "AccessDenied"), BackendCredentials, "may get, put and delete objects and list the bucket"),
         (("401 Unauthorized", "Unauthorized"), BackendCredentials, "(Unauthorized)"),
@@ -61,21 +61,21 @@ async def fake() -> AsyncIterator[FakeBucket]:
         ((NEVER, ""), BackendTimeout, "took too long"),
     ],
 )
-async def test_what_is_wrong_is_told_without_what_the_service_says(
-    fake: FakeBucket, trouble: tuple[str, str], meaning: type[BackendError], told: str
+async def test_service_errors_are_translated_without_the_response_text(
+    fake: FakeBucket, failure: tuple[str, str], error: type[BackendError], text: str
 ) -> None:
-    fake.ailment = trouble
+    fake.permanent_fault = failure
     with pytest.raises(BackendError) as caught:
         await BucketObjects(fake.bucket(KEY), HASTE).get("a")
-    assert type(caught.value) is meaning
-    assert told in str(caught.value)
+    assert type(caught.value) is error
+    assert text in str(caught.value)
     assert "hidden" not in str(caught.value)
     assert caught.value.__suppress_context__
     assert caught.value.__cause__ is None
 
 
-async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
-    fake.ailment = (NEVER, "")
+async def test_slow_service_times_out_without_blocking_the_loop(fake: FakeBucket) -> None:
+    fake.permanent_fault = (NEVER, "")
     asking = asyncio.create_task(
         BucketObjects(fake.bucket(KEY), replace(HASTE, request_s=5, call_s=0.2)).put("a", JPEG)
     )
@@ -85,7 +85,9 @@ async def test_a_slow_service_holds_up_nobody_else(fake: FakeBucket) -> None:
         await asking
 
 
-async def test_the_environment_leads_nothing_astray(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_variables_do_not_override_the_bucket(
+    fake: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in ASTRAY.items():
         monkeypatch.setenv(name, value)
     await BucketObjects(fake.bucket(KEY)).put("a", JPEG)
@@ -96,13 +98,13 @@ async def test_the_environment_leads_nothing_astray(fake: FakeBucket, monkeypatc
     assert "x-amz-security-token" not in asked.headers
 
 
-async def test_a_key_that_is_lent_goes_with_its_token(fake: FakeBucket) -> None:
+async def test_temporary_key_is_sent_with_its_session_token(fake: FakeBucket) -> None:
     await BucketObjects(fake.bucket(BucketKey("AKIALENT", "hidden", "its-token"))).put("a", JPEG)
     assert fake.asked[0].headers["x-amz-security-token"] == "its-token"
     assert "its-token" not in repr(fake.bucket(BucketKey("AKIALENT", "hidden", "its-token")))
 
 
-async def test_without_a_key_the_machines_role_brings_one(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_role_of_the_machine_provides_a_missing_key(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     lent = {
         "AccessKeyId": "AKIAROLE",
         "SecretAccessKey": "hidden",
@@ -116,7 +118,7 @@ async def test_without_a_key_the_machines_role_brings_one(fake: FakeBucket, monk
     assert "Credential=AKIAROLE/" in fake.asked[-1].headers["authorization"]
 
 
-async def test_a_role_that_brings_no_key_is_told(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_key_and_role_is_reported(fake: FakeBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/lent")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
     with pytest.raises(BackendCredentials, match="no role that brings one: set AWS_ACCESS_KEY_ID"):

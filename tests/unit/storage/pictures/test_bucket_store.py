@@ -1,4 +1,4 @@
-"""Pictures in a bucket: what is asked of the service, and what comes of a service that is unwell."""
+"""Pictures in a bucket: requests to the service, and behaviour when the service fails."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def storage(fake: FakeBucket, tmp_path: Path) -> AsyncIterator[SqlStorage]
     await storage.close()
 
 
-async def test_an_object_is_named_as_the_file_would_be(bucket_service: BucketService, tmp_path: Path) -> None:
+async def test_objects_are_named_like_files(bucket_service: BucketService, tmp_path: Path) -> None:
     bucket = bucket_service.bucket("vsearch/kept")
     storage = await opened(StoragePlace(tmp_path), bucket)
     try:
@@ -79,7 +79,7 @@ async def test_an_object_is_named_as_the_file_would_be(bucket_service: BucketSer
     assert not (tmp_path / "pictures").exists()
 
 
-async def test_the_settings_say_which_bucket(bucket_service: BucketService, tmp_path: Path) -> None:
+async def test_bucket_is_opened_from_the_settings(bucket_service: BucketService, tmp_path: Path) -> None:
     bucket = bucket_service.bucket()
     settings = {
         "VSEARCH_DATA_DIR": str(tmp_path),
@@ -97,7 +97,7 @@ async def test_the_settings_say_which_bucket(bucket_service: BucketService, tmp_
     assert await BucketObjects(bucket).get(f"vsearch/{DIGEST[:2]}/{DIGEST}.jpg") == JPEG
 
 
-def test_a_bucket_at_amazon_needs_no_address() -> None:
+def test_bucket_at_amazon_needs_no_endpoint() -> None:
     settings = {"VSEARCH_PICTURES": "bucket", "VSEARCH_BUCKET": "ours", "AWS_REGION": "eu-central-1"}
     bucket = bucket_of(Settings.from_mapping(settings))
     assert bucket == Bucket(name="ours", region="eu-central-1")
@@ -105,7 +105,7 @@ def test_a_bucket_at_amazon_needs_no_address() -> None:
     assert bucket_of(Settings.from_mapping({**settings, "VSEARCH_PICTURES": "database"})) is None
 
 
-async def test_keeping_again_sends_no_picture(storage: SqlStorage, fake: FakeBucket) -> None:
+async def test_existing_picture_is_not_sent_again(storage: SqlStorage, fake: FakeBucket) -> None:
     await storage.pictures.put(DIGEST, JPEG)
     await storage.pictures.put(DIGEST, JPEG)
     assert fake.methods() == ["HEAD", "PUT", "HEAD"]
@@ -113,7 +113,7 @@ async def test_keeping_again_sends_no_picture(storage: SqlStorage, fake: FakeBuc
     assert fake.asked[1].headers["content-type"] == "image/jpeg"
 
 
-async def test_many_are_kept_and_discarded(storage: SqlStorage, fake: FakeBucket) -> None:
+async def test_many_pictures_are_stored_and_discarded(storage: SqlStorage, fake: FakeBucket) -> None:
     jpegs = {hashlib.sha256(str(number).encode()).hexdigest(): str(number).encode() for number in range(250)}
     await storage.pictures.put_all(jpegs)
     assert len(fake.objects) == len(jpegs)
@@ -122,7 +122,7 @@ async def test_many_are_kept_and_discarded(storage: SqlStorage, fake: FakeBucket
     assert list(fake.objects.values()) == [jpegs[min(jpegs)]]
 
 
-async def test_a_bucket_that_is_not_there_is_found_at_the_start(bucket_service: BucketService, tmp_path: Path) -> None:
+async def test_missing_bucket_is_reported_at_start(bucket_service: BucketService, tmp_path: Path) -> None:
     nowhere = replace(bucket_service.bucket(), name="not-made")
     with pytest.raises(BackendRefused, match=r"There is no bucket “not-made” at http://127\.0\.0\.1:.* VSEARCH_BUCKET"):
         await opened(StoragePlace(tmp_path), nowhere)
@@ -132,9 +132,7 @@ async def test_a_bucket_that_is_not_there_is_found_at_the_start(bucket_service: 
             await asking
 
 
-async def test_a_key_that_the_service_does_not_know_is_found_at_the_start(
-    bucket_service: BucketService, tmp_path: Path
-) -> None:
+async def test_unknown_key_is_reported_at_start(bucket_service: BucketService, tmp_path: Path) -> None:
     bucket = bucket_service.bucket()
     with bucket_service.only_known_keys():
         with pytest.raises(BackendCredentials, match="AWS_SECRET_ACCESS_KEY") as refused:
@@ -143,40 +141,38 @@ async def test_a_key_that_the_service_does_not_know_is_found_at_the_start(
     assert KEY.secret not in str(refused.value) + repr(bucket)
 
 
-async def test_a_service_that_is_down_is_told_at_the_start(fake: FakeBucket, tmp_path: Path) -> None:
+async def test_unreachable_service_is_reported_at_start(fake: FakeBucket, tmp_path: Path) -> None:
     with pytest.raises(BackendDown, match="there is no connection"):
         await opened(StoragePlace(tmp_path), replace(fake.bucket(KEY), endpoint="http://127.0.0.1:1"))
 
 
-@pytest.mark.parametrize("trouble", [SLOW_DOWN, (HANGS_UP, "")])
-async def test_a_moment_of_trouble_is_waited_out(
-    storage: SqlStorage, fake: FakeBucket, trouble: tuple[str, str]
-) -> None:
-    fake.faults.append(trouble)
+@pytest.mark.parametrize("failure", [SLOW_DOWN, (HANGS_UP, "")])
+async def test_temporary_failures_are_retried(storage: SqlStorage, fake: FakeBucket, failure: tuple[str, str]) -> None:
+    fake.faults.append(failure)
     await storage.pictures.put(DIGEST, JPEG)
-    fake.faults.append(trouble)
+    fake.faults.append(failure)
     assert await storage.pictures.get(DIGEST) == JPEG
     assert fake.methods() == ["HEAD", "HEAD", "PUT", "GET", "GET"]
 
 
-async def test_a_record_whose_picture_can_not_be_kept_is_none(storage: SqlStorage, fake: FakeBucket) -> None:
+async def test_failed_put_rolls_back_the_record(storage: SqlStorage, fake: FakeBucket) -> None:
     async def add() -> None:
         async with storage.unit():
             await storage.catalogue.add(record())
             await storage.pictures.put(DIGEST, JPEG)
 
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await add()
     assert await storage.catalogue.with_digest(PARTS, DIGEST) is None
-    fake.ailment = None
+    fake.permanent_fault = None
     await add()
     assert fake.objects == {NAME: JPEG}
 
 
-async def test_a_transaction_does_not_wait_for_long(fake: FakeBucket, database: Database) -> None:
+async def test_put_in_a_transaction_times_out_early(fake: FakeBucket, database: Database) -> None:
     pictures = BucketPictures(fake.bucket(KEY), database, replace(HASTE, request_s=5))
-    fake.ailment = (NEVER, "")
+    fake.permanent_fault = (NEVER, "")
     began = time.monotonic()
     with pytest.raises(BackendTimeout, match=r"over 0\.3 s while a transaction"):
         async with database.unit():
@@ -189,25 +185,25 @@ async def database(storage: SqlStorage) -> Database:
     return storage._database
 
 
-async def test_it_says_whether_it_is_well(storage: SqlStorage, fake: FakeBucket) -> None:
+async def test_ping_reports_failures(storage: SqlStorage, fake: FakeBucket) -> None:
     await storage.pictures.ping()
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with pytest.raises(BackendCredentials):
         await storage.pictures.ping()
 
 
-async def test_what_could_not_be_discarded_is_discarded_later(
+async def test_failed_discards_are_retried_by_the_next_discard(
     storage: SqlStorage, fake: FakeBucket, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = hashlib.sha256(b"other").hexdigest()
     await storage.pictures.put_all({DIGEST: JPEG, other: b"other"})
-    fake.ailment = ("403 Forbidden", "AccessDenied")
+    fake.permanent_fault = ("403 Forbidden", "AccessDenied")
     with caplog.at_level(logging.WARNING):
         await storage.pictures.discard_unused([DIGEST])
-    assert "1 pictures are to be deleted from the bucket later" in caplog.text
+    assert "1 pictures will be deleted from the bucket later" in caplog.text
     assert "hidden" not in caplog.text
     assert len(fake.objects) == 2
-    fake.ailment = None
+    fake.permanent_fault = None
     await storage.pictures.discard_unused([other])
     assert fake.objects == {}
     fake.asked.clear()
@@ -215,7 +211,7 @@ async def test_what_could_not_be_discarded_is_discarded_later(
     assert fake.methods() == ["DELETE"]
 
 
-async def test_an_add_waits_for_a_deletion_elsewhere_and_brings_the_picture_back(
+async def test_add_waits_for_a_concurrent_discard_and_stores_the_picture_again(
     fake: FakeBucket, storage_place: StoragePlace
 ) -> None:
     ours, theirs = await opened(storage_place, fake.bucket(KEY)), await opened(storage_place, fake.bucket(KEY))

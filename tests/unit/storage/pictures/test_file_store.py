@@ -1,4 +1,4 @@
-"""Picture files: durable, and never outside their folder."""
+"""Pictures as files: durable, and never outside of their folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     await opened.close()
 
 
-async def test_a_picture_is_a_file_of_its_name(storage: SqlStorage, tmp_path: Path) -> None:
+async def test_picture_is_stored_as_a_file_named_by_digest(storage: SqlStorage, tmp_path: Path) -> None:
     await storage.pictures.put(DIGEST, JPEG)
     assert (tmp_path / "pictures" / DIGEST[:2] / f"{DIGEST}.jpg").read_bytes() == JPEG
     assert list((tmp_path / "pictures" / "incoming").iterdir()) == []
 
 
-async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+async def test_incomplete_files_of_a_crash_are_deleted_at_start(tmp_path: Path) -> None:
     incoming = tmp_path / "pictures" / "incoming"
     incoming.mkdir(parents=True)
     old, young = incoming / "tmpold", incoming / "tmpyoung"
@@ -41,14 +41,14 @@ async def test_what_a_crash_left_half_written_is_cleared_away(tmp_path: Path) ->
     os.utime(old, (long_ago, long_ago))
     storage = await SqlStorage.open(tmp_path)
     try:
-        # The younger one may be another process's.
+        # Another process may still be writing the younger one.
         assert [path.name for path in incoming.iterdir()] == ["tmpyoung"]
         await storage.pictures.put(DIGEST, JPEG)
     finally:
         await storage.close()
 
 
-async def test_a_folder_that_can_not_be_written_is_an_error(storage: SqlStorage, tmp_path: Path) -> None:
+async def test_unwritable_folder_raises_backend_down(storage: SqlStorage, tmp_path: Path) -> None:
     (tmp_path / "pictures" / DIGEST[:2]).write_text("in the way")
     with pytest.raises(BackendDown):
         await storage.pictures.put(DIGEST, JPEG)

@@ -1,4 +1,4 @@
-"""Kept pictures: content-addressed, and there as long as a record names them, wherever they lie."""
+"""All picture stores: content-addressed, and pictures stay while a record refers to them."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
-async def test_a_picture_comes_back(storage: SqlStorage) -> None:
+async def test_picture_round_trip(storage: SqlStorage) -> None:
     await storage.pictures.put(DIGEST, JPEG)
     await storage.pictures.put(DIGEST, JPEG)
     assert await storage.pictures.get(DIGEST) == JPEG
 
 
-async def test_a_picture_that_is_not_there(storage: SqlStorage) -> None:
+async def test_missing_picture_raises_key_error(storage: SqlStorage) -> None:
     with pytest.raises(KeyError):
         await storage.pictures.get(DIGEST)
 
@@ -71,7 +71,7 @@ async def test_a_picture_that_is_not_there(storage: SqlStorage) -> None:
 @pytest.mark.parametrize(
     "name", ["", "..", "../../etc/passwd", "a" * 63, "a" * 65, DIGEST.upper(), "/" + "a" * 63, DIGEST + "\n", "é" * 64]
 )
-async def test_only_digests_are_names(storage: SqlStorage, tmp_path: Path, name: str) -> None:
+async def test_names_that_are_no_digests_are_refused(storage: SqlStorage, tmp_path: Path, name: str) -> None:
     before = files(tmp_path)
     for refused in (storage.pictures.get(name), storage.pictures.put(name, JPEG)):
         with pytest.raises(KeyError):
@@ -81,7 +81,7 @@ async def test_only_digests_are_names(storage: SqlStorage, tmp_path: Path, name:
     assert files(tmp_path) == before
 
 
-async def test_what_no_record_names_is_discarded(storage: SqlStorage) -> None:
+async def test_only_unused_pictures_are_discarded(storage: SqlStorage) -> None:
     for key in (PARTS, TWIN):
         await storage.catalogue.create_database(key)
         await storage.catalogue.add(record(key, DIGEST))
@@ -102,7 +102,7 @@ async def test_what_no_record_names_is_discarded(storage: SqlStorage) -> None:
         await storage.pictures.get(DIGEST)
 
 
-async def test_a_unit_that_is_rolled_back_discards_nothing(storage: SqlStorage) -> None:
+async def test_rolled_back_unit_discards_nothing(storage: SqlStorage) -> None:
     await storage.catalogue.create_database(PARTS)
     await storage.catalogue.add(record(PARTS, DIGEST))
     await storage.pictures.put(DIGEST, JPEG)
@@ -124,7 +124,7 @@ async def test_a_unit_that_is_rolled_back_discards_nothing(storage: SqlStorage) 
         await storage.pictures.get(DIGEST)
 
 
-async def test_a_picture_that_is_kept_in_the_unit_of_its_record_outlives_a_discard_at_the_same_time(
+async def test_picture_stored_with_its_record_survives_concurrent_discards(
     storage: SqlStorage, storage_place: StoragePlace, options: StorageOptions
 ) -> None:
     await storage.catalogue.create_database(PARTS)

@@ -1,4 +1,4 @@
-"""Relayed pictures: there for minutes, for every process."""
+"""Pictures lent for a few minutes, readable by every process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def kept(storage: SqlStorage) -> int:
     return await storage._database.read(count)
 
 
-async def test_a_picture_comes_back_until_it_expires(relayed: SqlRelayedPictures, clock: Clock) -> None:
+async def test_picture_is_returned_until_it_expires(relayed: SqlRelayedPictures, clock: Clock) -> None:
     port: RelayedPictures = relayed
     await port.put("one", b"jpeg", START + FIVE_MINUTES)
     clock.now = START + timedelta(seconds=299)
@@ -54,7 +54,7 @@ async def test_a_picture_comes_back_until_it_expires(relayed: SqlRelayedPictures
         await port.get("another")
 
 
-async def test_another_process_has_it_too(
+async def test_another_process_can_read_the_picture(
     relayed: SqlRelayedPictures, storage_place: StoragePlace, clock: Clock
 ) -> None:
     await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
@@ -65,7 +65,7 @@ async def test_another_process_has_it_too(
         await other.close()
 
 
-async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, storage_place: StoragePlace) -> None:
+async def test_picture_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, storage_place: StoragePlace) -> None:
     other = await storage_place.open()
     try:
         async with storage.unit():
@@ -76,7 +76,7 @@ async def test_it_can_be_fetched_while_its_unit_is_open(storage: SqlStorage, sto
         await other.close()
 
 
-async def test_what_has_expired_goes(relayed: SqlRelayedPictures, storage: SqlStorage, clock: Clock) -> None:
+async def test_expired_pictures_are_deleted(relayed: SqlRelayedPictures, storage: SqlStorage, clock: Clock) -> None:
     await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
     clock.now = START + timedelta(minutes=3)
     await relayed.put("two", b"jpeg", clock.now + FIVE_MINUTES)

@@ -1,4 +1,4 @@
-"""What was set for channels, and the one offer."""
+"""Channel bindings, and offers of a database."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
     "binding",
     [GUARD, ChannelBinding(TEAM, "C1"), ChannelBinding(TEAM, "C1", ChannelMode.OFF, minimum=0.0, changed_by="U2")],
 )
-async def test_what_was_set_comes_back(storage: SqlStorage, binding: ChannelBinding) -> None:
+async def test_binding_round_trip(storage: SqlStorage, binding: ChannelBinding) -> None:
     assert await storage.bindings.get(TEAM, "C1") is None
     await storage.bindings.put(binding)
     assert await storage.bindings.get(TEAM, "C1") == binding
 
 
-async def test_the_last_word_counts_and_each_channel_has_its_own(storage: SqlStorage) -> None:
+async def test_last_binding_of_each_channel_is_stored(storage: SqlStorage) -> None:
     other = dataclasses.replace(GUARD, channel="C0", database=None)
     for binding in (GUARD, other, ChannelBinding(OTHER_TEAM, "C1"), ChannelBinding(TEAM, "C1", ChannelMode.COLLECT)):
         await storage.bindings.put(binding)
@@ -45,7 +45,7 @@ async def test_the_last_word_counts_and_each_channel_has_its_own(storage: SqlSto
     assert await storage.bindings.get(OTHER_TEAM, "C0") is None
 
 
-async def test_an_unknown_database_changes_nothing(storage: SqlStorage) -> None:
+async def test_unknown_database_is_refused(storage: SqlStorage) -> None:
     await storage.bindings.put(GUARD)
     for wrong in (
         dataclasses.replace(GUARD, database=DatabaseName("absent")),
@@ -57,7 +57,7 @@ async def test_an_unknown_database_changes_nothing(storage: SqlStorage) -> None:
     assert await storage.bindings.all(OTHER_TEAM) == ()
 
 
-async def test_a_deleted_database_is_unset_and_does_not_come_back_by_its_name(storage: SqlStorage) -> None:
+async def test_deleted_database_is_unset_even_if_recreated(storage: SqlStorage) -> None:
     await storage.bindings.put(GUARD)
     await storage.catalogue.delete_database(PARTS)
     unset = dataclasses.replace(GUARD, database=None)
@@ -66,7 +66,7 @@ async def test_a_deleted_database_is_unset_and_does_not_come_back_by_its_name(st
     assert await storage.bindings.all(TEAM) == (unset,)
 
 
-async def test_a_channel_is_offered_a_database_once(storage_place: StoragePlace, storage: SqlStorage) -> None:
+async def test_offer_is_claimed_once_per_channel(storage_place: StoragePlace, storage: SqlStorage) -> None:
     other = await storage_place.open()
     try:
         claims = (one.bindings.claim_offer(TEAM, "C1") for one in (storage, other) * 5)
@@ -77,7 +77,7 @@ async def test_a_channel_is_offered_a_database_once(storage_place: StoragePlace,
     assert await storage.bindings.claim_offer(OTHER_TEAM, "C1")
 
 
-async def test_an_offer_is_no_setting_and_a_setting_forgets_no_offer(storage: SqlStorage) -> None:
+async def test_offer_and_binding_are_independent(storage: SqlStorage) -> None:
     await storage.bindings.claim_offer(TEAM, "C1")
     assert await storage.bindings.get(TEAM, "C1") is None
     assert await storage.bindings.all(TEAM) == ()
@@ -88,7 +88,7 @@ async def test_an_offer_is_no_setting_and_a_setting_forgets_no_offer(storage: Sq
     assert await storage.bindings.get(TEAM, "C2") == dataclasses.replace(GUARD, channel="C2")
 
 
-async def test_a_workspace_is_forgotten(storage: SqlStorage) -> None:
+async def test_forget_workspace_deletes_its_bindings_and_offers(storage: SqlStorage) -> None:
     theirs = ChannelBinding(OTHER_TEAM, "C1")
     for binding in (GUARD, theirs):
         await storage.bindings.put(binding)
@@ -99,7 +99,7 @@ async def test_a_workspace_is_forgotten(storage: SqlStorage) -> None:
     assert await storage.bindings.claim_offer(TEAM, "C1")
 
 
-async def test_a_unit_that_fails_sets_nothing(storage: SqlStorage) -> None:
+async def test_failed_unit_sets_nothing(storage: SqlStorage) -> None:
     async def set_and_fail() -> None:
         async with storage.unit():
             await storage.bindings.put(GUARD)

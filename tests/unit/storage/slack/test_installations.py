@@ -1,4 +1,4 @@
-"""Who installed the app: tokens by workspace and organisation, sealed; states for one use."""
+"""Installs with encrypted tokens by workspace and organisation, and OAuth states for one use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def installation(team: str | None = "T1", enterprise: str | None = None, **value
 
 
 async def token(store: SqlInstallations, team: str | None, enterprise: str | None = None, **asked: Any) -> str | None:
-    """Asked for in both ways that Bolt knows."""
+    """Return the bot token, and check that both of Bolt's lookups agree."""
     bot = await store.async_find_bot(enterprise_id=enterprise, team_id=team, **asked)
     found = await store.async_find_installation(enterprise_id=enterprise, team_id=team, **asked)
     assert (bot.bot_token if bot else None) == (found.bot_token if found else None)
@@ -56,7 +56,7 @@ def bytes_on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
 
 
-async def test_an_install_comes_back_as_it_was(store: SqlInstallations) -> None:
+async def test_install_round_trip(store: SqlInstallations) -> None:
     made = installation(
         enterprise="E1",
         bot_refresh_token="xoxe-1-refresh",
@@ -73,7 +73,7 @@ async def test_an_install_comes_back_as_it_was(store: SqlInstallations) -> None:
     assert vars(bot) == vars(made.to_bot())
 
 
-async def test_nobody_gets_another_workspaces_token(store: SqlInstallations) -> None:
+async def test_tokens_are_returned_only_to_their_workspace(store: SqlInstallations) -> None:
     await store.async_save(installation("T1", bot_token="xoxb-1"))
     await store.async_save(installation("T2", bot_token="xoxb-2"))
     await store.async_save(installation(None, "E1", bot_token="xoxb-org"))
@@ -83,7 +83,7 @@ async def test_nobody_gets_another_workspaces_token(store: SqlInstallations) -> 
     assert await token(store, None, "E2", is_enterprise_install=True) is None
 
 
-async def test_an_organisations_install_serves_its_workspaces(store: SqlInstallations) -> None:
+async def test_organisation_wide_install_serves_all_its_workspaces(store: SqlInstallations) -> None:
     await store.async_save(installation(None, "E1", bot_token="xoxb-org"))
     assert await token(store, None, "E1") == "xoxb-org"
     assert await token(store, "T1", "E1") == "xoxb-org"
@@ -94,13 +94,13 @@ async def test_an_organisations_install_serves_its_workspaces(store: SqlInstalla
     assert await store.workspaces() == (("E1", ""), ("E1", "T1"))
 
 
-async def test_an_organisations_install_from_one_of_its_workspaces_is_for_all(store: SqlInstallations) -> None:
+async def test_organisation_wide_install_made_in_a_workspace_serves_all(store: SqlInstallations) -> None:
     await store.async_save(installation("T1", "E1", is_enterprise_install=True))
     assert await store.workspaces() == (("E1", ""),)
     assert await token(store, "T2", "E1") == TOKEN
 
 
-async def test_a_workspace_that_joined_an_organisation_has_one_install(store: SqlInstallations) -> None:
+async def test_install_of_a_workspace_that_joined_an_organisation_is_replaced(store: SqlInstallations) -> None:
     await store.async_save(installation("T1", bot_token="xoxb-1"))
     assert await token(store, "T1", "E1") == "xoxb-1"
     await store.async_save(installation("T1", "E1", bot_token="xoxb-2"))
@@ -108,7 +108,7 @@ async def test_a_workspace_that_joined_an_organisation_has_one_install(store: Sq
     assert await token(store, "T1", None) == "xoxb-2"
 
 
-async def test_rotated_tokens_take_the_place_of_the_old(store: SqlInstallations) -> None:
+async def test_rotated_tokens_replace_the_old_ones(store: SqlInstallations) -> None:
     made = installation(bot_refresh_token="xoxe-1", bot_token_expires_at=1_767_365_445, bot_scopes="chat:write")
     await store.async_save(made)
     bot = made.to_bot()
@@ -121,12 +121,12 @@ async def test_rotated_tokens_take_the_place_of_the_old(store: SqlInstallations)
     assert await store.workspaces() == (("", "T1"),)
 
 
-async def test_a_bot_alone_is_an_install_too(store: SqlInstallations) -> None:
+async def test_saving_a_bot_without_an_install_creates_one(store: SqlInstallations) -> None:
     await store.async_save_bot(Bot(team_id="T1", bot_token=TOKEN, bot_id="B1", bot_user_id="U0", installed_at=1.0))
     assert await token(store, "T1") == TOKEN
 
 
-async def test_only_the_installer_has_an_install_of_their_own(store: SqlInstallations) -> None:
+async def test_install_is_found_by_the_installing_user_only(store: SqlInstallations) -> None:
     await store.async_save(installation(user_id="U1", user_token="xoxp-1"))
     assert await store.async_find_installation(enterprise_id=None, team_id="T1", user_id="U2") is None
     await store.async_delete_installation(enterprise_id=None, team_id="T1", user_id="U2")
@@ -137,7 +137,7 @@ async def test_only_the_installer_has_an_install_of_their_own(store: SqlInstalla
 
 
 @pytest.mark.parametrize("way", ["async_delete_bot", "async_delete_installation", "async_delete_all"])
-async def test_deleting_takes_one_workspace_or_one_organisation(store: SqlInstallations, way: str) -> None:
+async def test_delete_affects_one_workspace_or_organisation(store: SqlInstallations, way: str) -> None:
     for team, enterprise in (("T1", "E1"), ("T2", "E1"), (None, "E1"), ("T3", None), (None, "E2")):
         await store.async_save(installation(team, enterprise))
     delete = getattr(store, way)
@@ -169,7 +169,7 @@ async def test_wrong_secret_is_reported_in_one_sentence(storage: SqlStorage, sto
             await attempt
         assert TOKEN not in str(caught.value)
         assert caught.value.__cause__ is None
-    # Installing again mends it.
+    # Installing again helps.
     await storage.installations("another").async_save(installation())
     assert await token(storage.installations("another"), "T1") == TOKEN
 
@@ -187,7 +187,7 @@ def test_decryption_needs_the_same_secret() -> None:
         TokenCipher("")
 
 
-async def test_a_state_is_good_for_one_use(storage_place: StoragePlace, storage: SqlStorage) -> None:
+async def test_state_can_be_used_once(storage_place: StoragePlace, storage: SqlStorage) -> None:
     states = storage.oauth_states()
     first, second = await states.async_issue(), await states.async_issue()
     assert first != second
@@ -201,7 +201,7 @@ async def test_a_state_is_good_for_one_use(storage_place: StoragePlace, storage:
     assert not await states.async_consume("never issued")
 
 
-async def test_a_state_expires(storage: SqlStorage) -> None:
+async def test_state_expires(storage: SqlStorage) -> None:
     now = [datetime(2026, 1, 2, tzinfo=UTC)]
     states = SqlOAuthStates(storage._database, 600, lambda: now[0])
     young, old = await states.async_issue(), await states.async_issue()
@@ -211,7 +211,7 @@ async def test_a_state_expires(storage: SqlStorage) -> None:
     assert not await states.async_consume(old)
 
 
-def test_the_storage_opens_without_slack() -> None:
+def test_importing_the_storage_does_not_import_slack() -> None:
     script = "import sys, bot.storage.sql_storage; print([name for name in sys.modules if name.startswith('slack')])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

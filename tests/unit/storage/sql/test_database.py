@@ -1,11 +1,10 @@
-"""Units of work: all or nothing, whoever fails, and nobody waits for ever."""
+"""Units of work: atomic in every failure, and never deadlocked."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import threading
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -17,6 +16,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import keys
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.jobs import LONG_S, eventually
 
 TEAM = WorkspaceId("T1")
 
@@ -43,7 +43,7 @@ async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) 
         await work()
 
 
-async def test_a_unit_keeps_all_its_writes(storage: SqlStorage) -> None:
+async def test_unit_commits_all_writes(storage: SqlStorage) -> None:
     async with storage.unit():
         await storage.catalogue.create_database(key("one"))
         await storage.vectors.write(lambda rows: rows.create(key("one")))
@@ -51,7 +51,7 @@ async def test_a_unit_keeps_all_its_writes(storage: SqlStorage) -> None:
     assert await names(storage) == ["one", "two"]
 
 
-async def test_a_unit_that_fails_keeps_none(storage: SqlStorage) -> None:
+async def test_failed_unit_is_rolled_back(storage: SqlStorage) -> None:
     async def fail() -> None:
         await storage.catalogue.create_database(key("one"))
         await storage.vectors.write(lambda rows: rows.create(key("one")))
@@ -63,13 +63,13 @@ async def test_a_unit_that_fails_keeps_none(storage: SqlStorage) -> None:
     assert await storage.vectors.read(lambda rows: rows.names(TEAM)) == ()
 
 
-async def test_reads_in_a_unit_see_its_writes_and_others_do_not(storage: SqlStorage) -> None:
+async def test_only_reads_inside_a_unit_see_its_writes(storage: SqlStorage) -> None:
     outside: list[list[str]] = []
 
     async def look_from_outside() -> None:
         outside.append(await names(storage))
 
-    # Made before the unit, so that it is not part of it.
+    # Created before the unit, so that it is not part of it.
     gate = asyncio.Event()
 
     async def wait_and_look() -> None:
@@ -87,7 +87,7 @@ async def test_reads_in_a_unit_see_its_writes_and_others_do_not(storage: SqlStor
     assert await names(storage) == ["one"]
 
 
-async def test_an_inner_unit_is_part_of_the_outer_one(storage: SqlStorage) -> None:
+async def test_inner_unit_joins_the_outer_one(storage: SqlStorage) -> None:
     async def inner_then_fail() -> None:
         await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
         raise GaveUpError
@@ -97,13 +97,13 @@ async def test_an_inner_unit_is_part_of_the_outer_one(storage: SqlStorage) -> No
     assert await names(storage) == []
 
 
-async def test_writes_side_by_side_in_one_unit(storage: SqlStorage) -> None:
+async def test_concurrent_writes_in_one_unit_are_all_committed(storage: SqlStorage) -> None:
     async with storage.unit():
         await asyncio.gather(*(storage.catalogue.create_database(key(f"db_{number}")) for number in range(10)))
     assert len(await names(storage)) == 10
 
 
-async def test_units_of_many_tasks_take_turns(storage: SqlStorage) -> None:
+async def test_concurrent_units_are_all_committed(storage: SqlStorage) -> None:
     async def two(number: int) -> None:
         async with storage.unit():
             await storage.catalogue.create_database(key(f"a_{number}"))
@@ -114,7 +114,7 @@ async def test_units_of_many_tasks_take_turns(storage: SqlStorage) -> None:
     assert len(await names(storage)) == 40
 
 
-async def test_a_task_that_outlives_its_unit_is_on_its_own(storage: SqlStorage) -> None:
+async def test_task_that_outlives_its_unit_writes_outside_of_it(storage: SqlStorage) -> None:
     gate = asyncio.Event()
 
     async def late() -> None:
@@ -129,7 +129,7 @@ async def test_a_task_that_outlives_its_unit_is_on_its_own(storage: SqlStorage) 
     assert await names(storage) == ["late", "one"]
 
 
-async def test_a_refusal_inside_a_unit_leaves_the_next_one_free(storage: SqlStorage) -> None:
+async def test_writes_continue_after_a_failed_unit(storage: SqlStorage) -> None:
     await storage.catalogue.create_database(key("one"))
 
     async def again() -> None:
@@ -143,7 +143,7 @@ async def test_a_refusal_inside_a_unit_leaves_the_next_one_free(storage: SqlStor
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.001, 0.003, 0.01, 0.03])
-async def test_a_cancelled_unit_is_rolled_back_and_lets_go(storage: SqlStorage, delay: float) -> None:
+async def test_cancelled_unit_is_rolled_back_and_releases_the_writer(storage: SqlStorage, delay: float) -> None:
     async def slow() -> None:
         async with storage.unit():
             for number in range(1000):
@@ -158,7 +158,7 @@ async def test_a_cancelled_unit_is_rolled_back_and_lets_go(storage: SqlStorage, 
     assert await names(storage) == ["after"]
 
 
-async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -> None:
+async def test_failure_of_a_cancelled_write_is_not_logged_by_asyncio(database: Database) -> None:
     printed: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: printed.append(context["message"]))
     begun, go_on = threading.Event(), threading.Event()
@@ -176,7 +176,7 @@ async def test_a_cancelled_write_that_fails_prints_nothing(database: Database) -
     with pytest.raises(asyncio.CancelledError):
         await task
     del task
-    # The loop lets go of what it has just run with its next turn.
+    # The event loop drops its references to finished callbacks in its next iteration.
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     gc.collect()
@@ -209,8 +209,8 @@ async def test_rollback_hooks_run_only_after_a_rollback(storage: SqlStorage, dat
     seen: list[list[str]] = []
 
     async def follow() -> None:
-        # Its writes are no part of what was rolled back.
-        await storage.catalogue.create_database(key(f"mended_{len(seen)}"))
+        # These writes are outside of the unit, so they are not rolled back.
+        await storage.catalogue.create_database(key(f"hook_{len(seen)}"))
         seen.append(await names(storage))
 
     async def fail() -> None:
@@ -225,10 +225,10 @@ async def test_rollback_hooks_run_only_after_a_rollback(storage: SqlStorage, dat
     assert seen == []
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
-    assert seen == [["kept", "mended_0"]]
+    assert seen == [["hook_0", "kept"]]
 
 
-async def test_a_commit_that_fails_is_a_rollback(storage: SqlStorage, database: Database) -> None:
+async def test_failed_deferred_work_runs_rollback_hooks(storage: SqlStorage, database: Database) -> None:
     seen: list[str] = []
 
     async def follow() -> None:
@@ -246,7 +246,7 @@ async def test_a_commit_that_fails_is_a_rollback(storage: SqlStorage, database: 
     assert seen == ["rolled back"]
 
 
-async def test_what_led_to_a_rollback_is_told_whatever_follows(
+async def test_failed_rollback_hook_is_logged_and_the_original_error_raised(
     storage: SqlStorage, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def follow() -> None:
@@ -261,9 +261,7 @@ async def test_what_led_to_a_rollback_is_told_whatever_follows(
     assert "the disk is full" in caplog.text
 
 
-async def test_a_unit_that_is_cancelled_as_it_commits_was_not_rolled_back(
-    storage: SqlStorage, database: Database
-) -> None:
+async def test_unit_cancelled_during_commit_runs_no_rollback_hooks(storage: SqlStorage, database: Database) -> None:
     seen: list[str] = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -296,35 +294,33 @@ async def test_separate_writes_survive_a_rollback(storage: SqlStorage, database:
 
     async def fail() -> None:
         await database.defer(write("deferred"))
-        await database.write_apart(write("apart"))
+        await database.write_separately(write("inside"))
         raise GaveUpError
 
     with pytest.raises(GaveUpError):
         await in_a_unit(storage, fail)
-    await database.write_apart(write("outside"))
+    await database.write_separately(write("outside"))
     query = select(keys.c.name).order_by(keys.c.name)
-    assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["apart", "outside"]
+    assert await database.read(lambda connection: connection.execute(query).scalars().all()) == ["inside", "outside"]
 
 
-async def test_nothing_is_written_apart_from_a_unit_that_writes(storage: SqlStorage, database: Database) -> None:
-    async def write_apart() -> None:
+async def test_separate_write_in_a_writing_unit_is_refused(storage: SqlStorage, database: Database) -> None:
+    async def write_separately() -> None:
         await storage.catalogue.create_database(key("one"))
-        await database.write_apart(lambda _: None)
+        await database.write_separately(lambda _: None)
 
-    with pytest.raises(RuntimeError, match="apart"):
-        await asyncio.wait_for(in_a_unit(storage, write_apart), 5)
+    with pytest.raises(RuntimeError, match="written separately"):
+        await asyncio.wait_for(in_a_unit(storage, write_separately), 5)
     await storage.catalogue.create_database(key("free"))
 
 
-async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
-    storage: SqlStorage, database: Database
-) -> None:
+async def test_concurrent_separate_and_unit_writes_do_not_deadlock(storage: SqlStorage, database: Database) -> None:
     async with storage.unit():
         outcomes = await asyncio.wait_for(
             asyncio.gather(
-                *(database.write_apart(lambda _: None) for _ in range(5)),
+                *(database.write_separately(lambda _: None) for _ in range(5)),
                 storage.catalogue.create_database(key("one")),
-                *(database.write_apart(lambda _: None) for _ in range(5)),
+                *(database.write_separately(lambda _: None) for _ in range(5)),
                 return_exceptions=True,
             ),
             5,
@@ -333,22 +329,21 @@ async def test_side_by_side_in_one_unit_apart_and_not_never_wait_for_each_other(
     assert await names(storage) == ["one"]
 
 
-async def test_the_loop_is_free_while_sql_runs(database: Database) -> None:
-    ticks = 0
+async def test_event_loop_runs_while_sql_runs(database: Database) -> None:
+    for run in (database.write, database.read):
+        begun, go_on = threading.Event(), threading.Event()
 
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            await asyncio.sleep(0.002)
-            ticks += 1
+        def work(_: Connection, begun: threading.Event = begun, go_on: threading.Event = go_on) -> bool:
+            begun.set()
+            return go_on.wait(LONG_S)
 
-    ticker = asyncio.create_task(tick())
-    await asyncio.gather(database.write(lambda _: time.sleep(0.05)), database.read(lambda _: time.sleep(0.05)))
-    ticker.cancel()
-    assert ticks >= 5
+        running = asyncio.create_task(run(work))
+        await eventually(begun.is_set)
+        go_on.set()
+        assert await running
 
 
-async def test_a_failure_names_no_values(database: Database) -> None:
+async def test_errors_contain_no_statement_parameters(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.execute(text("INSERT INTO nowhere VALUES (:value)"), {"value": "secret"})
 

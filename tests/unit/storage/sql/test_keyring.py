@@ -1,4 +1,4 @@
-"""Shared keys, and what was uploaded to Slack."""
+"""Shared keys, and pictures uploaded to Slack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
 DIGESTS = [f"{number:064x}" for number in range(600)]
 
 
-async def test_a_key_stays_the_same_and_each_name_has_its_own(storage_place: StoragePlace, storage: SqlStorage) -> None:
+async def test_key_is_stable_and_differs_by_name(storage_place: StoragePlace, storage: SqlStorage) -> None:
     key = await storage.keyring.key("media")
     assert len(key) == 32
     assert await storage.keyring.key("media") == key
@@ -27,9 +27,7 @@ async def test_a_key_stays_the_same_and_each_name_has_its_own(storage_place: Sto
         await again.close()
 
 
-async def test_two_processes_that_ask_first_at_once_get_one_key(
-    storage_place: StoragePlace, storage: SqlStorage
-) -> None:
+async def test_concurrent_first_requests_get_the_same_key(storage_place: StoragePlace, storage: SqlStorage) -> None:
     other = await storage_place.open()
     try:
         keys = await asyncio.gather(*(one.keyring.key("media") for one in (storage, other) * 5))
@@ -38,7 +36,7 @@ async def test_two_processes_that_ask_first_at_once_get_one_key(
     assert len(set(keys)) == 1
 
 
-async def test_uploads_are_remembered_for_their_workspace(storage: SqlStorage) -> None:
+async def test_uploads_are_stored_by_workspace(storage: SqlStorage) -> None:
     for digest in DIGESTS[:2]:
         await storage.thumbnails.put(TEAM, digest, f"F{digest[-1]}")
     await storage.thumbnails.put(TEAM, DIGESTS[1], "F9")
@@ -52,7 +50,7 @@ async def test_uploads_are_remembered_for_their_workspace(storage: SqlStorage) -
     assert await storage.thumbnails.get(OTHER_TEAM, DIGESTS) == {DIGESTS[0]: "F7"}
 
 
-async def test_an_upload_is_unused_once_no_database_of_its_workspace_has_the_picture(storage: SqlStorage) -> None:
+async def test_upload_is_unused_if_no_database_of_its_workspace_has_the_picture(storage: SqlStorage) -> None:
     for key in (PARTS, DatabaseKey(OTHER_TEAM, PARTS.name)):
         await storage.catalogue.create_database(key)
         await storage.catalogue.add(record(key, DIGESTS[0]))

@@ -1,4 +1,4 @@
-"""Migrations and tables tell the same story."""
+"""Migrations: they match the schema, keep rows, and can be reverted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect
+from sqlalchemy import Engine, MetaData, Table, delete, insert, inspect
 
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.migration import HEAD, configuration, migrate
-from bot.storage.sql.schema.tables import databases, images, metadata
+from bot.storage.sql.schema.tables import (
+    databases,
+    embedded_databases,
+    embedded_images,
+    embedded_vectors,
+    hosted_deletions,
+    images,
+    metadata,
+)
+from bot.storage.transfer import log
 from tests.fixtures.postgres import Cluster
 from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
 
@@ -62,7 +71,7 @@ def go_back(engine: Engine, revision: str) -> None:
 
 
 def fill_first_version(engine: Engine) -> None:
-    """Rows as the first tables took them."""
+    """Insert rows into the tables of the first revision."""
     database = {"id": 1, "workspace": TEAM, "name": "parts", "created_at": BEGINNING, "created_by": "U1", "revision": 2}
     image = {
         "database_id": 1,
@@ -87,14 +96,14 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
-def test_the_migrations_build_what_the_schema_says(engine: Engine) -> None:
+def test_migrated_tables_match_the_schema(engine: Engine) -> None:
     migrate(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_down_and_up_again(engine: Engine) -> None:
+def test_downgrade_to_base_and_upgrade_again(engine: Engine) -> None:
     migrate(engine)
     go_back(engine, "base")
     assert tables(engine) == set()
@@ -102,18 +111,18 @@ def test_down_and_up_again(engine: Engine) -> None:
     assert tables(engine) == set(metadata.tables)
 
 
-def test_the_head_is_the_newest_revision(engine: Engine) -> None:
+def test_head_is_the_newest_revision(engine: Engine) -> None:
     with engine.connect() as connection:
         assert ScriptDirectory.from_config(configuration(connection)).get_heads() == [HEAD]
 
 
-def test_migrating_twice_changes_nothing(engine: Engine) -> None:
+def test_second_migration_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
     assert tables(engine) == set(metadata.tables)
 
 
-def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
+def test_failed_migration_is_rolled_back(engine: Engine) -> None:
     with engine.execution_options(immediate=True).begin() as connection:
         connection.exec_driver_sql("CREATE TABLE embedded_sketches (in_the_way INTEGER)")
     with pytest.raises(Exception, match="already exists"):
@@ -121,7 +130,7 @@ def test_a_migration_that_fails_leaves_nothing(engine: Engine) -> None:
     assert tables(engine) == {"embedded_sketches"}
 
 
-async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_upgrade_from_the_first_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     storage = await empty_database.open()
@@ -133,14 +142,14 @@ async def test_a_database_of_the_first_version_keeps_its_rows(engine: Engine, em
         assert records[DataId("imported")].origin is None
         origin = records[DataId("shared")].origin
         assert origin is not None
-        # Nobody knows any more who could read the channel.
+        # The first revision did not record who could read the channel.
         assert origin.kind is ChannelKind.PRIVATE
         assert await storage.catalogue.from_file(TEAM, "F1") == (records[DataId("shared")],)
     finally:
         await storage.close()
 
 
-async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_downgrade_to_the_first_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     storage = await empty_database.open()
@@ -156,7 +165,7 @@ async def test_going_back_to_the_first_version_keeps_its_rows(engine: Engine, em
         await storage.close()
 
 
-async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, empty_database: StoragePlace) -> None:
+async def test_upgrade_from_the_second_revision_keeps_rows(engine: Engine, empty_database: StoragePlace) -> None:
     go(engine, "0001")
     fill_first_version(engine)
     go(engine, "0002")
@@ -181,7 +190,90 @@ async def test_a_database_of_the_second_version_keeps_its_rows(engine: Engine, e
         await storage.close()
 
 
-async def test_many_that_open_one_empty_place_at_once(empty_database: StoragePlace) -> None:
+OLD_NAMES = {
+    "hosted_chores": "hosted_deletions",
+    "embedded_sketches": "embedded_local_features",
+    "moves": "transfers",
+}
+"""Tables that revision 0005 renames, and their new names."""
+
+
+def fill_old_tables(engine: Engine) -> None:
+    """Insert rows into the tables that revision 0005 renames, and what they refer to."""
+    vector = {"id": 7, "image_id": 5, "database_id": 3, "model_id": "m", "embedding": b"e", "fingerprint": b"f"}
+    image = {"id": 5, "database_id": 3, "data_id": "d", "entity": "valve", "note": ""}
+    row: dict[str, object]
+    with engine.execution_options(immediate=True).begin() as connection:
+        database = {"id": 3, "workspace": TEAM, "name": "parts", "revision": 1, "removals": 0}
+        connection.execute(insert(embedded_databases), database)
+        connection.execute(insert(embedded_images), {**image, "created_at": BEGINNING, "updated_at": BEGINNING})
+        connection.execute(insert(embedded_vectors), vector)
+        old = MetaData()
+        for name, row in {
+            "embedded_sketches": {"vector_id": 7, "sketch": b"orb"},
+            "hosted_chores": {"upstream": "up", "entity": "valve", "due_at": BEGINNING},
+        }.items():
+            connection.execute(insert(Table(name, old, autoload_with=connection)), row)
+        connection.exec_driver_sql(
+            "CREATE TABLE moves (id INTEGER PRIMARY KEY, source VARCHAR NOT NULL, marks TEXT NOT NULL,"
+            " positions TEXT NOT NULL, begun_at TIMESTAMP NOT NULL, finished_at TIMESTAMP)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO moves VALUES (1, 'data', '{}', '{}', '2026-01-02 00:00:00', '2026-01-03 00:00:00')"
+        )
+
+
+def names_of_renamed_tables(engine: Engine) -> set[str]:
+    """Names of the tables that revision 0005 renames, and of their columns, indexes, constraints and sequences."""
+    found: set[str] = set()
+    look = inspect(engine)
+    for table in tables(engine) & {*OLD_NAMES, *OLD_NAMES.values()}:
+        found |= {table, *(f"{table}.{column['name']}" for column in look.get_columns(table))}
+        found |= {str(index["name"]) for index in look.get_indexes(table)}
+        if engine.dialect.name == "postgresql":
+            found |= {str(key["name"]) for key in look.get_foreign_keys(table)}
+            found.add(str(look.get_pk_constraint(table)["name"]))
+    if engine.dialect.name == "postgresql":
+        found |= {"hosted_chores_id_seq", "hosted_deletions_id_seq"} & set(look.get_sequence_names())
+    return found
+
+
+def renamed(name: str) -> str:
+    """A name of revision 0004 as revision 0005 has it."""
+    name = name.replace("moves.marks", "moves.checksums").replace("sketches.sketch", "sketches.features")
+    for old, new in OLD_NAMES.items():
+        name = name.replace(old, new)
+    return name
+
+
+async def test_renamed_tables_keep_their_rows(engine: Engine, empty_database: StoragePlace) -> None:
+    go(engine, "0004")
+    fill_old_tables(engine)
+    before = names_of_renamed_tables(engine)
+    storage = await empty_database.open()
+    try:
+        assert tables(engine) == {*metadata.tables, "transfers"}
+        assert await storage.vectors.read(lambda rows: rows.local_features([7])) == {7: b"orb"}
+        assert [deletion.entity for deletion in await storage.pending_deletions.due(10)] == ["valve"]
+        entry = await storage._database.read(log.read)
+        assert entry == log.TransferLogEntry("data", {}, {}, finished=True)
+    finally:
+        await storage.close()
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.execute(delete(hosted_deletions))
+        row = {"upstream": "up", "entity": "pump", "due_at": BEGINNING}
+        # Row ids continue after the last one that was used.
+        assert connection.execute(insert(hosted_deletions), row).inserted_primary_key == (2,)
+    assert names_of_renamed_tables(engine) == {renamed(name) for name in before}
+    go_back(engine, "0004")
+    assert names_of_renamed_tables(engine) == before
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT vector_id, sketch FROM embedded_sketches").all() == [(7, b"orb")]
+        assert connection.exec_driver_sql("SELECT id, entity FROM hosted_chores").all() == [(2, "pump")]
+        assert connection.exec_driver_sql("SELECT source, marks FROM moves").all() == [("data", "{}")]
+
+
+async def test_concurrent_opens_of_an_empty_database_migrate_once(empty_database: StoragePlace) -> None:
     opened = await asyncio.gather(*(empty_database.open() for _ in range(6)))
     try:
         key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))

@@ -1,4 +1,4 @@
-"""PostgreSQL's own troubles: lost connections, restarts, full pools, transactions in each other's way."""
+"""PostgreSQL: lost connections, restarts, exhausted pools, deadlocks and notifications."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fixtures.postgres import Cluster
 
 TEAM = WorkspaceId("T1")
 LONGEST_S = 5
-OWN_END = text("SELECT pg_terminate_backend(pg_backend_pid())")
+TERMINATE_OWN_CONNECTION = text("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def names(storage: SqlStorage) -> list[str]:
     return [info.key.name for info in await storage.catalogue.databases(TEAM)]
 
 
-async def test_a_restart_of_the_server_is_survived(cluster: Cluster, storage: SqlStorage) -> None:
+async def test_storage_recovers_from_a_server_restart(cluster: Cluster, storage: SqlStorage) -> None:
     await storage.catalogue.create_database(key("before"))
     cluster.stop()
     try:
@@ -69,31 +69,31 @@ async def test_a_restart_of_the_server_is_survived(cluster: Cluster, storage: Sq
     assert await names(storage) == ["after", "before"]
 
 
-async def test_a_read_whose_connection_is_lost_is_made_again(database: Database) -> None:
+async def test_read_is_retried_after_a_lost_connection(database: Database) -> None:
     tries = 0
 
     def work(connection: Connection) -> int:
         nonlocal tries
         tries += 1
         if tries == 1:
-            connection.execute(OWN_END)
+            connection.execute(TERMINATE_OWN_CONNECTION)
         return tries
 
     assert await database.read(work) == 2
 
 
-async def test_a_read_that_loses_every_connection_is_given_up(database: Database) -> None:
+async def test_read_fails_if_the_retry_loses_its_connection_too(database: Database) -> None:
     with pytest.raises(BackendDown, match="connection to PostgreSQL is gone"):
-        await database.read(lambda connection: connection.execute(OWN_END))
+        await database.read(lambda connection: connection.execute(TERMINATE_OWN_CONNECTION))
 
 
-async def test_a_write_whose_connection_is_lost_is_not_made_again(storage: SqlStorage, database: Database) -> None:
+async def test_write_is_not_retried_after_a_lost_connection(storage: SqlStorage, database: Database) -> None:
     tries = 0
 
     def work(connection: Connection) -> None:
         nonlocal tries
         tries += 1
-        connection.execute(OWN_END)
+        connection.execute(TERMINATE_OWN_CONNECTION)
 
     with pytest.raises(BackendDown):
         await database.write(work)
@@ -101,11 +101,11 @@ async def test_a_write_whose_connection_is_lost_is_not_made_again(storage: SqlSt
     await storage.ping()
 
 
-async def test_a_unit_that_loses_its_connection_keeps_nothing(storage: SqlStorage, database: Database) -> None:
+async def test_unit_with_a_lost_connection_is_rolled_back(storage: SqlStorage, database: Database) -> None:
     async def cut_off() -> None:
         async with storage.unit():
             await storage.catalogue.create_database(key("one"))
-            await database.write(lambda connection: connection.execute(OWN_END))
+            await database.write(lambda connection: connection.execute(TERMINATE_OWN_CONNECTION))
 
     for _ in range(10):
         with pytest.raises(BackendDown):
@@ -113,10 +113,10 @@ async def test_a_unit_that_loses_its_connection_keeps_nothing(storage: SqlStorag
     assert await names(storage) == []
 
 
-async def test_units_do_not_wait_for_each_other(storage: SqlStorage) -> None:
+async def test_units_run_concurrently(storage: SqlStorage) -> None:
     async with asyncio.timeout(LONGEST_S), storage.unit():
         await storage.catalogue.create_database(key("slow"))
-        # Made outside, as a task of another request would be.
+        # In another thread, so that it is not part of the unit.
         other = asyncio.get_running_loop().run_in_executor(None, asyncio.run, _create_elsewhere(storage, "quick"))
         await other
         assert await storage.catalogue.databases(TEAM)
@@ -149,16 +149,16 @@ async def test_connection_wait_times_out(engine: Engine) -> None:
     await database.close()
 
 
-async def test_a_server_that_takes_no_more_connections(cluster: Cluster, tmp_path: Path) -> None:
+async def test_connection_limit_of_the_server_raises_throttled(cluster: Cluster, tmp_path: Path) -> None:
     name = cluster.database()
-    cluster.tell(sql.SQL("CREATE ROLE small LOGIN CONNECTION LIMIT 1"))
-    cluster.tell(sql.SQL("ALTER DATABASE {} OWNER TO small").format(sql.Identifier(name)))
+    cluster.execute(sql.SQL("CREATE ROLE small LOGIN CONNECTION LIMIT 1"))
+    cluster.execute(sql.SQL("ALTER DATABASE {} OWNER TO small").format(sql.Identifier(name)))
     address = cluster.address(name, "small")
     storage = await SqlStorage.open(tmp_path, address, StorageOptions(connections=2))
     try:
         with pytest.raises(BackendThrottled, match="no more connections"):
             await SqlStorage.open(tmp_path, address)
-        # What is open goes on.
+        # The open storage still works.
         await storage.catalogue.create_database(key("one"))
         assert await names(storage) == ["one"]
     finally:
@@ -166,9 +166,7 @@ async def test_a_server_that_takes_no_more_connections(cluster: Cluster, tmp_pat
         cluster.drop(name)
 
 
-async def test_two_transactions_that_wait_for_each_other_both_come_through(
-    storage: SqlStorage, database: Database
-) -> None:
+async def test_deadlocked_transactions_are_retried(storage: SqlStorage, database: Database) -> None:
     for name in ("one", "two"):
         await storage.catalogue.create_database(key(name))
     both_hold_one = threading.Barrier(2)
@@ -191,7 +189,7 @@ async def test_two_transactions_that_wait_for_each_other_both_come_through(
     assert [info.revision for info in await storage.catalogue.databases(TEAM)] == [2, 2]
 
 
-async def test_a_statement_that_takes_too_long_is_a_timeout(database: Database) -> None:
+async def test_statement_timeout_raises_backend_timeout(database: Database) -> None:
     def work(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = '10ms'"))
         connection.execute(text("SELECT pg_sleep(5)"))
@@ -200,7 +198,7 @@ async def test_a_statement_that_takes_too_long_is_a_timeout(database: Database) 
         await database.write(work)
 
 
-async def test_a_read_sees_one_snapshot_and_can_not_write(storage: SqlStorage, database: Database) -> None:
+async def test_read_sees_one_snapshot_and_cannot_write(storage: SqlStorage, database: Database) -> None:
     count = text("SELECT count(*) FROM databases")
     results, go_on = threading.Event(), threading.Event()
 
@@ -219,7 +217,7 @@ async def test_a_read_sees_one_snapshot_and_can_not_write(storage: SqlStorage, d
         await database.read(lambda connection: connection.execute(text("DELETE FROM databases")))
 
 
-async def test_a_wrong_address_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+async def test_unreachable_server_error_is_one_line_without_the_password(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(BackendDown) as caught:
         await SqlStorage.open(tmp_path, "postgresql://me:hidden@/vsearch?host=/nowhere")
@@ -228,13 +226,20 @@ async def test_a_wrong_address_is_one_sentence_without_the_password(tmp_path: Pa
     assert time.monotonic() - began < LONGEST_S
 
 
+@pytest.mark.parametrize("host", [f"{'x' * 64}.example", "db..example"])
+async def test_impossible_host_names_are_refused_in_one_sentence(host: str, tmp_path: Path) -> None:
+    with pytest.raises(BackendDown, match="DATABASE_URL names a host that can't exist") as refused:
+        await SqlStorage.open(tmp_path, f"postgresql://me:hidden@{host}/vsearch")
+    assert "hidden" not in str(refused.value)
+
+
 async def test_notifications_reach_other_processes(tmp_path: Path, postgres_address: str) -> None:
     async with asyncio.timeout(LONGEST_S):
         one = await SqlStorage.open(tmp_path, postgres_address)
         two = await SqlStorage.open(tmp_path, postgres_address)
         arrivals = two.inbox.arrivals()
         try:
-            # At first for what was there before.
+            # The first notification is for jobs from before.
             await anext(arrivals)
             for number in range(3):
                 await one.inbox.put(share(number))
@@ -265,9 +270,9 @@ async def test_listener_reconnects_after_a_restart(
 
 
 async def test_incompressible_columns_are_not_compressed(database: Database) -> None:
-    as_they_are = text(
+    uncompressed = text(
         "SELECT attrelid::regclass::text, attname FROM pg_attribute WHERE attstorage = 'e' AND attnum > 0"
     )
-    rows = await database.read(lambda connection: connection.execute(as_they_are).all())
-    wanted = {("pictures", "jpeg"), ("embedded_sketches", "sketch"), ("embedded_vectors", "embedding")}
+    rows = await database.read(lambda connection: connection.execute(uncompressed).all())
+    wanted = {("pictures", "jpeg"), ("embedded_local_features", "features"), ("embedded_vectors", "embedding")}
     assert wanted <= {(table, column) for table, column in rows}

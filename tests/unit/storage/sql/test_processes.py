@@ -1,4 +1,4 @@
-"""Several processes that write the same at the same moment: one of them does, and all see it."""
+"""Concurrent writes of several processes to the same rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROCESSES = 3
 
 @pytest.fixture
 async def processes(storage_place: StoragePlace) -> AsyncIterator[list[SqlStorage]]:
-    """Storages that know nothing of each other."""
+    """Independent storages on one database, as several processes have them."""
     opened = [await storage_place.open() for _ in range(PROCESSES)]
     await opened[0].catalogue.create_database(PARTS)
     yield opened
@@ -57,15 +57,15 @@ def engine(storage: SqlStorage) -> EmbeddedSearch:
     return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
 
 
-async def test_a_name_is_taken_once(processes: list[SqlStorage]) -> None:
+async def test_concurrent_creates_of_one_name_succeed_once(processes: list[SqlStorage]) -> None:
     key = DatabaseKey(TEAM, DatabaseName("brand"))
-    for places in (lambda one: one.catalogue, engine):
-        failed = await failures([places(one).create_database(key) for one in processes * 3])
+    for part_of in (lambda one: one.catalogue, engine):
+        failed = await failures([part_of(one).create_database(key) for one in processes * 3])
         assert len(failed) == 3 * PROCESSES - 1
         assert {type(error) for error in failed} == {DatabaseExists}
 
 
-async def test_a_picture_is_added_once_and_the_others_learn_as_what(processes: list[SqlStorage]) -> None:
+async def test_concurrent_adds_of_one_picture_report_the_stored_entity(processes: list[SqlStorage]) -> None:
     works = [one.catalogue.add(record(f"id-{at}", "a", f"entity_{at}")) for at, one in enumerate(processes * 3)]
     failed = await failures(works)
     assert len(failed) == 3 * PROCESSES - 1
@@ -74,14 +74,14 @@ async def test_a_picture_is_added_once_and_the_others_learn_as_what(processes: l
     assert {error.entity for error in failed if isinstance(error, AlreadyAdded)} == {added.entity}
 
 
-async def test_each_write_counts(processes: list[SqlStorage]) -> None:
+async def test_concurrent_adds_increment_the_revision_once_each(processes: list[SqlStorage]) -> None:
     works = [one.catalogue.add(record(f"id-{at}", f"{at:x}")) for at, one in enumerate(processes * 4)]
     assert await failures(works) == []
     info = await processes[0].catalogue.database(PARTS)
     assert (info.images, info.revision) == (len(works), len(works))
 
 
-async def test_what_is_added_to_a_database_that_goes_is_gone_with_it(processes: list[SqlStorage]) -> None:
+async def test_concurrent_delete_leaves_no_images_or_bindings(processes: list[SqlStorage]) -> None:
     one, two, three = processes
     for at in range(10):
         works = [one.catalogue.add(record(f"id-{at}", "a")), two.catalogue.delete_database(PARTS)]
@@ -92,7 +92,7 @@ async def test_what_is_added_to_a_database_that_goes_is_gone_with_it(processes: 
         assert (await one.catalogue.database(PARTS)).images == 0
 
 
-async def test_one_of_several_new_workspaces_gets_what_the_command_line_made(processes: list[SqlStorage]) -> None:
+async def test_local_databases_go_to_one_of_several_new_workspaces(processes: list[SqlStorage]) -> None:
     await processes[0].catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")))
     teams = [WorkspaceId(f"T{number}") for number in range(2, 2 + PROCESSES)]
     works = [one.catalogue.adopt(team) for one, team in zip(processes * 2, teams * 2, strict=True)]
@@ -102,7 +102,7 @@ async def test_one_of_several_new_workspaces_gets_what_the_command_line_made(pro
     assert sorted(team for team, _ in await processes[0].catalogue.connected()) == sorted(teams)
 
 
-async def test_what_is_set_first_by_several_is_set(processes: list[SqlStorage]) -> None:
+async def test_concurrent_first_writes_store_one_row(processes: list[SqlStorage]) -> None:
     bindings = [one.bindings.put(ChannelBinding(TEAM, "C1", database=PARTS.name)) for one in processes * 2]
     uploads = [one.thumbnails.put(TEAM, "a" * 64, f"F{at}") for at, one in enumerate(processes * 2)]
     assert await failures([*bindings, *uploads]) == []
@@ -110,7 +110,7 @@ async def test_what_is_set_first_by_several_is_set(processes: list[SqlStorage]) 
     assert len(await processes[0].thumbnails.get(TEAM, ["a" * 64])) == 1
 
 
-async def test_an_index_that_is_kept_up_to_date_meanwhile_misses_nothing(processes: list[SqlStorage]) -> None:
+async def test_search_during_concurrent_adds_misses_no_image(processes: list[SqlStorage]) -> None:
     *adding, searching = map(engine, processes)
     await searching.create_database(PARTS)
     added = 0

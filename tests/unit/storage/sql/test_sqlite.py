@@ -1,4 +1,4 @@
-"""What holds of SQLite's file: one writer, durable connections, and sentences for files that can't be used."""
+"""SQLite: one writer, durable connections, and clear errors for unusable files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) 
         await work()
 
 
-async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
+async def test_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
     started, ended = threading.Event(), threading.Event()
 
     def work(_: Connection) -> None:
@@ -63,7 +63,7 @@ async def test_a_cancelled_write_finishes_before_the_next_begins(storage: SqlSto
         await task
 
 
-async def test_every_connection_is_durable_and_checks_its_references(database: Database) -> None:
+async def test_connections_are_durable_and_check_foreign_keys(database: Database) -> None:
     def pragmas(connection: Connection) -> list[object]:
         wanted = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in wanted]
@@ -73,9 +73,7 @@ async def test_every_connection_is_durable_and_checks_its_references(database: D
         assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
 
 
-async def test_another_process_that_keeps_the_lock_is_a_timeout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_lock_held_by_another_process_raises_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
     storage = await SqlStorage.open(tmp_path)
     other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
@@ -93,7 +91,7 @@ async def test_another_process_that_keeps_the_lock_is_a_timeout(
         await storage.close()
 
 
-async def test_a_data_directory_that_can_not_be_used_says_so(tmp_path: Path) -> None:
+async def test_unusable_data_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BackendDown, match="data directory"):
         await SqlStorage.open(tmp_path / "file")

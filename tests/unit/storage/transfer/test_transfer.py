@@ -1,4 +1,4 @@
-"""A house that moves from one kind of database to the other: every row, once, whatever comes between."""
+"""Transfers between SQLite and PostgreSQL: every row is copied once, even after interruptions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy import Connection, delete, event, insert, select, update
 from bot.domain.errors import BackendError, BackendRefused, TransferRefused
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.maintenance.data_transfer import TransferResult
-from bot.storage.inbox.inbox import SETTLES_S
+from bot.storage.inbox.inbox import ANSWER_SETTLE_S
 from bot.storage.sql.schema.tables import databases, images, inbox, metadata, pictures
 from bot.storage.sql_storage import IN_BUCKET, StorageOptions
 from bot.storage.transfer.transfer import TABLES, SqlTransfer
 from tests.fixtures.buckets import BucketService
-from tests.fixtures.data_transfer import ROWS, SOME, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
+from tests.fixtures.data_transfer import BATCH_ROWS, ROWS, TransferCase, all_rows, digest_of, fill_all_tables, jpeg_of
 
 
 async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -> None:
@@ -25,14 +25,14 @@ async def test_every_row_of_every_table_is_transferred(transfer: TransferCase) -
     assert {len(rows) for rows in there.values()} == {ROWS}
     assert set(there) == set(metadata.tables) - {pictures.name}
     await before.close()
-    moved = await transfer.run()
-    assert moved.complete
-    assert moved.tables == dict.fromkeys(there, ROWS)
-    assert (moved.rows, moved.pictures) == (ROWS * len(there), ROWS)
+    result = await transfer.run()
+    assert result.complete
+    assert result.tables == dict.fromkeys(there, ROWS)
+    assert (result.rows, result.pictures) == (ROWS * len(there), ROWS)
     after = await transfer.after.open()
     try:
         here = await all_rows(after._database)
-        # What somebody had under way is due: nobody has it any more.
+        # Running jobs have become due, because their owners are gone.
         assert {**here, "inbox": []} == {**there, "inbox": []}
         assert [row[:10] for row in here["inbox"]] == [row[:10] for row in there["inbox"]]
         for number in range(ROWS):
@@ -51,7 +51,7 @@ async def test_source_is_not_modified(to_postgres: TransferCase) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
-async def test_a_move_that_is_interrupted_anywhere_goes_on(transfer: TransferCase) -> None:
+async def test_interrupted_transfer_continues(transfer: TransferCase) -> None:
     before = await transfer.before.open()
     there = await all_rows(before._database)
     await before.close()
@@ -62,51 +62,51 @@ async def test_a_move_that_is_interrupted_anywhere_goes_on(transfer: TransferCas
             with pytest.raises(BackendRefused, match="isn't finished: run “vsearch migrate --from"):
                 await transfer.after.open()
     assert len(runs) > 4
-    assert sum(moved.rows for moved in runs) == ROWS * len(TABLES)
-    assert sum(moved.pictures for moved in runs) == ROWS
+    assert sum(run.rows for run in runs) == ROWS * len(TABLES)
+    assert sum(run.pictures for run in runs) == ROWS
     after = await transfer.after.open()
     assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
     await after.close()
 
 
-async def test_a_connection_that_is_lost_within_a_batch_costs_no_more_than_that(to_postgres: TransferCase) -> None:
+async def test_lost_connection_repeats_only_one_batch(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
     await before._database.write(fill_all_tables)
     there = await all_rows(before._database)
     await before.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
-    move = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME)
-    await move.begin()
-    come = sum([await move.copy_rows() for _ in range(5)])
+    unfinished = SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS)
+    await unfinished.begin()
+    copied = sum([await unfinished.copy_rows() for _ in range(5)])
 
     def lose(connection: Connection, *_: object) -> None:
         connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
     event.listen(storage._database._engine, "commit", lose)
     with pytest.raises(BackendError):
-        await move.copy_rows()
+        await unfinished.copy_rows()
     await storage.close()
     await origin.close()
-    assert (await to_postgres.run()).rows == ROWS * len(TABLES) - come
+    assert (await to_postgres.run()).rows == ROWS * len(TABLES) - copied
     after = await to_postgres.after.open()
     assert {**await all_rows(after._database), "inbox": []} == {**there, "inbox": []}
     await after.close()
 
 
-async def test_a_batch_that_fails_leaves_nothing(to_postgres: TransferCase) -> None:
+async def test_batch_copied_by_another_process_is_rolled_back(to_postgres: TransferCase) -> None:
     storage = await to_postgres.before.open()
     await storage._database.write(fill_all_tables)
     await storage.close()
     origin, storage = await to_postgres.source(), await to_postgres.after.open()
     first, second = (
-        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=SOME) for _ in range(2)
+        SqlTransfer(origin, storage._database, lambda: datetime.now(UTC), batch_size=BATCH_ROWS) for _ in range(2)
     )
     try:
         await first.begin()
         await first.copy_rows()
         await second.begin()
-        assert await second.copy_rows() == SOME
-        # The one that comes too late does what was done already: none of it stays.
+        assert await second.copy_rows() == BATCH_ROWS
+        # The first transfer copies a batch that the second has copied, so it is rolled back.
         with pytest.raises(TransferRefused, match="Another “vsearch migrate”"):
             await first.copy_rows()
         while await second.copy_rows():
@@ -133,7 +133,7 @@ async def test_sequences_continue(transfer: TransferCase) -> None:
         return int(max(connection.execute(select(databases.c.id)).scalars()))
 
     if transfer.before.database_url is not None:
-        # Whoever gives numbers of its own has to say so.
+        # The rows were inserted with explicit ids, which do not advance the sequence.
         await before._database.write(
             lambda connection: connection.exec_driver_sql("SELECT setval('databases_id_seq', 63)")
         )
@@ -156,7 +156,7 @@ async def test_running_jobs_become_due(to_postgres: TransferCase) -> None:
     await to_postgres.run()
     after = await to_postgres.after.open()
     due = await after._database.read(lambda connection: connection.execute(select(inbox)).all())
-    soon = datetime.now(UTC) + timedelta(seconds=SETTLES_S)
+    soon = datetime.now(UTC) + timedelta(seconds=ANSWER_SETTLE_S)
     assert {(job.state, job.due_at < soon) for job in due} == {
         ("running", True),
         ("waiting", False),
@@ -166,11 +166,11 @@ async def test_running_jobs_become_due(to_postgres: TransferCase) -> None:
     await after.close()
 
 
-async def test_what_belongs_to_nobody_yet_is_taken_over_where_the_house_is_now(to_postgres: TransferCase) -> None:
+async def test_local_databases_are_adopted_after_a_transfer(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
     await before.catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("parts")))
     await before.close()
-    # A bot that was started too early, with its one workspace.
+    # The bot was started on the new database before the transfer, and connected its workspace.
     early = await to_postgres.after.open()
     team = WorkspaceId("T1")
     await early.catalogue.adopt(team)
@@ -196,7 +196,7 @@ async def test_keys_are_transferred(to_postgres: TransferCase) -> None:
     await after.close()
 
 
-async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(to_postgres: TransferCase) -> None:
+async def test_finished_transfer_only_adds_missing_pictures(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
     await before._database.write(fill_all_tables)
     await before._database.write(lambda connection: connection.execute(delete(pictures)))
@@ -208,7 +208,7 @@ async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(
     await after._database.write(lambda connection: connection.execute(delete(images).where(images.c.id == 3)))
     await after.catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("newer")))
     await after.close()
-    # They were somewhere else, as files.
+    # The pictures turn up as files.
     for number in range(ROWS):
         await before.pictures.put(digest_of(number), jpeg_of(number))
     await before.close()
@@ -222,22 +222,22 @@ async def test_once_moved_nothing_is_moved_again_but_pictures_that_were_missing(
     await after.close()
 
 
-async def test_pictures_go_to_where_they_are_to_be_kept(
+async def test_pictures_are_copied_to_the_configured_store(
     to_postgres: TransferCase, bucket_service: BucketService
 ) -> None:
     before = await to_postgres.before.open()
     await before._database.write(fill_all_tables)
     await before.close()
     in_bucket = StorageOptions(pictures=IN_BUCKET, bucket=bucket_service.bucket(), allow_partial=True)
-    moved = await replace(to_postgres, choices=in_bucket).run()
-    assert (moved.complete, moved.pictures) == (True, ROWS)
+    result = await replace(to_postgres, choices=in_bucket).run()
+    assert (result.complete, result.pictures) == (True, ROWS)
     after = await to_postgres.after.open(in_bucket)
     assert await after.pictures.get(digest_of(1)) == jpeg_of(1)
     assert await after._database.read(lambda connection: connection.execute(select(pictures)).all()) == []
     await after.close()
 
 
-async def test_zeros_in_texts_do_not_stop_a_move(to_postgres: TransferCase) -> None:
+async def test_nul_characters_in_texts_are_removed(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
     await before._database.write(fill_all_tables)
     await before._database.write(lambda connection: connection.execute(update(images).values(source_name="a\0b.jpg")))

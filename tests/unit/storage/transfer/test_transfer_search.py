@@ -1,4 +1,4 @@
-"""After a move, pgvector finds what the embedded engine found, and more can be added."""
+"""Search after a transfer: pgvector finds the same images as the embedded engine, and accepts adds."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def source(tmp_path: Path) -> StoragePlace:
 
 async def found(visual: EmbeddedSearch) -> list[list[tuple[object, ...]]]:
     def plain(match: Match) -> tuple[object, ...]:
-        # PostgreSQL rounds the probe too.
+        # Rounded, because PostgreSQL rounds the query vector to half precision too.
         return match.data_id, match.entity, match.verdict, round(match.score, 1)
 
     return [
@@ -88,7 +88,7 @@ async def found(visual: EmbeddedSearch) -> list[list[tuple[object, ...]]]:
     ]
 
 
-async def test_the_same_is_found_and_more_can_be_added(
+async def test_pgvector_search_and_adds_work_after_a_transfer(
     source: StoragePlace, tmp_path: Path, postgres_address: str
 ) -> None:
     async with opened(source, StorageOptions()) as storage:
@@ -97,7 +97,7 @@ async def test_the_same_is_found_and_more_can_be_added(
     after = StoragePlace(tmp_path / "many", postgres_address)
     outcome, seen = await moved(source, after)
     assert outcome.complete
-    # All was ready when the move ended, and not made when the bot started.
+    # The transfer derived pgvector's rows, so opening the storage need not.
     assert (TransferPhase.VECTORS, IMAGES, IMAGES) in seen
     async with opened(after, StorageOptions()) as storage:
         visual = await pgvector(storage)
@@ -112,7 +112,7 @@ async def test_the_same_is_found_and_more_can_be_added(
         assert (await storage.catalogue.database(KEY)).images == IMAGES + 1
 
 
-async def test_a_place_without_pgvector_is_told_before_anything_moves(source: StoragePlace, tmp_path: Path) -> None:
+async def test_missing_pgvector_is_reported_before_copying(source: StoragePlace, tmp_path: Path) -> None:
     after = StoragePlace(tmp_path / "other")
     with pytest.raises(BackendRefused, match="needs a DATABASE_URL"):
         await moved(source, after)
@@ -120,7 +120,9 @@ async def test_a_place_without_pgvector_is_told_before_anything_moves(source: St
         assert await storage.catalogue.workspaces() == ()
 
 
-async def test_what_was_added_since_stays_behind(source: StoragePlace, tmp_path: Path, postgres_address: str) -> None:
+async def test_images_added_after_the_transfer_are_not_copied(
+    source: StoragePlace, tmp_path: Path, postgres_address: str
+) -> None:
     after = StoragePlace(tmp_path / "many", postgres_address)
     await moved(source, after)
     async with opened(source, StorageOptions()) as storage:

@@ -1,4 +1,4 @@
-"""The stand-in's page on its way to the browser."""
+"""The changes to the stand-in's page on its way to the browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def request(path: bytes = b"/", more: bytes = b"") -> page.Request:
 
 
 @pytest.mark.parametrize(("path", "wanted"), [(b"/", True), (b"/archives/C1/p1?x=1", True), (b"/api/auth.test", False)])
-def test_the_page_is_told_from_what_it_asks_for(path: bytes, wanted: bool) -> None:
+def test_page_request_is_recognised(path: bytes, wanted: bool) -> None:
     assert request(path).wants_page is wanted
 
 
@@ -28,7 +28,7 @@ def test_each_connection_carries_one_request() -> None:
     assert "gzip" not in passed
 
 
-def test_a_websocket_is_passed_on_as_it_is() -> None:
+def test_websocket_request_is_passed_on_unchanged() -> None:
     passed = request(b"/ui", b"Upgrade: websocket\r\n").passed_on().decode()
     assert "connection: keep-alive" in passed
     assert "upgrade: websocket" in passed
@@ -43,18 +43,18 @@ def test_a_websocket_is_passed_on_as_it_is() -> None:
         (b"Origin: null\r\n", False),
     ],
 )
-def test_other_sites_pages_are_not_let_in(more: bytes, welcome: bool) -> None:
+def test_other_sites_pages_are_refused(more: bytes, welcome: bool) -> None:
     assert request(more=more).is_from(OURS) is welcome
 
 
 @pytest.mark.parametrize(
     "head", [b"GET / HTTP/1.1\r\nHost: evil.example:8010\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"\r\n\r\n"]
 )
-def test_other_names_and_what_is_no_http_are_not_let_in(head: bytes) -> None:
+def test_other_hosts_and_invalid_http_are_refused(head: bytes) -> None:
     assert not page.Request.parse(head).is_from(OURS)
 
 
-def test_the_page_is_completed_and_its_length_told_right() -> None:
+def test_page_is_completed_and_its_content_length_updated() -> None:
     head, _, body = page.completed(PAGE).partition(b"\r\n\r\n")
     assert body.startswith(b"<head><style>")
     assert body.endswith("</script>\n</head><body>ä</body>".encode())
@@ -62,16 +62,16 @@ def test_the_page_is_completed_and_its_length_told_right() -> None:
     assert head.lower().count(b"content-length") == 1
 
 
-def test_what_is_no_page_stays_as_it_is_but_for_the_end_of_its_connection() -> None:
+def test_other_responses_only_get_connection_close() -> None:
     assert page.completed(b"HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nnothing") == (
         b"HTTP/1.1 404 Not Found\r\nA: b\r\nconnection: close\r\n\r\nnothing"
     )
 
 
-def test_an_upgrade_is_passed_back_as_it_is() -> None:
+def test_upgrade_response_is_passed_back_unchanged() -> None:
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
     assert page.passed_back(head) == head
 
 
-def test_a_redirect_leads_there() -> None:
+def test_redirect_has_the_location() -> None:
     assert b"\r\nlocation: /archives/C1/p1\r\n" in page.redirect("/archives/C1/p1\n")

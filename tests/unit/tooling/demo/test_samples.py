@@ -1,4 +1,4 @@
-"""The sample catalogue: whole without a network, and every packaged picture's licence listed."""
+"""The sample catalogue works without a network, and states the licence of every packaged picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_there_are_enough_and_their_names_fit() -> None:
+def test_samples_are_numerous_and_their_names_are_valid_ids() -> None:
     every: tuple[samples.Packaged | samples.Drawn, ...] = (*samples.packaged(), *samples.DRAWN)
     assert len(every) >= 40
     assert len({sample.file for sample in every}) == len({sample.entity for sample in every}) == len(every)
@@ -33,7 +33,7 @@ def test_there_are_enough_and_their_names_fit() -> None:
         assert Note(sample.note)
 
 
-def test_each_packaged_picture_has_its_licence_in_the_readme() -> None:
+def test_readme_states_the_licence_of_each_packaged_picture() -> None:
     for sample in samples.packaged():
         line = next(line for line in README.splitlines() if f"`{sample.member}`" in line)
         assert sample.licence in line
@@ -46,7 +46,7 @@ def test_every_package_is_pinned_with_hashes() -> None:
         assert f"{package}==" in pinned
 
 
-def test_without_a_registry_the_drawn_ones_remain_and_the_rest_follows_later(
+def test_without_a_registry_the_drawn_samples_remain_and_the_next_call_adds_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(samples, "_download", _no_registry)

@@ -1,4 +1,4 @@
-"""What `make run` starts, and what of the user's own settings reaches the demo: nothing."""
+"""What ``make run`` starts, and that none of the user's settings reach the demo."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import examples.__main__ as program
 from bot.config.settings import Settings
 from examples.demo import isolation
+from examples.demo.lifecycle import forget
 from examples.demo.main import directory_of
-from examples.demo.running import forget
 from examples.demo.workspace import environment
 from scripts.environment.places import output_folder
 
@@ -27,12 +27,12 @@ THEIRS = {
 }
 
 
-def test_the_demo_has_a_directory_of_its_own(tmp_path: Path) -> None:
+def test_demo_has_a_directory_of_its_own(tmp_path: Path) -> None:
     assert directory_of({}) == output_folder() / "data" / "demo"
     assert directory_of({"VSEARCH_DATA_DIR": str(tmp_path)}) == tmp_path / "demo"
 
 
-def test_the_demo_uses_none_of_the_users_settings(tmp_path: Path) -> None:
+def test_demo_uses_none_of_the_users_settings(tmp_path: Path) -> None:
     given = environment(THEIRS, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
     settings = Settings.from_mapping(given)
     assert settings.data_dir == tmp_path
@@ -46,7 +46,7 @@ def test_the_demo_uses_none_of_the_users_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
-def test_the_demo_reaches_its_stand_in_without_the_users_proxy(tmp_path: Path, name: str) -> None:
+def test_demo_reaches_its_stand_in_without_the_users_proxy(tmp_path: Path, name: str) -> None:
     outer = {name: "http://127.0.0.1:9", "PATH": "/bin"}
     given = environment(outer, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
     assert name not in given
@@ -74,11 +74,11 @@ def test_credentials_decide_what_make_run_starts(
     monkeypatch.setattr(program, "start_demo", partial(start, "demo"))
     assert program.main() == 0
     assert started == [against]
-    assert ("against Slack" in capsys.readouterr().out) is (against == "slack")
+    assert ("connects to Slack" in capsys.readouterr().out) is (against == "slack")
 
 
 @pytest.mark.parametrize("named", ["", "/named"])
-def test_from_a_read_only_checkout_the_bots_data_goes_to_the_users_cache(
+def test_bot_data_goes_to_the_users_cache_if_the_checkout_is_read_only(
     named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -90,13 +90,13 @@ def test_from_a_read_only_checkout_the_bots_data_goes_to_the_users_cache(
     assert os.environ["VSEARCH_DATA_DIR"] == (named or str(tmp_path / "data"))
 
 
-def test_the_demo_does_not_ask_a_proxy_for_this_machine(tmp_path: Path) -> None:
+def test_demo_uses_no_proxy_for_loopback(tmp_path: Path) -> None:
     outer = {"https_proxy": "http://proxy:3128", "HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "socks5://proxy"}
     given = environment(outer, tmp_path, stand_in="http://127.0.0.1:8010", port=8011)
     assert not [name for name in given if "proxy" in name.lower()]
 
 
-def test_starting_afresh_keeps_the_samples_alone(tmp_path: Path) -> None:
+def test_reset_keeps_only_the_samples(tmp_path: Path) -> None:
     for name in ("samples", "bot", "files-1"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").touch()
@@ -106,6 +106,6 @@ def test_starting_afresh_keeps_the_samples_alone(tmp_path: Path) -> None:
     forget(tmp_path / "never")
 
 
-def test_without_a_network_of_its_own_the_stand_in_runs_all_the_same() -> None:
+def test_stand_in_runs_without_a_network_namespace() -> None:
     assert isolation.own_network([["false"], ["false"]]) is None
     assert isolation.own_network([["no-such-program"], ["no-such-program"]]) is None

@@ -1,4 +1,4 @@
-"""Installing shows how far it is, and what pip says when it fails."""
+"""The installation shows its progress, and pip's own message if it fails."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ def site_packages(tmp_path: Path) -> Path:
 
 
 def fake_pip(folder: Path, script: str) -> Path:
-    """A Python that is pip alone."""
+    """Create a Python that runs only this fake pip."""
     source = folder / "fake_pip.py"
     source.write_text(f"import sys\n{script}")
     program = folder / "python"
-    # The path of Python may have blanks, which a shebang line can't name.
+    # Python's path may contain blanks, which a shebang line can't express.
     program.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(source))}\n")
     program.chmod(0o755)
     return program
 
 
-def test_a_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
+def test_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
     progress = PipProgress(total=3)
-    assert progress.told(tmp_path, tmp_path) == "asking the package registry"
+    assert progress.described(tmp_path, tmp_path) == "asking the package registry"
     for line in OUTPUT.splitlines():
         progress.feed(line)
-    assert progress.told(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (18.8 MB)"
+    assert progress.described(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (18.8 MB)"
     (tmp_path / "pip-unpack-1").mkdir()
     with (tmp_path / "pip-unpack-1" / progress.wheel).open("wb") as wheel:
         wheel.truncate(7_000_000)
-    assert progress.told(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (7 of 18.8 MB)"
+    assert progress.described(tmp_path, tmp_path) == "downloading 2 of 2: faiss-cpu (7 of 18.8 MB)"
 
 
 @pytest.mark.parametrize(
@@ -78,25 +78,25 @@ def test_a_large_download_shows_how_much_has_arrived(tmp_path: Path) -> None:
         "Processing /srv/wheels/faiss_cpu-1.15.1-cp310-abi3-manylinux_2_28_x86_64.whl (from -r run.txt (line 1))",
     ],
 )
-def test_a_package_counts_wherever_it_comes_from(line: str, tmp_path: Path) -> None:
+def test_package_counts_whether_downloaded_or_cached(line: str, tmp_path: Path) -> None:
     progress = PipProgress(total=1)
     progress.feed(line)
-    assert progress.told(tmp_path, tmp_path) == "downloading 1 of 1: faiss_cpu"
+    assert progress.described(tmp_path, tmp_path) == "downloading 1 of 1: faiss_cpu"
 
 
-def test_what_is_installed_is_counted_in_the_folder(tmp_path: Path) -> None:
+def test_installed_packages_are_counted_in_the_folder(tmp_path: Path) -> None:
     progress = PipProgress(total=2)
     progress.feed("Installing collected packages: click, faiss-cpu")
-    assert progress.told(tmp_path, tmp_path) == "installing 1 of 2: click"
+    assert progress.described(tmp_path, tmp_path) == "installing 1 of 2: click"
     for name in ("click-8.5.1", "faiss_cpu-1.15.1"):
         (tmp_path / f"{name}.dist-info").mkdir()
     (tmp_path / "click-8.5.1.dist-info" / "RECORD").touch()
-    assert progress.told(tmp_path, tmp_path) == "installing 2 of 2: faiss-cpu"
+    assert progress.described(tmp_path, tmp_path) == "installing 2 of 2: faiss-cpu"
     (tmp_path / "faiss_cpu-1.15.1.dist-info" / "RECORD").touch()
-    assert progress.told(tmp_path, tmp_path) == "finishing"
+    assert progress.described(tmp_path, tmp_path) == "finishing"
 
 
-def test_a_failure_shows_what_pip_says_without_its_noise(
+def test_failure_shows_pips_message_without_noise(
     tmp_path: Path, site_packages: Path, packages: PackageSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     python = fake_pip(tmp_path, f"sys.stdout.write({OUTPUT!r}); sys.stderr.write({FAILURE!r}); sys.exit(1)")
@@ -112,7 +112,7 @@ def test_a_failure_shows_what_pip_says_without_its_noise(
     assert not (tmp_path / ".venv" / ".downloads").exists()
 
 
-def test_what_was_half_installed_is_installed_again(tmp_path: Path, site_packages: Path, packages: PackageSet) -> None:
+def test_half_installed_package_is_installed_again(tmp_path: Path, site_packages: Path, packages: PackageSet) -> None:
     whole, half = site_packages / "click-8.5.1.dist-info", site_packages / "faiss_cpu-1.15.1.dist-info"
     for folder in (whole, half):
         folder.mkdir()
@@ -123,7 +123,7 @@ def test_what_was_half_installed_is_installed_again(tmp_path: Path, site_package
     assert not half.exists()
 
 
-def test_a_log_gets_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_gets_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, now = io.StringIO(), 1000.0
     monkeypatch.setattr("scripts.environment.terminal.time.monotonic", lambda: now)
     monkeypatch.setattr(ProgressLine, "_last", now)
@@ -135,7 +135,7 @@ def test_a_log_gets_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch) ->
     assert stream.getvalue() == "  fetching, 5 s\n  fetching, 10 s\n"
 
 
-def test_a_terminal_gets_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: True)
@@ -145,12 +145,12 @@ def test_a_terminal_gets_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatc
     assert stream.getvalue() == "\r\x1b[2K  fetching, 0 s\r\x1b[2KFetched.\n"
 
 
-def test_a_programs_output_and_end_are_passed_on() -> None:
+def test_output_and_exit_code_are_passed_on() -> None:
     done = run_with_progress(["sh", "-c", "echo out; echo err >&2; exit 3"], "working")
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
 
 
-def test_a_program_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_is_stopped_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[subprocess.Popen[bytes]] = []
 
     def stop_and_note(process: subprocess.Popen[bytes]) -> None:

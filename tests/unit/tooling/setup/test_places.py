@@ -13,7 +13,7 @@ from scripts.environment.places import cache_folder, create_private, home_folder
 
 @pytest.fixture
 def read_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that can't be written to, also for root, whom permissions don't stop."""
+    """Make a folder read-only, also for root, who ignores permissions."""
     folder = tmp_path / "read only"
     folder.mkdir()
     real = os.access
@@ -21,7 +21,7 @@ def read_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_writable_checkout_keeps_its_files(tmp_path: Path) -> None:
+def test_writable_checkout_keeps_its_files(tmp_path: Path) -> None:
     assert output_folder(tmp_path, {}) == tmp_path
 
 
@@ -32,26 +32,26 @@ def test_each_read_only_checkout_has_a_folder_in_the_users_cache(read_only: Path
     assert output == output_folder(read_only, {"HOME": str(tmp_path)})
 
 
-def test_the_cache_is_where_the_user_says(tmp_path: Path) -> None:
+def test_xdg_cache_home_is_used(tmp_path: Path) -> None:
     named = tmp_path / "not yet" / "here"
     assert cache_folder({"XDG_CACHE_HOME": str(named), "HOME": "/"}) == named / "vsearch"
 
 
-def test_a_relative_cache_is_ignored(tmp_path: Path) -> None:
+def test_relative_cache_folder_is_ignored(tmp_path: Path) -> None:
     assert cache_folder({"XDG_CACHE_HOME": "here", "HOME": str(tmp_path)}) == tmp_path / ".cache" / "vsearch"
 
 
 @pytest.mark.parametrize("home", ["/no/such/home", "/dev/null"])
-def test_without_a_home_it_is_among_the_temporary_files(home: str) -> None:
+def test_temporary_folder_is_used_without_a_home(home: str) -> None:
     assert home_folder({"HOME": home}) is None
     assert cache_folder({"HOME": home}) == Path(tempfile.gettempdir()) / f"vsearch-{os.getuid()}"
 
 
-def test_a_home_that_is_read_only_counts_as_none(read_only: Path) -> None:
+def test_read_only_home_counts_as_none(read_only: Path) -> None:
     assert home_folder({"HOME": str(read_only)}) is None
 
 
-def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create_private(tmp_path / "vsearch" / "1")
     assert (tmp_path / "vsearch" / "1").stat().st_mode & 0o077 == 0
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)

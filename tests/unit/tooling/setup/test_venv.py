@@ -1,4 +1,4 @@
-"""The virtual environment: when it is made again, what it has, and how programs are run in it."""
+"""The virtual environment: when it is created anew, which packages it has, and how programs run in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> VirtualEnvironment:
-    """One without packages, in a path with blanks and letters of another alphabet."""
+    """An environment without packages, in a path with blanks and non-ASCII letters."""
     root = tmp_path / "a checkout, größer"
     (root / "bot").mkdir(parents=True)
     (root / "bot" / "__init__.py").touch()
@@ -30,36 +30,36 @@ def environment(tmp_path: Path) -> VirtualEnvironment:
     return environment
 
 
-def test_a_new_environment_has_no_flaw(environment: VirtualEnvironment) -> None:
-    assert environment.flaw() is None
-    assert environment.flaw(VERSION) is None
+def test_new_environment_has_no_problem(environment: VirtualEnvironment) -> None:
+    assert environment.problem() is None
+    assert environment.problem(VERSION) is None
 
 
-def test_one_that_was_never_made_is_incomplete(tmp_path: Path) -> None:
-    assert VirtualEnvironment(tmp_path / ".venv", tmp_path).flaw() == "is incomplete"
+def test_missing_environment_is_incomplete(tmp_path: Path) -> None:
+    assert VirtualEnvironment(tmp_path / ".venv", tmp_path).problem() == "is incomplete"
 
 
-def test_one_whose_making_was_interrupted_is_incomplete(environment: VirtualEnvironment) -> None:
+def test_interrupted_creation_is_incomplete(environment: VirtualEnvironment) -> None:
     (environment.site_packages / "pip-26.0.dist-info" / "RECORD").unlink()
-    assert environment.flaw() == "is incomplete"
+    assert environment.problem() == "is incomplete"
 
 
-def test_one_that_was_moved_is_made_again(environment: VirtualEnvironment) -> None:
+def test_moved_environment_is_created_anew(environment: VirtualEnvironment) -> None:
     moved = environment.root.rename(environment.root.with_name("moved"))
-    assert VirtualEnvironment(moved / ".venv", moved).flaw() == "was made in another folder"
+    assert VirtualEnvironment(moved / ".venv", moved).problem() == "was made in another folder"
 
 
-def test_one_whose_python_is_gone_is_made_again(environment: VirtualEnvironment) -> None:
+def test_environment_whose_python_is_gone_is_created_anew(environment: VirtualEnvironment) -> None:
     environment.python.unlink()
     environment.python.symlink_to("/no/such/python")
-    assert environment.flaw() == f"was made with Python {VERSION}, which is not here any more"
+    assert environment.problem() == f"was made with Python {VERSION}, which is not here any more"
 
 
-def test_one_of_another_version_than_the_chosen_is_made_again(environment: VirtualEnvironment) -> None:
-    assert environment.flaw("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
+def test_environment_of_another_version_than_chosen_is_created_anew(environment: VirtualEnvironment) -> None:
+    assert environment.problem("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
 
 
-def test_the_packages_for_testing_include_those_for_running(environment: VirtualEnvironment) -> None:
+def test_dev_packages_include_run_packages(environment: VirtualEnvironment) -> None:
     assert not environment.has(RUN)
     environment.add(RUN.name)
     assert environment.has(RUN)
@@ -69,8 +69,8 @@ def test_the_packages_for_testing_include_those_for_running(environment: Virtual
     assert environment.has(DEV)
 
 
-def test_each_version_for_running_is_the_one_for_testing() -> None:
-    """So that ``make run`` and ``make test`` in turn install nothing anew."""
+def test_run_and_dev_packages_have_the_same_versions() -> None:
+    """Otherwise, alternating ``make run`` and ``make test`` would reinstall packages."""
 
     def pins(path: Path) -> set[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -80,9 +80,7 @@ def test_each_version_for_running_is_the_one_for_testing() -> None:
     assert len(pins(RUN.file)) == RUN.count
 
 
-def test_the_program_runs_from_anywhere_and_imports_the_checkout(
-    environment: VirtualEnvironment, tmp_path: Path
-) -> None:
+def test_program_runs_from_any_folder_and_imports_the_checkout(environment: VirtualEnvironment, tmp_path: Path) -> None:
     environment.add_project()
     (tmp_path / "bot.py").write_text("raise SystemExit('the wrong bot')")
     command = [str(environment.programs / "vsearch"), "a b", "c"]
@@ -94,7 +92,7 @@ def test_programs_run_in_the_environment(environment: VirtualEnvironment) -> Non
     assert variables == {"PATH": f"{environment.programs}:/bin", "VIRTUAL_ENV": str(environment.folder)}
 
 
-def test_from_a_read_only_checkout_all_caches_are_elsewhere(environment: VirtualEnvironment, tmp_path: Path) -> None:
+def test_caches_are_outside_a_read_only_checkout(environment: VirtualEnvironment, tmp_path: Path) -> None:
     output = tmp_path / "of the user"
     variables = main.variables_for(environment, output, {"PYTEST_ADDOPTS": "-x"})
     for name in ("PYTHONPYCACHEPREFIX", "RUFF_CACHE_DIR", "MYPY_CACHE_DIR", "HYPOTHESIS_STORAGE_DIRECTORY"):
@@ -102,7 +100,7 @@ def test_from_a_read_only_checkout_all_caches_are_elsewhere(environment: Virtual
     assert variables["PYTEST_ADDOPTS"] == f"-x -o 'cache_dir={output}/.pytest_cache'"
 
 
-def test_this_machine_is_not_asked_for_through_a_proxy() -> None:
+def test_loopback_requests_use_no_proxy() -> None:
     assert main.loopback_without_proxy({"PATH": "/bin"}) == {}
     given = main.loopback_without_proxy({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "inner,localhost"})
     assert given == dict.fromkeys(("no_proxy", "NO_PROXY"), "inner,localhost,127.0.0.1,::1")

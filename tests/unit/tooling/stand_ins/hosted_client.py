@@ -16,7 +16,7 @@ PATH = {"create": 1, "databases": 2, "add": 3, "list": 4, "search": 5, "drop": 6
 
 
 class HostedClient:
-    """Plain requests to the service, with pictures on a web server."""
+    """A client of the service, with a web server for pictures."""
 
     def __init__(self, service: HostedService, client: httpx.AsyncClient, web: WebServer) -> None:
         self.service = service
@@ -27,19 +27,19 @@ class HostedClient:
         url = f"{self.service.base_url}/2475-{PATH[operation]}"
         return await self.client.post(url, params={"appKey": key} if key else {}, **more)
 
-    async def ask(self, operation: str, **form: str) -> httpx.Response:
+    async def request(self, operation: str, **form: str) -> httpx.Response:
         return await self.raw(operation, data={"ds_id": DS_ID, **form})
 
     async def succeed(self, operation: str, **form: str) -> dict[str, Any]:
-        answer = (await self.ask(operation, **form)).json()
+        answer = (await self.request(operation, **form)).json()
         assert answer["showapi_res_code"] == 0, answer
         body: dict[str, Any] = answer["showapi_res_body"]
         assert body["ret_code"] == 0, answer
         return body.get("Data", {})  # type: ignore[no-any-return]
 
     async def refused(self, operation: str, **form: str) -> int | str:
-        """The gateway's code, or the upstream's."""
-        answer = (await self.ask(operation, **form)).json()
+        """Send a request that is refused, and return the code of the gateway or the upstream service."""
+        answer = (await self.request(operation, **form)).json()
         refusal: int | str = answer.get("Code") or answer["showapi_res_code"]
         assert refusal != 0, answer
         return refusal

@@ -1,4 +1,4 @@
-"""The stand-in for the hosted service does what the documentation says, and takes nothing else."""
+"""The stand-in for the hosted service behaves as documented, and accepts nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[HostedClient]:
         yield it
 
 
-async def test_a_picture_is_added_found_listed_and_deleted(client: HostedClient) -> None:
+async def test_image_is_added_found_listed_and_deleted(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     urls = [client.host(jpeg(seed), f"/{seed}.jpg") for seed in range(4)]
     ids = [await client.add("parts", f"e_{seed}", url, f"note {seed}") for seed, url in enumerate(urls)]
@@ -47,7 +47,7 @@ async def test_a_picture_is_added_found_listed_and_deleted(client: HostedClient)
     assert len(client.service.fetched) == 5
 
 
-async def test_the_same_address_twice_is_two_images_which_go_together(client: HostedClient) -> None:
+async def test_same_url_twice_is_two_images_that_are_deleted_together(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg())
     assert await client.add("parts", "one", url) != await client.add("parts", "one", url)
@@ -55,7 +55,7 @@ async def test_the_same_address_twice_is_two_images_which_go_together(client: Ho
     assert client.service.images_of("parts") == ()
 
 
-async def test_only_forms_with_the_fields_and_the_key_are_taken(client: HostedClient) -> None:
+async def test_only_documented_fields_and_the_right_key_are_accepted(client: HostedClient) -> None:
     good = {"ds_id": DS_ID, "Name": "parts"}
 
     async def code(**more: Any) -> int:
@@ -88,15 +88,15 @@ async def test_only_forms_with_the_fields_and_the_key_are_taken(client: HostedCl
         {"ExtraData": "👩"},
     ],
 )
-async def test_what_has_another_form_is_refused_upstream(client: HostedClient, wrong: dict[str, str]) -> None:
+async def test_malformed_values_are_refused_upstream(client: HostedClient, wrong: dict[str, str]) -> None:
     await client.succeed("create", Name="parts")
     good = {"DbName": "parts", "EntityId": "e", "ExtraData": "", "ImageUrl": client.host(jpeg())}
-    answer = await client.ask("add", **{**good, **wrong})
+    answer = await client.request("add", **{**good, **wrong})
     assert answer.status_code == 400
     assert set(answer.json()) == {"RequestId", "HostId", "Code", "Message"}
     assert client.service.images_of("parts") == ()
     client.service.in_remarks = True
-    answer = await client.ask("add", **{**good, **wrong})
+    answer = await client.request("add", **{**good, **wrong})
     assert answer.status_code == 200
     assert answer.json()["showapi_res_code"] == 0
     assert "ClientError.IllegalArgument" in answer.json()["showapi_res_body"]["remark"]
@@ -106,7 +106,7 @@ async def test_what_has_another_form_is_refused_upstream(client: HostedClient, w
     "wrong",
     ["Limit=0", "Limit=201", "Limit=", "Order=up", "Offset=-1", "Offset=1991", "Token=x", "Token=", "EntityIdPrefix="],
 )
-async def test_a_listing_is_asked_for_in_its_own_form(client: HostedClient, wrong: str) -> None:
+async def test_list_request_has_its_own_form(client: HostedClient, wrong: str) -> None:
     await client.succeed("create", Name="parts")
     name, _, value = wrong.partition("=")
     assert await client.refused("list", DbName="parts", **{name: value}) == "ClientError.IllegalArgument"
@@ -126,21 +126,21 @@ async def test_a_listing_is_asked_for_in_its_own_form(client: HostedClient, wron
         ),
     ],
 )
-async def test_a_picture_outside_the_limits_is_refused(client: HostedClient, content: bytes, code: str) -> None:
+async def test_picture_outside_the_limits_is_refused(client: HostedClient, content: bytes, code: str) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(content)
     assert await client.refused("add", DbName="parts", EntityId="e", ExtraData="", ImageUrl=url) == code
     assert client.service.fetched[-1].problem
 
 
-async def test_a_search_takes_a_megabyte_more(client: HostedClient) -> None:
+async def test_search_accepts_one_megabyte_more(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg() + bytes(2 * 2**20))
     assert await client.succeed("search", DbName="parts", ImageUrl=url, Limit="200") == {"MatchList": []}
     assert await client.refused("search", DbName="parts", ImageUrl=url, Limit="201") == "ClientError.IllegalArgument"
 
 
-async def test_an_address_that_gives_no_picture_is_refused(client: HostedClient) -> None:
+async def test_url_without_a_picture_is_refused(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
 
     async def never(_: asyncio.StreamWriter) -> None:
@@ -154,7 +154,7 @@ async def test_an_address_that_gives_no_picture_is_refused(client: HostedClient)
     assert await client.refused("add", ImageUrl=client.web.url("/slow"), **form) == -3
 
 
-async def test_a_token_leads_on_from_where_offsets_end(client: HostedClient) -> None:
+async def test_token_pages_start_where_offsets_end(client: HostedClient) -> None:
     client.service.fill("parts", 2130)
     seen: list[str] = []
     for offset in range(0, 2000, 200):
@@ -168,7 +168,7 @@ async def test_a_token_leads_on_from_where_offsets_end(client: HostedClient) -> 
     assert len(await client.listed("parts", EntityIdPrefix="e_212", Limit="50")) == 11
 
 
-async def test_a_token_is_of_one_listing(client: HostedClient) -> None:
+async def test_token_belongs_to_one_listing(client: HostedClient) -> None:
     client.service.fill("parts", 5)
     token = (await client.succeed("list", DbName="parts", Limit="2"))["Token"]
     assert await client.listed("parts", Limit="2", Token=token) == ["e_2", "e_3"]
@@ -176,7 +176,7 @@ async def test_a_token_is_of_one_listing(client: HostedClient) -> None:
         assert await client.refused("list", DbName="parts", Token=token, **other) == "ClientError.IllegalArgument"
 
 
-async def test_databases_and_images_have_an_end(client: HostedClient) -> None:
+async def test_databases_and_images_have_limits(client: HostedClient) -> None:
     client.service.databases.at_most = client.service.databases.capacity = 1
     await client.succeed("create", Name="parts")
     assert await client.refused("create", Name="tools") == "ClientError.IllegalArgument"
@@ -185,7 +185,7 @@ async def test_databases_and_images_have_an_end(client: HostedClient) -> None:
     assert await client.refused("add", **form) == "ClientError.IllegalArgument"
 
 
-async def test_it_runs_as_a_process_too(client: HostedClient) -> None:
+async def test_runs_as_a_process(client: HostedClient) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.fakes.hosted", "--app-key", "k", stdout=asyncio.subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""The stand-in for the hosted service goes wrong as it is told."""
+"""The planned failures of the stand-in for the hosted service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[HostedClient]:
         yield it
 
 
-async def test_a_new_image_can_be_hidden_for_some_listings_or_seconds(client: HostedClient) -> None:
+async def test_new_image_can_be_hidden_for_some_listings_or_seconds(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg())
     client.service.hide_new_images(listings=2)
@@ -37,7 +37,7 @@ async def test_a_new_image_can_be_hidden_for_some_listings_or_seconds(client: Ho
 
 async def test_too_many_calls_are_throttled(client: HostedClient) -> None:
     client.service.calls_per_s = 2
-    answers = [await client.ask("databases") for _ in range(3)]
+    answers = [await client.request("databases") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 400]
     assert answers[2].json()["Code"] == "Throttling"
     client.service.over_limit = bad.gateway(-1009)
@@ -48,41 +48,41 @@ async def test_misbehaviour_is_planned_for_one_call_or_for_all(client: HostedCli
     client.service.next("databases", bad.gateway(-7), bad.gateway("-2"), bad.upstream("InternalError.Algo", 586))
     assert await client.refused("databases") == -7
     assert await client.refused("databases") == "-2"
-    assert (await client.ask("databases")).status_code == 586
+    assert (await client.request("databases")).status_code == 586
     await client.succeed("databases")
     client.service.always(None, bad.html(502))
-    assert "<html>" in (await client.ask("databases")).text
-    assert (await client.ask("create", Name="parts")).status_code == 502
+    assert "<html>" in (await client.request("databases")).text
+    assert (await client.request("create", Name="parts")).status_code == 502
     client.service.behave()
     assert await client.succeed("databases") == {"DbList": []}
 
 
-async def test_the_work_may_be_done_whatever_is_said(client: HostedClient) -> None:
+async def test_work_can_be_done_whatever_the_answer_says(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     form = {"DbName": "parts", "EntityId": "one", "ExtraData": "", "ImageUrl": client.host(jpeg())}
     client.service.next("add", bad.html(502), bad.done_then(bad.html(200)), bad.done_then(bad.silent(0.5)))
-    assert (await client.ask("add", **form)).status_code == 502
+    assert (await client.request("add", **form)).status_code == 502
     assert client.service.images_of("parts") == ()
-    assert "<html>" in (await client.ask("add", **form)).text
+    assert "<html>" in (await client.request("add", **form)).text
     with pytest.raises(httpx.ReadTimeout):
         await client.raw("add", data={"ds_id": DS_ID, **form}, timeout=0.2)
-    # On a busy machine the work takes longer than that.
+    # On a busy machine, the work takes longer than that.
     await eventually(lambda: len(client.service.images_of("parts")) == 2)
 
 
-async def test_an_answer_can_break_off_drip_or_never_come(client: HostedClient) -> None:
+async def test_answer_can_be_truncated_slow_or_missing(client: HostedClient) -> None:
     client.service.next("databases", bad.truncated(), bad.hang_up(), bad.slow(0.3), bad.dripping(0.002))
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
-        await client.ask("databases")
+        await client.request("databases")
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
-        await client.ask("databases")
+        await client.request("databases")
     start = time.monotonic()
     await client.succeed("databases")
     assert time.monotonic() - start >= 0.3
     await client.succeed("databases")
 
 
-async def test_answers_come_in_other_dresses(client: HostedClient) -> None:
+async def test_answers_come_in_other_formats(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     url = client.host(jpeg())
     await client.add("parts", "one", url)
@@ -91,7 +91,7 @@ async def test_answers_come_in_other_dresses(client: HostedClient) -> None:
     dresses += [bad.scores_as_text(), bad.scores_not_numbers(), bad.doubled_matches(), bad.strange_matches("two")]
     dresses += [bad.echoing_the_key(), bad.empty()]
     client.service.next("search", *dresses)
-    answers = [await client.ask("search", **form) for _ in dresses]
+    answers = [await client.request("search", **form) for _ in dresses]
     texts = [answer.text for answer in answers]
     assert '"ret_code": "0"' in texts[0]
     assert "showapi_fee_num" in answers[1].json()["showapi_res_body"]
@@ -102,17 +102,17 @@ async def test_answers_come_in_other_dresses(client: HostedClient) -> None:
     assert texts[10] == ""
 
 
-async def test_it_goes_down_and_comes_up_on_the_same_port(client: HostedClient) -> None:
+async def test_service_goes_down_and_comes_up_on_the_same_port(client: HostedClient) -> None:
     await client.succeed("create", Name="parts")
     client.service.always("databases", bad.slow(5))
-    waiting = asyncio.create_task(client.ask("databases"))
+    waiting = asyncio.create_task(client.request("databases"))
     await eventually(lambda: client.service.calls_of("databases"))
     port = client.service.port
     await client.service.down()
     with pytest.raises(httpx.RemoteProtocolError):
         await waiting
     with pytest.raises(httpx.ConnectError):
-        await client.ask("databases")
+        await client.request("databases")
     client.service.behave()
     await client.service.up()
     assert client.service.port == port

@@ -1,4 +1,4 @@
-"""The first tables: the catalogue and the embedded engine's rows."""
+"""Create the tables of the catalogue and the embedded engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bot keeps of Slack: settings of channels, the inbox, uploads, keys, installations."""
+"""Create the tables for Slack: channel settings, inbox, uploads, keys, installations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def downgrade() -> None:
         op.drop_table(table)
     for column in IMAGE_INDEXES:
         op.drop_index(f"ix_images_{column}", "images")
-    # Not as a batch: that builds the table anew and drops the old one, which deletes all rows that refer to it.
+    # Not as a batch operation: in SQLite that copies the table and drops the old one, and the drop deletes all rows
+    # that refer to it.
     op.drop_column("workspaces", "enterprise")
     op.drop_column("images", "slack_kind")
     op.drop_column("databases", "hints_at_hidden")
@@ -40,7 +41,7 @@ def _catalogue() -> None:
     op.add_column("workspaces", sa.Column("enterprise", sa.String(64), nullable=False, server_default=""))
     op.add_column("databases", sa.Column("hints_at_hidden", YES_OR_NO, nullable=False, server_default=sa.false()))
     op.add_column("images", sa.Column("slack_kind", sa.String(16)))
-    # Who could read the channel was not kept until now: take it for a private one.
+    # Earlier rows don't say who could read the channel. Assume that it was private.
     images = sa.table("images", sa.column("slack_file", sa.String), sa.column("slack_kind", sa.String))
     op.execute(images.update().where(images.c.slack_file.is_not(None)).values(slack_kind="private"))
     for column in IMAGE_INDEXES:

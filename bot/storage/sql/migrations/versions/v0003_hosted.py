@@ -1,4 +1,4 @@
-"""What was given to the hosted service, what it is to fetch, and what our own server of its API remembers."""
+"""Create the hosted service's ledger, the pictures lent to it, and the URLs of our own API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures in the database, for processes that share no folder."""
+"""Create the table of pictures, for processes that share no folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_pictures"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        # None of them gets smaller: trying to costs time at each add.
+        # These values don't compress, and trying to costs time at each add.
         for table, column in (("pictures", "jpeg"), ("embedded_sketches", "sketch"), ("embedded_vectors", "embedding")):
             op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
-    # Where PostgreSQL searches, it keeps copies of the vectors: they refer to tables that go before.
+    # pgvector's table is made outside of migrations. It refers to a table that an earlier revision drops.
     op.execute("DROP TABLE IF EXISTS pgvector_rows")
     op.drop_table("pictures")

@@ -1,4 +1,4 @@
-"""What the demo fetches, by which pins, and what it says when it can't."""
+"""The demo's downloads: packages, pins and error messages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from examples.demo.download import LOCK, Package, manifests, package_for, reason, with_npm
 from examples.demo.errors import DemoError
-from examples.demo.fetching import LOCK, Package, manifests, package_for, reason, with_npm
 from tests.browser import chromium
 
 
@@ -36,12 +36,12 @@ def test_five_platforms_have_a_stand_in(lock: dict[str, Any], system: str, machi
     assert package.version == "0.1.8"
 
 
-def test_another_platform_is_told_what_works_there(lock: dict[str, Any]) -> None:
-    with pytest.raises(DemoError, match=r"does not run on linux riscv64; with your own Slack's tokens"):
+def test_unsupported_platform_error_says_what_works(lock: dict[str, Any]) -> None:
+    with pytest.raises(DemoError, match=r"does not run on linux riscv64\. Put your own Slack tokens"):
         package_for("linux", "riscv64", lock)
 
 
-def test_a_pinned_hash_reaches_npm_and_no_address_does(lock: dict[str, Any]) -> None:
+def test_npm_gets_the_pinned_hash_and_no_address(lock: dict[str, Any]) -> None:
     package = package_for("linux", "x86_64", lock)
     assert package.integrity.startswith("sha512-")
     written = json.dumps(manifests(package))
@@ -50,12 +50,12 @@ def test_a_pinned_hash_reaches_npm_and_no_address_does(lock: dict[str, Any]) -> 
     assert "resolved" not in LOCK.read_text(encoding="utf-8")
 
 
-def test_a_package_without_a_hash_is_held_to_its_version() -> None:
+def test_package_without_a_hash_is_pinned_by_version() -> None:
     entry = manifests(Package("one", "1.2.3"))["package-lock.json"]["packages"]["node_modules/one"]
     assert entry == {"version": "1.2.3"}
 
 
-def test_without_a_home_npm_and_playwright_keep_their_files_with_ours(
+def test_npm_and_playwright_store_files_with_ours_if_there_is_no_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("npm_config_cache", "PLAYWRIGHT_BROWSERS_PATH"):
@@ -75,11 +75,11 @@ def test_without_a_home_npm_and_playwright_keep_their_files_with_ours(
     ("output", "told"),
     [
         ("npm error code ENOTFOUND\nnpm error syscall getaddrinfo", "the package registry can't be reached."),
-        ("npm error code EINTEGRITY\nnpm error sha512 …", "what came is not what is pinned in"),
+        ("npm error code EINTEGRITY\nnpm error sha512 …", "the download does not match the hash in"),
         ("npm error code E404\nnpm error 404 Not Found - GET https://r/x\n", "404 Not Found - GET"),
         ("ERROR: Could not find a version", "Could not find a version"),
-        ("", "no reason was given."),
+        ("", "no reason given."),
     ],
 )
-def test_a_failure_is_told_in_a_sentence(output: str, told: str) -> None:
+def test_npm_errors_become_a_sentence(output: str, told: str) -> None:
     assert reason(output).startswith(told)

@@ -1,4 +1,4 @@
-"""The whole bot as it serves, with a Slack that knows no more than who the bot is."""
+"""Build the whole bot against a Slack server that only answers ``auth.test``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bot.domain.identifiers import LOCAL_WORKSPACE
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Services]:
-    """Services, Slack's client, the Bolt app and its listeners: all that a running bot holds but a socket."""
+    """Yield the services after building everything that a running bot holds, except its connection to Slack."""
 
-    async def who(_request: web.Request) -> web.Response:
-        # The workspace of the command line, so that nothing is moved to another.
+    async def auth_test(_request: web.Request) -> web.Response:
+        # Use the command line's workspace, so that the bot does not move its data to another.
         return web.json_response(
             {"ok": True, "team_id": LOCAL_WORKSPACE, "team": "Bench", "user_id": "U1", "bot_id": "B1"}
         )
 
     slack = web.Application()
-    slack.router.add_post("/api/auth.test", who)
+    slack.router.add_post("/api/auth.test", auth_test)
     runner = web.AppRunner(slack)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""Import rate of the real service against decode, embedding, PDQ and ORB called bare on as many threads as cores."""
+"""Measure the import against bare decoding, embedding, PDQ and ORB on as many threads as cores."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from bench import specimens, synthetic
-from bench.report import Bar, Row
+from bench import sample_pictures, synthetic
+from bench.report import Row, TargetSide
 from bench.synthetic import KEY
 from bot.app.services import build_services
 from bot.config.settings import Settings
@@ -27,7 +27,7 @@ from bot.services.images.import_sources import ImportSource
 PICTURES = 120
 ROUNDS = 3
 LARGE_SIDE = 1600
-BAR = 0.85
+TARGET = 0.85
 _MOST = 1023
 _POINTS, _LONGEST = 500, 400
 
@@ -35,33 +35,35 @@ _detectors = local()
 
 
 async def run() -> list[Row]:
-    """Pictures as they are in the folder, and the same ones large, so that decoding weighs more."""
-    small = specimens.specimens()[:PICTURES]
-    large = await asyncio.to_thread(specimens.enlarged, LARGE_SIDE, PICTURES)
+    """Import the pictures as they are, and enlarged, so that decoding weighs more."""
+    small = sample_pictures.paths()[:PICTURES]
+    large = await asyncio.to_thread(sample_pictures.enlarged, LARGE_SIDE, PICTURES)
     rows = []
     for name, paths in (("as they are", small), (f"enlarged to {LARGE_SIDE} px", large)):
-        ours, bare = await _in_turns(paths)
+        ours, bare = await _alternately(paths)
         note = f"{len(paths)} pictures, {ROUNDS} rounds"
-        rows.append(Row(f"import, pictures {name}", ours, "images/s", bare, "bare calls", BAR, Bar.AT_LEAST, note))
+        rows.append(
+            Row(f"import, pictures {name}", ours, "images/s", bare, "bare calls", TARGET, TargetSide.AT_LEAST, note)
+        )
     return rows
 
 
-async def _in_turns(paths: Sequence[Path]) -> tuple[float, float]:
-    """Images a second of the service and of the bare calls."""
+async def _alternately(paths: Sequence[Path]) -> tuple[float, float]:
+    """Return images per second of the service and of the bare calls, measured alternately."""
     cv2.setNumThreads(1)
     ours, bare = [], []
     for number in range(-1, ROUNDS):
         some = paths if number >= 0 else paths[:16]
-        first, second = (_imported, _called_bare) if number % 2 else (_called_bare, _imported)
+        first, second = (_import_seconds, _bare_seconds) if number % 2 else (_bare_seconds, _import_seconds)
         rates = {turn: len(some) / await turn(some) for turn in (first, second)}
         if number >= 0:
-            ours.append(rates[_imported])
-            bare.append(rates[_called_bare])
+            ours.append(rates[_import_seconds])
+            bare.append(rates[_bare_seconds])
     return statistics.median(ours), statistics.median(bare)
 
 
-async def _imported(paths: Sequence[Path]) -> float:
-    """Seconds of an import into an empty data directory; opening it is not counted."""
+async def _import_seconds(paths: Sequence[Path]) -> float:
+    """Return the seconds of an import into an empty data directory. Opening the directory is not counted."""
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
         async with build_services(Settings(data_dir=Path(folder))) as services:
             await services.databases.create(KEY)
@@ -73,8 +75,8 @@ async def _imported(paths: Sequence[Path]) -> float:
     return spent
 
 
-async def _called_bare(paths: Sequence[Path]) -> float:
-    """Seconds of the work itself, with nothing around it and nothing kept."""
+async def _bare_seconds(paths: Sequence[Path]) -> float:
+    """Return the seconds of the bare calls, which store nothing."""
     return await asyncio.to_thread(_all_bare, paths)
 
 
@@ -101,7 +103,7 @@ def _look(path: Path) -> None:
 
 
 def _detector() -> cv2.ORB:
-    """One a thread."""
+    """Return this thread's detector."""
     found: cv2.ORB | None = getattr(_detectors, "orb", None)
     if found is None:
         found = _detectors.orb = cv2.ORB.create(nfeatures=_POINTS)

@@ -1,4 +1,4 @@
-"""Pictures for the benchmarks of speed: those of the folder that is named, or drawn ones."""
+"""Pictures for the speed benchmarks: from the folder in the environment, or drawn."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from bot.images.decode.normaliser import normalise
 from bot.images.features import fingerprint, local_features
 
 DRAWN = 240
-SKETCHES = 200
+PACKED = 200
 
 _scratch: list[tempfile.TemporaryDirectory[str]] = []
-"""Held until the process ends, which removes them."""
+"""Temporary directories, removed when the process ends."""
 
 
 @cache
-def specimens() -> tuple[Path, ...]:
-    """The pictures, in an order that mixes kinds and is always the same."""
+def paths() -> tuple[Path, ...]:
+    """Return the pictures in a fixed order that mixes classes."""
     root = pictures.folder()
     found = pictures.paths(root) if root else []
     if not found:
-        print(f"{pictures.VARIABLE} names no folder with pictures: {DRAWN} drawn ones stand in for real ones.")
+        print(f"{pictures.VARIABLE} names no folder with pictures, so {DRAWN} drawn ones are used.")
         found = _drawn()
     random.Random(3).shuffle(found)
     return tuple(found)
 
 
 def read(path: Path) -> Picture:
-    """A verified picture."""
+    """Read and normalise a picture."""
     return normalise(path.read_bytes())
 
 
 @cache
-def sketches() -> Sequence[bytes]:
-    """Real sketches, for rows that are made up. The last picture is never among them: it is the query."""
+def packed_features() -> Sequence[bytes]:
+    """Return packed local features of the pictures, except the last picture, which is the query."""
     made = []
-    for path in specimens()[: min(SKETCHES, len(specimens()) - 1)]:
+    for path in paths()[: min(PACKED, len(paths()) - 1)]:
         picture = read(path)
         made.append(local_features.extract_local_features(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
     return made
 
 
 def query() -> Picture:
-    """A picture that none of the sketches was made of."""
-    return read(specimens()[-1])
+    """Return the picture that none of the packed features were made of."""
+    return read(paths()[-1])
 
 
 @cache
 def enlarged(side: int, count: int) -> tuple[Path, ...]:
-    """The first pictures again, their long side ``side`` pixels: as cameras and telephones make them."""
+    """Enlarge the first ``count`` pictures to a long side of ``side`` pixels, as cameras and phones make them."""
     folder = _folder()
     made = []
-    for number, path in enumerate(specimens()[:count]):
+    for number, path in enumerate(paths()[:count]):
         with Image.open(path) as image:
             scale = side / max(image.size)
             size = (round(image.width * scale), round(image.height * scale))
@@ -85,14 +85,14 @@ def _drawn() -> list[Path]:
 
 
 def _draw(seed: int) -> Image.Image:
-    """Shapes on a soft background, with some grain: enough corners for a sketch."""
-    chance = random.Random(seed)
+    """Draw shapes on a soft background with some grain, so that there are enough keypoints."""
+    rng = random.Random(seed)
     noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
     picture = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(picture)
     for _ in range(40):
-        left, top = chance.randrange(600), chance.randrange(440)
-        box = (left, top, left + chance.randrange(10, 160), top + chance.randrange(10, 160))
-        colour = (chance.randrange(256), chance.randrange(256), chance.randrange(256))
-        chance.choice((draw.ellipse, draw.rectangle))(box, fill=colour)
+        left, top = rng.randrange(600), rng.randrange(440)
+        box = (left, top, left + rng.randrange(10, 160), top + rng.randrange(10, 160))
+        colour = (rng.randrange(256), rng.randrange(256), rng.randrange(256))
+        rng.choice((draw.ellipse, draw.rectangle))(box, fill=colour)
     return picture.filter(ImageFilter.GaussianBlur(0.8))

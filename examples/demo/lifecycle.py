@@ -1,4 +1,4 @@
-"""The demo from started to stopped: the stand-in, what was said in it before, the bot, and the story the first time."""
+"""Run the demo: the stand-in, its saved messages, the bot, and on the first start the example conversations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from examples.demo import hosting, processes, workspace
+from examples.demo import processes, stand_in_process, workspace
 from examples.demo.isolation import own_network
-from examples.demo.memory import PageSaver, SavedPage, rename_in_catalogue, replay
+from examples.demo.saved_page import PageSaver, SavedPage, rename_in_catalogue, replay
 from examples.demo.stand_in import StandIn
-from examples.demo.story import SAMPLES, StoryRunner, to_try, without_held_out
+from examples.demo.story import SAMPLES, StoryRunner, without_held_out, write_pictures_to_try
 
 PORT = 8010
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to run, and where it keeps what it writes. ``port``: 0 takes any. ``settings``: more for the bot."""
+    """What to run, and where to store files. ``port``: 0 takes any. ``settings``: further settings for the bot."""
 
     program: Path
     directory: Path
@@ -32,23 +32,23 @@ class Plan:
 
     @property
     def bot(self) -> Path:
-        """The bot's directory for data."""
+        """The bot's data directory."""
         return self.directory / "bot"
 
     @property
-    def remembered(self) -> Path:
-        """The page's messages, once the story was told."""
+    def saved_page(self) -> Path:
+        """The page's saved messages. It exists once the example conversations are complete."""
         return self.directory / "page.json"
 
     @property
     def pictures_to_try(self) -> Path:
-        """Pictures for whoever has none at hand."""
+        """Pictures for people to try."""
         return self.directory / "try"
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo. ``alone``: whether only this machine reaches the page."""
+    """A running demo. ``alone``: whether only this machine can reach the page."""
 
     stand_in: StandIn
     bot: processes.Bot
@@ -56,7 +56,7 @@ class Demo:
 
 
 def forget(directory: Path) -> None:
-    """Start afresh next time; the samples stay."""
+    """Delete the demo's data except the samples, so that the next start is fresh."""
     for path in directory.iterdir() if directory.exists() else ():
         if path.name == "samples":
             continue
@@ -65,46 +65,48 @@ def forget(directory: Path) -> None:
 
 @asynccontextmanager
 async def demo(plan: Plan) -> AsyncIterator[Demo]:
-    """Inside, everything runs. Raises Failed."""
-    remembered = SavedPage.load(plan.remembered)
-    if remembered is None:
-        # A story that was not told to its end is told from its beginning.
+    """Run everything, and yield the running demo. Raises DemoError."""
+    saved_page = SavedPage.load(plan.saved_page)
+    if saved_page is None:
+        # If the example conversations were interrupted, start again from the beginning.
         forget(plan.directory)
     plan.directory.mkdir(parents=True, exist_ok=True)
-    to_try(plan.table.parent, plan.pictures_to_try)
+    write_pictures_to_try(plan.table.parent, plan.pictures_to_try)
     network = own_network()
     files = plan.directory / f"files-{time.time_ns()}"
-    async with hosting.running(plan.program, plan.directory, files, port=plan.port, network=network) as stand_in:
+    async with stand_in_process.running(
+        plan.program, plan.directory, files, port=plan.port, network=network
+    ) as stand_in:
         environment = workspace.environment(
-            os.environ, plan.bot, stand_in=stand_in.address, port=hosting.free_port(), more=plan.settings
+            os.environ, plan.bot, stand_in=stand_in.address, port=stand_in_process.free_port(), more=plan.settings
         )
         address, log = environment["PUBLIC_BASE_URL"], plan.directory / "bot.log"
-        keeper = PageSaver(stand_in, address, files, plan.remembered)
+        saver = PageSaver(stand_in, address, files, plan.saved_page)
         log.write_text("")
-        if remembered is None:
+        if saved_page is None:
             table = without_held_out(plan.table)
             await processes.run(environment, log, "import", str(table), "--in", SAMPLES, "--create")
         else:
-            await _remember(stand_in, remembered, address, plan)
-            await keeper.save_once()
+            await _restore(stand_in, saved_page, address, plan)
+            await saver.save_once()
             _clear_files(plan.directory, files)
         async with processes.bot(environment, stand_in, log) as bot:
-            if remembered is None:
+            if saved_page is None:
                 front = await StoryRunner(stand_in, bot.until_idle, plan.table.parent).run()
                 (plan.directory / "front").write_text(front)
-                await keeper.save_once()
-            keeping = asyncio.create_task(keeper.run())
+                await saver.save_once()
+            saving = asyncio.create_task(saver.run())
             try:
                 yield Demo(stand_in, bot, network is not None)
             finally:
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
-        # What the bot answered last, while it was stopping.
-        await keeper.save_once()
+                saving.cancel()
+                await asyncio.gather(saving, return_exceptions=True)
+        # Save what the bot answered while it was stopping.
+        await saver.save_once()
 
 
-async def _remember(stand_in: StandIn, remembered: SavedPage, address: str, plan: Plan) -> None:
-    renames = await replay(stand_in, remembered, address, plan.directory)
+async def _restore(stand_in: StandIn, saved_page: SavedPage, address: str, plan: Plan) -> None:
+    renames = await replay(stand_in, saved_page, address, plan.directory)
     rename_in_catalogue(plan.bot / "vsearch.db", renames)
     front = plan.directory / "front"
     if front.exists():

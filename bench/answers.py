@@ -1,6 +1,6 @@
-"""From a share in Slack to the answer in its thread: one share at a time, a database of 10,000, a stand-in Slack.
+"""Measure the time from a share to its answer: one share at a time, 10,000 images, a stand-in for Slack.
 
-By signed links, and with ``PUBLIC_BASE_URL`` unset, so that pictures which Slack has not shown yet are uploaded first.
+Runs with signed links, and with ``PUBLIC_BASE_URL`` unset, so that the bot uploads pictures that Slack has not shown.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from bench.stand_in import APP_TOKEN, StandIn
 
 ROUNDS, WARM_UP = 60, 3
 ANSWERED_WITHIN_S = 30.0
-BAR_S = 1.5
+TARGET_S = 1.5
 
 
 async def run() -> list[Row]:
-    """The medians over HTTP and in Socket Mode."""
+    """Return the medians over HTTP and in Socket Mode."""
     data_dir = await shares.database()
     pictures = await asyncio.to_thread(lambda: list(shares.copies(2 * (ROUNDS + WARM_UP))))
     linked, uploaded = pictures[: len(pictures) // 2], pictures[len(pictures) // 2 :]
@@ -57,5 +57,5 @@ async def _measure(
 def _row(how: str, taken: Sequence[float]) -> Row:
     note = f"slowest of {len(taken)}: {max(taken):.2f} s"
     return Row(
-        f"share to answer, p50, {shares.SIZE:,} images, {how}", statistics.median(taken), "s", limit=BAR_S, note=note
+        f"share to answer, p50, {shares.SIZE:,} images, {how}", statistics.median(taken), "s", limit=TARGET_S, note=note
     )

@@ -1,7 +1,8 @@
-"""A drill: people share pictures in three channels, and their bot is killed again and again at random moments.
+"""Share pictures in three channels while the bot is killed repeatedly at random moments.
 
-Lookup, collect and guard; shares that Slack delivers twice, under two events, with a mention; if wanted, answers that
-Slack posts and then fails to confirm. In the end the bot may finish, and what came of each share is counted.
+The channels have the modes lookup, collect and guard. Slack delivers shares twice, in two events, or with a mention;
+optionally, it posts answers and then reports an error. At the end the bot may finish, and the outcome of each share is
+checked.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ from tests.scenario.support.program import Program, free_port, program
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 CHANNELS = {ChannelMode.LOOKUP: "C0LOOKUP", ChannelMode.COLLECT: "C0COLLECT", ChannelMode.GUARD: "C0GUARD"}
 KNOWN = 3
-"""Pictures that the database of the lookups has from the start."""
+"""Pictures that the lookup database has from the start."""
 
 WINDOW_S = 0.8
-"""Within so many seconds of a life shares come, and the end does."""
+"""Each life of the bot gets its shares, and its kill, within this many seconds."""
 
-DIES_STARTING = 0.2
+KILLED_WHILE_STARTING = 0.2
 FINISHES_WITHIN_S = 400.0
-"""Each kill counts as an attempt, and after the fourth that fails the next is 300 s away."""
+"""Each kill counts as an attempt. After the fourth failed attempt, the next is 300 s later."""
 
 
 @dataclass
 class Outcome:
-    """What came of it. ``faults`` is to be empty; ``interrupted`` counts jobs that were begun more than once."""
+    """The outcome. ``faults`` should be empty; ``interrupted`` counts jobs that were started more than once."""
 
     shares: int = 0
     kills: int = 0
@@ -51,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Shared:
-    """Somebody's picture; equal seeds are equal pictures."""
+    """A shared picture. Equal seeds give equal pictures."""
 
     mode: ChannelMode
     seed: int
@@ -59,7 +60,7 @@ class Shared:
 
 
 def jobs(data_dir: Path, condition: str) -> int:
-    """How many jobs of the inbox are so."""
+    """Count the jobs of the inbox that match an SQL condition."""
     connection = sqlite3.connect(data_dir / "vsearch.db")
     try:
         return int(connection.execute(f"SELECT count(*) FROM inbox WHERE {condition}").fetchone()[0])
@@ -68,29 +69,29 @@ def jobs(data_dir: Path, condition: str) -> int:
 
 
 async def finished(data_dir: Path, bot: Program) -> None:
-    """Until its inbox is empty."""
+    """Wait until the bot's inbox is empty."""
     while jobs(data_dir, "state NOT IN ('done', 'failed')"):
         assert bot.process.returncode is None, bot.errors
         await asyncio.sleep(0.02)
 
 
-class Drill:
-    """One bot, one Slack, one data directory."""
+class CrashScenario:
+    """One bot, one Slack and one data directory."""
 
     def __init__(
-        self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, loses_answers: float = 0
+        self, slack: FakeSlack, data_dir: Path, *, over_http: bool, seed: int, lost_answer_rate: float = 0
     ) -> None:
         self._slack = slack
         self._data_dir = data_dir
-        self._chance = random.Random(seed)
-        self._loses_answers = loses_answers
+        self._random = random.Random(seed)
+        self._lost_answer_rate = lost_answer_rate
         self._shared: list[Shared] = []
         self._url = f"http://127.0.0.1:{free_port()}"
-        way = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
-        # What is delivered to nobody is delivered again, until somebody is there.
-        way.retries, way.delays_s = 10_000, (0.1,)
+        delivery = slack.http(f"{self._url}/slack/events", SECRET) if over_http else slack.socket_mode
+        # Slack repeats a delivery until a bot is there to acknowledge it.
+        delivery.retries, delivery.delays_s = 10_000, (0.1,)
         slack.tolerate_silence()
-        self._way = way
+        self._delivery = delivery
         self._settings = {
             **slack.environment,
             "VSEARCH_DATA_DIR": str(data_dir),
@@ -100,14 +101,14 @@ class Drill:
         }
 
     async def run(self, shares: int, kills: int) -> Outcome:
-        """Kill so often during so many shares, and let the last one finish."""
+        """Kill the bot this many times during the shares, and let the last one finish."""
         for mode, channel in CHANNELS.items():
             self._slack.add_channel(channel, mode)
         async with self._services() as services:
             await self._prepare(services)
-        for life in range(kills):
-            due = shares * (life + 1) // (kills + 1) - len(self._shared)
-            await self._live(due)
+        for number in range(kills):
+            due = shares * (number + 1) // (kills + 1) - len(self._shared)
+            await self._run_until_kill(due)
         await self._finish(shares - len(self._shared))
         async with self._services() as services:
             outcome = Outcome(len(self._shared), kills, jobs(self._data_dir, "attempts > 1"))
@@ -129,46 +130,46 @@ class Drill:
             picture, jpeg = await services.normaliser.picture_and_jpeg(_picture(seed))
             await services.adding.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
 
-    async def _live(self, shares: int) -> None:
-        """Start the bot, share, and kill it."""
+    async def _run_until_kill(self, shares: int) -> None:
+        """Start the bot, share pictures, and kill it."""
         async with program(self._settings) as bot:
-            if self._chance.random() > DIES_STARTING:
-                await bot.listens(self._url)
-            moments = [self._chance.uniform(0, WINDOW_S) for _ in range(shares)]
-            sharing = asyncio.gather(*map(self._share_at, moments))
-            await asyncio.sleep(self._chance.uniform(0, WINDOW_S))
+            if self._random.random() > KILLED_WHILE_STARTING:
+                await bot.wait_until_listening(self._url)
+            delays = [self._random.uniform(0, WINDOW_S) for _ in range(shares)]
+            sharing = asyncio.gather(*map(self._share_at, delays))
+            await asyncio.sleep(self._random.uniform(0, WINDOW_S))
             assert await bot.end(signal.SIGKILL) == -signal.SIGKILL, bot.errors
             await sharing
 
-    async def _share_at(self, moment: float) -> None:
-        await asyncio.sleep(moment)
+    async def _share_at(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
         await self._share()
 
     async def _share(self) -> None:
-        mode, seed = self._chance.choice(list(CHANNELS)), 1000 + len(self._shared)
-        if mode is ChannelMode.LOOKUP and self._chance.random() < 0.5:
-            seed = self._chance.randrange(KNOWN)
+        mode, seed = self._random.choice(list(CHANNELS)), 1000 + len(self._shared)
+        if mode is ChannelMode.LOOKUP and self._random.random() < 0.5:
+            seed = self._random.randrange(KNOWN)
         earlier = [shared.seed for shared in self._shared if shared.mode is ChannelMode.GUARD]
-        if mode is ChannelMode.GUARD and earlier and self._chance.random() < 0.4:
-            seed = self._chance.choice(earlier)
-        if self._chance.random() < self._loses_answers:
+        if mode is ChannelMode.GUARD and earlier and self._random.random() < 0.4:
+            seed = self._random.choice(earlier)
+        if self._random.random() < self._lost_answer_rate:
             self._slack.lose_next_answer("chat.postMessage")
         message = await self._slack.upload(
             _picture(seed),
             channel=CHANNELS[mode],
-            redeliveries=self._chance.choice((0, 0, 1, 2)),
-            twins=self._chance.choice((0, 0, 0, 1)),
-            mention=mode is ChannelMode.LOOKUP and self._chance.random() < 0.3,
+            redeliveries=self._random.choice((0, 0, 1, 2)),
+            twins=self._random.choice((0, 0, 0, 1)),
+            mention=mode is ChannelMode.LOOKUP and self._random.random() < 0.3,
         )
         self._shared.append(Shared(mode, seed, message))
 
     async def _finish(self, shares: int) -> None:
         async with program(self._settings) as bot, asyncio.timeout(FINISHES_WITHIN_S):
-            await bot.listens(self._url)
+            await bot.wait_until_listening(self._url)
             for _ in range(shares):
                 await self._share()
-            while self._way._tasks:
-                await asyncio.wait(self._way._tasks)
+            while self._delivery._tasks:
+                await asyncio.wait(self._delivery._tasks)
             await finished(self._data_dir, bot)
             assert await bot.end() == 0, bot.errors
 
@@ -196,7 +197,7 @@ class Drill:
             answers, reactions = len(self._slack.replies(shared.message.ts)), self._slack.reactions(shared.message)
             kept = images[shared.message.ts]
             expected = {
-                # Of a picture that a guard is shown twice, the one that it saw first is kept, the other answered.
+                # If a guard sees a picture twice, it adds the first one and answers the other.
                 ChannelMode.LOOKUP: (1, 0, []),
                 ChannelMode.COLLECT: (0, 1, ["white_check_mark"]),
                 ChannelMode.GUARD: (1 - kept, kept, []),

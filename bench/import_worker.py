@@ -1,4 +1,4 @@
-"""One worker of ``bench workers``: says that it is ready, waits for a line, and imports a folder."""
+"""One worker of ``bench workers``: prints that it is ready, waits for a line on stdin, and imports a folder."""
 
 from __future__ import annotations
 

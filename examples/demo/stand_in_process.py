@@ -1,4 +1,4 @@
-"""The stand-in as a running program, where this machine alone reaches it."""
+"""Run the stand-in as a process that only this machine can reach."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from examples.demo.stand_in import StandIn
 
 
 def listening(port: int, tries: int = 40) -> socket.socket:
-    """A listening socket on loopback: this port, or the next that is free (0: any)."""
+    """Return a listening loopback socket on this port or the next free one. 0 takes any port."""
     for candidate in range(port, port + tries) if port else (0,):
         visitors = socket.socket()
-        # So that stopping and starting again gets the same port.
+        # So that a restart gets the same port.
         visitors.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             visitors.bind(("127.0.0.1", candidate))
@@ -35,7 +35,7 @@ def listening(port: int, tries: int = 40) -> socket.socket:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that is free now."""
     with socket.socket() as any_socket:
         any_socket.bind(("127.0.0.1", 0))
         return int(any_socket.getsockname()[1])
@@ -45,12 +45,15 @@ def free_port() -> int:
 async def running(
     program: Path, directory: Path, files: Path, *, port: int, network: Sequence[str] | None
 ) -> AsyncIterator[StandIn]:
-    """The stand-in, from started to stopped. ``network``: what gives it a network of its own, if anything does."""
+    """Run the stand-in, and yield its API.
+
+    ``network``: a command prefix that runs a program in a network namespace, or None.
+    """
     config = directory / "workspace.json"
-    config.write_text(json.dumps(workspace.described()), encoding="utf-8")
+    config.write_text(json.dumps(workspace.configuration()), encoding="utf-8")
     visitors = listening(port)
     outer = int(visitors.getsockname()[1])
-    # In a network of its own it has every port to itself; its page then names the one that is reached.
+    # In a network namespace every port is free. The same number lets the page show the address that people use.
     inner = outer if network is not None else free_port()
     number = visitors.fileno()
     gate = [sys.executable, "-m", "examples.demo.gate", "--socket", str(number), "--port", str(inner)]
@@ -68,7 +71,7 @@ async def running(
             stdin=asyncio.subprocess.PIPE,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # Ctrl-C is for us, who stop things in order
+            start_new_session=True,  # Ctrl-C goes to this process alone, which stops things in order
         )
     async with stopping(process), aiohttp.ClientSession() as session:
         stand_in = StandIn(f"http://127.0.0.1:{outer}", session)

@@ -1,4 +1,4 @@
-"""What the demo keeps of its page, and what is called differently when it is said again."""
+"""The demo's saved page, and the ids that change when it is posted again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.storage.sql.schema import tables
-from examples.demo.memory import _NAMING, Renames, SavedPage, rename_in_catalogue
+from examples.demo.saved_page import _ID_COLUMNS, Renames, SavedPage, rename_in_catalogue
 
 
 def renames() -> Renames:
@@ -29,18 +29,18 @@ def test_messages_files_and_addresses_get_their_new_names() -> None:
     }
 
 
-def test_what_was_never_renamed_stays() -> None:
+def test_names_without_a_new_name_stay() -> None:
     text = "1795521448.000001 p1795521448000001 FMWUOLD002 DELETED FMWUOLD0011"
     assert renames().apply(text) == text
 
 
-def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
+def test_saved_page_is_loaded_again(tmp_path: Path) -> None:
     kept = SavedPage("http://a", "http://b", "files-1", [{"id": "C1"}], [{"ts": "1.0", "text": "ä"}])
     kept.save(tmp_path / "page.json")
     assert SavedPage.load(tmp_path / "page.json") == kept
 
 
-def test_nothing_and_what_cannot_be_read_are_nothing(tmp_path: Path) -> None:
+def test_missing_or_unreadable_file_loads_as_none(tmp_path: Path) -> None:
     assert SavedPage.load(tmp_path / "none.json") is None
     (tmp_path / "page.json").write_text('{"stand_in": ')
     assert SavedPage.load(tmp_path / "page.json") is None
@@ -48,15 +48,15 @@ def test_nothing_and_what_cannot_be_read_are_nothing(tmp_path: Path) -> None:
     assert SavedPage.load(tmp_path / "page.json") is None
 
 
-def test_the_tables_that_name_messages_are_the_bots() -> None:
-    for table, columns in _NAMING.items():
+def test_id_columns_exist_in_the_bots_tables() -> None:
+    for table, columns in _ID_COLUMNS.items():
         assert set(columns) <= {column.name for column in tables.metadata.tables[table].columns}
 
 
-def test_the_catalogue_names_what_is_there_now(tmp_path: Path) -> None:
+def test_catalogue_gets_the_new_ids(tmp_path: Path) -> None:
     database = tmp_path / "vsearch.db"
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, columns in _NAMING.items():
+        for table, columns in _ID_COLUMNS.items():
             connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
         connection.execute("INSERT INTO images VALUES ('FMWUOLD001', 'C1', '1795521447.000001', NULL)")
     rename_in_catalogue(database, renames())
@@ -66,6 +66,6 @@ def test_the_catalogue_names_what_is_there_now(tmp_path: Path) -> None:
         ]
 
 
-def test_a_catalogue_that_is_not_there_is_left_so(tmp_path: Path) -> None:
+def test_missing_catalogue_is_not_created(tmp_path: Path) -> None:
     rename_in_catalogue(tmp_path / "vsearch.db", renames())
     assert not (tmp_path / "vsearch.db").exists()
