@@ -45,7 +45,7 @@ def _uncached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_S", 0.0)
 
 
-@pytest.mark.usefixtures("_at_once")
+@pytest.mark.usefixtures("_uncached_checks")
 async def test_readiness_reports_slack_failure_and_recovery(slack: FakeSlack, bot: WebBot) -> None:
     assert await ready(bot) == (200, WELL)
     slack.refuse_next("auth.test", "token_revoked")
@@ -54,7 +54,7 @@ async def test_readiness_reports_slack_failure_and_recovery(slack: FakeSlack, bo
     assert await ready(bot) == (200, WELL)
 
 
-@pytest.mark.usefixtures("_at_once")
+@pytest.mark.usefixtures("_uncached_checks")
 async def test_readiness_reports_search_failure_and_recovery(bot: WebBot, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "vsearch.db") as connection:
         connection.execute("ALTER TABLE embedded_databases RENAME TO elsewhere")
@@ -66,7 +66,7 @@ async def test_readiness_reports_search_failure_and_recovery(bot: WebBot, tmp_pa
     connection.close()
 
 
-@pytest.mark.usefixtures("_at_once")
+@pytest.mark.usefixtures("_uncached_checks")
 async def test_readiness_reports_picture_storage_failure_and_recovery(bot: WebBot, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.rename(tmp_path / "elsewhere")
@@ -75,7 +75,7 @@ async def test_readiness_reports_picture_storage_failure_and_recovery(bot: WebBo
     assert await ready(bot) == (200, WELL)
 
 
-@pytest.mark.usefixtures("_at_once")
+@pytest.mark.usefixtures("_uncached_checks")
 async def test_readiness_reports_database_timeout_and_recovery(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
