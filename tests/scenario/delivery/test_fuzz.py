@@ -119,7 +119,7 @@ async def live(slack: FakeSlack) -> None:
 
 HANDLED = (
     "Slack refused: ",
-    "the person could not be told: ",
+    "could not reply to the requester: ",
     "Although the app should be installed into this workspace",
 )
 """What Slack makes of forged ids, and Bolt of foreign workspaces."""

@@ -59,7 +59,7 @@ async def test_inbox_failure_sends_no_busy_notice(replies: RecordedReplies, capl
     inbox.failing = BackendDown("The database can't be reached.")
     await asyncio.sleep(10 * WAITS_FOR_S)
     assert replies.sentences == []
-    assert "can't be told: The database can't be reached." in caplog.text
+    assert "still queued: The database can't be reached." in caplog.text
 
 
 async def test_no_watch_after_close(replies: RecordedReplies) -> None:

@@ -193,7 +193,7 @@ async def test_somebody_who_can_t_be_told_is_logged_and_no_more(log_output: io.S
     async with report_errors(told, NullMetrics()):
         await fail(InvalidInput("Say it differently."))
     assert told.sentences == ["Say it differently."]
-    assert "could not be told" in log_output.getvalue()
+    assert "could not reply to the requester" in log_output.getvalue()
     assert "geheim" not in log_output.getvalue()
 
 

@@ -15,7 +15,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, Wo
 from bot.domain.jobs import JobKind, NewJob
 from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
-from bot.services.channels.collection import CollectService, SharedImage, Withdrawn
+from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import AddService, NewImage
 from bot.services.search.search import SearchResult, SearchService
@@ -101,7 +101,7 @@ async def test_the_same_picture_of_another_message_is_there_already(harness: Har
 async def test_what_was_withdrawn_leaves_nothing_behind(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, file="F1")
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await harness.collecting.collect(PARTS, shared)
     assert await harness.held() == []
     assert not await harness.keeps(random_picture(1))
@@ -115,7 +115,7 @@ async def test_what_was_withdrawn_takes_no_picture_of_another_s_along(harness: H
     await harness.collecting.collect(other, await harness.shared(random_picture(1), "1.2", "F2"))
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, channel="C1", message="1.1")
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await harness.collecting.collect(PARTS, shared)
     assert await harness.keeps(random_picture(1))
 
@@ -182,6 +182,6 @@ async def test_what_another_process_adds_between_look_and_add_is_told(
 async def test_a_guard_raises_what_a_collector_raises(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, file="F1")
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await harness.guarding.check(PARTS, shared, 9)
     assert await harness.held() == []

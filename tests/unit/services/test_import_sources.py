@@ -18,7 +18,7 @@ from bot.services.images.import_sources import (
     PictureFolder,
     entity_from_name,
     printable,
-    sources_of,
+    sources_at,
 )
 
 
@@ -104,7 +104,7 @@ def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Pat
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "gone", tmp_path / "a.png"):
         with pytest.raises(InvalidInput):
-            sources_of(path)
+            sources_at(path)
         (tmp_path / "a.png").write_bytes(b"")
 
 

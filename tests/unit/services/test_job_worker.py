@@ -171,7 +171,7 @@ async def test_failed_give_up_is_logged_and_ends_the_job(
     handler.last_word_fails = True
     async with running(worker_of(inbox, handler, delays_s=())):
         await eventually(lambda: inbox.states() == ["failed"])
-    assert "the last word on job 1 could not be said" in caplog.text
+    assert "could not report the failure of job 1" in caplog.text
 
 
 async def test_leases_are_kept_while_a_job_runs(inbox: MemoryInbox, handler: Handler) -> None:

@@ -158,7 +158,7 @@ async def test_what_slack_does_not_tell_is_hidden_and_logged_once(caplog: pytest
         assert await privacy.visible(images, audience, slack) == {"id3", "id4"}
         [line] = caplog.records
         assert line.levelno == logging.WARNING
-        assert "2 of the conversations" in line.getMessage()
+        assert "2 channel look-ups failed" in line.getMessage()
 
 
 async def test_who_may_read_failing_hides_all_but_one_s_own(caplog: pytest.LogCaptureFixture) -> None:

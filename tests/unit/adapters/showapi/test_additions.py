@@ -19,7 +19,7 @@ from bot.domain.errors import (
 )
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
-from bot.services.channels.collection import Withdrawn
+from bot.services.channels.collection import FileWithdrawn
 from tests.fakes.hosted import HostedService, StoredImage
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.jobs import eventually
@@ -51,7 +51,7 @@ async def withdrawn(hosted: HostedBackEnd) -> None:
     """An add that is undone before it ends."""
     async with hosted.storage.unit():
         await hosted.visual.add_image(PARTS, seen(1), VALVE, Note())
-        raise Withdrawn("F1")
+        raise FileWithdrawn("F1")
 
 
 def stored(service: HostedService) -> tuple[StoredImage, ...]:
@@ -121,7 +121,7 @@ async def test_what_was_refused_leaves_nothing_to_settle(hosted: HostedBackEnd, 
 
 
 async def test_one_that_is_rolled_back_is_taken_back(hosted: HostedBackEnd, service: HostedService) -> None:
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await withdrawn(hosted)
     assert await hosted.visual.search(PARTS, seen(1)) == ()
     assert len(stored(service)) == 1

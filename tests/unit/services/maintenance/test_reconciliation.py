@@ -1,4 +1,4 @@
-"""Comparing catalogue and back end, mending what is at odds, and moving from one back end to another."""
+"""Comparing catalogue and back end, repair what is at odds, and moving from one back end to another."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ async def test_there_is_nothing_to_mend_where_both_agree(case: ReconcileCase) ->
     await case.add(PARTS, 3)
     report = await case.service.compare()
     assert report.agrees
-    assert [(finding.key, finding.recorded, finding.held) for finding in report.findings] == [
+    assert [(difference.key, difference.recorded, difference.held) for difference in report.differences] == [
         (LOGOS, 0, 0),
         (PARTS, 3, 3),
         (THEIRS, 0, 0),
     ]
     outcome = await case.service.repair()
     assert outcome.complete
-    assert not any(mending.added or mending.removed for mending in outcome.repairs)
+    assert not any(repair.added or repair.removed for repair in outcome.repairs)
 
 
 async def test_what_is_missing_and_what_nobody_knows_is_found_and_changed_only_on_demand(case: ReconcileCase) -> None:
@@ -41,13 +41,13 @@ async def test_what_is_missing_and_what_nobody_knows_is_found_and_changed_only_o
     stranger = await case.add_orphan(PARTS)
     for _ in range(2):
         report = await case.service.compare(Scope(database=PARTS))
-        [finding] = report.findings
+        [difference] = report.differences
         assert not report.agrees
-        assert (finding.recorded, finding.held, finding.orphans) == (5, 4, (stranger,))
-        assert set(finding.missing) == {record.data_id for record in records[1:3]}
+        assert (difference.recorded, difference.held, difference.orphans) == (5, 4, (stranger,))
+        assert set(difference.missing) == {record.data_id for record in records[1:3]}
     outcome = await case.service.repair(Scope(database=PARTS))
     assert outcome.complete
-    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(2, 1)]
+    assert [(repair.added, repair.removed) for repair in outcome.repairs] == [(2, 1)]
     assert await case.in_back_end(PARTS) == before == await case.in_catalogue(PARTS)
     assert (await case.service.compare()).agrees
 
@@ -90,7 +90,7 @@ async def test_databases_that_one_side_lacks_are_made_and_deleted(case: Reconcil
     await case.visual.create_database(STRAY)
     await case.add_orphan(STRAY)
     report = await case.service.compare(Scope(workspace=TEAM))
-    assert [(finding.key, finding.location) for finding in report.findings] == [
+    assert [(difference.key, difference.location) for difference in report.differences] == [
         (LOGOS, DatabaseLocation.BOTH),
         (PARTS, DatabaseLocation.CATALOGUE),
         (STRAY, DatabaseLocation.BACK_END),
@@ -98,7 +98,7 @@ async def test_databases_that_one_side_lacks_are_made_and_deleted(case: Reconcil
     assert not report.agrees
     outcome = await case.service.repair(Scope(workspace=TEAM))
     assert outcome.complete
-    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(0, 0), (2, 0), (0, 1)]
+    assert [(repair.added, repair.removed) for repair in outcome.repairs] == [(0, 0), (2, 0), (0, 1)]
     assert await case.visual.list_databases(TEAM) == ("logos", "parts")
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
 
@@ -134,7 +134,7 @@ async def test_all_is_moved_to_another_back_end_under_the_same_names(case: Recon
     seen: list[tuple[int, int]] = []
     outcome = await moving.repair(on_progress=lambda done, total: seen.append((done, total)))
     assert outcome.complete
-    assert sum(mending.added for mending in outcome.repairs) == 43
+    assert sum(repair.added for repair in outcome.repairs) == 43
     assert seen == sorted(seen)
     assert seen[-1] == (43, 43)
     for key in (PARTS, LOGOS, THEIRS):
@@ -144,7 +144,7 @@ async def test_all_is_moved_to_another_back_end_under_the_same_names(case: Recon
     await case.deleting.delete(THEIRS, EntityId("part_21"))
     await case.databases.delete(LOGOS)
     outcome = await moving.repair()
-    assert [(mending.finding.key, mending.added, mending.removed) for mending in outcome.repairs] == [
+    assert [(repair.difference.key, repair.added, repair.removed) for repair in outcome.repairs] == [
         (LOGOS, 0, 0),
         (PARTS, 1, 0),
         (THEIRS, 0, 2),
@@ -183,13 +183,13 @@ async def test_an_image_whose_stored_picture_can_not_be_read_is_told_and_stays_k
     path.unlink()
     if stored:
         path.write_bytes(stored)
-    [finding] = (await case.service.compare(Scope(database=PARTS))).findings
-    assert [one.data_id for one in finding.unreadable] == [records[0].data_id]
+    [difference] = (await case.service.compare(Scope(database=PARTS))).differences
+    assert [one.data_id for one in difference.unreadable] == [records[0].data_id]
     outcome = await case.service.repair(Scope(database=PARTS))
-    [mending] = outcome.repairs
+    [repair] = outcome.repairs
     assert not outcome.complete
-    assert (mending.added, mending.left_out) == (1, finding.unreadable)
-    assert finding.unreadable[0].reason == (
+    assert (repair.added, repair.skipped) == (1, difference.unreadable)
+    assert difference.unreadable[0].reason == (
         "Its stored picture can't be read." if stored else "Its stored picture is gone."
     )
     assert await case.in_catalogue(PARTS) == known

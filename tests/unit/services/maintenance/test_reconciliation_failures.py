@@ -106,12 +106,12 @@ async def test_told_to_stop_it_ends_with_what_is_under_way_and_goes_on_later(cas
             stop.set()
 
     outcome = await case.service.repair(ONLY_PARTS, stop=stop, on_progress=stop_soon)
-    [mending] = outcome.repairs
-    assert (outcome.interrupted, outcome.complete, mending.interrupted) == (True, False, True)
-    assert 0 < mending.added == len(await case.in_back_end(PARTS)) < 200
+    [repair] = outcome.repairs
+    assert (outcome.interrupted, outcome.complete, repair.interrupted) == (True, False, True)
+    assert 0 < repair.added == len(await case.in_back_end(PARTS)) < 200
     outcome = await case.service.repair(ONLY_PARTS)
     assert outcome.complete
-    assert outcome.repairs[0].added == 200 - mending.added
+    assert outcome.repairs[0].added == 200 - repair.added
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
 
 
@@ -121,7 +121,7 @@ async def test_told_to_stop_at_once_it_begins_nothing(case: ReconcileCase) -> No
     stop.set()
     assert (await case.service.repair(stop=stop)).repairs == ()
     report = await case.service.compare(stop=stop)
-    assert (report.findings, report.interrupted) == ((), True)
+    assert (report.differences, report.interrupted) == ((), True)
 
 
 async def test_what_is_deleted_while_it_is_added_again_does_not_come_back(case: ReconcileCase) -> None:
@@ -192,9 +192,9 @@ async def test_one_picture_that_is_refused_stops_no_other(case: ReconcileCase, h
 
     trouble.before = refused
     await hosted.delete_database(PARTS)
-    [mending] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
-    assert (mending.added, mending.complete) == (11, False)
-    assert [one.reason for one in mending.left_out] == ["The service takes no such picture."]
+    [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
+    assert (repair.added, repair.complete) == (11, False)
+    assert [one.reason for one in repair.skipped] == ["The service takes no such picture."]
 
 
 async def test_transient_back_end_error_does_not_stop_the_repair(case: ReconcileCase, hosted: Hosted) -> None:
@@ -209,8 +209,8 @@ async def test_transient_back_end_error_does_not_stop_the_repair(case: Reconcile
 
     trouble.after = hiccup
     await hosted.delete_database(PARTS)
-    [mending] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
-    assert (mending.added, mending.failed, mending.complete) == (8, 4, False)
+    [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
+    assert (repair.added, repair.failed, repair.complete) == (8, 4, False)
     # Its work had been done all the same.
     outcome = await case.service_for(hosted).repair(ONLY_PARTS)
     assert (outcome.repairs[0].added, outcome.complete) == (0, True)
@@ -271,8 +271,8 @@ async def test_lost_database_is_recreated(case: ReconcileCase, hosted: Hosted) -
             raise BackendLost("no such database")
 
     trouble.before = lost
-    [finding] = (await case.service_for(visual).compare(ONLY_PARTS)).findings
-    assert (finding.location, finding.held, len(finding.missing)) == (DatabaseLocation.LOST, 0, 12)
+    [difference] = (await case.service_for(visual).compare(ONLY_PARTS)).differences
+    assert (difference.location, difference.held, len(difference.missing)) == (DatabaseLocation.LOST, 0, 12)
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert outcome.complete
     assert outcome.repairs[0].added == 12
@@ -290,8 +290,8 @@ async def test_orphans_are_reported_and_deleted(case: ReconcileCase, hosted: Hos
 
     # A look at one database says nothing of others, and clears nothing.
     assert (await service.compare(ONLY_PARTS)).orphans == ()
-    [mending] = (await service.repair(ONLY_PARTS)).repairs
-    assert (mending.unlisted, mending.complete) == (("left_1", "left_2"), False)
+    [repair] = (await service.repair(ONLY_PARTS)).repairs
+    assert (repair.unlisted, repair.complete) == (("left_1", "left_2"), False)
 
     outcome = await service.repair()
     assert (outcome.orphans_deleted, outcome.complete) == (2, True)

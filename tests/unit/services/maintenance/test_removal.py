@@ -18,7 +18,7 @@ from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService, Deletion
 from bot.services.maintenance import removal
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.storage.catalogue.catalogue import SqlCatalogue
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
@@ -43,7 +43,7 @@ class Harness:
     def __post_init__(self) -> None:
         self.databases = DatabaseService(self.visual, self.storage)
         self.deleting = DeleteService(self.visual, self.storage)
-        self.forgetting = ForgetService(self.visual, self.storage, self.deleting, self.databases)
+        self.removal = RemovalService(self.visual, self.storage, self.deleting, self.databases)
 
     async def add(
         self, key: DatabaseKey, file: str = "F1", message: str = "1.1", *, seed: int | None = None, channel: str = "C1"
@@ -87,7 +87,7 @@ async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
 async def test_a_deleted_file_is_gone_from_every_database_of_its_workspace(harness: Harness) -> None:
     gone = [await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1", seed=1)]
     stay = [await harness.add(PARTS, "F2"), await harness.add(THEIRS, "F1")]
-    assert await harness.forgetting.file(TEAM, "F1") == 2
+    assert await harness.removal.remove_file(TEAM, "F1") == 2
     assert await harness.left(PARTS) == {stay[0].data_id}
     assert await harness.left(LOGOS) == set()
     assert await harness.left(THEIRS) == {stay[1].data_id}
@@ -97,7 +97,7 @@ async def test_a_deleted_file_is_gone_from_every_database_of_its_workspace(harne
 async def test_a_picture_that_another_image_still_shows_stays(harness: Harness) -> None:
     await harness.add(PARTS, "F1", seed=7)
     other = await harness.add(LOGOS, "F2", seed=7)
-    assert await harness.forgetting.file(TEAM, "F1") == 1
+    assert await harness.removal.remove_file(TEAM, "F1") == 1
     assert await harness.kept([other]) == [True]
 
 
@@ -105,15 +105,15 @@ async def test_a_deleted_message_takes_all_its_files_along_and_no_other_message_
     for file in ("F1", "F2"):
         await harness.add(PARTS, file, "1.1")
     stay = [await harness.add(PARTS, "F3", "1.2"), await harness.add(PARTS, "F4", "1.1", channel="C2")]
-    assert await harness.forgetting.message(TEAM, "C1", "1.1") == 2
+    assert await harness.removal.remove_message(TEAM, "C1", "1.1") == 2
     assert await harness.left(PARTS) == {record.data_id for record in stay}
 
 
 async def test_what_was_never_added_is_no_error(harness: Harness) -> None:
-    assert await harness.forgetting.file(TEAM, "F9") == 0
-    assert await harness.forgetting.message(TEAM, "C1", "9.9") == 0
-    assert await harness.forgetting.older_than(BEGINNING) == 0
-    assert await harness.forgetting.workspace(WorkspaceId("T9")) == 0
+    assert await harness.removal.remove_file(TEAM, "F9") == 0
+    assert await harness.removal.remove_message(TEAM, "C1", "9.9") == 0
+    assert await harness.removal.remove_older_than(BEGINNING) == 0
+    assert await harness.removal.remove_workspace(WorkspaceId("T9")) == 0
 
 
 async def test_a_share_that_still_waits_is_withdrawn(harness: Harness) -> None:
@@ -121,8 +121,8 @@ async def test_a_share_that_still_waits_is_withdrawn(harness: Harness) -> None:
     for number in (1, 2, 3):
         await inbox.put(share(number))
     jobs = await inbox.claim("worker", 9, 15)
-    await harness.forgetting.file(TEAM, "F1")
-    await harness.forgetting.message(TEAM, "C1", jobs[1].message)
+    await harness.removal.remove_file(TEAM, "F1")
+    await harness.removal.remove_message(TEAM, "C1", jobs[1].message)
     assert [await inbox.is_wanted(job.id, job.files[0]) for job in jobs] == [False, False, True]
 
 
@@ -138,7 +138,7 @@ async def test_the_inbox_hears_of_it_before_the_catalogue_is_looked_at(harness: 
             return await super().from_file(workspace, file_id)
 
     harness.storage._catalogue = Looking(harness.storage._database)
-    await harness.forgetting.file(TEAM, "F1")
+    await harness.removal.remove_file(TEAM, "F1")
     assert results == [False]
 
 
@@ -153,8 +153,8 @@ async def test_an_image_that_somebody_else_deletes_meanwhile_is_fine(harness: Ha
 
     first, _, third = await harness.add(PARTS, "F1"), await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1")
     raced = Raced(harness.visual, harness.storage)
-    service = ForgetService(harness.visual, harness.storage, raced, harness.databases)
-    assert await service.file(TEAM, "F1") == 1
+    service = RemovalService(harness.visual, harness.storage, raced, harness.databases)
+    assert await service.remove_file(TEAM, "F1") == 1
     assert await harness.left(PARTS) == set()
 
 
@@ -166,9 +166,9 @@ async def test_a_back_end_that_fails_leaves_the_rest_for_another_attempt(harness
     record = await harness.add(PARTS, "F1")
     failing = DeleteService(Failing(), harness.storage)
     with pytest.raises(BackendDown):
-        await ForgetService(harness.visual, harness.storage, failing, harness.databases).file(TEAM, "F1")
+        await RemovalService(harness.visual, harness.storage, failing, harness.databases).remove_file(TEAM, "F1")
     assert await harness.left(PARTS) == {record.data_id}
-    assert await harness.forgetting.file(TEAM, "F1") == 1
+    assert await harness.removal.remove_file(TEAM, "F1") == 1
 
 
 async def test_images_are_forgotten_by_age_in_every_workspace(
@@ -176,11 +176,11 @@ async def test_images_are_forgotten_by_age_in_every_workspace(
 ) -> None:
     monkeypatch.setattr(removal, "DELETE_BATCH", 2)
     records = [await harness.add(key) for key in (PARTS, LOGOS, THEIRS, PARTS, PARTS, THEIRS, PARTS)]
-    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 5
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=5)) == 5
     assert await harness.left(PARTS) == {records[6].data_id}
     assert await harness.left(LOGOS) == set()
     assert await harness.left(THEIRS) == {records[5].data_id}
-    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 0
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=5)) == 0
 
 
 async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
@@ -198,7 +198,7 @@ async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
         await storage.inbox.put(share(number, workspace))
         await storage.thumbnails.put(workspace, record.digest, f"F{number}")
 
-    assert await harness.forgetting.workspace(TEAM) == 6
+    assert await harness.removal.remove_workspace(TEAM) == 6
 
     assert await storage.catalogue.workspaces() == (OTHER_TEAM,)
     assert await storage.catalogue.databases(TEAM) == ()
@@ -210,11 +210,11 @@ async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
     assert await harness.left(THEIRS) == {stay.data_id}
     assert len(await storage.bindings.all(OTHER_TEAM)) == 1
     assert await storage.thumbnails.get(OTHER_TEAM, [stay.digest]) == {stay.digest: "F3"}
-    assert await harness.forgetting.workspace(TEAM) == 0
+    assert await harness.removal.remove_workspace(TEAM) == 0
 
 
 async def test_what_only_the_back_end_still_has_of_a_workspace_goes_too(harness: Harness) -> None:
     await harness.visual.create_database(DatabaseKey(TEAM, DatabaseName("left_behind")))
-    await harness.forgetting.workspace(TEAM)
+    await harness.removal.remove_workspace(TEAM)
     assert await harness.visual.list_databases(TEAM) == ()
     assert await harness.visual.list_databases(OTHER_TEAM) == ("parts",)
