@@ -35,9 +35,9 @@ def images(*added_by: str) -> list[ImageRecord]:
     ("user", "may"), [(CREATOR, True), (ADMIN, True), (BOSS, True), (ADDER, False), (OTHER, False), ("", False)]
 )
 async def test_creator_and_admins_may_delete_and_change_a_database(user: str, may: bool) -> None:
-    people = FakeMemberDirectory(ADMIN)
-    assert await permissions.may_delete_database(info(), user, people) is may
-    assert await permissions.may_change_settings(info(), user, people) is may
+    members = FakeMemberDirectory(ADMIN)
+    assert await permissions.may_delete_database(info(), user, members) is may
+    assert await permissions.may_change_settings(info(), user, members) is may
 
 
 @pytest.mark.parametrize(
@@ -56,36 +56,36 @@ async def test_nobody_added_an_empty_set_of_images() -> None:
 
 
 async def test_empty_user_matches_no_command_line_creator() -> None:
-    people = FakeMemberDirectory("")
-    assert not await permissions.may_delete_database(info(created_by=""), "", people)
-    assert not await permissions.may_delete_images(info(created_by=""), images(""), "", people)
+    members = FakeMemberDirectory("")
+    assert not await permissions.may_delete_database(info(created_by=""), "", members)
+    assert not await permissions.may_delete_images(info(created_by=""), images(""), "", members)
 
 
 async def test_slack_is_called_only_if_needed() -> None:
-    people = FakeMemberDirectory()
+    members = FakeMemberDirectory()
     for user in (CREATOR, BOSS):
-        await permissions.may_delete_database(info(), user, people)
-    await permissions.may_delete_images(info(), images(ADDER), ADDER, people)
-    assert people.asked == []
+        await permissions.may_delete_database(info(), user, members)
+    await permissions.may_delete_images(info(), images(ADDER), ADDER, members)
+    assert members.asked == []
 
 
 async def test_error_says_who_may() -> None:
-    people = FakeMemberDirectory(ADMIN)
+    members = FakeMemberDirectory(ADMIN)
     with pytest.raises(
         NotAllowed, match="Only admins and whoever made “parts” may delete it; ask an admin, or whoever"
     ):
-        await permissions.check_delete_database(info(), OTHER, people)
+        await permissions.check_delete_database(info(), OTHER, members)
     with pytest.raises(NotAllowed, match="Only admins and whoever made “parts” may change its settings; ask an admin"):
-        await permissions.check_change_settings(info(), OTHER, people)
+        await permissions.check_change_settings(info(), OTHER, members)
     with pytest.raises(NotAllowed, match="Only whoever added them, admins and whoever made “parts” may delete these"):
-        await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, people)
+        await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, members)
 
 
 async def test_allowed_users_get_no_error() -> None:
-    people = FakeMemberDirectory(ADMIN)
-    await permissions.check_delete_database(info(), CREATOR, people)
-    await permissions.check_change_settings(info(), ADMIN, people)
-    await permissions.check_delete_images(info(), images(ADDER), ADDER, people)
+    members = FakeMemberDirectory(ADMIN)
+    await permissions.check_delete_database(info(), CREATOR, members)
+    await permissions.check_change_settings(info(), ADMIN, members)
+    await permissions.check_delete_images(info(), images(ADDER), ADDER, members)
 
 
 async def test_failing_directory_denies_permission() -> None:
@@ -104,8 +104,8 @@ some_user = st.sampled_from([CREATOR, ADMIN, BOSS, ADDER, OTHER, ""])
 async def test_nobody_else_may_delete_or_change(
     user: str, maker: str, adders: list[str], admins: set[str], settings: set[str]
 ) -> None:
-    service, people = PermissionService(frozenset(settings)), FakeMemberDirectory(*admins)
+    service, members = PermissionService(frozenset(settings)), FakeMemberDirectory(*admins)
     leads = bool(user) and (user == maker or user in admins or user in settings)
-    assert await service.may_delete_database(info(maker), user, people) is leads
+    assert await service.may_delete_database(info(maker), user, members) is leads
     own = bool(user) and bool(adders) and set(adders) == {user}
-    assert await service.may_delete_images(info(maker), images(*adders), user, people) is (leads or own)
+    assert await service.may_delete_images(info(maker), images(*adders), user, members) is (leads or own)

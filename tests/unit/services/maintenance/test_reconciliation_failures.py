@@ -28,7 +28,7 @@ class Hosted(MemorySearch):
     def __init__(self) -> None:
         super().__init__()
         self.unlisted: dict[DatabaseKey, set[DataId]] = {}
-        self.told: list[Collection[DatabaseKey]] = []
+        self.known_keys: list[Collection[DatabaseKey]] = []
 
     @property
     def capabilities(self) -> Capabilities:
@@ -38,7 +38,7 @@ class Hosted(MemorySearch):
         return await super().inventory(database) | self.unlisted.get(database, set())
 
     async def describe_orphans(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
-        self.told.append(keys)
+        self.known_keys.append(keys)
         return tuple(f"“{one}” belongs to nobody." for some in self.unlisted.values() for one in sorted(some))
 
     async def delete_orphans(self, keys: Collection[DatabaseKey]) -> int:
@@ -53,7 +53,7 @@ async def hosted(case: ReconcileCase) -> Hosted:
     await case.add(PARTS, 12)
     made = Hosted()
     assert (await case.service_for(made).repair()).complete
-    made.told.clear()
+    made.known_keys.clear()
     return made
 
 
@@ -73,7 +73,7 @@ async def test_next_run_completes_a_killed_repair(case: ReconcileCase, moment: s
     known = {key: await case.in_catalogue(key) for key in (PARTS, LOGOS)}
     kills = 0
     for survived in count(1):
-        visual, trouble = with_faults(case.visual)
+        visual, faults = with_faults(case.visual)
         calls = 0
 
         async def die(_operation: str, survived: int = survived) -> None:
@@ -82,7 +82,7 @@ async def test_next_run_completes_a_killed_repair(case: ReconcileCase, moment: s
             if calls >= survived:
                 raise Killed
 
-        setattr(trouble, moment, die)
+        setattr(faults, moment, die)
         try:
             outcome = await case.service_for(visual).repair()
         except Killed:
@@ -127,13 +127,13 @@ async def test_repair_stopped_before_the_start_does_nothing(case: ReconcileCase)
 async def test_image_deleted_during_its_repair_stays_deleted(case: ReconcileCase) -> None:
     records = await case.add(PARTS, 3)
     await case.remove_from_back_end(records[0])
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def deleted(operation: str) -> None:
         if operation == "add_image":
             await case.run_concurrently(case.storage.catalogue.remove(PARTS, records[0].entity, records[0].data_id))
 
-    trouble.before = deleted
+    faults.before = deleted
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert (outcome.repairs[0].added, outcome.complete) == (0, True)
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
@@ -145,13 +145,13 @@ async def test_image_deleted_during_its_repair_stays_deleted(case: ReconcileCase
 async def test_images_added_during_a_repair_are_kept(case: ReconcileCase, operation: str, moment: str) -> None:
     await case.add(PARTS, 3)
     await case.add_orphan(PARTS)
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def added(called: str) -> None:
         if called == operation:
             await case.run_concurrently(case.add(PARTS))
 
-    setattr(trouble, moment, added)
+    setattr(faults, moment, added)
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert outcome.complete
     assert outcome.repairs[0].removed == 1
@@ -164,14 +164,14 @@ async def test_database_deleted_during_a_repair_stays_deleted(case: ReconcileCas
     await make_inconsistent(case)
     if operation == "create_database":
         await case.visual.delete_database(PARTS)
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def deleted(called: str) -> None:
         if called == operation:
-            trouble.before = trouble.well
+            faults.before = faults.do_nothing
             await case.run_concurrently(case.databases.delete(PARTS))
 
-    trouble.before = deleted
+    faults.before = deleted
     # The memory back end has no transactions, so for a moment only the catalogue has the database.
     with contextlib.suppress(BackendLost):
         await case.service_for(visual).repair(ONLY_PARTS)
@@ -181,7 +181,7 @@ async def test_database_deleted_during_a_repair_stays_deleted(case: ReconcileCas
 
 
 async def test_refused_picture_is_skipped(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def refused(operation: str) -> None:
@@ -190,7 +190,7 @@ async def test_refused_picture_is_skipped(case: ReconcileCase, hosted: Hosted) -
         if operation == "add_image" and adds == 2:
             raise PictureRefused("The service takes no such picture.")
 
-    trouble.before = refused
+    faults.before = refused
     await hosted.delete_database(PARTS)
     [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
     assert (repair.added, repair.complete) == (11, False)
@@ -198,7 +198,7 @@ async def test_refused_picture_is_skipped(case: ReconcileCase, hosted: Hosted) -
 
 
 async def test_transient_back_end_error_does_not_stop_the_repair(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def hiccup(operation: str) -> None:
@@ -207,7 +207,7 @@ async def test_transient_back_end_error_does_not_stop_the_repair(case: Reconcile
         if operation == "add_image" and adds % 3 == 0:
             raise BackendTimeout("no answer")
 
-    trouble.after = hiccup
+    faults.after = hiccup
     await hosted.delete_database(PARTS)
     [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
     assert (repair.added, repair.failed, repair.complete) == (8, 4, False)
@@ -223,7 +223,7 @@ async def test_transient_back_end_error_does_not_stop_the_repair(case: Reconcile
 async def test_permanent_failure_ends_the_repair(
     case: ReconcileCase, hosted: Hosted, error: BackendError, calls: int
 ) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def down(operation: str) -> None:
@@ -232,7 +232,7 @@ async def test_permanent_failure_ends_the_repair(
         if operation == "add_image":
             raise error
 
-    trouble.before = down
+    faults.before = down
     await hosted.delete_database(PARTS)
     with pytest.raises(type(error)):
         await case.service_for(visual).repair(ONLY_PARTS)
@@ -241,28 +241,28 @@ async def test_permanent_failure_ends_the_repair(
 
 
 async def test_hosted_service_gets_few_images_concurrently(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
-    under_way, most = 0, 0
+    visual, faults = with_faults(hosted)
+    running, peak = 0, 0
 
-    async def begun(operation: str) -> None:
-        nonlocal under_way, most
-        under_way += operation == "add_image"
-        most = max(most, under_way)
+    async def before_call(operation: str) -> None:
+        nonlocal running, peak
+        running += operation == "add_image"
+        peak = max(peak, running)
 
     async def done(operation: str) -> None:
-        nonlocal under_way
+        nonlocal running
         if operation == "add_image":
             await asyncio.sleep(0.01)
-            under_way -= 1
+            running -= 1
 
-    trouble.before, trouble.after = begun, done
+    faults.before, faults.after = before_call, done
     await hosted.delete_database(PARTS)
     assert (await case.service_for(visual).repair(ONLY_PARTS)).complete
-    assert most == 4
+    assert peak == 4
 
 
 async def test_lost_database_is_recreated(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     operations: list[str] = []
 
     async def lost(operation: str) -> None:
@@ -270,7 +270,7 @@ async def test_lost_database_is_recreated(case: ReconcileCase, hosted: Hosted) -
         if operation == "inventory":
             raise BackendLost("no such database")
 
-    trouble.before = lost
+    faults.before = lost
     [difference] = (await case.service_for(visual).compare(ONLY_PARTS)).differences
     assert (difference.location, difference.held, len(difference.missing)) == (DatabaseLocation.LOST, 0, 12)
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
@@ -286,7 +286,7 @@ async def test_orphans_are_reported_and_deleted(case: ReconcileCase, hosted: Hos
     report = await service.compare()
     assert report.orphans == ("“left_1” belongs to nobody.", "“left_2” belongs to nobody.")
     assert not report.agrees
-    assert sorted(hosted.told[0])[:2] == [LOGOS, PARTS]
+    assert sorted(hosted.known_keys[0])[:2] == [LOGOS, PARTS]
 
     # With a scope of one database, orphans of the service are neither reported nor deleted.
     assert (await service.compare(ONLY_PARTS)).orphans == ()
@@ -301,4 +301,4 @@ async def test_orphans_are_reported_and_deleted(case: ReconcileCase, hosted: Hos
 async def test_delete_all_also_deletes_orphans(case: ReconcileCase, hosted: Hosted) -> None:
     hosted.unlisted[PARTS] = {DataId("left_1")}
     assert await case.service_for(hosted).delete_all() == 3
-    assert (list(hosted.told[-1]), hosted.unlisted) == ([], {})
+    assert (list(hosted.known_keys[-1]), hosted.unlisted) == ([], {})
