@@ -20,7 +20,7 @@ from bot.services.images.deletion import DeleteService
 from bot.services.images.exporter import ExportService
 from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
 from bot.services.images.listing import ListingService
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.services.search.lookup import LookupService
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
@@ -53,7 +53,7 @@ class Services:
     exporting: ExportService
     search: SearchService
     lookup: LookupService
-    forgetting: ForgetService
+    removal: RemovalService
 
 
 @asynccontextmanager
@@ -117,5 +117,5 @@ def _compose(
         exporting=ExportService(storage, listing),
         search=search,
         lookup=LookupService(search, catalogue),
-        forgetting=ForgetService(visual, storage, deleting, databases),
+        removal=RemovalService(visual, storage, deleting, databases),
     )

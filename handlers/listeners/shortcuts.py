@@ -1,4 +1,4 @@
-"""Shortcuts: on a message, old ones and those in threads included, and from anywhere."""
+"""Shortcut listener, for message shortcuts (on any message, also old ones and in threads) and the global shortcut."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_IMAGE = "That message has no image that I could look at."
 
 
 class ShortcutListener:
-    """What a shortcut starts."""
+    """Handles shortcuts."""
 
     def __init__(
         self, answers: AnswerComposer, forms: ModalOpener, deferral: RequestDeferral, metrics: Metrics
@@ -39,7 +39,7 @@ class ShortcutListener:
         self._metrics = metrics
 
     async def on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Any of the manifest's."""
+        """Acknowledge and handle any shortcut of the manifest."""
         await ack()
         request = parse_shortcut(body)
         if request is None:
@@ -64,7 +64,7 @@ class ShortcutListener:
         except NoDatabase:
             await requester.reply_privately(no_database_reply(request.channel))
         except SeveralDatabases:
-            # Nothing can be typed along with a shortcut.
+            # A shortcut has no text that could name a database, so ask in a modal.
             await self._forms.open_another_database(requester, request.trigger_id, _states(request, ""))
         else:
             if await self._deferral.defer(body, requester.reply_sentence):

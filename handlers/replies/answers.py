@@ -158,7 +158,7 @@ class AnswerComposer:
         page = await self._dependencies.listing.page(info.key, request)
         if state.prefix and page.total <= MAX_SCANNED and not info.hints_at_hidden:
             # Entities could be guessed letter by letter, if a number told that there is something.
-            found = [record async for record in self._dependencies.listing.everything(info.key, order, state.prefix)]
+            found = [record async for record in self._dependencies.listing.all_records(info.key, order, state.prefix)]
             seen = await self._visible(requester, found)
             return Page(seen[state.offset : end], len(seen), "more" if end < len(seen) else None), 0
         shown = await self._visible(requester, page.items)

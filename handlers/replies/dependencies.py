@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.adapters.port import VisualSearch
 from bot.services.access.permissions import PermissionService
-from bot.services.channels.channel_settings import WatchService
+from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
@@ -32,7 +32,7 @@ class SlackDependencies:
     adding: AddService
     listing: ListingService
     deleting: DeleteService
-    watching: WatchService
+    watching: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder
     presenter: AnswerPresenter

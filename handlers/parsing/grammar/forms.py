@@ -1,4 +1,4 @@
-"""How each verb is written, and the sentences that say so."""
+"""The usage of each verb, and error messages that quote it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ _SYNONYMS = {
     "text": "note",
     "sort": "order",
 }
-"""Names that are no modifiers, and what whoever types them is after."""
+"""Words that people write instead of a modifier, and the modifier to suggest."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerbUsage:
-    """How a verb is written, the modifiers that it takes, and those of them that are offered beyond ``usage``."""
+    """The usage of a verb.
+
+    ``modifiers`` are all modifiers that it takes, ``optional`` those that help texts mention in addition to ``usage``.
+    """
 
     usage: str
     modifiers: tuple[str, ...] = ()
@@ -47,14 +50,14 @@ USAGES = {
 
 
 def usage_of(verb: str) -> str:
-    """How to write it."""
+    """Return the usage of a verb as a phrase."""
     known = USAGES[verb]
     further = f", with {_names(known.optional)} if you like" if known.optional else ""
     return f"`{known.usage}`{further}"
 
 
 def modifier_refused(verb: str, name: str) -> str:
-    """The sentence about a modifier that the verb does not take, or that there isn't at all."""
+    """Return the error for a modifier that is unknown or that the verb doesn't take."""
     takes = USAGES[verb].modifiers
     if name in MODIFIERS:
         right = f"it takes {_names(takes)}" if takes else f"write `{USAGES[verb].usage}` alone"
@@ -66,18 +69,18 @@ def modifier_refused(verb: str, name: str) -> str:
 
 
 def join_words(parts: Iterable[str]) -> str:
-    """Several as a sentence lists them."""
+    """Join words as in a sentence: "a, b and c"."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def closest(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
-    """The one that was probably meant, or nothing."""
+    """Return the most similar known word, or an empty string."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=cutoff)), "")
 
 
-def is_like_an_address(word: str) -> bool:
-    """Whether only the scheme is missing."""
+def looks_like_url(word: str) -> bool:
+    """Return whether the word looks like a URL without a scheme."""
     return "." in word and "/" in word
 
 

@@ -1,4 +1,4 @@
-"""``/vsearch``, verb by verb: text to a typed command, or one sentence that says how to write it."""
+"""Parse ``/vsearch`` commands. An invalid command raises one sentence with the right form."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from handlers.parsing.grammar.commands import (
     UnwatchCommand,
     WatchCommand,
 )
-from handlers.parsing.grammar.forms import USAGES, closest, is_like_an_address, join_words, modifier_refused, usage_of
+from handlers.parsing.grammar.forms import USAGES, closest, join_words, looks_like_url, modifier_refused, usage_of
 from handlers.parsing.grammar.tokens import UNCLOSED_QUOTE, Token, quote_back, tokenise
 
 _COMMAND = Token("/vsearch")
-"""Stands in front where a whole command was copied from the help text."""
+"""First token if somebody copied a whole command from the help text."""
 
 _MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
 
@@ -41,13 +41,13 @@ _VERB_SYNONYMS = {
     "database": "db",
     "databases": "db",
     "?": "help",
-    # Said to the bot directly, or with a mention.
+    # Greetings in direct messages and mentions.
     "hello": "help",
     "hi": "help",
     "hey": "help",
     "thanks": "help",
 }
-"""Verbs that mean another."""
+"""Alternative names of verbs."""
 
 _SUGGESTIONS = {
     "create": "db create",
@@ -60,12 +60,12 @@ _SUGGESTIONS = {
     "show": "list",
     "settings": "status",
 }
-"""Words that are no verbs, and what whoever types them is after."""
+"""Words that people write instead of a verb, and the verb to suggest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ParsedCommand:
-    """A command taken apart, its verb put aside."""
+    """The tokens of a command without its verb."""
 
     words: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -73,7 +73,7 @@ class _ParsedCommand:
 
 
 def parse(text: str) -> Command:
-    """Understand a command. Raises InvalidInput with the right form for one that is nearly right."""
+    """Parse a command. Raises InvalidInput with the right form for a command that is almost right."""
     tokens = tokenise(text)
     if tokens and tokens[0] == _COMMAND:
         tokens = tokens[1:]
@@ -90,8 +90,8 @@ def parse(text: str) -> Command:
         tuple(token.text for token in tokens if token.is_address),
         tuple((token.name, token.text) for token in tokens if token.name),
     )
-    if understand := _VERBS.get(verb):
-        return understand(parsed)
+    if parse_verb := _VERBS.get(verb):
+        return parse_verb(parsed)
     return HelpCommand(_unknown_verb(words[0]))
 
 
@@ -105,7 +105,7 @@ def _refuse_malformed(tokens: Iterable[Token]) -> None:
 
 def _unknown_verb(word: str) -> str:
     verb = word.lower()
-    if is_like_an_address(verb):
+    if looks_like_url(verb):
         return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
     known = _SUGGESTIONS.get(verb) or closest(verb, (*_VERBS, "help", *_VERB_SYNONYMS, *_MODES))
     meant = _SUGGESTIONS.get(known, _VERB_SYNONYMS.get(known, known))
@@ -136,16 +136,16 @@ def _add(parsed: _ParsedCommand) -> AddCommand:
 def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
     for word in parsed.words:
         if word.lower() != "last":
-            raise InvalidInput(_not_a_source(verb, word))
+            raise InvalidInput(_invalid_source(verb, word))
     found = [ImageReference(address) for address in parsed.addresses] + [ImageReference(last=True)] * len(parsed.words)
     if len(found) != 1:
-        much = "There is no image" if not found else "There is more than one image"
-        raise InvalidInput(f"{much} to {'add' if verb == 'add' else 'look up'}. Write {usage_of(verb)}.")
+        problem = "There is no image" if not found else "There is more than one image"
+        raise InvalidInput(f"{problem} to {'add' if verb == 'add' else 'look up'}. Write {usage_of(verb)}.")
     return found[0]
 
 
-def _not_a_source(verb: str, word: str) -> str:
-    if is_like_an_address(word):
+def _invalid_source(verb: str, word: str) -> str:
+    if looks_like_url(word):
         return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
     if closest(word.lower(), ("last", "latest", "newest")):
         return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch {verb} last`?"
@@ -158,7 +158,7 @@ def _list(parsed: _ParsedCommand) -> ListImages:
     if parsed.words and not parsed.addresses and "in" not in given:
         name = values.database(" ".join(parsed.words))
         raise InvalidInput(f"Did you mean `/vsearch list in:{name}`?")
-    _refuse_more("list", parsed)
+    _refuse_extra("list", parsed)
     return ListImages(
         values.database(given["in"]) if "in" in given else None,
         values.prefix(given["prefix"]) if "prefix" in given else "",
@@ -173,10 +173,10 @@ def _delete(parsed: _ParsedCommand) -> DeleteEntity:
         raise InvalidInput(f"Did you mean `/vsearch db delete {name}`?")
     named = [given["id"]] if "id" in given else []
     named += [" ".join(parsed.words)] if parsed.words else []
-    _refuse_more("delete", replace(parsed, words=()))
+    _refuse_extra("delete", replace(parsed, words=()))
     if len(named) != 1:
-        much = "Say which entity to delete" if not named else "Name one entity at a time"
-        raise InvalidInput(f"{much}: {usage_of('delete')}.")
+        problem = "Say which entity to delete" if not named else "Name one entity at a time"
+        raise InvalidInput(f"{problem}: {usage_of('delete')}.")
     return DeleteEntity(values.entity(named[0]), values.database(given["in"]) if "in" in given else None)
 
 
@@ -186,7 +186,7 @@ def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDataba
     rest = replace(parsed, words=parsed.words[1:])
     if action == "list":
         _modifiers("db", rest)
-        _refuse_more("db", rest)
+        _refuse_extra("db", rest)
         return ListDatabases()
     if action not in {"create", "delete"}:
         raise InvalidInput(_unknown_action(parsed.words))
@@ -194,7 +194,7 @@ def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDataba
     _modifiers(verb, rest)
     if not rest.words:
         raise InvalidInput(f"Say the name of the database to {action}: {usage_of(verb)}.")
-    _refuse_more(verb, replace(rest, words=()))
+    _refuse_extra(verb, replace(rest, words=()))
     name = values.database(" ".join(rest.words))
     return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
 
@@ -216,7 +216,7 @@ def _watch(parsed: _ParsedCommand) -> WatchCommand:
     word = parsed.words[0].lower() if parsed.words else ""
     if word and word not in _MODES:
         raise InvalidInput(_unknown_mode(word))
-    _refuse_more("watch", replace(parsed, words=parsed.words[1:]))
+    _refuse_extra("watch", replace(parsed, words=parsed.words[1:]))
     if word == ChannelMode.COLLECT and "min" in given:
         raise InvalidInput("`watch collect` adds every image, so it takes no `min:`; `watch guard` does.")
     return WatchCommand(
@@ -237,13 +237,13 @@ def _unknown_mode(word: str) -> str:
 
 def _unwatch(parsed: _ParsedCommand) -> UnwatchCommand:
     _modifiers("unwatch", parsed)
-    _refuse_more("unwatch", parsed)
+    _refuse_extra("unwatch", parsed)
     return UnwatchCommand()
 
 
 def _status(parsed: _ParsedCommand) -> StatusCommand:
     _modifiers("status", parsed)
-    _refuse_more("status", parsed)
+    _refuse_extra("status", parsed)
     return StatusCommand()
 
 
@@ -262,7 +262,7 @@ VERBS = (*_VERBS, "help")
 
 
 def _modifiers(verb: str, parsed: _ParsedCommand) -> dict[str, str]:
-    """The modifiers by name. Raises InvalidInput for one that the verb does not take, or that stands there twice."""
+    """Return the modifiers by name. Raises InvalidInput for a repeated modifier or one that the verb doesn't take."""
     given: dict[str, str] = {}
     for name, value in parsed.modifiers:
         if name not in USAGES[verb].modifiers:
@@ -273,6 +273,6 @@ def _modifiers(verb: str, parsed: _ParsedCommand) -> dict[str, str]:
     return given
 
 
-def _refuse_more(verb: str, parsed: _ParsedCommand) -> None:
+def _refuse_extra(verb: str, parsed: _ParsedCommand) -> None:
     for word in (*parsed.words, *parsed.addresses):
         raise InvalidInput(f"“{quote_back(word)}” is more than `{verb}` takes. Write {usage_of(verb)}.")

@@ -1,4 +1,4 @@
-"""What is nearly right gets one sentence that says how to write it."""
+"""Mistakes in commands get one sentence with the right form."""
 
 import re
 
@@ -31,7 +31,7 @@ URL = "https://example.com/valve.jpg"
         ("list prefix:a-b", "entity prefix"),
     ],
 )
-def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str) -> None:
+def test_invalid_value_is_refused_with_the_right_form(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -60,7 +60,7 @@ def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str
         ("search example.com/valve.jpg", "Put https:// before “example.com/valve.jpg”"),
     ],
 )
-def test_a_near_miss_of_a_part_gets_did_you_mean(text: str, says: str) -> None:
+def test_misspelt_argument_gets_a_suggestion(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -81,7 +81,7 @@ def test_a_near_miss_of_a_part_gets_did_you_mean(text: str, says: str) -> None:
         ("list in:aa in:bb", "`in:` is there twice"),
     ],
 )
-def test_a_modifier_that_is_not_taken_names_those_that_are(text: str, says: str) -> None:
+def test_unsupported_modifier_is_refused_with_the_supported_ones(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -116,7 +116,7 @@ def test_a_modifier_that_is_not_taken_names_those_that_are(text: str, says: str)
         (f"list {URL}", "more than `list` takes"),
     ],
 )
-def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str) -> None:
+def test_malformed_command_is_refused_with_the_right_form(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -136,19 +136,19 @@ def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str
         ("create parts", "db create"),
     ],
 )
-def test_a_near_miss_of_a_verb_gets_did_you_mean(text: str, hint: str) -> None:
+def test_misspelt_verb_gets_a_suggestion(text: str, hint: str) -> None:
     answer = parse(text)
     assert isinstance(answer, HelpCommand)
     assert f"Did you mean `/vsearch {hint}`?" in answer.problem
 
 
-def test_an_address_without_its_scheme_is_recognised() -> None:
+def test_url_without_scheme_gets_a_suggestion() -> None:
     answer = parse("example.com/valve.jpg")
     assert isinstance(answer, HelpCommand)
     assert "Put https:// before “example.com/valve.jpg”" in answer.problem
 
 
-def test_what_is_far_off_gets_help_and_is_not_repeated_at_length() -> None:
+def test_unknown_text_gets_help_and_a_short_quote() -> None:
     answer = parse("zqx" * 1000)
     assert isinstance(answer, HelpCommand)
     assert "Did you mean" not in answer.problem
