@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendError
 from bot.domain.jobs import JobKind, NewJob
 from bot.storage.ports.inbox import Inbox
@@ -19,9 +20,6 @@ from handlers.parsing.payloads.common import enterprise_of, text, workspace_of
 SINGLE_FILE = "-"
 """Jobs have files; of a request there is one."""
 
-WORKERS_BUSY = (
-    "Everybody who looks at pictures is busy or away just now. You get the answer as soon as somebody is free."
-)
 BUSY_NOTICE_AFTER_S = 5.0
 """A request that nobody has taken up by then is worth a word."""
 
@@ -79,7 +77,7 @@ class DeferredRequests:
             log.warning("whether a request waits can't be told: %s", error)
             return
         if waits:
-            await try_to_send(send, WORKERS_BUSY)
+            await try_to_send(send, NOT_STARTED_YET)
 
 
 def mention_job(mention: Mention, body: Mapping[str, Any]) -> NewJob:

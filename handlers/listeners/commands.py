@@ -21,6 +21,8 @@ from bot.blocks.messages.notices import (
     watching_reply,
 )
 from bot.blocks.reply import Reply
+from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
+from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
@@ -34,8 +36,6 @@ from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-
-NOT_IN_DIRECT_MESSAGES = "Direct messages with me are always looked up: set this in a channel instead."
 
 
 class CommandListener:
@@ -117,7 +117,7 @@ class CommandListener:
         # A mention carries no trigger, and without one no form opens.
         if isinstance(command, grammar.DeleteDatabase):
             if not trigger_id:
-                raise InvalidInput(f"That needs a form: type `/vsearch db delete {command.name}` for it.")
+                raise InvalidInput(delete_database_needs_form(command.name))
             await self._forms.open_delete_database(requester, trigger_id, command.name)
             return None
         if not trigger_id:
@@ -149,7 +149,7 @@ class CommandListener:
         if isinstance(command, grammar.StatusCommand):
             return await self._status(requester)
         if requester.channel.startswith("D"):
-            raise InvalidInput(NOT_IN_DIRECT_MESSAGES)
+            raise InvalidInput(DIRECT_MESSAGES_HAVE_NO_MODE)
         if isinstance(command, grammar.UnwatchCommand):
             binding = await self._dependencies.watching.unwatch(requester.workspace, requester.channel, requester.user)
             return watching_reply(binding, None)

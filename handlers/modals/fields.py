@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bot.blocks.ids import InputId
 from bot.blocks.modals import CHANNEL
+from bot.blocks.wording import forms as wording
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
@@ -65,13 +66,13 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
     """``default``: the database that is meant where the form doesn't say. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
-    others = [file.name or "A file" for file in form.files if not file.may_be_image]
+    others = [file.name for file in form.files if not file.may_be_image]
     if others:
-        problems[InputId.FILES] = f"{others[0][:100]} isn't an image: please take it out."
+        problems[InputId.FILES] = wording.not_an_image(others[0])
     if url and not _URL.fullmatch(url):
-        problems[InputId.URL] = "An address begins with https:// or http://."
+        problems[InputId.URL] = wording.URL_INVALID
     if not form.files and not url:
-        problems[InputId.FILES] = "Choose a picture, or give the address of one."
+        problems[InputId.FILES] = wording.CHOOSE_IMAGE
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     top = _choice(form, InputId.TOP)
     if problems or database is None:
@@ -136,7 +137,7 @@ def _database(form: FormValues, default: str) -> DatabaseName:
     """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
     named = _choice(form, InputId.DATABASE) or default
     if not named:
-        raise InvalidInput("Choose a database.")
+        raise InvalidInput(wording.CHOOSE_DATABASE)
     return DatabaseName(named)
 
 
@@ -149,7 +150,7 @@ def _score(text: str) -> float:
     except ValueError:
         number = TOP_SCORE + 1
     if not 0 <= number <= TOP_SCORE:
-        raise InvalidInput(f"A score is a number from 0 to 10, such as {DEFAULT_MINIMUM:g}.")
+        raise InvalidInput(wording.score_invalid(DEFAULT_MINIMUM))
     return number
 
 

@@ -9,6 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
 from bot.blocks.button_state import MAX_METADATA, FormState, SearchState
+from bot.blocks.wording.forms import TOO_MUCH
+from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseName
 from handlers.replies.answers import AnswerComposer
@@ -18,8 +20,6 @@ from handlers.slack_errors import code_of
 
 log = logging.getLogger(__name__)
 
-TRIGGER_EXPIRED = "Slack gave me no time to open the form: please try again."
-MODALS_UNSUPPORTED = "No form can be opened here. `/vsearch help` shows the commands that do the same."
 _EXPIRED = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
 
 
@@ -102,9 +102,9 @@ class ModalOpener:
             await call(trigger_id=trigger_id, view=view)
         except SlackApiError as error:
             if code_of(error) in _EXPIRED:
-                raise UserError(TRIGGER_EXPIRED) from error
+                raise UserError(FORM_EXPIRED) from error
             if code_of(error) == "unknown_method":
-                raise ModalsUnsupported(MODALS_UNSUPPORTED) from error
+                raise ModalsUnsupported(FORMS_UNSUPPORTED) from error
             raise
 
 
@@ -127,5 +127,5 @@ def form_state(
         home=home,
     )
     if state.encode(MAX_METADATA) is None:
-        raise UserError("That is too much for one form: please try fewer pictures, or a shorter address.")
+        raise UserError(TOO_MUCH)
     return state

@@ -13,6 +13,8 @@ from bot.blocks.button_state import ListState, SearchState
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
 from bot.blocks.messages.notices import already_added_reply, delete_question, deleted_reply
 from bot.blocks.reply import Reply, context_block
+from bot.blocks.wording import channels
+from bot.blocks.wording.images import FILE_DELETED
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.errors import AlreadyAdded, BackendError, BackendTimeout, FetchRefused, UnknownEntity, UserError
@@ -26,7 +28,6 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.presenter import AnswerReader
 from handlers.replies.requester import Requester
 from handlers.slack.directory import SlackDirectory
-from handlers.slack.files import FILE_DELETED
 from handlers.slack.permalinks import permalink
 
 log = logging.getLogger(__name__)
@@ -239,7 +240,7 @@ class AnswerComposer:
         """The reply; where the bot doesn't hear the channel that it is about, with a request to be invited."""
         if channel.startswith("D") or await self.directory(requester).is_bot_member(channel):
             return reply
-        request = context_block("I'm not in this channel yet: `/invite` me, or I see no images.")
+        request = context_block(channels.invitation(channel))
         return replace(reply, blocks=(*reply.blocks, request))
 
     async def page_of(self, requester: Requester, named: DatabaseName | None, prefix: str, order: Order) -> Reply:

@@ -16,6 +16,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.limits import Block
 from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.reply import Reply
+from bot.blocks.wording.errors import DELIVERY_UNKNOWN
 from bot.domain.errors import RetryLater, UserError
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
@@ -38,7 +39,7 @@ class DeliveryUnknown(UserError):
     """Slack may have taken it or not."""
 
     def __init__(self) -> None:
-        super().__init__("Slack doesn't say whether it took that. Please look whether it's there before you try again.")
+        super().__init__(DELIVERY_UNKNOWN)
 
 
 async def _send(send: Send, reply: Reply) -> bool:

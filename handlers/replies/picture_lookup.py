@@ -9,6 +9,7 @@ from typing import TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import SearchState
+from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchRefused, InvalidInput
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
@@ -24,9 +25,6 @@ MAX_MATCHES = 50
 """Looked for whatever is shown first, so that “More” finds them in the cache."""
 
 HISTORY_READ = 50
-
-NO_IMAGE_YET = "I haven't seen an image in this channel yet: share one, or invite me with `/invite` if I'm not here."
-NOT_AN_IMAGE = "That file isn't an image."
 
 FetchUrl = Callable[[str], Awaitable[bytes]]
 """The bytes at an address that a user gave. Raises FetchRefused."""

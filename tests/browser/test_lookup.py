@@ -35,11 +35,11 @@ async def test_a_posted_picture_is_answered_with_its_match(slack: SlackPage, pic
 
 async def test_more_shows_those_that_come_after(slack: SlackPage, pictures: Path) -> None:
     answer = await posted(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
-    await expect(answer).to_contain_text("The 5 best of")
-    more = await slack.press(answer, "More", "Matches 6 to 10")
+    await expect(answer).to_contain_text("Top 5 of")
+    more = await slack.press(answer, "Show more", "Matches 6 to 10")
     assert len(await widths(more)) == 5
     assert min(await widths(more)) > 0
-    before = await slack.press(more, "Previous", "The 5 best of")
+    before = await slack.press(more, "Show previous", "Top 5 of")
     await expect(before).to_contain_text("gear_24t")
 
 
@@ -63,7 +63,7 @@ async def test_a_posted_picture_can_be_added(slack: SlackPage, samples: Path, tm
     file = tmp_path / "new_in_stock.png"
     file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
     answer = await posted(slack, file, "add this one")
-    await answer.get_by_role("button", name="Add this image").click()
+    await answer.get_by_role("button", name="Add image").click()
     name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
     await expect(slack.modal.locator("select")).to_have_value("samples")
     await name.fill("gear_on_bench")

@@ -19,7 +19,7 @@ async def test_an_address_is_looked_up_with_all_modifiers(
     address = pictures.url("v.png", VALVE)
     answer = await ask(slack, f"min:0 search top:2 <{address}> in:parts")
     assert (answer.to, answer.via) == (SOMEONE, "response_url")
-    assert "*The 2 best matches* in `parts` (2 images)" in answer.everything
+    assert "*Top 2 matches* in `parts` (2 images)" in answer.everything
     assert "*1.*  `valve_0042`" in answer.everything
     assert "*2.*  `gasket_7`" in answer.everything
     only = await ask(slack, f"{address} in:parts top:1 min:0")
@@ -166,7 +166,7 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
         ("watch gaurd in:parts", "Did you mean `/vsearch watch guard`?"),
         ("watch off", "Did you mean `/vsearch unwatch`?"),
         ("add last in:parts id:", "entity"),
-        ("delete", "Say which entity to delete"),
+        ("delete", "Which id should I delete?"),
         ("db creat parts", "Did you mean `/vsearch db create <name>`?"),
         ("list in:prats", "Did you mean “parts”?"),
     ],
@@ -225,5 +225,5 @@ async def test_buttons_still_work_after_an_hour(slack: FakeSlack, start: Start, 
     assert "`gasket_7`" in (await slack.wait_for_edit(first)).everything
 
     await slack.press(first, "results_more", value="{")
-    stale = await slack.wait_for(lambda m: "older version" in m.text)
+    stale = await slack.wait_for(lambda m: "out of date" in m.text)
     assert stale.to == SOMEONE

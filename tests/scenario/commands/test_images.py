@@ -109,7 +109,7 @@ async def test_without_in_the_database_that_is_meant(slack: FakeSlack, start: St
         ("in:nowhere", "no database “nowhere”"),
         ("in:parts id:Ventil-3", "Did you mean `ventil_3`?"),
         (f"in:parts note:{'x' * 513}", "512"),
-        ("in:parts spare valve", "A note goes in quotes"),
+        ("in:parts spare valve", "Put a note in quotes"),
         ("in:parts top:3", "doesn't take `top:`"),
     ],
 )
@@ -120,7 +120,7 @@ async def test_an_add_that_is_wrong_changes_nothing(
     await fill(app, "parts")
     answer = await ask(slack, f"add {pictures.url('v.png', VALVE)} {text}")
     assert says in answer.everything
-    assert "holds no images yet" in (await ask(slack, "list in:parts")).everything
+    assert "No images in `parts` yet" in (await ask(slack, "list in:parts")).everything
 
 
 async def test_a_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
@@ -148,7 +148,7 @@ async def test_a_listing_shows_pictures_and_takes_a_prefix(slack: FakeSlack, sta
     app = await start()
     await fill(app, "parts", valve_1=VALVE, valve_2=STRANGER, gasket=GASKET)
     answer = await ask(slack, "list prefix:valve in:parts")
-    assert "2 images in `parts` whose entity begins with `valve`, newest first" in answer.text
+    assert "2 images in `parts` with an id that starts with `valve`, newest first" in answer.text
     assert "About valve_1" in answer.everything
     assert "gasket" not in answer.everything
     pictures = [block["accessory"] for block in answer.blocks if "accessory" in block]
@@ -163,7 +163,7 @@ async def test_a_listing_leaves_out_what_the_reader_may_not_see(slack: FakeSlack
     assert "`valve_0042`" in strangers.everything
     assert "prototype" not in strangers.everything
     # How many a database holds is no secret.
-    assert "1 image of this page is from a place that you can't see" in strangers.everything
+    assert "1 image on this page is from a conversation that you can't see" in strangers.everything
     members = await ask(slack, "list in:parts", user=OTHER)
     assert "`prototype`" in members.everything
 
@@ -184,7 +184,7 @@ async def test_where_the_database_hints_hidden_images_are_counted(slack: FakeSla
     await collect_in_secret(slack, app, GASKET, "prototype")
     await app.services.storage.catalogue.set_hints(key_of(app, "parts"), hints_at_hidden=True)
     answer = await ask(slack, "list in:parts prefix:prot")
-    assert "1 image of this page is from a place that you can't see" in answer.everything
+    assert "1 image on this page is from a conversation that you can't see" in answer.everything
     assert "prototype" not in answer.everything
 
 
@@ -243,13 +243,13 @@ async def test_who_added_all_of_an_entity_may_delete_it(
     await fill(app, "parts")
     await ask(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:valve", user=OTHER)
     refused = await ask(slack, "delete valve in:parts")
-    assert "may delete these images" in refused.text
+    assert "can delete them" in refused.text
     assert action_ids(refused) == []
     question = await ask(slack, "delete valve in:parts", user=OTHER)
     await ask(slack, f"add {pictures.url('g.png', GASKET)} in:parts id:valve")
     # Meanwhile, one of them is somebody else's.
     answer = await press(slack, question, "delete_entity", user=OTHER)
-    assert "may delete these images" in answer.text
+    assert "can delete them" in answer.text
     assert len(await images_of(app, "parts", "valve")) == 2
 
 

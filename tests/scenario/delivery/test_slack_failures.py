@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.app.slack_app import SlackApp
-from handlers.errors import SLACK_BUSY
+from bot.blocks.wording.errors import SLACK_BUSY
 from handlers.replies.delivery import DeliveryUnknown
 from handlers.slack import files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
@@ -263,4 +263,4 @@ async def test_who_can_t_share_is_told_why(
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
     await slack.deliver("interactive", share)
     told = await slack.wait_for_answer(after=before)
-    assert told.text.startswith("I can't answer in that channel:")
+    assert told.text.startswith("I can't post in that channel:")

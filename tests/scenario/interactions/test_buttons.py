@@ -50,14 +50,14 @@ async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: 
     second = await press(slack, first, "results_more")
     assert (second.to, second.thread_ts) == (SOMEONE, first.thread_ts)
     assert "Matches 3 to 4 of 5" in second.everything
-    third = await turned(slack, second, "More")
+    third = await turned(slack, second, "Show more")
     assert "Match 5 of 5" in third.everything
     seen = entities(first) + entities(second) + entities(third)
     assert sorted(seen) == sorted(FIVE)
     assert "results_more" not in action_ids(third)
-    back = await turned(slack, third, "Previous")
+    back = await turned(slack, third, "Show previous")
     assert entities(back) == entities(second)
-    beginning = await turned(slack, back, "Previous")
+    beginning = await turned(slack, back, "Show previous")
     assert entities(beginning) == entities(first)
     assert "results_more:previous" not in action_ids(beginning)
     # What all see stands as it was.
@@ -77,7 +77,7 @@ async def test_the_pages_of_a_commands_answer_take_its_place(
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     first = await ask(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
-    second = await turned(slack, first, "More")
+    second = await turned(slack, first, "Show more")
     assert sorted(entities(first) + entities(second)) == sorted(FIVE)
     assert (second.to, second.ts) == (SOMEONE, first.ts)
 
@@ -101,7 +101,7 @@ async def test_a_shared_page_begins_with_the_best_match(
 ) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     mine = await ask(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
-    second = await turned(slack, mine, "More")
+    second = await turned(slack, mine, "Show more")
     await slack.press(second, "results_share")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert entities(public)[0] == "part_10"
@@ -181,9 +181,9 @@ async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Star
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     message = await ask(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
     for _ in range(4):
-        message = await turned(slack, message, "More")
+        message = await turned(slack, message, "Show more")
     for _ in range(4):
-        message = await turned(slack, message, "Previous")
+        message = await turned(slack, message, "Show previous")
     assert entities(message) == ["part_10"]
     assert max(location.posts for location in slack.state.response_urls.values()) == 1
 

@@ -40,7 +40,7 @@ async def test_another_database_is_searched_for_the_one_who_pressed(slack: FakeS
     assert "`acme`" in answer.everything
     assert "`logos`" in answer.everything
     assert "results_share" in action_ids(answer)
-    await slack.wait_for_view(lambda view: "for you alone" in view.everything, user="U0OTHER")
+    await slack.wait_for_view(lambda view: "Only you can see them" in view.everything, user="U0OTHER")
 
 
 async def test_with_one_database_there_is_no_other_to_search(slack: FakeSlack, start: Start) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp, build
-from bot.blocks.button_state import STALE_BUTTON
+from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
 from bot.config.settings import Settings
-from handlers.listeners.actions import OTHER_ORGANISATION
 from handlers.slack.connection import socket_mode
 from handlers.slack.files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message

@@ -46,12 +46,12 @@ async def test_several_pictures_and_an_address_get_one_answer(
     files = [slack.host(VALVE, "one.png"), slack.host(STRANGER, "two.png")]
     ack = await slack.submit(form, {"files": files, "url": pictures.url("three.png", GASKET)})
     assert ack["response_action"] == "update"
-    assert "Looking …" in str(ack["view"])
+    assert "Searching…" in str(ack["view"])
     answer = await slack.wait_for_answer()
     for part in ("*3 pictures* looked up in `parts`", "1. one.png", "`valve_0042`", "2. two.png", "`gasket_7`"):
         assert part in answer.everything
     assert (answer.to, answer.via, answer.channel) == (SOMEONE, "response_url", GENERAL)
-    await says(slack, form, "The answer is in the channel, for you alone.")
+    await says(slack, form, "Your results are in the channel. Only you can see them.")
     assert len(slack.transcript) == 1
 
 
@@ -78,7 +78,7 @@ async def test_the_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) 
     assert f"<@{SOMEONE}>" in answer.everything
     assert "`gasket_7`" not in answer.everything
     assert "results_share" not in action_ids(answer)
-    await says(slack, form, "The answer is in the channel.")
+    await says(slack, form, "The results are in the channel.")
 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
@@ -99,7 +99,7 @@ async def test_of_a_private_channel_without_the_bot_nobody_knows_who_reads_it(sl
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "readers": "channel"})
     answer = await slack.wait_for(lambda m: m.channel == "C0AWAY" and not m.to)
-    assert "Nothing close" in answer.everything
+    assert "No close matches" in answer.everything
     assert "valve_0042" not in answer.everything
 
 
@@ -107,11 +107,11 @@ async def test_mistakes_stand_at_their_fields(slack: FakeSlack, start: Start) ->
     await fill(await start(), "parts", valve_0042=VALVE)
     form = await opened(slack)
     await slack.submit(form, {})
-    assert form.errors == {"files": "Choose a picture, or give the address of one."}
+    assert form.errors == {"files": "Choose an image, or enter an image URL."}
     await slack.submit(form, {"files": [slack.host(VALVE, "v.png"), slack.host(b"%PDF-1.7", "table.pdf")]})
-    assert form.errors == {"files": "table.pdf isn't an image: please take it out."}
+    assert form.errors == {"files": "table.pdf isn't an image. Remove it to continue."}
     await slack.submit(form, {"url": "example.com/valve.png"})
-    assert form.errors == {"url": "An address begins with https:// or http://."}
+    assert form.errors == {"url": "Enter a URL that starts with https:// or http://."}
     await slack.submit(form, {"url": "ftp://example.com/a", "files": slack.host(b"a,b", "table.csv")})
     assert set(form.errors) == {"url", "files"}
     assert slack.transcript == []
@@ -166,10 +166,10 @@ async def test_slow_work_shows_a_waiting_view_at_once(
     form = await opened(slack)
     await slack.submit(form, {"files": VALVE})
     await slow.begun.wait()
-    assert "Looking …" in form.everything
+    assert "Searching…" in form.everything
     assert slack.state.acks[-1].seconds < 1
     slow.go_on.set()
-    await says(slack, form, "The answer is in the channel, for you alone.")
+    await says(slack, form, "Your results are in the channel. Only you can see them.")
     assert "`valve_0042`" in slack.transcript[-1].everything
 
 
@@ -266,7 +266,7 @@ async def test_the_global_shortcut_answers_directly_where_no_conversation_is_cho
     assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
     # There is nobody to share with.
     assert "results_share" not in action_ids(answer)
-    await says(slack, form, "The answer is in your direct messages with me.")
+    await says(slack, form, "Your results are in your direct messages with me.")
 
 
 async def test_an_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:

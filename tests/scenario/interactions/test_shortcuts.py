@@ -193,7 +193,7 @@ async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_no
     message = await slack.upload(slack.host(VALVE, "one.png"), broken, slack.host(STRANGER, "two.png"), GASKET)
     await slack.shortcut_message(ADD, message)
     view = await slack.wait_for_view("add_form")
-    assert "All 4 images get the same entity and note." in view.everything
+    assert "All 4 images get the same id and note." in view.everything
     before = len(slack.transcript)
     await slack.submit(view, {"entity": "set_1"})
     answer = await slack.wait_for_answer(after=before)

@@ -145,7 +145,7 @@ async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
     app = await start_with_private_image(slack, start, kind)
     await slack.upload(ORIGINAL, user=OUTSIDER)
     told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
-    assert told.everything == "This image is in `parts` already.\nThis image is in `parts` already."
+    assert told.everything == "This image is already in `parts`.\nThis image is already in `parts`."
     told = await ask(slack, "add last in:parts id:mine", user=INSIDER)
     assert "already, as `secret_plan`" in told.everything
     assert len(await holding(app)) == 2
@@ -157,17 +157,17 @@ async def test_a_database_that_hints_says_how_many_and_nothing_else(
 ) -> None:
     await start_with_private_image(slack, start, kind, hints=True)
     answer = await thread(slack, OUTSIDER)
-    assert "1 more match is from a place that not everybody here can see." in answer.everything
+    assert "1 more match is from a conversation that not everyone here can see." in answer.everything
     assert gives_nothing_away(answer)
     alone = await last(slack, OUTSIDER)
-    assert "1 more match is from a place that you can't see." in alone.everything
+    assert "1 more match is from a conversation that you can't see." in alone.everything
     assert gives_nothing_away(alone)
 
 
 async def test_a_database_that_does_not_hint_says_nothing(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
-        assert "from a place" not in answer.everything
+        assert "from a conversation" not in answer.everything
         assert "weaker" not in answer.everything
         assert "*Best match* in" in answer.everything
 

@@ -71,7 +71,7 @@ async def test_the_names_of_databases_are_not_told_there(slack: FakeSlack, start
     await fill(app, "parts", sofa=ORIGINAL)
     await fill(app, "secret_project")
     offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
-    assert "can't tell which is meant" in offer.everything
+    assert "Which database should I search?" in offer.everything
     again = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, mention=True))
     for message in (offer, again):
         assert "parts" not in message.everything
@@ -90,7 +90,7 @@ async def test_guests_don_t_find_databases_by_naming_them(
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
     await settled(slack, app)
-    assert "Nothing close in `parts`" in answer.everything
+    assert "No close matches in `parts`" in answer.everything
     said = [message.everything for message in slack.transcript if message.user == slack.state.bot_user]
     assert not any("secret_project" in text for text in said)
     assert len(said) == 1
@@ -101,7 +101,7 @@ async def test_our_own_people_choose_a_database_there(slack: FakeSlack, start: S
     await fill(app, "parts")
     await fill(app, "logos")
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="in:logos", mention=True))
-    assert "`logos` holds no images yet" in answer.everything
+    assert "No images in `logos` yet" in answer.everything
 
 
 async def test_guests_can_press_nothing(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

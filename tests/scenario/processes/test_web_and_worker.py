@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp, build
+from bot.blocks.wording.errors import FAILED, NOT_STARTED_YET
 from bot.config.settings import Settings
 from bot.domain.jobs import JobKind
 from bot.services.job_worker import RETRY_DELAYS_S
-from handlers.errors import FAILED
 from handlers.inbox import deferred_requests
-from handlers.inbox.deferred_requests import WORKERS_BUSY
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, images_of, press
@@ -67,9 +66,9 @@ async def test_forms_are_opened_by_one_and_carried_out_by_the_other(slack: FakeS
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
-    assert "Looking …" in str(ack["view"])
+    assert "Searching…" in str(ack["view"])
     assert "`gasket_7`" in (await slack.wait_for_answer()).everything
-    await slack.wait_until(lambda: "for you alone" in form.everything)
+    await slack.wait_until(lambda: "Only you can see them" in form.everything)
 
 
 async def test_mistakes_in_a_form_are_told_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
@@ -146,7 +145,7 @@ async def test_a_command_that_nobody_takes_up_gets_one_word_and_its_answer_later
     await start(VSEARCH_ROLE="web")
     await slack.command(f"search {pictures.url('v.png', VALVE)}")
     told = await slack.wait_for_answer()
-    assert (told.text, told.to) == (WORKERS_BUSY, SOMEONE)
+    assert (told.text, told.to) == (NOT_STARTED_YET, SOMEONE)
     await asyncio.sleep(0.2)
     assert len(slack.transcript) == 1
     async with build(worker):

@@ -101,7 +101,7 @@ async def test_of_several_images_each_is_added_and_what_can_t_be_is_told_to_thei
     )
     told = await slack.wait_for_answer(to="U0AUTHOR")
     assert (told.via, told.channel, told.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
-    assert "I could not add 1 of your images" in told.everything
+    assert "Couldn't add 1 of your images" in told.everything
     assert "`broken.png`" in told.everything
     assert "damaged" in told.everything
     await settled(slack, app)
@@ -201,7 +201,7 @@ async def test_a_search_that_is_down_for_long_is_told_once_and_made_good(
     assert await entities(app) == ["one"]
     told = [message for message in slack.transcript if message.to == SOMEONE]
     assert len(told) == 1
-    assert "I'll try again" in told[0].text
+    assert "I'll keep trying" in told[0].text
 
 
 async def test_a_mention_in_a_channel_that_collects_is_a_question(slack: FakeSlack, start: Start) -> None:

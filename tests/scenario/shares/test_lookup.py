@@ -48,17 +48,17 @@ async def test_what_is_written_beside_an_image_says_how_to_look(slack: FakeSlack
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=STRANGER)
     await fill(app, "logos", acme=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text="who knows this? in:parts top:2 min:0"))
-    assert "The 2 best of 3 matches" in answer.everything
+    assert "Top 2 of 3 matches" in answer.everything
     strict = await reply(slack, await slack.upload(VALVE, text="in:parts min:9.5"))
     assert "gasket_7" not in strict.everything
-    assert "2 weaker matches were left out" in strict.everything
+    assert "2 weaker matches hidden." in strict.everything
 
 
 async def test_the_least_score_of_a_channel_holds_unless_a_message_says_another(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
-    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(STRANGER))).everything
+    assert "No close matches in `parts`" in (await reply(slack, await slack.upload(STRANGER))).everything
     shown = await reply(slack, await slack.upload(STRANGER, text="min:0"))
     assert "`gasket_7`" in shown.everything
 
@@ -67,8 +67,8 @@ async def test_with_nothing_close_it_says_so_plainly(slack: FakeSlack, start: St
     app = await start()
     await fill(app, "parts")
     answer = await reply(slack, await slack.upload(VALVE))
-    assert "`parts` holds no images yet" in answer.everything
-    assert answer.text == "Nothing close in parts."
+    assert "No images in `parts` yet" in answer.everything
+    assert answer.text == "No close matches in parts."
 
 
 async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all(
@@ -80,11 +80,11 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         await fill(app, "logos", acme=GASKET)
         first = await slack.upload(VALVE)
         offer = await reply(slack, first)
-        assert "can't tell which is meant" in offer.everything
+        assert "Which database should I search?" in offer.everything
         assert set(action_ids(offer)) == {"watch_channel", "create_database"}
         second = await slack.upload(GASKET)
         elsewhere = await slack.upload(VALVE, channel="C0OTHER")
-        assert "can't tell which is meant" in (await reply(slack, elsewhere)).everything
+        assert "Which database should I search?" in (await reply(slack, elsewhere)).everything
         await settled(slack, app)
         assert (len(said(slack, first)), said(slack, second)) == (1, [])
     async with running(slack, tmp_path) as app:
@@ -93,7 +93,7 @@ async def test_with_several_databases_a_channel_is_offered_them_once_and_for_all
         assert said(slack, third) == []
         # Who asks is told each time.
         asked = await slack.upload(VALVE, mention=True)
-        assert "can't tell which is meant" in (await reply(slack, asked)).everything
+        assert "Which database should I search?" in (await reply(slack, asked)).everything
         await watch(app, ChannelMode.LOOKUP, "parts")
         chosen = await slack.upload(VALVE)
         assert "`valve_0042`" in (await reply(slack, chosen)).everything

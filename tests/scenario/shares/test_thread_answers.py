@@ -215,7 +215,7 @@ async def test_private_addresses_are_refused_without_a_request(
         ("https://example.com/x.png in:prats", "Did you mean “parts”?"),
         ("https://example.com/x.png in:<!channel>", "database name"),
         ('https://example.com/x.png in:"parts', "quote"),
-        ("ftp://example.com/x.png", "address of an image"),
+        ("ftp://example.com/x.png", "image URL"),
         ("example.com/x.png", "Put https:// before"),
     ],
 )
