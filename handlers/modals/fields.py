@@ -1,4 +1,4 @@
-"""What was filled into modals, checked: every mistake is told at its field. Pure."""
+"""Validates the fields of submitted modals; every mistake is reported at its field."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 class FieldErrors(InvalidInput):
-    """What is wrong, by field: Slack shows each sentence there."""
+    """The mistakes by field; Slack shows each sentence at its field."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -33,7 +33,7 @@ class FieldErrors(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class SearchFields:
-    """A search as the modal asks for it."""
+    """The fields of the search form; ``conversation`` is the channel for the results."""
 
     files: tuple[SharedFile, ...]
     url: str
@@ -45,7 +45,7 @@ class SearchFields:
 
 @dataclass(frozen=True, slots=True)
 class AddFields:
-    """Where a picture goes, and what it is; ``entity``: None for one made from the file's name."""
+    """The fields of the add form; ``entity`` is None for one made from the file's name."""
 
     database: DatabaseName
     entity: EntityId | None
@@ -54,7 +54,7 @@ class AddFields:
 
 @dataclass(frozen=True, slots=True)
 class WatchFields:
-    """What happens to a channel's images. ``channel``: empty where it was not asked for."""
+    """The fields of the watch form; ``channel`` is empty if the form had no field for it."""
 
     mode: ChannelMode
     database: DatabaseName
@@ -63,7 +63,7 @@ class WatchFields:
 
 
 def search_fields(form: FormValues, default: str = "") -> SearchFields:
-    """``default``: the database that is meant where the form doesn't say. Raises FieldErrors."""
+    """Validate the search form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
     others = [file.name for file in form.files if not file.may_be_image]
@@ -88,7 +88,7 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
 
 
 def database_field(form: FormValues, default: str = "") -> DatabaseName:
-    """As in a search. Raises FieldErrors."""
+    """Return the chosen database, or ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if database is None:
@@ -97,7 +97,7 @@ def database_field(form: FormValues, default: str = "") -> DatabaseName:
 
 
 def add_fields(form: FormValues, default: str = "") -> AddFields:
-    """``default`` as in a search. Raises FieldErrors."""
+    """Validate the add form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     typed = form.texts.get(InputId.ENTITY, "").strip().lower()
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
@@ -109,7 +109,7 @@ def add_fields(form: FormValues, default: str = "") -> AddFields:
 
 
 def name_field(form: FormValues) -> DatabaseName:
-    """Raises FieldErrors."""
+    """Return the typed name of a database. Raises FieldErrors."""
     problems: dict[str, str] = {}
     name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
     if name is None:
@@ -118,7 +118,7 @@ def name_field(form: FormValues) -> DatabaseName:
 
 
 def watch_fields(form: FormValues, default: str = "") -> WatchFields:
-    """``default`` as in a search. Raises FieldErrors."""
+    """Validate the watch form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     mode = _choice(form, InputId.MODE)
     minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
@@ -134,7 +134,7 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
 
 
 def _database(form: FormValues, default: str) -> DatabaseName:
-    """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
+    """Return the chosen database, or ``default``: some clients don't send a field's initial value."""
     named = _choice(form, InputId.DATABASE) or default
     if not named:
         raise InvalidInput(wording.CHOOSE_DATABASE)
@@ -142,7 +142,7 @@ def _database(form: FormValues, default: str) -> DatabaseName:
 
 
 def _score(text: str) -> float:
-    """The score, or -1 where none was typed. Raises InvalidInput."""
+    """Return the score, or -1 if none was typed. Raises InvalidInput."""
     if not text:
         return -1.0
     try:
@@ -162,6 +162,6 @@ def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> 
     try:
         return read()
     except InvalidInput as error:
-        # Fields show plain text.
+        # Slack shows errors of fields as plain text, without inline code.
         problems[name] = str(error).replace("`", "")
         return None

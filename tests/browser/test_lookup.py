@@ -54,8 +54,8 @@ async def test_another_database_can_be_searched_and_its_answer_shared(slack: Sla
     await expect(slack.modal).to_contain_text("Done")
     await slack.close_modal()
     await elsewhere.get_by_role("button", name="Share to channel").click()
-    shared = slack.page.locator(".msg", has_text="shared this").last
-    await expect(shared).to_contain_text("@You shared this")
+    shared = slack.page.locator(".msg", has_text="Shared by").last
+    await expect(shared).to_contain_text("Shared by @You")
     await expect(shared).not_to_contain_text("only visible to you")
 
 
@@ -64,7 +64,7 @@ async def test_a_posted_picture_can_be_added(slack: SlackPage, samples: Path, tm
     file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
     answer = await posted(slack, file, "add this one")
     await answer.get_by_role("button", name="Add image").click()
-    name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
+    name = slack.modal.locator(".bk-input", has_text="Id of what the image shows").locator("input")
     await expect(slack.modal.locator("select")).to_have_value("samples")
     await name.fill("gear_on_bench")
     added = await slack.awaited("gear_on_bench", slack.submit("Add"))

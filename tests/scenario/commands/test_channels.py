@@ -26,7 +26,7 @@ async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | 
         ("watch lookup in:parts min:7.5", (ChannelMode.LOOKUP, 7.5), "Matches of 7.5 and higher are shown."),
         ("watch collect in:parts", (ChannelMode.COLLECT, None), "are added to `parts`."),
         ("watch guard in:parts", (ChannelMode.GUARD, None), "Matches of 9 and higher are reported"),
-        ("watch guard min:8 in:parts", (ChannelMode.GUARD, 8.0), "matches of 8 and more"),
+        ("watch guard min:8 in:parts", (ChannelMode.GUARD, 8.0), "Matches of 8 and higher"),
         ("watch", (ChannelMode.LOOKUP, None), "are looked up in `parts`."),
     ],
 )
@@ -180,7 +180,7 @@ async def test_an_offer_to_create_makes_the_channel_use_what_is_created(slack: F
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    told = await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    told = await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert f"Images shared in <#{GENERAL}> are looked up in `parts`." in told.everything
     now = await binding_of(app)
     assert now is not None
@@ -203,7 +203,7 @@ async def test_an_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Star
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "12"})
     assert form.errors == {"minimum": "Enter a number from 0 to 10, such as 5."}
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "9,5"})
-    told = await slack.wait_for(lambda m: "matches of 9.5 and more" in m.everything)
+    told = await slack.wait_for(lambda m: "Matches of 9.5 and higher" in m.everything)
     assert told.to == SOMEONE
     now = await binding_of(app)
     assert now is not None
@@ -217,7 +217,7 @@ async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: 
     await slack.press(await ask(slack, "status"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
-    await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `logos`" in m.everything)
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.GUARD, "parts")
@@ -232,8 +232,8 @@ async def test_an_old_offer_does_not_take_a_channel_from_its_database(slack: Fak
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
-    told = await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
-    assert "`logos`." not in told.everything
+    told = await slack.wait_for(lambda m: "Created the database `logos`" in m.everything)
+    assert "Images shared in" not in told.everything
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.COLLECT, "parts")
@@ -247,5 +247,5 @@ async def test_an_offer_in_a_direct_message_binds_nothing(slack: FakeSlack, star
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert await binding_of(app, "D0SOMEONE") is None

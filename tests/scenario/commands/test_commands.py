@@ -27,7 +27,7 @@ async def test_an_address_is_looked_up_with_all_modifiers(
     assert "results_more" in action_ids(only)
     strict = await ask(slack, f"{address} in:parts min:9.9")
     assert "`gasket_7`" not in strict.everything
-    assert "left out" in strict.everything
+    assert "1 weaker match hidden." in strict.everything
 
 
 async def test_phone_punctuation_is_understood(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
@@ -123,7 +123,7 @@ async def test_an_answer_to_one_person_can_be_shared_with_the_channel(slack: Fak
     await slack.wait_for_reply(GENERAL, shared.ts)
     answer = await ask(slack, "search last")
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert public.to == ""
     assert f"<@{SOMEONE}>" in public.everything
     assert "`valve_0042`" in public.everything

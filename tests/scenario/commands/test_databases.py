@@ -114,7 +114,7 @@ async def test_a_trigger_that_expired_is_explained(slack: FakeSlack, start: Star
     before = len(slack.transcript)
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.command("db delete parts")
-    assert "please try again" in (await slack.wait_for_answer(after=before)).text
+    assert "Please try again" in (await slack.wait_for_answer(after=before)).text
 
 
 async def test_where_slack_knows_no_forms_the_buttons_say_so(slack: FakeSlack, start: Start) -> None:
@@ -134,7 +134,7 @@ async def test_a_database_is_made_by_the_button(slack: FakeSlack, start: Start) 
     assert "2 to 64" in form.errors["name"]
     assert "`" not in form.errors["name"]
     await slack.submit(form, {"name": "Parts"})
-    created = await slack.wait_for(lambda m: "The database `parts` is ready" in m.text)
+    created = await slack.wait_for(lambda m: "Created the database `parts`" in m.text)
     assert created.to == SOMEONE
     assert slack.views() == []
     assert await names_of(app) == ["parts"]

@@ -69,7 +69,7 @@ async def test_what_is_there_already_is_not_added_again(
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     answer = await ask(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:another")
-    assert "in `parts` already, as `valve_0042`" in answer.everything
+    assert "already in `parts` as `valve_0042`" in answer.everything
     assert await images_of(app, "parts", "another") == ()
 
 
@@ -81,7 +81,7 @@ async def test_duplicates_from_private_channels_are_not_named(
     await collect_in_secret(slack, app, VALVE, "prototype")
     address = pictures.url("v.png", VALVE)
     strangers = await ask(slack, f"add {address} in:parts")
-    assert "in `parts` already." in strangers.everything
+    assert "already in `parts`." in strangers.everything
     assert "prototype" not in strangers.everything
     members = await ask(slack, f"add {address} in:parts", user=OTHER)
     assert "as `prototype`" in members.everything

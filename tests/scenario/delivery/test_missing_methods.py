@@ -58,7 +58,7 @@ async def test_a_slack_that_lacks_a_method_is_answered_all_the_same(
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0")
     assert "`valve_0042`" in mine.everything
     await slack.press(mine, "results_share")
-    await slack.wait_for(lambda m: "shared this" in m.everything)
+    await slack.wait_for(lambda m: "Shared by" in m.everything)
     for command in ("status", "list in:parts", "delete gasket_7 in:parts", "search last in:parts", "db", "help"):
         answer = await ask(slack, command)
         assert "wrong on my side" not in answer.text, command

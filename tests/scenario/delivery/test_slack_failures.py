@@ -119,8 +119,8 @@ async def test_a_button_says_so_when_slack_is_too_busy_to_show_the_file(slack: F
         ("not_in_channel", "/invite"),
         ("channel_not_found", "/invite"),
         ("is_archived", "archived"),
-        ("restricted_action", "may write"),
-        ("restricted_action_read_only_channel", "may write"),
+        ("restricted_action", "only some members can post"),
+        ("restricted_action_read_only_channel", "read-only"),
     ],
 )
 async def test_who_can_t_be_answered_in_a_channel_is_told_directly(

@@ -92,7 +92,7 @@ async def test_what_one_person_saw_is_shared_with_the_channel(
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert public.channel == mine.channel
     assert entities(public) == entities(mine)
-    assert "<@U0OTHER> shared this." in public.everything
+    assert "Shared by <@U0OTHER>" in public.everything
     assert "results_share" not in action_ids(public)
 
 
@@ -112,7 +112,7 @@ async def test_what_is_shared_from_a_thread_stays_in_it(slack: FakeSlack, start:
     first = await shared(slack, WANTED)
     second = await press(slack, first, "results_more")
     await slack.press(second, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.thread_ts)
 
 
@@ -131,7 +131,7 @@ async def test_what_is_shared_is_what_the_whole_channel_may_see(
     mine = await ask(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
     assert "secret_valve" in mine.everything
     await slack.press(mine, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert "secret_valve" not in public.everything
     assert "hush" not in public.everything
     assert entities(public) == ["gasket_7"]

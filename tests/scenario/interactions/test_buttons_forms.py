@@ -72,7 +72,7 @@ async def test_adding_an_image_twice_reports_it_as_already_added(slack: FakeSlac
     assert (record.origin.channel, record.origin.message_ts) == (GENERAL, answer.thread_ts)
     assert record.origin.permalink.startswith("https://")
     again = await sent(slack, await form(slack, answer, "results_add_this"), entity="valve_0043")
-    assert "in `parts` already, as `valve_0042`" in again.everything
+    assert "already in `parts` as `valve_0042`" in again.everything
     assert await images_of(app, "parts", "valve_0043") == ()
     await idle(app)
 

@@ -136,7 +136,7 @@ async def test_without_a_database_the_form_offers_one(slack: FakeSlack, start: S
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
     told = await slack.wait_for_answer()
-    assert "`parts` is ready" in told.everything
+    assert "Created the database `parts`" in told.everything
     # By the command's own response URL: the bot need not be in the channel.
     assert told.via == "response_url"
     assert slack.views() == []
@@ -239,7 +239,7 @@ async def test_a_database_that_is_gone_meanwhile_is_named(slack: FakeSlack, star
 async def test_an_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next("views.open", "expired_trigger_id")
-    assert "please try again" in (await ask(slack, "")).text
+    assert "Please try again" in (await ask(slack, "")).text
 
 
 async def test_the_global_shortcut_answers_in_the_chosen_conversation(slack: FakeSlack, start: Start) -> None:

@@ -19,7 +19,7 @@ async def test_an_expired_trigger_of_the_global_shortcut_is_told_directly(slack:
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.shortcut_global("search_by_image")
     told = await message_after(slack, 0)
-    assert "please try again" in told.text
+    assert "Please try again" in told.text
     assert slack.state.channels[told.channel].kind == "im"
 
 

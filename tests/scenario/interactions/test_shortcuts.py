@@ -52,7 +52,7 @@ async def test_in_a_thread_the_answer_comes_there_and_is_shared_there(slack: Fak
     answer = await chosen(slack, FIND, message)
     assert answer.thread_ts == first.ts
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.ts)
 
 
@@ -109,7 +109,7 @@ async def test_where_the_bot_is_not_the_response_url_answers(slack: FakeSlack, s
     answer = await chosen(slack, FIND, message)
     assert "`valve_0042`" in answer.everything
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.channel, public.to, public.via) == ("C0ELSE", "", "response_url")
 
 
@@ -160,7 +160,7 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
         await slack.press_in_view(view, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 0
 
 
@@ -199,7 +199,7 @@ async def test_all_images_of_a_message_are_added_and_one_that_can_t_be_spoils_no
     answer = await slack.wait_for_answer(after=before)
     assert answer.everything.count("Added the image to `parts` as `set_1`.") == 4  # as text and as blocks
     assert "damaged" in answer.everything
-    assert "already, as `gasket_7`" in answer.everything
+    assert "already in `parts` as `gasket_7`" in answer.everything
     assert len(await images_of(app, "parts", "set_1")) == 2
 
 

@@ -131,7 +131,7 @@ async def test_sharing_with_a_channel_leaves_out_what_the_channel_may_not_see(
     mine = await last(slack, INSIDER)
     assert "`secret_plan`" in mine.everything
     await slack.press(mine, "results_share", user=INSIDER)
-    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    public = await slack.wait_for(lambda message: "Shared by" in message.everything)
     assert public.to == ""
     # The one who shared is named; where the image is from is not.
     assert not any(secret in f"{public.everything} {public.blocks}" for secret in SECRETS[:3])

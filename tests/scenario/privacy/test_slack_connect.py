@@ -62,7 +62,7 @@ async def test_sharing_an_answer_there_leaves_out_what_is_not_from_there(slack: 
     alone = await ask(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
     await slack.press(alone, "results_share", user=OURS)
-    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    public = await slack.wait_for(lambda message: "Shared by" in message.everything)
     assert "sofa" not in public.everything
 
 

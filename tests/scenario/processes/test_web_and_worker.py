@@ -58,7 +58,7 @@ async def test_pages_turn_and_answers_are_shared(slack: FakeSlack, web_and_worke
     assert "`gasket_7`" in second.everything
     alone = await ask(slack, "search last min:0")
     await slack.press(alone, "results_share")
-    public = await answer_with(slack, f"<@{SOMEONE}> shared this")
+    public = await answer_with(slack, f"Shared by <@{SOMEONE}>")
     assert public.to == ""
 
 

@@ -89,8 +89,10 @@ def test_an_offer_carries_the_channel_that_it_is_for() -> None:
         (dataclasses.replace(HERE, mode=ChannelMode.COLLECT), "Images shared in <#C0HERE> are added to `parts`."),
         (
             dataclasses.replace(HERE, mode=ChannelMode.GUARD),
-            "Images shared in <#C0HERE> are checked against `parts`."
-            " Matches of 9 and higher are reported, and everything else is added.",
+            (
+                "Images shared in <#C0HERE> are checked against `parts`."
+                " Matches of 9 and higher are reported, and everything else is added."
+            ),
         ),
         (
             dataclasses.replace(HERE, mode=ChannelMode.OFF),
