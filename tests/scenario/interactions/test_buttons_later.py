@@ -10,9 +10,9 @@ import pytest
 
 from bot.app.slack_app import SlackApp, build
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
+from bot.blocks.wording.images import FILE_DELETED
 from bot.config.settings import Settings
 from handlers.slack.connection import socket_mode
-from handlers.slack.files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, STRANGER, VALVE, action_ids, ask, idle, key_of, press
@@ -124,7 +124,7 @@ async def test_the_last_database_being_gone_offers_to_create_one(slack: FakeSlac
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view()
-    assert "no image database yet" in view.everything
+    assert "Create a database first" in view.everything
 
 
 async def test_a_picture_whose_address_is_dead_is_explained(

@@ -131,7 +131,7 @@ async def test_without_a_database_the_form_offers_one(slack: FakeSlack, start: S
     await start()
     await slack.command("")
     note = await slack.wait_for_view("note")
-    assert "no image database yet" in note.everything
+    assert "Create a database first" in note.everything
     await slack.press_in_view(note, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.listeners.shortcuts import NO_IMAGE, UNKNOWN
-from handlers.slack.files import FILE_DELETED, FILE_NOT_VISIBLE
+from bot.blocks.wording.help import UNKNOWN_SHORTCUT
+from bot.blocks.wording.images import FILE_DELETED, FILE_NOT_VISIBLE, NO_IMAGE_IN_MESSAGE
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import tombstone
 from tests.scenario.conftest import Start, fill
@@ -80,7 +80,7 @@ async def test_a_message_without_an_image_is_said_to_have_none(
     words = await slack.say("hello")
     document = await slack.upload(slack.host(b"%PDF-1.7", "table.pdf"))
     for message in (words, document):
-        assert (await chosen(slack, callback_id, message)).text == NO_IMAGE
+        assert (await chosen(slack, callback_id, message)).text == NO_IMAGE_IN_MESSAGE
     assert slack.views() == []
 
 
@@ -117,7 +117,7 @@ async def test_in_a_private_channel_without_the_bot_mistakes_are_told_too(slack:
     await quiet(slack, start, valve_0042=VALVE)
     slack.add_channel("C0SECRET", "secrets", kind="private", bot_is_member=False)
     words = await slack.say("hello", channel="C0SECRET")
-    assert (await chosen(slack, FIND, words)).text == NO_IMAGE
+    assert (await chosen(slack, FIND, words)).text == NO_IMAGE_IN_MESSAGE
 
 
 async def test_with_several_databases_a_form_asks_which(slack: FakeSlack, start: Start) -> None:
@@ -156,7 +156,7 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
         await slack.press(offer, "create_database")
     else:
         await slack.shortcut_message(ADD, message)
-        view = await slack.wait_for_view(lambda shown: "no image database yet" in shown.everything)
+        view = await slack.wait_for_view(lambda shown: "Create a database first" in shown.everything)
         await slack.press_in_view(view, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
@@ -226,7 +226,7 @@ async def test_from_anywhere_a_search_form_opens(slack: FakeSlack, start: Start)
 async def test_a_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
     await quiet(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
-    assert (await chosen(slack, "find_by_smell", message)).text == UNKNOWN
+    assert (await chosen(slack, "find_by_smell", message)).text == UNKNOWN_SHORTCUT
     await slack.shortcut_global("find_by_smell")
     directly = await slack.wait_for(lambda m: m.channel.startswith("D"))
-    assert directly.text == UNKNOWN
+    assert directly.text == UNKNOWN_SHORTCUT

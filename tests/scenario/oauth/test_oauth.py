@@ -170,7 +170,7 @@ async def test_with_another_secret_the_start_ends_in_a_sentence(slack: FakeSlack
             pass
     async with web_bot(slack, tmp_path, **many(slack)):
         await slack.command("help", channel=C_ONE)
-        assert "Find pictures" in (await slack.wait_for_answer()).everything
+        assert "Find similar images" in (await slack.wait_for_answer()).everything
 
 
 def rows_of(tmp_path: Path, workspace: str) -> set[str]:

@@ -86,7 +86,7 @@ async def test_readiness_tells_that_storage_does_not_answer_and_recovers(
     assert (await bot.browser.get("/healthz")).status_code == 200
     assert (await bot.browser.get("/metrics")).status_code == 200
     await slack.command("help")
-    assert "Find pictures" in (await slack.wait_for_answer()).everything
+    assert "Find similar images" in (await slack.wait_for_answer()).everything
     connection.execute("ROLLBACK")
     connection.close()
     assert await ready(bot) == (200, WELL)

@@ -147,7 +147,7 @@ async def test_who_adds_it_again_hears_that_it_is_there_but_not_as_what(
     told = await ask(slack, "add last in:parts id:mine", user=OUTSIDER)
     assert told.everything == "This image is already in `parts`.\nThis image is already in `parts`."
     told = await ask(slack, "add last in:parts id:mine", user=INSIDER)
-    assert "already, as `secret_plan`" in told.everything
+    assert "already in `parts` as `secret_plan`" in told.everything
     assert len(await holding(app)) == 2
 
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from bot.blocks.wording.errors import OTHER_ORGANISATION
 from bot.domain.channels import ChannelMode
-from handlers.listeners.actions import OTHER_ORGANISATION
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.blocks.wording import images as wording
 from bot.domain.channels import ChannelMode
 from handlers.slack import files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
@@ -158,7 +159,7 @@ async def test_stubs_that_stay_stubs_are_explained_to_their_author(
     await settled(slack, app)
     told = [message for message in slack.transcript if message.to == SOMEONE]
     assert len(told) == 1
-    assert files.STILL_PROCESSING in told[0].everything
+    assert wording.FILE_STILL_PROCESSING in told[0].everything
     assert slack.reactions(shared) == ["warning"]
 
 
@@ -167,7 +168,7 @@ async def test_a_file_that_is_gone_before_it_is_looked_at_is_said_to_be(slack: F
     gone = slack.host(VALVE)
     gone.stub = tombstone(gone.id)
     answer = await reply(slack, await slack.upload(gone, mention=True))
-    assert files.FILE_DELETED in answer.everything
+    assert wording.FILE_DELETED in answer.everything
 
 
 async def test_where_the_bot_is_not_nothing_is_heard(slack: FakeSlack, start: Start) -> None:
