@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 
+from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_WORKING
 from bot.domain.errors import BackendError, RetryLater, UserError
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics
@@ -30,10 +31,6 @@ Listener = Callable[..., Awaitable[None]]
 
 SendSentence = Callable[[str], Awaitable[None]]
 """Sends one sentence to the requester."""
-
-FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
-SLACK_BUSY = "Slack is busy or unwell right now. Please try again in a minute."
-STILL_WORKING = "Still at it: this takes a little longer than usual …"
 
 PROGRESS_AFTER_S = 2.5
 """Delay before the requester is told that the work takes longer."""

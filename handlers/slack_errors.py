@@ -9,6 +9,7 @@ from http import HTTPStatus
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.blocks.wording import channels as wording
 from bot.domain.errors import RetryLater, UserError
 
 UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
@@ -17,17 +18,6 @@ UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
 _TRANSIENT = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
-_CANNOT_POST = {
-    "not_in_channel": "invite me with `/invite`, and try again",
-    "channel_not_found": "invite me with `/invite`, and try again",
-    "is_archived": "the channel is archived",
-    "restricted_action": "only some people may write there",
-    "restricted_action_read_only_channel": "nobody may write there",
-    "restricted_action_thread_only_channel": "only threads may be written in there",
-    "restricted_action_non_threadable_channel": "no threads may be begun there",
-    "missing_scope": "the app lacks a permission; ask an admin to install it again",
-}
-
 
 _GONE = frozenset(
     {
@@ -48,7 +38,7 @@ class CannotPost(UserError):
     """The bot may not post in the channel. The message is for the user, who gets it elsewhere."""
 
     def __init__(self, channel: str, reason: str) -> None:
-        super().__init__(f"I can't answer in that channel: {reason}.")
+        super().__init__(wording.cannot_post("", reason))
         self.channel = channel
         self.reason = reason
 
@@ -96,7 +86,7 @@ def is_outcome_unknown(error: SlackApiError) -> bool:
 
 def cannot_post(error: SlackApiError, channel: str) -> CannotPost | None:
     """Return the error for people if the bot may not post in the channel, or None."""
-    reason = _CANNOT_POST.get(code_of(error))
+    reason = wording.CANNOT_POST_REASONS.get(code_of(error))
     return CannotPost(channel, reason) if reason else None
 
 

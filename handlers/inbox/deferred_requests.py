@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendError
 from bot.domain.jobs import JobKind, NewJob
 from bot.storage.ports.inbox import Inbox
@@ -19,9 +20,6 @@ from handlers.parsing.payloads.common import enterprise_of, text, workspace_of
 SINGLE_FILE = "-"
 """File id of request jobs. A job needs at least one."""
 
-WORKERS_BUSY = (
-    "Everybody who looks at pictures is busy or away just now. You get the answer as soon as somebody is free."
-)
 BUSY_NOTICE_AFTER_S = 5.0
 """Delay before the requester of an unclaimed request is told that the workers are busy."""
 
@@ -83,7 +81,7 @@ class DeferredRequests:
             log.warning("can't tell whether a request is still queued: %s", error)
             return
         if is_queued:
-            await try_to_send(send, WORKERS_BUSY)
+            await try_to_send(send, NOT_STARTED_YET)
 
 
 def mention_job(mention: Mention, body: Mapping[str, Any]) -> NewJob:

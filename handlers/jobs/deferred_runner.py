@@ -9,8 +9,8 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.wording.errors import FAILED
 from bot.domain.jobs import Job
-from handlers.errors import FAILED
 from handlers.listeners.commands import requester_of
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.views import SubmittedModal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.blocks.wording import count_images
+from bot.blocks.mrkdwn import count_images
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import Job, JobKind
 from bot.services.maintenance.removal import RemovalService

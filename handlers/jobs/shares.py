@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.messages.notices import cannot_post_reply, no_database_reply, several_databases_reply
 from bot.blocks.reply import Reply, notice, with_marker
+from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
 from bot.domain.channels import ChannelKind, ChannelMode
 from bot.domain.errors import (
     BackendError,
@@ -28,7 +29,6 @@ from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService, NoDatabase, SeveralDatabases
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
-from handlers.errors import FAILED, SLACK_BUSY
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
 from handlers.jobs.collector import ShareCollector
 from handlers.parsing.grammar import Modifiers, modifiers_of
@@ -45,10 +45,6 @@ log = logging.getLogger(__name__)
 
 NOTIFY_AT_ATTEMPT = 2
 """The attempt at which the user is told about the delay. The first retry may succeed before anyone notices."""
-
-STILL_RETRYING = (
-    "The image search can't be reached right now. I'll try again for a while, and answer as soon as it's back."
-)
 
 
 class ShareRunner:

@@ -9,9 +9,10 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import STALE_BUTTON, EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.button_state import EntityState, FormState, ListState, NameState, SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
+from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from bot.telemetry.metrics import Metrics
@@ -24,8 +25,6 @@ from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-
-OTHER_ORGANISATION = "These buttons are for the people of the workspace that I serve."
 
 NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
 """Actions that may have to read the picture again, if the result is no longer cached."""

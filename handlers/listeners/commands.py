@@ -21,6 +21,8 @@ from bot.blocks.messages.notices import (
     watching_reply,
 )
 from bot.blocks.reply import Reply
+from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
+from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
@@ -34,8 +36,6 @@ from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-
-NOT_IN_DIRECT_MESSAGES = "Direct messages with me are always looked up: set this in a channel instead."
 
 NEEDS_PICTURE = (grammar.SearchCommand, grammar.AddCommand)
 """Commands that read a picture. A process without workers defers them."""
@@ -164,7 +164,7 @@ class CommandListener:
         name = invocation.command.name
         if not invocation.trigger_id:
             # A mention has no trigger id, so it can't open the modal that confirms the deletion.
-            raise InvalidInput(f"That needs a form: type `/vsearch db delete {name}` for it.")
+            raise InvalidInput(delete_database_needs_form(name))
         await self._forms.open_delete_database(invocation.requester, invocation.trigger_id, name)
 
     async def _watch(self, invocation: Invocation[grammar.WatchCommand]) -> Reply:
@@ -214,7 +214,7 @@ class CommandListener:
 
 def _check_has_settings(requester: Requester) -> None:
     if requester.channel.startswith("D"):
-        raise InvalidInput(NOT_IN_DIRECT_MESSAGES)
+        raise InvalidInput(DIRECT_MESSAGES_HAVE_NO_MODE)
 
 
 def requester_of(request: CommandRequest, client: AsyncWebClient) -> Requester:

@@ -12,6 +12,8 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ShortcutId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.notices import no_database_reply
+from bot.blocks.wording.help import UNKNOWN_SHORTCUT
+from bot.blocks.wording.images import NO_IMAGE_IN_MESSAGE
 from bot.domain.errors import InvalidInput
 from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from bot.telemetry.metrics import Metrics
@@ -22,9 +24,6 @@ from handlers.modals.forms import ModalOpener
 from handlers.parsing.payloads.interactions import ShortcutRequest, parse_shortcut
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.requester import Requester
-
-UNKNOWN = "That shortcut is from another version of the bot. `/vsearch help` shows what there is."
-NO_IMAGE = "That message has no image that I could look at."
 
 
 class ShortcutListener:
@@ -50,9 +49,9 @@ class ShortcutListener:
                 await self._forms.open_search(requester, request.trigger_id)
                 return
             if request.callback_id not in {ShortcutId.ADD_TO_DATABASE, ShortcutId.FIND_SIMILAR}:
-                raise InvalidInput(UNKNOWN)
+                raise InvalidInput(UNKNOWN_SHORTCUT)
             if not request.files:
-                raise InvalidInput(NO_IMAGE)
+                raise InvalidInput(NO_IMAGE_IN_MESSAGE)
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(requester, request.trigger_id, _states(request, ""))
                 return

@@ -19,6 +19,7 @@ from bot.blocks.messages.combination import joined
 from bot.blocks.messages.notices import added_reply, created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view, waiting_view
 from bot.blocks.reply import Reply, notice
+from bot.blocks.wording import forms as wording
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
@@ -36,13 +37,6 @@ from handlers.replies.requester import Requester
 from handlers.slack_errors import UNREACHABLE
 
 log = logging.getLogger(__name__)
-
-LOOKING = "Looking …"
-ADDING = "Adding …"
-DELETING = "Deleting …"
-FOR_YOU = "The answer is in the channel, for you alone."
-FOR_ALL = "The answer is in the channel."
-DIRECTLY = "The answer is in your direct messages with me."
 
 VIEW_UPDATE_DELAY_S = 0.5
 """Time that Slack takes to show the view of an acknowledgement. It would overwrite an earlier update."""
@@ -100,7 +94,7 @@ class SubmittedModal:
 
     async def failed(self, sentence: str) -> None:
         """Show an error in the modal, or in the channel where it was opened if it was closed."""
-        if not await self.finish("That did not work", sentence):
+        if not await self.finish(wording.FAILED_TITLE, sentence):
             await self.requester.reply_privately(notice(sentence))
 
     async def _acknowledge(self, **answer: Any) -> None:
@@ -144,7 +138,7 @@ class ViewListener:
         try:
             submitted = SubmittedModal(submission, client, ack, body)
         except InvalidInput as error:
-            await ack(response_action="update", view=text_view("Please try again", str(error)))
+            await ack(response_action="update", view=text_view(wording.TRY_AGAIN_TITLE, str(error)))
             return
         async with report_errors(submitted.failed, self._metrics):
             try:
@@ -159,7 +153,7 @@ class ViewListener:
 
     async def _search(self, submitted: SubmittedModal) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
-        if await self._defer(submitted, LOOKING):
+        if await self._defer(submitted, wording.SEARCHING):
             return
         requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
         base_state = SearchState(
@@ -177,8 +171,8 @@ class ViewListener:
         shared_by = requester.user if for_everyone else ""
         reply = await self._answers.search(requester, reader, states, shared_by=shared_by)
         await (requester.reply_publicly(reply) if for_everyone else requester.reply_privately(reply))
-        where = FOR_ALL if for_everyone else FOR_YOU
-        await submitted.finish("Done", where if requester.channel else DIRECTLY)
+        where = wording.RESULTS_FOR_ALL if for_everyone else wording.RESULTS_FOR_YOU
+        await submitted.finish(wording.DONE, where if requester.channel else wording.RESULTS_DIRECTLY)
 
     async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
         """Return the requester with the channel chosen for the answer."""
@@ -195,23 +189,23 @@ class ViewListener:
 
     async def _another_database(self, submitted: SubmittedModal) -> None:
         database = fields.database_field(submitted.form)
-        if await self._defer(submitted, LOOKING):
+        if await self._defer(submitted, wording.SEARCHING):
             return
         states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
         await submitted.requester.reply_privately(
             await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
         )
-        await submitted.finish("Done", FOR_YOU)
+        await submitted.finish(wording.DONE, wording.RESULTS_FOR_YOU)
 
     async def _add(self, submitted: SubmittedModal) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
-        if await self._defer(submitted, ADDING):
+        if await self._defer(submitted, wording.ADDING):
             return
         requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
         replies = [await self._add_one(requester, state, key, wanted) for state in _searches(submitted.state)]
         reply = joined(replies)
         await requester.reply_privately(reply)
-        await submitted.finish("Add to image database", reply.text)
+        await submitted.finish(wording.ADD_TITLE, reply.text)
 
     async def _add_one(
         self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
@@ -249,14 +243,14 @@ class ViewListener:
     async def _delete_database(self, submitted: SubmittedModal) -> None:
         name = DatabaseName(submitted.state.database)
         if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
-            raise FieldErrors({InputId.NAME: f"That is not its name: type {name} to delete it."})
-        await submitted.wait(DELETING)
+            raise FieldErrors({InputId.NAME: wording.name_differs(name)})
+        await submitted.wait(wording.DELETING)
         requester = submitted.requester
         info = await self._answers.deletable_database(requester, name)
         await self._dependencies.databases.delete(info.key)
         reply = database_deleted_reply(name, info.images)
         await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
-        await submitted.finish("Done", reply.text)
+        await submitted.finish(wording.DONE, reply.text)
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
 
     async def _database_settings(self, submitted: SubmittedModal) -> None:
@@ -274,7 +268,7 @@ class ViewListener:
         wanted, requester = fields.watch_fields(submitted.form, submitted.state.database), submitted.requester
         channel = submitted.state.channel or wanted.channel
         if not channel:
-            raise FieldErrors({InputId.CHANNEL: "Choose a channel."})
+            raise FieldErrors({InputId.CHANNEL: wording.CHOOSE_CHANNEL})
         binding = ChannelBinding(
             requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
         )

@@ -1,4 +1,4 @@
-"""What the listeners work with, in one hand."""
+"""The dependencies of the listeners."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from handlers.slack.directory import DirectoryCache
 
 @dataclass(frozen=True, slots=True)
 class SlackDependencies:
-    """The services, and what knows Slack's ways."""
+    """Services, ports, and the helpers that talk to Slack."""
 
     visual: VisualSearch
     catalogue: Catalogue

@@ -21,6 +21,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.wording.errors import OTHER_WORKSPACE
 from bot.domain.errors import BackendError, RetryLater, SlackUnavailable
 from bot.domain.identifiers import WorkspaceId
 from bot.telemetry.logs import request_scope
@@ -41,8 +42,6 @@ PING_INTERVAL_S = 10
 """The SDK replaces a connection that answered no ping for four times as long."""
 
 ENVELOPE_TYPES = frozenset({"events_api", "slash_commands", "interactive"})
-
-OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to start one for yours."
 
 _UNREACHABLE = "Slack can't be reached at {url}: check the network and SLACK_API_URL."
 _BROKEN = "{url} doesn't answer as Slack does: check SLACK_API_URL, and start again when Slack is well."

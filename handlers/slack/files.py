@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.wording.images import FILE_DELETED, FILE_FORBIDDEN, FILE_NOT_VISIBLE, FILE_STILL_PROCESSING
 from bot.domain.errors import FetchRefused, PictureRefused
 from bot.domain.pictures import Picture
 from bot.images.decode import formats
@@ -20,11 +21,6 @@ T = TypeVar("T")
 
 STUB_DELAYS_S = (0.5, 1.0, 2.0)
 """Delays between calls of files.info while Slack processes an upload. After them, the user is told."""
-
-FILE_DELETED = "That file was deleted, or is hidden by the plan's limit, before I could look at it."
-FILE_NOT_VISIBLE = "I can't find that file: it was deleted, or it is where I'm not. `/invite` me there, and try again."
-STILL_PROCESSING = "Slack is still working on that file; share it again in a minute and I'll look it up."
-NO_ACCESS = "I can't open that file: Slack doesn't let me see it here."
 
 _REFUSALS = {"file_deleted": FILE_DELETED, "file_not_found": FILE_NOT_VISIBLE}
 
@@ -90,12 +86,12 @@ class SharedFileReader:
         if file.url:
             # The type is unknown, so let the decoder decide.
             return replace(file, state=FileState.READY)
-        raise FetchRefused(STILL_PROCESSING)
+        raise FetchRefused(FILE_STILL_PROCESSING)
 
 
 async def _fetch_info(file: SharedFile, client: AsyncWebClient) -> SharedFile:
     try:
         answer = await client.files_info(file=file.id)
     except SlackApiError as error:
-        raise retry_later(error) or FetchRefused(_REFUSALS.get(code_of(error), NO_ACCESS)) from error
+        raise retry_later(error) or FetchRefused(_REFUSALS.get(code_of(error), FILE_FORBIDDEN)) from error
     return parse_file(answer.get("file")) or file

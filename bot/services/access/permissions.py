@@ -54,16 +54,14 @@ class PermissionService:
         """Raise NotAllowed unless the user may do it."""
         if not await self.may_delete_database(info, user, members):
             raise NotAllowed(
-                f"Only admins and whoever made “{info.key.name}” may delete it; "
-                "ask an admin, or whoever made the database."
+                f"Only admins and whoever created “{info.key.name}” can delete it. Ask one of them to do it."
             )
 
     async def check_change_settings(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> None:
         """Raise NotAllowed unless the user may do it."""
         if not await self.may_change_settings(info, user, members):
             raise NotAllowed(
-                f"Only admins and whoever made “{info.key.name}” may change its settings; "
-                "ask an admin, or whoever made the database."
+                f"Only admins and whoever created “{info.key.name}” can change its settings. Ask one of them to do it."
             )
 
     async def check_delete_images(
@@ -72,6 +70,6 @@ class PermissionService:
         """Raise NotAllowed unless the user may do it."""
         if not await self.may_delete_images(info, records, user, members):
             raise NotAllowed(
-                f"Only whoever added them, admins and whoever made “{info.key.name}” may delete these images; "
-                "ask an admin, or whoever made the database."
+                f"Only whoever added these images, whoever created “{info.key.name}” and admins can delete them. "
+                "Ask one of them to do it."
             )

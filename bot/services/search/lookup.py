@@ -26,7 +26,7 @@ class NoDatabase(UserError):
     """The workspace has no database yet."""
 
     def __init__(self) -> None:
-        super().__init__("There is no image database yet.")
+        super().__init__("There's no image database yet. Create one first.")
 
 
 class SeveralDatabases(UserError):
@@ -35,7 +35,7 @@ class SeveralDatabases(UserError):
     def __init__(self, databases: tuple[DatabaseInfo, ...]) -> None:
         names = [f"`in:{info.key.name}`" for info in databases[:MAX_NAMED]]
         more = ", …" if len(databases) > MAX_NAMED else ""
-        super().__init__(f"Say which database is meant: {', '.join(names)}{more}.")
+        super().__init__(f"Which database do you mean? Name one: {', '.join(names)}{more}.")
         self.databases = databases
 
 

@@ -65,7 +65,7 @@ class SearchResult:
 def validate_minimum(minimum: float) -> float:
     """Return a minimum score if it is from 0 to 10. Raises InvalidInput."""
     if not 0 <= minimum <= TOP_SCORE:
-        raise InvalidInput("A least score is a number from 0 to 10.")
+        raise InvalidInput("`min:` must be a number from 0 to 10.")
     return minimum
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bot.blocks.wording.commands import UNCLOSED_QUOTE
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from handlers.parsing.grammar import values
-from handlers.parsing.grammar.tokens import UNCLOSED_QUOTE, tokenise
+from handlers.parsing.grammar.tokens import tokenise
 
 _MENTION = re.compile(r"\s*<@([A-Za-z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 

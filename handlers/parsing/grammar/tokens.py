@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 MODIFIERS = ("in", "top", "min", "id", "note", "order", "prefix")
 
-UNCLOSED_QUOTE = "A quote isn't closed: put `\"` on both sides of the text."
-
 # Invisible characters that come along with text copied from web pages.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 

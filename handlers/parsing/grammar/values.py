@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
+from bot.blocks.wording import commands as wording
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from bot.domain.pages import Order, PageRequest
@@ -41,7 +42,7 @@ def top(value: str) -> int:
     digits = value.strip(_SURROUNDING)
     if re.fullmatch(r"[0-9]{1,4}", digits) and 1 <= int(digits) <= MAX_TOP:
         return int(digits)
-    raise InvalidInput(f"`top:` takes a whole number from 1 to {MAX_TOP}, such as `top:5`.")
+    raise InvalidInput(wording.top_invalid(MAX_TOP))
 
 
 def minimum(value: str) -> float:
@@ -51,7 +52,7 @@ def minimum(value: str) -> float:
         score = float(digits.replace(",", "."))
         if score <= TOP_SCORE:
             return score
-    raise InvalidInput("`min:` takes a score from 0 to 10, such as `min:7.5`.")
+    raise InvalidInput(wording.MINIMUM_INVALID)
 
 
 def order(value: str) -> Order:
@@ -59,7 +60,7 @@ def order(value: str) -> Order:
     try:
         return Order(value.strip(_SURROUNDING).lower())
     except ValueError:
-        raise InvalidInput("`order:` takes `desc` (newest first) or `asc` (oldest first).") from None
+        raise InvalidInput(wording.ORDER_INVALID) from None
 
 
 def prefix(value: str) -> str:
@@ -91,5 +92,5 @@ def _suggest(cleaned: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "_", letters.lower(), flags=re.ASCII).strip("_")[:64]
 
 
-def _hint(modifier: str, suggestion: str) -> str:
-    return f" Did you mean `{modifier}{suggestion}`?" if suggestion else ""
+def _hint(before: str, likely: str) -> str:
+    return f" {wording.did_you_mean(before + likely)}" if likely else ""

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendDown
 from handlers.inbox import deferred_requests
-from handlers.inbox.deferred_requests import WORKERS_BUSY, DeferredRequests
+from handlers.inbox.deferred_requests import DeferredRequests
 from tests.fakes.inbox import MemoryInbox
 
 COMMAND = {"command": "/vsearch", "text": "search last", "team_id": "T1", "trigger_id": "1.2.abc"}
@@ -40,7 +41,7 @@ async def test_busy_notice_is_sent_once_despite_repeated_deliveries(replies: Rec
     assert await left.defer(COMMAND, replies.say)
     assert await left.defer(COMMAND, replies.say)
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert replies.sentences == [WORKERS_BUSY]
+    assert replies.sentences == [NOT_STARTED_YET]
     assert inbox.states() == ["waiting"]
 
 

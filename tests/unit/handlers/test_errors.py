@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_WORKING
 from bot.domain.errors import BackendCredentials, BackendDown, BackendError, BackendQuota, InvalidInput, RetryLater
 from bot.telemetry import logs
 from bot.telemetry.metrics import NullMetrics
 from handlers import errors as guard_module
-from handlers.errors import FAILED, SLACK_BUSY, STILL_WORKING, ListenerWrapper, report_errors, with_progress
+from handlers.errors import ListenerWrapper, report_errors, with_progress
 from tests.unit.handlers.test_slack_errors import slack_error
 
 SECRET = "xoxb-1234567890-very-secret"

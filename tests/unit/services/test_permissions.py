@@ -71,13 +71,13 @@ async def test_slack_is_called_only_if_needed() -> None:
 
 async def test_error_says_who_may() -> None:
     members = FakeMemberDirectory(ADMIN)
-    with pytest.raises(
-        NotAllowed, match="Only admins and whoever made “parts” may delete it; ask an admin, or whoever"
-    ):
+    with pytest.raises(NotAllowed, match=r"Only admins and whoever created “parts” can delete it\. Ask one of them"):
         await permissions.check_delete_database(info(), OTHER, members)
-    with pytest.raises(NotAllowed, match="Only admins and whoever made “parts” may change its settings; ask an admin"):
+    with pytest.raises(
+        NotAllowed, match=r"Only admins and whoever created “parts” can change its settings\. Ask one of them"
+    ):
         await permissions.check_change_settings(info(), OTHER, members)
-    with pytest.raises(NotAllowed, match="Only whoever added them, admins and whoever made “parts” may delete these"):
+    with pytest.raises(NotAllowed, match="Only whoever added these images, whoever created “parts” and admins can"):
         await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, members)
 
 
