@@ -169,7 +169,7 @@ class Comparer:
     ) -> tuple[SkippedImage, ...]:
         """Return the missing images whose stored picture can't be read."""
         skipped: list[SkippedImage] = []
-        for batch in batched(difference.missing, CHECK_BATCH):
+        for batch in in_batches(difference.missing, CHECK_BATCH):
             if stop.is_set():
                 break
             records = await self._storage.catalogue.records(difference.key, batch)
@@ -193,7 +193,7 @@ class Comparer:
             return SkippedImage(record.data_id, record.entity, "Its stored picture can't be read.")
 
 
-def batched(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:
+def in_batches(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:
     """Split the items into lists of up to ``size``."""
     rest = iter(items)
     while batch := list(islice(rest, size)):

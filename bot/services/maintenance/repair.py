@@ -23,7 +23,7 @@ from bot.services.maintenance.comparison import (
     DatabaseLocation,
     OnImageSeen,
     SkippedImage,
-    batched,
+    in_batches,
 )
 from bot.storage.ports.storage import Storage
 
@@ -148,7 +148,7 @@ class Repairer:
 
     async def _remove_all(self, key: DatabaseKey, orphans: tuple[DataId, ...], progress: _RepairProgress) -> None:
         entities = await self._entities(key, frozenset(orphans)) if orphans else {}
-        for batch in batched(entities, DELETE_BATCH):
+        for batch in in_batches(entities, DELETE_BATCH):
             if not progress.should_continue():
                 return
             known = await self._storage.catalogue.records(key, batch)
@@ -172,7 +172,7 @@ class Repairer:
         return found
 
     async def _add_all(self, key: DatabaseKey, missing: tuple[DataId, ...], progress: _RepairProgress) -> None:
-        batches = batched(missing, self._batch_size)
+        batches = in_batches(missing, self._batch_size)
         try:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(WORKERS):
