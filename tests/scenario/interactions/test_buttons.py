@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.blocks.wording.errors import STILL_WORKING
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import EntityId, Note
@@ -205,7 +206,7 @@ async def test_a_slow_search_is_announced_and_then_answered(
     before = len(slack.transcript)
     await slack.press(first, "results_more")
     progress = await slack.wait_for_answer(after=before)
-    assert progress.text == errors.STILL_WORKING
+    assert progress.text == STILL_WORKING
     announced.set()
     answer = await slack.wait_for_answer(after=before + 1)
     assert "Matches 3 to 4 of 5" in answer.everything
