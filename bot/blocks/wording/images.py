@@ -63,12 +63,10 @@ def listing_title(database: DatabaseName, prefix: str, total: int, order: str, p
         page: this page and the number of pages.
 
     """
+    if not total and not prefix:
+        return f"No images in `{database}` yet."
     if not total:
-        return (
-            f"No images in `{database}` have an id that starts with {code(prefix)}."
-            if prefix
-            else (f"No images in `{database}` yet.")
-        )
+        return f"No images in `{database}` have an id that starts with {code(prefix)}."
     which = f" with an id that starts with {code(prefix)}" if prefix else ""
     number, pages = page
     where = f", page {number:,} of {pages:,}" if pages > 1 else ""
