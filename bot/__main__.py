@@ -1,4 +1,4 @@
-"""``python -m bot`` and the ``vsearch`` script."""
+"""The entry point of ``python -m bot`` and of the ``vsearch`` script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.cli.main import run
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Being the hosted service for others: its API over our back end, until SIGTERM or Ctrl-C."""
+"""Composes and runs the server of the visual search API: the services, a fetcher for image URLs and the routes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from bot.web.request_body import read_body
 
 log = logging.getLogger(__name__)
 
-NO_KEYS = "Set VSEARCH_API_KEYS to the keys that callers are to have, 16 characters or more each, separated by commas."
+NO_KEYS = "Set VSEARCH_API_KEYS to the keys for your callers: 16 characters or more each, separated by commas."
 
 FETCH_TIMEOUT_S = 4
-"""Clients of that API wait for 5 seconds in all."""
+"""Clients of the API give up after 5 seconds, the search included."""
 
 
 def serve_api(settings: Settings) -> None:
-    """Answer until told to stop.
+    """Serve the API until SIGTERM or Ctrl-C.
 
-    Raises SettingsError without keys, CannotListen when the port is taken, and CannotStart when storage or engine
-    can't be opened.
+    Raises SettingsError without keys, CannotListen if the port is in use, and CannotStart if the storage or the search
+    back end can't be opened.
     """
     if not settings.api_keys:
         raise SettingsError((NO_KEYS,))
@@ -45,7 +45,7 @@ async def _serve(settings: Settings) -> None:
     with on_stop_signal(stopped.set):
         async with AsyncExitStack() as stack:
             services = await stack.enter_async_context(build_services(settings))
-            # Unlike the one that fetches for people in Slack: no more is read, and no longer waited, than callers may.
+            # Stricter in size and time than the fetcher for people in Slack, as the API's limits demand.
             fetcher = Fetcher(
                 max_bytes=MAX_SEARCH_BYTES,
                 timeout_s=min(FETCH_TIMEOUT_S, settings.fetch_timeout_s),
@@ -64,4 +64,4 @@ async def _serve(settings: Settings) -> None:
             host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
             log.info("listening on http://%s:%d", host, port)
             await stopped.wait()
-            log.info("stopping: no more calls are taken, what was begun is finished")
+            log.info("stopping: no new calls are accepted; calls in progress are finished")

@@ -1,4 +1,4 @@
-"""Being the bot: connected until SIGTERM or Ctrl-C, then finishing what was begun."""
+"""Runs the Slack app: receives deliveries until SIGTERM or Ctrl-C, then finishes the work in progress."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ log = logging.getLogger(__name__)
 MODES = "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
 TOKENS = "SLACK_BOT_TOKEN (one workspace) or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET (many)"
 NO_CREDENTIALS = (
-    "Set {missing}; README.md, “With your Slack”, says where they are found.",
-    "To try vsearch without Slack, run “make run”: it needs no account and no settings.",
+    "Set {missing}. README.md, “Connect your Slack workspace”, says where to find them.",
+    "To try vsearch without Slack, run “make run”. It needs no account and no settings.",
 )
 PICTURES_NOT_SERVED = (
-    "PUBLIC_BASE_URL is set, but in Socket Mode nothing listens without PORT: pictures in answers won't load unless"
-    " another process serves them"
+    "PUBLIC_BASE_URL is set, but in Socket Mode the bot serves no pictures without PORT: pictures in answers won't load"
+    " unless another process serves them"
 )
 PICTURES_NOT_FETCHABLE = (
-    "the hosted service fetches each picture from PUBLIC_BASE_URL: unless another process listens there, nothing can be"
-    " added or searched for until PORT is set"
+    "the hosted service fetches each picture from PUBLIC_BASE_URL: set PORT, or adding and searching fail unless"
+    " another process serves pictures there"
 )
 INSTALL_NOT_SERVED = (
-    "in Socket Mode nothing listens without PORT: nobody can install the app in a further workspace until it is set"
+    "in Socket Mode the bot serves no installation page without PORT: set it so that other workspaces can install the"
+    " app"
 )
 DRAIN_TIMEOUT_S = 8
-"""With a web server's last answers (3 s) and the jobs under way (14 s), it is over before platforms kill, at 30 s."""
+"""With the web server's last answers (3 s) and the jobs in progress (14 s), this stays below the 30 s after which
+platforms such as Heroku kill a process."""
 
 FINAL_ANSWERS_S = 3
-"""Slack waits no longer for an acknowledgement."""
+"""Slack waits 3 seconds for an acknowledgement."""
 
 
 def serve(settings: Settings) -> None:
-    """Answer Slack until told to stop.
+    """Run the bot until SIGTERM or Ctrl-C.
 
-    Raises SettingsError when credentials are missing, SlackUnavailable when Slack refuses them or can't be reached,
-    CannotListen when the port is taken, and CannotStart when storage or engine can't be opened.
+    Raises SettingsError if credentials are missing, SlackUnavailable if Slack refuses them or can't be reached,
+    CannotListen if the port is in use, and CannotStart if the storage or the search back end can't be opened.
     """
     missing = []
     if settings.takes_deliveries and not settings.slack_app_token and not settings.slack_signing_secret:
@@ -64,14 +66,14 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     stopped, connected = asyncio.Event(), asyncio.Event()
-    this = asyncio.current_task()
-    assert this is not None
+    task = asyncio.current_task()
+    assert task is not None
 
     def stop() -> None:
         stopped.set()
         if not connected.is_set():
-            # Nothing is under way yet, and a Slack that does not answer would keep us for a minute.
-            this.cancel()
+            # No work is in progress yet, and connecting to an unresponsive Slack can take a minute.
+            task.cancel()
 
     try:
         with on_stop_signal(stop):
@@ -80,16 +82,16 @@ async def _serve(settings: Settings) -> None:
                 who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
                 log.info("connected to %s", who)
                 await stopped.wait()
-                log.info("stopping: no more work is taken, what was begun is finished")
+                log.info("stopping: no new work is accepted; work in progress is finished")
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
-        log.info("stopped before Slack was reached")
+        log.info("stopped before connecting to Slack")
 
 
 @asynccontextmanager
 async def _receiving_deliveries(settings: Settings, app: SlackApp) -> AsyncIterator[None]:
-    """Inside, Slack's deliveries arrive, and what HTTP there is is served."""
+    """Receive Slack's deliveries, and serve HTTP if configured, until the context exits."""
     async with AsyncExitStack() as stack:
         app_token = settings.slack_app_token if settings.takes_deliveries else None
         over_http = settings.takes_deliveries and app_token is None

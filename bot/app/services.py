@@ -1,4 +1,4 @@
-"""Builds the services: everything that does not know Slack. Nothing happens at import."""
+"""Composes the services, which know nothing of Slack: storage, search back end and everything built on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.app.back_ends.dependencies import MEGA, BackendDependencies, new_normal
 from bot.app.back_ends.registry import open_back_end
 from bot.app.storage import open_storage
 from bot.config.settings import Settings
-from bot.images.decode.normaliser import Normaliser
+from bot.images.decode.normaliser import Normaliser, decode_stored
 from bot.images.fetch.fetcher import Fetcher
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
@@ -20,6 +20,7 @@ from bot.services.images.deletion import DeleteService
 from bot.services.images.exporter import ExportService
 from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
 from bot.services.images.listing import ListingService
+from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.lookup import LookupService
 from bot.services.search.result_cache import new_result_cache
@@ -29,7 +30,7 @@ from bot.telemetry.metrics import Metrics, NullMetrics
 
 
 class Overrides(TypedDict, total=False):
-    """Parts that a caller brings along, such as a test's; the caller closes them."""
+    """Dependencies that the caller provides instead, such as a test's fakes; the caller closes them."""
 
     storage: SqlStorage
     visual: VisualSearch
@@ -38,7 +39,7 @@ class Overrides(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The house without Slack: what the command line works with."""
+    """All services and what they are built on; everything except Slack."""
 
     settings: Settings
     storage: SqlStorage
@@ -54,11 +55,15 @@ class Services:
     search: SearchService
     lookup: LookupService
     removal: RemovalService
+    reconciliation: ReconcileService
 
 
 @asynccontextmanager
 async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[Services]:
-    """Open storage and engine; on the way out all that was opened is closed. Raises BackendError."""
+    """Open storage and back end and build the services; close everything on exit.
+
+    Raises SettingsError and BackendError.
+    """
     async with AsyncExitStack() as stack:
         storage = overrides.get("storage")
         if storage is None:
@@ -108,7 +113,7 @@ def _compose(
             catalogue,
             adding,
             normaliser,
-            # Where each add is a call, more of them under way bring nothing but a longer wait at the end.
+            # A remote back end limits its rate of calls, so more concurrent adds would only wait longer.
             concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
             max_bytes=settings.max_image_mb * MEGA,
         ),
@@ -118,4 +123,5 @@ def _compose(
         search=search,
         lookup=LookupService(search, catalogue),
         removal=RemovalService(visual, storage, deleting, databases),
+        reconciliation=ReconcileService(storage, visual, decode_stored),
     )

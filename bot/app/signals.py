@@ -1,4 +1,4 @@
-"""Being told to stop."""
+"""Signal handling: run a callback on SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside, SIGTERM and Ctrl-C call this."""
+    """Call ``stop`` on SIGTERM and SIGINT (Ctrl-C) until the context exits."""
     loop = asyncio.get_running_loop()
-    taken = []
+    handled = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Windows has no signal handlers on the loop; Ctrl-C then ends the program at once.
+        # The event loop on Windows has no signal handlers. There, Ctrl-C ends the program at once.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop)
-            taken.append(number)
+            handled.append(number)
     try:
         yield
     finally:
-        for number in taken:
+        for number in handled:
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""The other half of the composition root: the services, and a Bolt app that answers Slack with them."""
+"""Composes the Slack app: the services, a Bolt app with all listeners, the job worker, maintenance and the web app."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT_S = 14
-"""For jobs that are under way at the end; platforms such as Heroku kill a process 30 seconds after SIGTERM."""
+"""Time to finish jobs in progress. Platforms such as Heroku kill a process 30 seconds after SIGTERM."""
 
 DATABASES_MISSING = (
-    "the %s back end lacks databases of the catalogue (%s of %s): if another was in use before, “vsearch migrate” moves"
-    " them; “vsearch reconcile --mend” fills them from the stored pictures"
+    "the %s back end lacks databases of the catalogue (%s of %s): if you used another back end before, copy them with"
+    " “vsearch migrate”; otherwise “vsearch reconcile --mend” adds their images from the stored pictures"
 )
 
 TOKENS_UNREADABLE = (
-    "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with: set the former one; if it is lost,"
-    " docs/operating.md says what to do."
+    "SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with. Set the former one. If you lost it,"
+    " see docs/operating.md."
 )
 
 
 class InstallationPages(TypedDict, total=False):
-    """The pages of an installation, where there is one."""
+    """The handlers of the OAuth installation pages; empty without OAuth."""
 
     install: http_bridge.Handler
     oauth_redirect: http_bridge.Handler
@@ -71,7 +71,7 @@ class InstallationPages(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SlackApp:
-    """The whole house. ``identity`` is None where only installations have tokens; ``web`` is not served yet."""
+    """The composed app. ``identity`` is None if only OAuth installations have tokens; ``web`` is not served yet."""
 
     services: Services
     identity: Identity | None
@@ -84,9 +84,9 @@ class SlackApp:
 
 @asynccontextmanager
 async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIterator[SlackApp]:
-    """Everything, its worker running, connected to nothing yet but Slack's ``auth.test``.
+    """Build the app and start its worker and maintenance; calls ``auth.test`` but opens no connection for deliveries.
 
-    On the way out the jobs under way are finished. Raises SlackUnavailable, SettingsError and BackendError.
+    On exit, jobs in progress are finished. Raises SlackUnavailable, SettingsError and BackendError.
     """
     metrics = PrometheusMetrics()
     client = web_client(settings.slack_bot_token, settings.slack_api_url)
@@ -133,7 +133,7 @@ def _deferral(stack: AsyncExitStack, services: Services) -> DeferredRequests:
 
 
 async def _warn_of_missing_databases(services: Services) -> None:
-    """Another back end may have been set without a move."""
+    """Log databases that the back end lacks, such as after VSEARCH_BACKEND was changed without a migration."""
     visual = services.visual
     for lost in await find_missing_databases(services.storage.catalogue, visual.list_databases):
         log.warning(DATABASES_MISSING, visual.capabilities.name, ", ".join(lost.names), lost.workspace)
@@ -206,7 +206,7 @@ def _dependencies(
     settings: Settings, services: Services, infrastructure: SlackInfrastructure, links: MediaLinks | None
 ) -> SlackDependencies:
     storage = services.storage
-    uploads, acquaintance = ThumbnailUploads(storage.thumbnails, _thumbnails(services)), DirectoryCache()
+    uploads, directories = ThumbnailUploads(storage.thumbnails, _thumbnails(services)), DirectoryCache()
     return SlackDependencies(
         visual=services.visual,
         catalogue=storage.catalogue,
@@ -221,8 +221,8 @@ def _dependencies(
         finder=PictureFinder(
             services.lookup, infrastructure.files, infrastructure.pictures, services.fetcher.fetch, storage.inbox
         ),
-        presenter=slack_listeners.presenter(infrastructure, uploads, acquaintance, links.url if links else None),
-        directories=acquaintance,
+        presenter=slack_listeners.presenter(infrastructure, uploads, directories, links.url if links else None),
+        directories=directories,
         uploads=uploads,
     )
 
@@ -238,7 +238,7 @@ def _checks(services: Services, settings: Settings) -> Mapping[str, HealthCheck]
 
 
 def _over_http(settings: Settings) -> bool:
-    """Whether Slack delivers by HTTP: Socket Mode has no use for that."""
+    """Whether Slack delivers over HTTP instead of Socket Mode."""
     delivered = settings.takes_deliveries and settings.slack_app_token is None
     return delivered and settings.slack_signing_secret is not None
 
@@ -263,13 +263,13 @@ def _installation_pages(
 
 @asynccontextmanager
 async def _running_worker(worker: JobWorker) -> AsyncIterator[None]:
-    """Inside, jobs are done; on the way out, those under way are finished."""
+    """Run jobs until the context exits, then finish those in progress."""
     running = asyncio.create_task(worker.run(), name="worker")
     try:
         yield
     finally:
         if unfinished := await worker.stop(DRAIN_TIMEOUT_S):
-            log.warning("stopped with %d jobs unfinished: they are taken up at the next start", unfinished)
+            log.warning("stopped with %d jobs unfinished; they continue at the next start", unfinished)
         await running
 
 
@@ -277,16 +277,18 @@ async def _running_worker(worker: JobWorker) -> AsyncIterator[None]:
 async def _running_maintenance(
     settings: Settings, services: Services, clients: Clients, uploads: ThumbnailUploads
 ) -> AsyncIterator[None]:
-    """Inside, what is too old is forgotten now and then."""
+    """Delete expired data periodically until the context exits."""
 
-    async def tidy() -> None:
+    async def sweep_uploads() -> None:
         for workspace, enterprise in await services.storage.catalogue.connected():
             with contextlib.suppress(RetryLater):
                 if client := await clients.client(workspace, enterprise):
                     await uploads.sweep(workspace, client)
 
-    upkeep = PeriodicMaintenance(services.removal, services.storage.inbox, settings.retention_days, clean_up=tidy)
-    running = asyncio.create_task(upkeep.run(), name="upkeep")
+    maintenance = PeriodicMaintenance(
+        services.removal, services.storage.inbox, settings.retention_days, clean_up=sweep_uploads
+    )
+    running = asyncio.create_task(maintenance.run(), name="maintenance")
     try:
         yield
     finally:

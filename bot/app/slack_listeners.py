@@ -1,4 +1,4 @@
-"""Puts the listeners together."""
+"""Composes the Slack listeners, the job runner and the presenter, and registers the listeners with Bolt."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from handlers.slack.files import PictureReader, SharedFileReader
 
 @dataclass(frozen=True, slots=True)
 class SlackInfrastructure:
-    """What Slack's side is made with, besides the desk."""
+    """What listeners and jobs share, besides ``SlackDependencies``."""
 
     storage: Storage
     search: SearchService
@@ -56,15 +56,15 @@ class SlackInfrastructure:
 def attach(
     app: AsyncApp, listeners: Listeners, infrastructure: SlackInfrastructure, wake: Callable[[], None], bot_user: str
 ) -> None:
-    """Attach every listener; ``wake`` is called when the inbox has something new."""
-    intake = InboxMiddleware(infrastructure.storage.inbox, infrastructure.storage.catalogue, wake, bot_user)
-    register(app, infrastructure.wrapper, intake, listeners)
+    """Register the inbox middleware and every listener; the middleware calls ``wake`` for each new job."""
+    middleware = InboxMiddleware(infrastructure.storage.inbox, infrastructure.storage.catalogue, wake, bot_user)
+    register(app, infrastructure.wrapper, middleware, listeners)
 
 
 def listeners(
     dependencies: SlackDependencies, infrastructure: SlackInfrastructure, deferral: RequestDeferral
 ) -> Listeners:
-    """All of them; ``deferral``: who looks at pictures for them."""
+    """Build all listeners. ``deferral`` runs requests that read pictures, inline or in a worker."""
     answers = AnswerComposer(dependencies)
     forms = ModalOpener(dependencies, answers)
     home = HomeListener(dependencies, answers, infrastructure.wrapper)
@@ -85,7 +85,7 @@ def job_runner(
     removal: RemovalService,
     delete_tokens: DeleteTokens,
 ) -> JobRunner:
-    """What the inbox's worker runs."""
+    """Build the runner of all kinds of jobs."""
     storage, collecting = infrastructure.storage, CollectService(dependencies.adding, infrastructure.storage)
     collector = ShareCollector(
         collecting,
@@ -124,7 +124,7 @@ def presenter(
     directories: DirectoryCache,
     link_of: MakeLink | None,
 ) -> AnswerPresenter:
-    """What makes answers that may be shown."""
+    """Build the presenter, which shows each reader only what they may see."""
     return AnswerPresenter(PrivacyService(), directories, infrastructure.storage.catalogue, uploads, link_of)
 
 

@@ -1,1 +1,1 @@
-"""The command line: reads arguments and settings, calls one service, prints what came of it."""
+"""The command line: each command reads its arguments and settings, calls one service and prints the result."""

@@ -1,4 +1,4 @@
-"""The program: its commands, and how each of its errors ends."""
+"""The ``vsearch`` program: registers the commands and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="vsearch",
-    help="Find pictures by picture: in Slack, and here.",
+    help="Search images by picture. Without a command, start the Slack bot.",
     epilog=SUMMARY,
     no_args_is_help=False,
     add_completion=True,
@@ -59,37 +59,38 @@ for _commands in (
 def begin(
     ctx: typer.Context,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", metavar="DIR", help="Where everything is kept (VSEARCH_DATA_DIR).")
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Directory for all data; overrides VSEARCH_DATA_DIR."),
     ] = None,
     workspace: Annotated[
         str | None,
-        typer.Option("--workspace", metavar="ID", help="The Slack workspace; may be left out when there is one."),
+        typer.Option("--workspace", metavar="ID", help="Id of the Slack workspace; optional if there is only one."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show where an error arose.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything and print the traceback of an error.")] = False,
 ) -> None:
-    """Find pictures by picture. Without a command, start the bot."""
+    """Keep the global options for the command; without a command, start the bot."""
     ctx.obj = CommandContext(data_dir, workspace, debug=debug)
     if ctx.invoked_subcommand is None:
         context_of(ctx).serve()
 
 
-@app.command(rich_help_panel="The bot")
+@app.command(rich_help_panel="Bot")
 def serve(ctx: typer.Context) -> None:
-    """Start the bot as the settings say (so does no command at all)."""
+    """Start the Slack bot (the default without a command)."""
     context_of(ctx).serve()
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; the code to exit with."""
+    """Run one command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A file's name may hold bytes that are no text, and a terminal may know less than UTF-8.
+        # File names may contain undecodable bytes, and not every terminal can print all of UTF-8.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
         result = app(args=list(arguments), prog_name="vsearch", standalone_mode=False)
     except BrokenPipeError:
-        # Whoever read the output has had enough (`| head`).
+        # The reader of our output closed the pipe early, as `| head` does.
         sys.stderr.close()
         return ExitCode.FAILED
     except (KeyboardInterrupt, typer.Abort):
@@ -98,11 +99,11 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "vsearch"
-        said = error.format_message().rstrip(".") or "A command is missing"
-        end = "" if said.endswith("?") else "."
-        show_error(f"{said}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
+        message = error.format_message().rstrip(".") or "A command is missing"
+        end = "" if message.endswith("?") else "."
+        show_error(f"{message}{end} See “{program} --help”.", ExitCode.USAGE, as_json=as_json)
         return ExitCode.USAGE
-    except Exception as error:  # noqa: BLE001 - the last place that can turn one into a sentence
+    except Exception as error:  # noqa: BLE001 - every error must end in a message and an exit code
         if debug:
             sys.stderr.write(redact(traceback.format_exc()))
         code = code_for(error)
@@ -111,18 +112,18 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
-DOCTOR = "“vsearch doctor” may tell why."
+DOCTOR = "Run “vsearch doctor” to find the cause."
 
 _ADVICE: dict[type[BackendError], str] = {
-    BackendLost: "“vsearch reconcile --mend” fills it again.",
+    BackendLost: "Run “vsearch reconcile --mend” to add its images again.",
     BackendCredentials: "Check SHOWAPI_APP_KEY and SHOWAPI_DS_ID.",
-    BackendQuota: "The account has no calls left.",
-    BackendCannotFetch: "Check that PUBLIC_BASE_URL leads to HOST and PORT of this machine.",
+    BackendQuota: "Buy more calls for the account.",
+    BackendCannotFetch: "Check that PUBLIC_BASE_URL leads to HOST and PORT on this machine.",
 }
 
 
 def sentence_for(error: Exception) -> str:
-    """What is said of an error that ends a command."""
+    """Return the message for an error that ends a command: what happened and what to do."""
     if isinstance(error, SettingsError):
         return "\n".join(error.problems)
     if isinstance(error, BackendError):
@@ -133,4 +134,4 @@ def sentence_for(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'A file'}: {error.strerror}."
-    return f"Something unexpected went wrong ({type(error).__name__}: {error}). Run it again with --debug to see where."
+    return f"Unexpected error ({type(error).__name__}: {error}). Run the command again with --debug to see where."

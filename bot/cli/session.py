@@ -1,4 +1,8 @@
-"""What every command needs: the settings, the services opened and closed, the workspace and the database meant."""
+"""The session of a command: reads the settings, opens and closes services, finds the workspace and the database.
+
+``bot.app`` is imported when a command needs it, so that ``--help`` need not load SQLAlchemy (300 ms of CPU time),
+the services (610 ms) or Bolt (1,000 ms).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 from dotenv import dotenv_values
 
-from bot.app.picture_server import serve_pictures
 from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
 from bot.config.settings import Settings
 from bot.domain.catalogue import DatabaseInfo
@@ -35,69 +38,69 @@ ENV_FILE = Path(".env")
 
 @dataclass(frozen=True, slots=True)
 class StorageSession:
-    """Open storage, and the workspace that the command is about: enough to list and to export."""
+    """Open storage and the command's workspace; enough to list and export."""
 
     storage: SqlStorage
     workspace: WorkspaceId
 
     @property
     def listing(self) -> ListingService:
-        """What is in a database."""
+        """Listing of the images of a database."""
         return ListingService(self.storage.catalogue)
 
     async def all_databases(self) -> tuple[DatabaseInfo, ...]:
-        """The workspace's, by name."""
+        """Return all databases of the workspace, ordered by name."""
         return await self.storage.catalogue.databases(self.workspace)
 
     async def find(self, name: str) -> DatabaseInfo:
-        """One of them. Raises InvalidInput, and UnknownDatabase (with a near name, if there is one)."""
+        """Return a database of the workspace. Raises InvalidInput, and UnknownDatabase with a similar name."""
         return await find_database(self.storage.catalogue, DatabaseKey(self.workspace, DatabaseName(name)))
 
-    async def database(self, named: str | None) -> DatabaseKey:
-        """The database that ``--in`` names, or the only one.
+    async def database(self, name: str | None) -> DatabaseKey:
+        """Return the database that ``--in`` names, or the only one.
 
-        Raises as ``find`` does, NoDatabase, and InvalidInput if several could be meant.
+        Raises the errors of ``find``, WorkspaceIsEmpty if there is no database, and InvalidInput if there are several.
         """
-        if named is not None:
-            return (await self.find(named)).key
+        if name is not None:
+            return (await self.find(name)).key
         infos = await self.all_databases()
         if not infos:
             raise WorkspaceIsEmpty
         if len(infos) > 1:
-            raise InvalidInput(f"Say which database with --in: {_listed(info.key.name for info in infos)}.")
+            raise InvalidInput(f"Name a database with --in: {_listed(info.key.name for info in infos)}.")
         return infos[0].key
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSession(StorageSession):
-    """All services, open."""
+    """Open storage with all services."""
 
     services: Services
 
 
-def _listed(names: Iterable[str], most: int = 10) -> str:
-    shown = list(names)
-    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+def _listed(names: Iterable[str], max_shown: int = 10) -> str:
+    listed = list(names)
+    return ", ".join(listed[:max_shown]) + (", …" if len(listed) > max_shown else "")
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """One run of the program: its global options."""
+    """The global options of one run of the program."""
 
     data_dir: Path | None = None
     workspace: str | None = None
     debug: bool = False
 
     def settings(self) -> Settings:
-        """The settings: options before the environment, the environment before ``.env``. Raises SettingsError."""
-        kept = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
-        settings = Settings.from_mapping({**kept, **os.environ})
+        """Read the settings: options override the environment, which overrides ``.env``. Raises SettingsError."""
+        from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+        settings = Settings.from_mapping({**from_file, **os.environ})
         if self.data_dir is not None:
             settings = replace(settings, data_dir=self.data_dir.expanduser())
         return replace(settings, log_level="debug") if self.debug else settings
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
-        """Do work that only reads the catalogue and the pictures: no model and no index is loaded for it."""
+        """Run work that needs only catalogue and pictures; loads no model and no index."""
 
         async def with_storage(storage: SqlStorage) -> T:
             return await work(StorageSession(storage, await self._workspace(storage.catalogue)))
@@ -105,11 +108,10 @@ class CommandContext:
         return self.run_with_storage_for_all(with_storage)
 
     def run_with_storage_for_all(self, work: Callable[[SqlStorage], Awaitable[T]]) -> T:
-        """The same, for work that is about all workspaces."""
+        """Run work that needs only catalogue and pictures, for all workspaces."""
 
         async def opened(settings: Settings) -> T:
-            # SQLAlchemy takes longer to load than “--help” may.
-            from bot.app.storage import open_storage  # noqa: PLC0415
+            from bot.app.storage import open_storage  # noqa: PLC0415 - slow import
 
             storage = await open_storage(settings)
             try:
@@ -120,7 +122,7 @@ class CommandContext:
         return self._run(opened)
 
     def run_with_services(self, work: Callable[[ServiceSession], Awaitable[T]]) -> T:
-        """Do work that may need all services: they are opened before it and closed after it."""
+        """Open all services, run work with them and close them."""
 
         async def with_services(services: Services) -> T:
             workspace = await self._workspace(services.storage.catalogue)
@@ -129,10 +131,11 @@ class CommandContext:
         return self.run_with_services_for_all(with_services)
 
     def run_with_services_for_all(self, work: Callable[[Services], Awaitable[T]]) -> T:
-        """The same, for work that is about all workspaces."""
+        """Open all services, run work for all workspaces and close them."""
 
         async def opened(settings: Settings) -> T:
-            from bot.app.services import build_services  # noqa: PLC0415 - as above
+            from bot.app.picture_server import serve_pictures  # noqa: PLC0415 - slow import
+            from bot.app.services import build_services  # noqa: PLC0415 - slow import
 
             async with (
                 build_services(settings) as services,
@@ -143,10 +146,10 @@ class CommandContext:
         return self._run(opened)
 
     def run_transfer(self, source: str, work: Callable[[TransferService], Awaitable[T]]) -> T:
-        """Do work on a move of another house to where the settings point."""
+        """Run work that transfers all data from ``source`` to the storage in the settings."""
 
         async def opened(settings: Settings) -> T:
-            from bot.app.data_transfer import open_transfer  # noqa: PLC0415 - as above
+            from bot.app.data_transfer import open_transfer  # noqa: PLC0415 - slow import
 
             async with open_transfer(settings, source) as service:
                 return await work(service)
@@ -154,14 +157,14 @@ class CommandContext:
         return self._run(opened)
 
     def serve(self) -> None:
-        """Be the bot until told to stop."""
-        from bot.app.bot_server import serve  # noqa: PLC0415 - as above
+        """Run the bot until SIGTERM or Ctrl-C."""
+        from bot.app.bot_server import serve  # noqa: PLC0415 - slow import
 
         serve(self.settings())
 
     def _run(self, opened: Callable[[Settings], Coroutine[None, None, T]]) -> T:
         settings = self.settings()
-        # What a command has to say it says itself; the log is for the bot, and for whoever looks for a fault.
+        # Commands print their own messages. The log is for the bot and for --debug.
         logs.set_up(settings.log_format, settings.log_level if self.debug else "error")
         return asyncio.run(opened(settings))
 
@@ -170,12 +173,12 @@ class CommandContext:
             return WorkspaceId(self.workspace)
         known = await catalogue.workspaces()
         if len(known) > 1:
-            raise InvalidInput(f"Say which workspace with --workspace: {_listed(known)}.")
+            raise InvalidInput(f"Name a workspace with --workspace: {_listed(known)}.")
         return known[0] if known else LOCAL_WORKSPACE
 
 
 def context_of(ctx: typer.Context) -> CommandContext:
-    """The session that the global options made."""
+    """Return the global options of this run."""
     context = ctx.find_root().obj
     assert isinstance(context, CommandContext)
     return context

@@ -1,1 +1,1 @@
-"""The settings: declarations, parsers and validation. Only bot.app and bot.cli may import it."""
+"""Settings: declarations, parsers and validation. Only bot.app and bot.cli may import them."""

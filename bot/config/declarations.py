@@ -1,4 +1,4 @@
-"""Declarations of the settings: name, meaning, unit, default and parser of each."""
+"""Declarations of all settings: name, meaning, unit, default and parser."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BACK_ENDS = ("embedded", "pgvector", "showapi")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSettings:
-    """One field for each setting. Secrets stay out of the repr."""
+    """One field for each setting. The repr leaves out secrets."""
 
     slack_bot_token: str | None = setting("SLACK_BOT_TOKEN", "The bot's token, xoxb-…", default=None, secret=True)
     slack_app_token: str | None = setting(
         "SLACK_APP_TOKEN",
-        "The app-level token of Socket Mode, xapp-…",
+        "The app-level token for Socket Mode, xapp-…",
         default=None,
         secret=True,
     )
@@ -31,17 +31,20 @@ class DeclaredSettings:
         "SLACK_CLIENT_ID", "The app's client id, for installing it in many workspaces", default=None
     )
     slack_client_secret: str | None = setting(
-        "SLACK_CLIENT_SECRET", "The app's client secret, for the same", default=None, secret=True
+        "SLACK_CLIENT_SECRET",
+        "The app's client secret, for installing it in many workspaces",
+        default=None,
+        secret=True,
     )
     slack_state_secret: str | None = setting(
         "SLACK_STATE_SECRET",
-        "A secret of your own, 16 characters or more; what installations bring, such as tokens, is encrypted with it",
+        "A secret of your own, 16 characters or more, that encrypts the tokens of installations",
         default=None,
         secret=True,
     )
     slack_api_url: str = setting(
         "SLACK_API_URL",
-        "Where Slack's Web API is; lets the bot talk to a stand-in",
+        "Address of Slack's Web API; change it only to use a fake Slack",
         default=SLACK_API_URL,
         parse=read.api_url,
     )
@@ -56,193 +59,201 @@ class DeclaredSettings:
     )
     public_base_url: str | None = setting(
         "PUBLIC_BASE_URL",
-        "Where the outside reaches this bot, such as https://vsearch.example.com; pictures are shown from there",
+        "Public address of this bot, such as https://vsearch.example.com; answers link to pictures there",
         default=None,
         parse=read.base_url,
     )
     media_ttl_s: int = setting(
         "VSEARCH_MEDIA_TTL_S",
-        "Life of a signed link to a picture",
+        "Lifetime of a signed link to a picture",
         default=2_592_000,
         parse=read.integer(60, 315_360_000),
         unit="seconds",
     )
     role: str = setting(
         "VSEARCH_ROLE",
-        "What this process does: web takes Slack's deliveries, worker looks at pictures and answers, all does both",
+        "What this process does: web receives events from Slack, worker processes pictures and answers, all does both",
         default="all",
         parse=read.one_of("all", "web", "worker"),
     )
-    data_dir: Path = setting(
-        "VSEARCH_DATA_DIR", "Everything that the bot writes", default=Path("data"), parse=read.path
-    )
+    data_dir: Path = setting("VSEARCH_DATA_DIR", "Directory for all data", default=Path("data"), parse=read.path)
     backend: str = setting("VSEARCH_BACKEND", "The search back end", default="embedded", parse=read.one_of(*BACK_ENDS))
     showapi_app_key: str | None = setting(
         "SHOWAPI_APP_KEY", "The hosted service's key, for VSEARCH_BACKEND=showapi", default=None, secret=True
     )
     showapi_ds_id: str | None = setting(
-        "SHOWAPI_DS_ID", "The hosted service's ds_id: which of the account's data sources to use", default=None
+        "SHOWAPI_DS_ID", "The hosted service's ds_id, which names one of the account's data sources", default=None
     )
     showapi_base_url: str = setting(
-        "SHOWAPI_BASE_URL", "Where the hosted service is", default=SHOWAPI_BASE_URL, parse=read.base_url
+        "SHOWAPI_BASE_URL", "Address of the hosted service", default=SHOWAPI_BASE_URL, parse=read.base_url
     )
     showapi_shared_database: str | None = setting(
         "SHOWAPI_SHARED_DATABASE",
-        "The service's one database that all team databases share; unset: one of the service's for each",
+        "A database of the service that all databases share; if unset, each has its own there",
         default=None,
         parse=read.database_name,
     )
     showapi_calls_per_s: int = setting(
         "SHOWAPI_CALLS_PER_S",
-        "Most calls that this process makes of the hosted service; accounts begin with 2, resource packs have 5",
+        "Maximum rate of calls to the hosted service; new accounts allow 2, resource packs allow 5",
         default=2,
         parse=read.integer(1, 1000),
         unit="calls a second",
     )
     api_keys: tuple[str, ...] = setting(
         "VSEARCH_API_KEYS",
-        "Keys (comma-separated) that “vsearch serve-api” accepts as appKey; each has databases of its own",
+        "Keys (comma-separated) that “vsearch serve-api” accepts as appKey; each key has its own databases",
         default=(),
         parse=read.api_keys,
         secret=True,
     )
     database_url: str | None = setting(
         "DATABASE_URL",
-        "Address of the database for catalogue, vectors and inbox: sqlite:///… of a file, if that is not to be in"
-        " the data directory, or postgresql://… for several machines",
+        "Address of the database for catalogue, vectors and inbox: sqlite:///… for a file outside the data directory,"
+        " or postgresql://… for several machines",
         default=None,
         parse=read.database_url,
         secret=True,
     )
     database_connections: int = setting(
         "VSEARCH_DATABASE_CONNECTIONS",
-        "Most connections of each process to PostgreSQL, besides one that listens for work",
+        "Maximum number of connections of each process to PostgreSQL, besides one that listens for jobs",
         default=8,
         parse=read.integer(2, 1000),
         unit="connections",
     )
     pictures: str | None = setting(
         "VSEARCH_PICTURES",
-        "Where pictures are kept: in files of the data directory (by default with SQLite), in the database, where"
-        " every machine reaches them (by default with PostgreSQL), or in a bucket, where they do so too",
+        "Where to store pictures: files in the data directory (default with SQLite), database (default with PostgreSQL)"
+        " or bucket; every machine can read the last two",
         default=None,
         parse=read.one_of("files", "database", "bucket"),
     )
     bucket: str | None = setting(
         "VSEARCH_BUCKET",
-        "The bucket for VSEARCH_PICTURES=bucket, such as our-pictures, or our-pictures/vsearch for a part of it",
+        "Name of the bucket for VSEARCH_PICTURES=bucket, such as our-pictures, or our-pictures/vsearch with a prefix",
         default=None,
         parse=read.bucket,
     )
     bucket_endpoint: str | None = setting(
         "VSEARCH_BUCKET_ENDPOINT",
-        "Where the bucket's service is, such as https://minio.example.com:9000; unset: Amazon S3 in AWS_REGION",
+        "Address of the bucket's service, such as https://minio.example.com:9000; if unset, Amazon S3 in AWS_REGION",
         default=None,
         parse=read.base_url,
     )
     aws_region: str | None = setting(
-        "AWS_REGION", "The bucket's region, such as eu-central-1", default=None, parse=read.region
+        "AWS_REGION", "Region of the bucket, such as eu-central-1", default=None, parse=read.region
     )
     aws_access_key_id: str | None = setting(
         "AWS_ACCESS_KEY_ID",
-        "The id of the key for the bucket; without one, the role that the machine has at Amazon is used",
+        "Id of the access key for the bucket; if unset, the machine's role at Amazon is used",
         default=None,
     )
     aws_secret_access_key: str | None = setting(
-        "AWS_SECRET_ACCESS_KEY", "The secret of that key", default=None, secret=True
+        "AWS_SECRET_ACCESS_KEY", "Secret of that access key", default=None, secret=True
     )
     aws_session_token: str | None = setting(
-        "AWS_SESSION_TOKEN", "What belongs to a key that is lent for a while", default=None, secret=True
+        "AWS_SESSION_TOKEN", "Session token of a temporary access key", default=None, secret=True
     )
     retention_days: int | None = setting(
         "VSEARCH_RETENTION_DAYS",
-        "Age at which images are forgotten; never by default",
+        "Age at which images are deleted; by default, never",
         default=None,
         parse=read.integer(1, 36_500),
         unit="days",
     )
     admins: tuple[str, ...] = setting(
         "VSEARCH_ADMINS",
-        "Slack user ids (comma-separated) of those who may delete any database and image, besides workspace admins",
+        "Slack user ids (comma-separated) of people who may delete any database and image, besides workspace admins",
         default=(),
         parse=read.names,
     )
     cache_ttl_s: int = setting(
         "VSEARCH_CACHE_TTL_S",
-        "How long results are kept for equal searches; 0: not at all",
+        "How long search results are cached; 0 turns the cache off",
         default=600,
         parse=read.integer(0, 86_400),
         unit="seconds",
     )
     cache_size: int = setting(
         "VSEARCH_CACHE_SIZE",
-        "Most results that are kept",
+        "Maximum number of cached results",
         default=1000,
         parse=read.integer(1, 1_000_000),
         unit="results",
     )
     trusted_hosts: tuple[str, ...] = setting(
         "VSEARCH_TRUSTED_HOSTS",
-        "Hosts (host or host:port, comma-separated) that user URLs may reach although they are private or loopback",
+        "Hosts (host or host:port, comma-separated) that users' URLs may reach although they are private or loopback",
         default=(),
         parse=read.names,
     )
     max_image_mb: int = setting(
-        "VSEARCH_MAX_IMAGE_MB", "Largest file that is taken", default=25, parse=read.integer(1, 200), unit="MB"
+        "VSEARCH_MAX_IMAGE_MB", "Maximum size of a file", default=25, parse=read.integer(1, 200), unit="MB"
     )
     max_image_megapixels: int = setting(
         "VSEARCH_MAX_IMAGE_MEGAPIXELS",
-        "Largest picture that is decoded",
+        "Maximum size of a picture",
         default=50,
         parse=read.integer(1, 500),
         unit="megapixels",
     )
     fetch_timeout_s: int = setting(
         "VSEARCH_FETCH_TIMEOUT_S",
-        "Longest that one download may take",
+        "Maximum duration of one download",
         default=15,
         parse=read.integer(1, 300),
         unit="seconds",
     )
     index_memory_mb: int = setting(
         "VSEARCH_INDEX_MEMORY_MB",
-        "Memory for the vectors of all databases together; one that does not fit is searched from disk, more slowly",
+        "Memory for the vectors of all databases together; those that don't fit are searched on disk, which is slower",
         default=512,
         parse=read.integer(1, 1_000_000),
         unit="MB",
     )
     threads: int = setting(
-        "VSEARCH_THREADS", "Threads for pictures and the model; 0: one a core", default=0, parse=read.integer(0, 256)
+        "VSEARCH_THREADS",
+        "Threads for pictures and the model; 0 means one per core",
+        default=0,
+        parse=read.integer(0, 256),
     )
     model_path: Path | None = setting(
         "VSEARCH_MODEL_PATH",
-        "An ONNX image embedding to use instead of the built-in one (input 1×3×size×size float32)",
+        "An ONNX image embedding model to use instead of the built-in one (input 1×3×size×size float32)",
         default=None,
         parse=read.path,
     )
     model_size: int = setting(
-        "VSEARCH_MODEL_SIZE", "Input side of that model", default=224, parse=read.integer(32, 1024), unit="pixels"
+        "VSEARCH_MODEL_SIZE",
+        "Side length of that model's input",
+        default=224,
+        parse=read.integer(32, 1024),
+        unit="pixels",
     )
     model_mean: tuple[float, float, float] = setting(
         "VSEARCH_MODEL_MEAN",
-        "Mean of red, green, blue that it expects (0 to 1)",
+        "Mean of red, green and blue that the model expects (0 to 1)",
         default=(0.485, 0.456, 0.406),
         parse=read.three_numbers,
     )
     model_std: tuple[float, float, float] = setting(
-        "VSEARCH_MODEL_STD", "Standard deviation of the same", default=(0.229, 0.224, 0.225), parse=read.three_numbers
+        "VSEARCH_MODEL_STD",
+        "Standard deviation of red, green and blue that the model expects (0 to 1)",
+        default=(0.229, 0.224, 0.225),
+        parse=read.three_numbers,
     )
     log_format: str = setting(
-        "VSEARCH_LOG_FORMAT", "Form of the log", default="text", parse=read.one_of("text", "json")
+        "VSEARCH_LOG_FORMAT", "Format of log messages", default="text", parse=read.one_of("text", "json")
     )
     log_level: str = setting(
         "VSEARCH_LOG_LEVEL",
-        "Least level that is logged",
+        "Minimum level of log messages",
         default="info",
         parse=read.one_of("debug", "info", "warning", "error"),
     )
 
     @property
     def many_workspaces(self) -> bool:
-        """Whether workspaces install the app through OAuth, each with a token of its own."""
+        """Whether workspaces install the app through OAuth, each with its own token."""
         return bool(self.slack_client_id and self.slack_client_secret and self.slack_state_secret)

@@ -1,4 +1,4 @@
-"""Settings as fields of a dataclass: what is said of each, and how all of them are read."""
+"""Settings as dataclass fields: declares their metadata and reads their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def setting(
     unit: str = "",
     secret: bool = False,
 ) -> Any:
-    """A field that is read from ``name``; ``parse`` raises ValueError, and its docstring says what it takes."""
+    """Declare a field that is read from the environment variable ``name``.
+
+    ``parse`` raises ValueError for invalid text. Its docstring ends the sentence “NAME must be …”.
+    """
     about = {"name": name, "meaning": meaning, "parse": parse, "unit": unit, "secret": secret}
     return dataclasses.field(default=default, metadata=about, repr=not secret)
 
@@ -29,7 +32,10 @@ def setting(
 def read_fields(
     settings: type[DataclassInstance], environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values that are given, by field, and a sentence for each wrong one, by name. Empty ones count as unset."""
+    """Return the parsed values by field, and an error message for each invalid one by name.
+
+    Empty values count as unset.
+    """
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for item in dataclasses.fields(settings):
@@ -40,13 +46,13 @@ def read_fields(
         try:
             values[item.name] = parse(raw)
         except ValueError:
-            # The value itself is not shown: it may be a secret put in the wrong place.
+            # Leave out the value: it may be a secret in the wrong variable.
             wrong[name] = f"{name} must be {parse.__doc__}."
     return values, wrong
 
 
 def secret_values(settings: DataclassInstance) -> tuple[str, ...]:
-    """Those of the fields that are secrets; of several in one field, each."""
+    """Return the values of all secret fields; a field with several values gives each of them."""
     items = [item for item in dataclasses.fields(settings) if item.metadata["secret"]]
     values = (getattr(settings, item.name) for item in items)
     return tuple(part for value in values if value for part in ((value,) if isinstance(value, str) else value))

@@ -1,4 +1,4 @@
-"""How settings are read from text. Each parser raises ValueError; its docstring ends the sentence “NAME must be …”."""
+"""Parsers of settings. Each raises ValueError for invalid text; its docstring ends the sentence “NAME must be …”."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text(raw: str) -> str:
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
-    """Make a parser of whole numbers in a range."""
+    """Return a parser of whole numbers in a range."""
 
     def parse(raw: str) -> int:
         value = int(raw)
@@ -46,14 +46,14 @@ def names(raw: str) -> tuple[str, ...]:
 
 
 def database_name(raw: str) -> str:
-    """2 to 64 of a-z, 0-9 and _"""  # noqa: D400 - becomes part of a sentence
+    """2 to 64 characters: a-z, 0-9 and _"""  # noqa: D400 - becomes part of a sentence
     if not _DATABASE_NAME.fullmatch(raw):
         raise ValueError(raw)
     return raw
 
 
 def bucket(raw: str) -> str:
-    """a bucket's name, or one with a prefix after a slash, of letters, digits, dots, - and _"""  # noqa: D403, D400 - becomes part of a sentence
+    """the name of a bucket, with an optional prefix after a slash, in letters, digits, dots, - and _"""  # noqa: D403, D400 - becomes part of a sentence
     name = raw.rstrip("/")
     if not _BUCKET.fullmatch(name):
         raise ValueError(raw)
@@ -61,7 +61,7 @@ def bucket(raw: str) -> str:
 
 
 def region(raw: str) -> str:
-    """a region's name, such as eu-central-1"""  # noqa: D403, D400 - becomes part of a sentence
+    """the name of a region, such as eu-central-1"""  # noqa: D403, D400 - becomes part of a sentence
     if not _REGION.fullmatch(raw):
         raise ValueError(raw)
     return raw
@@ -76,7 +76,7 @@ def api_keys(raw: str) -> tuple[str, ...]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Make a parser of some words, whatever their case."""
+    """Return a parser of some words that ignores case."""
 
     def parse(raw: str) -> str:
         if raw.lower() not in choices:
@@ -93,9 +93,9 @@ def path(raw: str) -> Path:
 
 
 def database_url(raw: str) -> str:
-    """an address that begins with sqlite:/// and names a file, or with postgresql:// and names a database"""  # noqa: D403, D400 - becomes part of a sentence
+    """an address such as sqlite:///path/to/file or postgresql://user@host/database"""  # noqa: D403, D400 - becomes part of a sentence
     scheme, _, rest = raw.partition("://")
-    # Heroku and others still write the short form.
+    # Heroku and others use the short form.
     known = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}.get(scheme)
     if known is None or rest in {"", "/"} or (known == "sqlite" and not rest.startswith("/")):
         raise ValueError(raw)
@@ -113,7 +113,7 @@ def api_url(raw: str) -> str:
 
 
 def host(raw: str) -> str:
-    """a host name or an address, without a port"""  # noqa: D403, D400 - becomes part of a sentence
+    """a host name or an IP address, without a port"""  # noqa: D403, D400 - becomes part of a sentence
     if ":" in raw:
         return str(IPv6Address(raw))
     if not _HOST_NAME.fullmatch(raw):

@@ -1,4 +1,4 @@
-"""The settings of one process, read from the environment. Nothing else reads it."""
+"""The settings of one process, read from the environment. Nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DEFAULT_PORT = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(DeclaredSettings):
-    """All settings. Build them with ``from_mapping``."""
+    """All settings. Create them with ``from_mapping``."""
 
     @classmethod
     def from_mapping(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings; empty values count as unset. Raises SettingsError with every problem at once."""
+        """Read the settings; empty values count as unset. Raises SettingsError with all problems."""
         values, wrong = read_fields(cls, environment)
         settings = cls(**values)
         together = [
@@ -34,27 +34,27 @@ class Settings(DeclaredSettings):
 
     @property
     def takes_deliveries(self) -> bool:
-        """Whether Slack delivers to this process."""
+        """Whether this process receives Slack's deliveries."""
         return self.role != "worker"
 
     @property
     def runs_jobs(self) -> bool:
-        """Whether this process does what waits in the inbox, and the upkeep."""
+        """Whether this process runs the jobs of the inbox and maintenance."""
         return self.role != "web"
 
     @property
     def listen_address(self) -> tuple[str, int]:
-        """Host and port for HTTP."""
-        # A platform that sets PORT, such as Heroku, comes in from outside.
-        host = self.host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - said in .env.example
+        """The host and port to serve HTTP on."""
+        # Platforms that set PORT, such as Heroku, connect from outside the container.
+        host = self.host or ("127.0.0.1" if self.port is None else "0.0.0.0")  # noqa: S104 - documented in .env.example
         return host, DEFAULT_PORT if self.port is None else self.port
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values that may stand in no log."""
+        """The values that must never be logged."""
         return secret_values(self)
 
     def check_back_end(self, name: str, *, for_deletion: bool = False) -> None:
-        """Whether that back end could be used, or just emptied; it need not be the one in use. Raises SettingsError."""
+        """Check that a back end could be used, or with ``for_deletion`` emptied. Raises SettingsError if not."""
         if problems := tuple(checks.missing_for_back_end(self, name, for_deletion=for_deletion)):
             raise SettingsError(problems)

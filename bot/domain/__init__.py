@@ -1,1 +1,1 @@
-"""Values that every layer uses, and the error tree. No I/O and no framework; imports nothing of bot."""
+"""Values and errors that every layer uses. No I/O, no framework and no imports from the rest of ``bot``."""

@@ -1,4 +1,4 @@
-"""Values of the catalogue: images, where they came from, and databases."""
+"""Values of the catalogue: images, their origins and databases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 
 @dataclass(frozen=True, slots=True)
 class NewHostedImage:
-    """An image that is about to be given to the hosted service; ``fingerprint`` is its PDQ hash, or empty."""
+    """An image to add at the hosted service; ``fingerprint`` is its PDQ hash (32 bytes), or empty."""
 
     data_id: DataId
     entity: EntityId
@@ -22,7 +22,7 @@ class NewHostedImage:
 
 @dataclass(frozen=True, slots=True)
 class SlackOrigin:
-    """Where in Slack an image came from; ``kind`` is that of the channel when it was added."""
+    """The Slack message an image came from; ``kind`` is the channel's kind when the image was added."""
 
     file_id: str
     channel: str
@@ -33,10 +33,11 @@ class SlackOrigin:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """What the catalogue knows of an image, whatever the back end.
+    """An image in the catalogue, the same for all back ends.
 
-    ``digest`` names the stored picture; ``fingerprint`` is the PDQ hash, 32 bytes. ``added_by`` is a Slack
-    user id, or empty for the command line.
+    ``digest`` is the SHA-256 (hex) of the pixels and names the stored picture; ``source_digest`` is that of the file as
+    received. ``fingerprint`` is the PDQ hash (32 bytes). ``width`` and ``height`` are in pixels. ``added_by`` is a
+    Slack user id, or empty for the command line.
     """
 
     database: DatabaseKey
@@ -56,9 +57,9 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseInfo:
-    """A database as listings show it. ``revision`` grows with each write to it.
+    """A database with its number of images. ``revision`` increases with each write to it.
 
-    ``hints_at_hidden``: whether people learn that an image matched which they may not see.
+    ``hints_at_hidden``: whether answers mention that there are matches which the reader may not see.
     """
 
     key: DatabaseKey

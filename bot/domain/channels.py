@@ -1,4 +1,4 @@
-"""Values of channels: who reads them, what happens to images shared in them, and who reads an answer."""
+"""Values of channels: their kind, their mode and the audience of an answer."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ class ChannelKind(StrEnum):
     """Who can read a conversation."""
 
     PUBLIC = "public"
-    """Everybody in the workspace."""
+    """Everyone in the workspace."""
     PRIVATE = "private"
     DIRECT = "direct"
-    """A direct message, to one or to several."""
+    """A direct message with one or several people."""
     SHARED = "shared"
-    """A Slack Connect channel: people of other organisations read it too."""
+    """A Slack Connect channel, which people in other organisations can read."""
 
 
 GUARD_MINIMUM = 9.0
-"""From this score on, a guard calls an image a repost."""
+"""Minimum score at which a guard channel reports an image as a repost."""
 
 
 class ChannelMode(StrEnum):
-    """What happens to images shared in a channel."""
+    """What the bot does with images shared in a channel."""
 
     LOOKUP = "lookup"
     COLLECT = "collect"
     GUARD = "guard"
     OFF = "off"
-    """Somebody said ``unwatch``."""
+    """Set by ``unwatch``: the bot ignores the channel's images."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelBinding:
-    """What was set for a channel. ``database`` and ``minimum``: None where nothing was said."""
+    """The settings of a channel. ``database`` and ``minimum`` are None if they were not set."""
 
     workspace: WorkspaceId
     channel: str
@@ -48,7 +48,7 @@ class ChannelBinding:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who will read an answer: one person (``user`` set), or all who read ``channel``."""
+    """The readers of an answer: one person if ``user`` is set, else everyone in ``channel``."""
 
     workspace: WorkspaceId
     channel: str
@@ -57,5 +57,5 @@ class Audience:
 
     @property
     def is_one_person(self) -> bool:
-        """Whether nobody but ``user`` sees the answer."""
+        """Whether only ``user`` sees the answer."""
         return bool(self.user)

@@ -1,35 +1,35 @@
-"""Everything that this project raises on purpose.
+"""The tree of errors that this project raises deliberately.
 
 ::
 
     BotError
-    ├── UserError              one friendly sentence, shown as it is
-    │   ├── InvalidInput       a name, a number or a form that does not fit
+    ├── UserError              its text is shown to people as it is
+    │   ├── InvalidInput       a name, number or form is invalid
     │   ├── UnknownDatabase
     │   ├── DatabaseExists
     │   ├── UnknownEntity
-    │   ├── AlreadyAdded       the picture is in the database already
-    │   ├── ModelMismatch      the database was filled with another model
-    │   ├── PictureRefused     not a picture, damaged, or beyond a limit
+    │   ├── AlreadyAdded       the database already has the picture
+    │   ├── ModelMismatch      another model embedded the database's images
+    │   ├── PictureRefused     not a picture, damaged, or too large
     │   ├── FetchRefused       the address can't be reached or isn't allowed
-    │   │   ├── FetchFailed    not just now
-    │   │   └── FetchTooLarge  beyond the limit of bytes
-    │   ├── CannotListen       start-up: the port is taken, or isn't ours
-    │   ├── SlackUnavailable   start-up: Slack can't be reached, or it refused a token
-    │   └── further ones where they arise: NotAllowed, NoDatabase, SeveralDatabases, LinkRefused, LinkExpired
+    │   │   ├── FetchFailed    temporarily
+    │   │   └── FetchTooLarge  more bytes than the limit
+    │   ├── CannotListen       start-up: the address is in use or not allowed
+    │   ├── SlackUnavailable   start-up: Slack can't be reached or refused a token
+    │   └── others next to the code that raises them: NotAllowed, NoDatabase, SeveralDatabases, LinkRefused, LinkExpired
     ├── BackendError           the search back end failed; the text is for the log
     │   ├── BackendTimeout
     │   ├── BackendRefused
-    │   │   ├── BackendCredentials   the key or its rights
+    │   │   ├── BackendCredentials   the key or its permissions
     │   │   ├── BackendQuota         no calls or no money left
-    │   │   ├── BackendLost          it has no such database, though we made it
+    │   │   ├── BackendLost          it lost a database that we created
     │   │   └── BackendCannotFetch   it can't fetch pictures from this bot
     │   ├── BackendThrottled
     │   ├── BackendDown
-    │   ├── BackendGarbled     its answer can't be understood; the work may have been done
-    │   └── CannotStart        start-up: storage or engine can't be opened
-    ├── TryAgain               Slack asks for patience; the work is taken up again later
-    └── SettingsError          start-up: every problem, a line each
+    │   ├── BackendGarbled     its answer is unreadable; the work may have been done
+    │   └── CannotStart        start-up: storage or back end can't be opened
+    ├── RetryLater             Slack is busy; the job is retried later
+    └── SettingsError          start-up: every problem on its own line
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from typing import ClassVar
 
 
 class BotError(Exception):
-    """Root of the tree: catch this at the edges."""
+    """Root of the tree. Catch it only at the outer layers."""
 
 
 class UserError(BotError):
-    """A mistake that the person can mend; the text is shown to them word for word."""
+    """An error that the person can correct. Its text is shown to them as it is."""
 
 
 class InvalidInput(UserError):
-    """A name, a number or a form that does not fit."""
+    """A name, number or form is invalid."""
 
 
 class UnknownDatabase(UserError):
-    """No such database in this workspace."""
+    """The workspace has no database of this name; ``did_you_mean`` is a similar name, if there is one."""
 
     def __init__(self, name: str, did_you_mean: str | None = None, advice: str = "") -> None:
         hint = f" Did you mean “{did_you_mean}”?" if did_you_mean else ""
@@ -60,85 +60,85 @@ class UnknownDatabase(UserError):
 
 
 class DatabaseExists(UserError):
-    """The name is taken in this workspace."""
+    """The workspace already has a database of this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is a database “{name}” already.")
+        super().__init__(f"A database named “{name}” already exists.")
         self.name = name
 
 
 class UnknownEntity(UserError):
-    """No image of that entity in the database."""
+    """The database has no image with this id."""
 
     def __init__(self, entity: str, database: str) -> None:
-        super().__init__(f"“{database}” has no image of entity “{entity}”.")
+        super().__init__(f"“{database}” has no image with the id “{entity}”.")
         self.entity = entity
 
 
 class AlreadyAdded(UserError):
-    """The same picture is in the database; nothing was changed."""
+    """The database already has this picture; nothing was changed."""
 
     def __init__(self, database: str, entity: str) -> None:
-        super().__init__(f"This picture is in “{database}” already, as entity “{entity}”.")
+        super().__init__(f"This picture is already in “{database}” with the id “{entity}”.")
         self.entity = entity
 
 
 class ModelMismatch(UserError):
-    """The database holds another model's embeddings, or the same model's from a processor with other numbers."""
+    """Another model embedded the database's images, or the same model on a processor that computes other values."""
 
     def __init__(self, database: str) -> None:
         super().__init__(
-            f"“{database}” was indexed by another model or version of vsearch; "
-            f"run `vsearch reindex {database}` to go on."
+            f"“{database}” was indexed with another model or version of vsearch. "
+            f"Run `vsearch reindex {database}` to use it again."
         )
 
 
 class PictureRefused(UserError):
-    """Not a picture that can be read, or one beyond a limit."""
+    """The file is not a readable picture, or exceeds a limit."""
 
 
 class FetchRefused(UserError):
-    """An address that can't be reached, or that this bot may not reach."""
+    """The address can't be reached, or the bot may not reach it."""
 
 
 class FetchFailed(FetchRefused):
-    """The other end is busy or broken just now; later it may give the picture."""
+    """The server failed to send the picture; a later attempt may succeed."""
 
 
 class FetchTooLarge(FetchRefused):
-    """More bytes than are taken."""
+    """The answer has more bytes than the limit."""
 
 
 class CannotListen(UserError):
-    """The address can't be listened on; the text says why, and what to set."""
+    """The bot can't listen on HOST and PORT. The text says why, and what to set."""
 
 
 class BackendError(BotError):
     """The search back end failed.
 
-    The text is for operators and may name internals; ``user_message`` is what people read.
+    The text is for the log and may name internals; people read ``user_message``.
     """
 
     may_have_been_done = False
-    """Whether the work may have been done all the same; told by who raises it."""
+    """Whether the back end may have done the work despite the error. The code that raises the error sets it."""
 
     user_message: ClassVar[str] = "The image search can't be reached right now. Please try again in a minute."
 
 
 class BackendTimeout(BackendError):
-    """No answer in time; the work may have been done."""
+    """The back end didn't answer in time; it may have done the work."""
 
     user_message = "The image search took too long to answer. Please try again in a minute."
 
 
 class BackendRefused(BackendError):
-    """The back end understood and said no."""
+    """The back end understood the request and refused it."""
 
-    user_message = "The image search refused this. Please ask an admin of this bot to look into its log."
+    user_message = "The image search refused this. Please ask an admin of this bot to check its log."
 
 
 class BackendCredentials(BackendRefused):
-    """It doesn't accept our key, or the key's rights don't reach."""
+    """The back end doesn't accept the key, or the key lacks a permission."""
 
     user_message = (
         "The image search doesn't accept this bot's key. Please ask an admin of this bot to check its settings."
@@ -146,13 +146,13 @@ class BackendCredentials(BackendRefused):
 
 
 class BackendQuota(BackendRefused):
-    """No calls or no money left on the account."""
+    """The account has no calls or no money left."""
 
     user_message = "The image search has no calls left for this bot. Please ask an admin of this bot to buy more."
 
 
 class BackendLost(BackendRefused):
-    """It has no such database, though we made it."""
+    """The back end lost a database that we created."""
 
     user_message = (
         "The image search has lost this database. Please ask an admin of this bot to run `vsearch reconcile`."
@@ -160,35 +160,36 @@ class BackendLost(BackendRefused):
 
 
 class BackendCannotFetch(BackendRefused):
-    """It can't fetch pictures from the address that we give it."""
+    """The back end can't fetch pictures from PUBLIC_BASE_URL."""
 
     user_message = (
-        "The image search can't fetch pictures from this bot. Please ask an admin of it to check `PUBLIC_BASE_URL`."
+        "The image search can't fetch pictures from this bot. Please ask an admin of this bot to check"
+        " `PUBLIC_BASE_URL`."
     )
 
 
 class BackendThrottled(BackendError):
-    """Too many requests; try again later."""
+    """The back end is limiting our rate of requests."""
 
     user_message = "The image search is busy right now. Please try again in a minute."
 
 
 class BackendDown(BackendError):
-    """The back end can't be reached or is broken."""
+    """The back end can't be reached or is failing."""
 
 
 class BackendGarbled(BackendError):
-    """Its answer can't be understood; the work may have been done."""
+    """The back end's answer is unreadable; it may have done the work."""
 
-    user_message = "The image search gave an answer that I don't understand. Please try again in a minute."
+    user_message = "The image search returned an unreadable answer. Please try again in a minute."
 
 
 class CannotStart(BackendError):
-    """Storage or engine can't be opened; a later start may go well."""
+    """The storage or the search back end can't be opened; a later start may succeed."""
 
 
 class RetryLater(BotError):
-    """Slack is busy or unwell. ``after_s``: the least delay that it asked for, in seconds."""
+    """Slack is busy or failing. ``after_s`` is the minimum delay that it asked for, in seconds."""
 
     def __init__(self, text: str, after_s: float = 0.0) -> None:
         super().__init__(text)
@@ -196,7 +197,7 @@ class RetryLater(BotError):
 
 
 class SettingsError(BotError):
-    """Settings that don't fit; ``problems`` holds one sentence each."""
+    """Settings are invalid; ``problems`` has one sentence for each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -204,8 +205,8 @@ class SettingsError(BotError):
 
 
 class SlackUnavailable(UserError):
-    """Slack can't be reached, or it refused a token."""
+    """Slack can't be reached or refused a token."""
 
 
 class TransferRefused(UserError):
-    """A house can't move, or not there; the text says why, and what to do."""
+    """A data transfer isn't possible. The text says why and what to do."""

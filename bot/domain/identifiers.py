@@ -1,4 +1,4 @@
-"""Identifiers: workspaces, databases, entities, notes and back ends' ids."""
+"""Identifiers of workspaces, databases, entities and images; notes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bot.domain.errors import InvalidInput
 T = TypeVar("T")
 
 WorkspaceId = NewType("WorkspaceId", str)
-"""A Slack team id (``T…``), or ``LOCAL_WORKSPACE`` for what the command line made before Slack was connected."""
+"""A Slack team id (``T…``), or ``LOCAL_WORKSPACE`` for data from the command line before a workspace connected."""
 
 LOCAL_WORKSPACE = WorkspaceId("local")
 
 API_WORKSPACE_PREFIX = "api:"
-"""So begin the workspaces of those who use `vsearch serve-api`; they are in the back end alone, in no catalogue."""
+"""Prefix of the workspaces of API clients. They exist only in the back end, not in the catalogue."""
 
 DataId = NewType("DataId", str)
-"""One image in one back end; opaque to everyone else."""
+"""Identifier of an image, the same in catalogue and back end. Opaque outside the back end."""
 
 MAX_NOTE = 512
 
@@ -29,46 +29,49 @@ _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class DatabaseName(str):
-    """2 to 64 of ``a-z 0-9 _``, as the hosted API has it."""
+    """The name of a database: 2 to 64 characters, ``a-z 0-9 _``, the same limits as in the hosted API."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Check the form. Raises InvalidInput."""
+        """Raise InvalidInput if the text is not valid."""
         if not _DATABASE.fullmatch(text):
-            raise InvalidInput("A database name has 2 to 64 of `a-z 0-9 _`, such as `product_photos`.")
+            raise InvalidInput("A database name must have 2 to 64 characters: `a-z 0-9 _`. Example: `product_photos`.")
         return super().__new__(cls, text)
 
 
 class EntityId(str):
-    """1 to 64 of ``a-z 0-9 _``: what a picture shows, such as a part number; groups its images."""
+    """The id of what a picture shows, such as a part number: 1 to 64 characters, ``a-z 0-9 _``.
+
+    An entity may have several images.
+    """
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Check the form. Raises InvalidInput."""
+        """Raise InvalidInput if the text is not valid."""
         if not _ENTITY.fullmatch(text):
-            raise InvalidInput("An entity id has 1 to 64 of `a-z 0-9 _`, such as `valve_0042`.")
+            raise InvalidInput("An id must have 1 to 64 characters: `a-z 0-9 _`. Example: `valve_0042`.")
         return super().__new__(cls, text)
 
 
 class Note(str):
-    """Free text of up to 512 characters (the API's ``ExtraData``); may be empty."""
+    """Free text about an image, up to 512 characters (``ExtraData`` in the API); may be empty."""
 
     __slots__ = ()
 
     def __new__(cls, text: str = "") -> Self:
-        """Check the length. Raises InvalidInput."""
+        """Raise InvalidInput if the text is too long or can't be stored."""
         if len(text) > MAX_NOTE:
-            raise InvalidInput(f"A note has up to {MAX_NOTE} characters; this one has {len(text)}.")
+            raise InvalidInput(f"A note can have up to {MAX_NOTE} characters. This one has {len(text)}.")
         if _UNSTORABLE.search(text):
-            raise InvalidInput("The note has characters that can't be stored.")
+            raise InvalidInput("The note contains characters that can't be stored.")
         return super().__new__(cls, text)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class DatabaseKey:
-    """A database of one workspace. Back ends take nothing less, so tenants are apart by construction."""
+    """A database of one workspace. Back ends take only this key, which keeps workspaces apart."""
 
     workspace: WorkspaceId
     name: DatabaseName

@@ -1,4 +1,4 @@
-"""Values of the inbox: jobs, and shares that were delivered earlier."""
+"""Values of the inbox: jobs and stored shares."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from bot.domain.identifiers import WorkspaceId
 
 
 class JobKind(StrEnum):
-    """What a job in the inbox is about."""
+    """The kind of a job."""
 
     SHARE = "share"
-    """Images that were shared, to be looked up, collected or guarded."""
+    """Handle images shared in a channel, by the channel's mode."""
     FORGET = "forget"
-    """A file or a message was deleted in Slack."""
+    """Delete images whose file or message was deleted in Slack."""
     UNINSTALL = "uninstall"
-    """The app was removed from a workspace."""
+    """Clean up after the app was removed from a workspace."""
     REQUEST = "request"
-    """Somebody asked by a mention, or by a command or a form in a process that does no jobs."""
+    """Answer a mention, or a command or form that a web process left to a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Work that Slack delivered. ``files`` has at least one name, unique with workspace, channel and message."""
+    """A job to put into the inbox.
+
+    ``files`` has at least one name. Each is unique together with workspace, channel and message.
+    """
 
     kind: JobKind
     workspace: WorkspaceId
@@ -37,9 +40,9 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that was taken up by ``owner``. ``attempts`` counts this one.
+    """A job that the worker ``owner`` has taken. ``attempts`` includes the current one.
 
-    ``answering``: an earlier one may have answered already.
+    ``answering``: an earlier attempt may already have sent the answer.
     """
 
     id: int
@@ -57,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class StoredShare:
-    """A share that was delivered earlier: ``file`` is one of those in ``payload``."""
+    """A share that was delivered earlier; ``file`` is one of the files in ``payload``."""
 
     message: str
     file: str
@@ -66,7 +69,7 @@ class StoredShare:
 
 @dataclass(frozen=True, slots=True)
 class InboxDepth:
-    """How much is waiting, and since when (None: nothing is)."""
+    """The number of waiting jobs, and when the oldest arrived (None if there is none)."""
 
     waiting: int
     oldest: datetime | None = None

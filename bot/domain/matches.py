@@ -14,7 +14,7 @@ MAX_RESULTS = 1000
 
 
 class Verdict(StrEnum):
-    """What the evidence says of a match, in the words that people read."""
+    """The kind of a match, in the words that people read."""
 
     SAME = "same image"
     EDITED = "edited copy"
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 class Edit(StrEnum):
-    """What was seen of an edit, where a fingerprint or geometry shows it."""
+    """What was done to a copy, as fingerprints or geometric alignment show."""
 
     CROPPED = "cropped"
     MIRRORED = "mirrored"
@@ -33,7 +33,7 @@ class Edit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One answer of a search. ``score`` runs from 0 to 10, higher is more alike."""
+    """A match of a search. ``score`` is from 0 to 10; higher is more alike."""
 
     data_id: DataId
     entity: EntityId
@@ -44,18 +44,18 @@ class Match:
 
 
 class Caveat(StrEnum):
-    """What a reader of an answer should know."""
+    """A remark that an answer is incomplete."""
 
     SAME_IMAGES_ONLY = "same images only"
-    """The back end could not be asked: these are the copies that our own fingerprints show, and nothing else."""
+    """The back end is unavailable; the matches are only copies found by our own fingerprints."""
     CROWDED_OUT = "crowded out"
-    """The back end gave as many as it ever does, and most were others': there may be further matches."""
+    """The back end returned its maximum, mostly images of other databases; there may be more matches."""
     SETTLING = "settling"
-    """Images were added a moment ago, and the back end may not show them yet: not to be kept, and not worth a word."""
+    """The back end may not find recently added images yet. Such an answer isn't cached; the caveat isn't shown."""
 
 
-class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the tuple itself
-    """An answer: matches, best first, and its ``caveats``."""
+class Matches(tuple[Match, ...]):  # noqa: SLOT001 - a tuple with attributes can't have slots
+    """The matches of a search, best first, with ``caveats``. ``cause``: the error that made them incomplete."""
 
     caveats: frozenset[Caveat]
     cause: BackendError | None
@@ -63,7 +63,7 @@ class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the
     def __new__(
         cls, matches: Iterable[Match] = (), caveats: Iterable[Caveat] = (), cause: BackendError | None = None
     ) -> Self:
-        """Take them as they come. ``cause``: why there are no others."""
+        """Create an answer from matches that are already in order."""
         answer = super().__new__(cls, matches)
         answer.caveats = frozenset(caveats)
         answer.cause = cause
@@ -71,7 +71,7 @@ class Matches(tuple[Match, ...]):  # noqa: SLOT001 - one of its two parts is the
 
 
 def validate_limit(limit: int) -> int:
-    """A number of results that a search takes, 1 to 1000. Raises InvalidInput."""
+    """Return the limit if it is from 1 to 1000. Raises InvalidInput if not."""
     if not 1 <= limit <= MAX_RESULTS:
-        raise InvalidInput(f"A search gives 1 to {MAX_RESULTS} results.")
+        raise InvalidInput(f"The number of results must be from 1 to {MAX_RESULTS}.")
     return limit

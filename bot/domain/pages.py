@@ -17,7 +17,7 @@ _PREFIX = re.compile(r"[a-z0-9_]{0,64}", re.ASCII)
 
 
 class Order(StrEnum):
-    """Of a listing, by the time of the add."""
+    """The order of a listing, by the time when images were added."""
 
     NEWEST_FIRST = "desc"
     OLDEST_FIRST = "asc"
@@ -25,7 +25,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a listing: by ``offset``, or from the ``token`` of the page before (which wins)."""
+    """The requested part of a listing: from ``offset``, or from the ``token`` of the previous page if given."""
 
     offset: int = 0
     limit: int = 20
@@ -34,13 +34,13 @@ class PageRequest:
     entity_prefix: str = ""
 
     def __post_init__(self) -> None:
-        """Check the numbers. Raises InvalidInput."""
+        """Raise InvalidInput if limit, offset or prefix is invalid."""
         if not 1 <= self.limit <= MAX_PAGE:
-            raise InvalidInput(f"A page has 1 to {MAX_PAGE} images.")
+            raise InvalidInput(f"A page can have 1 to {MAX_PAGE} images.")
         if self.offset < 0:
-            raise InvalidInput("A page starts at 0 or later.")
+            raise InvalidInput("The offset of a page must be 0 or more.")
         if not _PREFIX.fullmatch(self.entity_prefix):
-            raise InvalidInput("An entity prefix has up to 64 of a-z, 0-9 and _.")
+            raise InvalidInput("An id prefix can have up to 64 characters: a-z, 0-9 and _.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ListedImage:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a listing: ``total`` counts all that fit the request, ``token`` leads on (None at the end)."""
+    """Part of a listing. ``total`` counts all matching rows; ``token`` requests the next page (None at the end)."""
 
     items: tuple[T, ...]
     total: int

@@ -1,4 +1,4 @@
-"""Verified pictures."""
+"""Decoded pictures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Picture:
-    """A picture that ``images.decode.normaliser`` verified: upright, sRGB, stripped of metadata.
+    """A picture decoded by ``bot.images.decode.normaliser``: upright, sRGB, without metadata.
 
-    ``pixels`` is height × width × 3, uint8, at most 1023 a side. ``source_digest`` is the SHA-256 (hex)
-    of the bytes as received, ``digest`` that of the pixels: two files that look the same share it.
+    ``pixels`` has shape (height, width, 3), dtype uint8 and at most 1023 pixels a side. ``source_digest`` is the
+    SHA-256 (hex) of the file as received. ``digest`` is that of the pixels, so files with equal pixels share it.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -26,10 +26,10 @@ class Picture:
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Height in pixels."""
         return int(self.pixels.shape[0])

@@ -1,4 +1,7 @@
-"""Open the storage: a SQLite file and a folder of pictures, or PostgreSQL."""
+"""Open the storage: a SQLite file and a folder of pictures, or PostgreSQL.
+
+The modules for pgvector and for transfers load psycopg. Importing them takes 170 ms, so methods do it where needed.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,24 @@ from bot.storage.hosted.pending_deletions import SqlPendingDeletions
 from bot.storage.inbox.inbox import SqlInbox
 from bot.storage.inbox.job_notifier import PostgresJobNotifier
 from bot.storage.inbox.worker_registry import FileWorkerRegistry, NullWorkerRegistry
+from bot.storage.pictures.bucket import Bucket
+from bot.storage.pictures.bucket_store import BucketPictures
 from bot.storage.pictures.file_store import FilePictures
 from bot.storage.pictures.relayed import SqlRelayedPictures
 from bot.storage.pictures.sql_store import SqlPictures
 from bot.storage.slack.channel_settings import SqlChannelBindings
+from bot.storage.slack.installations import SqlInstallations, SqlOAuthStates
+from bot.storage.slack.token_encryption import TokenCipher
 from bot.storage.slack.uploads import SqlThumbnails
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.database import Database
 from bot.storage.sql.keyring import SqlKeyring
 from bot.storage.sql.migration import migrate
 from bot.storage.transfer.log import refuse_partial_transfer
+from bot.storage.transfer.source import TransferSource
 from bot.storage.vectors.embedded import SqlVectorStore
 
 if TYPE_CHECKING:
-    from bot.storage.pictures.bucket import Bucket
-    from bot.storage.pictures.bucket_store import BucketPictures
-    from bot.storage.slack.installations import SqlInstallations, SqlOAuthStates
-    from bot.storage.transfer.source import TransferSource
     from bot.storage.transfer.transfer import SqlTransfer
     from bot.storage.vectors.pgvector import PgvectorVectorStore
     from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
@@ -172,8 +176,8 @@ class SqlStorage:
 
     async def open_pgvector(self) -> tuple[PgvectorVectorStore, PgvectorMaintenance]:
         """Open the pgvector store, and create and fill its table if needed. Raises BackendError."""
-        from bot.storage.vectors.pgvector import PgvectorVectorStore  # noqa: PLC0415 - only one back end needs it
-        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
+        from bot.storage.vectors.pgvector import PgvectorVectorStore  # noqa: PLC0415 - psycopg
+        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415 - psycopg
 
         maintenance = PgvectorMaintenance(self._database)
         await maintenance.open()
@@ -181,7 +185,7 @@ class SqlStorage:
 
     async def drop_pgvector(self) -> None:
         """Drop pgvector's table. The vectors that it was derived from stay."""
-        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
+        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415 - psycopg
 
         await PgvectorMaintenance(self._database).drop_table()
 
@@ -190,8 +194,8 @@ class SqlStorage:
 
         With ``for_pgvector``, the transfer fills pgvector's table as well.
         """
-        from bot.storage.transfer.transfer import SqlTransfer  # noqa: PLC0415 - as above
-        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415
+        from bot.storage.transfer.transfer import SqlTransfer  # noqa: PLC0415 - psycopg
+        from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance  # noqa: PLC0415 - psycopg
 
         return SqlTransfer(
             source, self._database, self._clock, PgvectorMaintenance(self._database) if for_pgvector else None
@@ -199,15 +203,10 @@ class SqlStorage:
 
     def installations(self, secret: str) -> SqlInstallations:
         """Return Bolt's installation store. Tokens are encrypted with a key derived from ``secret``."""
-        from bot.storage.slack.installations import SqlInstallations  # noqa: PLC0415 - the command line needs no Slack
-        from bot.storage.slack.token_encryption import TokenCipher  # noqa: PLC0415
-
         return SqlInstallations(self._database, TokenCipher(secret))
 
     def oauth_states(self) -> SqlOAuthStates:
         """Return Bolt's store of OAuth states."""
-        from bot.storage.slack.installations import SqlOAuthStates  # noqa: PLC0415
-
         return SqlOAuthStates(self._database)
 
     def unit(self) -> AbstractAsyncContextManager[None]:
@@ -282,8 +281,6 @@ def _pictures(
 ) -> FilePictures | SqlPictures | BucketPictures:
     place = options.pictures or opened.pictures
     if place == IN_BUCKET:
-        from bot.storage.pictures.bucket_store import BucketPictures  # noqa: PLC0415 - most installations have no bucket
-
         assert options.bucket is not None
         return BucketPictures(options.bucket, opened.database)
     return SqlPictures(opened.database) if place == IN_DATABASE else FilePictures(folder, opened.database)

@@ -1,1 +1,1 @@
-"""Logs, redaction and metrics. Every layer above bot.domain may import it, bot.config aside."""
+"""Logs, redaction and metrics. Every layer above bot.domain may import it, except bot.config."""

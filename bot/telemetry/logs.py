@@ -1,4 +1,4 @@
-"""Structured logs: one request id a request, and no secret ever."""
+"""Structured logs with a request id and without secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_FRAMES = 8
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-# The SDK repeats whole payloads at debug level and httpx every address at info; the others tell of their insides.
+# slack_sdk logs whole payloads at debug level and httpx every URL at info; the others log internals.
 _QUIET_LOGGERS = (
     "slack_sdk",
     "slack_bolt",
@@ -41,7 +41,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 @contextmanager
 def request_scope() -> Iterator[str]:
-    """Give all that is logged inside one request id."""
+    """Give all log records inside the context one request id, and yield it."""
     identifier = randomness.token_hex(4)
     token = _request_id.set(identifier)
     try:
@@ -51,33 +51,33 @@ def request_scope() -> Iterator[str]:
 
 
 def raise_locations(error: BaseException) -> str:
-    """Where it was raised, innermost first: what may be told of an error whose text may quote what nobody may read."""
+    """Return where an error was raised, innermost frame first. Log this if the error's text may quote a secret."""
     stack = reversed(traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:])
     return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in stack)
 
 
 class TextFormatter(logging.Formatter):
-    """For people: time, level, request, logger, message."""
+    """Formats records as text: time, level, request id, logger and message."""
 
     def __init__(self, redact: Redactor = redact) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s")
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """Redacted after the exception is written out, since it may quote a secret too."""
+        """Redact the whole record, including the traceback, which may quote a secret too."""
         record.request_id = _request_id.get()
         return self._redact(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """For machines: one object a line. What a call passes as ``extra`` stands in it under its own names."""
+    """Formats each record as one line of JSON, with the fields that a call passes as ``extra``."""
 
     def __init__(self, redact: Redactor = redact) -> None:
         super().__init__()
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """Redacted field by field, so that the line stays valid JSON."""
+        """Redact each field on its own, so that the line stays valid JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -96,16 +96,16 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[Any]):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """Say where a line was lost. The library would print its arguments, as they are."""
-        # The stream itself may be what is broken.
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - overrides logging.Handler.handleError
+        """Report where a record was lost. The base class would print its arguments unredacted."""
+        # The stream itself may be broken.
         with contextlib.suppress(OSError, ValueError):
             where = f"{record.name} at {record.pathname}:{record.lineno}"
-            self.stream.write(f"a log line of {where} could not be written\n")
+            self.stream.write(f"could not write a log record of {where}\n")
 
 
 def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[str] = ()) -> None:
-    """Send the log to standard error in the form that the settings ask for, without the ``secrets`` (their values)."""
+    """Log to standard error as ``text`` or ``json`` from a minimum level; redact the given values of secrets."""
     hide = Redactor(secrets)
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter(hide) if log_format == "json" else TextFormatter(hide))

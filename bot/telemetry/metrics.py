@@ -1,18 +1,16 @@
-"""What is counted and timed: a port that services speak to, one that forgets all, and Prometheus."""
+"""Metrics: the port that services use, an implementation for Prometheus and one that discards everything."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from bot.domain.jobs import InboxDepth
 
-# The command line loads this module, and counts nothing.
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-# Slack waits 3 seconds for an acknowledgement; ours is to take 0.3 at most.
+# Buckets in seconds. Slack waits 3 seconds for an acknowledgement; our target is 0.3.
 _ACKNOWLEDGEMENT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3)
 _SEARCH_S = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30)
 _JOB_S = (0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
@@ -21,117 +19,115 @@ _EMBEDDING_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class Metrics(Protocol):
-    """What is worth counting. Kinds and outcomes are words of the program, never of a user: each is a series."""
+    """Records metrics. Kinds and outcomes come from the code, never from users, since each makes a time series."""
 
     def acknowledged(self, kind: str, seconds: float) -> None:
-        """Slack had its acknowledgement this long after it delivered."""
+        """Record the seconds from a delivery to its acknowledgement."""
         ...
 
     def searched(self, outcome: str, seconds: float) -> None:
-        """A search ended."""
+        """Record a finished search."""
         ...
 
     def added(self, outcome: str) -> None:
-        """An image was added, or was not."""
+        """Count an attempt to add an image."""
         ...
 
     def cache(self, hit: bool) -> None:
-        """A search was answered from recent results, or was done."""
+        """Count a lookup in the cache of recent results."""
         ...
 
     def job(self, kind: str, outcome: str, seconds: float) -> None:
-        """A job of the inbox ended, or is to be tried again."""
+        """Record an attempt at a job of the inbox."""
         ...
 
     def backend_error(self, kind: str) -> None:
-        """The search back end failed."""
+        """Count an error of the search back end; ``kind`` is the error's class."""
         ...
 
     def embedded(self, seconds: float) -> None:
-        """The model turned a picture into a vector."""
+        """Record the seconds that the model took to embed a picture."""
         ...
 
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
-        """The hosted service was called, once; ``outcome`` is ``answered``, ``given_up`` or the error's class."""
+        """Record a call to the hosted service; ``outcome`` is ``answered``, ``given_up`` or the error's class."""
         ...
 
     def hosted_charged(self, calls: int) -> None:
-        """So many calls go on the account's bill."""
+        """Count calls that the hosted service charges for."""
         ...
 
 
 class NullMetrics:
-    """Satisfies ``Metrics`` and counts nothing."""
+    """Implements ``Metrics`` and discards everything."""
 
     def acknowledged(self, kind: str, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def searched(self, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def added(self, outcome: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def cache(self, hit: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def job(self, kind: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def backend_error(self, kind: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def embedded(self, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def hosted_charged(self, calls: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class PrometheusMetrics:
-    """Satisfies ``Metrics``; ``render`` tells what was counted. The registry is our own, never the global one."""
+    """Implements ``Metrics`` for Prometheus, in a registry of its own instead of the global one."""
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        from prometheus_client import (  # noqa: PLC0415 - as above
-            CollectorRegistry,
-            Counter,
-            Gauge,
-            Histogram,
-            ProcessCollector,
-        )
-
         self._registry = registry = registry or CollectorRegistry()
         self._acknowledged = Histogram(
             "vsearch_acknowledgement_seconds",
-            "Time until Slack had its acknowledgement",
+            "Seconds from a Slack delivery to its acknowledgement",
             ["kind"],
             buckets=_ACKNOWLEDGEMENT_S,
             registry=registry,
         )
         self._searched = Histogram(
-            "vsearch_search_seconds", "Time of a search", ["outcome"], buckets=_SEARCH_S, registry=registry
+            "vsearch_search_seconds",
+            "Duration of searches by outcome",
+            ["outcome"],
+            buckets=_SEARCH_S,
+            registry=registry,
         )
-        self._added = Counter("vsearch_adds", "Images added, or not", ["outcome"], registry=registry)
-        self._cache = Counter(
-            "vsearch_cache", "Searches by whether a recent result did", ["outcome"], registry=registry
-        )
+        self._added = Counter("vsearch_adds", "Add attempts by outcome", ["outcome"], registry=registry)
+        self._cache = Counter("vsearch_cache", "Searches by cache hit or miss", ["outcome"], registry=registry)
         self._jobs = Histogram(
-            "vsearch_job_seconds", "Time of a job of the inbox", ["kind", "outcome"], buckets=_JOB_S, registry=registry
+            "vsearch_job_seconds",
+            "Duration of inbox jobs by kind and outcome",
+            ["kind", "outcome"],
+            buckets=_JOB_S,
+            registry=registry,
         )
         self._backend_errors = Counter(
-            "vsearch_backend_errors", "Failures of the search back end", ["kind"], registry=registry
+            "vsearch_backend_errors", "Search back end errors by kind", ["kind"], registry=registry
         )
         self._embedded = Histogram(
-            "vsearch_embedding_seconds", "Time of the model for a picture", buckets=_EMBEDDING_S, registry=registry
+            "vsearch_embedding_seconds", "Duration of one embedding", buckets=_EMBEDDING_S, registry=registry
         )
         self._hosted = Histogram(
             "vsearch_hosted_call_seconds",
-            "Time of a call of the hosted service",
+            "Duration of calls to the hosted service",
             ["operation", "outcome"],
             buckets=_HOSTED_S,
             registry=registry,
@@ -139,52 +135,52 @@ class PrometheusMetrics:
         self._charged = Counter(
             "vsearch_hosted_charged_calls", "Calls that the hosted service charges for", registry=registry
         )
-        self._waiting = Gauge("vsearch_inbox_jobs", "Jobs that are not done yet", registry=registry)
-        self._oldest = Gauge("vsearch_inbox_oldest_seconds", "Age of the oldest of them", registry=registry)
-        # Both are asked for at each scrape; until then nothing is known.
+        self._waiting = Gauge("vsearch_inbox_jobs", "Unfinished jobs in the inbox", registry=registry)
+        self._oldest = Gauge("vsearch_inbox_oldest_seconds", "Age of the oldest unfinished job", registry=registry)
+        # Each scrape updates both gauges; until the first one they are unknown.
         self.inbox(None)
         for hit in (True, False):
             self._cache.labels(_cache_outcome(hit))
         ProcessCollector(namespace="vsearch", registry=registry)
 
     def acknowledged(self, kind: str, seconds: float) -> None:
-        """Slack had its acknowledgement this long after it delivered."""
+        """Record the seconds from a delivery to its acknowledgement."""
         self._acknowledged.labels(kind).observe(seconds)
 
     def searched(self, outcome: str, seconds: float) -> None:
-        """A search ended."""
+        """Record a finished search."""
         self._searched.labels(outcome).observe(seconds)
 
     def added(self, outcome: str) -> None:
-        """An image was added, or was not."""
+        """Count an attempt to add an image."""
         self._added.labels(outcome).inc()
 
     def cache(self, hit: bool) -> None:
-        """A search was answered from recent results, or was done."""
+        """Count a lookup in the cache of recent results."""
         self._cache.labels(_cache_outcome(hit)).inc()
 
     def job(self, kind: str, outcome: str, seconds: float) -> None:
-        """A job of the inbox ended, or is to be tried again."""
+        """Record an attempt at a job of the inbox."""
         self._jobs.labels(kind, outcome).observe(seconds)
 
     def backend_error(self, kind: str) -> None:
-        """The search back end failed."""
+        """Count an error of the search back end."""
         self._backend_errors.labels(kind).inc()
 
     def embedded(self, seconds: float) -> None:
-        """The model turned a picture into a vector."""
+        """Record the seconds that the model took to embed a picture."""
         self._embedded.observe(seconds)
 
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
-        """The hosted service was called, once."""
+        """Record a call to the hosted service."""
         self._hosted.labels(operation, outcome).observe(seconds)
 
     def hosted_charged(self, calls: int) -> None:
-        """So many calls go on the account's bill."""
+        """Count calls that the hosted service charges for."""
         self._charged.inc(calls)
 
     def inbox(self, depth: InboxDepth | None, now: datetime | None = None) -> None:
-        """What waits in the inbox; None: that can't be told, which is not the same as nothing."""
+        """Set the inbox gauges; None sets them to NaN, because the depth is unknown."""
         if depth is None:
             self._waiting.set(math.nan)
             self._oldest.set(math.nan)
@@ -194,9 +190,7 @@ class PrometheusMetrics:
         self._oldest.set(max(age, 0.0))
 
     def render(self) -> bytes:
-        """All of it, in the text form of Prometheus."""
-        from prometheus_client import generate_latest  # noqa: PLC0415 - as above
-
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 

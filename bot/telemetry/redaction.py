@@ -1,4 +1,4 @@
-"""What would let a reader act as us is taken out of text: by its form, by its name, and by its value."""
+"""Removes secrets from text, recognised by their form, by the name before them or by their value."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from urllib.parse import quote, quote_plus
 REDACTED = "[redacted]"
 
 MIN_SECRET = 4
-"""Shorter values would tear holes into all text, and are no secrets."""
+"""Shorter values are not secret, and redacting them would make all text unreadable."""
 
-# By its form, wherever it stands.
+# Secrets with a recognisable form, anywhere in the text.
 _TOKEN_FORMS = re.compile(
     r"""
       \bx(?:ox[a-z](?:\.xox[a-z])?|app)-[\w.%-]+          # Slack's tokens
-    | (?<=Bearer\ )(?!\[redacted\])[^\s"',}\]]+           # whatever authorises a request
-    | (?<=/commands/)[\w/%-]+                             # response URLs of a stand-in; Slack's own are below
+    | (?<=Bearer\ )(?!\[redacted\])[^\s"',}\]]+           # authorization headers
+    | (?<=/commands/)[\w/%-]+                             # response URLs of a fake Slack; Slack's own are below
     | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)                     # user:password of a database address
-    | \bv0=[0-9a-f]{64}\b                                 # Slack's signature: good for five minutes
-    | \bgAAAA[\w=-]{60,}                                  # sealed by us: tokens at rest, links to pictures
+    | \bv0=[0-9a-f]{64}\b                                 # Slack's signature, valid for five minutes
+    | \bgAAAA[\w=-]{60,}                                  # our encrypted values: stored tokens, picture links
     """,
     re.VERBOSE,
 )
 
-# Each pattern reads a text once: no repetition can begin at every place of another.
+# Each pattern takes linear time: no repetition overlaps another.
 _QUOTE = r"""(?:\\{0,3}["'])"""
 _QUOTED = r"""(?P<quote>\\{0,3}["'])(?:(?!(?P=quote)).)+"""
 _WORD = r"""(?!\[redacted\])[^\s"'&,;)}\]\\]+"""
 _SENSITIVE_NAMES = r"(?:secret|passw(?:or)?d|app_?key|api_?key|private_?key|(?:access|refresh|id)_token)"
 _HEADERS = r"(?:authorization|cookie)"
 
-# By its name, or by the address that it is part of: the group “told” stays.
+# Secrets after a name or inside an address. The group “kept” stays in the text.
 _NAMED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        # Slack's response URLs, whose holder can post, and incoming webhooks; an address may stand escaped in another.
-        r"(?P<told>hooks\.slack(?:-gov)?\.com(?:/|%2F))[\w/%.+-]+",
-        r"(?P<told>(?:/|%2F)media(?:/|%2F))[\w=%.~-]{20,}",
-        # In a query: OAuth's, Socket Mode's ticket, the hosted search's.
-        r"""(?P<told>[?&](?:code|state|ticket|token|sign(?:ature)?|showapi_sign)=)[^\s&"'#]+""",
-        # Bolt tells which of OAuth's codes Slack refused.
-        r"(?P<told>\bwith code: )\S+",
+        # Slack's response URLs and incoming webhooks, with which anyone can post; they may be escaped in another URL.
+        r"(?P<kept>hooks\.slack(?:-gov)?\.com(?:/|%2F))[\w/%.+-]+",
+        r"(?P<kept>(?:/|%2F)media(?:/|%2F))[\w=%.~-]{20,}",
+        # In a query string: OAuth codes, Socket Mode tickets, signatures for the hosted search.
+        r"""(?P<kept>[?&](?:code|state|ticket|token|sign(?:ature)?|showapi_sign)=)[^\s&"'#]+""",
+        # Bolt logs the OAuth code that Slack refused.
+        r"(?P<kept>\bwith code: )\S+",
         # In a form, a mapping, JSON or the environment.
-        rf"(?P<told>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=,]\s*b?){_QUOTED}",
-        rf"(?P<told>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=]\s*)(?!b?{_QUOTE}){_WORD}",
-        rf"(?P<told>{_QUOTE}token{_QUOTE}\s*[:,]\s*){_QUOTED}",
-        rf"(?P<told>\btoken=)(?!{_QUOTE}){_WORD}",
-        # Headers: in quotes up to the same quote, as a line of its own to its end.
-        rf"(?P<told>{_HEADERS}{_QUOTE}\s*[:,]\s*b?){_QUOTED}",
-        rf"(?P<told>{_HEADERS}\s*[:=]\s*)(?!{_QUOTE})[^\r\n]+",
+        rf"(?P<kept>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=,]\s*b?){_QUOTED}",
+        rf"(?P<kept>{_SENSITIVE_NAMES}{_QUOTE}?\s*[:=]\s*)(?!b?{_QUOTE}){_WORD}",
+        rf"(?P<kept>{_QUOTE}token{_QUOTE}\s*[:,]\s*){_QUOTED}",
+        rf"(?P<kept>\btoken=)(?!{_QUOTE}){_WORD}",
+        # Headers: quoted up to the same quote, unquoted up to the end of the line.
+        rf"(?P<kept>{_HEADERS}{_QUOTE}\s*[:,]\s*b?){_QUOTED}",
+        rf"(?P<kept>{_HEADERS}\s*[:=]\s*)(?!{_QUOTE})[^\r\n]+",
     )
 )
 
@@ -60,18 +60,18 @@ _FIELD = re.compile(
 
 
 class Redactor:
-    """Takes secrets out of text. ``values``: those that the settings hold, found whatever stands around them."""
+    """Removes secrets from text; ``values`` are secrets from the settings, removed wherever they appear."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         written = {form for value in values if len(value) >= MIN_SECRET for form in _spellings(value)}
-        # The longest first: one may be the beginning of another.
+        # Longest first, since one value may be the beginning of another.
         ordered = sorted(written, key=len, reverse=True)
-        # Whatever the case: of percent signs' digits, and of those who shout.
+        # Ignore case: percent-encoding uses both, and some programs change it.
         pattern = "|".join(re.escape(form) for form in ordered)
         self._values = re.compile(pattern, re.IGNORECASE) if ordered else None
 
     def __call__(self, text: str) -> str:
-        """The text without what would let a reader act as us."""
+        """Return the text with every secret replaced by ``[redacted]``."""
         if self._values is not None:
             text = self._values.sub(REDACTED, text)
         text = _TOKEN_FORMS.sub(REDACTED, text)
@@ -80,16 +80,16 @@ class Redactor:
         return text
 
     def field(self, name: str, text: str) -> str:
-        """The text of a field that is called so."""
+        """Return the text of a named field; ``[redacted]`` if the name is sensitive."""
         return REDACTED if _FIELD.fullmatch(name) else self(text)
 
 
 def _replacement(match: re.Match[str]) -> str:
-    return f"{match['told']}{match.groupdict().get('quote', '')}{REDACTED}"
+    return f"{match['kept']}{match.groupdict().get('quote', '')}{REDACTED}"
 
 
 def _spellings(value: str) -> Iterable[str]:
-    """The ways in which a value may stand in a line: as it is, in an address, in JSON, in Python's quotes."""
+    """Return the forms in which a value may appear: plain, percent-encoded, in JSON and in a Python repr."""
     quoted = quote(value, safe="")
     return value, quoted, quote(quoted, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]
 

@@ -1,4 +1,4 @@
-"""The bot's HTTP side: Slack's deliveries, signed pictures, health and metrics."""
+"""The bot's web app and server: Slack's deliveries, signed picture links, health and metrics."""
 
 from bot.web.app import pictures_app, web_app
 from bot.web.server import serving

@@ -1,4 +1,4 @@
-"""The routes. Each is there only if what serves it is given: Socket Mode has no use for Slack's."""
+"""The routes of the web app. Optional routes exist only if their handler is given."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ def web_app(
     metrics: PrometheusMetrics,
     inbox: Inbox,
 ) -> ASGIApp:
-    """All that is served. ``checks`` are what the bot depends on, by name; one that raises is not well."""
-    # Asked in turn; Slack waits for the first.
+    """Build the web app. ``checks`` are the dependencies by name; a failing one raises.
+
+    Without ``slack``, ``install``, ``oauth_redirect`` or ``media``, their routes are left out.
+    """
+    # Starlette tries routes in order, so Slack's comes first.
     routes = [] if slack is None else [Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"])]
     routes += [
         Route("/healthz", alive, methods=["GET"]),
@@ -61,7 +64,7 @@ def web_app(
 def pictures_app(
     media: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
 ) -> ASGIApp:
-    """Pictures alone."""
+    """Build a web app that serves only pictures."""
     return _app(_pictures(media, pictures, catalogue, relayed))
 
 
@@ -69,7 +72,7 @@ def _pictures(
     media: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
 ) -> list[Route]:
     endpoint = PictureEndpoint(media, pictures, catalogue, relayed)
-    # The links' own path, and the bare one: a proxy may take off what the public address has before it.
+    # PUBLIC_BASE_URL may have a path, which a proxy may keep or strip: serve links under both.
     paths = dict.fromkeys([f"{PATH}{{token}}", f"{media.path}{{token}}"])
     return [Route(path, endpoint.answer, methods=["GET"]) for path in paths]
 
@@ -81,28 +84,27 @@ def _app(routes: Sequence[Route]) -> ASGIApp:
 
 
 class ErrorBoundary:
-    """Around everything: a request id, and an answer when nobody else had one.
+    """Middleware that gives each request an id and answers unhandled errors with status 500.
 
-    What a request held stays out of the log, so the error's text does too: it may quote from there. Its kind and where
-    it was raised are enough.
+    It logs only the error's class and where it was raised, since the error's text may quote the request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         started = False
 
-        async def noting(message: Message) -> None:
+        async def track_start(message: Message) -> None:
             nonlocal started
             started = started or message["type"] == "http.response.start"
             await send(message)
 
         with request_scope():
             try:
-                await self._app(scope, receive, noting)
-            except Exception as error:  # noqa: BLE001 - nobody is above
+                await self._app(scope, receive, track_start)
+            except Exception as error:  # noqa: BLE001 - this is the outermost handler
                 what = f"{_route(scope)} failed with {type(error).__name__}"
                 log.error("%s, raised by %s", what, raise_locations(error))  # noqa: TRY400
                 if not started:
@@ -112,6 +114,6 @@ class ErrorBoundary:
 
 def _route(scope: Scope) -> str:
     path = str(scope.get("path", ""))
-    # The rest of such a path is as good as the picture.
+    # Whoever has the token of a picture link can read the picture, so keep it out of the log.
     shown = "/media/…" if path.startswith("/media/") else path[:MAX_ROUTE]
     return f"{scope.get('method', scope['type'])} {shown!r}"

@@ -1,4 +1,4 @@
-"""Whether the bot is alive, whether what it depends on is well, and its metrics."""
+"""Endpoints for operators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HealthCheck = Callable[[], Awaitable[None]]
 
 CHECK_TIMEOUT_S = 2.0
 CACHE_S = 1.0
-"""Anyone may ask; what we depend on is not asked more often than this."""
+"""Answers are cached this long, so that public requests can't overload the dependencies."""
 
 OK = "ok"
 FAILING = "failing"
@@ -29,12 +29,12 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 async def alive(_request: Request) -> Response:
-    """The process answers, whatever else is broken: restarting it would mend nothing."""
+    """Answer 200 as long as the process runs. A restart would not repair a broken dependency."""
     return PlainTextResponse(OK, headers=_FRESH)
 
 
 class ReadinessEndpoint:
-    """Asks each dependency. What is wrong with one goes to the log; the answer only names it."""
+    """Checks each dependency. The answer names failing ones; details go to the log."""
 
     def __init__(
         self,
@@ -51,38 +51,38 @@ class ReadinessEndpoint:
         self._fresh_until = -1.0
 
     async def answer(self, _request: Request) -> Response:
-        """200 if all are well, else 503."""
+        """Answer 200 if every check succeeds, else 503."""
         async with self._checking:
             if self._clock() >= self._fresh_until:
-                self._found = await self._ask()
+                self._found = await self._run_checks()
                 self._fresh_until = self._clock() + CACHE_S
             found = self._found
-        ready = all(word == OK for word in found.values())
+        ready = all(status == OK for status in found.values())
         return JSONResponse({"ready": ready, "checks": found}, 200 if ready else 503, headers=_FRESH)
 
-    async def _ask(self) -> dict[str, str]:
-        asked = {name: asyncio.ensure_future(check()) for name, check in self._checks.items()}
-        if asked:
-            # Not wait_for: a check that does not let itself be cancelled would hold the answer back.
-            await asyncio.wait(asked.values(), timeout=self._timeout_s)
-        return {name: _word(name, task) for name, task in asked.items()}
+    async def _run_checks(self) -> dict[str, str]:
+        running = {name: asyncio.ensure_future(check()) for name, check in self._checks.items()}
+        if running:
+            # Not wait_for, which would wait for a check that ignores its cancellation.
+            await asyncio.wait(running.values(), timeout=self._timeout_s)
+        return {name: _status(name, task) for name, task in running.items()}
 
 
-def _word(name: str, task: asyncio.Future[None]) -> str:
+def _status(name: str, task: asyncio.Future[None]) -> str:
     if not task.done():
         task.cancel()
-        log.warning("%s does not answer", name)
+        log.warning("%s did not answer in time", name)
         return TIMED_OUT
     if task.cancelled():
         return FAILING
     if error := task.exception():
-        log.warning("%s is not well: %s: %s", name, type(error).__name__, error)
+        log.warning("%s is failing: %s: %s", name, type(error).__name__, error)
         return FAILING
     return OK
 
 
 class MetricsEndpoint:
-    """``GET /metrics``."""
+    """``GET /metrics``: metrics in Prometheus' text format."""
 
     def __init__(self, metrics: PrometheusMetrics, inbox: Inbox, *, timeout_s: float = CHECK_TIMEOUT_S) -> None:
         self._metrics = metrics
@@ -90,11 +90,11 @@ class MetricsEndpoint:
         self._timeout_s = timeout_s
 
     async def answer(self, _request: Request) -> Response:
-        """All that was counted, and the inbox as it is now; the rest is told even if that can't be."""
+        """Return all metrics. If the inbox can't be counted, its gauges are NaN."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 self._metrics.inbox(await self._inbox.depth())
-        except Exception as error:  # noqa: BLE001 - whatever keeps the inbox away
+        except Exception as error:  # noqa: BLE001 - the other metrics are still useful
             log.warning("the inbox could not be counted: %s: %s", type(error).__name__, error)
             self._metrics.inbox(None)
         return Response(self._metrics.render(), headers=_FRESH | {"Content-Type": self._metrics.content_type})

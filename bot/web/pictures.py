@@ -1,4 +1,4 @@
-"""``GET /media/{token}``: pictures, each to whoever holds a link to it. No lists, no proxying."""
+"""``GET /media/{token}``: serves a picture to anyone who has its signed link."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bot.storage.ports.pictures import RelayedPictures
 
 log = logging.getLogger(__name__)
 
-# A link always shows the same picture; kept for no longer than an hour, since it may be deleted here.
+# A link always leads to the same picture. Cache it for an hour at most, since it may be deleted.
 _CACHEABLE = {"Cache-Control": "private, max-age=3600, immutable"}
 _NOT_CACHEABLE = {"Cache-Control": "no-store"}
-# Bytes that a user once sent: a browser is to make nothing of them but a picture, and nobody is to find them.
+# Users sent these bytes. Browsers must treat them only as a picture, and search engines must not index them.
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -29,15 +29,15 @@ _SECURITY_HEADERS = {
 
 
 class StoredPictures(Protocol):
-    """Where stored pictures come from."""
+    """Port for reading stored pictures."""
 
     async def get(self, digest: str) -> bytes:
-        """The JPEG bytes. Raises KeyError."""
+        """Return the JPEG bytes. Raises KeyError if there is no such picture, and BackendError."""
         ...
 
 
 class PictureEndpoint:
-    """Opens a link and sends its picture: a stored one if the workspace still has it, or one that is relayed."""
+    """Sends the picture of a signed link: a stored one that its workspace still has, or a relayed one."""
 
     def __init__(
         self, links: MediaLinks, pictures: StoredPictures, catalogue: Catalogue, relayed: RelayedPictures
@@ -48,7 +48,7 @@ class PictureEndpoint:
         self._relayed = relayed
 
     async def answer(self, request: Request) -> Response:
-        """The JPEG; 404 for a link that never was good or whose picture is gone, 410 for one that has expired."""
+        """Answer with the JPEG; 404 for a bad link or a deleted picture, 410 for an expired link, 503 on errors."""
         try:
             return await self._picture(request.path_params["token"])
         except LinkExpired as error:

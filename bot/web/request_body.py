@@ -1,4 +1,4 @@
-"""Bodies of requests: whole, bounded, and in time."""
+"""Reads request bodies with a limit of size and time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 
 async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes | None:
-    """The whole of it; None if that is too much. Raises TimeoutError and ClientDisconnect."""
+    """Return the whole body, or None if it exceeds ``max_bytes``. Raises TimeoutError and ClientDisconnect."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:
         return None

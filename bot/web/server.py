@@ -1,4 +1,4 @@
-"""uvicorn as a guest: our loop, our signals, our log, and an end that lets running requests finish."""
+"""Runs uvicorn inside our event loop, with our signal handling and logging, and shuts it down gracefully."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bot.domain.errors import CannotListen
 GRACE_S = 10
 BACKLOG = 2048
 
-# Longer than the minute for which proxies keep a connection, or they would send a request into one that just closes.
+# Longer than the 60 s for which proxies keep a connection, so that they never send a request into one that is closing.
 KEEP_ALIVE_S = 75
 
 
 @asynccontextmanager
 async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S) -> AsyncIterator[tuple[str, int]]:
-    """Inside, the app is served; yields the address (port 0: a free one). Raises CannotListen.
+    """Serve the app until the context exits; yield the host and the port. Port 0 picks a free one. Raises CannotListen.
 
-    On the way out nothing new is accepted, and what runs has ``grace_s`` to finish.
+    On exit, the server accepts no new requests and gives running ones ``grace_s`` seconds to finish.
     """
     listening = await _listen(host, port)
     server = _EmbeddedServer(
@@ -35,7 +35,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S)
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,  # it would tell tokens of pictures
+            access_log=False,  # it would contain the tokens of picture links
             proxy_headers=False,
             server_header=False,
             workers=1,
@@ -62,8 +62,8 @@ async def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
         raise CannotListen(_listen_error(error, host, port)) from error
-    # What is accepted inherits it. The loop sets it only on sockets that name their protocol, and without it each
-    # answer with a body waits 40 ms for the client's acknowledgement of its headers.
+    # Accepted sockets inherit TCP_NODELAY, which asyncio sets only on sockets with an explicit protocol number. Without
+    # it, each answer with a body waits 40 ms for the client to acknowledge the headers.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -71,14 +71,14 @@ async def _listen(host: str, port: int) -> socket.socket:
 def _listen_error(error: Exception, host: str, port: int) -> str:
     number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
     if number == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken: end what listens there, or set another PORT."
+        return f"Port {port} on {host} is in use. Stop the program that listens there, or set another PORT."
     if number == errno.EACCES:
-        return f"Port {port} is not for everybody: set a PORT of 1024 or more."
-    return f"The bot can't listen on {host}: set HOST to an address of this machine."
+        return f"The bot may not listen on port {port}. Set a PORT of 1024 or more."
+    return f"The bot can't listen on {host}. Set HOST to an address of this machine."
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """Says when it listens, and leaves signals to the program."""
+    """Sets ``ready`` once it listens, and installs no signal handlers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

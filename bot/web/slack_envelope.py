@@ -1,6 +1,6 @@
-"""Whether a body is a delivery that Bolt can take: it parses before it checks the signature, and trusts what it finds.
+"""Checks the shape of a delivery, because Bolt parses it before it verifies the signature and fails on wrong types.
 
-No more is asked than Bolt needs: what Slack may add or leave out one day is none of this module's business.
+The checks cover only what Bolt reads, so that Slack can add or drop other fields.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 _WITH_IDS = ("user", "channel", "team", "enterprise")
-"""An id, an object that has one, or null."""
+"""Each must be an id, an object with an id, or null."""
 
 _NESTED = ("event", "message", "previous_message", "item", "assistant_thread")
 
 _NAMES = ("type", "callback_id", "action_id", "command", "response_url")
-"""Text or null, wherever listeners are chosen by it."""
+"""Each must be text or null where Bolt selects listeners by it."""
 
 
 def is_well_formed(body: bytes, content_type: str) -> bool:
-    """Whether the body is JSON or a form, as its type or its first sign says, and what Bolt looks at has its shape."""
+    """Whether the body is JSON or a form with a JSON payload, and the fields that Bolt reads have valid types.
+
+    A body counts as JSON by its content type or if it begins with ``{``.
+    """
     try:
         text = body.decode()
         if content_type.partition(";")[0].strip().lower() == "application/json" or text.startswith("{"):
@@ -37,7 +40,7 @@ def _has_valid_shape(document: object) -> bool:
     return (
         all(_is_identified(holder.get(name)) for holder in _objects_with_ids(document) for name in _WITH_IDS)
         and all(_is_named(holder) for holder in (document, document.get("event", {})))
-        # Bolt fails at a second one, and no form of ours asks for that.
+        # Bolt fails on a second response URL, and our forms never ask for one.
         and _are_objects(document.get("response_urls", []))
         and len(document.get("response_urls", [])) <= 1
         and _is_valid_for_kind(document)
@@ -45,7 +48,7 @@ def _has_valid_shape(document: object) -> bool:
 
 
 def _objects_with_ids(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Where Bolt looks for ids: in the delivery, and in what it holds."""
+    """Yield the objects in which Bolt looks for ids: the delivery and the objects nested in it."""
     yield document
     for name in _NESTED:
         held = document.get(name)

@@ -1,1 +1,1 @@
-"""Opens the search back ends. Each module loads the libraries of one, so ``registry`` imports it late."""
+"""Opens the search back ends: one module for each, and ``registry`` to open them by name."""

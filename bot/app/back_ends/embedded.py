@@ -1,4 +1,4 @@
-"""Opens the embedded engine."""
+"""Opens the embedded search engine and its model."""
 
 from __future__ import annotations
 
@@ -8,27 +8,47 @@ from contextlib import asynccontextmanager
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
-from bot.adapters.embedded.model.embedding import TimedModel
+from bot.adapters.embedded.model.embedding import (
+    BuiltInModel,
+    CustomModel,
+    CustomModelOptions,
+    EmbeddingModel,
+    LazyModel,
+    TimedModel,
+)
 from bot.adapters.embedded.ports import FeatureExtractor
 from bot.adapters.embedded.verifier import GeometricVerifier
 from bot.adapters.port import VisualSearch
-from bot.app.back_ends.dependencies import MEGA, BackendDependencies, load_model, threads_of
+from bot.app.back_ends.dependencies import MEGA, BackendDependencies, threads_of
+from bot.config.settings import Settings
+
+
+def load_model(settings: Settings) -> EmbeddingModel:
+    """Load the model of VSEARCH_MODEL_PATH, or the built-in one. Raises SettingsError and OSError.
+
+    A process that runs no jobs loads the built-in model on its first use.
+    """
+    if settings.model_path is None:
+        return BuiltInModel() if settings.runs_jobs else LazyModel()
+    return CustomModel(
+        CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
+    )
 
 
 @asynccontextmanager
-async def open_analyser(dependencies: BackendDependencies) -> AsyncIterator[FeatureExtractor]:
-    """Open it; on the way out it is closed."""
+async def open_extractor(dependencies: BackendDependencies) -> AsyncIterator[FeatureExtractor]:
+    """Open the feature extractor with the model in the settings; close it on exit."""
     model = TimedModel(await asyncio.to_thread(load_model, dependencies.settings), dependencies.metrics.embedded)
-    analyser = PictureFeatureExtractor(model, threads_of(dependencies.settings))
+    extractor = PictureFeatureExtractor(model, threads_of(dependencies.settings))
     try:
-        yield analyser
+        yield extractor
     finally:
-        await analyser.close()
+        await extractor.close()
 
 
 @asynccontextmanager
 async def open_embedded(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
-    """Open it; on the way out it is closed."""
-    async with open_analyser(dependencies) as analyser:
+    """Open the embedded engine; close it on exit."""
+    async with open_extractor(dependencies) as extractor:
         memory = dependencies.settings.index_memory_mb * MEGA
-        yield EmbeddedSearch(dependencies.storage.vectors, analyser, GeometricVerifier(), index_memory_bytes=memory)
+        yield EmbeddedSearch(dependencies.storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=memory)

@@ -1,4 +1,4 @@
-"""Opens the hosted service."""
+"""Opens the hosted search service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.media.relay import LinkPictureLender, NullPictureLender
 
 @asynccontextmanager
 async def open_hosted(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
-    """Open it; on the way out it is closed."""
+    """Open the hosted service and start its pending deletions; close it on exit."""
     settings, storage = dependencies.settings, dependencies.storage
     links = await media_links(settings, storage)
     assert links is not None or dependencies.for_deletion
@@ -32,15 +32,15 @@ async def open_hosted(dependencies: BackendDependencies) -> AsyncIterator[Visual
         NullPictureLender() if links is None else LinkPictureLender(storage.relayed, links, dependencies.normaliser.run)
     )
     naming = HostedNaming(await storage.keyring.key("hosted names"))
-    upkeep = PendingDeletionWorker(service, storage.pending_deletions, lender)
+    deletions = PendingDeletionWorker(service, storage.pending_deletions, lender)
     try:
-        async with upkeep.running():
+        async with deletions.running():
             yield HostedSearch(
                 service,
                 storage.ledger,
                 lender,
                 adder=HostedImageAdder(service, storage.ledger, lender),
-                deletions=upkeep,
+                deletions=deletions,
                 orphans=HostedOrphans(service, storage.pending_deletions, naming),
                 naming=naming,
                 shared=settings.showapi_shared_database,

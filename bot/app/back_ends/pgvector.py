@@ -1,4 +1,4 @@
-"""Opens the embedded engine over pgvector."""
+"""Opens the embedded engine with pgvector as its nearest-neighbour search."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from bot.adapters.embedded.verifier import GeometricVerifier
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies
-from bot.app.back_ends.embedded import open_analyser
+from bot.app.back_ends.embedded import open_extractor
 from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
 
 
 @asynccontextmanager
 async def open_pgvector(dependencies: BackendDependencies) -> AsyncIterator[VisualSearch]:
-    """The embedded engine's eye and judgement; PostgreSQL finds the candidates."""
-    rows, upkeep = await dependencies.storage.open_pgvector()
-    async with open_analyser(dependencies) as analyser:
-        finder = PgvectorNeighbourSearch(analyser.model_id, dependencies.settings.index_memory_mb * MEGA)
-        async with _maintaining_indexes(upkeep) if dependencies.settings.runs_jobs else nullcontext():
-            yield EmbeddedSearch(rows, analyser, GeometricVerifier(), neighbours=finder, name="pgvector")
+    """Open the embedded engine's feature extraction and verification; PostgreSQL finds the candidates."""
+    rows, maintenance = await dependencies.storage.open_pgvector()
+    async with open_extractor(dependencies) as extractor:
+        finder = PgvectorNeighbourSearch(extractor.model_id, dependencies.settings.index_memory_mb * MEGA)
+        async with _maintaining_indexes(maintenance) if dependencies.settings.runs_jobs else nullcontext():
+            yield EmbeddedSearch(rows, extractor, GeometricVerifier(), neighbours=finder, name="pgvector")
 
 
 @asynccontextmanager
-async def _maintaining_indexes(upkeep: PgvectorMaintenance) -> AsyncIterator[None]:
-    """Inside, large databases get their indexes: work for those that do jobs."""
-    running = asyncio.create_task(upkeep.run(), name="indexes of large databases")
+async def _maintaining_indexes(maintenance: PgvectorMaintenance) -> AsyncIterator[None]:
+    """Build the indexes of large databases until the context exits; only processes that run jobs do this."""
+    running = asyncio.create_task(maintenance.run(), name="indexes of large databases")
     try:
         yield
     finally:

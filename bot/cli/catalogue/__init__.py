@@ -1,1 +1,1 @@
-"""Commands about databases and images."""
+"""Commands for databases and images."""

@@ -1,6 +1,8 @@
-"""``vsearch db``: databases."""
+"""``vsearch db``: create, list and delete databases."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -13,14 +15,16 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName
 
 app = typer.Typer(help="Create, list and delete databases.", no_args_is_help=True)
 
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
+
 
 def _document(info: DatabaseInfo) -> dict[str, object]:
     return {"name": info.key.name, "images": info.images, "created_at": info.created_at.isoformat()}
 
 
 @app.command()
-def create(ctx: typer.Context, name: str, as_json: AsJson = False) -> None:
-    """Make an empty database. A name has 2 to 64 of a-z, 0-9 and _."""
+def create(ctx: typer.Context, name: NameArgument, as_json: AsJson = False) -> None:
+    """Create an empty database. Names have 2 to 64 characters: a-z, 0-9 and _."""
     checked = DatabaseName(name)
 
     async def work(services_session: ServiceSession) -> DatabaseInfo:
@@ -30,12 +34,12 @@ def create(ctx: typer.Context, name: str, as_json: AsJson = False) -> None:
     if as_json:
         show_json(_document(info))
     else:
-        print_line(f"Created “{info.key.name}”. Fill it with “vsearch import FOLDER --in {info.key.name}”.")
+        print_line(f"Created “{info.key.name}”. Add pictures with “vsearch import FOLDER --in {info.key.name}”.")
 
 
 @app.command("list")
 def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """List the databases and how many images each has."""
+    """List all databases with their number of images."""
     infos = context_of(ctx).run_with_storage(StorageSession.all_databases)
     if as_json:
         show_json({"databases": [_document(info) for info in infos]})
@@ -43,27 +47,28 @@ def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
         rows = [(info.key.name, f"{info.images:,}", when(info.created_at)) for info in infos]
         show_table(("Database", "Images", "Created"), rows, right=("Images",))
     else:
-        print_line("There is no database yet; make one with “vsearch db create NAME”.")
+        print_line("There is no database yet. Create one with “vsearch db create NAME”.")
 
 
 @app.command()
-def delete(ctx: typer.Context, name: str, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Delete a database and all its images. This can't be undone, so its name has to be typed."""
+def delete(ctx: typer.Context, name: NameArgument, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete a database and all its images, after you type its name. You can't undo this."""
     checked = DatabaseName(name)
-
     context = context_of(ctx)
 
-    async def look(storage_session: StorageSession) -> DatabaseInfo:
+    async def find(storage_session: StorageSession) -> DatabaseInfo:
         return await storage_session.find(checked)
 
     async def work(services_session: ServiceSession) -> DatabaseInfo:
         return await services_session.services.databases.delete(DatabaseKey(services_session.workspace, checked))
 
     if not yes:
-        info = context.run_with_storage(look)
-        question = f"This deletes {counted(info.images, 'image')} for ever. Type the database's name to go on"
+        info = context.run_with_storage(find)
+        question = (
+            f"This deletes {counted(info.images, 'image')} permanently. Type the name of the database to continue"
+        )
         if ask(question, as_json=as_json) != checked:
-            raise NotConfirmed("That is not its name; nothing was deleted.")
+            raise NotConfirmed("The name doesn't match. Nothing was deleted.")
     info = context.run_with_services(work)
     if as_json:
         show_json({"deleted": info.key.name, "images": info.images})

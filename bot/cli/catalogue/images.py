@@ -1,4 +1,4 @@
-"""``vsearch add``, ``images`` and ``delete``: single images."""
+"""``vsearch add``, ``images`` and ``delete``: add, list and delete images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class _AddOutcome:
-    """What came of one image: ``entity`` when it is in the database, ``error`` when it was refused."""
+    """The outcome for one image: ``entity`` if it is in the database, ``error`` if it was refused."""
 
     image: str
     status: str
@@ -38,15 +38,15 @@ class _AddOutcome:
 def add(
     ctx: typer.Context,
     *,
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files, or http(s) addresses.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE…", help="Files or http(s) addresses.")],
     database: InDatabase = None,
     entity: Annotated[
-        str | None, typer.Option("--id", metavar="ENTITY", help="What they show; made of each file's name if left out.")
+        str | None, typer.Option("--id", metavar="ID", help="Id of the images; by default, made from each file name.")
     ] = None,
-    note: Annotated[str, typer.Option(help="Up to 512 characters, shown with the match.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Note of up to 512 characters, shown with matches.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add pictures to a database. One that is there already is left as it is."""
+    """Add pictures to a database. Pictures that it already has stay unchanged."""
     shared = EntityId(entity) if entity is not None else None
     checked_note = Note(note)
 
@@ -94,7 +94,7 @@ def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
         elif outcome.data_id:
             print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.")
         else:
-            print_line(f"{outcome.image} is in “{key.name}” already, as “{outcome.entity}”.")
+            print_line(f"{outcome.image} is already in “{key.name}” as “{outcome.entity}”.")
 
 
 @app.command("images", rich_help_panel="Images")
@@ -102,13 +102,15 @@ def list_images(
     ctx: typer.Context,
     *,
     database: InDatabase = None,
-    prefix: Annotated[str, typer.Option(help="Only entities that begin with this.")] = "",
-    order: Annotated[Order, typer.Option(help="desc: newest first, asc: oldest first.")] = Order.NEWEST_FIRST,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many are shown.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
+    prefix: Annotated[str, typer.Option(metavar="PREFIX", help="Show only ids that begin with this.")] = "",
+    order: Annotated[
+        Order, typer.Option(help="Order by time: desc is newest first, asc is oldest first.")
+    ] = Order.NEWEST_FIRST,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of images to show.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Show all images.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List a database's images."""
+    """List the images of a database."""
 
     async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
         key = await storage_session.database(database)
@@ -123,14 +125,14 @@ def list_images(
         return
     if page.items:
         rows = [(record.entity, record.note, record.source_name, when(record.added_at)) for record in page.items]
-        show_table(("Entity", "Note", "File", "Added"), rows)
+        show_table(("Id", "Note", "File", "Added"), rows)
     shown = f"{len(page.items):,} of " if len(page.items) < page.total else ""
     more = " (--all shows all)" if shown else ""
     print_remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
 
 
 def document(record: ImageRecord) -> dict[str, object]:
-    """A record for scripts."""
+    """Return the JSON document of an image."""
     return {
         "data_id": record.data_id,
         "entity": record.entity,
@@ -146,13 +148,17 @@ def document(record: ImageRecord) -> dict[str, object]:
 
 @app.command(rich_help_panel="Images")
 def delete(
-    ctx: typer.Context, entity: str, database: InDatabase = None, yes: Yes = False, as_json: AsJson = False
+    ctx: typer.Context,
+    entity: Annotated[str, typer.Argument(metavar="ID", help="Id of the images.", show_default=False)],
+    database: InDatabase = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Delete every image of an entity."""
+    """Delete every image with an id."""
     checked = EntityId(entity)
     context = context_of(ctx)
 
-    async def look(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
+    async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
         key = await storage_session.database(database)
         images = 0
         async for record in storage_session.listing.all_records(key, entity_prefix=checked):
@@ -166,8 +172,8 @@ def delete(
         return key, await services_session.services.deleting.delete(key, checked)
 
     if not yes:
-        key, images = context.run_with_storage(look)
-        question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Go on? [y/N]"
+        key, images = context.run_with_storage(count)
+        question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Continue? [y/N]"
         if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
             raise NotConfirmed("Nothing was deleted.")
     key, deletion = context.run_with_services(work)

@@ -1,4 +1,4 @@
-"""``vsearch import`` and ``export``: whole folders."""
+"""``vsearch import`` and ``export``: read a folder into a database, and write a database to a folder."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from bot.services.images.importer import ImportReport
 app = typer.Typer()
 
 _MAX_REFUSALS_SHOWN = 20
-RESUME_HINT = "Run the same command again to go on."
+RESUME_HINT = "Run the same command again to continue."
 
 
-@app.command("import", rich_help_panel="Whole folders")
+@app.command("import", rich_help_panel="Import and export")
 def import_pictures(
     ctx: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A folder, or a CSV file of file, entity, note.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder, or a CSV of file, id and note.")],
     database: InDatabase = None,
-    create: Annotated[bool, typer.Option("--create", help="Make the database if it is not there.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the database if it doesn't exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import a folder with its subfolders, or the files that a CSV names. Run again, it goes on where it stopped."""
+    """Import a folder with subfolders, or the files in a CSV. Run it again to continue."""
     sources = sources_at(path)
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:
@@ -48,7 +48,7 @@ def import_pictures(
             with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
                 return key, await services_session.services.importing.run(key, sources, on_progress=seen, stop=stop)
         except BackendError:
-            # What is wrong is said by whoever ends the program.
+            # bot.cli.main prints the error.
             print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
             raise
 
@@ -63,15 +63,14 @@ def import_pictures(
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _database(services_session: ServiceSession, named: str | None, *, create: bool) -> DatabaseKey:
+async def _database(services_session: ServiceSession, name: str | None, *, create: bool) -> DatabaseKey:
     try:
-        return await services_session.database(named)
+        return await services_session.database(name)
     except UnknownDatabase as error:
-        if not create or named is None:
-            raise UnknownDatabase(error.name, error.did_you_mean, " With --create, it is made.") from None
-    return (
-        await services_session.services.databases.create(DatabaseKey(services_session.workspace, DatabaseName(named)))
-    ).key
+        if not create or name is None:
+            raise UnknownDatabase(error.name, error.did_you_mean, " To create it, add --create.") from None
+    key = DatabaseKey(services_session.workspace, DatabaseName(name))
+    return (await services_session.services.databases.create(key)).key
 
 
 def _print_report(key: DatabaseKey, report: ImportReport) -> None:
@@ -79,11 +78,11 @@ def _print_report(key: DatabaseKey, report: ImportReport) -> None:
         print_remark(f"{refusal.path}: {refusal.reason}", "red")
     if len(report.refused) > _MAX_REFUSALS_SHOWN:
         print_remark(f"… and {len(report.refused) - _MAX_REFUSALS_SHOWN:,} more (--json lists all)", "red")
-    there = f", {report.skipped:,} there already" if report.skipped else ""
+    skipped = f", {report.skipped:,} already there" if report.skipped else ""
     refused = f", {len(report.refused):,} refused" if report.refused else ""
-    print_line(f"Added {counted(report.added, 'image')} to “{key.name}”{there}{refused}.")
+    print_line(f"Added {counted(report.added, 'image')} to “{key.name}”{skipped}{refused}.")
     if report.interrupted:
-        print_remark(f"Stopped before the end; nothing is lost. {RESUME_HINT}", "yellow")
+        print_remark(f"Interrupted. Nothing is lost. {RESUME_HINT}", "yellow")
 
 
 def _document(key: DatabaseKey, report: ImportReport) -> dict[str, object]:
@@ -97,16 +96,16 @@ def _document(key: DatabaseKey, report: ImportReport) -> dict[str, object]:
     }
 
 
-@app.command("export", rich_help_panel="Whole folders")
+@app.command("export", rich_help_panel="Import and export")
 def export_pictures(
     ctx: typer.Context,
-    directory: Annotated[Path, typer.Argument(help="A folder; made if it is not there.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A folder, created if it doesn't exist.")],
     database: InDatabase = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a database's pictures and a CSV of file, entity, note, which “import” reads again."""
+    """Export the pictures of a database and a CSV of file, id and note, which “import” can read."""
     if directory.exists() and not directory.is_dir():
-        raise InvalidInput(f"{directory} is a file; name a folder.")
+        raise InvalidInput(f"{directory} is a file. Name a folder.")
 
     async def work(storage_session: StorageSession) -> tuple[DatabaseKey, ExportReport]:
         key = await storage_session.database(database)
@@ -123,11 +122,11 @@ def export_pictures(
         fields = ("written", "missing", "interrupted")
         show_json({"database": key.name, "table": str(report.table)} | {name: getattr(report, name) for name in fields})
     elif report.interrupted:
-        print_remark("Stopped before the end; run the same command again for a whole export.", "yellow")
+        print_remark("Interrupted. Run the same command again for a complete export.", "yellow")
     else:
-        print_line(f"Wrote {counted(report.written, 'image')} of “{key.name}” and {report.table}.")
+        print_line(f"Exported {counted(report.written, 'image')} of “{key.name}” and {report.table}.")
     if report.missing and not as_json:
-        print_remark(f"{counted(report.missing, 'stored picture')} could not be found and were left out.", "red")
+        print_remark(f"Left out {counted(report.missing, 'stored picture')} that can't be found.", "red")
     if report.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.missing:

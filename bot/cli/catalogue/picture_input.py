@@ -1,4 +1,4 @@
-"""A picture that was named on the command line: a path, or an address for the guarded fetcher."""
+"""Reads pictures that are named on the command line, by path or by http(s) address."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from bot.services.images.import_sources import printable
 
 @dataclass(frozen=True, slots=True)
 class PictureArgument:
-    """What was typed, and the file name in it."""
+    """A path or an address, as typed."""
 
     text: str
 
     @property
     def is_address(self) -> bool:
-        """Whether it is to be fetched."""
+        """Whether this is an http(s) address."""
         return self.text.lower().startswith(("http://", "https://"))
 
     @property
     def file_name(self) -> str:
-        """The last part of the path or address."""
+        """The last part of the path or address; ``image`` if that is empty."""
         path = PurePosixPath(unquote(urlsplit(self.text).path)) if self.is_address else Path(self.text)
         return printable(path.name) or "image"
 
 
 async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:
-    """Fetch or read, and verify. Raises PictureRefused and FetchRefused."""
+    """Read or fetch a picture and decode it. Raises PictureRefused and FetchRefused."""
     if named.is_address:
         data = await services_session.services.fetcher.fetch(named.text)
     else:
@@ -40,15 +40,15 @@ async def read_picture(services_session: ServiceSession, named: PictureArgument)
     return await services_session.services.normaliser.picture(data)
 
 
-def _read(path: Path, most_mb: int) -> bytes:
-    most = most_mb * 1_000_000
+def _read(path: Path, max_mb: int) -> bytes:
+    max_bytes = max_mb * 1_000_000
     try:
         with path.open("rb") as stream:
-            data = stream.read(most + 1)
+            data = stream.read(max_bytes + 1)
     except FileNotFoundError:
         raise PictureRefused(f"There is no file {path}.") from None
     except OSError as error:
         raise PictureRefused(f"{path} can't be read: {error.strerror or error}.") from None
-    if len(data) > most:
-        raise PictureRefused(f"{path} is larger than {most_mb} MB (VSEARCH_MAX_IMAGE_MB).")
+    if len(data) > max_bytes:
+        raise PictureRefused(f"{path} is larger than {max_mb} MB (VSEARCH_MAX_IMAGE_MB).")
     return data

@@ -1,4 +1,4 @@
-"""``vsearch search``."""
+"""``vsearch search``: find the images that are most alike."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _STYLES = {Verdict.SAME: "bold green", Verdict.EDITED: "green", Verdict.SIMILAR:
 def search(
     ctx: typer.Context,
     *,
-    image: Annotated[str, typer.Argument(help="A file, or an http(s) address.")],
+    image: Annotated[str, typer.Argument(help="A file or an http(s) address.")],
     database: InDatabase = None,
-    top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="How many matches at most.")] = DEFAULT_LIMIT,
+    top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of matches.")] = DEFAULT_LIMIT,
     minimum: Annotated[
-        float, typer.Option("--min", min=0, max=TOP_SCORE, help="Least score that is shown, from 0 to 10.")
+        float, typer.Option("--min", min=0, max=TOP_SCORE, help="Minimum score of a match, from 0 to 10.")
     ] = DEFAULT_MINIMUM,
     as_json: AsJson = False,
 ) -> None:
-    """Find what a picture is: the most alike images of a database, best first."""
+    """Find the images of a database that are most like a picture, best first."""
 
     async def work(services_session: ServiceSession) -> SearchResult:
         key = await services_session.database(database)
@@ -49,14 +49,14 @@ def search(
 
 def _show(result: SearchResult, minimum: float) -> None:
     if result.matches:
-        columns = ("", "Score", "Verdict", "Entity", "Note", "File")
+        columns = ("", "Score", "Verdict", "Id", "Note", "File")
         show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score"))
     else:
         name = f"“{result.database.key.name}”"
-        print_line(f"Nothing was found in {name}." if result.caveats else f"Nothing in {name} is close.")
+        print_line(f"No matches found in {name}." if result.caveats else f"No image in {name} is similar.")
     for sentence in caveat_sentences(result.caveats):
         print_remark(sentence, "yellow")
-    weaker = f"; {result.weaker:,} weaker left out (--min {minimum:g})" if result.weaker else ""
+    weaker = f"; {result.weaker:,} weaker hidden (--min {minimum:g})" if result.weaker else ""
     images = counted(result.database.images, "image")
     print_remark(
         f"Searched {images} in “{result.database.key.name}” in {result.seconds * 1000:,.0f} ms{weaker}.", "dim"
@@ -76,7 +76,7 @@ def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
 
 
 def verdict(match: Match) -> str:
-    """``edited copy: cropped, mirrored``."""
+    """Describe a verdict with its edits: ``edited copy: cropped, mirrored``."""
     return match.verdict + (": " + ", ".join(match.edits) if match.edits else "")
 
 

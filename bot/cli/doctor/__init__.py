@@ -1,1 +1,1 @@
-"""``vsearch doctor``: its checks, one subject in each module."""
+"""``vsearch doctor``: one module for each subject that it checks."""

@@ -1,4 +1,4 @@
-"""Whether the bucket for pictures can be written, read and deleted from, by an object that comes and goes."""
+"""Check that the bucket for pictures works: write, read and delete a test object."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bot.config.settings import Settings
 from bot.domain.errors import BackendError, BackendGarbled
 from bot.storage.pictures.bucket import Bucket, BucketObjects
 
-REMEDY = "docs/operating.md says what a bucket needs."
+REMEDY = "See docs/operating.md for what a bucket needs."
 
 
 def bucket(settings: Settings) -> Iterator[CheckResult]:
-    """Nothing, where pictures are kept elsewhere."""
+    """Check the bucket; yield nothing if pictures are stored elsewhere."""
     place = bucket_of(settings)
     if place is None:
         return
@@ -26,7 +26,7 @@ def bucket(settings: Settings) -> Iterator[CheckResult]:
     except BackendError as error:
         yield CheckResult("Bucket", CheckStatus.WRONG, str(error).removesuffix("."), REMEDY, ExitCode.STORAGE)
         return
-    yield CheckResult("Bucket", CheckStatus.OK, f"{place} can be written, read and deleted from")
+    yield CheckResult("Bucket", CheckStatus.OK, f"{place} is writable and readable, and objects in it can be deleted")
 
 
 async def _write_read_delete(place: Bucket) -> None:
@@ -35,10 +35,10 @@ async def _write_read_delete(place: Bucket) -> None:
     await objects.put(name, content)
     try:
         if await objects.get(name) != content:
-            raise BackendGarbled(f"The bucket {place} gives back something else than it was given.")
+            raise BackendGarbled(f"The bucket {place} returned other content than was written.")
     except KeyError:
-        raise BackendGarbled(f"The bucket {place} doesn't give back what it was given.") from None
+        raise BackendGarbled(f"The bucket {place} doesn't return an object that was just written.") from None
     finally:
         await objects.delete(name)
     if await objects.has(name):
-        raise BackendGarbled(f"The bucket {place} keeps what is deleted.")
+        raise BackendGarbled(f"The bucket {place} still has an object that was just deleted.")

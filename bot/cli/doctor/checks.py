@@ -1,4 +1,4 @@
-"""Checks of the machine: Python, settings, data directory, catalogue and picture formats."""
+"""Check the machine: Python, settings, data directory, SQLite catalogue and picture formats."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOW_SPACE_GB = 1.0
 
 
 def python(_settings: Settings) -> Iterator[CheckResult]:
-    """Whether this Python is new enough."""
+    """Check that this Python is new enough."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info >= MIN_PYTHON:
         yield CheckResult("Python", CheckStatus.OK, version)
@@ -34,11 +34,11 @@ def python(_settings: Settings) -> Iterator[CheckResult]:
 
 
 def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[CheckResult]]:
-    """The settings, or the defaults beside a finding for each problem."""
+    """Read the settings; on errors, return the defaults and a result for each problem."""
     try:
-        return read(), [CheckResult("Settings", CheckStatus.OK, "all fit")]
+        return read(), [CheckResult("Settings", CheckStatus.OK, "all valid")]
     except SettingsError as error:
-        remedy = "Mend it in the environment or in .env; .env.example explains each setting."
+        remedy = "Correct it in the environment or in .env; .env.example explains each setting."
         return Settings(), [
             CheckResult("Settings", CheckStatus.WRONG, problem.removesuffix("."), remedy, ExitCode.SETTINGS)
             for problem in error.problems
@@ -46,34 +46,32 @@ def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[CheckResul
 
 
 def data_directory(settings: Settings) -> Iterator[CheckResult]:
-    """Whether the data directory can be written, and has room."""
+    """Check that the data directory is writable and has at least 1 GB free."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"vsearch")
     except OSError as error:
-        remedy = "Make it writable, or name another with VSEARCH_DATA_DIR or --data-dir."
+        remedy = "Make it writable, or choose another with VSEARCH_DATA_DIR or --data-dir."
         yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", remedy)
         return
     yield CheckResult("Data directory", CheckStatus.OK, str(folder.absolute()))
     free = shutil.disk_usage(folder).free / 1e9
     enough = free >= LOW_SPACE_GB
-    remedy = "" if enough else "Free some space, or move the data directory: an image takes about 0.1 MB."
+    remedy = "" if enough else "Free some space, or move the data directory. An image takes about 0.1 MB."
     yield CheckResult("Disk space", CheckStatus.OK if enough else CheckStatus.WRONG, f"{free:,.1f} GB free", remedy)
 
 
 def catalogue(settings: Settings) -> Iterator[CheckResult]:
-    """Whether the SQLite file is whole and of this version. It is read, never changed."""
+    """Check, without changing it, that the SQLite file is intact and has the tables of this version."""
     if postgres.is_address(settings.database_url):
         return
     path = Path(str(sqlite.address(settings.data_dir, settings.database_url).database))
     if not path.exists():
-        yield CheckResult("Catalogue", CheckStatus.OK, "none yet; the first command makes it")
+        yield CheckResult("Catalogue", CheckStatus.OK, "none yet; the first command creates it")
         return
-    restore = (
-        f"Stop vsearch, put a copy of {path.name} from your backup in its place, or start with another --data-dir."
-    )
+    restore = f"Stop vsearch and restore {path.name} from your backup, or start with another --data-dir."
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         try:
@@ -87,31 +85,33 @@ def catalogue(settings: Settings) -> Iterator[CheckResult]:
     if verdict != "ok":
         yield CheckResult("Catalogue", CheckStatus.WRONG, f"{path} is damaged: {verdict}", restore)
         return
-    yield CheckResult("Catalogue", CheckStatus.OK, f"{path} is whole")
+    yield CheckResult("Catalogue", CheckStatus.OK, f"{path} is intact")
     yield revision_result(str(row[0]) if row else None)
 
 
 def revision_result(revision: str | None) -> CheckResult:
-    """Whether the tables are of this version."""
+    """Compare the revision of the tables (None: there are no tables) with this version's."""
     if revision is None:
-        return CheckResult(TABLES, CheckStatus.NOTE, "none yet; the next command makes them")
+        return CheckResult(TABLES, CheckStatus.NOTE, "none yet; the next command creates them")
     if revision == migration.HEAD:
         return CheckResult(TABLES, CheckStatus.OK, f"revision {revision}")
     if revision < migration.HEAD:
         return CheckResult(
-            TABLES, CheckStatus.NOTE, f"revision {revision}; the next command brings them to {migration.HEAD}"
+            TABLES, CheckStatus.NOTE, f"revision {revision}; the next command upgrades them to {migration.HEAD}"
         )
-    found = f"revision {revision} is newer than this program's {migration.HEAD}"
-    return CheckResult(TABLES, CheckStatus.WRONG, found, "Install the newest vsearch; older ones can't read this data.")
+    found = f"revision {revision} is newer than {migration.HEAD}, which this version of vsearch uses"
+    return CheckResult(
+        TABLES, CheckStatus.WRONG, found, "Install the newest version of vsearch; older versions can't read this data."
+    )
 
 
 def formats(_settings: Settings) -> Iterator[CheckResult]:
-    """Whether a picture of each format can be read."""
+    """Check that a picture of each format can be decoded."""
     missing = []
     for name, encoder in PILLOW_NAMES.items():
         try:
             if name == "HEIC":
-                import pillow_heif  # noqa: PLC0415 - see above
+                import pillow_heif  # noqa: PLC0415 - this check must catch an ImportError
 
                 pillow_heif.register_heif_opener()
             file = io.BytesIO()

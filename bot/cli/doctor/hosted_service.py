@@ -1,4 +1,4 @@
-"""Whether the hosted service answers us, and could fetch pictures from us: asked by the doctor, nothing changed."""
+"""Check that the hosted service answers and can fetch pictures from this bot."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
 from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.terminal.output import counted
 from bot.config.settings import Settings
 from bot.domain.errors import BackendError
 
-REMEDY = "docs/hosted.md says what each answer of the service means, and what to do."
+REMEDY = "See docs/hosted.md for what each of the service's errors means."
 
 
 def hosted(settings: Settings) -> Iterator[CheckResult]:
-    """One call, which may cost what a call costs; nothing where another back end is in use."""
+    """Make one call, which may be charged; yield nothing if another back end is in use."""
     if settings.backend != "showapi" or settings.showapi_app_key is None or settings.showapi_ds_id is None:
         return
     try:
@@ -22,10 +23,10 @@ def hosted(settings: Settings) -> Iterator[CheckResult]:
     except BackendError as error:
         yield CheckResult("Hosted service", CheckStatus.WRONG, str(error), f"{error.user_message} {REMEDY}")
         return
-    yield CheckResult("Hosted service", CheckStatus.OK, f"answers; {len(names)} of its databases are ours to use")
+    yield CheckResult("Hosted service", CheckStatus.OK, f"answers; this account has {counted(len(names), 'database')}")
     if settings.slack_app_token and settings.port is None:
-        found = "in Socket Mode without PORT nobody serves the pictures that the service is to fetch"
-        yield CheckResult("Pictures", CheckStatus.WRONG, found, "Set PORT to where PUBLIC_BASE_URL leads.")
+        found = "the service can't fetch pictures: in Socket Mode, nothing serves them without PORT"
+        yield CheckResult("Pictures", CheckStatus.WRONG, found, "Set PORT to the port that PUBLIC_BASE_URL leads to.")
 
 
 async def _list_databases(settings: Settings, app_key: str, ds_id: str) -> tuple[str, ...]:

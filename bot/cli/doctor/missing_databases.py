@@ -1,4 +1,4 @@
-"""Whether the search back end in use has every database of the catalogue: asked of what we noted, nothing changed."""
+"""Check, in our own tables, that the search back end in use has every database of the catalogue."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ MAX_SHOWN = 10
 
 
 def missing_databases(settings: Settings) -> Iterator[CheckResult]:
-    """For where the tables are there and of this version: opening older ones would bring them up to date."""
+    """Check the databases. Call it only for tables of this version, since opening older ones upgrades them."""
     try:
         databases, lacking = asyncio.run(_find_missing(settings))
     except BackendError as error:
         found = str(error).removesuffix(".")
-        yield CheckResult("Databases", CheckStatus.WRONG, found, "Mend the storage first.", ExitCode.STORAGE)
+        yield CheckResult("Databases", CheckStatus.WRONG, found, "Repair the storage first.", ExitCode.STORAGE)
         return
     if not lacking:
-        yield CheckResult("Databases", CheckStatus.OK, f"the {settings.backend} back end knows all {databases}")
+        yield CheckResult("Databases", CheckStatus.OK, f"the {settings.backend} back end has all {databases}")
     for one in lacking:
         names = ", ".join(one.names[:MAX_SHOWN]) + (", …" if len(one.names) > MAX_SHOWN else "")
         yield CheckResult(
             "Databases",
             CheckStatus.WRONG,
             f"the {settings.backend} back end lacks {counted(len(one.names), 'database')} of {one.workspace}: {names}",
-            "If another back end was in use before, set VSEARCH_BACKEND to that one, and run “vsearch migrate --to "
-            f"{settings.backend}”; else “vsearch reconcile --mend” fills them from the stored pictures.",
+            "If you used another back end before, set VSEARCH_BACKEND to it and run “vsearch migrate --to "
+            f"{settings.backend}”. Otherwise run “vsearch reconcile --mend”, which adds their images from the stored "
+            "pictures.",
         )
 
 
 async def _find_missing(settings: Settings) -> tuple[int, tuple[MissingDatabases, ...]]:
-    """How many databases there are, and which of them are lacking."""
+    """Return the number of databases in the catalogue, and the missing ones by workspace."""
     storage = await open_storage(settings)
     try:
         catalogue = storage.catalogue
@@ -52,7 +53,10 @@ async def _find_missing(settings: Settings) -> tuple[int, tuple[MissingDatabases
 
 
 async def _names(storage: SqlStorage, backend: str, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:
-    """As the back end lists them. Opening it would load a model, or let the hosted service delete what is due."""
+    """Return the names that the back end would list.
+
+    Opening it would load a model, or start pending deletions at the hosted service.
+    """
     if backend == "showapi":
         return await storage.ledger.names(workspace)
     return await storage.vectors.read(lambda rows: rows.names(workspace))

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL answers, has our tables, and what the pgvector back end needs. Nothing is changed."""
+"""Check that PostgreSQL answers, has our tables, and has pgvector if needed. Changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_PGVECTOR = (0, 8)
 
 
 def postgres(settings: Settings) -> Iterator[CheckResult]:
-    """Nothing, where the catalogue is a file."""
+    """Check the server of DATABASE_URL; yield nothing for SQLite."""
     if settings.database_url is None or not server.is_address(settings.database_url):
         return
     engine = server.create(server.address(settings.database_url), 1)
@@ -33,16 +33,16 @@ def postgres(settings: Settings) -> Iterator[CheckResult]:
             if settings.backend == "pgvector":
                 yield _pgvector(connection.execute(extension).scalar())
     except SQLAlchemyError as error:
-        remedy = "Check DATABASE_URL, and that the server runs and lets this machine in."
+        remedy = "Check DATABASE_URL, and that the server runs and accepts connections from this machine."
         yield CheckResult("PostgreSQL", CheckStatus.WRONG, str(server.translate_error(error)), remedy, ExitCode.STORAGE)
     finally:
         engine.dispose()
 
 
 def _pgvector(version: str | None) -> CheckResult:
-    remedy = "Install pgvector 0.8 or newer on the server; its packages are named like postgresql-17-pgvector."
+    remedy = "Install pgvector 0.8 or newer on the server. Its packages have names such as postgresql-17-pgvector."
     if version is None:
-        return CheckResult("pgvector", CheckStatus.WRONG, "the server doesn't have it", remedy, ExitCode.STORAGE)
+        return CheckResult("pgvector", CheckStatus.WRONG, "not installed on the server", remedy, ExitCode.STORAGE)
     if tuple(int(part) for part in version.split(".")[:2]) < MIN_PGVECTOR:
         return CheckResult("pgvector", CheckStatus.WRONG, f"{version} is too old", remedy, ExitCode.STORAGE)
     return CheckResult("pgvector", CheckStatus.OK, version)

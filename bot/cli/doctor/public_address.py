@@ -1,4 +1,4 @@
-"""Whether the outside reaches our pictures: one is asked for through PUBLIC_BASE_URL, and nothing else is fetched."""
+"""Check that PUBLIC_BASE_URL leads to our pictures: request one of them, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ from bot.storage.sql_storage import SqlStorage
 NAME = "Public address"
 TIMEOUT_S = 5.0
 NO_PICTURE = "doctor"
-"""In the place of a link's token: our web server, and hardly another, says of it that there is no picture here."""
+"""Stands in for a link's token. Our web server answers it with 404 and the text of ``LinkRefused``."""
 
 _GATEWAY_ERRORS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-_THERE = "Check that PUBLIC_BASE_URL, and whatever proxy stands behind it, leads to this bot's HOST and PORT"
+_CHECK_ADDRESS = "Check that PUBLIC_BASE_URL, through any proxy, leads to this bot's HOST and PORT"
 
 
 def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
-    """Nothing without PUBLIC_BASE_URL. ``has_tables``: there may be pictures, of which one is asked for."""
+    """Check the address; yield nothing without PUBLIC_BASE_URL.
+
+    ``has_tables``: the tables are of this version, so a stored picture can be requested.
+    """
     if settings.public_base_url is None:
         return
     try:
         yield asyncio.run(_check(settings, settings.public_base_url, has_tables=has_tables))
     except SettingsError as error:
         yield CheckResult(
-            NAME, CheckStatus.WRONG, error.problems[0].removesuffix("."), "Write it again.", ExitCode.SETTINGS
+            NAME, CheckStatus.WRONG, error.problems[0].removesuffix("."), "Correct PUBLIC_BASE_URL.", ExitCode.SETTINGS
         )
     except BackendError:
-        # What is wrong with the storage, others say.
+        # Other checks report problems of the storage.
         return
 
 
@@ -50,7 +53,7 @@ async def _check(settings: Settings, base_url: str, *, has_tables: bool) -> Chec
 
 
 async def _request_picture(base_url: str, link: str | None) -> CheckResult:
-    """GET it, and follow no redirection. ``link``: of a stored picture, if there is any."""
+    """Send one GET and follow no redirect. ``link`` leads to a stored picture, if there is one."""
     url = link or f"{base_url.rstrip('/')}/media/{NO_PICTURE}"
     try:
         async with (
@@ -66,14 +69,17 @@ async def _request_picture(base_url: str, link: str | None) -> CheckResult:
 
 def _judge_response(base_url: str, answer: httpx.Response, head: bytes, *, is_picture: bool) -> CheckResult:
     if is_picture and answer.status_code == HTTPStatus.OK and answer.headers.get("content-type") == "image/jpeg":
-        return CheckResult(NAME, CheckStatus.OK, f"{base_url} shows our pictures")
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} serves our pictures")
     is_ours = answer.status_code == HTTPStatus.NOT_FOUND and head == str(LinkRefused()).encode()
     if is_ours and not is_picture:
-        return CheckResult(NAME, CheckStatus.OK, f"{base_url} leads to a bot; there is no picture yet to ask for")
+        return CheckResult(NAME, CheckStatus.OK, f"{base_url} leads to a bot; there is no picture to request yet")
     if is_ours:
         found = f"{base_url} leads to a bot that doesn't have our pictures"
         return CheckResult(
-            NAME, CheckStatus.WRONG, found, f"{_THERE}, and that the two have the same DATABASE_URL or data."
+            NAME,
+            CheckStatus.WRONG,
+            found,
+            f"{_CHECK_ADDRESS}, and that the bot uses the same DATABASE_URL or data directory.",
         )
     if answer.status_code in _GATEWAY_ERRORS:
         found = (
@@ -81,31 +87,31 @@ def _judge_response(base_url: str, answer: httpx.Response, head: bytes, *, is_pi
         )
         return CheckResult(NAME, CheckStatus.NOTE, found)
     if answer.is_redirect:
-        remedy = "Set PUBLIC_BASE_URL to the address that it leads to in the end."
+        remedy = "Set PUBLIC_BASE_URL to the address that it redirects to."
         return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} redirects elsewhere", remedy)
-    found = f"{base_url} answers {answer.status_code} and no picture of ours"
-    return CheckResult(NAME, CheckStatus.WRONG, found, f"{_THERE}, with the whole path.")
+    found = f"{base_url} answers {answer.status_code} instead of a picture"
+    return CheckResult(NAME, CheckStatus.WRONG, found, f"{_CHECK_ADDRESS}, including its path.")
 
 
 def _connection_failed(base_url: str, error: Exception) -> CheckResult:
     causes = tuple(_causes(error))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        # Nobody has to be there while the doctor looks.
-        return CheckResult(NAME, CheckStatus.NOTE, f"nobody listens at {base_url}; start the bot, and ask again")
+        # The bot need not run while the doctor checks.
+        return CheckResult(NAME, CheckStatus.NOTE, f"nothing listens at {base_url}; start the bot and run this again")
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        remedy = "Check the spelling of PUBLIC_BASE_URL, and the name's entry in the DNS."
-        return CheckResult(NAME, CheckStatus.WRONG, f"the host of {base_url} is not known", remedy)
+        remedy = "Check the spelling of PUBLIC_BASE_URL, and the host's DNS record."
+        return CheckResult(NAME, CheckStatus.WRONG, f"the host of {base_url} is unknown", remedy)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        remedy = "Give it a certificate that browsers accept, for this very host."
+        remedy = "Install a certificate for this host that browsers accept."
         return CheckResult(NAME, CheckStatus.WRONG, f"{base_url} has no valid certificate", remedy)
-    remedy = f"{_THERE}. If this machine just can't use its own public address, look at it from another."
+    remedy = f"{_CHECK_ADDRESS}. If only this machine can't reach its own public address, test it from another machine."
     return CheckResult(
         NAME, CheckStatus.WRONG, f"{base_url} can't be reached from here ({type(error).__name__})", remedy
     )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it came from."""
+    """Yield the error and all errors that caused it."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -115,7 +121,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 async def _link(settings: Settings) -> str | None:
-    """To a stored picture, if there is one. Raises BackendError, and SettingsError for an address that can't be one."""
+    """Return a link to a stored picture, if there is one. Raises BackendError, and SettingsError for a bad address."""
     storage = await open_storage(settings)
     try:
         links = await media_links(settings, storage)
@@ -126,7 +132,7 @@ async def _link(settings: Settings) -> str | None:
 
 
 async def _any_picture(storage: SqlStorage) -> tuple[WorkspaceId, str] | None:
-    """Whose, and its digest."""
+    """Return the workspace and digest of any stored picture."""
     for workspace in await storage.catalogue.workspaces():
         for info in await storage.catalogue.databases(workspace):
             for record in (await storage.catalogue.page(info.key, PageRequest(limit=1))).items:

@@ -1,4 +1,4 @@
-"""All checks of ``vsearch doctor``, in order."""
+"""Run all checks of ``vsearch doctor`` in order."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CHECKS: tuple[DoctorCheck, ...] = (
 
 
 def run_checks(read_settings: Callable[[], Settings]) -> list[CheckResult]:
-    """Run every check; what each of them found."""
+    """Run every check and return the results."""
     settings, findings = checks.settings_of(read_settings)
     for check in CHECKS:
         findings.extend(check(settings))
-    # Older tables would be changed by looking into them.
+    # Opening storage upgrades older tables, so these checks run only if the tables are of this version.
     has_tables = any(finding.check == checks.TABLES and finding.state is CheckStatus.OK for finding in findings)
     findings.extend(missing_databases(settings) if has_tables else ())
     findings.extend(embeddings(settings) if has_tables else ())

@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.config.settings import Settings
 
 
 class CheckStatus(StrEnum):
-    """How a check ended."""
+    """The outcome of a check; only ``WRONG`` is a problem."""
 
     OK = "ok"
     NOTE = "note"
@@ -20,7 +20,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found; ``remedy`` says what to do, ``code`` is what the doctor ends with if it is wrong."""
+    """What a check found; ``remedy`` says what to do, ``code`` is the doctor's exit code for this problem."""
 
     check: str
     state: CheckStatus

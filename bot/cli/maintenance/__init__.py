@@ -1,1 +1,1 @@
-"""Commands that maintain or move data."""
+"""Commands that maintain, compare or transfer data."""

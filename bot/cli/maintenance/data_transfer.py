@@ -1,4 +1,4 @@
-"""``vsearch migrate --from``: a house moves to the storage that the settings name."""
+"""``vsearch migrate --from``: transfer all data to the storage in the settings."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from bot.cli.terminal.output import counted, print_line, print_remark, show_json
 from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
 from bot.services.maintenance.data_transfer import TransferPhase, TransferResult, TransferService
 
-RESUME_HINT = "Stopped before the end; what has come stays. Run the same command again to go on."
+RESUME_HINT = "Interrupted. What was transferred stays. Run the same command again to continue."
 
 _LABELS = {
-    TransferPhase.ROWS: "Moving rows",
-    TransferPhase.PICTURES: "Moving pictures",
-    TransferPhase.VECTORS: "Making vectors ready",
+    TransferPhase.ROWS: "Copying rows",
+    TransferPhase.PICTURES: "Copying pictures",
+    TransferPhase.VECTORS: "Preparing vectors",
 }
 
 
 class _PhaseProgress(ExitStack):
-    """A line of progress for each phase, one after another."""
+    """Shows a progress line for each phase of a transfer."""
 
     def __init__(self) -> None:
         super().__init__()
         self._phase: TransferPhase | None = None
 
     def update(self, phase: TransferPhase, done: int, total: int) -> None:
-        """Show how far it is."""
+        """Show the progress of a phase; a new phase starts a new line."""
         if phase is not self._phase:
             self.close()
             self._phase, self._line = phase, self.enter_context(ProgressLine(_LABELS[phase]))
-        # Something may have been made ready beyond what has come.
+        # An earlier run may have prepared more vectors than this one has copied.
         self._line.update(done, max(done, total))
 
 
 def transfer_storage(context: CommandContext, source: str, *, as_json: bool) -> None:
-    """Move all of it, and say what to do next."""
+    """Transfer all data and print what to do next. Raises typer.Exit if it is incomplete."""
 
     async def work(service: TransferService) -> TransferResult:
         with _PhaseProgress() as lines, stop_on_interrupt() as stop:
@@ -53,34 +53,34 @@ def transfer_storage(context: CommandContext, source: str, *, as_json: bool) -> 
 def _print_report(moved: TransferResult, back_end: str) -> None:
     source = moved.source
     if moved.restarted:
-        print_remark(f"{source} has changed since the move began: it began anew.", "yellow")
+        print_remark(f"{source} has changed since the transfer began, so it started again.", "yellow")
     if moved.interrupted:
         print_remark(RESUME_HINT, "yellow")
         return
     if moved.tables:
         rows = [(name.replace("_", " "), f"{count:,}") for name, count in moved.tables.items() if count]
-        show_table(("What", "Rows, compared"), rows, right=("Rows, compared",))
-    print_line(f"Moved {counted(moved.rows, 'row')} and {counted(moved.pictures, 'picture')}.")
+        show_table(("Table", "Rows verified"), rows, right=("Rows verified",))
+    print_line(f"Transferred {counted(moved.rows, 'row')} and {counted(moved.pictures, 'picture')}.")
     if moved.missing:
         print_remark(
-            f"{counted(len(moved.missing), 'picture')} could not be found in {source} (--json lists them). Their "
-            "images are searched without them; if they turn up there, run the same command again.",
+            f"{counted(len(moved.missing), 'picture')} not found in {source} (--json lists them). Searches still find "
+            "their images. If you restore the pictures there, run the same command again.",
             "red",
         )
     if moved.finished:
         print_line(
-            f"{source} moved here earlier, and what was added to it since stays behind; a new move takes an empty "
-            "database."
+            f"{source} was transferred here earlier. Data added to it since then isn't transferred; that needs an "
+            "empty database here."
         )
     else:
         print_line(_next_step(source, back_end))
 
 
 def _next_step(source: str, back_end: str) -> str:
-    mend = "" if back_end == "showapi" else ", and run “vsearch reconcile” to see that all can be found"
+    check = "" if back_end == "showapi" else " Run “vsearch reconcile” to check that every image can be found."
     return (
-        f"The house has moved; {source} is as it was. Start the bot with these settings (SLACK_STATE_SECRET as before)"
-        f"{mend}. Keep {source} until you are sure, and never start a bot there again."
+        f"The transfer is complete; {source} is unchanged. Start the bot with these settings and the same "
+        f"SLACK_STATE_SECRET.{check} Keep {source} until you are sure, and don't start a bot there again."
     )
 
 

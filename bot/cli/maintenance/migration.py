@@ -1,15 +1,15 @@
-"""``vsearch migrate`` and ``retire``: to another back end or storage, and away from the back end before."""
+"""``vsearch migrate`` and ``retire``: copy data to another back end or storage, and empty a back end.
+
+``bot.app`` is imported when a command runs, so that ``--help`` need not load the back ends (480 ms of CPU time).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot.app.back_ends.registry import open_unused, share_rows
-from bot.app.picture_server import serve_pictures
 from bot.cli.maintenance.data_transfer import transfer_storage
 from bot.cli.maintenance.reconciliation import (
     RESUME_HINT,
@@ -36,17 +36,17 @@ T = TypeVar("T")
 
 app = typer.Typer()
 
-SHARED_ROWS_BACK_END = "pgvector"
-"""Searches copies of the vectors that the embedded engine has."""
+EMBEDDED, SHARED_ROWS_BACK_END = "embedded", "pgvector"
+"""This back end searches copies of the embedded engine's vectors, so the two share their rows."""
 
 
 def _back_end(name: str) -> str:
     if name.lower() not in BACK_ENDS:
-        raise typer.BadParameter(f"There is no back end “{name}”; there are {', '.join(BACK_ENDS)}")
+        raise typer.BadParameter(f"There is no back end “{name}”. The back ends are {', '.join(BACK_ENDS)}")
     return name.lower()
 
 
-@app.command(rich_help_panel="Upkeep")
+@app.command(rich_help_panel="Maintenance")
 def migrate(
     ctx: typer.Context,
     to: Annotated[
@@ -55,7 +55,7 @@ def migrate(
             "--to",
             parser=_back_end,
             metavar="|".join(BACK_ENDS),
-            help="Bring all databases to another search back end, as in VSEARCH_BACKEND, from the stored pictures.",
+            help="Copy all databases to this search back end, from the stored pictures.",
         ),
     ] = None,
     source: Annotated[
@@ -63,16 +63,16 @@ def migrate(
         typer.Option(
             "--from",
             metavar="DIR|ADDRESS",
-            help="Bring everything from a former data directory (or sqlite:///…, postgresql://…) to where the settings "
-            "point now.",
+            help="Copy all data from this data directory (or sqlite:///…, postgresql://…) to the storage in the "
+            "settings.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Move: to another search back end, or from other storage. Run again, it goes on."""
+    """Copy all data to another search back end or storage. Run it again to continue."""
     context = context_of(ctx)
     if (to is None) == (source is None):
-        raise InvalidInput("Say either --to and a back end, or --from and where everything is now.")
+        raise InvalidInput("Give either --to with a back end, or --from with a data directory or an address.")
     if source is not None:
         transfer_storage(context, source, as_json=as_json)
     elif to is not None:
@@ -80,10 +80,10 @@ def migrate(
 
 
 def _move_to(context: CommandContext, to: str, *, as_json: bool) -> None:
-    _check_not_in_use(context, to, "name another, or mend it with “vsearch reconcile --mend”")
+    _check_not_in_use(context, to, "Name another, or repair it with “vsearch reconcile --mend”.")
 
     async def work(service: ReconcileService) -> ReconcileOutcome:
-        with ProgressLine("Moving") as line, stop_on_interrupt() as stop:
+        with ProgressLine("Copying") as line, stop_on_interrupt() as stop:
             return await service.repair(scope_of(context), on_progress=line.update, stop=stop)
 
     outcome = _with_unused_back_end(context, to, work)
@@ -103,57 +103,59 @@ def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
     print_line(changes(outcome))
     if outcome.complete:
         print_line(
-            f"The {to} back end has it all. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch reconcile "
-            f"--mend” for what came meanwhile."
+            f"The {to} back end has all images. Now set VSEARCH_BACKEND={to}, restart the bot, and run “vsearch "
+            f"reconcile --mend” for images added in the meantime."
         )
-        if share_rows(before, to) and to == SHARED_ROWS_BACK_END:
+        if (before, to) == (EMBEDDED, SHARED_ROWS_BACK_END):
             print_line(
-                f"The two have their images in common; there is nothing to retire, and you can go back to {before}."
+                f"Both back ends use the same images, so there is nothing to retire. You can go back to {before}."
             )
         else:
-            print_line(f"When all is well, “vsearch retire {before}” deletes what the other has.")
+            print_line(
+                f"When everything works, delete the images of the former back end with “vsearch retire {before}”."
+            )
 
 
-@app.command(rich_help_panel="Upkeep")
+@app.command(rich_help_panel="Maintenance")
 def retire(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(parser=_back_end, metavar="|".join(BACK_ENDS))],
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete everything from a search back end that isn't used any more. The stored pictures stay."""
+    """Delete everything from a search back end that you no longer use; stored pictures stay."""
     context = context_of(ctx)
-    _check_not_in_use(context, name, "only one that isn't used can be retired", for_deletion=True)
+    _check_not_in_use(context, name, "You can only retire one that isn't in use.", for_deletion=True)
     used = context.settings().backend
-    if share_rows(used, name):
+    if {used, name} == {EMBEDDED, SHARED_ROWS_BACK_END}:
         _retire_shared_rows(context, name, used, yes=yes, as_json=as_json)
         return
 
-    async def look(service: ReconcileService) -> tuple[BackendDatabase, ...]:
+    async def count(service: ReconcileService) -> tuple[BackendDatabase, ...]:
         return await service.backend_databases()
 
     async def work(service: ReconcileService) -> int:
         return await service.delete_all()
 
     if not yes:
-        holdings = _with_unused_back_end(context, name, look, for_deletion=True)
-        images = sum(holding.images for holding in holdings)
-        amount = f"{counted(len(holdings), 'database')} with {counted(images, 'image')}"
+        databases = _with_unused_back_end(context, name, count, for_deletion=True)
+        images = sum(database.images for database in databases)
+        amount = f"{counted(len(databases), 'database')} with {counted(images, 'image')}"
         _confirm(f"This deletes {amount} from the {name} back end.", as_json=as_json)
-    databases = _with_unused_back_end(context, name, work, for_deletion=True)
+    deleted = _with_unused_back_end(context, name, work, for_deletion=True)
     if as_json:
-        show_json({"back_end": name, "deleted": databases})
+        show_json({"back_end": name, "deleted": deleted})
     else:
-        print_line(f"Deleted {counted(databases, 'database')} from the {name} back end.")
+        print_line(f"Deleted {counted(deleted, 'database')} from the {name} back end.")
 
 
 def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: bool, as_json: bool) -> None:
-    """Of two back ends on the same rows, one has copies that can go; the rows themselves are the other's as well."""
+    """Retire one of two back ends that share their rows: only pgvector's copies can be deleted."""
     if name != SHARED_ROWS_BACK_END:
-        raise InvalidInput(f"The {used} back end, which is in use, searches the images of {name}; they have to stay.")
-    kept = f"the {used} back end keeps all images"
+        raise InvalidInput(f"The {used} back end, which is in use, needs the images of {name}, so they must stay.")
+    kept = f"The {used} back end keeps all images."
     if not yes:
-        _confirm(f"This deletes the copies of vectors that {name} searches; {kept}.", as_json=as_json)
+        _confirm(f"This deletes the copies of vectors that {name} searches. {kept}", as_json=as_json)
 
     async def drop(storage: SqlStorage) -> None:
         await storage.drop_pgvector()
@@ -162,34 +164,30 @@ def _retire_shared_rows(context: CommandContext, name: str, used: str, *, yes: b
     if as_json:
         show_json({"back_end": name, "deleted": 0})
     else:
-        print_line(f"Deleted the copies of vectors that {name} searches; {kept}.")
+        print_line(f"Deleted the copies of vectors that {name} searches. {kept}")
 
 
 def _confirm(what: str, *, as_json: bool) -> None:
-    if ask(f"{what} Go on? [y/N]", as_json=as_json).lower() not in {"y", "yes"}:
+    if ask(f"{what} Continue? [y/N]", as_json=as_json).lower() not in {"y", "yes"}:
         raise NotConfirmed("Nothing was deleted.")
 
 
 def _check_not_in_use(context: CommandContext, name: str, advice: str, *, for_deletion: bool = False) -> None:
     settings = context.settings()
     if settings.backend == name:
-        raise InvalidInput(f"The {name} back end is the one in use; {advice}.")
+        raise InvalidInput(f"The {name} back end is in use. {advice}")
     settings.check_back_end(name, for_deletion=for_deletion)
 
 
 def _with_unused_back_end(
     context: CommandContext, name: str, work: Callable[[ReconcileService], Awaitable[T]], *, for_deletion: bool = False
 ) -> T:
-    """Do work on a back end that isn't in use. That which is need not even be well."""
+    """Run work on a back end that isn't in use; the one in use is not opened and may be broken."""
 
     async def opened(storage: SqlStorage) -> T:
-        from bot.images.decode.normaliser import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
+        from bot.app.unused_back_end import open_reconciliation  # noqa: PLC0415 - slow import
 
-        settings = context.settings()
-        async with AsyncExitStack() as stack:
-            visual = await stack.enter_async_context(open_unused(name, settings, storage, for_deletion=for_deletion))
-            if not for_deletion:
-                await stack.enter_async_context(serve_pictures(settings, visual, storage))
-            return await work(ReconcileService(storage, visual, decode_stored))
+        async with open_reconciliation(name, context.settings(), storage, for_deletion=for_deletion) as service:
+            return await work(service)
 
     return context.run_with_storage_for_all(opened)

@@ -1,4 +1,4 @@
-"""``vsearch reconcile``: whether the back end has what the catalogue knows, and nothing else."""
+"""``vsearch reconcile``: compare catalogue and back end, and repair the differences."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ app = typer.Typer()
 
 MAX_SHOWN = 20
 
-RESUME_HINT = "Stopped before the end; nothing is lost. Run the same command again to go on."
+RESUME_HINT = "Interrupted. Nothing is lost. Run the same command again to continue."
 
 
-@app.command(rich_help_panel="Upkeep")
+@app.command(rich_help_panel="Maintenance")
 def reconcile(
     ctx: typer.Context,
     database: Annotated[
-        str | None, typer.Option("--in", metavar="DB", help="Only this database; all unless given.")
+        str | None, typer.Option("--in", metavar="DB", help="Name of the database; by default, all databases.")
     ] = None,
-    mend: Annotated[
-        bool, typer.Option("--mend", help="Add what is missing from the stored pictures, delete what nobody knows.")
+    repair: Annotated[
+        bool, typer.Option("--mend", help="Add missing images from the stored pictures and delete orphans.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the catalogue with the search back end, and say what is missing on either side."""
+    """Compare the catalogue with the search back end and list the differences."""
     context = context_of(ctx)
 
-    async def examine(service: ReconcileService, scope: Scope) -> ReconcileReport:
+    async def compare(service: ReconcileService, scope: Scope) -> ReconcileReport:
         with ProgressLine("Comparing") as line, stop_on_interrupt() as stop:
             return await service.compare(scope, on_progress=line.update, stop=stop)
 
-    async def make_agree(service: ReconcileService, scope: Scope) -> ReconcileOutcome:
-        with ProgressLine("Mending") as line, stop_on_interrupt() as stop:
+    async def repair_all(service: ReconcileService, scope: Scope) -> ReconcileOutcome:
+        with ProgressLine("Repairing") as line, stop_on_interrupt() as stop:
             return await service.repair(scope, on_progress=line.update, stop=stop)
 
-    if mend:
-        outcome = _with_service(context, database, make_agree)
+    if repair:
+        outcome = _with_service(context, database, repair_all)
         show_outcome(outcome, as_json=as_json)
         end(interrupted=outcome.interrupted, well=outcome.complete)
     else:
-        report = _with_service(context, database, examine)
+        report = _with_service(context, database, compare)
         _show_report(report, as_json=as_json)
         end(interrupted=report.interrupted, well=report.agrees)
 
@@ -65,29 +65,22 @@ def _with_service(
     context: CommandContext, database: str | None, work: Callable[[ReconcileService, Scope], Awaitable[T]]
 ) -> T:
     async def everywhere(services: Services) -> T:
-        return await work(_service(services), scope_of(context))
+        return await work(services.reconciliation, scope_of(context))
 
     async def in_one(services_session: ServiceSession) -> T:
-        return await work(
-            _service(services_session.services), Scope(database=await services_session.database(database))
-        )
+        scope = Scope(database=await services_session.database(database))
+        return await work(services_session.services.reconciliation, scope)
 
     return context.run_with_services_for_all(everywhere) if database is None else context.run_with_services(in_one)
 
 
-def _service(services: Services) -> ReconcileService:
-    from bot.images.decode.normaliser import decode_stored  # noqa: PLC0415 - the libraries for pictures load slowly
-
-    return ReconcileService(services.storage, services.visual, decode_stored)
-
-
 def scope_of(context: CommandContext) -> Scope:
-    """All workspaces, or the one that the command names."""
+    """Return the scope of the command: all workspaces, or the one that ``--workspace`` names."""
     return Scope(workspace=None if context.workspace is None else WorkspaceId(context.workspace))
 
 
 def end(*, interrupted: bool, well: bool) -> None:
-    """Exit with the code that fits."""
+    """Raise typer.Exit with the fitting code, unless the command succeeded."""
     if interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not well:
@@ -110,17 +103,15 @@ def _show_report(report: ReconcileReport, *, as_json: bool) -> None:
         print_remark(sentence, "yellow")
     _show_left_out([left_out for finding in report.differences for left_out in finding.unreadable])
     if report.interrupted:
-        print_remark("Stopped before the end; run the same command again for all of it.", "yellow")
+        print_remark("Interrupted. Run the same command again for a full comparison.", "yellow")
     elif report.agrees:
         print_line("The catalogue and the back end agree.")
     else:
-        print_line(
-            "“vsearch reconcile --mend” adds what is missing, and deletes from the back end what the catalogue lacks."
-        )
+        print_line("Run “vsearch reconcile --mend” to add the missing images and delete the orphans from the back end.")
 
 
 def show_outcome(outcome: ReconcileOutcome, *, as_json: bool) -> None:
-    """What a mending did, as a table with a sentence, or as a document."""
+    """Print what a repair did, as a table and a sentence or as JSON."""
     if as_json:
         show_json(outcome_document(outcome))
         return
@@ -135,26 +126,22 @@ def show_outcome(outcome: ReconcileOutcome, *, as_json: bool) -> None:
 
 
 def changes(outcome: ReconcileOutcome) -> str:
-    """The numbers, in a sentence."""
+    """Return a sentence with the numbers of added and deleted images."""
     added = sum(repair.added for repair in outcome.repairs)
     removed = sum(repair.removed for repair in outcome.repairs)
-    cleared = (
-        f", and {counted(outcome.orphans_deleted, 'thing')} that belonged to nobody" if outcome.orphans_deleted else ""
-    )
-    return f"Added {counted(added, 'image')}, deleted {removed:,}{cleared}."
+    cleared = f" Deleted {counted(outcome.orphans_deleted, 'other orphan')} as well." if outcome.orphans_deleted else ""
+    return f"Added {counted(added, 'image')}, deleted {removed:,}.{cleared}"
 
 
 def show_failures(outcome: ReconcileOutcome) -> None:
-    """What could not be mended, on standard error."""
+    """Print on standard error what a repair could not fix."""
     _show_left_out([left_out for repair in outcome.repairs for left_out in repair.skipped])
     if failed := sum(repair.failed for repair in outcome.repairs):
-        print_remark(
-            f"The back end did not take {counted(failed, 'image')} just now; run the same command again.", "red"
-        )
+        print_remark(f"The back end failed to add {counted(failed, 'image')}. Run the same command again.", "red")
     if unlisted := sum(len(repair.unlisted) for repair in outcome.repairs):
         print_remark(
-            f"The back end has {counted(unlisted, 'image')} that it does not list; “vsearch reconcile --mend” without "
-            "--in and --workspace clears them away.",
+            f"The back end has {counted(unlisted, 'image')} that it doesn't list. Run “vsearch reconcile --mend” "
+            "without --in and --workspace to delete them.",
             "yellow",
         )
 
@@ -167,7 +154,7 @@ def _show_left_out(left_out: Sequence[SkippedImage]) -> None:
 
 
 def show_findings(findings: Iterable[tuple[DatabaseDifference, int]]) -> None:
-    """A row for each database, with the number of its images that can't be read."""
+    """Print a row for each database, given its difference and its number of unreadable images."""
     shown = list(findings)
     several = len({finding.key.workspace for finding, _ in shown}) > 1
     if shown:
@@ -190,7 +177,7 @@ def _row(finding: DatabaseDifference, unreadable: int, *, several: bool) -> tupl
 
 
 def finding_document(finding: DatabaseDifference, left_out: Sequence[SkippedImage]) -> dict[str, object]:
-    """A finding for scripts."""
+    """Return the JSON document of a database's difference."""
     return {
         "workspace": finding.key.workspace,
         "database": finding.key.name,
@@ -204,16 +191,16 @@ def finding_document(finding: DatabaseDifference, left_out: Sequence[SkippedImag
 
 
 def outcome_document(outcome: ReconcileOutcome) -> dict[str, object]:
-    """What was done, for scripts."""
+    """Return the JSON document of a repair."""
     return {
-        "databases": [_mending_document(repair) for repair in outcome.repairs],
+        "databases": [_repair_document(repair) for repair in outcome.repairs],
         "cleared": outcome.orphans_deleted,
         "agree": outcome.complete,
         "interrupted": outcome.interrupted,
     }
 
 
-def _mending_document(repair: RepairResult) -> dict[str, object]:
+def _repair_document(repair: RepairResult) -> dict[str, object]:
     return finding_document(repair.difference, repair.skipped) | {
         "added": repair.added,
         "deleted": repair.removed,

@@ -1,65 +1,59 @@
-"""Reindexing: embed the stored pictures of databases again, with progress, until done or interrupted."""
+"""Reindexing: embed the stored pictures of databases again, with progress."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from bot.app.back_ends.dependencies import load_model, threads_of
+from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
+from bot.adapters.embedded.ports import FeatureExtractor
+from bot.adapters.embedded.reindexer import Reindexer, ReindexResult
+from bot.app.back_ends.dependencies import threads_of
+from bot.app.back_ends.embedded import load_model
 from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
 from bot.config.settings import Settings
 from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
 from bot.domain.pictures import Picture
+from bot.images.decode.normaliser import decode_stored
+from bot.storage.sql_storage import SqlStorage
+from bot.storage.vectors.embedded import SqlVectorStore
 
-if TYPE_CHECKING:
-    from bot.adapters.embedded.ports import FeatureExtractor
-    from bot.adapters.embedded.reindexer import ReindexResult
-    from bot.storage.sql_storage import SqlStorage
-    from bot.storage.vectors.embedded import SqlVectorStore
-
-    Indexed = tuple[DatabaseKey, ReindexResult | None]
-    """A database and what was done to it; None if that was interrupted."""
+Indexed = tuple[DatabaseKey, ReindexResult | None]
+"""A database and its result; None if reindexing it was interrupted."""
 
 
 async def databases_in(storage: SqlStorage, workspace: str | None) -> list[DatabaseKey]:
-    """The databases of a workspace, or of all workspaces."""
+    """Return the databases of a workspace, or of all workspaces."""
     catalogue = storage.catalogue
     workspaces = await catalogue.workspaces() if workspace is None else (WorkspaceId(workspace),)
     return [info.key for one in workspaces for info in await catalogue.databases(one)]
 
 
 async def reindex_databases(storage: SqlStorage, keys: Sequence[DatabaseKey], settings: Settings) -> list[Indexed]:
-    """Reindex databases one after another; an interrupted one is the last.
+    """Reindex databases one after another; stop after an interrupted one.
 
     Raises UnknownDatabase, and SettingsError if the model can't be loaded.
     """
-    from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor  # noqa: PLC0415 - the model's libraries load slowly
-
-    analyser = PictureFeatureExtractor(await asyncio.to_thread(load_model, settings), threads_of(settings))
+    extractor = PictureFeatureExtractor(await asyncio.to_thread(load_model, settings), threads_of(settings))
     try:
         store = await _store(storage, settings)
         outcomes: list[Indexed] = []
         for key in keys:
-            outcome = await _reindex(storage, store, analyser, key)
+            outcome = await _reindex(storage, store, extractor, key)
             outcomes.append((key, outcome))
             if outcome is None:
                 break
         return outcomes
     finally:
-        await analyser.close()
+        await extractor.close()
 
 
 async def _reindex(
-    storage: SqlStorage, store: SqlVectorStore, analyser: FeatureExtractor, key: DatabaseKey
+    storage: SqlStorage, store: SqlVectorStore, extractor: FeatureExtractor, key: DatabaseKey
 ) -> ReindexResult | None:
-    from bot.adapters.embedded.reindexer import Reindexer  # noqa: PLC0415 - as above
-
     done = 0
 
     async def picture_of(data_id: DataId) -> Picture:
-        from bot.images.decode.normaliser import decode_stored  # noqa: PLC0415 - as above
-
         record = (await storage.catalogue.records(key, [data_id]))[data_id]
         return await asyncio.to_thread(decode_stored, await storage.pictures.get(record.digest))
 
@@ -71,18 +65,18 @@ async def _reindex(
     counts = await store.read(
         lambda rows: (
             len(rows.data_ids(rows.state(key).id)),
-            rows.count_vectors(rows.state(key).id, analyser.model_id),
+            rows.count_vectors(rows.state(key).id, extractor.model_id),
         )
     )
     total = counts[0] - counts[1]
     with ProgressLine(f"Reindexing “{key.name}”") as line, stop_on_interrupt() as stop:
-        running = asyncio.create_task(Reindexer(store, analyser).reindex(key, picture_of, embedded))
+        running = asyncio.create_task(Reindexer(store, extractor).reindex(key, picture_of, embedded))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if running.done():
             return running.result()
-        # Each handful of images is a transaction: a cancelled one is embedded again.
+        # Each batch is a transaction. The next run embeds a cancelled batch again.
         running.cancel()
         await asyncio.wait({running})
         return None
@@ -91,6 +85,6 @@ async def _reindex(
 async def _store(storage: SqlStorage, settings: Settings) -> SqlVectorStore:
     if settings.backend != "pgvector":
         return storage.vectors
-    # What PostgreSQL searches is written along with each vector.
+    # This store also writes the copy of each vector that PostgreSQL searches.
     rows, _ = await storage.open_pgvector()
     return rows

@@ -1,1 +1,1 @@
-"""Options, output, progress and exit codes of all commands."""
+"""Options, output, progress and exit codes that all commands share."""

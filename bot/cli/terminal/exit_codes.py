@@ -1,4 +1,4 @@
-"""Exit codes: an interface for scripts, described in docs/commands.md."""
+"""Exit codes. Scripts rely on them; docs/commands.md documents them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.domain.errors import (
 
 
 class ExitCode(IntEnum):
-    """What a command ends with."""
+    """The exit code of a command."""
 
     OK = 0
     FAILED = 1
@@ -31,21 +31,21 @@ class ExitCode(IntEnum):
 
 
 SUMMARY = (
-    "Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 3 the settings don't fit, "
-    "4 Slack can't be reached or refused the token, 5 there is no such database or entity, "
-    "6 the address can't be listened on, 7 the bot's storage or engine can't be opened, 130 interrupted."
+    "Exit codes: 0 success, 1 something failed, 2 invalid command, 3 invalid settings, "
+    "4 Slack can't be reached or refused the token, 5 no such database or id, "
+    "6 can't listen on HOST and PORT, 7 can't open the storage or the search engine, 130 interrupted."
 )
 
 
 class WorkspaceIsEmpty(UserError):
-    """The workspace has none yet."""
+    """The workspace has no database yet."""
 
     def __init__(self) -> None:
-        super().__init__("There is no database yet; make one with “vsearch db create NAME”.")
+        super().__init__("There is no database yet. Create one with “vsearch db create NAME”.")
 
 
 class NotConfirmed(UserError):
-    """The question was answered with a no."""
+    """The person answered a confirmation with no."""
 
 
 _CODES: dict[type[Exception], ExitCode] = {
@@ -61,5 +61,5 @@ _CODES: dict[type[Exception], ExitCode] = {
 
 
 def code_for(error: Exception) -> ExitCode:
-    """The code that an error ends the command with."""
+    """Return the exit code for an error."""
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ExitCode.FAILED)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the question that some ask."""
+"""Options that several commands share, and the prompt for confirmations."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bot.domain.errors import InvalidInput
 
 InDatabase = Annotated[
     str | None,
-    typer.Option("--in", metavar="DB", help="The database; may be left out when there is exactly one."),
+    typer.Option("--in", metavar="DB", help="Name of the database; optional if there is only one."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask, for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 
 
 def ask(question: str, *, as_json: bool) -> str:
-    """What the person typed. Raises InvalidInput where nobody can be asked."""
+    """Prompt for an answer and return it. Raises InvalidInput with ``--json``, which never prompts."""
     if as_json:
-        raise InvalidInput("With --json nothing can be asked; add --yes.")
+        raise InvalidInput("--json can't ask for confirmation. Add --yes to confirm.")
     return str(typer.prompt(question, default="", show_default=False, err=True)).strip()

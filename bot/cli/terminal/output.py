@@ -1,4 +1,4 @@
-"""What is printed: tables and sentences for people, one JSON document for scripts."""
+"""Printed output: tables and sentences for people, one JSON document for scripts."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ _PLAIN_WIDTH = 4096
 
 
 def console(stream: TextIO) -> Console:
-    """A console that is plain, and never wraps, where nobody watches. NO_COLOR is honoured by rich."""
-    made = Console(file=stream, highlight=False)
-    if not made.is_terminal:
-        made.width = _PLAIN_WIDTH
-    return made
+    """Return a console for a stream: plain and without wrapping if it is not a terminal. Rich honours NO_COLOR."""
+    target = Console(file=stream, highlight=False)
+    if not target.is_terminal:
+        target.width = _PLAIN_WIDTH
+    return target
 
 
 def clean(text: str) -> str:
-    """Text that can do nothing to a terminal: notes and names come from others."""
+    """Replace control and bidirectional characters, since notes and names come from other people."""
     return _CONTROLS.sub(" ", text)
 
 
 def when(moment: datetime) -> str:
-    """A time as people read it, in their own zone."""
+    """Format a time in the local time zone."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def print_line(sentence: str, style: str = "") -> None:
-    """One line on standard output."""
+    """Print a line on standard output."""
     console(sys.stdout).print(Text(clean(sentence), style=style))
 
 
 def print_remark(sentence: str, style: str = "") -> None:
-    """One line on standard error, which scripts that read the output don't see."""
+    """Print a line on standard error, so that it stays out of output that scripts read."""
     console(sys.stderr).print(Text(clean(sentence), style=style))
 
 
 def show_json(document: Any) -> None:
-    """The document, and nothing else, on standard output."""
+    """Print a JSON document on standard output."""
     plain_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     sys.stdout.write(json.dumps(document, ensure_ascii=plain_ascii, indent=2, default=str) + "\n")
     sys.stdout.flush()
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[str] = ()) -> None:
-    """A table; the columns named in ``right`` are numbers."""
+    """Print a table; columns named in ``right`` are right-aligned."""
     target = console(sys.stdout)
     lines = box.SIMPLE_HEAD if target.is_terminal else None
     table = Table(box=lines, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -66,7 +66,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], rig
 
 
 def show_error(message: str, code: int, *, as_json: bool) -> None:
-    """A sentence on standard error; for scripts, the error as a document on standard output."""
+    """Print an error on standard error, or with ``as_json`` as a JSON document on standard output."""
     if as_json:
         show_json({"error": message, "exit_code": code})
         return
@@ -76,5 +76,5 @@ def show_error(message: str, code: int, *, as_json: bool) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 image``, ``2,500 images``."""
+    """Return a count with its noun: ``1 image``, ``2,500 images``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

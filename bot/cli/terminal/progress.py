@@ -1,4 +1,4 @@
-"""Progress with rate and time left, always on standard error."""
+"""Progress with rate and remaining time, on standard error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PLAIN_EVERY_S = 10.0
 
 
 class _RateColumn(ProgressColumn):
-    """Items a second."""
+    """Items per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -28,7 +28,7 @@ class _RateColumn(ProgressColumn):
 
 
 class ProgressLine:
-    """A bar on a terminal; elsewhere, such as in a log, a line now and then."""
+    """Shows a progress bar on a terminal; elsewhere, such as in a log, prints a line every 10 seconds."""
 
     def __init__(self, label: str) -> None:
         target = console(sys.stderr)
@@ -47,7 +47,7 @@ class ProgressLine:
         self._started = self._shown_at = time.monotonic()
 
     def update(self, done: int, total: int | None) -> None:
-        """Show how far it is."""
+        """Show the number of finished items; ``total`` is None if unknown."""
         if self._bar:
             self._bar.update(self._task, completed=done, total=total)
             return
@@ -69,7 +69,7 @@ class ProgressLine:
 
 
 def plain_line(label: str, done: int, total: int | None, seconds: float) -> str:
-    """``Importing: 1,200 of 5,000, 54/s, 70 s left``."""
+    """Format progress as text: ``Importing: 1,200 of 5,000, 54/s, 70 s left``."""
     rate = done / seconds if seconds > 0 else 0.0
     line = f"{label}: {done:,}" + (f" of {total:,}" if total is not None else "") + f", {rate:,.0f}/s"
     if total is not None and rate > 0:
@@ -79,26 +79,26 @@ def plain_line(label: str, done: int, total: int | None, seconds: float) -> str:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[asyncio.Event]:
-    """An event that the first Ctrl-C (or a polite kill) sets; the second Ctrl-C stops at once."""
+    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the program at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def interrupted() -> None:
         stop.set()
-        let_go()
-        print_remark("Finishing what is under way … (Ctrl-C again stops at once)")
+        remove_handlers()
+        print_remark("Finishing the work in progress … (press Ctrl-C again to stop at once)")
 
-    def let_go() -> None:
+    def remove_handlers() -> None:
         for number in signals:
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
 
-    # Windows' loop has no signal handlers: there Ctrl-C stops at once, which loses nothing either.
+    # The event loop on Windows has no signal handlers. There, Ctrl-C stops at once, which loses nothing either.
     with suppress(NotImplementedError):
         for number in signals:
             loop.add_signal_handler(number, interrupted)
     try:
         yield stop
     finally:
-        let_go()
+        remove_handlers()

@@ -263,13 +263,13 @@ _registering = threading.Lock()
 
 
 def _register_heic() -> None:
-    """Register HEIC with Pillow on the first HEIC file. libheif is slow to load, and most processes never need it."""
+    """Register HEIC with Pillow on the first HEIC file."""
     with _registering:
         _registered_heic()
 
 
 @cache
 def _registered_heic() -> None:
-    import pillow_heif  # noqa: PLC0415 - see above
+    import pillow_heif  # noqa: PLC0415 - a missing or broken libheif must affect only HEIC files
 
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

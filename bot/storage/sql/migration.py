@@ -22,7 +22,7 @@ TOO_NEW = "A newer vsearch has written this data, and this one can't read it: in
 
 def configuration(connection: Connection) -> Config:
     """Return an Alembic configuration that runs on ``connection``, inside its transaction."""
-    from alembic.config import Config  # noqa: PLC0415 - the import takes half a second, and most starts don't migrate
+    from alembic.config import Config  # noqa: PLC0415 - Alembic takes 90 ms, and most starts don't migrate
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -46,7 +46,7 @@ def migrate(engine: Engine) -> None:
             postgres.disable_timeouts(connection)
         take_advisory_locks(connection, "migration")
         if revision_of(connection) != HEAD:
-            from alembic import command  # noqa: PLC0415
+            from alembic import command  # noqa: PLC0415 - as above
 
             command.upgrade(configuration(connection), HEAD)
 

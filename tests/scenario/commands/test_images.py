@@ -268,7 +268,7 @@ async def test_entity_deleted_meanwhile_is_named(slack: FakeSlack, start: Start)
     question = await run_command(slack, "delete valve_0042 in:parts")
     await app.services.deleting.delete(key_of(app, "parts"), EntityId("valve_0042"))
     answer = await press(slack, question, "delete_entity")
-    assert "“parts” has no image of entity “valve_0042”" in answer.text
+    assert "“parts” has no image with the id “valve_0042”" in answer.text
 
 
 async def test_unknown_and_hidden_entities_get_the_same_answer(slack: FakeSlack, start: Start) -> None:

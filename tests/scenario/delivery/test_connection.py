@@ -79,4 +79,4 @@ async def test_program_can_be_stopped_while_it_waits_for_slack(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
-    assert "stopped before Slack was reached" in errors.decode()
+    assert "stopped before connecting to Slack" in errors.decode()

@@ -32,8 +32,8 @@ async def test_import_stopped_by_the_service_reports_progress_and_resumes(tmp_pa
         service.always("add", fail_after(1, bad.gateway(-2)))
         async with program(settings, *command) as first:
             assert await first.end(None) == 1
-        assert "so far. Run the same command again to go on." in " ".join(first.errors.split())
-        assert "The account has no calls left." in " ".join(first.errors.split())
+        assert "so far. Run the same command again to continue." in " ".join(first.errors.split())
+        assert "Buy more calls for the account." in " ".join(first.errors.split())
         service.behave()
         async with program(settings, *command) as second:
             assert await second.end(None) == 0, second.errors

@@ -93,15 +93,15 @@ async def test_doctor_checks_every_way_to_run(slack: FakeSlack, tmp_path: Path) 
     socket_mode = slack.environment | own
     code, found = await doctor(socket_mode)
     assert (code, list(found.values())) == (0, ["ok"] * 3), found
-    assert list(found)[:2] == ["Socket Mode", "SLACK_APP_TOKEN is known"]
+    assert list(found)[:2] == ["Socket Mode", "Slack accepts SLACK_APP_TOKEN"]
     assert list(found)[2].endswith("in Fake team")
     code, found = await doctor(socket_mode | {"SLACK_APP_TOKEN": "xapp-wrong"})
-    assert (code, found["SLACK_APP_TOKEN is refused: invalid_auth"]) == (4, "wrong")
+    assert (code, found["Slack refused SLACK_APP_TOKEN: invalid_auth"]) == (4, "wrong")
     slack.http("http://127.0.0.1:9/", SECRET)
     code, found = await doctor(slack.environment | own | {"PORT": "8080"})
     assert (code, next(iter(found))) == (0, "HTTP on 0.0.0.0:8080")
     code, found = await doctor(slack.environment | own | {"SLACK_SIGNING_SECRET": ""})
-    assert (code, found["no way for Slack to reach the bot is set"]) == (4, "wrong")
+    assert (code, found["neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set"]) == (4, "wrong")
 
 
 async def test_doctor_checks_installations(slack: FakeSlack, tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ async def test_doctor_checks_installations(slack: FakeSlack, tmp_path: Path) -> 
     # The doctor would request a picture from there.
     settings = slack.environment | oauth_settings(slack) | {"VSEARCH_DATA_DIR": str(data_dir), "PUBLIC_BASE_URL": ""}
     code, found = await doctor(settings)
-    assert (code, found) == (0, {"HTTP on 127.0.0.1:3000": "ok", "installed 1 time through OAuth": "ok"})
+    assert (code, found) == (0, {"HTTP on 127.0.0.1:3000": "ok", "1 installation through OAuth": "ok"})
     code, found = await doctor(settings | {"SLACK_STATE_SECRET": "a-secret-of-somebody-else"})
     assert code == 3
     assert found["SLACK_STATE_SECRET is not the one that the stored tokens were encrypted with"] == "wrong"
     socket_mode = settings | {"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": slack.state.app_token}
     code, found = await doctor(socket_mode)
     assert code == 0
-    assert found["Socket Mode; without PORT nobody can install the app elsewhere"] == "note"
+    assert found["Socket Mode; without PORT, other workspaces can't install the app"] == "note"

@@ -139,4 +139,4 @@ async def test_taken_port_ends_the_start_in_one_sentence(slack: FakeSlack, tmp_p
             code = await bot.end(None)
     assert code == 6
     (line,) = bot.errors.splitlines()
-    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is taken")
+    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is in use")

@@ -46,7 +46,7 @@ async def test_commands_and_migrations_work_on_postgresql(tmp_path: Path, postgr
     assert (await run_json(pgvector, "reindex", "--in", "parts"))["done"] == 0
     await run_json(pgvector, "reconcile")
     # Both engines search the same images, so neither may delete them from the other.
-    assert "have to stay" in await run_refused(pgvector, "retire", "embedded", "--yes")
+    assert "must stay" in await run_refused(pgvector, "retire", "embedded", "--yes")
     back = await run_json(pgvector, "migrate", "--to", "embedded")
     assert [(one["database"], one["in_back_end"], one["added"]) for one in back["databases"]] == [("parts", 2, 0)]
     await run_json(embedded, "retire", "pgvector", "--yes")

@@ -57,7 +57,7 @@ def test_reindex_all_covers_every_database_of_every_workspace(stocked: Vsearch, 
 
 
 def test_reindex_all_without_a_database_says_so(vsearch: Vsearch) -> None:
-    assert "There are no databases yet." in vsearch("reindex", "--all").out
+    assert "There is no database yet." in vsearch("reindex", "--all").out
     assert vsearch("reindex", "--all", "--json").document == {"databases": []}
 
 

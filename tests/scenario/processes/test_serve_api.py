@@ -62,7 +62,7 @@ async def test_does_not_start_without_keys(tmp_path: Path) -> None:
     async with program({"VSEARCH_DATA_DIR": str(tmp_path / "data")}, "serve-api") as server:
         assert await server.end(None) == 3
     (line,) = server.errors.splitlines()
-    assert line.startswith("Error: Set VSEARCH_API_KEYS to the keys that callers are to have, 16 characters or more")
+    assert line.startswith("Error: Set VSEARCH_API_KEYS to the keys for your callers: 16 characters or more")
     assert not (tmp_path / "data").exists()
 
 
@@ -73,4 +73,4 @@ async def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
         async with program(settings, "serve-api", "--host", "127.0.0.1", "--port", str(port)) as server:
             assert await server.end(None) == 6
     (line,) = server.errors.splitlines()
-    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is taken")
+    assert line.startswith(f"Error: Port {port} on 127.0.0.1 is in use")

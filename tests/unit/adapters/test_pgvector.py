@@ -275,7 +275,7 @@ async def test_opening_without_postgresql_raises_an_error(tmp_path: Path) -> Non
             await storage.open_pgvector()
     finally:
         await storage.close()
-    with pytest.raises(SettingsError, match="pgvector needs DATABASE_URL"):
+    with pytest.raises(SettingsError, match="pgvector needs a DATABASE_URL"):
         Settings.from_mapping({"VSEARCH_BACKEND": "pgvector"})
     url = "postgresql://me@host/vsearch"
     assert Settings.from_mapping({"VSEARCH_BACKEND": "pgvector", "DATABASE_URL": url}).backend == "pgvector"

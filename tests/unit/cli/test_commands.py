@@ -21,7 +21,7 @@ def test_damaged_data_directory_is_explained_in_sentences(vsearch: Vsearch, tmp_
     outcome = vsearch("--data-dir", tmp_path, "db", "list")
     assert outcome.code == ExitCode.FAILED
     assert outcome.err.startswith("Error: The data directory")
-    assert "not a database. “vsearch doctor” may tell why." in " ".join(outcome.err.split())
+    assert "not a database. Run “vsearch doctor” to find the cause." in " ".join(outcome.err.split())
 
 
 def test_databases_are_created_listed_and_deleted(vsearch: Vsearch) -> None:
@@ -59,7 +59,7 @@ def test_deleting_a_database_needs_its_name(
         monkeypatch.setattr("sys.stdin", stream)
         refused = stocked("db", "delete", "parts")
     assert refused.code == ExitCode.FAILED
-    assert "nothing was deleted" in refused.err
+    assert "Nothing was deleted" in refused.err
     assert stocked("db", "list", "--json").document["databases"][0]["images"] == 3
 
 

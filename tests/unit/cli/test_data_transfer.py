@@ -73,13 +73,13 @@ def test_missing_pictures_are_reported(moving: Vsearch, tmp_path: Path) -> None:
     next((tmp_path / "data" / "pictures").rglob("*.jpg")).unlink()
     outcome = moving("migrate", "--from", "data")
     assert outcome.code == ExitCode.FAILED
-    assert "1 picture could not be found in data" in outcome.err
+    assert "1 picture not found in data" in outcome.err
     assert moving("db", "list").code == ExitCode.OK
 
 
 @pytest.mark.parametrize("arguments", [(), ("--to", "embedded", "--from", "data")])
 def test_exactly_one_of_the_two_options_is_required(moving: Vsearch, arguments: tuple[str, ...]) -> None:
-    assert "either --to and a back end, or --from" in said(moving("migrate", *arguments))
+    assert "either --to with a back end, or --from" in said(moving("migrate", *arguments))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_exactly_one_of_the_two_options_is_required(moving: Vsearch, arguments: 
     [
         ("nowhere", "There is no vsearch data in nowhere"),
         ("pictures", "There is no vsearch data in pictures"),
-        ("mysql://x/y", "--from must be a data directory, or an address that begins with sqlite:///"),
+        ("mysql://x/y", "--from must be a data directory or an address such as sqlite:///"),
     ],
 )
 def test_invalid_source_is_refused(moving: Vsearch, source: str, told: str) -> None:
@@ -121,7 +121,7 @@ def test_source_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, r
 def test_source_in_use_by_a_bot_is_refused(moving: Vsearch, tmp_path: Path) -> None:
     presence = FileWorkerRegistry(tmp_path / "data" / "workers")
     presence.register("bot")
-    assert "A vsearch is at work in data: stop the bot" in said(moving("migrate", "--from", "data"))
+    assert "vsearch is still running on data. Stop it" in said(moving("migrate", "--from", "data"))
     presence.unregister("bot")
     assert moving("migrate", "--from", "data").code == ExitCode.OK
 
@@ -134,7 +134,7 @@ def somebody_connected(postgres_address: str) -> Iterator[None]:
 
 @pytest.mark.usefixtures("somebody_connected")
 def test_target_in_use_by_a_bot_is_refused(moving: Vsearch) -> None:
-    assert "A vsearch is at work already where the settings point" in said(moving("migrate", "--from", "data"))
+    assert "vsearch is already running on the storage in the settings" in said(moving("migrate", "--from", "data"))
 
 
 def test_target_with_data_is_refused(moving: Vsearch, postgres_address: str) -> None:

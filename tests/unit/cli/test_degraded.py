@@ -43,10 +43,10 @@ def test_copies_only_result_says_so(vsearch: Vsearch, visual: FaultySearch, pict
     known, unknown = vsearch("search", pictures / "pump.jpg"), vsearch("search", pictures / "hose.jpg")
     assert known.code == unknown.code == ExitCode.OK
     assert "same image" in known.out
-    assert "Nothing was found in “parts”." in unknown.out
+    assert "No matches found in “parts”." in unknown.out
     for outcome in (known, unknown):
         assert "I looked for copies of this very picture only" in " ".join(outcome.err.split())
-        assert "close" not in outcome.out
+        assert "is similar" not in outcome.out
 
 
 def test_json_output_has_the_caveat(vsearch: Vsearch, visual: FaultySearch, pictures: Path) -> None:
@@ -59,12 +59,15 @@ def test_json_output_has_the_caveat(vsearch: Vsearch, visual: FaultySearch, pict
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (BackendDown("search: no answer"), "Search: no answer. “vsearch doctor” may tell why."),
+        (BackendDown("search: no answer"), "Search: no answer. Run “vsearch doctor” to find the cause."),
         (
             BackendQuota("search: -2 (HTTP 200, request R-1)"),
-            "Search: -2 (HTTP 200, request R-1). The account has no calls left.",
+            "Search: -2 (HTTP 200, request R-1). Buy more calls for the account.",
         ),
-        (BackendLost("it has no database."), "It has no database. “vsearch reconcile --mend” fills it again."),
+        (
+            BackendLost("it has no database."),
+            "It has no database. Run “vsearch reconcile --mend” to add its images again.",
+        ),
         (PictureRefused("It can't be read."), "It can't be read."),
     ],
 )

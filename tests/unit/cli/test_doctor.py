@@ -31,7 +31,7 @@ def _wrong(outcome: Outcome) -> dict[str, dict[str, str]]:
 def test_fresh_set_up_passes_all_checks(vsearch: Vsearch) -> None:
     outcome = vsearch("doctor")
     assert outcome.code == ExitCode.OK
-    assert "All is well." in outcome.out
+    assert "No problems found." in outcome.out
     assert "none yet" in outcome.out
     for name in checks.PILLOW_NAMES:
         assert name in outcome.out
@@ -40,7 +40,7 @@ def test_fresh_set_up_passes_all_checks(vsearch: Vsearch) -> None:
 def test_set_up_with_pictures_passes_all_checks(indexed: Vsearch) -> None:
     document = indexed("doctor", "--json").document
     assert document["ok"] is True
-    assert any("is whole" in check["found"] for check in document["checks"])
+    assert any("is intact" in check["found"] for check in document["checks"])
 
 
 def test_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_data_of_a_newer_version_is_not_opened(stocked: Vsearch, tmp_path: Path)
     connection.close()
     outcome = stocked("doctor", "--json")
     assert outcome.code == ExitCode.FAILED
-    assert "newest vsearch" in _wrong(outcome)["Tables"]["remedy"]
+    assert "newest version of vsearch" in _wrong(outcome)["Tables"]["remedy"]
 
 
 def test_read_only_data_directory_is_found(vsearch: Vsearch, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
 def test_processor_with_different_results_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exactness, "reference_embedding", lambda: np.zeros(1280, np.float32))
     wrong = _wrong(vsearch("doctor", "--json"))["Arithmetic"]
-    assert "other numbers" in wrong["found"]
+    assert "other embeddings" in wrong["found"]
     assert "vsearch reindex --all" in wrong["remedy"]
 
 

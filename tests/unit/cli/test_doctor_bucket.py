@@ -37,7 +37,7 @@ def test_working_bucket_passes_and_stays_unchanged(bucket_service: BucketService
     settings = settings_for(bucket_service, prefix)
     finding = found(settings)
     assert (finding.check, finding.state) == ("Bucket", CheckStatus.OK)
-    assert finding.found.endswith("can be written, read and deleted from")
+    assert finding.found.endswith("is writable and readable, and objects in it can be deleted")
     name = str(settings.bucket).partition("/")[0]
     # Only an empty bucket can be deleted.
     assert bucket_service.request("DELETE", f"/{name}")[0] == http.client.NO_CONTENT

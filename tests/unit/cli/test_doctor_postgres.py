@@ -38,7 +38,7 @@ def test_empty_database_passes(cluster: Cluster) -> None:
     name = cluster.database()
     try:
         tables = found(cluster.address(name))["Tables"]
-        assert (tables.state, tables.found) == (CheckStatus.NOTE, "none yet; the next command makes them")
+        assert (tables.state, tables.found) == (CheckStatus.NOTE, "none yet; the next command creates them")
     finally:
         cluster.drop(name)
 

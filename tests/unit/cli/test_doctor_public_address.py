@@ -84,7 +84,7 @@ def found(outcome: Outcome, check: str) -> tuple[str, str]:
 
 
 def test_complete_back_end_passes(stocked: Vsearch) -> None:
-    assert found(stocked("doctor", "--json"), "Databases") == ("ok", "the embedded back end knows all 1 ")
+    assert found(stocked("doctor", "--json"), "Databases") == ("ok", "the embedded back end has all 1 ")
 
 
 def test_databases_of_another_back_end_are_reported(stocked: Vsearch, at: Callable[..., None]) -> None:
@@ -130,7 +130,7 @@ def test_picture_is_requested_by_a_signed_link(indexed: Vsearch, at: Callable[..
         outcome = indexed("doctor", "--json")
         [path] = there.asked
     assert outcome.code == ExitCode.OK
-    assert found(outcome, public_address.NAME) == ("ok", f"{there.url}/under/here shows our pictures ")
+    assert found(outcome, public_address.NAME) == ("ok", f"{there.url}/under/here serves our pictures ")
     assert path.startswith("/under/here/media/gAAA")
     assert path.rpartition("/")[2] not in outcome.out
 
@@ -140,7 +140,7 @@ def test_without_a_picture_only_the_bots_presence_is_checked(vsearch: Vsearch, a
         at(PUBLIC_BASE_URL=there.url)
         outcome = vsearch("doctor", "--json")
     assert outcome.code == ExitCode.OK
-    assert "no picture yet" in found(outcome, public_address.NAME)[1]
+    assert "no picture to request yet" in found(outcome, public_address.NAME)[1]
 
 
 def test_stopped_bot_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> None:
@@ -149,7 +149,7 @@ def test_stopped_bot_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> N
     outcome = indexed("doctor", "--json")
     assert outcome.code == ExitCode.OK
     state, words = found(outcome, public_address.NAME)
-    assert (state, "nobody listens" in words) == ("note", True)
+    assert (state, "nothing listens" in words) == ("note", True)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_stopped_bot_is_a_remark(indexed: Vsearch, at: Callable[..., None]) -> N
         ((HTTPStatus.BAD_GATEWAY, "text/html", b"<h1>Bad gateway</h1>"), "note", "a proxy at"),
         ((HTTPStatus.MOVED_PERMANENTLY, "text/html", b""), "wrong", "redirects elsewhere"),
         (GONE, "wrong", "doesn't have our pictures"),
-        ((HTTPStatus.NOT_FOUND, "text/html", b"<h1>Not found</h1>"), "wrong", "answers 404 and no picture of ours"),
-        ((HTTPStatus.OK, "text/html", b"<h1>Welcome</h1>"), "wrong", "answers 200 and no picture of ours"),
+        ((HTTPStatus.NOT_FOUND, "text/html", b"<h1>Not found</h1>"), "wrong", "answers 404 instead of a picture"),
+        ((HTTPStatus.OK, "text/html", b"<h1>Welcome</h1>"), "wrong", "answers 200 instead of a picture"),
     ],
     ids=["a proxy", "another address", "another bot", "another server", "a page"],
 )
@@ -188,7 +188,7 @@ def test_server_that_never_answers_times_out(
 
 def test_unknown_host_and_missing_tls_are_reported(stocked: Vsearch, at: Callable[..., None]) -> None:
     at(PUBLIC_BASE_URL="https://vsearch.invalid")
-    assert "is not known" in found(stocked("doctor", "--json"), public_address.NAME)[1]
+    assert "is unknown" in found(stocked("doctor", "--json"), public_address.NAME)[1]
     with fake_server(PICTURE) as there:
         at(PUBLIC_BASE_URL=there.url.replace("http", "https"))
         assert "has no valid certificate" in found(stocked("doctor", "--json"), public_address.NAME)[1]

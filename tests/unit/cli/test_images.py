@@ -30,7 +30,7 @@ def test_default_entity_is_the_file_name(vsearch: Vsearch, pictures: Path) -> No
 def test_adding_twice_says_so_and_changes_nothing(stocked: Vsearch, pictures: Path) -> None:
     again = stocked("add", pictures / "pump.jpg", "--id", "other")
     assert again.code == ExitCode.OK
-    assert "already, as “pump”" in again.out
+    assert "is already in “parts” as “pump”" in again.out
     assert len(_entities(stocked)) == 3
 
 
@@ -82,7 +82,7 @@ def test_search_without_a_match_succeeds(stocked: Vsearch, tmp_path: Path) -> No
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 78), "PNG"))
     outcome = stocked("search", tmp_path / "new.png", "--min", "10")
     assert outcome.code == ExitCode.OK
-    assert "Nothing in “parts” is close." in outcome.out
+    assert "No image in “parts” is similar." in outcome.out
 
 
 def test_search_refuses_invalid_pictures(stocked: Vsearch, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_retiring_asks_for_confirmation(
 def test_back_end_in_use_is_refused(stocked: Vsearch, arguments: tuple[str, ...]) -> None:
     outcome = stocked(*arguments)
     assert outcome.code == ExitCode.USAGE
-    assert "the one in use" in outcome.err
+    assert "back end is in use." in outcome.err
     assert stocked("reconcile").code == ExitCode.OK
 
 

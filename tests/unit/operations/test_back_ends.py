@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.back_ends.registry import open_unused
 from bot.app.storage import open_storage
+from bot.app.unused_back_end import open_reconciliation
 from bot.config.settings import Settings
 
 
@@ -19,7 +19,7 @@ async def test_only_processes_that_run_jobs_build_indexes(
     settings = Settings(data_dir=tmp_path, database_url=postgres_address, backend="pgvector", role=role)
     storage = await open_storage(settings)
     try:
-        async with open_unused("pgvector", settings, storage):
+        async with open_reconciliation("pgvector", settings, storage):
             names = {task.get_name() for task in asyncio.all_tasks()}
             assert ("indexes of large databases" in names) is indexes
     finally:

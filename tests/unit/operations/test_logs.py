@@ -223,5 +223,5 @@ def test_unformattable_line_does_not_reveal_its_arguments(fresh_root: None, caps
     set_up("text", "info")
     logging.getLogger("bot.x").error("%d is wrong", "xoxb-1-abcDEF")
     written = capsys.readouterr().err
-    assert "a log line of bot.x at " in written
+    assert "could not write a log record of bot.x at " in written
     assert "abcDEF" not in written

@@ -204,7 +204,7 @@ def test_supported_database_urls_are_accepted(url: str, read: str) -> None:
 
 @pytest.mark.parametrize("url", ["mysql://user:hidden@host/db", "postgresql://host", "sqlite:///", "vsearch.db"])
 def test_unsupported_database_url_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL must be an address that begins with sqlite:///") as refused:
+    with pytest.raises(SettingsError, match="DATABASE_URL must be an address such as sqlite:///") as refused:
         Settings.from_mapping({"DATABASE_URL": url})
     assert "hidden" not in str(refused.value)
 

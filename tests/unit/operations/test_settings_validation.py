@@ -73,7 +73,7 @@ BUCKET = {
 @pytest.mark.parametrize(
     ("without", "problem"),
     [
-        (["VSEARCH_BUCKET"], "VSEARCH_PICTURES=bucket needs VSEARCH_BUCKET, the bucket's name."),
+        (["VSEARCH_BUCKET"], "VSEARCH_PICTURES=bucket needs VSEARCH_BUCKET, the name of the bucket."),
         (["AWS_REGION"], "VSEARCH_PICTURES=bucket needs AWS_REGION"),
         (["AWS_ACCESS_KEY_ID"], "VSEARCH_PICTURES=bucket needs AWS_ACCESS_KEY_ID too"),
         (["AWS_SECRET_ACCESS_KEY"], "VSEARCH_PICTURES=bucket needs AWS_SECRET_ACCESS_KEY too"),

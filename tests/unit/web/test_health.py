@@ -42,7 +42,7 @@ async def test_readiness_names_failed_checks_without_details(caplog: pytest.LogC
     answer = await WebClient(checks={"database": _failing, "Slack": _passing}).get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "checks": {"database": "failing", "Slack": "ok"}}
-    assert "database is not well: BackendDown" in caplog.text
+    assert "database is failing: BackendDown" in caplog.text
 
 
 async def test_hanging_check_times_out() -> None:

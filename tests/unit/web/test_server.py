@@ -77,7 +77,7 @@ async def test_host_name_is_resolved() -> None:
 
 async def test_port_in_use_is_reported_in_one_sentence() -> None:
     async with serving(_plain, "127.0.0.1", 0) as (host, port):
-        with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is taken: .* set another PORT") as refused:
+        with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is in use. .* set another PORT") as refused:
             async with serving(_plain, host, port):
                 raise AssertionError
     assert isinstance(refused.value, UserError)
@@ -86,7 +86,7 @@ async def test_port_in_use_is_reported_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a" * 70 + ".invalid"])
 async def test_address_of_another_machine_is_reported_in_one_sentence(host: str) -> None:
-    with pytest.raises(CannotListen, match="set HOST to an address of this machine"):
+    with pytest.raises(CannotListen, match="Set HOST to an address of this machine"):
         async with serving(_plain, host, 0):
             raise AssertionError
 

@@ -41,7 +41,7 @@ def test_modifiers_are_parsed_and_other_text_is_ignored(text: str, expected: Mod
         ("look top:99", "1 to 50"),
         ("look min:lots", "0 to 10"),
         ("look in:my-parts", "Did you mean `my_parts`?"),
-        ("id:ü!", "entity id"),
+        ("id:ü!", "An id must have"),
         (f"note:{'n' * 513}", "up to 512"),
         ('note:"spare', "quote"),
     ],

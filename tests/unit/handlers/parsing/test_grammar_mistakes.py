@@ -25,10 +25,10 @@ URL = "https://example.com/valve.jpg"
         (f"{URL} min:", "0 to 10"),
         (f"{URL} in: top:3", "database name"),
         (f"{URL} in:a", "database name"),
-        ("add last id:", "entity id"),
+        ("add last id:", "An id must have"),
         (f"add last note:{'n' * 513}", "up to 512"),
         ("list order:newest", "`desc` (newest first) or `asc`"),
-        ("list prefix:a-b", "entity prefix"),
+        ("list prefix:a-b", "id prefix"),
     ],
 )
 def test_invalid_value_is_refused_with_the_right_form(text: str, says: str) -> None:
