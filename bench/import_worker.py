@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.synthetic import KEY
 from bot.app.services import build_services
 from bot.config.settings import Settings
-from bot.services.images.import_sources import sources_of
+from bot.services.images.import_sources import sources_at
 
 
 async def _work(folder: Path, url: str) -> None:
@@ -22,7 +22,7 @@ async def _work(folder: Path, url: str) -> None:
             print("ready", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
             started, worked = time.perf_counter(), time.process_time()
-            report = await services.importing.run(KEY, sources_of(folder))
+            report = await services.importing.run(KEY, sources_at(folder))
             print(report.added, time.perf_counter() - started, time.process_time() - worked, flush=True)
 
 

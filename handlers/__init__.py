@@ -1,1 +1,1 @@
-"""Slack in, one service, Slack out."""
+"""Slack handlers: parse payloads, call one service, and reply in Slack."""

@@ -1,7 +1,7 @@
-"""Around every listener: a request id, a time, one sentence for any error, and a count of what is under way.
+"""Wrap every listener with a request id, timing, error handling, and tracking for a graceful shutdown.
 
-Bolt needs this from us: it loses the acknowledgement of a command whose listener raises straight after it, runs event
-listeners as bare tasks that a shutdown would drop, and never tells one delivery from its repetition.
+Bolt lacks these: it loses the acknowledgement of a command if the listener raises right after it, runs event
+listeners as tasks that a shutdown would drop, and doesn't recognise repeated deliveries.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 
+from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_WORKING
 from bot.domain.errors import BackendError, RetryLater, UserError
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics
@@ -29,76 +30,73 @@ T = TypeVar("T")
 Listener = Callable[..., Awaitable[None]]
 
 SendSentence = Callable[[str], Awaitable[None]]
-"""Says one sentence to the person who asked."""
-
-FAILED = "Something went wrong on my side, so this could not be done. Please try again in a minute."
-SLACK_BUSY = "Slack is busy or unwell right now. Please try again in a minute."
-STILL_WORKING = "Still at it: this takes a little longer than usual …"
+"""Sends one sentence to the requester."""
 
 PROGRESS_AFTER_S = 2.5
+"""Delay before the requester is told that the work takes longer."""
 
 SEEN_CACHE_SIZE = 100_000
 SEEN_TTL_S = 60 * 60
-"""Slack's last repetition comes about six minutes after the first delivery."""
+"""Slack's last retry comes about six minutes after the first delivery."""
 
 
 class ListenerWrapper:
-    """Wraps listeners, and counts what is under way."""
+    """Wraps listeners, tracks running tasks, and recognises repeated deliveries."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._seen: TTLCache[Hashable, bool] = TTLCache(SEEN_CACHE_SIZE, SEEN_TTL_S, clock)
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     def is_first_delivery(self, *keys: Hashable) -> bool:
-        """Whether none of these was seen before; all of them are from now on."""
-        # A delivery without an id is like no other.
-        named = [key for key in keys if key and key != ("event", "")]
-        fresh = not any(key in self._seen for key in named)
-        for key in named:
+        """Return whether none of the keys was seen before, and remember all of them."""
+        # A delivery without an id can't be recognised.
+        known_keys = [key for key in keys if key and key != ("event", "")]
+        is_first = not any(key in self._seen for key in known_keys)
+        for key in known_keys:
             self._seen[key] = True
-        return fresh
+        return is_first
 
     def wrap(self, listen: Listener) -> Listener:
-        """The listener, never raising."""
+        """Return a listener that logs errors instead of raising them."""
 
         @functools.wraps(listen)
-        async def guarded(**arguments: Any) -> None:
+        async def wrapped(**arguments: Any) -> None:
             started = time.perf_counter()
             with self.in_flight(), request_scope():
                 outcome = await _run(listen, arguments)
                 name = getattr(listen, "__qualname__", "listener")
                 log.debug("%s: %s in %.3f s", name, outcome, time.perf_counter() - started)
 
-        return guarded
+        return wrapped
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
-        """What the current task does inside is waited for by ``drain``."""
+        """Make ``drain`` wait for the current task while the context is open."""
         task = asyncio.current_task()
         assert task is not None
-        self._under_way.add(task)
+        self._running.add(task)
         try:
             yield
         finally:
-            self._under_way.discard(task)
+            self._running.discard(task)
 
     async def drain(self, timeout_s: float) -> int:
-        """Wait for what is under way; how many were still at it when the time was over."""
+        """Wait for running tasks, and return how many were still running after ``timeout_s`` seconds."""
         end = time.monotonic() + timeout_s
-        while (left := end - time.monotonic()) > 0:
-            # A delivery that is just done has scheduled its listener, which is counted from its first step on.
+        while (remaining_s := end - time.monotonic()) > 0:
+            # A finished delivery may have scheduled its listener. Let it take its first step, so that it is counted.
             await asyncio.sleep(0)
-            if not self._under_way:
+            if not self._running:
                 return 0
-            await asyncio.wait(set(self._under_way), timeout=left)
-        return len(self._under_way)
+            await asyncio.wait(set(self._running), timeout=remaining_s)
+        return len(self._running)
 
 
 async def _run(listen: Listener, arguments: dict[str, Any]) -> str:
     try:
         await listen(**arguments)
     except SlackApiError as error:
-        # Its text repeats the whole response; the code says enough.
+        # Log only the code: the error's text contains the whole response.
         log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
     except Exception:
         log.exception("a listener failed")
@@ -109,7 +107,7 @@ async def _run(listen: Listener, arguments: dict[str, Any]) -> str:
 
 @asynccontextmanager
 async def report_errors(send: SendSentence, metrics: Metrics) -> AsyncIterator[None]:
-    """Whatever goes wrong inside becomes one sentence to the person whose doing it was, and to nobody else."""
+    """Turn any error inside the context into one sentence, sent only to the requester."""
     try:
         yield
     except UserError as error:
@@ -119,7 +117,7 @@ async def report_errors(send: SendSentence, metrics: Metrics) -> AsyncIterator[N
         metrics.backend_error(type(error).__name__)
         await try_to_send(send, error.user_message)
     except RetryLater as error:
-        log.warning("not now: %s", error)
+        log.warning("a request can't be served now: %s", error)
         await try_to_send(send, SLACK_BUSY)
     except SlackApiError as error:
         log.error("Slack refused: %s", code_of(error))  # noqa: TRY400
@@ -130,17 +128,17 @@ async def report_errors(send: SendSentence, metrics: Metrics) -> AsyncIterator[N
 
 
 async def try_to_send(send: SendSentence, sentence: str) -> None:
-    """Say it; that it can't be said goes to the log alone."""
+    """Send a sentence. Log a failure instead of raising it."""
     try:
         await send(sentence)
     except SlackApiError as error:
-        log.error("the person could not be told: %s", code_of(error))  # noqa: TRY400
+        log.error("could not reply to the requester: %s", code_of(error))  # noqa: TRY400
     except Exception:
-        log.exception("the person could not be told")
+        log.exception("could not reply to the requester")
 
 
 async def with_progress(work: Awaitable[T], send: SendSentence) -> T:
-    """The work's result; if it takes long, the person is told once that it goes on."""
+    """Return the result of the work. If it takes longer than PROGRESS_AFTER_S, send one progress message."""
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=PROGRESS_AFTER_S)

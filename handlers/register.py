@@ -1,4 +1,4 @@
-"""What the bot listens to, in one place; ``manifest.yml`` asks Slack for the same."""
+"""Register all listeners with Bolt. ``manifest.yml`` subscribes to the same events."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MENTION = "app_mention"
 HOME = "app_home_opened"
 
 EVENTS = frozenset({MENTION, HOME, "app_uninstalled", "tokens_revoked", "team_access_revoked", "file_deleted"})
-"""Besides messages. Those that no listener here names are what the intake keeps."""
+"""Subscribed events other than messages. Events without a listener below are handled by InboxMiddleware."""
 
 _ANY = re.compile(".*", re.DOTALL)
 
 
 def register(app: AsyncApp, wrapper: ListenerWrapper, inbox: InboxMiddleware, listeners: Listeners) -> None:
-    """Attach everything to a Bolt app."""
+    """Add the middleware and all listeners to a Bolt app."""
     app.use(inbox.store)
-    # First, since Bolt asks each listener in turn, and most of what is delivered are messages, which the intake keeps.
+    # Register this first: Bolt tries listeners in order, and most deliveries are messages, which the inbox handles.
     app.event(MESSAGE)(_ignore)
     app.command(COMMAND)(wrapper.wrap(listeners.commands.on_command))
     app.event(HOME)(wrapper.wrap(listeners.home.on_opened))
@@ -35,20 +35,20 @@ def register(app: AsyncApp, wrapper: ListenerWrapper, inbox: InboxMiddleware, li
     app.action(_ANY)(wrapper.wrap(listeners.actions.on_action))
     app.view_submission(_ANY)(wrapper.wrap(listeners.views.on_submission))
     app.shortcut(_ANY)(wrapper.wrap(listeners.shortcuts.on_shortcut))
-    # What is left, such as a closed modal or a command of another name, is acknowledged too: Slack repeats the one
-    # and shows an error for the other, and neither helps anybody.
-    _rest(app, _acknowledge)
+    # Acknowledge everything else too. Otherwise Slack would deliver a closed modal again, and show an error for a
+    # command with another name.
+    _register_rest(app, _acknowledge)
 
 
 async def _ignore() -> None:
-    """For events that an app may be subscribed to beyond our manifest: Slack repeats what nobody acknowledges."""
+    """Acknowledge an event without a listener; Slack would send it again."""
 
 
 async def _acknowledge(ack: AsyncAck, body: Mapping[str, Any]) -> None:
     await ack(options=[]) if body.get("type") == "block_suggestion" else await ack()
 
 
-def _rest(app: AsyncApp, listener: Listener) -> None:
+def _register_rest(app: AsyncApp, listener: Listener) -> None:
     app.view_closed(_ANY)(listener)
     app.options(_ANY)(listener)
     app.command(_ANY)(listener)

@@ -1,4 +1,4 @@
-"""What Slack's refusals mean for work that was taken up: try again, tell the person, or let it be."""
+"""Classify Slack's errors: retry later, tell the user, or drop the work."""
 
 from __future__ import annotations
 
@@ -9,27 +9,17 @@ from http import HTTPStatus
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.blocks.wording import channels as wording
 from bot.domain.errors import RetryLater, UserError
 
 UNREACHABLE = (aiohttp.ClientError, SlackClientError, TimeoutError, OSError)
-"""What a call of the Web API raises besides SlackApiError (which is one of SlackClientError)."""
+"""Errors of a Web API call. SlackApiError is a subclass of SlackClientError."""
 
 _TRANSIENT = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
-_NOT_IN_CHANNEL = {
-    "not_in_channel": "invite me with `/invite`, and try again",
-    "channel_not_found": "invite me with `/invite`, and try again",
-    "is_archived": "the channel is archived",
-    "restricted_action": "only some people may write there",
-    "restricted_action_read_only_channel": "nobody may write there",
-    "restricted_action_thread_only_channel": "only threads may be written in there",
-    "restricted_action_non_threadable_channel": "no threads may be begun there",
-    "missing_scope": "the app lacks a permission; ask an admin to install it again",
-}
 
-
-_TOKEN_REVOKED = frozenset(
+_GONE = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -45,64 +35,64 @@ _TOKEN_REVOKED = frozenset(
 
 
 class CannotPost(UserError):
-    """The bot may not write where it should; the text is for the person, who is told elsewhere."""
+    """The bot may not post in the channel. The message is for the user, who gets it elsewhere."""
 
     def __init__(self, channel: str, reason: str) -> None:
-        super().__init__(f"I can't answer in that channel: {reason}.")
+        super().__init__(wording.cannot_post("", reason))
         self.channel = channel
         self.reason = reason
 
 
 class TargetGone(UserError):
-    """What was to be answered is no longer there; nobody is told."""
+    """The message or workspace to answer no longer exists, so nobody is told."""
 
 
 def code_of(error: SlackApiError) -> str:
-    """Slack's word for what is wrong, or the HTTP status of an answer that is no JSON."""
-    return _word(error) or str(status_of(error))
+    """Return Slack's error code, or the HTTP status of a response that isn't JSON."""
+    return _error_code(error) or str(status_of(error))
 
 
 def status_of(error: SlackApiError) -> int:
-    """The answer's HTTP status; 200 where that isn't known."""
-    # Of an answer that can't be read, the SDK hands on aiohttp's response in place of its own.
+    """Return the HTTP status of the response, or 200 if it is unknown."""
+    # For a response that it can't parse, the SDK attaches aiohttp's response instead of its own.
     response = error.response
     return int(getattr(response, "status_code", None) or getattr(response, "status", None) or HTTPStatus.OK)
 
 
-def _word(error: SlackApiError) -> str:
+def _error_code(error: SlackApiError) -> str:
     data = getattr(error.response, "data", error.response)
     return str(data.get("error") or "") if isinstance(data, dict) else ""
 
 
 def retry_later(error: SlackApiError) -> RetryLater | None:
-    """When to try again, if Slack is only busy or unwell."""
+    """Return a RetryLater with Slack's delay if the error is temporary, or None."""
     status = status_of(error)
-    # No word of Slack's: a proxy's page, or an answer that was cut.
-    unread = _word(error) in {"", *_TRANSIENT}
-    if unread or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # Without an error code, the response is a proxy's page or incomplete.
+    is_temporary = _error_code(error) in {"", *_TRANSIENT}
+    if is_temporary or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         headers = {str(name).lower(): value for name, value in (getattr(error.response, "headers", None) or {}).items()}
         after = str(headers.get("retry-after", ""))
-        return RetryLater(f"Slack asks for patience ({code_of(error)})", float(after) if after.isdecimal() else 0.0)
+        return RetryLater(f"Slack asks to retry later ({code_of(error)})", float(after) if after.isdecimal() else 0.0)
     return None
 
 
 def is_outcome_unknown(error: SlackApiError) -> bool:
-    """Whether the call may have been carried out."""
+    """Return whether the call may have taken effect despite the error."""
     status = status_of(error)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return False
-    return not _word(error) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return not _error_code(error) or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def cannot_post(error: SlackApiError, channel: str) -> CannotPost | None:
-    """Why the bot may not write in a channel, if that is what Slack says."""
-    reason = _NOT_IN_CHANNEL.get(code_of(error))
+    """Return the error for people if the bot may not post in the channel, or None."""
+    reason = wording.CANNOT_POST_REASONS.get(code_of(error))
     return CannotPost(channel, reason) if reason else None
 
 
 @contextmanager
 def translate_errors(channel: str) -> Iterator[None]:
-    """Turn what a call raises into TryAgain, CantSpeak or Gone."""
+    """Turn errors of a Web API call into RetryLater, CannotPost or TargetGone."""
     try:
         yield
     except SlackApiError as error:
@@ -113,6 +103,6 @@ def translate_errors(channel: str) -> Iterator[None]:
 
 def _translate(error: SlackApiError, channel: str) -> RetryLater | CannotPost | TargetGone:
     code = code_of(error)
-    # What we don't know may be over by the next attempt; after the last one, the person is told.
-    unknown = TargetGone(code) if code in _TOKEN_REVOKED else RetryLater(f"Slack refused ({code})")
+    # Retry after unknown errors. After the last attempt, the user is told.
+    unknown = TargetGone(code) if code in _GONE else RetryLater(f"Slack refused ({code})")
     return retry_later(error) or cannot_post(error, channel) or unknown

@@ -21,7 +21,7 @@ from bot.services.images.exporter import ExportService
 from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
 from bot.services.images.listing import ListingService
 from bot.services.maintenance.reconciliation import ReconcileService
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.services.search.lookup import LookupService
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
@@ -54,7 +54,7 @@ class Services:
     exporting: ExportService
     search: SearchService
     lookup: LookupService
-    forgetting: ForgetService
+    removal: RemovalService
     reconciliation: ReconcileService
 
 
@@ -122,6 +122,6 @@ def _compose(
         exporting=ExportService(storage, listing),
         search=search,
         lookup=LookupService(search, catalogue),
-        forgetting=ForgetService(visual, storage, deleting, databases),
+        removal=RemovalService(visual, storage, deleting, databases),
         reconciliation=ReconcileService(storage, visual, decode_stored),
     )

@@ -25,7 +25,7 @@ from bot.images.fetch.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media.links import MediaLinks
 from bot.services.access.permissions import PermissionService
-from bot.services.channels.channel_settings import WatchService
+from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.missing_databases import find_missing_databases
 from bot.services.maintenance.periodic_cleanup import PeriodicMaintenance
@@ -98,7 +98,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         links = await media_links(settings, services.storage)
         dependencies = _dependencies(settings, services, infrastructure, links)
         bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
-        runner = slack_listeners.job_runner(dependencies, infrastructure, services.forgetting, _delete_tokens(store))
+        runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, _delete_tokens(store))
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
         deferral = InlineRequests() if settings.runs_jobs else _deferral(stack, services)
         listeners = slack_listeners.listeners(dependencies, infrastructure, deferral)
@@ -216,7 +216,7 @@ def _dependencies(
         adding=services.adding,
         listing=services.listing,
         deleting=services.deleting,
-        watching=WatchService(storage.bindings, storage.catalogue),
+        watching=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
             services.lookup, infrastructure.files, infrastructure.pictures, services.fetcher.fetch, storage.inbox
@@ -286,7 +286,7 @@ async def _running_maintenance(
                     await uploads.sweep(workspace, client)
 
     maintenance = PeriodicMaintenance(
-        services.forgetting, services.storage.inbox, settings.retention_days, clean_up=sweep_uploads
+        services.removal, services.storage.inbox, settings.retention_days, clean_up=sweep_uploads
     )
     running = asyncio.create_task(maintenance.run(), name="maintenance")
     try:

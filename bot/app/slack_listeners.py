@@ -10,7 +10,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.services.access.privacy import PrivacyService
 from bot.services.channels.collection import CollectService
 from bot.services.channels.repost_guard import RepostGuard
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.services.search.search import SearchService
 from bot.storage.ports.storage import Storage
 from bot.telemetry.metrics import Metrics
@@ -82,7 +82,7 @@ def listeners(
 def job_runner(
     dependencies: SlackDependencies,
     infrastructure: SlackInfrastructure,
-    forgetting: ForgetService,
+    removal: RemovalService,
     delete_tokens: DeleteTokens,
 ) -> JobRunner:
     """Build the runner of all kinds of jobs."""
@@ -97,7 +97,7 @@ def job_runner(
     shares = ShareRunner(
         clients=infrastructure.clients,
         inbox=storage.inbox,
-        watching=dependencies.watching,
+        channel_settings=dependencies.watching,
         lookup=dependencies.lookup,
         files=infrastructure.files,
         pictures=infrastructure.pictures,
@@ -107,10 +107,10 @@ def job_runner(
     )
     return JobRunner(
         shares=shares,
-        deferral=DeferredRequestRunner(
+        deferred=DeferredRequestRunner(
             listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
         ),
-        forgetting=forgetting,
+        removal=removal,
         catalogue=storage.catalogue,
         clients=infrastructure.clients,
         uploads=dependencies.uploads,

@@ -1,4 +1,4 @@
-"""What buttons and modals carry, so that they work however long after, in whichever process."""
+"""State that buttons and modals carry in Slack, so that they work at any time and in any process."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
 
 MAX_BUTTON_VALUE = 2000
 MAX_METADATA = 3000
 
 MAX_NUMBER = 1_000_000
-"""No number that we carry is larger, and storage takes none that is very much so."""
-
-STALE_BUTTON = "That button is from an older version of the bot. Please search again."
+"""The bot writes no larger number, and SQLite takes none beyond 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class InteractionState:
-    """Base of what is carried: flat values of text, numbers and truth, written as compact JSON."""
+    """Base of states: fields of type str, int, float or bool, encoded as compact JSON."""
 
-    def encode(self, most: int = MAX_BUTTON_VALUE) -> str | None:
-        """As text; None if that is longer than Slack carries."""
+    def encode(self, max_length: int = MAX_BUTTON_VALUE) -> str | None:
+        """Return the fields that differ from their defaults as JSON; None if Slack takes no text of that length."""
         defaults = type(self)()
         given = {name: value for name, value in asdict(self).items() if value != getattr(defaults, name)}
         text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
-        return text if len(text.encode("utf-16-le", "surrogatepass")) // 2 <= most else None
+        return text if len(text.encode("utf-16-le", "surrogatepass")) // 2 <= max_length else None
 
     @classmethod
     def decode(cls, text: object) -> Self:
-        """Back from text. Raises InvalidInput for what no version of ours wrote."""
+        """Read an encoded state. Raises InvalidInput for anything that ``encode`` did not write."""
         try:
             given: Any = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
@@ -39,12 +38,12 @@ class InteractionState:
             raise InvalidInput(STALE_BUTTON)
         defaults = cls()
         try:
-            # JSON has one kind of number.
+            # JSON has only one type of number.
             values = {name: type(getattr(defaults, name))(value) for name, value in given.items()}
             read = cls(**values)
         except (AttributeError, ValueError, TypeError, OverflowError):
             raise InvalidInput(STALE_BUTTON) from None
-        # Asked this way, NaN is no number that fits either.
+        # Written this way, the check refuses NaN too.
         if not all(abs(value) <= MAX_NUMBER for value in values.values() if isinstance(value, int | float)):
             raise InvalidInput(STALE_BUTTON)
         return read
@@ -52,10 +51,20 @@ class InteractionState:
 
 @dataclass(frozen=True, slots=True)
 class SearchState(InteractionState):
-    """A search that can be done again: a Slack file or an address, where it was shared, and how to look.
+    """A search that can be repeated.
 
-    ``channel`` and ``message`` are those of the share (empty for an upload in a modal); ``thread`` is where answers
-    belong; ``offset`` counts the matches shown before.
+    Attributes:
+        file: the Slack file to search with; empty for a URL.
+        url: the image URL to search with; empty for a file.
+        name: the file's name, for people.
+        channel: where the file was shared; empty for an upload in a modal.
+        message: timestamp of the message that shared it; empty for an upload in a modal.
+        thread: timestamp of the thread that answers go into.
+        database: the database to search.
+        top: number of matches on a page.
+        minimum: matches with a lower score are hidden.
+        offset: number of matches on earlier pages.
+
     """
 
     file: str = ""
@@ -72,7 +81,7 @@ class SearchState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class ListState(InteractionState):
-    """A page of a listing."""
+    """A page of a listing; ``offset`` is the number of images on earlier pages."""
 
     database: str = ""
     prefix: str = ""
@@ -82,7 +91,7 @@ class ListState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class EntityState(InteractionState):
-    """An entity of a database, to be deleted."""
+    """An entity of a database that a button deletes."""
 
     database: str = ""
     entity: str = ""
@@ -90,7 +99,7 @@ class EntityState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class NameState(InteractionState):
-    """A database (``database``) or a channel (``channel``) that a button is about."""
+    """The database or the channel that a button is about."""
 
     database: str = ""
     channel: str = ""
@@ -98,9 +107,18 @@ class NameState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class FormState(InteractionState):
-    """What a modal remembers of where it was opened. ``state`` is an encoded SearchState, if it is about one.
+    """Where a modal was opened, and what it is about.
 
-    ``binds``: a channel that is to use the database which is made.
+    Attributes:
+        response_url: answers may go here.
+        channel: where it was opened; empty in App Home.
+        channel_kind: the channel's ``ChannelKind``.
+        thread: timestamp of the thread that answers go into.
+        database: the database that is meant where the form names none.
+        state: encoded ``SearchState``s, one on each line.
+        home: whether it was opened in App Home.
+        binds: a channel that is to use the database that the form creates.
+
     """
 
     response_url: str = ""

@@ -1,4 +1,4 @@
-"""Every identifier that Slack sends back to us, in one place."""
+"""Identifiers of blocks, actions, modals, fields and shortcuts, which Slack sends back with interactions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class BlockId(StrEnum):
-    """Blocks that tests and later actions look for; a message has each at most once."""
+    """Ids of blocks; a message has each at most once."""
 
     SUMMARY = "summary"
     LEFT_OUT = "left_out"
@@ -15,7 +15,7 @@ class BlockId(StrEnum):
 
 
 class ActionId(StrEnum):
-    """What can be pressed or chosen in messages and in App Home. Messages live for ever: never reuse a name."""
+    """Ids of buttons in messages and App Home. Old messages stay in Slack, so never reuse a name."""
 
     MORE = "results_more"
     ANOTHER_DATABASE = "results_another_database"
@@ -43,11 +43,11 @@ class ViewId(StrEnum):
     DATABASE_SETTINGS = "database_settings_form"
     WATCH = "watch_form"
     NOTE = "note"
-    """Says something; is never submitted."""
+    """Shows a text, and has no submit button."""
 
 
 class InputId(StrEnum):
-    """Fields of modals: the block_id and the action_id of its element alike."""
+    """Fields of modals: the id serves as ``block_id`` and as the element's ``action_id``."""
 
     FILES = "files"
     URL = "url"
@@ -65,7 +65,7 @@ class InputId(StrEnum):
 
 
 class ShortcutId(StrEnum):
-    """The callback ids of shortcuts in the manifest."""
+    """The callback ids of the shortcuts in ``manifest.yml``."""
 
     FIND_SIMILAR = "find_similar"
     ADD_TO_DATABASE = "add_to_database"

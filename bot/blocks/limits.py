@@ -1,4 +1,4 @@
-"""Slack's limits for messages, modals and App Home, and how what we say is kept inside them."""
+"""Slack's limits for messages, modals and App Home, and functions that keep text and blocks within them."""
 
 from __future__ import annotations
 
@@ -24,55 +24,58 @@ CONFIRM_BUTTON = 30
 ALT_TEXT = 2000
 IMAGE_URL = 3000
 OPTIONS = 100
-"""Of a select without groups, or of one group; there may be as many groups."""
+"""Of a select without groups, or of one group; a select may have 100 groups."""
 
 MESSAGE_TEXT = 3000
-"""Top-level text may have 40,000, but it only serves notifications and screen readers."""
+"""Slack takes 40,000 characters of top-level text, but only notifications and screen readers use it."""
 
 TOTAL_CHARACTERS = 12_000
 """Undocumented: Slack answers msg_blocks_too_long from about 13,200 characters on."""
 
 VIEW_BYTES = 250_000
-"""Slack answers view_too_large beyond that, so that a select holds far fewer options than its groups would take."""
+"""Beyond this, Slack answers view_too_large, so a select holds far fewer options than its groups would take."""
 
-# The last two ranges turn text around, and what follows it too: a file can be named so that a sentence reads otherwise.
+# The last two ranges change the direction of the text that follows: a file's name could make a sentence read otherwise.
 _UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 def length(text: str) -> int:
-    """Characters as Slack counts them: an emoji may be two."""
+    """Return the number of characters as Slack counts them: UTF-16 code units, so most emoji are two."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def shorten(text: str, max_length: int) -> str:
-    """The text, or its beginning and an ellipsis, in at most ``max_length`` characters as Slack counts them."""
+    """Cut the text to at most ``max_length`` characters as Slack counts them, and end a cut text with an ellipsis."""
     if length(text) <= max_length:
         return text
-    room, end = max_length - 1, 0
+    left, end = max_length - 1, 0
     for character in text:
-        room -= length(character)
-        if room < 0:
+        left -= length(character)
+        if left < 0:
             break
         end += 1
     return text[:end].rstrip() + "…"
 
 
 def sendable(text: str) -> str:
-    """Without the control characters and lone surrogates that can't be encoded or shown, or that turn text around."""
+    """Remove control characters, lone surrogates and marks that change the direction of text."""
     return _UNSENDABLE.sub("", text).strip()
 
 
 def escape(text: str) -> str:
-    """Text that mrkdwn must not read as a mention or a link."""
+    """Escape text so that mrkdwn reads no mention or link in it."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def fit(max_length: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block, ...]:
-    """The largest message.
+def fit(max_parts: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block, ...]:
+    """Return the longest message that fits Slack's limits.
 
-    ``build`` is asked for one with as many parts as fit, up to ``max_length``, none of them cut.
+    Args:
+        max_parts: number of parts that there are.
+        build: returns the blocks of a message with the given number of parts.
+
     """
-    for parts in range(min(max_length, MESSAGE_BLOCKS), -1, -1):
+    for parts in range(min(max_parts, MESSAGE_BLOCKS), -1, -1):
         blocks = build(parts)
         if fits(blocks):
             return tuple(blocks)
@@ -80,10 +83,10 @@ def fit(max_length: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block
 
 
 def fits(blocks: Sequence[Block]) -> bool:
-    """Whether Slack takes them in one message."""
+    """Return whether Slack takes the blocks in one message."""
     return len(blocks) <= MESSAGE_BLOCKS and size(blocks) <= TOTAL_CHARACTERS
 
 
 def size(blocks: Sequence[Block]) -> int:
-    """Characters of the blocks as they are sent."""
+    """Return the number of characters of the blocks as they are sent."""
     return length(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""The fields that modals are made of. Pure."""
+"""Fields of modals."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from bot.blocks.ids import InputId
 from bot.blocks.limits import LABEL_TEXT, OPTION_TEXT, OPTIONS, PLACEHOLDER_TEXT, Block, length, sendable, shorten, size
+from bot.blocks.mrkdwn import count_images
 from bot.blocks.reply import plain_text
-from bot.blocks.wording import count, count_images
+from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 
 MAX_OPTIONS_SIZE = 200_000
-"""Of a view's 250,000 bytes. A database takes about a hundred, so that a few thousand can be chosen from."""
+"""Of a view's 250,000 bytes. An option takes about 100, so a menu holds a few thousand databases."""
 
 
 def input_block(name: InputId, label: str, element: Block, *, hint: str = "", optional: bool = False) -> Block:
-    """A field; it is called the same as a block and as an action, and an error is shown at the block."""
+    """Return a field. ``name`` serves as ``block_id``, where Slack shows errors, and as ``action_id``."""
     block: Block = {
         "type": "input",
         "block_id": str(name),
@@ -29,7 +30,7 @@ def input_block(name: InputId, label: str, element: Block, *, hint: str = "", op
 def text_input(
     *, initial: str = "", max_length: int, min_length: int = 0, placeholder: str = "", multiline: bool = False
 ) -> Block:
-    """Somewhere to type."""
+    """Return an element for text."""
     element: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": max_length}
     if min_length:
         element["min_length"] = min_length
@@ -39,19 +40,19 @@ def text_input(
 
 
 def choice(kind: str, options: Sequence[Block], chosen: str) -> Block:
-    """One of a few: static_select or radio_buttons."""
+    """Return an element for one of several options; ``kind`` is ``static_select`` or ``radio_buttons``."""
     element: Block = {"type": kind, "options": list(options)}
     return element | _initial(options, chosen)
 
 
 def option(text: str, value: str, description: str = "") -> Block:
-    """Something to choose."""
+    """Return an option of a menu, of radio buttons or of checkboxes."""
     entry: Block = {"text": plain_text(text, OPTION_TEXT), "value": value}
     return entry | {"description": plain_text(description, OPTION_TEXT)} if description else entry
 
 
 def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
-    """Which database; ``chosen`` or the only one is set already. There is at least one."""
+    """Return a menu of at least one database, with ``chosen`` or the only one selected."""
     options = _database_options(databases, chosen)
     element: Block = {"type": "static_select"}
     if len(options) <= OPTIONS:
@@ -61,20 +62,20 @@ def database_field(databases: Sequence[DatabaseInfo], chosen: str) -> Block:
         element["option_groups"] = [{"label": _range(group), "options": group} for group in groups]
     element |= _initial(options, options[0]["value"] if len(options) == 1 else chosen)
     left_out = len(databases) - len(options)
-    hint = f"{count(left_out, 'more database')} can be reached by in: in a command." if left_out else ""
-    return input_block(InputId.DATABASE, "Database", element, hint=hint)
+    hint = wording.databases_not_listed(left_out) if left_out else ""
+    return input_block(InputId.DATABASE, wording.DATABASE_LABEL, element, hint=hint)
 
 
 def _database_options(databases: Sequence[DatabaseInfo], chosen: str) -> list[Block]:
     with_sizes = len(databases) <= OPTIONS
-    # The one that is chosen is always there, whatever else is cut.
+    # The chosen database is always listed, whichever others are left out.
     first_chosen = sorted(databases, key=lambda info: (info.key.name != chosen, info.key.name))
     options: list[Block] = []
-    room = MAX_OPTIONS_SIZE
+    bytes_left = MAX_OPTIONS_SIZE
     for info in first_chosen[: OPTIONS * OPTIONS]:
         entry = option(_label(info) if with_sizes else info.key.name, info.key.name)
-        room -= size([entry])
-        if room < 0:
+        bytes_left -= size([entry])
+        if bytes_left < 0:
             break
         options.append(entry)
     return sorted(options, key=lambda entry: str(entry["value"]))

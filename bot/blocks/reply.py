@@ -1,4 +1,4 @@
-"""A message as values: what Slack's chat and response methods take."""
+"""Messages as Slack's chat methods and response URLs take them, and the blocks that they are built from."""
 
 from __future__ import annotations
 
@@ -18,61 +18,62 @@ from bot.blocks.limits import (
     escape,
     shorten,
 )
-from bot.blocks.wording import MAX_SENTENCE, escape_sentence, one_line
+from bot.blocks.mrkdwn import MAX_SENTENCE, escape_sentence, one_line
+from bot.blocks.wording import errors as wording
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``text`` is for notifications and screen readers and always there; ``blocks`` is what others see."""
+    """A message. ``text`` is for notifications and screen readers and never empty; others see ``blocks``."""
 
     text: str
     blocks: tuple[Block, ...]
 
 
 def with_marker(reply: Reply, marker: str) -> Reply:
-    """The same, its first block named so that the message is known again in its thread."""
+    """Name the first block so that the message can be found again in its thread."""
     first, *others = reply.blocks
     return Reply(reply.text, (first | {"block_id": f"{BlockId.SUMMARY}:{marker}"}, *others))
 
 
 def notice(sentence: str, block_id: str = BlockId.NOTICE) -> Reply:
-    """One sentence of ours that may quote somebody; nothing in it becomes a mention, a link or emphasis."""
-    text = escape(shorten(one_line(sentence), MAX_SENTENCE)) or "That did not work."
+    """Return one sentence that may quote a person: nothing in it becomes a mention, a link or emphasis."""
+    text = escape(shorten(one_line(sentence), MAX_SENTENCE)) or wording.DID_NOT_WORK
     return Reply(text, (section(escape_sentence(sentence) or text, block_id),))
 
 
 def mrkdwn_reply(mrkdwn: str, *blocks: Block) -> Reply:
-    """Text that is ours or was escaped, and what stands below it."""
+    """Return a message of escaped mrkdwn, followed by further blocks."""
     return Reply(shorten(mrkdwn, MESSAGE_TEXT), (section(mrkdwn, BlockId.NOTICE), *blocks))
 
 
 def section(mrkdwn: str, block_id: str = "") -> Block:
-    """A paragraph of text that is ours or was escaped."""
+    """Return a paragraph of escaped mrkdwn."""
     return _named({"type": "section", "text": _mrkdwn(mrkdwn)}, block_id)
 
 
 def context_block(mrkdwn: str, block_id: str = "") -> Block:
-    """A line in small grey letters, of text that is ours or was escaped."""
+    """Return a line of escaped mrkdwn in small grey letters."""
     return _named({"type": "context", "elements": [_mrkdwn(mrkdwn)]}, block_id)
 
 
 def verbatim(text: str, max_length: int) -> Block:
-    """Somebody's text as it is: plain_text knows no mentions, links, emphasis or emoji codes."""
+    """Return a person's text unchanged: plain_text has no mentions, links, emphasis or emoji codes."""
     return {"type": "context", "elements": [plain_text(text, max_length)]}
 
 
 def heading(text: str) -> Block:
-    """A line in large letters, verbatim."""
+    """Return a line of plain text in large letters."""
     return {"type": "header", "text": plain_text(text, HEADER_TEXT)}
 
 
 def plain_text(text: str, max_length: int) -> Block:
-    """A text object that shows each character as it is."""
+    """Return a text object that shows each character unchanged."""
     return {"type": "plain_text", "text": shorten(text, max_length), "emoji": False}
 
 
 def button(text: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
-    """Something to press; ``style`` is primary, danger or nothing."""
+    """Return a button; ``style`` is ``primary``, ``danger`` or empty."""
     element: Block = {
         "type": "button",
         "text": plain_text(text, BUTTON_TEXT),
@@ -85,7 +86,7 @@ def button(text: str, action_id: str, value: str, *, style: str = "", confirm: B
 
 
 def confirmation(title: str, text: str, yes: str, no: str) -> Block:
-    """The question that Slack asks before it tells us of a press."""
+    """Return a confirmation dialog, which Slack shows before it sends the press of a button."""
     return {
         "title": plain_text(title, CONFIRM_TITLE),
         "text": plain_text(text, CONFIRM_TEXT),
@@ -96,12 +97,12 @@ def confirmation(title: str, text: str, yes: str, no: str) -> Block:
 
 
 def buttons(elements: Sequence[Block], block_id: str = "") -> Block:
-    """Things to press, beside each other where there is room."""
+    """Return a row of buttons."""
     return _named({"type": "actions", "elements": list(elements)}, block_id)
 
 
 def _mrkdwn(text: str) -> Block:
-    # Verbatim: else Slack makes links of what looks like an address.
+    # Without verbatim, Slack turns whatever looks like a URL into a link.
     return {"type": "mrkdwn", "text": shorten(text, SECTION_TEXT), "verbatim": True}
 
 

@@ -1,1 +1,1 @@
-"""One use case each."""
+"""Services: each class implements one use case against the ports of storage and search."""

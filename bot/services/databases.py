@@ -17,7 +17,7 @@ from bot.storage.ports.storage import Storage
 
 
 async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
-    """The database, or UnknownDatabase with a near name, if there is one."""
+    """Return the database. Raise UnknownDatabase with a similar name, if there is one."""
     try:
         return await catalogue.database(key)
     except UnknownDatabase:
@@ -28,48 +28,48 @@ async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
 
 @asynccontextmanager
 async def require_in_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
-    """Around a call of the back end. Raises BackendLost where that doesn't know a database that the catalogue has."""
+    """Wrap a call to the back end, and raise BackendLost if only the catalogue has the database."""
     try:
         yield
     except UnknownDatabase as error:
-        # Somebody may just have deleted it.
+        # Raises UnknownDatabase if the catalogue doesn't have the database either, such as after a concurrent deletion.
         await find_database(catalogue, key)
         raise BackendLost(f"the back end has no database “{key.name}”, though the catalogue has") from error
 
 
 class DatabaseService:
-    """Databases as a whole; a change is made in catalogue and back end together."""
+    """Creates, lists and deletes databases in the catalogue and the back end together."""
 
     def __init__(self, visual: VisualSearch, storage: Storage) -> None:
         self._visual = visual
         self._storage = storage
 
     async def create(self, key: DatabaseKey, created_by: str = "") -> DatabaseInfo:
-        """Make an empty database. Raises DatabaseExists."""
+        """Create an empty database. Raises DatabaseExists."""
         with contextlib.suppress(UnknownDatabase):
-            # Or a back end that has lost it would make another.
+            # Check the catalogue first: a back end that lost the database would create it again.
             await self._storage.catalogue.database(key)
             raise DatabaseExists(key.name)
         async with self._storage.unit():
-            # The back end first: one that is elsewhere is not waited for with the catalogue's transaction open.
+            # Call the back end first, so that the catalogue's transaction isn't open during a remote call.
             await self._visual.create_database(key)
             await self._storage.catalogue.create_database(key, created_by)
         return await self._storage.catalogue.database(key)
 
     async def all(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
-        """The workspace's databases with their sizes, by name."""
+        """Return the workspace's databases with their sizes, ordered by name."""
         return await self._storage.catalogue.databases(workspace)
 
     async def find(self, key: DatabaseKey) -> DatabaseInfo:
-        """One database. Raises UnknownDatabase, with a near name if there is one."""
+        """Return one database. Raises UnknownDatabase with a similar name, if there is one."""
         return await find_database(self._storage.catalogue, key)
 
     async def delete(self, key: DatabaseKey) -> DatabaseInfo:
-        """Forget a database with all its images; what it was. Can't be undone. Raises UnknownDatabase."""
+        """Delete a database with all its images, and return its last state. Raises UnknownDatabase."""
         info = await self.find(key)
         digests = await self._digests(key)
         async with self._storage.unit():
-            # What the back end has lost is gone as it should be.
+            # If the back end doesn't have the database, there is nothing to delete there.
             with contextlib.suppress(UnknownDatabase):
                 await self._visual.delete_database(key)
             await self._storage.catalogue.delete_database(key)

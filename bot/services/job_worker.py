@@ -1,4 +1,4 @@
-"""Does what waits in the inbox: so much at once, again after a failure, and at last given up with a word."""
+"""Worker for inbox jobs: runs several at once, retries failures with a delay, and gives up after the last attempt."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 4
 LEASE_S = 15.0
+"""How long a claimed job stays with this worker unless the lease is extended."""
+
 RETRY_DELAYS_S = (2.0, 10.0, 60.0, 300.0)
-"""Between the attempts: a hiccup, a restart, a minute's limit of Slack's, an outage."""
+"""Delays between attempts. They cover a glitch, a restart, Slack's rate limits per minute, and an outage."""
 
 POLL_S = 1.0
 JITTER = 0.2
-"""Jobs that failed together shall not come back together."""
+"""Retry delays vary by this fraction, so that jobs that failed together aren't retried together."""
 
 _CANCELLED_WITHIN_S = 5.0
 _HOST_CHARACTERS = 32
@@ -36,18 +38,29 @@ _HOST_CHARACTERS = 32
 _NO_METRICS = NullMetrics()
 
 HandleJob = Callable[[Job], Awaitable[None]]
-"""Does a job. Whatever it raises, the job is done again later, so it has to bear that."""
+"""Runs a job. It may run again after any exception or crash, so it must be idempotent."""
 
 GiveUpJob = Callable[[Job, Exception], Awaitable[None]]
-"""Says the last word on a job that failed too often."""
+"""Called after the last attempt failed, to tell people."""
 
 
 class AttemptsCrashed(BotError):
-    """Every attempt ended with its process: the job may be what ends it, so it is not begun again."""
+    """The process died during every attempt. The job may be the cause, so it isn't started again."""
 
 
 class JobWorker:
-    """One process's share of the inbox."""
+    """Claims and runs jobs in one process.
+
+    Args:
+        inbox: The queue.
+        handle: Runs a job.
+        give_up: Called when a job's last attempt has failed.
+        concurrency: Maximum jobs running at the same time.
+        lease_s: Duration of a lease in seconds. It is extended every third of that.
+        delays_s: Delays between attempts in seconds. There is one more attempt than there are delays.
+        poll_s: How often the inbox is polled in seconds, besides notifications.
+        metrics: Receives the outcome and duration of each job.
+    """
 
     def __init__(
         self,
@@ -64,7 +77,7 @@ class JobWorker:
         self._inbox = inbox
         self._handle = handle
         self._give_up = give_up
-        self._at_once = concurrency
+        self._concurrency = concurrency
         self._lease_s = lease_s
         self._delays_s = tuple(delays_s)
         self._poll_s = poll_s
@@ -72,44 +85,44 @@ class JobWorker:
         self._owner = f"{socket.gethostname()[:_HOST_CHARACTERS]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running: dict[int, asyncio.Task[None]] = {}
         self._claiming = asyncio.Lock()
-        self._woken, self._stopping, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._inbox_fails = False
+        self._wake_event, self._stopping, self._finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._inbox_failing = False
 
     @property
     def owner(self) -> str:
-        """The name that this worker's leases bear; no two workers share one."""
+        """The unique name that this worker's leases are stored under."""
         return self._owner
 
     def wake(self) -> None:
-        """Something was put into the inbox: look now, not at the next poll."""
-        self._woken.set()
+        """Claim jobs now instead of at the next poll."""
+        self._wake_event.set()
 
     async def run(self) -> None:
-        """Take up what is due until ``stop`` is through. Nothing that the inbox raises ends it."""
-        beating, listening = asyncio.create_task(self._extend_leases()), asyncio.create_task(self._listen())
+        """Claim and run due jobs until ``stop`` has finished. Errors of the inbox don't end it."""
+        lease_task, listen_task = asyncio.create_task(self._extend_leases()), asyncio.create_task(self._listen())
         try:
             await self._register()
             while not self._stopping.is_set():
-                self._woken.clear()
-                # An inbox that fails is asked at the pace of the poll, however often somebody calls.
-                rested = self._woken if await self._take_up() else self._stopping
-                await _until(rested, self._poll_s)
-            # What still runs keeps its leases until then.
-            await self._quiet.wait()
+                self._wake_event.clear()
+                # While the inbox fails, ignore wake-ups and retry at the poll interval.
+                wait_event = self._wake_event if await self._claim_and_start() else self._stopping
+                await _wait_for(wait_event, self._poll_s)
+            # Keep extending leases until the running jobs have finished.
+            await self._finished.wait()
         finally:
-            beating.cancel()
-            listening.cancel()
-            await asyncio.wait([beating, listening])
+            lease_task.cancel()
+            listen_task.cancel()
+            await asyncio.wait([lease_task, listen_task])
 
     async def stop(self, timeout_s: float) -> int:
-        """Take up nothing more and let what runs finish; how many jobs had to be cut short.
+        """Claim no more jobs, wait for the running ones, and return how many had to be cancelled.
 
-        Those are let go of, so that the next process takes them up at once.
+        The leases of cancelled jobs are released, so that another process can claim them at once.
         """
         end = time.monotonic() + timeout_s
         self._stopping.set()
-        self._woken.set()
-        # A claim that is under way may still bring jobs, which are to be let go of too.
+        self._wake_event.set()
+        # Wait for a claim in progress: the jobs that it returns must be released too.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._claiming:
                 pass
@@ -117,8 +130,8 @@ class JobWorker:
         try:
             await self._inbox.release(self._owner)
         except Exception:
-            log.exception("what was not finished could not be let go of: it is taken up when its lease is over")
-        self._quiet.set()
+            log.exception("could not release unfinished jobs; they run again when their leases expire")
+        self._finished.set()
         return unfinished
 
     async def _finish_running(self, end: float) -> int:
@@ -134,16 +147,16 @@ class JobWorker:
 
     async def _register(self) -> None:
         try:
-            left = await self._inbox.enter(self._owner)
+            recovered = await self._inbox.enter(self._owner)
         except Exception:
-            log.exception("what a dead process left can't be seen to now: it is taken up when its lease is over")
+            log.exception("could not recover jobs of dead processes; they run again when their leases expire")
         else:
-            if left:
-                log.info("%d jobs of a process that died are taken up again", left)
+            if recovered:
+                log.info("recovered %d jobs of processes that died", recovered)
 
-    async def _take_up(self) -> bool:
-        """Begin what is due, as far as there is room; False if the inbox can't be asked."""
-        free = self._at_once - len(self._running)
+    async def _claim_and_start(self) -> bool:
+        """Claim and start due jobs up to the concurrency limit. Return False if the inbox fails."""
+        free = self._concurrency - len(self._running)
         if free <= 0:
             return True
         async with self._claiming:
@@ -151,31 +164,31 @@ class JobWorker:
                 return True
             try:
                 jobs = await self._inbox.claim(self._owner, free, self._lease_s)
-            except Exception as error:  # noqa: BLE001 - it is logged there, at the first failure of a row
-                self._note_failure(error)
+            except Exception as error:  # noqa: BLE001 - _log_failure logs the first of consecutive failures
+                self._log_failure(error)
                 return False
-            self._inbox_fails = False
+            self._inbox_failing = False
             if not self._stopping.is_set():
-                self._begin(jobs)
+                self._start(jobs)
         return True
 
-    def _begin(self, jobs: Sequence[Job]) -> None:
+    def _start(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            # A process that was stopped for longer than a lease is given its own jobs again.
+            # A process that was suspended for longer than its lease may claim its own running jobs again.
             if job.id in self._running:
                 continue
             task = asyncio.create_task(self._run(job), name=f"job {job.id}")
             self._running[job.id] = task
-            task.add_done_callback(partial(self._ended, job.id))
+            task.add_done_callback(partial(self._on_task_done, job.id))
 
-    def _ended(self, job: int, _task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, job: int, _task: asyncio.Task[None]) -> None:
         del self._running[job]
-        self._woken.set()
+        self._wake_event.set()
 
-    def _note_failure(self, error: Exception) -> None:
-        if not self._inbox_fails:
-            log.error("the inbox can't be asked; tried again every %s s", self._poll_s, exc_info=error)
-        self._inbox_fails = True
+    def _log_failure(self, error: Exception) -> None:
+        if not self._inbox_failing:
+            log.error("the inbox is unavailable; retrying every %s s", self._poll_s, exc_info=error)
+        self._inbox_failing = True
 
     async def _extend_leases(self) -> None:
         while True:
@@ -185,44 +198,44 @@ class JobWorker:
             try:
                 await self._inbox.extend(self._owner, tuple(self._running), self._lease_s)
             except Exception:
-                log.exception("the leases of %s jobs could not be extended", len(self._running))
+                log.exception("could not extend the leases of %s jobs", len(self._running))
 
     async def _listen(self) -> None:
-        """Other processes put things too."""
+        """Wake up when another process adds a job."""
         async for _ in self._inbox.arrivals():
-            self._woken.set()
+            self._wake_event.set()
 
     async def _run(self, job: Job) -> None:
         outcome, started = "stopped", time.perf_counter()
         with request_scope():
             try:
-                outcome = await self._outcome(job)
+                outcome = await self._attempt(job)
             except Exception:
                 outcome = "lost"
-                log.exception("what became of job %s can't be kept: it is taken up when its lease is over", job.id)
+                log.exception("could not record the outcome of job %s; it runs again when its lease expires", job.id)
             finally:
                 self._metrics.job(job.kind, outcome, time.perf_counter() - started)
 
-    async def _outcome(self, job: Job) -> str:
+    async def _attempt(self, job: Job) -> str:
         if job.attempts > len(self._delays_s) + 1:
-            return await self._end(
+            return await self._give_up_job(
                 job, AttemptsCrashed(f"The process ended during each of {job.attempts - 1} attempts.")
             )
         try:
             await self._handle(job)
             await self._inbox.finish(job)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may go well
-            return await self._handle_outcome(job, error)
+        except Exception as error:  # noqa: BLE001 - the next attempt may succeed after any error
+            return await self._handle_failure(job, error)
         return "done"
 
-    async def _handle_outcome(self, job: Job, error: Exception) -> str:
+    async def _handle_failure(self, job: Job, error: Exception) -> str:
         if isinstance(error, BackendError):
             self._metrics.backend_error(type(error).__name__)
         if job.attempts > len(self._delays_s):
-            return await self._end(job, error)
+            return await self._give_up_job(job, error)
         delay = self._delay_s(job, error)
         log.warning(
-            "attempt %s at job %s (%s) failed, again in %.1f s: %s",
+            "attempt %s at job %s (%s) failed, retrying in %.1f s: %s",
             job.attempts,
             job.id,
             job.kind,
@@ -234,21 +247,21 @@ class JobWorker:
         return "retried"
 
     def _delay_s(self, job: Job, error: Exception) -> float:
-        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - nothing secret about it
+        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not used for security
         delay = self._delays_s[max(job.attempts, 1) - 1] * jitter
         return max(delay, error.after_s) if isinstance(error, RetryLater) else delay
 
-    async def _end(self, job: Job, error: Exception) -> str:
-        log.error("job %s (%s) is given up", job.id, job.kind, exc_info=error)
+    async def _give_up_job(self, job: Job, error: Exception) -> str:
+        log.error("gave up job %s (%s)", job.id, job.kind, exc_info=error)
         try:
             await self._give_up(job, error)
         except Exception:
-            log.exception("the last word on job %s could not be said", job.id)
+            log.exception("could not report the failure of job %s", job.id)
         await self._inbox.finish(job, failed=True)
         return "given_up"
 
 
-async def _until(event: asyncio.Event, seconds: float) -> None:
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

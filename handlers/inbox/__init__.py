@@ -1,1 +1,1 @@
-"""What goes into the durable inbox before Slack is acknowledged."""
+"""The inbox: store work durably before acknowledging Slack."""

@@ -1,4 +1,4 @@
-"""Requests that need a look at a picture: a process that does no jobs leaves them to those that do."""
+"""Deferred requests: a process without workers stores requests that need pictures in the inbox for other processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendError
 from bot.domain.jobs import JobKind, NewJob
 from bot.storage.ports.inbox import Inbox
@@ -17,13 +18,10 @@ from handlers.parsing.payloads import Mention, encode_request
 from handlers.parsing.payloads.common import enterprise_of, text, workspace_of
 
 SINGLE_FILE = "-"
-"""Jobs have files; of a request there is one."""
+"""File id of request jobs. A job needs at least one."""
 
-WORKERS_BUSY = (
-    "Everybody who looks at pictures is busy or away just now. You get the answer as soon as somebody is free."
-)
 BUSY_NOTICE_AFTER_S = 5.0
-"""A request that nobody has taken up by then is worth a word."""
+"""Delay before the requester of an unclaimed request is told that the workers are busy."""
 
 _NAME_BYTES = 8
 
@@ -31,66 +29,76 @@ log = logging.getLogger(__name__)
 
 
 class RequestDeferral(Protocol):
-    """Where requests are seen to that need a look at a picture."""
+    """Decides where requests that need pictures are run."""
 
     async def defer(self, body: Mapping[str, Any], send: SendSentence | None = None) -> bool:
-        """Leave this delivery to somebody else; False: it is to be done here. Raises BackendError.
+        """Queue the delivery for a worker and return True, or return False to run it in this process.
 
-        ``send`` is for a word to whoever waits, should nobody take it up for long.
+        Args:
+            body: Slack's payload.
+            send: Tells the requester if no worker claims the request in time.
+
+        Raises BackendError.
         """
         ...
 
 
 class InlineRequests:
-    """A process that looks at pictures itself."""
+    """Runs all requests in this process."""
 
     async def defer(self, body: Mapping[str, Any], send: SendSentence | None = None) -> bool:  # noqa: ARG002 - the port's
-        """Never."""
+        """Return False."""
         return False
 
 
 class DeferredRequests:
-    """A process that takes deliveries alone: whoever does jobs goes on where it stopped."""
+    """Stores requests in the inbox for worker processes."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._watched: set[asyncio.Task[None]] = set()
+        self._notice_tasks: set[asyncio.Task[None]] = set()
 
     async def defer(self, body: Mapping[str, Any], send: SendSentence | None = None) -> bool:
-        """Put it into the inbox. Delivered twice, it is there once. Raises BackendError."""
+        """Add the request to the inbox, and return True. Repeated deliveries add one job. Raises BackendError."""
         job = _request_job(body)
         if await self._inbox.put(job) and send is not None:
-            watching = asyncio.create_task(self._watch(job, send))
-            self._watched.add(watching)
-            watching.add_done_callback(self._watched.discard)
+            notice_task = asyncio.create_task(self._send_busy_notice(job, send))
+            self._notice_tasks.add(notice_task)
+            notice_task.add_done_callback(self._notice_tasks.discard)
         return True
 
     async def close(self) -> None:
-        """Watch nothing any more; what waits is answered all the same."""
-        for task in self._watched:
+        """Cancel pending notices. Queued requests are still answered."""
+        for task in self._notice_tasks:
             task.cancel()
-        await asyncio.gather(*self._watched, return_exceptions=True)
+        await asyncio.gather(*self._notice_tasks, return_exceptions=True)
 
-    async def _watch(self, job: NewJob, send: SendSentence) -> None:
+    async def _send_busy_notice(self, job: NewJob, send: SendSentence) -> None:
         await asyncio.sleep(BUSY_NOTICE_AFTER_S)
         try:
-            waits = await self._inbox.is_waiting(job)
+            is_queued = await self._inbox.is_waiting(job)
         except BackendError as error:
-            log.warning("whether a request waits can't be told: %s", error)
+            log.warning("can't tell whether a request is still queued: %s", error)
             return
-        if waits:
-            await try_to_send(send, WORKERS_BUSY)
+        if is_queued:
+            await try_to_send(send, NOT_STARTED_YET)
 
 
 def mention_job(mention: Mention, body: Mapping[str, Any]) -> NewJob:
-    """What is kept of a mention. Slack tells of one message by events of two kinds, and repeats them to any process."""
-    place = f"mention:{mention.channel}"
+    """Return the job for a mention.
+
+    The key is the message, not the event: Slack sends two kinds of events for one message and may deliver each of them
+    more than once, to any process.
+    """
+    channel_key = f"mention:{mention.channel}"
     payload = encode_request(body)
-    return NewJob(JobKind.REQUEST, mention.workspace, mention.enterprise, place, mention.ts, (SINGLE_FILE,), payload)
+    return NewJob(
+        JobKind.REQUEST, mention.workspace, mention.enterprise, channel_key, mention.ts, (SINGLE_FILE,), payload
+    )
 
 
 def _request_job(body: Mapping[str, Any]) -> NewJob:
-    # Each press and each command has a trigger of its own, which may be longer than a name.
+    # Each action and command has its own trigger id. Hash it, because it may be longer than the column.
     trigger = text(body.get("trigger_id")) or secrets.token_hex(_NAME_BYTES)
     name = hashlib.blake2b(trigger.encode(errors="replace"), digest_size=_NAME_BYTES).hexdigest()
     workspace, enterprise = workspace_of(body), enterprise_of(body)

@@ -1,4 +1,4 @@
-"""What Slack delivers once and for all goes to the inbox before it is acknowledged, so that a crash loses nothing."""
+"""Store deliveries that lead to durable work in the inbox before acknowledging them, so that a crash loses nothing."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ log = logging.getLogger(__name__)
 
 CACHE_SIZE = 10_000
 CACHE_TTL_S = 60
-"""Another process may have forgotten one since, which has installed the app again."""
+"""Entries expire, because another process may remove a workspace that then installs the app again."""
 
-ACKNOWLEDGED_WITHIN_S = 0.005
-"""The worker is woken this much later, or its first steps would hold up the acknowledgement that is on its way out."""
+WAKE_DELAY_S = 0.005
+"""Delay before waking the worker, so that it doesn't slow down the acknowledgement being sent."""
 
 ANY_CHANNEL = "-"
-"""Of jobs that are about no channel; the database refuses nulls in keys."""
+"""Placeholder for jobs without a channel, message or file: key columns can't be null."""
 
 
 class InboxMiddleware:
-    """A middleware of Bolt's, which acknowledges events before it runs their listeners."""
+    """A Bolt middleware that runs before Bolt acknowledges an event and calls its listener."""
 
     def __init__(self, inbox: Inbox, catalogue: Catalogue, wake: Callable[[], None], bot_user: str = "") -> None:
         self._inbox = inbox
@@ -55,56 +55,62 @@ class InboxMiddleware:
         self._bot_user = bot_user
 
     async def store(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
-        """Write down what is to be done for this delivery, if anything is; then let it be acknowledged."""
+        """Store the job for a delivery, if there is one, and continue.
+
+        If the inbox fails, return status 503, so that Slack delivers the event again.
+        """
         job = self.job_of(body)
         try:
             if job is None or job.kind is not JobKind.UNINSTALL:
-                await self._remember(workspace_of(body), enterprise_of(body))
+                await self._store_workspace(workspace_of(body), enterprise_of(body))
             else:
                 self._known.clear()
             if job is not None:
                 await self._put(job)
         except BackendError:
-            log.exception("the inbox can't be written: Slack is asked to deliver again")
+            log.exception("could not write to the inbox; asking Slack to deliver again")
             return BoltResponse(status=503, body="")
         await next()
         return None
 
     async def _put(self, job: NewJob) -> None:
         started = time.perf_counter()
-        kept = await self._inbox.put(job)
-        log.debug("%s %s in %.3f s", job.kind, "kept" if kept else "known", time.perf_counter() - started)
-        if kept:
-            asyncio.get_running_loop().call_later(ACKNOWLEDGED_WITHIN_S, self._wake)
+        is_new = await self._inbox.put(job)
+        log.debug("%s %s in %.3f s", job.kind, "kept" if is_new else "known", time.perf_counter() - started)
+        if is_new:
+            asyncio.get_running_loop().call_later(WAKE_DELAY_S, self._wake)
 
-    async def _remember(self, workspace: WorkspaceId, enterprise: str) -> None:
-        """Of an organisation that installed the app as a whole, only deliveries tell which workspaces it has."""
-        place = (enterprise, workspace)
-        if enterprise and workspace and place not in self._known:
+    async def _store_workspace(self, workspace: WorkspaceId, enterprise: str) -> None:
+        """Store which organisation a workspace belongs to.
+
+        For an app installed in a whole organisation, only deliveries show which workspaces it has.
+        """
+        key = (enterprise, workspace)
+        if enterprise and workspace and key not in self._known:
             await self._catalogue.adopt(workspace, enterprise)
-            self._known[place] = True
+            self._known[key] = True
 
     def job_of(self, body: Mapping[str, Any]) -> NewJob | None:
-        """The durable work that a delivery means."""
+        """Return the job for a delivery, or None."""
         if share := parse_share(body, self._bot_user):
-            return _share(share)
+            return _share_job(share)
         if deletion := parse_deletion(body):
             return deletion_job(deletion)
         if uninstall := parse_uninstall(body):
-            return _uninstall(uninstall)
+            return _uninstall_job(uninstall)
         if mention := parse_mention(body, self._bot_user):
             return mention_job(mention, body)
         return None
 
 
-def _share(share: ImageShare) -> NewJob:
+def _share_job(share: ImageShare) -> NewJob:
     files = tuple(file.id for file in share.files)
     return NewJob(JobKind.SHARE, share.workspace, share.enterprise, share.channel, share.ts, files, encode_share(share))
 
 
 def deletion_job(deletion: SlackDeletion) -> NewJob:
-    """What is kept of a deletion."""
-    # A file can be deleted once, and so can a message: what Slack repeats is known by that.
+    """Return the job for a deletion."""
+    # A file or message can be deleted only once, so its id identifies repeated deliveries.
     message, file = deletion.message or ANY_CHANNEL, deletion.file or ANY_CHANNEL
     return NewJob(
         JobKind.FORGET,
@@ -117,7 +123,7 @@ def deletion_job(deletion: SlackDeletion) -> NewJob:
     )
 
 
-def _uninstall(uninstall: Uninstall) -> NewJob:
+def _uninstall_job(uninstall: Uninstall) -> NewJob:
     return NewJob(
         JobKind.UNINSTALL,
         uninstall.workspace,

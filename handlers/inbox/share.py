@@ -1,4 +1,4 @@
-"""A share as it is worked on: what was said, where, and what the channel is set to."""
+"""A share being processed, with its channel settings and modifiers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from handlers.parsing.payloads import ImageShare, SharedFile
 MAX_NAME = 80
 
 MATCHES_SHOWN = 5
-"""Matches in an answer that nobody asked for by name: enough to see, not enough to fill the screen."""
+"""Matches in an automatic answer. More would fill the screen."""
 
 
 QUIET_ATTEMPTS = 2
-"""So often a file that can't be fetched just now is left for later; then the person is told."""
+"""Number of attempts at which a failed download is retried silently. After them, the user is told."""
 
 
 @contextmanager
 def retry_first_attempts(job: Job) -> Iterator[None]:
-    """Turn what may go well later into TryAgain, at a job's first attempts."""
+    """Turn FetchFailed into RetryLater during a job's first attempts."""
     try:
         yield
     except FetchFailed as error:
@@ -40,7 +40,7 @@ def retry_first_attempts(job: Job) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share that is being worked on. ``files`` are those that may be images, and those that can't be told."""
+    """A share being processed. ``files`` are files that may be images, and files that Slack couldn't describe."""
 
     job: Job
     message: ImageShare
@@ -52,13 +52,13 @@ class Share:
 
     @property
     def audience(self) -> Audience:
-        """Who reads an answer in its thread."""
-        # A direct message to the bot has the one reader; to several, all that are in it.
+        """The people who will see an answer in the thread."""
+        # Only a direct message to the bot has a single reader. A group message is seen by all its members.
         user = self.message.user if self.message.channel.startswith("D") else ""
         return Audience(self.message.workspace, self.message.channel, self.kind, user)
 
     def state(self, file: SharedFile | UnresolvedFile, database: DatabaseKey, minimum: float, top: int) -> SearchState:
-        """What the buttons of an answer about one of its files carry."""
+        """Return the state of the buttons in an answer about one of the files."""
         message = self.message
         return SearchState(
             file=file.id,
@@ -74,7 +74,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedFile:
-    """A file that Slack would not describe, and the sentence that says so."""
+    """A file that Slack couldn't describe, and a sentence that says why."""
 
     id: str
     name: str

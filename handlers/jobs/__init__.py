@@ -1,1 +1,1 @@
-"""What workers take out of the inbox."""
+"""Jobs: run what workers claim from the inbox."""

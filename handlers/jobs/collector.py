@@ -1,4 +1,4 @@
-"""Shares of channels that collect or guard: kept, told by a reaction, and answered if they repeat something."""
+"""Process shares in collect and guard channels: add images, confirm with a reaction, and answer reposts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.domain.catalogue import SlackOrigin
 from bot.domain.channels import GUARD_MINIMUM, ChannelMode
 from bot.domain.errors import AlreadyAdded, UserError
 from bot.domain.identifiers import MAX_NOTE, DatabaseKey, Note
-from bot.services.channels.collection import CollectService, SharedImage, Withdrawn
+from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import NewImage
 from bot.services.search.lookup import LookupResult
@@ -32,37 +32,37 @@ from handlers.slack_errors import UNREACHABLE, code_of
 log = logging.getLogger(__name__)
 
 DONE, FAILED = "white_check_mark", "warning"
-"""Reactions that every workspace has."""
+"""Emoji that exist in every workspace."""
 
 _MENTION = re.compile(r"<[@#!][^<>]*>")
 _MODIFIER = re.compile(r"(?<!\S)(?:in|top|min|id):\S+\s*", re.IGNORECASE)
-"""Said to us, not of the picture."""
+"""Modifiers are for the bot, so they are not part of the note."""
 
 
 class ShareCollector:
-    """Keeps what is shared in a channel."""
+    """Adds images of shares in collect and guard channels."""
 
     def __init__(
         self,
         collecting: CollectService,
-        guarding: RepostGuard,
+        repost_guard: RepostGuard,
         files: SharedFileReader,
         pictures: PictureReader,
         presenter: AnswerPresenter,
     ) -> None:
         self._collecting = collecting
-        self._repost_guard = guarding
+        self._repost_guard = repost_guard
         self._files = files
         self._pictures = pictures
         self._presenter = presenter
 
     async def collect(self, share: Share, key: DatabaseKey, mode: ChannelMode) -> Reply | None:
-        """Keep each image; the answer for those that a guard knew already. Raises BackendError, TryAgain."""
-        kept = False
+        """Add each image, and return an answer about reposts, or None. Raises BackendError and RetryLater."""
+        is_stored = False
         minimum = share.binding.minimum if share.binding.minimum is not None else GUARD_MINIMUM
         link = await permalink(share.client, share.message.channel, share.message.ts)
         problems: list[tuple[str, str]] = []
-        repeated: list[tuple[LookupResult, SearchState]] = []
+        reposts: list[tuple[LookupResult, SearchState]] = []
         for file in share.files:
             try:
                 image = await self._image(share, file, link)
@@ -70,37 +70,37 @@ class ShareCollector:
                     await self._collecting.collect(key, image)
                 elif found := await self._repost_guard.check(key, image, minimum):
                     state = share.state(file, key, minimum, MATCHES_SHOWN)
-                    repeated.append((LookupResult(file.name, found), state))
-                kept = True
+                    reposts.append((LookupResult(file.name, found), state))
+                is_stored = True
             except AlreadyAdded:
-                # Whoever collects wants it in; and in it is.
-                kept = True
-            except Withdrawn:
+                # The image is in the database, which is all that a collect channel needs.
+                is_stored = True
+            except FileWithdrawn:
                 log.info("a file was deleted while it was being added")
             except UserError as error:
                 if not isinstance(file, SharedFile) or file.claims_to_be_image:
                     problems.append((file.name, str(error)))
-        await self._report(share, problems, done=kept and mode is ChannelMode.COLLECT)
-        # What a guard matched may be out of these readers' sight; that it matched at all is not to be seen then.
+        await self._report(share, problems, done=is_stored and mode is ChannelMode.COLLECT)
+        # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
         reader = AnswerReader(share.audience, share.client)
-        told = [(one, state) for one, state in repeated if await self._presenter.has_anything(reader, one)]
-        if not told:
+        visible = [(one, state) for one, state in reposts if await self._presenter.has_anything(reader, one)]
+        if not visible:
             return None
-        return await self._presenter.answer(reader, [one for one, _ in told], [state for _, state in told])
+        return await self._presenter.answer(reader, [one for one, _ in visible], [state for _, state in visible])
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
-        """Nothing of a share can be kept; whoever shared it is told elsewhere why."""
+        """React to a share of which nothing can be added. The caller tells the user why."""
         await _react(client, message.channel, message.ts, FAILED)
 
     async def _image(self, share: Share, file: SharedFile | UnresolvedFile, link: str) -> SharedImage:
-        """Raises UserError."""
+        """Download and decode a file. Raises UserError."""
         message = share.message
         if not isinstance(file, SharedFile):
             raise UserError(file.problem)
         with retry_first_attempts(share.job):
             picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
         entity = share.modifiers.entity or entity_of_file(file.name, file.id)
-        image = NewImage(picture, jpeg, entity, _note(share), added_by=message.user, source_name=file.name)
+        image = NewImage(picture, jpeg, entity, _note_of(share), added_by=message.user, source_name=file.name)
         origin = SlackOrigin(file.id, message.channel, message.ts, link, share.kind)
         return SharedImage(image, origin, share.job.id)
 
@@ -116,7 +116,7 @@ class ShareCollector:
                 client, message.channel, message.user, collected_problems_reply(problems), message.thread_ts
             )
         except UNREACHABLE as error:
-            log.warning("%s could not be told: %s", message.user, type(error).__name__)
+            log.warning("could not notify %s: %s", message.user, type(error).__name__)
 
 
 async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> None:
@@ -129,8 +129,8 @@ async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> No
         log.warning("reactions.add: %s", type(error).__name__)
 
 
-def _note(share: Share) -> Note:
-    """What was said with the picture, unless a note was given by name."""
+def _note_of(share: Share) -> Note:
+    """Return the note of the modifiers, or else the message's text without mentions and modifiers."""
     if share.modifiers.note is not None:
         return share.modifiers.note
     message = as_typed(_MODIFIER.sub("", _MENTION.sub("", share.message.text))).strip()

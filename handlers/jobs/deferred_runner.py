@@ -1,4 +1,4 @@
-"""Goes on with requests that another process took and acknowledged, or that wait in the inbox from the start."""
+"""Run requests from the inbox: those that another process acknowledged and deferred, and mentions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.wording.errors import FAILED
 from bot.domain.jobs import Job
-from handlers.errors import FAILED
 from handlers.listeners.commands import requester_of
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.views import SubmittedModal
@@ -23,20 +23,20 @@ log = logging.getLogger(__name__)
 
 
 class DeferredRequestRunner:
-    """Calls the listener that the delivery would have reached. These tell people of errors, and raise none."""
+    """Calls the listener for a stored delivery. Listeners report errors to the requester and don't raise them."""
 
     def __init__(self, listeners: Listeners, clients: Clients) -> None:
         self._listeners = listeners
         self._clients = clients
 
     async def run(self, job: Job) -> None:
-        """Answer. Done again after a crash, it may answer twice, but adds nothing twice."""
+        """Run the request. A retry after a crash may answer twice but adds nothing twice."""
         body = decode_request(job.payload)
         client = await self._clients.client(job.workspace, job.enterprise)
         if client is None:
-            log.info("a request is dropped: the app is not in %s any more", job.workspace)
+            log.info("dropped a request: the app is no longer installed in %s", job.workspace)
             return
-        # It was acknowledged by whoever took it.
+        # The process that received the delivery has acknowledged it.
         ack, listeners = _null_ack(), self._listeners
         match body.get("type"):
             case "event_callback":
@@ -51,7 +51,7 @@ class DeferredRequestRunner:
                 await listeners.commands.on_command(ack, body, client)
 
     async def give_up(self, job: Job) -> None:
-        """Tell whoever waits. Raises SlackApiError."""
+        """Tell the requester that the request failed. Raises SlackApiError."""
         client = await self._clients.client(job.workspace, job.enterprise)
         requester = _requester(decode_request(job.payload), client) if client is not None else None
         if requester is not None:
@@ -59,7 +59,7 @@ class DeferredRequestRunner:
 
 
 def _null_ack() -> AsyncAck:
-    """Takes an acknowledgement that nobody waits for any more."""
+    """Return an ack function for a delivery that was acknowledged already."""
     return AsyncAck()  # type: ignore[no-untyped-call] # Bolt's own
 
 

@@ -1,1 +1,1 @@
-"""Listeners: parse, acknowledge, call one service, reply."""
+"""Listeners: acknowledge, parse, call one service, and reply."""

@@ -1,4 +1,4 @@
-"""Buttons in messages and in App Home. Each carries all that it needs, so that it works however old it is."""
+"""Button listener for messages, modals and App Home. A button's value holds all its state, so old buttons work."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import STALE_BUTTON, EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.button_state import EntityState, FormState, ListState, NameState, SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
+from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from bot.telemetry.metrics import Metrics
@@ -25,16 +26,14 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 
-OTHER_ORGANISATION = "These buttons are for the people of the workspace that I serve."
-
 NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
-"""What needs a look at a picture again, if nobody has looked lately."""
+"""Actions that may have to read the picture again, if the result is no longer cached."""
 
 HandleAction = Callable[[ActionRequest, Requester], Awaitable[None]]
 
 
 class ActionListener:
-    """What a button starts."""
+    """Handles button presses."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class ActionListener:
         self._deferral = deferral
         self._home = home
         self._metrics = metrics
-        self._presses: Mapping[str, HandleAction] = {
+        self._handlers: Mapping[str, HandleAction] = {
             ActionId.MORE: self._more,
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
@@ -69,7 +68,7 @@ class ActionListener:
         }
 
     async def on_action(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Any button, also one that an older version made."""
+        """Acknowledge and handle any button, including those of older versions."""
         await ack()
         request = parse_action(body)
         if request is None:
@@ -77,21 +76,21 @@ class ActionListener:
         requester = Requester.of(request, client)
         async with report_errors(requester.reply_sentence, self._metrics):
             if request.user_workspace not in {"", request.workspace}:
-                # From a Slack Connect channel: what is theirs to see was shown to the whole channel.
+                # A member of another organisation in a Slack Connect channel may see only what the whole channel saw.
                 raise UserError(OTHER_ORGANISATION)
-            press = self._presses.get(request.action_id)
-            if press is None:
+            handle = self._handlers.get(request.action_id)
+            if handle is None:
                 raise InvalidInput(STALE_BUTTON)
             if request.action_id in NEEDS_PICTURE and await self._deferral.defer(body, requester.reply_sentence):
                 return
-            await press(request, requester)
+            await handle(request, requester)
 
     async def _more(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
         reply = await with_progress(
             self._answers.search(requester, requester.as_reader, [state]), requester.reply_sentence
         )
-        # What only they see turns its page; in what all see, others may still be at the first.
+        # Replace only ephemeral messages: other people may still be reading the first page of a public one.
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
     async def _another_database(self, request: ActionRequest, requester: Requester) -> None:
@@ -124,13 +123,13 @@ class ActionListener:
     async def _create_database(self, request: ActionRequest, requester: Requester) -> None:
         is_home = self._home.is_home(request)
         if request.view_id and not is_home:
-            requester = _behind(request, requester)
+            requester = _opener_of(request, requester)
             await self._forms.open_create_database(requester, request.trigger_id, view=True, home=False)
             return
         channel = NameState.decode(request.value).channel if request.value else ""
-        # An offer that was made to a channel names it. Direct messages have no settings.
-        offered = "" if channel.startswith("D") else channel
-        await self._forms.open_create_database(requester, request.trigger_id, home=is_home, binds=offered)
+        # An offer in a channel carries the channel's id. Direct messages have no settings.
+        offered_channel = "" if channel.startswith("D") else channel
+        await self._forms.open_create_database(requester, request.trigger_id, home=is_home, binds=offered_channel)
 
     async def _delete_database(self, request: ActionRequest, requester: Requester) -> None:
         name = DatabaseName(NameState.decode(request.value).database)
@@ -156,7 +155,7 @@ class ActionListener:
             await requester.reply_privately(watching_reply(binding, None))
 
 
-def _behind(request: ActionRequest, requester: Requester) -> Requester:
-    """Whoever pressed in a modal, in the place where it was opened."""
+def _opener_of(request: ActionRequest, requester: Requester) -> Requester:
+    """Return the requester of a button in a modal, with the channel in which the modal was opened."""
     state = FormState.decode(request.view_metadata or "{}")
     return replace(requester, channel=state.channel, response_url=state.response_url, thread=state.thread)

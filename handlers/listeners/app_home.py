@@ -1,4 +1,4 @@
-"""App Home: the databases and the channels that are watched."""
+"""App Home listener: show the workspace's databases and channel settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class HomeListener:
-    """Publishes the tab when it is opened, and again when something in it changed."""
+    """Publishes the Home tab when a user opens it or changes something in it."""
 
     def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer, wrapper: ListenerWrapper) -> None:
         self._dependencies = dependencies
@@ -30,13 +30,13 @@ class HomeListener:
         self._wrapper = wrapper
 
     async def on_opened(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Somebody looks at it."""
+        """Publish the tab for a user who opened it."""
         opened = parse_home(body)
         if opened is not None and self._wrapper.is_first_delivery(("event", opened.event_id)):
             await self.publish(Requester(opened.workspace, opened.user, client))
 
     async def publish(self, requester: Requester) -> None:
-        """Show the present state to one person, if Slack lets us."""
+        """Publish the current state for one user. Log a failure instead of raising it."""
         backend, problem = await self._answers.backend()
         home = HomeContent(
             databases=await self._dependencies.databases.all(requester.workspace),
@@ -47,12 +47,12 @@ class HomeListener:
         try:
             await requester.client.views_publish(user_id=requester.user, view=home_view(home))
         except UNREACHABLE as error:
-            # What was changed is changed, whether it can be shown or not.
+            # The user's change was made, so a failure to show it isn't an error of the request.
             log.warning(
                 "views.publish: %s", code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
             )
 
     @staticmethod
     def is_home(request: ActionRequest) -> bool:
-        """Whether a button was pressed there: neither a message nor a modal has its view type."""
+        """Return whether a button was pressed in App Home."""
         return request.view_type == "home"

@@ -1,10 +1,10 @@
-"""``/vsearch``: acknowledged at once, then answered to its author alone."""
+"""Slash command listener: acknowledge ``/vsearch`` at once, then answer only its author."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,6 +21,8 @@ from bot.blocks.messages.notices import (
     watching_reply,
 )
 from bot.blocks.reply import Reply
+from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
+from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
@@ -35,11 +37,27 @@ from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 
-NOT_IN_DIRECT_MESSAGES = "Direct messages with me are always looked up: set this in a channel instead."
+NEEDS_PICTURE = (grammar.SearchCommand, grammar.AddCommand)
+"""Commands that read a picture. A process without workers defers them."""
+
+CommandType = TypeVar("CommandType")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation(Generic[CommandType]):
+    """A command, who sent it, and the trigger id with which it may open a modal. Mentions have an empty one."""
+
+    requester: Requester
+    command: CommandType
+    trigger_id: str = ""
+
+
+AnswerCommand = Callable[[Any], Awaitable[Reply | None]]
+"""Answers an ``Invocation``. Returns None if it opened a modal instead. Raises UserError and BackendError."""
 
 
 class CommandListener:
-    """What a slash command starts."""
+    """Answers slash commands, and commands in mentions and direct messages."""
 
     def __init__(
         self,
@@ -54,9 +72,23 @@ class CommandListener:
         self._forms = forms
         self._deferral = deferral
         self._metrics = metrics
+        self._commands: Mapping[type[Any], AnswerCommand] = {
+            grammar.OpenForm: self._open_search,
+            grammar.SearchCommand: self._search,
+            grammar.AddCommand: self._add,
+            grammar.ListImages: self._list_images,
+            grammar.DeleteEntity: self._delete_entity,
+            grammar.ListDatabases: self._list_databases,
+            grammar.CreateDatabase: self._create_database,
+            grammar.DeleteDatabase: self._delete_database,
+            grammar.WatchCommand: self._watch,
+            grammar.UnwatchCommand: self._unwatch,
+            grammar.StatusCommand: self._status,
+            grammar.HelpCommand: self._help,
+        }
 
     async def on_command(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Any ``/vsearch …``."""
+        """Acknowledge and answer any ``/vsearch …`` command."""
         await ack()
         request = parse_command(body)
         if request is None:
@@ -64,77 +96,45 @@ class CommandListener:
         requester = requester_of(request, client)
         async with report_errors(requester.reply_sentence, self._metrics):
             command = grammar.parse(request.text)
-            if isinstance(command, grammar.SearchCommand | grammar.AddCommand) and await self._deferral.defer(
-                body, requester.reply_sentence
-            ):
+            if isinstance(command, NEEDS_PICTURE) and await self._deferral.defer(body, requester.reply_sentence):
                 return
-            await self._run(requester, command, request.trigger_id)
+            await self._run(Invocation(requester, command, request.trigger_id))
 
     async def run_text(self, requester: Requester, text: str) -> None:
-        """Understand a command that was not typed as one, and answer it."""
+        """Answer a command from a mention or a direct message."""
         async with report_errors(requester.reply_sentence, self._metrics):
-            await self._run(requester, grammar.parse(text), "")
+            await self._run(Invocation(requester, grammar.parse(text)))
 
-    async def _run(self, requester: Requester, command: grammar.Command, trigger_id: str) -> None:
+    async def _run(self, invocation: Invocation[grammar.Command]) -> None:
+        requester, answer = invocation.requester, self._commands[type(invocation.command)]
         try:
-            reply = await with_progress(self._answer(requester, command, trigger_id), requester.reply_sentence)
+            reply = await with_progress(answer(invocation), requester.reply_sentence)
         except NoDatabase:
             reply = no_database_reply(requester.channel)
         if reply is not None:
             await requester.reply_privately(reply)
 
-    async def _answer(self, requester: Requester, command: grammar.Command, trigger_id: str) -> Reply | None:
-        """The reply; None where a modal opens in its place. Raises UserError and BackendError."""
-        match command:
-            case grammar.OpenForm() | grammar.DeleteDatabase():
-                return await self._open(requester, command, trigger_id)
-            case grammar.SearchCommand() | grammar.AddCommand():
-                return await self._picture(requester, command)
-            case grammar.ListImages() | grammar.DeleteEntity():
-                return await self._images(requester, command)
-            case grammar.WatchCommand() | grammar.UnwatchCommand() | grammar.StatusCommand():
-                return await self._channel(requester, command)
-            case grammar.ListDatabases() | grammar.CreateDatabase():
-                return await self._databases(requester, command)
-            case grammar.HelpCommand(problem):
-                return help_reply(problem)
-
-    async def _images(self, requester: Requester, command: grammar.ListImages | grammar.DeleteEntity) -> Reply:
-        if isinstance(command, grammar.ListImages):
-            return await self._answers.page_of(requester, command.database, command.prefix, command.order)
-        key = await self._answers.database(requester, command.database)
-        return await self._answers.ask_to_delete(requester, key, command.entity)
-
-    async def _databases(self, requester: Requester, command: grammar.ListDatabases | grammar.CreateDatabase) -> Reply:
-        if isinstance(command, grammar.ListDatabases):
-            return databases_reply(await self._dependencies.databases.all(requester.workspace))
-        key = DatabaseKey(requester.workspace, command.name)
-        return created_reply(await self._dependencies.databases.create(key, requester.user))
-
-    async def _open(
-        self, requester: Requester, command: grammar.OpenForm | grammar.DeleteDatabase, trigger_id: str
-    ) -> Reply | None:
-        # A mention carries no trigger, and without one no form opens.
-        if isinstance(command, grammar.DeleteDatabase):
-            if not trigger_id:
-                raise InvalidInput(f"That needs a form: type `/vsearch db delete {command.name}` for it.")
-            await self._forms.open_delete_database(requester, trigger_id, command.name)
-            return None
-        if not trigger_id:
+    async def _open_search(self, invocation: Invocation[grammar.OpenForm]) -> Reply | None:
+        if not invocation.trigger_id:
             return help_reply()
         try:
-            await self._forms.open_search(requester, trigger_id)
+            await self._forms.open_search(invocation.requester, invocation.trigger_id)
         except ModalsUnsupported:
             return help_reply()
         return None
 
-    async def _picture(self, requester: Requester, command: grammar.SearchCommand | grammar.AddCommand) -> Reply:
+    async def _search(self, invocation: Invocation[grammar.SearchCommand]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        state = await self._source(requester, command.source)
+        key = await self._answers.database(requester, command.database)
+        state = replace(state, database=key.name, top=command.limit, minimum=command.minimum)
+        return await self._answers.search(requester, requester.as_reader, [state])
+
+    async def _add(self, invocation: Invocation[grammar.AddCommand]) -> Reply:
+        requester, command = invocation.requester, invocation.command
         state = await self._source(requester, command.source)
         key = await self._answers.database(requester, command.database)
         state = replace(state, database=key.name)
-        if isinstance(command, grammar.SearchCommand):
-            state = replace(state, top=command.limit, minimum=command.minimum)
-            return await self._answers.search(requester, requester.as_reader, [state])
         added = await self._answers.add(requester, state, key, command.entity, command.note)
         return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
 
@@ -143,26 +143,50 @@ class CommandListener:
             return SearchState(url=source.url, channel=requester.channel)
         return await self._dependencies.finder.newest(requester.workspace, requester.channel, requester.client)
 
-    async def _channel(
-        self, requester: Requester, command: grammar.WatchCommand | grammar.UnwatchCommand | grammar.StatusCommand
-    ) -> Reply:
-        if isinstance(command, grammar.StatusCommand):
-            return await self._status(requester)
-        if requester.channel.startswith("D"):
-            raise InvalidInput(NOT_IN_DIRECT_MESSAGES)
-        if isinstance(command, grammar.UnwatchCommand):
-            binding = await self._dependencies.watching.unwatch(requester.workspace, requester.channel, requester.user)
-            return watching_reply(binding, None)
+    async def _list_images(self, invocation: Invocation[grammar.ListImages]) -> Reply:
+        command = invocation.command
+        return await self._answers.page_of(invocation.requester, command.database, command.prefix, command.order)
+
+    async def _delete_entity(self, invocation: Invocation[grammar.DeleteEntity]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        key = await self._answers.database(requester, command.database)
+        return await self._answers.ask_to_delete(requester, key, command.entity)
+
+    async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
+        return databases_reply(await self._dependencies.databases.all(invocation.requester.workspace))
+
+    async def _create_database(self, invocation: Invocation[grammar.CreateDatabase]) -> Reply:
+        requester = invocation.requester
+        key = DatabaseKey(requester.workspace, invocation.command.name)
+        return created_reply(await self._dependencies.databases.create(key, requester.user))
+
+    async def _delete_database(self, invocation: Invocation[grammar.DeleteDatabase]) -> None:
+        name = invocation.command.name
+        if not invocation.trigger_id:
+            # A mention has no trigger id, so it can't open the modal that confirms the deletion.
+            raise InvalidInput(delete_database_needs_form(name))
+        await self._forms.open_delete_database(invocation.requester, invocation.trigger_id, name)
+
+    async def _watch(self, invocation: Invocation[grammar.WatchCommand]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        _check_has_settings(requester)
         database = (await self._answers.database(requester, command.database)).name
         before = await self._answers.binding(requester)
         mode = command.mode or (before.mode if before.mode is not ChannelMode.OFF else ChannelMode.LOOKUP)
-        # What is a copy to a guard is no measure for a lookup.
+        # A guard's minimum is for copies, so don't carry it over to another mode.
         minimum = before.minimum if command.minimum is None and mode is before.mode else command.minimum
         binding = ChannelBinding(requester.workspace, requester.channel, mode, database, minimum, requester.user)
         reply = watching_reply(await self._dependencies.watching.watch(binding), database)
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
-    async def _status(self, requester: Requester) -> Reply:
+    async def _unwatch(self, invocation: Invocation[grammar.UnwatchCommand]) -> Reply:
+        requester = invocation.requester
+        _check_has_settings(requester)
+        binding = await self._dependencies.watching.unwatch(requester.workspace, requester.channel, requester.user)
+        return watching_reply(binding, None)
+
+    async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
+        requester = invocation.requester
         binding = await self._answers.binding(requester)
         effective: DatabaseName | None
         try:
@@ -184,7 +208,15 @@ class CommandListener:
         )
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
+    async def _help(self, invocation: Invocation[grammar.HelpCommand]) -> Reply:
+        return help_reply(invocation.command.problem)
+
+
+def _check_has_settings(requester: Requester) -> None:
+    if requester.channel.startswith("D"):
+        raise InvalidInput(DIRECT_MESSAGES_HAVE_NO_MODE)
+
 
 def requester_of(request: CommandRequest, client: AsyncWebClient) -> Requester:
-    """Who typed a command, and where."""
+    """Return the requester of a slash command."""
     return Requester(request.workspace, request.user, client, request.channel, request.kind, request.response_url)

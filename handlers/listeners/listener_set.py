@@ -1,4 +1,4 @@
-"""The listeners, in one hand."""
+"""The set of all listeners."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handlers.listeners.views import ViewListener
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Everything that people's doings start."""
+    """All listeners of the bot."""
 
     commands: CommandListener
     mentions: MentionListener

@@ -1,4 +1,4 @@
-"""The bot is spoken to without an image: what follows its name, or is said to it directly, is a command."""
+"""Mention listener: run the text after a mention, or of a direct message, as a command."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from handlers.slack.directory import DirectoryCache
 
 
 class MentionListener:
-    """What a mention starts; one with an image is a share. Both come from the inbox, which knows their repetitions."""
+    """Answers mentions and direct messages without images. Those with images are shares.
+
+    Mentions come from the inbox, which drops repeated deliveries.
+    """
 
     def __init__(self, commands: CommandListener, directories: DirectoryCache) -> None:
         self._commands = commands
         self._directories = directories
 
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """``@vsearch help``, or any other command."""
+        """Answer ``@vsearch help`` or any other command."""
         mention = parse_mention(body)
-        if mention is None or not await self._is_ours(mention, client):
+        if mention is None or not await self._may_command(mention, client):
             return
         requester = Requester(
             mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
         )
         await self._commands.run_text(requester, mention_command(mention.text, ""))
 
-    async def _is_ours(self, mention: Mention, client: AsyncWebClient) -> bool:
-        """Whether the speaker is of our workspace: where channels are shared, others may read along, but not ask."""
+    async def _may_command(self, mention: Mention, client: AsyncWebClient) -> bool:
+        """Return whether the author may give commands. Members of other organisations in a shared channel may not."""
         if mention.user_workspace == mention.workspace:
             return True
         if mention.kind is ChannelKind.SHARED or not mention.user_workspace:
             return mention.kind is not ChannelKind.SHARED
-        # Of channels that workspaces of one organisation share, events don't say so.
-        people = self._directories.of(mention.workspace, client)
-        return await people.kind(mention.channel, ChannelKind.SHARED) is not ChannelKind.SHARED
+        # Events don't tell when workspaces of one organisation share a channel.
+        directory = self._directories.of(mention.workspace, client)
+        return await directory.kind(mention.channel, ChannelKind.SHARED) is not ChannelKind.SHARED

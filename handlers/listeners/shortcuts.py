@@ -1,4 +1,4 @@
-"""Shortcuts: on a message, old ones and those in threads included, and from anywhere."""
+"""Shortcut listener, for message shortcuts (on any message, also old ones and in threads) and the global shortcut."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ShortcutId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.notices import no_database_reply
+from bot.blocks.wording.help import UNKNOWN_SHORTCUT
+from bot.blocks.wording.images import NO_IMAGE_IN_MESSAGE
 from bot.domain.errors import InvalidInput
 from bot.services.search.lookup import NoDatabase, SeveralDatabases
 from bot.telemetry.metrics import Metrics
@@ -23,12 +25,9 @@ from handlers.parsing.payloads.interactions import ShortcutRequest, parse_shortc
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.requester import Requester
 
-UNKNOWN = "That shortcut is from another version of the bot. `/vsearch help` shows what there is."
-NO_IMAGE = "That message has no image that I could look at."
-
 
 class ShortcutListener:
-    """What a shortcut starts."""
+    """Handles shortcuts."""
 
     def __init__(
         self, answers: AnswerComposer, forms: ModalOpener, deferral: RequestDeferral, metrics: Metrics
@@ -39,7 +38,7 @@ class ShortcutListener:
         self._metrics = metrics
 
     async def on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Any of the manifest's."""
+        """Acknowledge and handle any shortcut of the manifest."""
         await ack()
         request = parse_shortcut(body)
         if request is None:
@@ -50,9 +49,9 @@ class ShortcutListener:
                 await self._forms.open_search(requester, request.trigger_id)
                 return
             if request.callback_id not in {ShortcutId.ADD_TO_DATABASE, ShortcutId.FIND_SIMILAR}:
-                raise InvalidInput(UNKNOWN)
+                raise InvalidInput(UNKNOWN_SHORTCUT)
             if not request.files:
-                raise InvalidInput(NO_IMAGE)
+                raise InvalidInput(NO_IMAGE_IN_MESSAGE)
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(requester, request.trigger_id, _states(request, ""))
                 return
@@ -64,7 +63,7 @@ class ShortcutListener:
         except NoDatabase:
             await requester.reply_privately(no_database_reply(request.channel))
         except SeveralDatabases:
-            # Nothing can be typed along with a shortcut.
+            # A shortcut has no text that could name a database, so ask in a modal.
             await self._forms.open_another_database(requester, request.trigger_id, _states(request, ""))
         else:
             if await self._deferral.defer(body, requester.reply_sentence):

@@ -1,4 +1,4 @@
-"""Modals that were submitted: checked at once, then a waiting view while the work is done."""
+"""Modal listener: validate a submission at once, then show a progress view while the work is done."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bot.blocks.messages.combination import joined
 from bot.blocks.messages.notices import added_reply, created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view, waiting_view
 from bot.blocks.reply import Reply, notice
+from bot.blocks.wording import forms as wording
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
@@ -37,21 +38,14 @@ from handlers.slack_errors import UNREACHABLE
 
 log = logging.getLogger(__name__)
 
-LOOKING = "Looking …"
-ADDING = "Adding …"
-DELETING = "Deleting …"
-FOR_YOU = "The answer is in the channel, for you alone."
-FOR_ALL = "The answer is in the channel."
-DIRECTLY = "The answer is in your direct messages with me."
-
 VIEW_UPDATE_DELAY_S = 0.5
-"""After an acknowledgement, until Slack shows what was in it: an update that is quicker would be overwritten by it."""
+"""Time that Slack takes to show the view of an acknowledgement. It would overwrite an earlier update."""
 
 HandleSubmission = Callable[["SubmittedModal"], Awaitable[None]]
 
 
 class SubmittedModal:
-    """A modal that was submitted: what was filled in, who did it, and how it is answered."""
+    """A submitted modal: its fields, its requester, and methods to answer it."""
 
     def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self.body = body
@@ -73,19 +67,19 @@ class SubmittedModal:
         )
 
     async def close(self) -> None:
-        """Acknowledge, and take all modals away."""
+        """Acknowledge, and close all modals."""
         await self._acknowledge(response_action="clear")
 
     async def refuse(self, problems: Mapping[str, str]) -> None:
-        """Acknowledge, and show what is wrong at the fields."""
+        """Acknowledge, and show error messages at the fields."""
         await self._acknowledge(response_action="errors", errors={str(name): text for name, text in problems.items()})
 
     async def wait(self, text: str) -> None:
-        """Acknowledge, and show that it takes a moment."""
+        """Acknowledge, and show a progress message."""
         await self._acknowledge(response_action="update", view=waiting_view(text))
 
     async def finish(self, title: str, text: str) -> bool:
-        """Say in the modal how it ended; whether that was seen, since it may be closed by now."""
+        """Show the outcome in the modal. Return False if the user has closed it."""
         view = text_view(title, text)
         if self._acknowledged_at is None:
             await self._acknowledge(response_action="update", view=view)
@@ -99,8 +93,8 @@ class SubmittedModal:
         return True
 
     async def failed(self, sentence: str) -> None:
-        """Say what went wrong, in the modal or else where it was opened."""
-        if not await self.finish("That did not work", sentence):
+        """Show an error in the modal, or in the channel where it was opened if it was closed."""
+        if not await self.finish(wording.FAILED_TITLE, sentence):
             await self.requester.reply_privately(notice(sentence))
 
     async def _acknowledge(self, **answer: Any) -> None:
@@ -109,7 +103,7 @@ class SubmittedModal:
 
 
 class ViewListener:
-    """What a submitted modal starts."""
+    """Handles modal submissions."""
 
     def __init__(
         self,
@@ -124,7 +118,7 @@ class ViewListener:
         self._home = home
         self._deferral = deferral
         self._metrics = metrics
-        self._submits: Mapping[str, HandleSubmission] = {
+        self._handlers: Mapping[str, HandleSubmission] = {
             ViewId.SEARCH: self._search,
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
@@ -135,56 +129,56 @@ class ViewListener:
         }
 
     async def on_submission(self, ack: AsyncAck, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-        """Any of our modals."""
+        """Validate, acknowledge and handle a submission of any of the bot's modals."""
         submission = parse_submission(body)
-        submit = self._submits.get(submission.callback_id) if submission else None
-        if submission is None or submit is None:
+        handle = self._handlers.get(submission.callback_id) if submission else None
+        if submission is None or handle is None:
             await ack()
             return
         try:
             submitted = SubmittedModal(submission, client, ack, body)
         except InvalidInput as error:
-            await ack(response_action="update", view=text_view("Please try again", str(error)))
+            await ack(response_action="update", view=text_view(wording.TRY_AGAIN_TITLE, str(error)))
             return
         async with report_errors(submitted.failed, self._metrics):
             try:
-                await submit(submitted)
+                await handle(submitted)
             except FieldErrors as error:
                 await submitted.refuse(error.problems)
 
     async def _defer(self, submitted: SubmittedModal, text: str) -> bool:
-        """Acknowledge what was filled in well; whether somebody else does it."""
+        """Acknowledge a valid submission, and return whether a worker will handle it."""
         await submitted.wait(text)
         return await self._deferral.defer(submitted.body)
 
     async def _search(self, submitted: SubmittedModal) -> None:
         wanted = fields.search_fields(submitted.form, submitted.state.database)
-        if await self._defer(submitted, LOOKING):
+        if await self._defer(submitted, wording.SEARCHING):
             return
         requester = submitted.requester = await self._in_conversation(submitted, wanted.conversation)
-        plain = SearchState(
+        base_state = SearchState(
             channel=requester.channel, thread=requester.thread, database=wanted.database, top=wanted.top
         )
         states = [
-            # Uploaded here, it belongs to no message.
-            replace(plain, channel="", file=file.id, name=shorten(file.name, MAX_NAME))
+            # A file uploaded in the modal belongs to no message.
+            replace(base_state, channel="", file=file.id, name=shorten(file.name, MAX_NAME))
             for file in wanted.files
         ]
         if wanted.url:
-            states.append(replace(plain, url=wanted.url))
+            states.append(replace(base_state, url=wanted.url))
         for_everyone = wanted.for_everyone and bool(requester.channel)
         reader = requester.channel_reader if for_everyone else requester.as_reader
-        by = requester.user if for_everyone else ""
-        reply = await self._answers.search(requester, reader, states, shared_by=by)
+        shared_by = requester.user if for_everyone else ""
+        reply = await self._answers.search(requester, reader, states, shared_by=shared_by)
         await (requester.reply_publicly(reply) if for_everyone else requester.reply_privately(reply))
-        where = FOR_ALL if for_everyone else FOR_YOU
-        await submitted.finish("Done", where if requester.channel else DIRECTLY)
+        where = wording.RESULTS_FOR_ALL if for_everyone else wording.RESULTS_FOR_YOU
+        await submitted.finish(wording.DONE, where if requester.channel else wording.RESULTS_DIRECTLY)
 
     async def _in_conversation(self, submitted: SubmittedModal, conversation: str) -> Requester:
-        """The same person in the channel that they chose for the answer."""
+        """Return the requester with the channel chosen for the answer."""
         requester = submitted.requester
         if not requester.channel and conversation:
-            # By this address the bot answers where it is no member.
+            # The response URL lets the bot answer in channels that it isn't a member of.
             response_url = submitted.response_urls.get(conversation, "")
             requester = replace(requester, channel=conversation, response_url=response_url)
         if not requester.channel:
@@ -195,31 +189,31 @@ class ViewListener:
 
     async def _another_database(self, submitted: SubmittedModal) -> None:
         database = fields.database_field(submitted.form)
-        if await self._defer(submitted, LOOKING):
+        if await self._defer(submitted, wording.SEARCHING):
             return
         states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
         await submitted.requester.reply_privately(
             await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
         )
-        await submitted.finish("Done", FOR_YOU)
+        await submitted.finish(wording.DONE, wording.RESULTS_FOR_YOU)
 
     async def _add(self, submitted: SubmittedModal) -> None:
         wanted = fields.add_fields(submitted.form, submitted.state.database)
-        if await self._defer(submitted, ADDING):
+        if await self._defer(submitted, wording.ADDING):
             return
         requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
-        replies = [await self._added(requester, state, key, wanted) for state in _searches(submitted.state)]
+        replies = [await self._add_one(requester, state, key, wanted) for state in _searches(submitted.state)]
         reply = joined(replies)
         await requester.reply_privately(reply)
-        await submitted.finish("Add to image database", reply.text)
+        await submitted.finish(wording.ADD_TITLE, reply.text)
 
-    async def _added(
+    async def _add_one(
         self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
     ) -> Reply:
         try:
             added = await self._answers.add(requester, state, key, wanted.entity, wanted.note)
         except UserError as error:
-            # One that can't be added spoils none of the others.
+            # Report it among the replies, so that the other images are still added.
             return notice(str(error))
         return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
 
@@ -230,7 +224,7 @@ class ViewListener:
         except DatabaseExists as error:
             raise FieldErrors({InputId.NAME: str(error)}) from error
         except BackendError as error:
-            log.exception("a database could not be made")
+            log.exception("could not create a database")
             raise FieldErrors({InputId.NAME: error.user_message}) from error
         await submitted.close()
         if submitted.state.home:
@@ -249,14 +243,14 @@ class ViewListener:
     async def _delete_database(self, submitted: SubmittedModal) -> None:
         name = DatabaseName(submitted.state.database)
         if submitted.form.texts.get(InputId.NAME, "").strip().lower() != name:
-            raise FieldErrors({InputId.NAME: f"That is not its name: type {name} to delete it."})
-        await submitted.wait(DELETING)
+            raise FieldErrors({InputId.NAME: wording.name_differs(name)})
+        await submitted.wait(wording.DELETING)
         requester = submitted.requester
         info = await self._answers.deletable_database(requester, name)
         await self._dependencies.databases.delete(info.key)
         reply = database_deleted_reply(name, info.images)
         await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
-        await submitted.finish("Done", reply.text)
+        await submitted.finish(wording.DONE, reply.text)
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
 
     async def _database_settings(self, submitted: SubmittedModal) -> None:
@@ -274,7 +268,7 @@ class ViewListener:
         wanted, requester = fields.watch_fields(submitted.form, submitted.state.database), submitted.requester
         channel = submitted.state.channel or wanted.channel
         if not channel:
-            raise FieldErrors({InputId.CHANNEL: "Choose a channel."})
+            raise FieldErrors({InputId.CHANNEL: wording.CHOOSE_CHANNEL})
         binding = ChannelBinding(
             requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
         )
@@ -291,5 +285,5 @@ class ViewListener:
 
 
 def _searches(state: FormState) -> list[SearchState]:
-    """The searches that a modal is about. Raises InvalidInput."""
+    """Return the searches stored in a modal's state. Raises InvalidInput."""
     return [SearchState.decode(line) for line in state.state.split("\n")]

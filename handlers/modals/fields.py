@@ -1,4 +1,4 @@
-"""What was filled into modals, checked: every mistake is told at its field. Pure."""
+"""Validates the fields of submitted modals; every mistake is reported at its field."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bot.blocks.ids import InputId
 from bot.blocks.modals import CHANNEL
+from bot.blocks.wording import forms as wording
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
@@ -23,7 +24,7 @@ _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 class FieldErrors(InvalidInput):
-    """What is wrong, by field: Slack shows each sentence there."""
+    """The mistakes by field; Slack shows each sentence at its field."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -32,7 +33,7 @@ class FieldErrors(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class SearchFields:
-    """A search as the modal asks for it."""
+    """The fields of the search form; ``conversation`` is the channel for the results."""
 
     files: tuple[SharedFile, ...]
     url: str
@@ -44,7 +45,7 @@ class SearchFields:
 
 @dataclass(frozen=True, slots=True)
 class AddFields:
-    """Where a picture goes, and what it is; ``entity``: None for one made from the file's name."""
+    """The fields of the add form; ``entity`` is None for one made from the file's name."""
 
     database: DatabaseName
     entity: EntityId | None
@@ -53,7 +54,7 @@ class AddFields:
 
 @dataclass(frozen=True, slots=True)
 class WatchFields:
-    """What happens to a channel's images. ``channel``: empty where it was not asked for."""
+    """The fields of the watch form; ``channel`` is empty if the form had no field for it."""
 
     mode: ChannelMode
     database: DatabaseName
@@ -62,16 +63,16 @@ class WatchFields:
 
 
 def search_fields(form: FormValues, default: str = "") -> SearchFields:
-    """``default``: the database that is meant where the form doesn't say. Raises FieldErrors."""
+    """Validate the search form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     url = form.texts.get(InputId.URL, "").strip().strip("<>")
-    others = [file.name or "A file" for file in form.files if not file.may_be_image]
+    others = [file.name for file in form.files if not file.may_be_image]
     if others:
-        problems[InputId.FILES] = f"{others[0][:100]} isn't an image: please take it out."
+        problems[InputId.FILES] = wording.not_an_image(others[0])
     if url and not _URL.fullmatch(url):
-        problems[InputId.URL] = "An address begins with https:// or http://."
+        problems[InputId.URL] = wording.URL_INVALID
     if not form.files and not url:
-        problems[InputId.FILES] = "Choose a picture, or give the address of one."
+        problems[InputId.FILES] = wording.CHOOSE_IMAGE
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     top = _choice(form, InputId.TOP)
     if problems or database is None:
@@ -87,7 +88,7 @@ def search_fields(form: FormValues, default: str = "") -> SearchFields:
 
 
 def database_field(form: FormValues, default: str = "") -> DatabaseName:
-    """As in a search. Raises FieldErrors."""
+    """Return the chosen database, or ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if database is None:
@@ -96,7 +97,7 @@ def database_field(form: FormValues, default: str = "") -> DatabaseName:
 
 
 def add_fields(form: FormValues, default: str = "") -> AddFields:
-    """``default`` as in a search. Raises FieldErrors."""
+    """Validate the add form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     typed = form.texts.get(InputId.ENTITY, "").strip().lower()
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
@@ -108,7 +109,7 @@ def add_fields(form: FormValues, default: str = "") -> AddFields:
 
 
 def name_field(form: FormValues) -> DatabaseName:
-    """Raises FieldErrors."""
+    """Return the typed name of a database. Raises FieldErrors."""
     problems: dict[str, str] = {}
     name = _checked(problems, InputId.NAME, lambda: DatabaseName(form.texts.get(InputId.NAME, "").strip().lower()))
     if name is None:
@@ -117,7 +118,7 @@ def name_field(form: FormValues) -> DatabaseName:
 
 
 def watch_fields(form: FormValues, default: str = "") -> WatchFields:
-    """``default`` as in a search. Raises FieldErrors."""
+    """Validate the watch form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
     mode = _choice(form, InputId.MODE)
     minimum = _checked(problems, InputId.MINIMUM, lambda: _score(form.texts.get(InputId.MINIMUM, "").strip()))
@@ -133,15 +134,15 @@ def watch_fields(form: FormValues, default: str = "") -> WatchFields:
 
 
 def _database(form: FormValues, default: str) -> DatabaseName:
-    """What was chosen, else the usual one: not every client sends what stood in a field from the beginning."""
+    """Return the chosen database, or ``default``: some clients don't send a field's initial value."""
     named = _choice(form, InputId.DATABASE) or default
     if not named:
-        raise InvalidInput("Choose a database.")
+        raise InvalidInput(wording.CHOOSE_DATABASE)
     return DatabaseName(named)
 
 
 def _score(text: str) -> float:
-    """The score, or -1 where none was typed. Raises InvalidInput."""
+    """Return the score, or -1 if none was typed. Raises InvalidInput."""
     if not text:
         return -1.0
     try:
@@ -149,7 +150,7 @@ def _score(text: str) -> float:
     except ValueError:
         number = TOP_SCORE + 1
     if not 0 <= number <= TOP_SCORE:
-        raise InvalidInput(f"A score is a number from 0 to 10, such as {DEFAULT_MINIMUM:g}.")
+        raise InvalidInput(wording.score_invalid(DEFAULT_MINIMUM))
     return number
 
 
@@ -161,6 +162,6 @@ def _checked(problems: dict[str, str], name: InputId, read: Callable[[], T]) -> 
     try:
         return read()
     except InvalidInput as error:
-        # Fields show plain text.
+        # Slack shows errors of fields as plain text, without inline code.
         problems[name] = str(error).replace("`", "")
         return None

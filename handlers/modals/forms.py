@@ -1,4 +1,4 @@
-"""Opens modals: within three seconds of what was pressed, or Slack has forgotten it."""
+"""Opens modals. Slack takes a trigger for three seconds after the press."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
 from bot.blocks.button_state import MAX_METADATA, FormState, SearchState
+from bot.blocks.wording.forms import TOO_MUCH
+from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseName
 from handlers.replies.answers import AnswerComposer
@@ -18,24 +20,22 @@ from handlers.slack_errors import code_of
 
 log = logging.getLogger(__name__)
 
-TRIGGER_EXPIRED = "Slack gave me no time to open the form: please try again."
-MODALS_UNSUPPORTED = "No form can be opened here. `/vsearch help` shows the commands that do the same."
 _EXPIRED = frozenset({"expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged"})
 
 
 class ModalsUnsupported(UserError):
-    """Some that speak as Slack does know no modals."""
+    """This client or stand-in of Slack has no modals."""
 
 
 class ModalOpener:
-    """The bot's modals, each opened by a trigger."""
+    """Opens each of the bot's modals with a trigger."""
 
     def __init__(self, dependencies: SlackDependencies, answers: AnswerComposer) -> None:
         self._dependencies = dependencies
         self._answers = answers
 
     async def open_search(self, requester: Requester, trigger_id: str) -> None:
-        """To search with pictures or an address."""
+        """Open the search form."""
         databases = await self._dependencies.databases.all(requester.workspace)
         usual = await self._default_database(requester)
         state = form_state(requester, database=usual)
@@ -43,7 +43,7 @@ class ModalOpener:
         await self._open(requester, trigger_id, form)
 
     async def open_another_database(self, requester: Requester, trigger_id: str, searches: list[SearchState]) -> None:
-        """To do the same search elsewhere, or for the first time where no database was named."""
+        """Open the form that repeats searches in another database, or runs them where no database was named."""
         databases = await self._dependencies.databases.all(requester.workspace)
         state = form_state(requester, database=searches[0].database, searches=searches)
         await self._open(requester, trigger_id, modals.another_database_form(databases, state))
@@ -51,7 +51,7 @@ class ModalOpener:
     async def open_add(
         self, requester: Requester, trigger_id: str, searches: list[SearchState], *, entity: str = "", note: str = ""
     ) -> None:
-        """To add pictures to a database."""
+        """Open the form that adds pictures to a database."""
         databases = await self._dependencies.databases.all(requester.workspace)
         chosen = searches[0].database or await self._default_database(requester)
         state = form_state(requester, database=chosen, searches=searches)
@@ -61,25 +61,25 @@ class ModalOpener:
     async def open_create_database(
         self, requester: Requester, trigger_id: str, *, view: bool = False, home: bool, binds: str = ""
     ) -> None:
-        """To name a new database, which the channel ``binds`` is to use; on top of a modal, if pressed in one."""
+        """Open the form that creates a database for the channel ``binds``; ``view`` puts it on top of an open modal."""
         state = replace(form_state(requester, home=home), binds=binds)
         await self._open(requester, trigger_id, modals.create_database_form(state), push=view)
 
     async def open_delete_database(
         self, requester: Requester, trigger_id: str, name: DatabaseName, *, home: bool = False
     ) -> None:
-        """To type the name of a database that is to be deleted. Raises NotAllowed, UnknownDatabase."""
+        """Open the form that deletes a database. Raises NotAllowed, UnknownDatabase."""
         info = await self._answers.deletable_database(requester, name)
         state = form_state(requester, home=home)
         await self._open(requester, trigger_id, modals.delete_database_form(info, state))
 
     async def open_database_settings(self, requester: Requester, trigger_id: str, name: DatabaseName) -> None:
-        """To set what a database tells. Raises NotAllowed, UnknownDatabase."""
+        """Open the form with a database's settings. Raises NotAllowed, UnknownDatabase."""
         info = await self._answers.changeable_database(requester, name)
         await self._open(requester, trigger_id, modals.database_settings_form(info, form_state(requester, home=True)))
 
     async def open_watch(self, requester: Requester, trigger_id: str, channel: str, *, home: bool) -> None:
-        """To set what happens to a channel's images."""
+        """Open the form that sets a channel's mode."""
         databases = await self._dependencies.databases.all(requester.workspace)
         binding = await self._answers.binding(requester, channel) if channel else None
         usual = binding.database if binding and binding.database else await self._default_database(requester)
@@ -87,7 +87,7 @@ class ModalOpener:
         await self._open(requester, trigger_id, form)
 
     async def _default_database(self, requester: Requester) -> str:
-        """The database that is meant in this channel when none is named."""
+        """Return the database that the channel uses if none is named; empty if there is no single one."""
         try:
             return (await self._answers.database(requester, None)).name
         except UserError:
@@ -96,15 +96,15 @@ class ModalOpener:
     async def _open(
         self, requester: Requester, trigger_id: str, view: modals.ViewPayload, *, push: bool = False
     ) -> None:
-        """Open it. Raises NoForms, and UserError when it took too long."""
+        """Open a modal. Raises ModalsUnsupported, and UserError if the trigger has expired."""
         call = requester.client.views_push if push else requester.client.views_open
         try:
             await call(trigger_id=trigger_id, view=view)
         except SlackApiError as error:
             if code_of(error) in _EXPIRED:
-                raise UserError(TRIGGER_EXPIRED) from error
+                raise UserError(FORM_EXPIRED) from error
             if code_of(error) == "unknown_method":
-                raise ModalsUnsupported(MODALS_UNSUPPORTED) from error
+                raise ModalsUnsupported(FORMS_UNSUPPORTED) from error
             raise
 
 
@@ -115,7 +115,7 @@ def form_state(
     searches: list[SearchState] | None = None,
     home: bool = False,
 ) -> FormState:
-    """What a modal remembers of where it was opened."""
+    """Return the state of a modal that the requester opens. Raises UserError if it is too long for Slack."""
     several = [state.encode() or "" for state in searches or ()]
     state = FormState(
         response_url=requester.response_url,
@@ -127,5 +127,5 @@ def form_state(
         home=home,
     )
     if state.encode(MAX_METADATA) is None:
-        raise UserError("That is too much for one form: please try fewer pictures, or a shorter address.")
+        raise UserError(TOO_MUCH)
     return state

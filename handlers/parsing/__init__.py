@@ -1,1 +1,1 @@
-"""Payloads and the command grammar to typed values. Pure."""
+"""Parse Slack's payloads and the command grammar into typed values. All functions are pure."""

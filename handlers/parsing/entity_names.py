@@ -1,4 +1,4 @@
-"""Entity names from file names. Pure."""
+"""Derive entity ids from file names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _GENERIC = re.compile(
     r"image|img|photo|picture|pic|screenshot|screen_shot|untitled|file|download|scan|unnamed|clipboard"
     r"|(?:img|dsc|dscn|pxl|image|photo|screenshot|screen_shot|scan|whatsapp_image|signal)_?[0-9].*"
 )
-"""Names that cameras and programs give: two pictures with one of these need not show the same thing."""
+"""Names that cameras and programs generate. Two files with such a name may show different things."""
 
 
 def entity_of_file(name: str, file_id: str) -> EntityId:
-    """An entity for a picture that was given none: its file's name, if that says anything."""
+    """Return an entity id for a file: its name, made unique with the file id if the name is generic."""
     entity = entity_from_name(name)
     if _GENERIC.fullmatch(entity):
         entity = f"{entity[:40]}_{file_id.lower()}"[:64]

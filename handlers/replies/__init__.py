@@ -1,1 +1,1 @@
-"""Compose, deliver and retry answers."""
+"""Compose and deliver replies."""

@@ -1,4 +1,4 @@
-"""What is answered to those who ask, whichever way they asked: a value in, a reply out."""
+"""Composes the reply to each kind of request, however it was made."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from bot.blocks.button_state import ListState, SearchState
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
 from bot.blocks.messages.notices import already_added_reply, delete_question, deleted_reply
 from bot.blocks.reply import Reply, context_block
+from bot.blocks.wording import channels
+from bot.blocks.wording.images import FILE_DELETED
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelKind
 from bot.domain.errors import AlreadyAdded, BackendError, BackendTimeout, FetchRefused, UnknownEntity, UserError
@@ -26,7 +28,6 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.presenter import AnswerReader
 from handlers.replies.requester import Requester
 from handlers.slack.directory import SlackDirectory
-from handlers.slack.files import FILE_DELETED
 from handlers.slack.permalinks import permalink
 
 log = logging.getLogger(__name__)
@@ -34,26 +35,26 @@ log = logging.getLogger(__name__)
 PING_TIMEOUT_S = 5
 
 MAX_WATCHED = 100
-"""Channels that Slack is asked about for App Home, which shows no more."""
+"""Channels that App Home asks Slack about; it shows no more."""
 
 CONCURRENCY = 8
 
 MAX_SCANNED = 2000
-"""Images of a prefix, of which only those that the reader may see are counted."""
+"""Largest number of images with a prefix of which those that the reader may see are counted."""
 
 
 class AnswerComposer:
-    """Every use case, rendered for its readers."""
+    """Runs use cases and renders their results for the readers."""
 
     def __init__(self, dependencies: SlackDependencies) -> None:
         self._dependencies = dependencies
 
     def directory(self, requester: Requester) -> SlackDirectory:
-        """To ask Slack about people and places."""
+        """Return the directory of the requester's workspace."""
         return self._dependencies.directories.of(requester.workspace, requester.client)
 
     async def database(self, requester: Requester, named: DatabaseName | None) -> DatabaseKey:
-        """The database that is meant: the one named, the channel's, or the only one.
+        """Return the database that is meant: the one named, the channel's, or the only one.
 
         Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
@@ -66,23 +67,23 @@ class AnswerComposer:
         )
 
     async def binding(self, requester: Requester, channel: str = "") -> ChannelBinding:
-        """What is set for the asker's channel, or another one."""
+        """Return the settings of ``channel``, or of the requester's channel."""
         return await self._dependencies.watching.get(requester.workspace, channel or requester.channel)
 
     async def search(
         self, requester: Requester, reader: AnswerReader, states: Sequence[SearchState], *, shared_by: str = ""
     ) -> Reply:
-        """The matches of pictures. Raises UserError and BackendError."""
+        """Return the matches of pictures. Raises UserError and BackendError."""
         results = await self._dependencies.finder.look_up(requester.workspace, states, requester.client)
         if not any(one.found for one in results) and (len(results) == 1 or not reader.audience.is_one_person):
-            # What went wrong is told to whoever asked and to nobody else, and takes no answer's place.
+            # Only the requester learns what went wrong; nothing is posted to the channel.
             raise UserError(" ".join(dict.fromkeys(one.problem for one in results)))
         return await self._dependencies.presenter.answer(reader, results, states, shared_by=shared_by)
 
     async def add(
         self, requester: Requester, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note
     ) -> ImageRecord | Reply:
-        """Add the picture that the state names; what was added, or that it was there already.
+        """Add the picture that the state names. Return its record, or a reply if the database has it already.
 
         Raises UserError and BackendError.
         """
@@ -110,7 +111,7 @@ class AnswerComposer:
         return added
 
     async def _was_deleted(self, workspace: WorkspaceId, state: SearchState) -> bool:
-        """Whether it was deleted in Slack meanwhile: what forgets it may have come before there was anything."""
+        """Return whether Slack has sent a deletion of the file or message, whose job may have run before the add."""
         gone = [SlackDeletion(workspace, "", "", file=state.file)] if state.file else []
         if state.channel and state.message:
             gone.append(SlackDeletion(workspace, "", "", channel=state.channel, message=state.message))
@@ -121,14 +122,14 @@ class AnswerComposer:
             return None
         if not (state.channel and state.message):
             return await self._origin_of_upload(requester, state)
-        # Where Slack doesn't say who reads a place, nobody else is to see its pictures.
+        # If Slack doesn't say who can read a channel, its pictures count as private.
         known = requester.kind if state.channel == requester.channel else ChannelKind.PRIVATE
         kind = await self.directory(requester).kind(state.channel, known)
         link = await permalink(requester.client, state.channel, state.message)
         return SlackOrigin(state.file, state.channel, state.message, link, kind)
 
     async def _origin_of_upload(self, requester: Requester, state: SearchState) -> SlackOrigin:
-        """Dropped into a modal, it is in no message; but where not everybody reads the answer, it is of that place."""
+        """Return the origin of a file from a modal: no message, but a private or shared channel if opened there."""
         if requester.channel:
             kind = await self.directory(requester).kind(requester.channel, requester.kind)
             if kind in {ChannelKind.PRIVATE, ChannelKind.SHARED}:
@@ -136,7 +137,7 @@ class AnswerComposer:
         return SlackOrigin(state.file, "", "")
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
-        """A page of a database's images. Raises UserError."""
+        """Return a page of a database's images. Raises UserError."""
         info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, DatabaseName(state.database)))
         page, hidden = await self._visible_page(requester, info, state)
         return listing_reply(
@@ -152,13 +153,13 @@ class AnswerComposer:
     async def _visible_page(
         self, requester: Requester, info: DatabaseInfo, state: ListState
     ) -> tuple[Page[ImageRecord], int]:
-        """What of a page this person may see, and how many images of it they may not."""
+        """Return the images of a page that the person may see, and how many they may not."""
         order, end = _order(state), state.offset + IMAGES_PER_PAGE
         request = PageRequest(offset=state.offset, limit=IMAGES_PER_PAGE, order=order, entity_prefix=state.prefix)
         page = await self._dependencies.listing.page(info.key, request)
         if state.prefix and page.total <= MAX_SCANNED and not info.hints_at_hidden:
-            # Entities could be guessed letter by letter, if a number told that there is something.
-            found = [record async for record in self._dependencies.listing.everything(info.key, order, state.prefix)]
+            # A count that includes hidden images would let people guess ids letter by letter.
+            found = [record async for record in self._dependencies.listing.all_records(info.key, order, state.prefix)]
             seen = await self._visible(requester, found)
             return Page(seen[state.offset : end], len(seen), "more" if end < len(seen) else None), 0
         shown = await self._visible(requester, page.items)
@@ -169,7 +170,7 @@ class AnswerComposer:
         return tuple(record for record in records if record.data_id in visible)
 
     async def ask_to_delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
-        """The question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
+        """Return the question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
         info, records = await self._deletable(requester, key, entity)
         return delete_question(info, entity, len(records))
 
@@ -191,25 +192,25 @@ class AnswerComposer:
             )
         except NotAllowed:
             if not await self._visible(requester, records):
-                # Not even that there is something.
+                # The person may not even know that the entity exists.
                 raise UnknownEntity(entity, key.name) from None
             raise
         return info, records
 
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
-        """A database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
+        """Return a database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
         info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
         await self._dependencies.permissions.check_change_settings(info, requester.user, self.directory(requester))
         return info
 
     async def deletable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
-        """A database that the person may delete. Raises NotAllowed, UnknownDatabase."""
+        """Return a database that the person may delete. Raises NotAllowed, UnknownDatabase."""
         info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
         await self._dependencies.permissions.check_delete_database(info, requester.user, self.directory(requester))
         return info
 
     async def backend(self) -> tuple[str, str]:
-        """The back end's name, and what is wrong with it in one sentence (empty: nothing is)."""
+        """Return the back end's name, and a sentence about what is wrong with it, empty if it works."""
         name = self._dependencies.visual.capabilities.name
         try:
             async with asyncio.timeout(PING_TIMEOUT_S):
@@ -223,7 +224,7 @@ class AnswerComposer:
         return name, ""
 
     async def watched_channels(self, requester: Requester) -> tuple[ChannelBinding, ...]:
-        """The channels that were set up (the first of many), as far as the person can read them."""
+        """Return the settings of the first MAX_WATCHED channels, without those that the person can't read."""
         people, slots = self.directory(requester), asyncio.Semaphore(CONCURRENCY)
 
         async def reads(channel: str) -> bool:
@@ -236,14 +237,14 @@ class AnswerComposer:
         return tuple(binding for binding, is_seen in zip(bindings, seen, strict=True) if is_seen)
 
     async def with_invitation(self, requester: Requester, channel: str, reply: Reply) -> Reply:
-        """The reply; where the bot doesn't hear the channel that it is about, with a request to be invited."""
+        """Append a request for an invitation to the reply, unless the bot is a member of the channel."""
         if channel.startswith("D") or await self.directory(requester).is_bot_member(channel):
             return reply
-        request = context_block("I'm not in this channel yet: `/invite` me, or I see no images.")
+        request = context_block(channels.invitation(channel))
         return replace(reply, blocks=(*reply.blocks, request))
 
     async def page_of(self, requester: Requester, named: DatabaseName | None, prefix: str, order: Order) -> Reply:
-        """The first page of a listing. Raises UserError."""
+        """Return the first page of a listing. Raises UserError."""
         key = await self.database(requester, named)
         return await self.page(requester, ListState(database=key.name, prefix=prefix, order=order))
 

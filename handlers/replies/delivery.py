@@ -1,4 +1,4 @@
-"""Replies to Slack, by its ways: into a thread, to one person in a channel, directly, or by a response URL."""
+"""Sends replies: into a thread, to one person in a channel, in a direct message, or to a response URL."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.blocks.limits import Block
 from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.reply import Reply
+from bot.blocks.wording.errors import DELIVERY_UNKNOWN
 from bot.domain.errors import RetryLater, UserError
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
@@ -28,25 +29,25 @@ HTTP_OK = 200
 
 _BLOCK_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments"})
 
-# Some refusals come with a status of 200.
+# Slack sends some refusals with status 200.
 _REFUSED = re.compile(r'"ok"\s*:\s*false')
 
 Send = Callable[[str, list[Block] | None], Awaitable[Any]]
 
 
 class DeliveryUnknown(UserError):
-    """Slack may have taken it or not."""
+    """It is unknown whether Slack posted the message."""
 
     def __init__(self) -> None:
-        super().__init__("Slack doesn't say whether it took that. Please look whether it's there before you try again.")
+        super().__init__(DELIVERY_UNKNOWN)
 
 
 async def _send(send: Send, reply: Reply) -> bool:
-    """Send the blocks; should Slack refuse them, without pictures; at last the text alone. Raises SlackApiError.
+    """Send a reply; if Slack refuses its blocks, send it without pictures, and at last only its text.
 
-    Whether it took the whole.
+    Returns whether Slack took all blocks. Raises SlackApiError.
     """
-    for place, blocks in enumerate(_variants(reply)):
+    for attempt, blocks in enumerate(_variants(reply)):
         try:
             await send(reply.text, blocks)
         except SlackApiError as error:
@@ -55,12 +56,12 @@ async def _send(send: Send, reply: Reply) -> bool:
                 raise
             log.warning("Slack refused the blocks (%s): sending less", code)
         else:
-            return not place
+            return attempt == 0
     return False
 
 
 def _variants(reply: Reply) -> Iterator[list[Block] | None]:
-    """All of it, what Slack takes if a picture was what it minds, and the text alone."""
+    """Yield all blocks, the blocks without pictures, and None for the text alone."""
     lighter = without_pictures(reply.blocks)
     yield list(reply.blocks)
     if lighter != reply.blocks:
@@ -69,9 +70,9 @@ def _variants(reply: Reply) -> Iterator[list[Block] | None]:
 
 
 async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
-    """Answer for all to see, in a thread if one is named; whether Slack took the whole of it.
+    """Post a reply to a channel or a thread. Return whether Slack took all of its blocks.
 
-    Raises SlackApiError and what the network raises.
+    Raises SlackApiError and network errors.
     """
 
     async def send(text: str, blocks: list[Block] | None) -> None:
@@ -80,7 +81,7 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
             thread_ts=thread_ts or None,
             text=text,
             blocks=blocks,
-            # An unfurled link of ours would come back to us as a changed message, and pictures would appear twice.
+            # Slack would send an unfurled link back as a changed message, and show pictures twice.
             unfurl_links=False,
             unfurl_media=False,
         )
@@ -89,9 +90,9 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
 
 
 async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str) -> bool:
-    """Whether an answer that ends a block's id with this marker is in the thread, among what was said ``since``.
+    """Return whether the thread has a message since ``since`` with a block id that ends with the marker.
 
-    No, where we may not look. Raises TryAgain where Slack can't tell now.
+    Returns False if the bot may not read the thread. Raises RetryLater if Slack can't be asked now.
     """
     cursor = ""
     try:
@@ -108,7 +109,7 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
     except SlackApiError as error:
         if later := retry_later(error):
             raise later from error
-        # Rather twice than not at all.
+        # A second answer is better than none.
         log.warning("the thread may not be read (%s): answering, perhaps again", code_of(error))
     except UNREACHABLE as error:
         raise RetryLater("the thread can't be read now") from error
@@ -116,9 +117,9 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
 
 
 async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
-    """Tell one person in a channel; directly, where the bot may not speak. Raises SlackApiError."""
+    """Post to one person in a channel, or directly if the bot may not post there. Raises SlackApiError."""
     if channel.startswith("D"):
-        # Nobody else reads along, and what is whispered is gone when they come back.
+        # Nobody else reads a direct message, and an ephemeral one would be gone when the person comes back.
         await post(client, channel, reply, thread_ts)
         return
 
@@ -137,9 +138,9 @@ async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply:
 async def respond(
     response_url: str, reply: Reply, *, public: bool = False, replace: bool = False, thread_ts: str = ""
 ) -> bool:
-    """Answer by a response URL, which takes five of these within half an hour; whether it took this one.
+    """Send a reply to a response URL, which takes five within 30 minutes. Return whether it took this one.
 
-    Raises Unclear.
+    Raises DeliveryUnknown.
     """
     body: dict[str, Any] = {
         "text": reply.text,
@@ -156,7 +157,7 @@ async def respond(
         if not any(code in problem for code in _BLOCK_ERRORS):
             break
         log.warning("Slack refused the blocks at a response URL: sending less")
-    # The answer's text may repeat what was sent.
+    # The answer's text may repeat the message, so it is not logged.
     log.warning("a response URL answered %s", status)
     if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise DeliveryUnknown
@@ -164,13 +165,13 @@ async def respond(
 
 
 async def delete_original(response_url: str) -> None:
-    """Take the ephemeral message away that a button was pressed in."""
+    """Delete the ephemeral message that a button was pressed in."""
     await _send_webhook(response_url, {"delete_original": True})
 
 
 async def _send_webhook(response_url: str, body: dict[str, Any]) -> tuple[int, str]:
-    """Status (0: no answer came) and text of the answer."""
-    # Not for lost connections: what was posted before one broke would be posted again.
+    """Return status and text of the answer; status 0 if there was none."""
+    # No retry after lost connections: Slack may have posted the message already.
     webhook = AsyncWebhookClient(
         response_url, timeout=RESPONSE_TIMEOUT_S, retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)]
     )

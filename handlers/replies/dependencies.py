@@ -1,4 +1,4 @@
-"""What the listeners work with, in one hand."""
+"""The dependencies of the listeners."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.adapters.port import VisualSearch
 from bot.services.access.permissions import PermissionService
-from bot.services.channels.channel_settings import WatchService
+from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
@@ -22,7 +22,7 @@ from handlers.slack.directory import DirectoryCache
 
 @dataclass(frozen=True, slots=True)
 class SlackDependencies:
-    """The services, and what knows Slack's ways."""
+    """Services, ports, and the helpers that talk to Slack."""
 
     visual: VisualSearch
     catalogue: Catalogue
@@ -32,7 +32,7 @@ class SlackDependencies:
     adding: AddService
     listing: ListingService
     deleting: DeleteService
-    watching: WatchService
+    watching: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder
     presenter: AnswerPresenter

@@ -1,4 +1,4 @@
-"""Pictures that a search state names: found again, however long after."""
+"""Fetches the pictures that search states name, and looks them up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import SearchState
+from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchRefused, InvalidInput
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
@@ -21,19 +22,16 @@ from handlers.slack_errors import UNREACHABLE
 T = TypeVar("T")
 
 MAX_MATCHES = 50
-"""Looked for whatever is shown first, so that “More” finds them in the cache."""
+"""Matches of every search, so that “Show more” finds them in the result cache."""
 
 HISTORY_READ = 50
 
-NO_IMAGE_YET = "I haven't seen an image in this channel yet: share one, or invite me with `/invite` if I'm not here."
-NOT_AN_IMAGE = "That file isn't an image."
-
 FetchUrl = Callable[[str], Awaitable[bytes]]
-"""The bytes at an address that a user gave. Raises FetchRefused."""
+"""Returns the bytes at a URL that a person gave. Raises FetchRefused."""
 
 
 class PictureFinder:
-    """Reads and looks up what states name."""
+    """Reads and looks up the pictures that states name."""
 
     def __init__(
         self, lookup: LookupService, files: SharedFileReader, reader: PictureReader, fetch: FetchUrl, inbox: Inbox
@@ -45,11 +43,11 @@ class PictureFinder:
         self._inbox = inbox
 
     async def picture(self, state: SearchState, client: AsyncWebClient) -> Picture:
-        """The picture. Raises FetchRefused, PictureRefused."""
+        """Return the picture. Raises FetchRefused, PictureRefused."""
         return await self._read(state, client, self._reader.picture)
 
     async def picture_and_jpeg(self, state: SearchState, client: AsyncWebClient) -> tuple[Picture, bytes]:
-        """The picture, and the JPEG that is kept. Raises FetchRefused, PictureRefused."""
+        """Return the picture, and the JPEG to store. Raises FetchRefused, PictureRefused."""
         return await self._read(state, client, self._reader.picture_and_jpeg)
 
     async def _read(self, state: SearchState, client: AsyncWebClient, decode: Callable[[bytes], Awaitable[T]]) -> T:
@@ -63,14 +61,14 @@ class PictureFinder:
     async def look_up(
         self, workspace: WorkspaceId, states: Sequence[SearchState], client: AsyncWebClient
     ) -> tuple[LookupResult, ...]:
-        """What is known of pictures that are searched for in one database, by the first state's least score."""
+        """Look pictures up in the database and with the minimum score of the first state."""
         first = states[0]
         key = DatabaseKey(workspace, DatabaseName(first.database))
         pictures = [(state.name, partial(self.picture, state, client)) for state in states]
         return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum)
 
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
-        """The newest image that was shared in a channel. Raises InvalidInput if there is none."""
+        """Return the newest image that was shared in a channel. Raises InvalidInput if there is none."""
         kept = await self._inbox.newest_share(workspace, channel)
         share = decode_share(kept.payload) if kept else None
         if kept and share:
@@ -79,7 +77,10 @@ class PictureFinder:
         return await self._from_history(channel, client)
 
     async def _from_history(self, channel: str, client: AsyncWebClient) -> SearchState:
-        """What was shared before the bot came. Only asked then: of some apps Slack takes one such call a minute."""
+        """Return the newest image from before the bot joined.
+
+        Only called if the inbox has none, since Slack allows some apps one such call a minute.
+        """
         try:
             answer = await client.conversations_history(channel=channel, limit=HISTORY_READ)
         except UNREACHABLE:

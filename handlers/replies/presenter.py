@@ -1,4 +1,4 @@
-"""From what was found to a message: what these readers may see of it, and how its pictures reach them."""
+"""Turns search results into messages: hides what the readers may not see, and chooses how pictures are shown."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
 MAX_PICTURES = 10
-"""In one message; more don't fit into its characters anyway."""
+"""Pictures in one message; its limit of characters leaves no room for more."""
 
 FAILED_FILE_TTL_S = 3600
 FAILED_FILE_CACHE_SIZE = 10_000
-"""Files that Slack would not show: of people, since the bot has left their channel, or uploads that came to nothing."""
+"""Files that Slack refused to show: shared in channels that the bot has left, or failed uploads."""
 
 _SHOWN_BY_SLACK = (".png", ".jpg", ".jpeg", ".gif")
 
 MakeLink = Callable[[WorkspaceId, str], str]
-"""The signed address of a workspace's picture, by its digest."""
+"""Returns the signed URL of a workspace's picture, by its digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerReader:
-    """Who will read an answer, and the client that speaks to them."""
+    """Who will read a reply, and the client of their workspace."""
 
     audience: Audience
     client: AsyncWebClient
 
 
 class AnswerPresenter:
-    """Makes answers that may be shown."""
+    """Builds replies that contain only what their readers may see."""
 
     def __init__(
         self,
@@ -69,9 +69,15 @@ class AnswerPresenter:
         shared_by: str = "",
         can_share: bool = True,
     ) -> Reply:
-        """The answer for what was looked up; ``states`` are what its buttons carry, one for each picture.
+        """Return the reply for search results.
 
-        ``can_share``: whether there is anybody whom the one reader could show it.
+        Args:
+            reader: who will read it.
+            results: the results, one for each picture.
+            states: the state of each picture's buttons.
+            shared_by: the user who shared private results with the channel.
+            can_share: whether a single reader could share the results with anyone.
+
         """
         audience = reader.audience
         seen = [await self._visible_result(reader, one) for one in results]
@@ -94,17 +100,17 @@ class AnswerPresenter:
         return pictures_reply(seen, shown)
 
     async def has_anything(self, reader: AnswerReader, results: LookupResult) -> bool:
-        """Whether these readers may see, or know of, any match of a picture."""
+        """Return whether the readers may see, or know of, any match of a picture."""
         found = (await self._visible_result(reader, results)).found
         return found is not None and bool(found.matches or found.hidden)
 
     async def visible(self, reader: AnswerReader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
-        """Which of the images these readers may see."""
+        """Return the ids of the images that the readers may see."""
         people = self._directories.of(reader.audience.workspace, reader.client)
         return await self._privacy.visible(records, reader.audience, people)
 
     async def pictures(self, reader: AnswerReader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
-        """How each image is shown: by our own link, as Slack's own file, or as one that we upload."""
+        """Return how each image is shown: by a signed link, as its original Slack file, or as an uploaded file."""
         workspace = reader.audience.workspace
         if self._link_of is not None:
             return {record.data_id: PictureRef(url=self._link_of(workspace, record.digest)) for record in records}
@@ -116,13 +122,13 @@ class AnswerPresenter:
         return {data_id: PictureRef(slack_file=file) for data_id, file in shown.items()}
 
     async def check_pictures(self, reader: AnswerReader, reply: Reply) -> None:
-        """After Slack refused a message: it may no longer have what was uploaded to it, or not show us a file."""
+        """Find out which files made Slack refuse a message, and don't show them again for an hour."""
         if files := slack_files(reply.blocks):
             for file in await self._uploads.check(reader.audience.workspace, reader.client, files):
                 self._not_shown[file] = True
 
     def _own_file(self, record: ImageRecord, audience: Audience) -> str:
-        """The Slack file that the image was made of, if Slack shows it to these readers."""
+        """Return the Slack file that the image came from, if Slack shows it to these readers."""
         origin = record.origin
         if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
             return ""
@@ -137,7 +143,7 @@ class AnswerPresenter:
 
 
 def _shown_records(one: LookupResult, state: SearchState, of: int) -> list[ImageRecord]:
-    """The images that the answer has room for."""
+    """Return the images of the matches that the reply shows."""
     if one.found is None:
         return []
     first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_PER_PICTURE)

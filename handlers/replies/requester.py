@@ -1,4 +1,4 @@
-"""Somebody who asked by a command, a button, a modal or a shortcut, and how their answer reaches them."""
+"""The person who typed a command, pressed a button, submitted a modal or used a shortcut, and how to reply to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from handlers.slack_errors import UNREACHABLE, cannot_post, is_outcome_unknown
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """A person in a place. ``channel`` is empty where they asked from App Home or a global shortcut."""
+    """A person in a conversation; ``channel`` is empty in App Home and for global shortcuts."""
 
     workspace: WorkspaceId
     user: str
@@ -31,17 +31,17 @@ class Requester:
 
     @property
     def as_reader(self) -> AnswerReader:
-        """The person as the only reader."""
+        """Return the person as the only reader."""
         return AnswerReader(Audience(self.workspace, self.channel, self.kind, self.user), self.client)
 
     @property
     def channel_reader(self) -> AnswerReader:
-        """All who read the channel."""
+        """Return everyone in the channel as readers."""
         return AnswerReader(Audience(self.workspace, self.channel, self.kind), self.client)
 
     @classmethod
     def of(cls, request: ActionRequest | ShortcutRequest, client: AsyncWebClient) -> Self:
-        """Whoever pressed a button or chose a shortcut, where they did."""
+        """Return the person who pressed a button or chose a shortcut."""
         return cls(
             request.workspace,
             request.user,
@@ -53,11 +53,11 @@ class Requester:
         )
 
     async def reply_sentence(self, sentence: str) -> None:
-        """One sentence to them alone. Raises SlackApiError."""
+        """Send one sentence to the person alone. Raises SlackApiError."""
         await self.reply_privately(notice(sentence))
 
     async def reply_privately(self, reply: Reply, *, replace: bool = False) -> None:
-        """Answer to them alone: by the response URL, else in the channel, else directly. Raises SlackApiError."""
+        """Reply to the person alone: to the response URL, in the channel, or directly. Raises SlackApiError."""
         if await self._try_response_url(reply, replace=replace):
             return
         if self.channel:
@@ -66,9 +66,9 @@ class Requester:
             await delivery.post(self.client, self.user, reply)
 
     async def reply_publicly(self, reply: Reply) -> None:
-        """Answer for the whole channel to see. A response URL may write where the bot is no member.
+        """Reply to the whole channel. A response URL works even where the bot is not a member.
 
-        Raises CantSpeak, Unclear (said twice, it would stand there twice) and SlackApiError.
+        Raises CannotPost, SlackApiError, and DeliveryUnknown, after which a retry could post the reply twice.
         """
         if self.response_url and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread):
             return
@@ -85,11 +85,11 @@ class Requester:
             raise delivery.DeliveryUnknown from error
 
     async def _try_response_url(self, reply: Reply, *, replace: bool) -> bool:
-        """Whether the response URL took it."""
+        """Send to the response URL, and return whether it took the reply."""
         try:
             return bool(self.response_url) and await delivery.respond(
                 self.response_url, reply, replace=replace, thread_ts=self.thread
             )
         except delivery.DeliveryUnknown:
-            # What one person alone sees: rather twice than not at all.
+            # Only one person sees it, so a second copy is better than none.
             return False

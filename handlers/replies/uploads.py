@@ -1,4 +1,4 @@
-"""Pictures uploaded to Slack so that it can show them, where the bot has no address of its own to offer."""
+"""Uploads pictures to Slack so that messages can show them when the bot has no public URL."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 3
 TOTAL_TIMEOUT_S = 8.0
-"""An answer does not wait for its pictures for longer."""
+"""Longest time that a reply waits for its pictures."""
 
 PROCESSING_DELAYS_S = (0.2, 0.4, 0.8, 1.6)
-"""A message that shows a file which Slack is still looking at is refused as a whole."""
+"""Slack refuses a whole message if it shows a file that is still being processed."""
 
 SWEEP_BATCH = 100
 
@@ -32,7 +32,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class ThumbnailUploads:
-    """Uploads each picture of a workspace once, to nobody in particular, and takes it back when it is forgotten."""
+    """Uploads each picture of a workspace once, shared with no channel, and deletes it with its last image."""
 
     def __init__(self, thumbnails: Thumbnails, pictures: PictureSource, sleep: Sleep = asyncio.sleep) -> None:
         self._thumbnails = thumbnails
@@ -43,13 +43,13 @@ class ThumbnailUploads:
     async def files(
         self, workspace: WorkspaceId, client: AsyncWebClient, records: Iterable[ImageRecord]
     ) -> Mapping[str, str]:
-        """Slack's file ids by digest; a picture that can't be uploaded in time is left out."""
+        """Return Slack file ids by digest, without pictures that can't be uploaded in time."""
         wanted = {record.digest: record for record in records}
         found = dict(await self._thumbnails.get(workspace, wanted))
         slots = asyncio.Semaphore(CONCURRENCY)
 
         async def upload(record: ImageRecord) -> None:
-            # Two answers at the same moment often show the same picture.
+            # Two replies at the same moment often show the same picture.
             lock = self._locks.setdefault((workspace, record.digest), asyncio.Lock())
             async with slots, lock:
                 known = await self._thumbnails.get(workspace, [record.digest])
@@ -65,10 +65,10 @@ class ThumbnailUploads:
         return found
 
     async def check(self, workspace: WorkspaceId, client: AsyncWebClient, files: Iterable[str]) -> Sequence[str]:
-        """After Slack refused to show these: which it was, that can't be shown now.
+        """Return which of the files can't be shown, after Slack refused a message with them.
 
-        Uploads that Slack has no more are forgotten, and uploaded again. Among the rest may be files of people that
-        the bot no longer sees, and what Slack is still looking at.
+        Forgets uploads that Slack has deleted, so that they are uploaded again. Others may still be processed, or
+        belong to channels that the bot can no longer read.
         """
         gone, unready = [], []
         for file in files:
@@ -85,11 +85,11 @@ class ThumbnailUploads:
         return [*gone, *unready]
 
     async def deleted(self, workspace: WorkspaceId, file: str) -> None:
-        """Somebody deleted a file in Slack; it may have been one of these."""
+        """Forget a file that was deleted in Slack, if it was an upload."""
         await self._thumbnails.remove_files(workspace, [file])
 
     async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
-        """Delete from Slack what shows pictures that no database of the workspace has any more."""
+        """Delete uploads from Slack whose pictures are in none of the workspace's databases."""
         while unused := await self._thumbnails.unused(workspace, SWEEP_BATCH):
             done = [digest for digest, file in unused.items() if await _is_deleted(client, file)]
             await self._thumbnails.remove(workspace, done)
@@ -98,14 +98,14 @@ class ThumbnailUploads:
                 return
 
     async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
-        """The file's id; empty if it can't be shown, at least not yet."""
+        """Upload a picture, and return the file's id; empty if Slack can't show it yet."""
         try:
             jpeg = await self._pictures.get(record.digest)
             answer = await client.files_upload_v2(file=jpeg, filename=f"{record.entity}.jpg", title=str(record.entity))
             file = (answer.get("file") or {}).get("id") or ""
             if not file:
                 return ""
-            # Before anything else can go wrong: what is not remembered is never deleted from Slack.
+            # First of all, since an upload that is not recorded is never deleted from Slack.
             await self._thumbnails.put(workspace, record.digest, file)
             return file if await self._is_processed(client, file) else ""
         except (KeyError, BackendError, *UNREACHABLE) as error:
@@ -122,11 +122,11 @@ class ThumbnailUploads:
 
 
 async def _is_deleted(client: AsyncWebClient, file: str) -> bool:
-    """Delete an upload; False if it is to be tried again."""
+    """Delete an upload; return False if it must be tried again."""
     try:
         await client.files_delete(file=file)
     except SlackApiError as error:
-        # What Slack refuses for good is gone already, or none of ours.
+        # After a permanent refusal, the file is gone already or belongs to someone else.
         return retry_later(error) is None
     except UNREACHABLE:
         return False

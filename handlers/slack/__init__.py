@@ -1,1 +1,1 @@
-"""Slack's side: clients and tokens, OAuth, connections, and a directory of channels and members."""
+"""Slack: clients and tokens, OAuth, connections, files, and a directory of channels and members."""

@@ -1,4 +1,4 @@
-"""Clients of Slack's Web API: whose token speaks in which workspace, and what may be tried again."""
+"""Clients of Slack's Web API: the token for each workspace, and which calls are retried."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from bot.domain.identifiers import WorkspaceId
 CALL_TIMEOUT_S = 15
 
 MAX_RETRY_AFTER_S = 10
-"""A person waits no longer; and a job that has to leaves its place to others meanwhile."""
+"""Longest rate limit to wait out. People don't wait longer, and a job should free its worker for others."""
 
 MAX_RETRY_AFTER_WITH_TRIGGER_S = 1
-"""A trigger lives for three seconds."""
+"""Longest rate limit to wait out with a trigger id, which expires after three seconds."""
 
 _TRIGGER_METHODS = ("views.open", "views.push")
 
@@ -39,7 +39,7 @@ _IDEMPOTENT_METHODS = (
     "views.publish",
     "reactions.add",
 )
-"""Methods that read, or that do nothing the second time. A message posted twice stands there twice."""
+"""Prefixes of methods that may be called twice without a visible effect, unlike posting a message."""
 
 
 class _IdempotentRetryHandler(AsyncRetryHandler):
@@ -65,7 +65,7 @@ class _IdempotentConnectionErrorHandler(_IdempotentRetryHandler, AsyncConnection
 
 
 class _BoundedRateLimitHandler(AsyncRateLimitErrorRetryHandler):
-    """Waits while that is no longer than those who wait for us can bear."""
+    """Waits out a rate limit unless it is too long for the requester or the trigger id."""
 
     async def _can_retry_async(
         self,
@@ -78,10 +78,10 @@ class _BoundedRateLimitHandler(AsyncRateLimitErrorRetryHandler):
         most_s = (
             MAX_RETRY_AFTER_WITH_TRIGGER_S if _method_of(request).startswith(_TRIGGER_METHODS) else MAX_RETRY_AFTER_S
         )
-        asked = _retry_after(response)
-        # Without a number, the SDK can't wait either.
-        is_bearable = asked is None or (asked.isdecimal() and int(asked) <= most_s)
-        return is_bearable and await super()._can_retry_async(
+        retry_after = _retry_after(response)
+        # Without a number of seconds, let the SDK decide.
+        is_short_enough = retry_after is None or (retry_after.isdecimal() and int(retry_after) <= most_s)
+        return is_short_enough and await super()._can_retry_async(
             state=state, request=request, response=response, error=error
         )
 
@@ -100,11 +100,11 @@ def _is_idempotent(request: HttpRequest) -> bool:
 
 
 def web_client(token: str | None, base_url: str) -> AsyncWebClient:
-    """A client of the Web API that waits out rate limits, and hiccups where that is safe."""
-    # Without these handlers only lost connections are tried again, those of posts included.
+    """Return a client that waits out short rate limits, and retries idempotent calls after errors."""
+    # The SDK's default handlers retry only lost connections, including those of calls that post messages.
     handlers: list[AsyncRetryHandler] = [
         _IdempotentConnectionErrorHandler(),
-        # Refused for its rate, a call was not carried out: any may be repeated.
+        # A rate-limited call had no effect, so any method may be retried.
         _BoundedRateLimitHandler(max_retry_count=2),
         _IdempotentServerErrorHandler(max_retry_count=2),
     ]
@@ -112,25 +112,25 @@ def web_client(token: str | None, base_url: str) -> AsyncWebClient:
 
 
 class Clients(Protocol):
-    """Who may speak in a workspace."""
+    """Looks up the bot's token for a workspace."""
 
     async def authorize(
         self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
-        """What Bolt asks for each delivery; None for a workspace that is not ours."""
+        """Return the authorisation that Bolt asks for at each delivery, or None for an unknown workspace."""
         ...
 
     async def client(self, workspace: WorkspaceId, enterprise: str) -> AsyncWebClient | None:
-        """A client for work that has no delivery at hand; None if the app is not installed there (any more)."""
+        """Return a client for background work, or None if the app is not installed in the workspace (any more)."""
         ...
 
     def forget(self, workspace: WorkspaceId, enterprise: str) -> None:
-        """Ask anew for this workspace: its installation has changed."""
+        """Drop cached tokens of this workspace, because its installation has changed."""
         ...
 
 
 class SingleWorkspaceClients:
-    """The token of the settings. Satisfies Clients."""
+    """``Clients`` with the one token from the settings."""
 
     def __init__(self, known: AuthorizeResult, base_url: str) -> None:
         self._known = known
@@ -143,26 +143,26 @@ class SingleWorkspaceClients:
         *,
         is_enterprise_install: bool = False,
     ) -> AuthorizeResult | None:
-        """The one token. One app-level token receives for every workspace that the app is installed in.
+        """Return the token for its own workspace, or None for any other.
 
-        With None, Bolt acknowledges what is not ours and goes no further: Slack stops delivering to apps that leave
-        too much unacknowledged.
+        An app-level token receives deliveries of all workspaces in which the app is installed. On None, Bolt
+        acknowledges the delivery and ignores it. Slack stops delivering to apps that leave too much unacknowledged.
         """
         if is_enterprise_install and enterprise_id != self._known.enterprise_id:
-            # Such deliveries name no workspace.
+            # Deliveries of an installation in an organisation have no workspace id.
             return None
         return self._known if team_id in {None, self._known.team_id} else None
 
     async def client(self, workspace: WorkspaceId, enterprise: str) -> AsyncWebClient | None:  # noqa: ARG002
-        """The one client."""
+        """Return the client for its own workspace, or None."""
         return self._client if workspace == self._known.team_id else None
 
     def forget(self, workspace: WorkspaceId, enterprise: str) -> None:
-        """There is nothing to ask anew."""
+        """Do nothing: no token is cached."""
 
 
 class CombinedClients:
-    """The token of the settings for its own workspace, and installations for all others. Satisfies Clients."""
+    """``Clients`` that asks several others in order: the token from the settings, then the installations."""
 
     def __init__(self, known: Sequence[Clients]) -> None:
         self._known = tuple(known)
@@ -170,20 +170,20 @@ class CombinedClients:
     async def authorize(
         self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
-        """The first that is known; for an organisation, its own installation before a token for one workspace."""
+        """Return the first authorisation found. For an organisation, try installations before the settings' token."""
         for clients in reversed(self._known) if is_enterprise_install else self._known:
             if found := await clients.authorize(enterprise_id, team_id, is_enterprise_install=is_enterprise_install):
                 return found
         return None
 
     async def client(self, workspace: WorkspaceId, enterprise: str) -> AsyncWebClient | None:
-        """The first that is known."""
+        """Return the first client found."""
         for clients in self._known:
             if found := await clients.client(workspace, enterprise):
                 return found
         return None
 
     def forget(self, workspace: WorkspaceId, enterprise: str) -> None:
-        """Each asks anew."""
+        """Drop the cached tokens of all."""
         for clients in self._known:
             clients.forget(workspace, enterprise)

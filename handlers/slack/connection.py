@@ -1,4 +1,4 @@
-"""The connection to Slack: who we are there, and Socket Mode from its first word to a graceful end."""
+"""The connection to Slack: identify the bot, create the Bolt app, and run Socket Mode until a graceful stop."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.wording.errors import OTHER_WORKSPACE
 from bot.domain.errors import BackendError, RetryLater, SlackUnavailable
 from bot.domain.identifiers import WorkspaceId
 from bot.telemetry.logs import request_scope
@@ -34,14 +35,13 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 30
 DRAIN_TIMEOUT_S = 8
-"""The jobs under way need some of the 30 seconds, too, after which platforms such as Heroku kill a process."""
+"""Time for requests to finish at a stop. Platforms such as Heroku kill a process after 30 s, and running jobs need
+some of that time too."""
 
 PING_INTERVAL_S = 10
-"""A connection that has answered none for four times as long is replaced."""
+"""The SDK replaces a connection that answered no ping for four times as long."""
 
 ENVELOPE_TYPES = frozenset({"events_api", "slash_commands", "interactive"})
-
-OTHER_WORKSPACE = "This bot serves another workspace: ask whoever set it up to start one for yours."
 
 _UNREACHABLE = "Slack can't be reached at {url}: check the network and SLACK_API_URL."
 _BROKEN = "{url} doesn't answer as Slack does: check SLACK_API_URL, and start again when Slack is well."
@@ -53,7 +53,7 @@ _TRANSIENT = frozenset({"fatal_error", "internal_error", "ratelimited", "request
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the bot's token says that we are."""
+    """The workspace and bot user that the bot token belongs to."""
 
     workspace: WorkspaceId
     enterprise: str | None
@@ -63,7 +63,7 @@ class Identity:
 
 
 async def identify(client: AsyncWebClient) -> Identity:
-    """Ask Slack whose token it is. Raises SlackUnavailable."""
+    """Call auth.test for the client's token. Raises SlackUnavailable."""
     answer = await _start_call(client, "auth.test", "SLACK_BOT_TOKEN", "team_id")
     return Identity(
         WorkspaceId(answer["team_id"]),
@@ -75,7 +75,7 @@ async def identify(client: AsyncWebClient) -> Identity:
 
 
 async def check_slack(client: AsyncWebClient) -> None:
-    """Raises what the client raises, unless Slack answers and knows the token; without a token, that it answers."""
+    """Check that Slack answers and accepts the client's token, if it has one. Raises the client's errors."""
     try:
         await client.auth_test()
     except SlackApiError as error:
@@ -84,27 +84,27 @@ async def check_slack(client: AsyncWebClient) -> None:
 
 
 def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | None) -> AsyncApp:
-    """A Bolt app with nothing attached yet. Without a signing secret it takes what Socket Mode brings."""
+    """Create a Bolt app without listeners. Without a signing secret it accepts Socket Mode deliveries only."""
 
     async def authorize(enterprise_id: object, team_id: object, context: AsyncBoltContext) -> AuthorizeResult | None:
-        # A function, since Bolt passes arguments by name and takes a method's self for one of them.
+        # This must be a function: Bolt passes arguments by name, and would treat a method's self as one of them.
         if not isinstance(enterprise_id, str | None) or not isinstance(team_id, str | None):
             return None
         is_enterprise_install = bool(context.is_enterprise_install)
         return await clients.authorize(enterprise_id, team_id, is_enterprise_install=is_enterprise_install)
 
-    # Ours, or Bolt would set its loggers to the root's level and note every reconnection.
+    # Pass a logger. Bolt's own would take the root logger's level and log every reconnection.
     bolt_log = logging.getLogger("slack_bolt")
     bolt_log.addFilter(_is_relevant)
     app = AsyncApp(
         name="vsearch",
         logger=bolt_log,
-        # Its token is handed out by authorize: on the app's own client, Bolt would warn that it is not used there.
+        # authorize provides the token. Bolt would warn about a token on the app itself.
         client=client,
         authorize=authorize,  # type: ignore[arg-type]  # the annotation forgets None, which Bolt takes
-        # Bolt takes a whole response as well, and by itself would leave it to Slack who sees it.
+        # Bolt accepts a whole response here. Make it ephemeral, which plain text wouldn't be.
         user_facing_authorize_error_message={"text": OTHER_WORKSPACE, "response_type": "ephemeral"},  # type: ignore[arg-type]
-        # Empty, it keeps Bolt from looking for one in the environment.
+        # An empty string keeps Bolt from reading the secret from the environment.
         signing_secret=signing_secret or "",
         request_verification_enabled=signing_secret is not None,
     )
@@ -113,20 +113,20 @@ def bolt_app(client: AsyncWebClient, clients: Clients, signing_secret: str | Non
 
 
 async def _acknowledge_failure(error: Exception) -> BoltResponse:
-    """For what goes wrong before a listener has a delivery; without a 200 Slack delivers events again."""
+    """Choose the response to an error before any listener ran. Slack delivers events again unless the status is 200."""
     if isinstance(error, BackendError | RetryLater):
-        log.warning("a delivery can't be taken now: %s", error)
+        log.warning("a delivery can't be accepted now: %s", error)
         return BoltResponse(status=503)
     if isinstance(error, UNREACHABLE):
-        # Bolt itself tells people of other workspaces that the app isn't theirs.
-        log.warning("somebody of another workspace could not be told so (%s)", type(error).__name__)
+        # Bolt failed to tell a user of another workspace that the bot isn't installed there.
+        log.warning("could not reply to a user of another workspace: %s", type(error).__name__)
         return BoltResponse(status=200)
-    log.error("a delivery could not be taken", exc_info=error)
+    log.error("could not accept a delivery", exc_info=error)
     return BoltResponse(status=500)
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
-    """All but this: Bolt finds the token in the environment too and warns that it takes the client's, as it should."""
+    """Drop Bolt's warning that it prefers the client's token to the one in the environment. That is intended."""
     return record.getMessage() != warning_client_prioritized_and_token_skipped()
 
 
@@ -134,20 +134,21 @@ def _is_relevant(record: logging.LogRecord) -> bool:
 async def socket_mode(
     app: AsyncApp, wrapper: ListenerWrapper, app_token: str, base_url: str, metrics: Metrics | None = None
 ) -> AsyncIterator[None]:
-    """Inside, Slack's deliveries reach the app. On the way out, what was taken is finished. Raises SlackUnavailable."""
-    counted = metrics or NullMetrics()
+    """Receive deliveries while the context is open. On exit, finish running requests. Raises SlackUnavailable."""
+    recorder = metrics or NullMetrics()
     client = web_client(app_token, base_url)
     answer = await _start_call(client, "apps.connections.open", "SLACK_APP_TOKEN", "url")
     socket = ReconnectingClient(app_token, app.logger, client, ping_interval=PING_INTERVAL_S)
-    # The address just given is used: by itself the client would try a refused token for ever.
+    # Use the URL of this call. The SDK's client would retry a refused token for ever.
     socket.wss_uri = answer["url"]
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
-        # Counted too, since the acknowledgement is sent after the listener has begun.
+        # Track this task too: it sends the acknowledgement after the listener has started.
         with wrapper.in_flight(), request_scope():
             started = time.time()
             await send_async_response(socket, request, await run_async_bolt_app(app, request), started)
-            counted.acknowledged(request.type if request.type in ENVELOPE_TYPES else "other", time.time() - started)
+            kind = request.type if request.type in ENVELOPE_TYPES else "other"
+            recorder.acknowledged(kind, time.time() - started)
 
     socket.socket_mode_request_listeners.append(handle)
     try:
@@ -158,7 +159,7 @@ async def socket_mode(
             raise SlackUnavailable(_UNREACHABLE.format(url=base_url)) from error
         yield
     finally:
-        # From here on nothing is acknowledged, so that Slack delivers it again to whoever comes next.
+        # Stop acknowledging, so that Slack delivers new requests to another process.
         socket.socket_mode_request_listeners.clear()
         if unfinished := await wrapper.drain(DRAIN_TIMEOUT_S):
             log.error("stopped with %d requests unfinished after %d s", unfinished, DRAIN_TIMEOUT_S)
@@ -166,12 +167,15 @@ async def socket_mode(
 
 
 async def _start_call(client: AsyncWebClient, method: str, setting: str, wanted: str) -> dict[str, str]:
-    """An answer with the field ``wanted`` in it. Raises SlackUnavailable, which blames ``setting`` if Slack does."""
+    """Call a method and return its answer, which must contain the field ``wanted``.
+
+    Raises SlackUnavailable, which names ``setting`` if Slack refused the token.
+    """
     try:
         answer = await client.api_call(method)
     except SlackApiError as error:
         code = code_of(error)
-        # A number is the status of a page that is not Slack's.
+        # A number is the HTTP status of a response that isn't Slack's JSON.
         if code.isdecimal() or code in _TRANSIENT:
             raise SlackUnavailable(_BROKEN.format(url=client.base_url)) from error
         advice = _INSTALL_AGAIN if code in _TOKEN_REVOKED else _COPY_AGAIN

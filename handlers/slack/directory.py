@@ -1,4 +1,4 @@
-"""What Slack knows of channels and people, asked seldom: who can read a channel, who is an admin."""
+"""A cached directory of channels and members: who can read a channel, and who is an admin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 KINDS_TTL_S = 300
 MEMBERS_TTL_S = 60
-"""Somebody who was removed from a channel sees its pictures for no longer than this."""
+"""Somebody removed from a channel may still see its pictures for this long."""
 
 CACHE_SIZE = 10_000
 MEMBERS_PER_PAGE = 1000
@@ -28,7 +28,7 @@ MAX_PAGES = 20
 
 
 class DirectoryCache:
-    """What was asked lately, of all workspaces."""
+    """Caches look-ups in all workspaces."""
 
     def __init__(self) -> None:
         self._kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
@@ -36,12 +36,12 @@ class DirectoryCache:
         self._admins: TTLCache[tuple[WorkspaceId, str], bool] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
 
     def of(self, workspace: WorkspaceId, client: AsyncWebClient) -> SlackDirectory:
-        """To ask with this client."""
+        """Return the directory of one workspace, which looks up what isn't cached with this client."""
         return SlackDirectory(workspace, client, self._kinds, self._members, self._admins)
 
 
 class SlackDirectory:
-    """Satisfies ``ChannelDirectory`` and ``MemberDirectory``, for one workspace."""
+    """Implements ``ChannelDirectory`` and ``MemberDirectory`` for one workspace."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class SlackDirectory:
         self._admins = admins
 
     async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
-        """Who can read a channel now. ``known``, which was true once, stands where Slack doesn't say."""
+        """Return who can read a channel now, or ``known``, the stored kind, if Slack doesn't answer."""
         if not channel:
             return known
         try:
-            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
+            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
         except SlackApiError as error:
             if code_of(error) == "channel_not_found" and known is ChannelKind.PUBLIC:
-                # Every public channel can be asked about: this one has become private, or is gone.
+                # conversations.info finds every public channel, so this one has become private or was deleted.
                 return ChannelKind.PRIVATE
             log.info("conversations.info: %s", code_of(error))
             return known
@@ -75,34 +75,34 @@ class SlackDirectory:
         return found or known
 
     async def audience(self, channel: str, known: ChannelKind) -> ChannelKind:
-        """As ``kind``, for what all of a channel will see: where Slack doesn't say, outsiders may be among them."""
+        """Return who will see an answer in a channel. If Slack doesn't answer, assume that outsiders can see it."""
         try:
-            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._ask_kind(channel))
+            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
         except SlackApiError as error:
-            # A stand-in that has no such method has no Slack Connect either.
+            # A substitute for Slack without this method has no Slack Connect either.
             return known if code_of(error) == "unknown_method" else ChannelKind.SHARED
         except UNREACHABLE:
             return ChannelKind.SHARED
         return found or known
 
     async def can_read(self, channel: str, user: str) -> bool:
-        """Whether the person is in the channel. Raises what the client raises."""
+        """Return whether the user is a member of the channel. Raises the client's errors."""
         key = (self._workspace, channel)
-        return user in await _cached(self._members, key, lambda: self._ask_members(channel))
+        return user in await _cached(self._members, key, lambda: self._fetch_members(channel))
 
     async def is_bot_member(self, channel: str) -> bool:
-        """Whether the bot is in the channel; yes, where Slack doesn't say."""
+        """Return whether the bot is a member of the channel, or True if Slack doesn't answer."""
         try:
             about = (await self._client.conversations_info(channel=channel)).get("channel")
         except SlackApiError as error:
-            # Of a private channel that it isn't in, the bot knows nothing.
+            # The bot can't see a private channel that it isn't a member of.
             return code_of(error) != "channel_not_found"
         except UNREACHABLE:
             return True
         return not isinstance(about, Mapping) or about.get("is_member") is not False
 
     async def can_read_or_no(self, channel: str, user: str) -> bool:
-        """As ``can_read``; no, where Slack doesn't say."""
+        """Return whether the user is a member of the channel, or False if Slack doesn't answer."""
         try:
             return await self.can_read(channel, user)
         except UNREACHABLE as error:
@@ -110,17 +110,17 @@ class SlackDirectory:
             return False
 
     async def is_admin(self, user: str) -> bool:
-        """Whether the person is an admin or an owner of the workspace; no, where Slack doesn't say."""
+        """Return whether the user is an admin or owner of the workspace, or False if Slack doesn't answer."""
         try:
-            return await _cached(self._admins, (self._workspace, user), lambda: self._ask_admin(user))
+            return await _cached(self._admins, (self._workspace, user), lambda: self._fetch_admin(user))
         except UNREACHABLE as error:
             log.info("users.info failed: %s", type(error).__name__)
             return False
 
-    async def _ask_kind(self, channel: str) -> ChannelKind | None:
+    async def _fetch_kind(self, channel: str) -> ChannelKind | None:
         return kind_of((await self._client.conversations_info(channel=channel)).get("channel"))
 
-    async def _ask_members(self, channel: str) -> frozenset[str]:
+    async def _fetch_members(self, channel: str) -> frozenset[str]:
         members: set[str] = set()
         cursor = ""
         for _ in range(MAX_PAGES):
@@ -131,13 +131,13 @@ class SlackDirectory:
                 break
         return frozenset(members)
 
-    async def _ask_admin(self, user: str) -> bool:
+    async def _fetch_admin(self, user: str) -> bool:
         about = (await self._client.users_info(user=user)).get("user") or {}
         return any(about.get(flag) is True for flag in ("is_admin", "is_owner", "is_primary_owner"))
 
 
 def kind_of(channel: object) -> ChannelKind | None:
-    """Who can read a channel, by Slack's description of it; None if that doesn't say."""
+    """Return who can read a channel according to Slack's channel object, or None if it doesn't tell."""
     about: Mapping[str, Any] = channel if isinstance(channel, Mapping) else {}
     flags = {name for name, value in about.items() if value is True}
     if flags & {"is_shared", "is_ext_shared", "is_org_shared"}:
@@ -150,11 +150,11 @@ def kind_of(channel: object) -> ChannelKind | None:
 
 
 async def _cached(
-    cache: TTLCache[tuple[WorkspaceId, str], T], key: tuple[WorkspaceId, str], ask: Callable[[], Awaitable[T]]
+    cache: TTLCache[tuple[WorkspaceId, str], T], key: tuple[WorkspaceId, str], fetch: Callable[[], Awaitable[T]]
 ) -> T:
-    """The answer that is remembered, or a fresh one."""
+    """Return the cached value, or fetch it."""
     try:
         return cache[key]
     except KeyError:
-        cache[key] = answer = await ask()
+        cache[key] = answer = await fetch()
         return answer

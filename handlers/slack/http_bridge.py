@@ -1,4 +1,4 @@
-"""Slack's deliveries over HTTP, and the pages of an installation: from Starlette to Bolt and back."""
+"""Adapters from Starlette to Bolt, for Slack's deliveries over HTTP and the pages of the OAuth flow."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def deliveries(app: AsyncApp, wrapper: ListenerWrapper, metrics: Metrics) -> Handler:
-    """What answers ``POST /slack/events``."""
+    """Return the handler of ``POST /slack/events``."""
 
     async def handle(request: Request) -> Response:
-        # Counted, since the listener begins before the acknowledgement is sent.
+        # Track this task: it sends the acknowledgement after the listener has started.
         with wrapper.in_flight():
             started = time.perf_counter()
             body = await request.body()
@@ -48,28 +48,28 @@ def deliveries(app: AsyncApp, wrapper: ListenerWrapper, metrics: Metrics) -> Han
 
 
 def _may_be_signed(request: Request) -> bool:
-    """Whether Bolt can check the signature: it takes the timestamp for a number, and the signature for ASCII."""
+    """Return whether Bolt can check the signature. It fails on a non-numeric timestamp or a non-ASCII signature."""
     timestamp = request.headers.get("x-slack-request-timestamp", "0")
     is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP
     return is_number and request.headers.get("x-slack-signature", "").isascii()
 
 
 def _kind(request: Request, body: bytes) -> str:
-    """By the names that Socket Mode has for them."""
+    """Return the kind of a delivery by its name in Socket Mode."""
     if "json" in request.headers.get("content-type", ""):
         return "events_api"
     return "interactive" if body.startswith(b"payload=") else "slash_commands"
 
 
 def installation(flow: AsyncOAuthFlow) -> tuple[Handler, Handler]:
-    """What answers ``GET /slack/install`` and ``GET /slack/oauth_redirect``."""
+    """Return the handlers of ``GET /slack/install`` and ``GET /slack/oauth_redirect``."""
 
     def page(answer: Callable[[AsyncBoltRequest], Awaitable[BoltResponse]]) -> Handler:
         async def handle(request: Request) -> Response:
             try:
                 return to_starlette_response(await answer(to_async_bolt_request(request, b"")))
             except (BackendError, *UNREACHABLE) as error:
-                log.warning("an installation failed with %s", type(error).__name__)
+                log.warning("an installation failed: %s", type(error).__name__)
                 return PlainTextResponse(NOT_INSTALLED, HTTPStatus.SERVICE_UNAVAILABLE)
 
         return handle

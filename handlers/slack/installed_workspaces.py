@@ -1,4 +1,4 @@
-"""Tokens from installations: read from the store, remembered for a minute, rotated before they run out."""
+"""Tokens of OAuth installations: read from the store, cached for a minute, and rotated before they expire."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ CACHE_TTL_S = 60
 CACHE_SIZE = 10_000
 
 ROTATE_BEFORE_MINUTES = 120
-"""Rotating tokens live for twelve hours."""
+"""Rotate a token that expires within this time. Rotating tokens are valid for twelve hours."""
 
 EXPIRY_MARGIN_S = 60
-"""A token that has less than this left may run out while it is used."""
+"""A token that expires within this time may expire during use."""
 
 MAX_ROTATION_WAIT_S = 1.0
-"""How long a delivery waits for a new token while the one before is still good: Slack wants its acknowledgement."""
+"""How long a delivery waits for a new token while the old one is valid, because Slack expects an acknowledgement."""
 
 _REFRESH_TOKEN_DEAD = frozenset(
     {"invalid_refresh_token", "token_revoked", "token_expired", "account_inactive", "invalid_auth"}
 )
-"""What no further attempt changes."""
+"""Errors that a retry can't fix."""
 
 
 class InstalledClients:
-    """Tokens from installations, rotated before they run out. Satisfies Clients."""
+    """``Clients`` with the tokens of OAuth installations, rotated before they expire."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class InstalledClients:
     async def authorize(
         self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
     ) -> AuthorizeResult | None:
-        """The workspace's own token, or its organisation's. Raises TryAgain and BackendError."""
+        """Return the workspace's token, or that of its organisation. Raises RetryLater and BackendError."""
         bot = await self._bot(enterprise_id or "", team_id or "", is_enterprise_install=is_enterprise_install)
         if bot is None:
             return None
@@ -78,19 +78,19 @@ class InstalledClients:
         )
 
     async def client(self, workspace: WorkspaceId, enterprise: str) -> AsyncWebClient | None:
-        """A client with the token that ``authorize`` would give. Raises TryAgain and BackendError."""
+        """Return a client with the token of ``authorize``. Raises RetryLater and BackendError."""
         bot = await self._bot(enterprise, workspace)
         return None if bot is None else web_client(bot.bot_token, self._base_url)
 
     def forget(self, workspace: WorkspaceId, enterprise: str) -> None:
-        """Read the installations of the workspace, or of the organisation, anew next time."""
+        """Drop cached installations of the workspace, or of the organisation if ``workspace`` is empty."""
         self._changes += 1
         changed = [key for key in self._bots if (key[1] == workspace if workspace else key[0] == enterprise)]
         for key in changed:
             self._bots.pop(key, None)
 
     async def close(self) -> None:
-        """Wait for the rotations under way: who asked for a new token and did not keep it has none."""
+        """Wait for running rotations. A token that isn't stored is lost, and its old refresh token no longer works."""
         if self._rotating:
             await asyncio.wait(set(self._rotating.values()))
 
@@ -101,60 +101,63 @@ class InstalledClients:
             return known
         changes = self._changes
         found = await self._stored(enterprise, team, is_enterprise_install)
-        bot = None if found is None else await self._fresh(found)
-        # What was read before an installation went or came is not to be remembered.
+        bot = None if found is None else await self._with_valid_token(found)
+        # Don't cache a result that was read before an installation changed.
         if bot is not None and changes == self._changes:
             self._bots[key] = bot
         return bot
 
-    async def _stored(self, enterprise: str | None, team: str | None, of_all: bool | None) -> Bot | None:
+    async def _stored(self, enterprise: str | None, team: str | None, is_enterprise_install: bool | None) -> Bot | None:
         return await self._store.async_find_bot(
-            enterprise_id=enterprise or None, team_id=team or None, is_enterprise_install=of_all
+            enterprise_id=enterprise or None, team_id=team or None, is_enterprise_install=is_enterprise_install
         )
 
-    async def _fresh(self, bot: Bot) -> Bot | None:
-        """The same, its token rotated if it runs out soon; None if it can't be. Raises TryAgain when Slack won't."""
+    async def _with_valid_token(self, bot: Bot) -> Bot | None:
+        """Return the bot with a valid token, rotated if it expires soon.
+
+        Return None if the token has expired and can't be rotated. Raises RetryLater if Slack can't rotate it now.
+        """
         refresh_token = bot.bot_refresh_token
-        if refresh_token is None or self._lives_for(bot, ROTATE_BEFORE_MINUTES * 60):
+        if refresh_token is None or self._is_valid_for(bot, ROTATE_BEFORE_MINUTES * 60):
             return bot
-        # A refresh token works once: whoever else comes for the same waits for the same answer.
+        # A refresh token works only once, so concurrent requests share one rotation.
         task = self._rotating.get(refresh_token)
         if task is None:
-            task = asyncio.create_task(self._rotated(bot), name="token rotation")
+            task = asyncio.create_task(self._rotate(bot), name="token rotation")
             self._rotating[refresh_token] = task
             task.add_done_callback(lambda _: self._rotating.pop(refresh_token, None))
-        await asyncio.wait({task}, timeout=MAX_ROTATION_WAIT_S if self._lives_for(bot, EXPIRY_MARGIN_S) else None)
+        await asyncio.wait({task}, timeout=MAX_ROTATION_WAIT_S if self._is_valid_for(bot, EXPIRY_MARGIN_S) else None)
         return task.result() if task.done() else bot
 
-    async def _rotated(self, bot: Bot) -> Bot | None:
+    async def _rotate(self, bot: Bot) -> Bot | None:
         name = bot.team_id or bot.enterprise_id
         try:
             rotated = await self._rotator.perform_bot_token_rotation(
                 bot=bot, minutes_before_expiration=ROTATE_BEFORE_MINUTES
             )
         except (SlackTokenRotationError, *UNREACHABLE) as error:
-            return await self._not_rotated(bot, error)
+            return await self._after_failed_rotation(bot, error)
         if rotated is None:
             return bot
         await self._store.async_save_bot(rotated)
         log.info("rotated the token of %s", name)
         return rotated
 
-    async def _not_rotated(self, bot: Bot, error: Exception) -> Bot | None:
-        """What is left: another process's new token, the old one while it lives, or none."""
+    async def _after_failed_rotation(self, bot: Bot, error: Exception) -> Bot | None:
+        """After a failed rotation, return another process's new token, the old one while it is valid, or None."""
         cause = getattr(error, "api_error", error)
         reason = code_of(cause) if isinstance(cause, SlackApiError) else type(cause).__name__
         now = await self._stored(bot.enterprise_id, bot.team_id, bot.is_enterprise_install)
         if now is not None and now.bot_refresh_token != bot.bot_refresh_token:
             return now
         name = bot.team_id or bot.enterprise_id
-        if self._lives_for(bot, EXPIRY_MARGIN_S):
-            log.warning("the token of %s could not be rotated (%s): the one before is still good", name, reason)
+        if self._is_valid_for(bot, EXPIRY_MARGIN_S):
+            log.warning("could not rotate the token of %s (%s); the old one is still valid", name, reason)
             return bot
         if reason in _REFRESH_TOKEN_DEAD:
-            log.error("the token of %s has run out and can't be rotated (%s): install the app again", name, reason)
+            log.error("the token of %s has expired and can't be rotated (%s); install the app again", name, reason)
             return None
         raise RetryLater(f"Slack would not rotate the bot's token ({reason})") from error
 
-    def _lives_for(self, bot: Bot, seconds: float) -> bool:
+    def _is_valid_for(self, bot: Bot, seconds: float) -> bool:
         return bot.bot_token_expires_at is None or bot.bot_token_expires_at > self._clock() + seconds

@@ -1,4 +1,4 @@
-"""Installing the app in many workspaces: Slack's OAuth, with our own store and Slack's own origin."""
+"""OAuth flow for installing the app in many workspaces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
-STATE_LIVES_S = 600
+STATE_TTL_S = 600
 
 SCOPES = (
     "app_mentions:read",
@@ -40,15 +40,15 @@ SCOPES = (
     "reactions:write",
     "users:read",
 )
-"""Those of manifest.yml; a test holds the two together."""
+"""The scopes of manifest.yml. A test compares the two."""
 
 Adopt = Callable[[WorkspaceId, str], Awaitable[None]]
-"""Remembers a connected workspace and its organisation (may be empty)."""
+"""Stores the id of a new workspace and that of its organisation (may be empty)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
-    """The app's credentials, and where its pages are."""
+    """The app's credentials and URLs."""
 
     client_id: str
     client_secret: str
@@ -59,7 +59,7 @@ class OAuth:
 def oauth_flow(
     oauth: OAuth, store: AsyncInstallationStore, states: AsyncOAuthStateStore, clients: Clients, adopt: Adopt
 ) -> AsyncOAuthFlow:
-    """The pages of an installation; each that succeeds is stored, sealed, and its workspace remembered."""
+    """Create the OAuth flow. It stores each installation, with an encrypted token, and the workspace's id."""
     settings = AsyncOAuthSettings(
         client_id=oauth.client_id,
         client_secret=oauth.client_secret,
@@ -70,22 +70,22 @@ def oauth_flow(
         redirect_uri_path=REDIRECT_PATH,
         installation_store=store,
         state_store=states,
-        state_expiration_seconds=STATE_LIVES_S,
+        state_expiration_seconds=STATE_TTL_S,
         logger=logging.getLogger("slack_bolt"),
     )
     flow = AsyncOAuthFlow(
         client=web_client(None, oauth.slack_api_url), logger=logging.getLogger("slack_bolt"), settings=settings
     )
-    usual = flow.success_handler
+    default_handler = flow.success_handler
 
-    async def succeeded(args: AsyncSuccessArgs) -> BoltResponse:
+    async def handle_success(args: AsyncSuccessArgs) -> BoltResponse:
         installation = args.installation
         team, enterprise = installation.team_id or "", installation.enterprise_id or ""
         clients.forget(WorkspaceId(team), enterprise)
         if team:
             await adopt(WorkspaceId(team), enterprise)
         log.info("installed in %s", team or enterprise)
-        return await usual(args)
+        return await default_handler(args)
 
-    flow.success_handler = succeeded
+    flow.success_handler = handle_success
     return flow

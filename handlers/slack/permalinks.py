@@ -1,4 +1,4 @@
-"""Links to messages."""
+"""Permalinks to messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def permalink(client: AsyncWebClient, channel: str, message_ts: str) -> str:
-    """The message's address; empty where Slack doesn't give it."""
+    """Return the permalink of a message, or an empty string if Slack doesn't answer."""
     try:
         answer = await client.chat_getPermalink(channel=channel, message_ts=message_ts)
     except UNREACHABLE as error:

@@ -1,4 +1,4 @@
-"""Socket Mode connections that are found again, however the last one was lost."""
+"""Socket Mode client that reconnects after any failure."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from typing import Any
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 ATTEMPT_TIMEOUT_S = 15.0
-"""For one address, its handshake included. Slack's stay good for half a minute."""
+"""Time limit for connecting to one URL, handshake included. Slack's URLs are valid for half a minute."""
 
 TOO_MANY_CONNECTIONS = "too_many_websockets"
 TOO_MANY_CONNECTIONS_PAUSE_S = 15.0
-"""Until another of an app's ten connections may have ended. By itself the SDK asks hundreds of times a second."""
+"""Wait before reconnecting when an app's ten connections are in use. The SDK would retry hundreds of times a second."""
 
 log = logging.getLogger(__name__)
 
 
 class ReconnectingClient(SocketModeClient):
-    """The SDK's client, with a fresh address for every attempt.
+    """The SDK's client with a new URL for every attempt.
 
-    An address works once. The SDK asks for one whenever a connection ends, but then tries that same one for ever:
-    a network that fails between the two would leave the bot running and deaf.
+    A URL works only once. The SDK requests one when a connection ends, but then retries that one for ever. If the
+    network failed in between, the bot would never reconnect.
     """
 
     too_many_connections_pause_s = TOO_MANY_CONNECTIONS_PAUSE_S
     _not_before = 0.0
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
-        """As the SDK does, but for the eleventh connection of an app: it waits for another to end."""
+        """Handle a message as the SDK does, but pause if Slack refuses the connection because there are ten already."""
         if message.get("type") == "disconnect" and message.get("reason") == TOO_MANY_CONNECTIONS:
-            log.warning("Slack takes ten connections for an app, and has them: this process waits for one to end")
+            log.warning("all ten Socket Mode connections of the app are in use; waiting for one to end")
             self._not_before = time.monotonic() + self.too_many_connections_pause_s
             if self.current_session is not None:
-                # Whoever finds it closed calls connect.
+                # The SDK's monitor calls connect when it finds the session closed.
                 await self.current_session.close()
             return
         await super().run_message_listeners(message, raw_message)
 
     async def connect(self) -> None:
-        """Try until connected or closed."""
+        """Try until the client is connected or closed."""
         if (pause_s := self._not_before - time.monotonic()) > 0:
             await asyncio.sleep(pause_s)
             self.wss_uri = None

@@ -17,7 +17,7 @@ README_LIMIT = 300_000
 
 
 async def test_first_page_shows_an_answer_with_its_pictures(slack: SlackPage) -> None:
-    answer = slack.thread.locator(".msg", has_text="The 2 best matches")
+    answer = slack.thread.locator(".msg", has_text="Top 2 matches")
     await expect(answer).to_contain_text("label_tea")
     await expect(answer).to_contain_text("edited copy: cropped, mirrored")
     loaded = await widths(answer)
@@ -36,7 +36,7 @@ async def test_photographed_part_is_found(slack: SlackPage) -> None:
 
 
 async def test_unknown_pictures_are_reported_as_unknown(slack: SlackPage) -> None:
-    await expect(await slack.open_thread("Do we have this one?")).to_contain_text("Nothing close in samples")
+    await expect(await slack.open_thread("Do we have this one?")).to_contain_text("No close matches in samples")
 
 
 async def test_collected_images_get_a_reaction(slack: SlackPage) -> None:
@@ -60,7 +60,7 @@ async def test_page_is_readable_on_a_phone(running: Demo, browser: Browser, scre
     context = await browser.new_context(viewport={"width": 390, "height": 800})
     page = SlackPage(await context.new_page(), screenshots)
     await page.page.goto(running.stand_in.address)
-    await expect(page.thread.locator(".msg", has_text="The 2 best matches")).to_be_in_viewport()
+    await expect(page.thread.locator(".msg", has_text="Top 2 matches")).to_be_in_viewport()
     await page.screenshot("phone_thread")
     await page.thread.locator(".thread-x").click()
     await expect(page.messages.last).to_be_in_viewport()

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def test_help_lists_the_commands(slack: SlackPage) -> None:
-    answer = await slack.command("/vsearch help", "Fill and tidy")
+    answer = await slack.command("/vsearch help", "Add, list and delete")
     for words in ("only visible to you", "/vsearch <image URL>", "/vsearch watch guard in:parts"):
         await expect(answer).to_contain_text(words)
 
@@ -26,13 +26,13 @@ async def test_listing_has_pages(slack: SlackPage) -> None:
     first = await slack.command("/vsearch list in:samples", "page 1 of")
     assert len(await widths(first)) == 8
     assert min(await widths(first)) > 0
-    second = await slack.press(first, "Next", "page 2 of")
+    second = await slack.press(first, "Show more", "page 2 of")
     assert min(await widths(second)) > 0
     assert (
         await second.locator(".bk-text code").all_text_contents()
         != await first.locator(".bk-text code").all_text_contents()
     )
-    await slack.press(second, "Previous", "page 1 of")
+    await slack.press(second, "Show previous", "page 1 of")
 
 
 async def test_entity_is_deleted_after_confirmation(slack: SlackPage) -> None:

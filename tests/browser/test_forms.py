@@ -28,7 +28,7 @@ async def test_uploaded_picture_is_looked_up(slack: SlackPage, samples: Path) ->
 async def test_picture_url_is_looked_up(slack: SlackPage, samples: Path, web: WebServer) -> None:
     web.answers["/fern.png"] = response((samples / "fern.png").read_bytes(), "Content-Type: image/png")
     await slack.type("/vsearch")
-    await slack.modal.locator(".bk-input", has_text="address").locator("input").fill(web.url("/fern.png"))
+    await slack.modal.locator(".bk-input", has_text="image URL").locator("input").fill(web.url("/fern.png"))
     answer = await slack.awaited("figure_fern", slack.submit("Search"))
     await expect(answer).to_contain_text("same image")
     await slack.close_modal()

@@ -35,11 +35,11 @@ async def test_posted_picture_is_answered_with_its_match(slack: SlackPage, pictu
 
 async def test_more_button_shows_further_matches(slack: SlackPage, pictures: Path) -> None:
     answer = await post_picture(slack, pictures / "part_on_the_bench.jpg", "min:0 what else is there")
-    await expect(answer).to_contain_text("The 5 best of")
-    more = await slack.press(answer, "More", "Matches 6 to 10")
+    await expect(answer).to_contain_text("Top 5 of")
+    more = await slack.press(answer, "Show more", "Matches 6 to 10")
     assert len(await widths(more)) == 5
     assert min(await widths(more)) > 0
-    before = await slack.press(more, "Previous", "The 5 best of")
+    before = await slack.press(more, "Show previous", "Top 5 of")
     await expect(before).to_contain_text("gear_24t")
 
 
@@ -54,8 +54,8 @@ async def test_another_database_can_be_searched_and_the_answer_shared(slack: Sla
     await expect(slack.modal).to_contain_text("Done")
     await slack.close_modal()
     await elsewhere.get_by_role("button", name="Share to channel").click()
-    shared = slack.page.locator(".msg", has_text="shared this").last
-    await expect(shared).to_contain_text("@You shared this")
+    shared = slack.page.locator(".msg", has_text="Shared by").last
+    await expect(shared).to_contain_text("Shared by @You")
     await expect(shared).not_to_contain_text("only visible to you")
 
 
@@ -63,8 +63,8 @@ async def test_posted_picture_can_be_added(slack: SlackPage, samples: Path, tmp_
     file = tmp_path / "new_in_stock.png"
     file.write_bytes((samples.parent / "try" / "part_on_the_bench.jpg").read_bytes())
     answer = await post_picture(slack, file, "add this one")
-    await answer.get_by_role("button", name="Add this image").click()
-    name = slack.modal.locator(".bk-input", has_text="Entity").locator("input")
+    await answer.get_by_role("button", name="Add image").click()
+    name = slack.modal.locator(".bk-input", has_text="Id of what the image shows").locator("input")
     await expect(slack.modal.locator("select")).to_have_value("samples")
     await name.fill("gear_on_bench")
     added = await slack.awaited("gear_on_bench", slack.submit("Add"))

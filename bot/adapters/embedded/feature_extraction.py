@@ -30,7 +30,7 @@ class PictureFeatureExtractor:
         cv2.setNumThreads(1)
         self._model = model
         self._runner = BatchRunner(model, threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="analysis")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="features")
         self._closed = False
         self._active = 0
         self._idle = asyncio.Event()

@@ -179,10 +179,10 @@ class VectorIndex:
             segment.append(batch)
             start += len(batch)
 
-    def discard_missing(self, kept: Sequence[int]) -> None:
-        """Remove all rows whose ids are not in ``kept``."""
+    def discard_missing(self, present: Sequence[int]) -> None:
+        """Remove all rows whose ids are not in ``present``."""
         self._expected = 0
-        known = np.array(kept, np.int64)
+        known = np.array(present, np.int64)
         for segment in self.segments:
             segment.discard(np.setdiff1d(segment.ids, known, assume_unique=True))
         self.segments = [segment for segment in self.segments if len(segment)]

@@ -1,1 +1,1 @@
-"""Messages as Block Kit, one kind in each module. Pure."""
+"""Messages, from values to blocks."""

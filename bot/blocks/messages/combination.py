@@ -1,4 +1,4 @@
-"""Several replies in one message. Pure."""
+"""Combine several replies in one message."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.blocks.reply import Reply
 
 
 def joined(replies: Sequence[Reply]) -> Reply:
-    """One after the other, as many blocks as fit; a single one as it is."""
+    """Return one reply with the blocks of all, as many as fit."""
     if len(replies) == 1:
         return replies[0]
     blocks: list[Block] = []
     for reply in replies:
-        # A block's id may stand in a message once.
+        # A message may have each block id only once.
         blocks += [{name: value for name, value in block.items() if name != "block_id"} for block in reply.blocks]
     text = "\n".join(reply.text for reply in replies)
     return Reply(shorten(text, MESSAGE_TEXT), tuple(blocks[:MESSAGE_BLOCKS]))

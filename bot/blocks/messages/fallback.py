@@ -1,4 +1,4 @@
-"""Less of a message, for when Slack refuses the whole of it. Pure."""
+"""Smaller versions of a message that Slack refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.blocks.limits import Block
 
 
 def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """The same, with every picture left out: one that Slack can't fetch or show makes it refuse the message."""
+    """Remove every picture: Slack refuses a whole message if it can't fetch or show one picture."""
     kept = []
     for block in blocks:
         if block.get("type") == "image":
@@ -23,7 +23,7 @@ def without_pictures(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def slack_files(blocks: Sequence[Block]) -> frozenset[str]:
-    """The Slack files that the blocks show."""
+    """Return the ids of the Slack files that the blocks show."""
     shown = [block for block in blocks if _is_picture(block)]
     shown += [block["accessory"] for block in blocks if _is_picture(block.get("accessory", {}))]
     return frozenset(picture["slack_file"]["id"] for picture in shown if "id" in picture.get("slack_file", {}))

@@ -1,4 +1,4 @@
-"""One image as people see it: its picture, and who added it when and from where. Pure."""
+"""One image in a message: its picture, who added it, when and from where."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from bot.blocks.limits import ALT_TEXT, IMAGE_URL, Block, escape, length, shorten
-from bot.blocks.wording import date_text, user_mention
+from bot.blocks.mrkdwn import date_text, user_mention
+from bot.blocks.wording import images as wording
 from bot.domain.catalogue import ImageRecord
 
-# Printable ASCII without quotes, backslashes and what ends a link.
+# Printable ASCII without quotes, backslashes and the characters that end a link.
 _PERMALINK = re.compile(r"https?://[!#-;=?-\[\]-{}~]{1,500}")
 _ADDRESS = re.compile(r"https?://[!#-;=?-\[\]-{}~]+")
 _FILE = re.compile(r"F[A-Z0-9]{1,30}", re.ASCII)
@@ -17,7 +18,7 @@ _FILE = re.compile(r"F[A-Z0-9]{1,30}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PictureRef:
-    """Where Slack gets a picture from: an address, or a file of its own. Neither: it can't be shown."""
+    """Where Slack gets a picture from: a URL or a Slack file. With neither, the picture can't be shown."""
 
     url: str = ""
     slack_file: str = ""
@@ -27,7 +28,7 @@ NO_PICTURE = PictureRef()
 
 
 def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:
-    """The section with the picture beside it, if there is one that can be shown."""
+    """Return the section with the picture next to it, if it can be shown."""
     image: Block = {"type": "image", "alt_text": shorten(alt_text, ALT_TEXT)}
     if _FILE.fullmatch(picture.slack_file):
         image["slack_file"] = {"id": picture.slack_file}
@@ -39,10 +40,8 @@ def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:
 
 
 def provenance(record: ImageRecord) -> str:
-    """``Added 23 November by @somebody · original message``."""
-    added = f"Added {date_text(record.added_at)}"
-    if somebody := user_mention(record.added_by):
-        added += f" by {somebody}"
+    """Return ``Added 2025-11-23 by @ada · original message``."""
+    added = wording.provenance(date_text(record.added_at), user_mention(record.added_by))
     if record.origin is not None and _PERMALINK.fullmatch(record.origin.permalink):
-        return f"{added}  ·  <{escape(record.origin.permalink)}|original message>"
+        return f"{added}  ·  <{escape(record.origin.permalink)}|{wording.ORIGINAL_MESSAGE}>"
     return added

@@ -1,4 +1,4 @@
-"""A page of what is in a database. Pure."""
+"""A page of a database's images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, fits, sendable
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, with_picture
 from bot.blocks.reply import Reply, button, buttons, context_block, section, verbatim
-from bot.blocks.wording import code, count_images
+from bot.blocks.wording import buttons as labels
+from bot.blocks.wording import images as wording
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DataId
 from bot.domain.pages import Order
@@ -18,7 +19,8 @@ from bot.domain.pages import Order
 IMAGES_PER_PAGE = 8
 
 _DETAIL_LEVELS = ((300, True), (120, True), (60, True), (60, False))
-"""How much of each note is shown, and whether pictures are: a page is always whole, or the next would leave a gap."""
+"""Characters of each note, and whether pictures are shown. Every image of a page is shown, since the next page starts
+after the last."""
 
 
 def listing_reply(
@@ -31,7 +33,18 @@ def listing_reply(
     hidden: int,
     more: bool,
 ) -> Reply:
-    """A page with its images. ``hidden`` counts those of this page that the reader may not see but may know of."""
+    """Return a page.
+
+    Args:
+        info: the listed database.
+        records: the images of this page.
+        total: number of images on all pages.
+        state: the page itself, for its buttons.
+        pictures: where Slack gets each image's picture from.
+        hidden: number of images of this page that the reader may know of but not see.
+        more: whether there is another page.
+
+    """
     text = _title(info, state, total)
     first = section(text, BlockId.SUMMARY)
     last = [*_hidden(hidden), *_page_buttons(state, more=more)]
@@ -49,14 +62,9 @@ def listing_reply(
 
 
 def _title(info: DatabaseInfo, state: ListState, total: int) -> str:
-    name = f"`{info.key.name}`"
-    which = f" whose entity begins with {code(state.prefix)}" if state.prefix else ""
-    if not total:
-        return f"{name} holds no images{which}." if which else f"{name} holds no images yet."
-    order = "oldest first" if state.order == Order.OLDEST_FIRST else "newest first"
-    pages = -(-total // IMAGES_PER_PAGE)
-    page = f", page {state.offset // IMAGES_PER_PAGE + 1:,} of {pages:,}" if pages > 1 else ""
-    return f"*{count_images(total)}* in {name}{which}, {order}{page}"
+    order = wording.OLDEST_FIRST if state.order == Order.OLDEST_FIRST else wording.NEWEST_FIRST
+    page, pages = state.offset // IMAGES_PER_PAGE + 1, -(-total // IMAGES_PER_PAGE)
+    return wording.listing_title(info.key.name, state.prefix, total, order, (page, pages))
 
 
 def _image(record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int) -> list[Block]:
@@ -67,20 +75,15 @@ def _image(record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_show
 
 
 def _hidden(hidden: int) -> list[Block]:
-    if not hidden:
-        return []
-    images = (
-        "1 image of this page is from a place" if hidden == 1 else f"{hidden:,} images of this page are from places"
-    )
-    return [context_block(f"{images} that you can't see.", BlockId.LEFT_OUT)]
+    return [context_block(wording.private_on_page(hidden), BlockId.LEFT_OUT)] if hidden else []
 
 
 def _page_buttons(state: ListState, *, more: bool) -> list[Block]:
     wanted = []
     if state.offset > 0:
-        wanted.append(("Previous", "previous", max(0, state.offset - IMAGES_PER_PAGE)))
+        wanted.append((labels.SHOW_PREVIOUS, "previous", max(0, state.offset - IMAGES_PER_PAGE)))
     if more:
-        wanted.append(("Next", "next", state.offset + IMAGES_PER_PAGE))
+        wanted.append((labels.SHOW_MORE, "next", state.offset + IMAGES_PER_PAGE))
     elements = [
         button(text, f"{ActionId.LIST_PAGE}:{way}", value)
         for text, way, offset in wanted

@@ -1,4 +1,4 @@
-"""What answers to a search are made of: a match, what was left out, the buttons. Pure."""
+"""Parts of search results: a match, remarks and buttons."""
 
 from __future__ import annotations
 
@@ -11,36 +11,22 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.limits import Block, sendable, shorten, size
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, with_picture
+from bot.blocks.mrkdwn import MAX_NAME_SHOWN, score_text
 from bot.blocks.reply import button, section, verbatim
-from bot.blocks.wording import MAX_NAME_SHOWN, count, score_text, time_text
+from bot.blocks.wording import buttons as labels
+from bot.blocks.wording import results as wording
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DataId
 from bot.domain.matches import Caveat, Match
 
 MAX_NOTE_SHOWN = 300
 
-_CAVEATS = {
-    Caveat.SAME_IMAGES_ONLY: (
-        "The image search can't be reached right now: I looked for copies of this very picture only, by their"
-        " fingerprints. Ask again later for similar ones."
-    ),
-    Caveat.CROWDED_OUT: (
-        "Some matches may be missing: the image search gives its 200 best only, and most of these are in other"
-        " databases."
-    ),
-}
-_CAVEATS_IN_SHORT = {
-    Caveat.SAME_IMAGES_ONLY: "Only copies could be looked for.",
-    Caveat.CROWDED_OUT: "Some may be missing.",
-}
-"""The same for notifications and screen readers, which read it with the best match."""
-
 MAX_BUTTONS_SIZE = 5000
-"""Of a message's 12,000 characters: each button carries the whole search, and an address may be long."""
+"""Of a message's 12,000 characters. Each button carries the whole search, and a URL may be long."""
 
 
 class RankedAnswer(Protocol):
-    """One match with its place and what the catalogue knows of it."""
+    """A match with its rank and its record in the catalogue."""
 
     @property
     def rank(self) -> int: ...  # noqa: D102 - see the class
@@ -51,7 +37,7 @@ class RankedAnswer(Protocol):
 
 
 class SearchAnswer(Protocol):
-    """What a search found."""
+    """The result of a search."""
 
     @property
     def database(self) -> DatabaseInfo: ...  # noqa: D102 - see the class
@@ -69,11 +55,17 @@ class SearchAnswer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PresentationOptions:
-    """How an answer is shown, and to whom.
+    """How search results are shown, and to whom.
 
-    ``state``: the search itself, for the buttons; None: there are none. ``private``: one person sees it, who may share
-    it if there is anybody else here (``can_share``). ``databases``: how many there are to choose from. ``shared_by``:
-    the user who let the others see it.
+    Attributes:
+        pictures: where Slack gets each match's picture from.
+        state: the search itself, for the buttons; without it there are none.
+        private: whether only one person sees the message.
+        can_add: whether there is a button that adds the image.
+        databases: number of databases to choose from.
+        shared_by: the user who shared private results with the channel.
+        can_share: whether anyone else is in the conversation, so that private results can be shared.
+
     """
 
     pictures: Mapping[DataId, PictureRef] = field(default_factory=dict)
@@ -91,7 +83,7 @@ DEFAULT_PRESENTATION = PresentationOptions()
 def match_blocks(
     ranked: RankedAnswer, pictures: Mapping[DataId, PictureRef], note_shown: int = MAX_NOTE_SHOWN
 ) -> list[Block]:
-    """A match with its picture, and below it as much of its note."""
+    """Return a match with its picture, followed by at most ``note_shown`` characters of its note."""
     match, score = ranked.match, score_text(ranked.match.score)
     verdict = str(match.verdict)
     if match.edits:
@@ -106,62 +98,63 @@ def match_blocks(
 
 
 def caveat_sentences(caveats: Collection[Caveat]) -> list[str]:
-    """A sentence for each."""
-    return [sentence for caveat, sentence in _CAVEATS.items() if caveat in caveats]
+    """Return a sentence for each caveat."""
+    return [sentence for caveat, sentence in wording.CAVEATS.items() if caveat in caveats]
 
 
-def caveats_in_short(caveats: Collection[Caveat]) -> str:
-    """The same in short, to stand behind a sentence; empty if there is none."""
-    return "".join(f" {sentence}" for caveat, sentence in _CAVEATS_IN_SHORT.items() if caveat in caveats)
+def short_caveats(caveats: Collection[Caveat]) -> str:
+    """Return a short sentence for each caveat, to follow another sentence; empty if there are none."""
+    return "".join(f" {sentence}" for caveat, sentence in wording.SHORT_CAVEATS.items() if caveat in caveats)
 
 
 def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Collection[Caveat] = ()) -> list[str]:
-    """What else there is to know of an answer, a sentence each; but for the caveats that were ``already_said``."""
+    """Return further sentences about the results, without the caveats that were ``already_said``."""
     sentences = caveat_sentences(found.caveats - frozenset(already_said))
     if found.weaker:
-        noun = "weaker match was" if found.weaker == 1 else "weaker matches were"
-        sentences.append(f"{found.weaker:,} {noun} left out; `min:0` in a `/vsearch` shows more.")
+        sentences.append(wording.weaker_hidden(found.weaker))
     if found.hidden:
-        reader = "you can't see" if options.private else "not everybody here can see"
-        places = "is from a place" if found.hidden == 1 else "are from places"
-        sentences.append(f"{count(found.hidden, 'more match', 'more matches')} {places} that {reader}.")
+        sentences.append(wording.private_hidden(found.hidden, one_reader=options.private))
     if found.cached_at is not None:
-        sentences.append(f"From the cache, as of {time_text(found.cached_at)}.")
+        sentences.append(wording.from_earlier_search(found.cached_at))
     return sentences
 
 
 def result_buttons(
     options: PresentationOptions, *, onward: int | None, back: int | None = None
 ) -> tuple[list[Block], str]:
-    """The buttons below an answer, and a sentence where there is no room for them.
+    """Return the buttons below search results, and a sentence if some of them don't fit.
 
-    ``onward``, ``back``: where the next and the previous matches begin, if there are any.
+    Args:
+        options: how the results are shown.
+        onward: offset of the next page, if there is one.
+        back: offset of the previous page, if there is one.
+
     """
     state = options.state
     if state is None:
         return [], ""
     wanted: list[tuple[str, str, SearchState]] = []
     if onward is not None:
-        wanted.append(("More", ActionId.MORE, replace(state, offset=onward)))
+        wanted.append((labels.SHOW_MORE, ActionId.MORE, replace(state, offset=onward)))
     if back is not None:
-        wanted.insert(0, ("Previous", f"{ActionId.MORE}:previous", replace(state, offset=back)))
+        wanted.insert(0, (labels.SHOW_PREVIOUS, f"{ActionId.MORE}:previous", replace(state, offset=back)))
     if options.private and options.can_share:
-        wanted.append(("Share to channel", ActionId.SHARE, state))
+        wanted.append((labels.SHARE_TO_CHANNEL, ActionId.SHARE, state))
     if options.databases > 1:
-        wanted.append(("Search another database", ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
+        wanted.append((labels.SEARCH_ANOTHER_DATABASE, ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
     if options.can_add:
-        wanted.append(("Add this image", ActionId.ADD_THIS, state))
+        wanted.append((labels.ADD_IMAGE, ActionId.ADD_THIS, state))
     elements = [
         button(text, action_id, value) for text, action_id, carried in wanted if (value := _value(carried)) is not None
     ]
     if len(elements) < len(wanted):
-        return [], "The address of this image is too long for buttons."
+        return [], wording.NO_BUTTONS
     if size(elements) <= MAX_BUTTONS_SIZE:
         return elements, ""
     most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
-    return most_wanted, "The address of this image is too long for more buttons."
+    return most_wanted, wording.FEWER_BUTTONS
 
 
 def _value(state: SearchState) -> str | None:
-    # The file's name only decorates: better a short one than no button.
+    # The file's name is only for people, so a shortened name is better than no button.
     return state.encode() or replace(state, name=shorten(state.name, MAX_NAME_SHOWN)).encode()

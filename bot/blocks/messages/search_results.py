@@ -1,4 +1,4 @@
-"""The answer to a search, from values to blocks. Pure."""
+"""Search results for one picture or several."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from bot.blocks.messages.matches import (
     PresentationOptions,
     SearchAnswer,
     caveat_sentences,
-    caveats_in_short,
     match_blocks,
     remarks,
     result_buttons,
+    short_caveats,
 )
+from bot.blocks.mrkdwn import database_size, one_line, user_mention
 from bot.blocks.reply import Reply, buttons, context_block, heading, notice, section
-from bot.blocks.wording import count, database_size, one_line, score_text, user_mention
+from bot.blocks.wording import results as wording
 from bot.domain.matches import Caveat
 
 __all__ = [
@@ -35,14 +36,14 @@ __all__ = [
 ]
 
 BUTTONS_PER_ROW = 3
-"""Buttons in a row: a phone shows no more of them."""
+"""A phone shows no more than three buttons in a row."""
 
 MATCHES_PER_PICTURE = 3
-"""Of each picture, when one message had several: the rest would bury the others."""
+"""Matches of each picture if one message had several pictures; more would hide the other pictures' matches."""
 
 
 class PictureAnswer(Protocol):
-    """One picture of several: what was found, or why it could not be looked up."""
+    """One picture of several: its results, or why it could not be looked up."""
 
     @property
     def name(self) -> str: ...  # noqa: D102 - see the class
@@ -53,7 +54,7 @@ class PictureAnswer(Protocol):
 
 
 def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRESENTATION) -> Reply:
-    """The answer for one picture, or a page of it."""
+    """Return the results for one picture, or a page of them."""
     total, start, window = len(found.matches), 0, found.matches
     if options.state is not None:
         start, top = max(0, options.state.offset), max(1, options.state.top)
@@ -69,7 +70,7 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
         )
         sentences = [*remarks(found, options), *([problem] if problem else [])]
         if not elements and end < total:
-            sentences.insert(0, f"{count(total - end, 'more match', 'more matches')} did not fit.")
+            sentences.insert(0, wording.matches_cut(total - end))
         return [
             section(_summary(found, start, kept), BlockId.SUMMARY),
             *_shared_by(options),
@@ -78,42 +79,45 @@ def search_reply(found: SearchAnswer, options: PresentationOptions = DEFAULT_PRE
             *_rows(elements),
         ]
 
-    return Reply(_headline(found, start) + caveats_in_short(found.caveats), fit(len(groups), build))
+    return Reply(_headline(found, start) + short_caveats(found.caveats), fit(len(groups), build))
 
 
 def pictures_reply(pictures: Sequence[PictureAnswer], options: Sequence[PresentationOptions] = ()) -> Reply:
-    """The one answer for a message: with a single picture that of a search, else a part for each."""
-    ways = [*options, *[DEFAULT_PRESENTATION] * (len(pictures) - len(options))]
+    """Return one reply for all pictures of a message; several pictures get a part each."""
+    all_options = [*options, *[DEFAULT_PRESENTATION] * (len(pictures) - len(options))]
     if len(pictures) == 1:
         (only,) = pictures
         if only.found is None:
             return notice(only.problem)
-        return search_reply(only.found, ways[0])
-    of_all = _common_caveats(pictures)
-    headlines = [f"{number}. {_fallback_text(picture, of_all)}" for number, picture in enumerate(pictures, start=1)]
+        return search_reply(only.found, all_options[0])
+    common = _common_caveats(pictures)
+    headlines = [f"{number}. {_fallback_text(picture, common)}" for number, picture in enumerate(pictures, start=1)]
     first = [
-        section(_looked_up_in(pictures), BlockId.SUMMARY),
-        *(_shared_by(ways[0]) if ways else []),
-        *_context_blocks(caveat_sentences(of_all), f"{BlockId.LEFT_OUT}_0"),
+        section(_pictures_summary(pictures), BlockId.SUMMARY),
+        *(_shared_by(all_options[0]) if all_options else []),
+        *_context_blocks(caveat_sentences(common), f"{BlockId.LEFT_OUT}_0"),
     ]
     blocks: tuple[Block, ...] = ()
-    for measure in _DETAIL_LEVELS:
+    for level in _DETAIL_LEVELS:
         parts = [
-            _part(number, picture, way, measure, of_all)
-            for number, (picture, way) in enumerate(zip(pictures, ways, strict=False), start=1)
+            _part(number, picture, its_options, level, common)
+            for number, (picture, its_options) in enumerate(zip(pictures, all_options, strict=False), start=1)
         ]
         blocks = (*first, *(block for part in parts for block in part))
         if fits(blocks):
             break
     else:
         blocks = _as_many_as_fit(first, parts)
-    text = "\n".join(headlines) + caveats_in_short(of_all)
+    text = "\n".join(headlines) + short_caveats(common)
     return Reply(shorten(text, MESSAGE_TEXT), blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class _DetailLevel:
-    """How much of each picture's answer is shown, when one message had several."""
+    """How much of each picture's results is shown if one message had several pictures.
+
+    ``matches`` and ``buttons`` are numbers of those, ``note`` is a number of characters.
+    """
 
     matches: int
     note: int
@@ -133,7 +137,7 @@ _DETAIL_LEVELS = (
 
 
 def _common_caveats(pictures: Sequence[PictureAnswer]) -> frozenset[Caveat]:
-    """What holds for all answers alike is told once."""
+    """Return the caveats that all results share; the reply says them once."""
     return frozenset.intersection(*[picture.found.caveats for picture in pictures if picture.found] or [frozenset()])
 
 
@@ -145,7 +149,7 @@ def _part(
     already_said: frozenset[Caveat],
 ) -> list[Block]:
     name = one_line(picture.name)
-    title = heading(f"{number}. {name}" if name else f"Picture {number}")
+    title = heading(wording.picture_title(number, name))
     found = picture.found
     if found is None:
         return [title, *notice(picture.problem, f"{BlockId.NOTICE}_{number}").blocks]
@@ -165,8 +169,7 @@ def _as_many_as_fit(first: list[Block], parts: list[list[Block]]) -> tuple[Block
     def build(kept: int) -> list[Block]:
         blocks = [*first, *(block for part in parts[:kept] for block in part)]
         if kept < len(parts):
-            rest = count(len(parts) - kept, "more picture")
-            blocks.append(context_block(f"The answers for {rest} don't fit in one message: share fewer at once."))
+            blocks.append(context_block(wording.pictures_cut(len(parts) - kept)))
         return blocks
 
     return fit(len(parts), build)
@@ -175,63 +178,39 @@ def _as_many_as_fit(first: list[Block], parts: list[list[Block]]) -> tuple[Block
 def _headline(found: SearchAnswer, start: int = 0) -> str:
     name = found.database.key.name
     if not found.matches:
-        return f"Nothing in {name} that can be shown here." if found.hidden else f"{_no_matches(found)} in {name}."
-    if start:
-        return f"More matches in {name}."
-    best = found.matches[0].match
-    return f"Best match in {name}: {best.entity}, {score_text(best.score)}, {best.verdict}."
+        return wording.nothing_visible(name) if found.hidden else _no_matches(found, name)
+    return wording.further_matches(name) if start else wording.best_match(name, found.matches[0].match)
 
 
 def _summary(found: SearchAnswer, start: int, kept: int) -> str:
-    where, total = database_size(found.database), len(found.matches)
-    if not kept:
-        return f"There are no more matches in {where}." if total else _nothing_close(found)
-    if start:
-        which = f"Match {start + 1}" if kept == 1 else f"Matches {start + 1} to {start + kept}"
-        return f"*{which} of {total}* in {where}"
-    best = "best" if kept == 1 else f"{kept} best"
-    if kept < total:
-        return f"*The {best} of {total} matches* in {where}"
-    return f"*Best match* in {where}" if kept == 1 else f"*The {best} matches* in {where}"
+    if found.matches:
+        return wording.summary(found.database, start, kept, len(found.matches))
+    where = database_size(found.database)
+    if found.hidden:
+        return wording.nothing_visible(where)
+    if not found.database.images and not found.weaker:
+        return wording.database_empty(found.database.key.name)
+    return _no_matches(found, where)
 
 
 def _fallback_text(picture: PictureAnswer, already_said: frozenset[Caveat]) -> str:
     if picture.found is None:
-        return "Not looked up."
-    return _headline(picture.found) + caveats_in_short(picture.found.caveats - already_said)
+        return wording.NOT_LOOKED_UP
+    return _headline(picture.found) + short_caveats(picture.found.caveats - already_said)
 
 
-def _nothing_close(found: SearchAnswer) -> str:
-    where = database_size(found.database)
-    if found.hidden:
-        return f"There is nothing in {where} that I can show here."
-    if not found.database.images and not found.weaker:
-        return f"`{found.database.key.name}` holds no images yet, so there is nothing to compare this with."
-    return f"{_no_matches(found)} in {where}."
+def _no_matches(found: SearchAnswer, where: str) -> str:
+    return wording.no_matches(where, found.caveats, weaker=bool(found.weaker))
 
 
-def _no_matches(found: SearchAnswer) -> str:
-    """Of an answer without matches; no more is claimed than was looked for."""
-    if not found.caveats:
-        return "Nothing close"
-    # With a high least score, copies may be among the weaker matches.
-    only_copies = Caveat.SAME_IMAGES_ONLY in found.caveats and not found.weaker
-    return "No copy found" if only_copies else "Nothing found"
-
-
-def _looked_up_in(pictures: Sequence[PictureAnswer]) -> str:
-    names = {
-        picture.found.database.key: f"`{picture.found.database.key.name}`" for picture in pictures if picture.found
-    }
-    if not names:
-        return f"*{count(len(pictures), 'picture')}*, none of which could be looked up"
-    where = ", ".join(list(names.values())[:BUTTONS_PER_ROW]) + (", …" if len(names) > BUTTONS_PER_ROW else "")
-    return f"*{count(len(pictures), 'picture')}* looked up in {where}"
+def _pictures_summary(pictures: Sequence[PictureAnswer]) -> str:
+    databases = dict.fromkeys(picture.found.database.key for picture in pictures if picture.found)
+    return wording.pictures_summary(len(pictures), [key.name for key in databases])
 
 
 def _shared_by(options: PresentationOptions) -> list[Block]:
-    somebody = user_mention(options.shared_by)
-    return [context_block(f"{somebody} shared this.")] if somebody else []
+    mention = user_mention(options.shared_by)
+    return [context_block(wording.shared_by(mention))] if mention else []
 
 
 def _context_blocks(sentences: Sequence[str], block_id: str) -> list[Block]:

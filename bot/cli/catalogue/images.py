@@ -115,7 +115,7 @@ def list_images(
     async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
         key = await storage_session.database(database)
         if everything:
-            records = tuple([record async for record in storage_session.listing.everything(key, order, prefix)])
+            records = tuple([record async for record in storage_session.listing.all_records(key, order, prefix)])
             return key, Page(records, len(records))
         return key, await storage_session.listing.page(key, PageRequest(limit=limit, order=order, entity_prefix=prefix))
 
@@ -161,7 +161,7 @@ def delete(
     async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
         key = await storage_session.database(database)
         images = 0
-        async for record in storage_session.listing.everything(key, entity_prefix=checked):
+        async for record in storage_session.listing.all_records(key, entity_prefix=checked):
             images += record.entity == checked
         if not images:
             raise UnknownEntity(checked, key.name)

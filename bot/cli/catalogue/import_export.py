@@ -15,7 +15,7 @@ from bot.cli.terminal.progress import ProgressLine, stop_on_interrupt
 from bot.domain.errors import BackendError, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.services.images.exporter import ExportReport, ExportService
-from bot.services.images.import_sources import sources_of
+from bot.services.images.import_sources import sources_at
 from bot.services.images.importer import ImportReport
 
 app = typer.Typer()
@@ -33,7 +33,7 @@ def import_pictures(
     as_json: AsJson = False,
 ) -> None:
     """Import a folder with subfolders, or the files in a CSV. Run it again to continue."""
-    sources = sources_of(path)
+    sources = sources_at(path)
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, ImportReport]:
         key = await _database(services_session, database, create=create)

@@ -95,7 +95,7 @@ def _move_to(context: CommandContext, to: str, *, as_json: bool) -> None:
 
 
 def _print_report(outcome: ReconcileOutcome, before: str, to: str) -> None:
-    show_findings((repair.finding, len(repair.left_out)) for repair in outcome.repairs)
+    show_findings((repair.difference, len(repair.skipped)) for repair in outcome.repairs)
     show_failures(outcome)
     if outcome.interrupted:
         print_remark(RESUME_HINT, "yellow")

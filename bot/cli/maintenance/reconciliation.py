@@ -91,17 +91,17 @@ def _show_report(report: ReconcileReport, *, as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "databases": [finding_document(finding, finding.unreadable) for finding in report.findings],
+                "databases": [finding_document(finding, finding.unreadable) for finding in report.differences],
                 "leftovers": list(report.orphans),
                 "agree": report.agrees and not report.interrupted,
                 "interrupted": report.interrupted,
             }
         )
         return
-    show_findings((finding, len(finding.unreadable)) for finding in report.findings)
+    show_findings((finding, len(finding.unreadable)) for finding in report.differences)
     for sentence in report.orphans:
         print_remark(sentence, "yellow")
-    _show_left_out([left_out for finding in report.findings for left_out in finding.unreadable])
+    _show_left_out([left_out for finding in report.differences for left_out in finding.unreadable])
     if report.interrupted:
         print_remark("Interrupted. Run the same command again for a full comparison.", "yellow")
     elif report.agrees:
@@ -115,7 +115,7 @@ def show_outcome(outcome: ReconcileOutcome, *, as_json: bool) -> None:
     if as_json:
         show_json(outcome_document(outcome))
         return
-    show_findings((repair.finding, len(repair.left_out)) for repair in outcome.repairs)
+    show_findings((repair.difference, len(repair.skipped)) for repair in outcome.repairs)
     show_failures(outcome)
     if outcome.interrupted:
         print_remark(RESUME_HINT, "yellow")
@@ -135,7 +135,7 @@ def changes(outcome: ReconcileOutcome) -> str:
 
 def show_failures(outcome: ReconcileOutcome) -> None:
     """Print on standard error what a repair could not fix."""
-    _show_left_out([left_out for repair in outcome.repairs for left_out in repair.left_out])
+    _show_left_out([left_out for repair in outcome.repairs for left_out in repair.skipped])
     if failed := sum(repair.failed for repair in outcome.repairs):
         print_remark(f"The back end failed to add {counted(failed, 'image')}. Run the same command again.", "red")
     if unlisted := sum(len(repair.unlisted) for repair in outcome.repairs):
@@ -201,7 +201,7 @@ def outcome_document(outcome: ReconcileOutcome) -> dict[str, object]:
 
 
 def _repair_document(repair: RepairResult) -> dict[str, object]:
-    return finding_document(repair.finding, repair.left_out) | {
+    return finding_document(repair.difference, repair.skipped) | {
         "added": repair.added,
         "deleted": repair.removed,
         "failed": repair.failed,

@@ -1,1 +1,1 @@
-"""Who may see and delete what."""
+"""Access rules: who may see, change and delete images and databases."""

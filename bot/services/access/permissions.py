@@ -1,4 +1,4 @@
-"""Who may delete what."""
+"""Permissions: who may delete images and databases, and change a database's settings."""
 
 from __future__ import annotations
 
@@ -10,64 +10,66 @@ from bot.domain.errors import UserError
 
 
 class NotAllowed(UserError):
-    """The person may not do this; the sentence says who may."""
+    """The user lacks the permission. The message says who has it."""
 
 
 class MemberDirectory(Protocol):
-    """What Slack knows of the people of one workspace."""
+    """Looks up the members of one workspace in Slack."""
 
     async def is_admin(self, user: str) -> bool:
-        """Whether the person is an admin or owner of the workspace."""
+        """Return whether the user is an admin or owner of the workspace."""
         ...
 
 
 class PermissionService:
-    """The rules for what can't be undone. ``admins`` are the user ids of the settings."""
+    """Decides who may make changes that can't be undone.
+
+    Args:
+        admins: Slack user ids that the settings name as admins of the bot.
+    """
 
     def __init__(self, admins: frozenset[str] = frozenset()) -> None:
         self._admins = admins
 
     async def may_delete_database(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> bool:
-        """Admins and whoever made it."""
-        # What the command line made has no maker, and a request without a user is nobody's.
+        """Return whether the user is an admin or created the database."""
+        # A database created on the command line has an empty created_by, which must not match an empty user.
         if not user:
             return False
         return user in self._admins or user == info.created_by or await members.is_admin(user)
 
     async def may_change_settings(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> bool:
-        """Those who may delete the database."""
+        """Return whether the user may delete the database: the same people may change its settings."""
         return await self.may_delete_database(info, user, members)
 
     async def may_delete_images(
         self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory
     ) -> bool:
-        """Those who may delete the database, and whoever added all of the images."""
+        """Return whether the user added all of the images, or may delete the database."""
         if user and records and all(record.added_by == user for record in records):
             return True
         return await self.may_delete_database(info, user, members)
 
     async def check_delete_database(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> None:
-        """Raises NotAllowed."""
+        """Raise NotAllowed unless the user may do it."""
         if not await self.may_delete_database(info, user, members):
             raise NotAllowed(
-                f"Only admins and whoever made “{info.key.name}” may delete it; "
-                "ask an admin, or whoever made the database."
+                f"Only admins and whoever created “{info.key.name}” can delete it. Ask one of them to do it."
             )
 
     async def check_change_settings(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> None:
-        """Raises NotAllowed."""
+        """Raise NotAllowed unless the user may do it."""
         if not await self.may_change_settings(info, user, members):
             raise NotAllowed(
-                f"Only admins and whoever made “{info.key.name}” may change its settings; "
-                "ask an admin, or whoever made the database."
+                f"Only admins and whoever created “{info.key.name}” can change its settings. Ask one of them to do it."
             )
 
     async def check_delete_images(
         self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory
     ) -> None:
-        """Raises NotAllowed."""
+        """Raise NotAllowed unless the user may do it."""
         if not await self.may_delete_images(info, records, user, members):
             raise NotAllowed(
-                f"Only whoever added them, admins and whoever made “{info.key.name}” may delete these images; "
-                "ask an admin, or whoever made the database."
+                f"Only whoever added these images, whoever created “{info.key.name}” and admins can delete them. "
+                "Ask one of them to do it."
             )

@@ -1,4 +1,4 @@
-"""Who may see which image: a picture from a conversation is shown to those who can read it."""
+"""Privacy: show an image from a conversation only to people who can read that conversation."""
 
 from __future__ import annotations
 
@@ -17,56 +17,61 @@ from bot.services.search.search import SearchResult
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 8
+"""Channels that one answer looks up in Slack at the same time."""
 
 _KINDS_STRICTEST_FIRST = (ChannelKind.SHARED, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.PUBLIC)
 
 
 class ChannelDirectory(Protocol):
-    """What Slack knows of the conversations of one workspace. May raise anything: then the answer counts as no."""
+    """Looks up the channels of one workspace in Slack.
+
+    Methods may raise any exception. PrivacyService then treats the conversation as unreadable.
+    """
 
     async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
-        """Who can read the conversation today; ``known`` is what it was when an image of it was added."""
+        """Return who can read the conversation now. ``known`` is the kind stored when an image of it was added."""
         ...
 
     async def can_read(self, channel: str, user: str) -> bool:
-        """Whether the person can read the conversation."""
+        """Return whether the user can read the conversation."""
         ...
 
 
 class PrivacyService:
-    """One rule, for every answer. Where in doubt, it hides."""
+    """Filters images for an audience. An image whose visibility is unknown is hidden."""
 
     async def visible(
-        self, records: Iterable[ImageRecord | None], audience: Audience, conversations: ChannelDirectory
+        self, records: Iterable[ImageRecord | None], audience: Audience, channels: ChannelDirectory
     ) -> frozenset[DataId]:
-        """The images that all of the audience may see. None, for an image that the catalogue doesn't know, is not."""
+        """Return the ids of the images that everyone in the audience may see.
+
+        A record of None stands for an image that the catalogue doesn't have. It is never visible.
+        """
         shown: set[DataId] = set()
-        doubtful: defaultdict[str, list[ImageRecord]] = defaultdict(list)
+        undecided: defaultdict[str, list[ImageRecord]] = defaultdict(list)
         for record in records:
             if record is None:
                 continue
-            verdict = _without_asking(record, audience)
-            if verdict:
+            decision = _visible_by_record(record, audience)
+            if decision:
                 shown.add(record.data_id)
-            elif verdict is None and record.origin:
-                doubtful[record.origin.channel].append(record)
-        if doubtful:
-            inquiry = _VisibilityCheck(audience, conversations)
-            for some in await asyncio.gather(*(inquiry.visible(*place) for place in doubtful.items())):
-                shown.update(some)
-            inquiry.report()
+            elif decision is None and record.origin:
+                undecided[record.origin.channel].append(record)
+        if undecided:
+            check = _VisibilityCheck(audience, channels)
+            for data_ids in await asyncio.gather(*(check.visible(*group) for group in undecided.items())):
+                shown.update(data_ids)
+            check.report()
         return frozenset(shown)
 
-    async def for_audience(
-        self, result: SearchResult, audience: Audience, conversations: ChannelDirectory
-    ) -> SearchResult:
-        """The result as the audience may see it, ranked anew.
+    async def for_audience(self, result: SearchResult, audience: Audience, channels: ChannelDirectory) -> SearchResult:
+        """Return the result with only the matches that the audience may see, ranked from 1.
 
-        What was hidden is counted only if the database hints at it; of the weaker matches, those that are plainly
-        visible are counted else.
+        If the database hints at hidden images, the result counts them and all weaker matches. Otherwise ``hidden`` is
+        0, and ``weaker`` counts only weaker matches that the catalogue shows to be visible.
         """
         hints = result.database.hints_at_hidden
-        shown = await self.visible((ranked.record for ranked in result.matches), audience, conversations)
+        shown = await self.visible((ranked.record for ranked in result.matches), audience, channels)
         kept = [ranked for ranked in result.matches if ranked.record and ranked.record.data_id in shown]
         known = [ranked for ranked in result.matches if ranked.record]
         apparent = tuple(record for record in result.weaker_records if _visible_by_catalogue(record, audience))
@@ -80,21 +85,21 @@ class PrivacyService:
 
 
 class _VisibilityCheck:
-    """The questions of one answer: each is asked once, and one that fails is answered no."""
+    """Looks up channels for one answer. A look-up that fails hides the channel's images."""
 
-    def __init__(self, audience: Audience, conversations: ChannelDirectory) -> None:
+    def __init__(self, audience: Audience, channels: ChannelDirectory) -> None:
         self._audience = audience
-        self._conversations = conversations
-        # Slack limits how often it may be asked, and an answer may show images of fifty channels.
+        self._channels = channels
+        # Slack limits the rate of calls, and an answer may show images from 50 channels.
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._failures: list[Exception] = []
 
     async def visible(self, channel: str, records: Sequence[ImageRecord]) -> list[DataId]:
-        """Those of one conversation's images that may be shown."""
+        """Return the ids of the images from this channel that the audience may see."""
         async with self._slots:
             try:
                 kind = await self._kind(channel, records)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it may not show what is private
+            except Exception as error:  # noqa: BLE001 - no failure may reveal a private image
                 self._failures.append(error)
                 return []
             shown = [record.data_id for record in records if _visible_by_kind(kind, record, self._audience)]
@@ -105,49 +110,49 @@ class _VisibilityCheck:
     async def _kind(self, channel: str, records: Sequence[ImageRecord]) -> ChannelKind:
         kinds = {record.origin.kind for record in records if record.origin}
         known = next(kind for kind in _KINDS_STRICTEST_FIRST if kind in kinds)
-        # What was dropped into a form was never in a conversation.
-        return await self._conversations.kind(channel, known) if channel else known
+        # An image uploaded in a modal has no channel.
+        return await self._channels.kind(channel, known) if channel else known
 
     async def _can_read(self, channel: str) -> bool:
         try:
-            return bool(channel) and await self._conversations.can_read(channel, self._audience.user)
+            return bool(channel) and await self._channels.can_read(channel, self._audience.user)
         except Exception as error:  # noqa: BLE001 - as above
             self._failures.append(error)
             return False
 
     def report(self) -> None:
-        """Log what failed, once for the whole answer."""
+        """Log failed look-ups, once for the whole answer."""
         if self._failures:
             log.warning(
-                "Slack did not say who reads %s of the conversations: their images are hidden",
+                "%s channel look-ups failed, so images from those channels are hidden",
                 len(self._failures),
                 exc_info=self._failures[0],
             )
 
 
-def _without_asking(record: ImageRecord, audience: Audience) -> bool | None:
-    """Whether the image may be shown; None if that depends on the conversation that it is from."""
+def _visible_by_record(record: ImageRecord, audience: Audience) -> bool | None:
+    """Return whether the image may be shown, or None if that depends on the image's conversation."""
     if record.database.workspace != audience.workspace:
         return False
-    # People of other organisations read the answer too.
-    to_strangers = audience.kind is ChannelKind.SHARED and not audience.is_one_person
+    # Members of other organisations read answers in a shared channel.
+    has_outsiders = audience.kind is ChannelKind.SHARED and not audience.is_one_person
     if record.origin is None:
-        return not to_strangers
+        return not has_outsiders
     if record.origin.channel and record.origin.channel == audience.channel:
         return True
-    return False if to_strangers else None
+    return False if has_outsiders else None
 
 
 def _visible_by_kind(kind: ChannelKind, record: ImageRecord, audience: Audience) -> bool:
-    """Whether an image from another conversation of this kind may be shown, whoever is in that conversation."""
+    """Return whether an image from another conversation of this kind may be shown without a membership check."""
     if kind is ChannelKind.PUBLIC:
         return True
     return kind is ChannelKind.DIRECT and audience.is_one_person and record.added_by == audience.user
 
 
 def _visible_by_catalogue(record: ImageRecord, audience: Audience) -> bool:
-    """Whether it may be shown as far as the catalogue tells: a mere count is worth no question to Slack."""
-    verdict = _without_asking(record, audience)
-    if verdict is None and record.origin:
+    """Return whether the catalogue alone shows that the image is visible. Counts don't justify calls to Slack."""
+    decision = _visible_by_record(record, audience)
+    if decision is None and record.origin:
         return _visible_by_kind(record.origin.kind, record, audience)
-    return bool(verdict)
+    return bool(decision)

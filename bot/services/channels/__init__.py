@@ -1,1 +1,1 @@
-"""Channel settings, and what happens to images shared in a channel."""
+"""Channel modes, and the handling of images shared in a channel."""

@@ -1,4 +1,4 @@
-"""Add images shared in a collect channel to its database, each share once."""
+"""Add images shared in a collect channel to its database, exactly once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.services.images.addition import AddService, NewImage
 from bot.storage.ports.storage import Storage
 
 
-class Withdrawn(BotError):
-    """The file was deleted in Slack while it was being added; nothing was kept of it."""
+class FileWithdrawn(BotError):
+    """The file was deleted in Slack while it was being added. Nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedImage:
-    """A picture of a share: what is to be kept, and the job and file that it comes from."""
+    """An image from a share, with the id of its inbox job and its origin."""
 
     image: NewImage
     origin: SlackOrigin
@@ -25,21 +25,22 @@ class SharedImage:
 
 
 class CollectService:
-    """One use case: keep shared images, exactly once however often their job is run."""
+    """Adds shared images. Running a job again adds nothing twice."""
 
     def __init__(self, adding: AddService, storage: Storage) -> None:
         self._adding = adding
         self._storage = storage
 
     async def collect(self, key: DatabaseKey, shared: SharedImage) -> ImageRecord:
-        """Add the image. Raises AlreadyAdded, Withdrawn, UnknownDatabase and BackendError."""
+        """Add the image. Raises AlreadyAdded, FileWithdrawn, UnknownDatabase and BackendError."""
         image = replace(shared.image, origin=shared.origin)
         try:
             async with self._storage.unit():
                 [outcome] = await self._adding.add_all(key, [image])
-                # Asked last, with the write lock held: a deletion is either seen here, or finds the image afterwards.
+                # Check last, while this transaction holds the write lock: a concurrent deletion is either visible here
+                # or runs after the commit and finds the image.
                 if not await self._storage.inbox.is_wanted(shared.job, shared.origin.file_id):
-                    raise Withdrawn(shared.origin.file_id)
+                    raise FileWithdrawn(shared.origin.file_id)
         except AlreadyAdded as error:
             outcome = error
         except BotError:
@@ -47,10 +48,10 @@ class CollectService:
             raise
         if isinstance(outcome, ImageRecord):
             return outcome
-        there = await self._storage.catalogue.with_digest(key, image.picture.digest)
-        if there is not None and _is_same_share(there, shared.origin):
-            # An earlier attempt of this job added it, and died before it could say so.
-            return there
+        existing = await self._storage.catalogue.with_digest(key, image.picture.digest)
+        if existing is not None and _is_same_share(existing, shared.origin):
+            # An earlier attempt of this job added the image and crashed before it finished.
+            return existing
         raise outcome
 
 

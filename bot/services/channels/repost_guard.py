@@ -1,4 +1,4 @@
-"""Tell reposts in a guard channel, and add what is new."""
+"""Detect reposts in a guard channel, and add new images."""
 
 from __future__ import annotations
 
@@ -14,19 +14,28 @@ from bot.services.channels.collection import CollectService, SharedImage
 from bot.services.search.search import SearchResult, SearchService
 
 MATCHES_CHECKED = 50
+"""Maximum matches that are compared with a shared image."""
 
 
 class RepostGuard:
-    """One use case: tell reposts and edited copies, and keep what is new."""
+    """Finds reposts and edited copies of stored images, and adds images that are new."""
 
     def __init__(self, search: SearchService, collecting: CollectService) -> None:
         self._search = search
         self._collecting = collecting
-        # Two copies that are shared at the same moment must not both be new.
+        # Without a lock for each database, two copies shared at the same time could both count as new.
         self._locks: MutableMapping[DatabaseKey, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self, key: DatabaseKey, shared: SharedImage, minimum: float) -> SearchResult | None:
-        """What the image repeats; None if it is new, and was added. Raises as ``collect`` does, but AlreadyAdded."""
+        """Return the images that this one repeats, or None after adding a new image.
+
+        Args:
+            key: The database to search and to add to.
+            shared: The image.
+            minimum: Minimum score of a repost, from 0 to 10.
+
+        Raises the errors of ``CollectService.collect`` except AlreadyAdded.
+        """
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             found = await self._find_repost(key, shared, minimum)
@@ -35,7 +44,7 @@ class RepostGuard:
             try:
                 await self._collecting.collect(key, shared)
             except AlreadyAdded:
-                # By another process, between our look and our add; or it is in its own message twice.
+                # Another process added it after the search, or the message contains the same picture twice.
                 found = await self._find_repost(key, shared, minimum)
                 return found if found.matches else None
         return None
@@ -46,14 +55,14 @@ class RepostGuard:
         others = [
             ranked
             for ranked in found.matches
-            # Its own message repeats nothing: another picture of it may just have been added, or this very one.
+            # Skip matches from the same message: an earlier attempt may have added this picture or another one of it.
             if ranked.record is None
             or ranked.record.origin is None
             or (ranked.record.origin.channel, ranked.record.origin.message_ts) != (origin.channel, origin.message_ts)
         ]
         if not others and Caveat.SAME_IMAGES_ONLY in found.caveats:
-            # An edited copy may be there all the same: what couldn't be looked for is not new.
-            cause = found.cause or BackendDown("the back end can't be asked")
-            raise type(cause)(f"whether the picture is new can't be known: {cause}") from cause
+            # Only identical images could be searched for, so an edited copy may exist. Don't add the image as new.
+            cause = found.cause or BackendDown("the back end is unavailable")
+            raise type(cause)(f"can't tell whether the picture is new: {cause}") from cause
         matches = tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(others, start=1))
         return replace(found, matches=matches)

@@ -15,25 +15,28 @@ from bot.storage.ports.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What a deletion did: ``images`` that went from the back end, and what the catalogue knew of them."""
+    """The result of a deletion: the number of images, and the deleted catalogue records."""
 
     images: int
     records: tuple[ImageRecord, ...]
 
 
 class DeleteService:
-    """One use case: forget images."""
+    """Deletes images from the catalogue, the back end and the picture store."""
 
     def __init__(self, visual: VisualSearch, storage: Storage) -> None:
         self._visual = visual
         self._storage = storage
 
     async def delete(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> Deletion:
-        """Delete all images of the entity, or the one named. Raises UnknownEntity, UnknownDatabase and BackendError."""
+        """Delete all images of the entity, or only ``data_id``.
+
+        Raises UnknownEntity, UnknownDatabase and BackendError.
+        """
         await find_database(self._storage.catalogue, key)
         async with self._storage.unit():
             images = 0
-            # What the back end has lost is gone as it should be.
+            # If the back end doesn't have the database, there is nothing to delete there.
             with contextlib.suppress(UnknownDatabase):
                 images = await self._visual.delete_images(key, entity, data_id)
             records = await self._storage.catalogue.remove(key, entity, data_id)

@@ -1,4 +1,4 @@
-"""Export a database: its pictures, and a table of file, entity and note that can be imported again."""
+"""Export a database as pictures and a CSV table of file, entity and note. Both can be imported again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ PICTURES = "pictures"
 
 @dataclass(slots=True)
 class ExportReport:
-    """How far an export is. ``missing`` counts the images whose stored picture is gone."""
+    """The progress of an export.
+
+    ``missing`` counts images whose stored picture is gone. ``interrupted``: the export was stopped early.
+    """
 
     total: int
     table: Path
@@ -37,11 +40,11 @@ OnExportProgress = Callable[[ExportReport], None]
 
 
 def _no_progress(_report: ExportReport) -> None:
-    """For callers that do not watch."""
+    """Ignore progress."""
 
 
 class ExportService:
-    """One use case: take everything away."""
+    """Writes all images of a database to a directory."""
 
     def __init__(self, storage: Storage, listing: ListingService) -> None:
         self._storage = storage
@@ -55,10 +58,10 @@ class ExportService:
         on_progress: OnExportProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ExportReport:
-        """Write ``images.csv`` and ``pictures/`` into a directory without a table, oldest image first.
+        """Write ``images.csv`` and ``pictures/`` into a directory, oldest image first.
 
-        The table appears when all is written. Raises UnknownDatabase, and InvalidInput for a directory that can't
-        be written.
+        ``images.csv`` appears once all pictures are written. After ``stop`` is set, the export ends early without it.
+        Raises UnknownDatabase, and InvalidInput if the directory isn't writable or already holds an export.
         """
         info = await find_database(self._storage.catalogue, key)
         report = ExportReport(info.images, directory / TABLE)
@@ -67,7 +70,7 @@ class ExportService:
         try:
             rows = csv.writer(stream)
             rows.writerow(HEADER)
-            async for record in self._listing.everything(key, Order.OLDEST_FIRST):
+            async for record in self._listing.all_records(key, Order.OLDEST_FIRST):
                 if stop and stop.is_set():
                     report.interrupted = True
                     return report
@@ -91,7 +94,7 @@ class ExportService:
 
 
 class RowWriter(Protocol):
-    """What is used of a CSV writer."""
+    """The part of a CSV writer that the export uses."""
 
     def writerow(self, row: Iterable[str], /) -> object:
         """Write one row."""

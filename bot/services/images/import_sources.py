@@ -1,4 +1,7 @@
-"""What an import reads: a folder, or a CSV of file, entity, note. Everything here blocks: call it in a thread."""
+"""Sources of an import: a folder of pictures, or a CSV file with columns file, entity and note.
+
+These functions block. Call them in a thread.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ HEADER = ("file", "entity", "note")
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff", ".heic", ".heif"}
 )
-"""Names that a folder import tries; what is in the file decides whether it is a picture."""
+"""Suffixes of the files that a folder import reads. The content decides whether a file is a picture."""
 
 _NOT_ENTITY = re.compile(r"[^a-z0-9]+")
 _MAX_ENTITY = 64
@@ -25,7 +28,7 @@ _MAX_ENTITY = 64
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """One picture to import, as it was named: ``entity`` and ``note`` are checked when its turn comes."""
+    """One picture to import. ``entity`` and ``note`` are not validated yet."""
 
     path: Path
     entity: str
@@ -33,30 +36,33 @@ class ImportSource:
 
 
 def entity_from_name(name: str) -> str:
-    """An entity id made of a file's name: ``Ventil Größe 3.JPG`` becomes ``ventil_grosse_3``."""
+    """Derive an entity id from a file name: ``Ventil Größe 3.JPG`` becomes ``ventil_grosse_3``."""
     stem = name.rpartition(".")[0] or name
     plain = unicodedata.normalize("NFKD", stem.replace("ß", "ss")).encode("ascii", "ignore").decode()
     return _NOT_ENTITY.sub("_", plain.lower()).strip("_")[:_MAX_ENTITY].strip("_") or "image"
 
 
 def printable(name: str) -> str:
-    """A file's name as text that can be stored and shown: names on disk may be bytes that are no UTF-8."""
+    """Return a file name as valid Unicode. File names on disk may contain bytes that aren't UTF-8."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFolder:
-    """Every picture under a folder, by name, a folder at a time. Hidden files and links to folders are left out."""
+    """All pictures under a folder, ordered by name within each folder.
+
+    Skips hidden files and symbolic links to folders.
+    """
 
     root: Path
 
     def __iter__(self) -> Iterator[ImportSource]:
-        """Walk the folder; one folder's names are in memory at a time."""
-        waiting = [self.root]
-        while waiting:
-            files, folders = _entries(waiting.pop())
+        """Walk the tree. Only one folder's names are in memory at a time."""
+        pending = [self.root]
+        while pending:
+            files, folders = _entries(pending.pop())
             yield from (ImportSource(path, entity_from_name(path.name)) for path in files)
-            waiting.extend(reversed(folders))
+            pending.extend(reversed(folders))
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -75,16 +81,16 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
-    """The rows of a CSV file: file, entity, note. Files are relative to the CSV's own folder.
+    """The rows of a CSV file with columns file, entity and note. File paths are relative to the CSV file's folder.
 
-    The first row may be a header; then its names say which column is which. Entity and note may be missing or empty.
+    If the first row is a header, the columns may come in any order. Entity and note may be missing or empty.
     """
 
     path: Path
 
     def __iter__(self) -> Iterator[ImportSource]:
-        """Read the rows one by one. Raises InvalidInput for a file that is no CSV in UTF-8."""
-        # utf-8-sig: spreadsheets put a byte order mark first.
+        """Read the rows one by one. Raises InvalidInput if the file isn't CSV in UTF-8."""
+        # utf-8-sig: spreadsheet programs write a byte order mark first.
         with self.path.open(encoding="utf-8-sig", newline="") as stream:
             try:
                 rows = csv.reader(stream, _dialect(stream.readline()))
@@ -109,7 +115,8 @@ class CsvTable:
 
 
 def _dialect(first_line: str) -> type[csv.Dialect]:
-    # Spreadsheets write semicolons where the comma is the decimal sign: what stands after the file's name decides.
+    # Spreadsheet programs separate by semicolons in locales with a decimal comma. The first separator of the first
+    # line decides.
     found = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", first_line))
     return type("Separated", (csv.excel,), {"delimiter": found.group() if found else ","})
 
@@ -125,8 +132,8 @@ def _cell(row: list[str], column: int | None) -> str:
     return row[column] if column is not None and column < len(row) else ""
 
 
-def sources_of(path: Path) -> PictureFolder | CsvTable:
-    """The sources that a path stands for. Raises InvalidInput for one that is neither folder nor CSV."""
+def sources_at(path: Path) -> PictureFolder | CsvTable:
+    """Return the sources at a path. Raises InvalidInput for a path that is neither a folder nor a CSV file."""
     if path.is_dir():
         return PictureFolder(path)
     if path.is_file() and path.suffix.lower() in {".csv", ".tsv", ".txt"}:

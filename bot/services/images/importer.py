@@ -1,4 +1,4 @@
-"""Import many pictures: resumable, in step with the machine, in memory that does not grow with the folder."""
+"""Import many pictures with bounded memory. An interrupted import can be resumed by running it again."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _WORKERS = 4
 
 
 class ImportDecoder(Protocol):
-    """Bytes to pictures, off the event loop."""
+    """Decodes pictures outside the event loop."""
 
     async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
-        """The verified picture, and the JPEG that is kept. Raises PictureRefused."""
+        """Return the verified picture and the JPEG to store. Raises PictureRefused."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that was left out, and the sentence that says why."""
+    """A file that was not imported, and the reason for people."""
 
     path: Path
     reason: str
@@ -42,7 +42,7 @@ class RejectedFile:
 
 @dataclass(slots=True)
 class ImportReport:
-    """How far an import is. ``total`` is None until the sources are counted."""
+    """The progress of an import. ``total`` is None until the sources are counted."""
 
     total: int | None = None
     added: int = 0
@@ -52,7 +52,7 @@ class ImportReport:
 
     @property
     def done(self) -> int:
-        """Files that were dealt with, in whatever way."""
+        """The number of files that were added, skipped or refused."""
         return self.added + self.skipped + len(self.refused)
 
 
@@ -60,19 +60,19 @@ OnImportProgress = Callable[[ImportReport], None]
 
 
 def _no_progress(_report: ImportReport) -> None:
-    """For callers that do not watch."""
+    """Ignore progress."""
 
 
 CONCURRENCY = 32
 REMOTE_CONCURRENCY = 4
-"""For a back end that is called for each picture."""
+"""Concurrency for a back end that needs a remote call for each picture."""
 
 
 class ImportService:
-    """One use case: bring a folder's or a table's pictures in.
+    """Imports the pictures of a folder or a CSV file.
 
-    ``concurrency`` files are under way at the same time, a few in each transaction, so that reading, decoding,
-    embedding and writing overlap; what they need is all the memory that an import takes.
+    Up to ``concurrency`` files are processed at the same time by a few workers, so that reading, decoding, embedding
+    and writing overlap. Each worker adds its files in one transaction. Files of more than ``max_bytes`` are refused.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ImportService:
         self._adding = adding
         self._reader = reader
         self._workers = min(_WORKERS, concurrency)
-        self._together = concurrency // self._workers
+        self._batch_size = concurrency // self._workers
         self._max_bytes = max_bytes
 
     async def run(
@@ -99,11 +99,11 @@ class ImportService:
         on_progress: OnImportProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ImportReport:
-        """Import what is not in yet. ``sources`` is walked twice: once to be counted, once to be read.
+        """Import the pictures that the database doesn't have yet.
 
-        Once ``stop`` is set, what is in flight is finished and nothing more begun. A file that is refused is in the
-        report; whatever else goes wrong ends the import. Raises UnknownDatabase, ModelMismatch, BackendError, and
-        InvalidInput for sources that can't be read.
+        Iterates over ``sources`` twice: once to count them and once to read them. After ``stop`` is set, the import
+        finishes the files in flight and starts no more. The report lists refused files; any other error ends the
+        import. Raises UnknownDatabase, ModelMismatch, BackendError, and InvalidInput if the sources aren't readable.
         """
         await find_database(self._catalogue, key)
         report = ImportReport()
@@ -113,32 +113,32 @@ class ImportService:
                 group.create_task(run.count(sources))
                 group.create_task(run.enqueue(sources, self._workers))
                 for _ in range(self._workers):
-                    group.create_task(run.work(self._together))
+                    group.create_task(run.work(self._batch_size))
         except BaseExceptionGroup as failures:
-            # One failed and the others were cancelled with it: the first tells why.
+            # The first exception is the cause. The group cancelled the other tasks because of it.
             raise failures.exceptions[0] from None
         return report
 
     async def import_files(self, key: DatabaseKey, sources: Sequence[ImportSource]) -> list[ImportOutcome]:
-        """Import some pictures together; what became of each."""
+        """Import a batch of pictures in one transaction, and return an outcome for each."""
         files = await asyncio.to_thread(lambda: [self._read(source) for source in sources])
         digests = [file.digest for file in files if isinstance(file, _File)]
-        # Before decoding: this is what makes a second run quick.
+        # Look up known files before decoding, so that a second run is fast.
         known = await self._catalogue.known_sources(key, digests)
-        taken: list[ImportOutcome] = []
+        outcomes: list[ImportOutcome] = []
         images: list[NewImage] = []
         for file in files:
             if isinstance(file, _File) and file.digest in known:
-                taken.append(False)
+                outcomes.append(False)
                 continue
-            image = await self._image(file) if isinstance(file, _File) else file
-            taken.append(True if isinstance(image, NewImage) else image)
+            image = await self._decode(file) if isinstance(file, _File) else file
+            outcomes.append(True if isinstance(image, NewImage) else image)
             if isinstance(image, NewImage):
                 images.append(image)
-        outcomes = iter(await self._adding.add_all(key, images) if images else [])
-        return [not isinstance(next(outcomes), AlreadyAdded) if new is True else new for new in taken]
+        added = iter(await self._adding.add_all(key, images) if images else [])
+        return [not isinstance(next(added), AlreadyAdded) if new is True else new for new in outcomes]
 
-    async def _image(self, file: _File) -> NewImage | UserError:
+    async def _decode(self, file: _File) -> NewImage | UserError:
         try:
             picture, jpeg = await self._reader.picture_and_jpeg(file.data)
         except PictureRefused as error:
@@ -150,7 +150,7 @@ class ImportService:
             entity, note = EntityId(source.entity), Note(source.note)
             mode = source.path.stat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                # Whoever opens a pipe waits for its writer.
+                # Opening a named pipe would block until another process writes to it.
                 return PictureRefused("The file can't be read: it is no ordinary file.")
             with source.path.open("rb") as stream:
                 data = stream.read(self._max_bytes + 1)
@@ -164,12 +164,12 @@ class ImportService:
 
 
 ImportOutcome = bool | UserError
-"""Whether a picture was new; or why it was refused."""
+"""True if the picture was added, False if the database had it, or the reason why it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A source's bytes, read and not yet decoded."""
+    """A file that was read but not decoded yet."""
 
     data: bytes
     digest: str
@@ -179,25 +179,25 @@ class _File:
 
 
 class _ImportRun:
-    """One import under way."""
+    """The tasks of one import: a counter, a producer, and the workers."""
 
     def __init__(
         self,
         service: ImportService,
         key: DatabaseKey,
         report: ImportReport,
-        watch: OnImportProgress,
+        on_progress: OnImportProgress,
         stop: asyncio.Event,
     ) -> None:
         self._service = service
         self._key = key
         self._report = report
-        self._watch = watch
+        self._on_progress = on_progress
         self._stop = stop
         self._queue: asyncio.Queue[ImportSource | None] = asyncio.Queue(_QUEUED)
 
     async def count(self, sources: Iterable[ImportSource]) -> None:
-        """Find out how many there are, beside the work itself."""
+        """Count the sources for the progress report while the workers run."""
         counted = 0
         walk = iter(sources)
         while not self._stop.is_set():
@@ -205,11 +205,11 @@ class _ImportRun:
             counted += len(chunk)
             if not chunk:
                 self._report.total = counted
-                self._watch(self._report)
+                self._on_progress(self._report)
                 return
 
     async def enqueue(self, sources: Iterable[ImportSource], workers: int) -> None:
-        """Keep the queue filled, then tell each worker that it is over."""
+        """Put all sources into the queue, then one None for each worker to end it."""
         walk = iter(sources)
         while chunk := await asyncio.to_thread(_next_chunk, walk):
             if self._stop.is_set():
@@ -220,29 +220,32 @@ class _ImportRun:
         for _ in range(workers):
             await self._queue.put(None)
 
-    async def work(self, together: int) -> None:
-        """Import a few sources after another. After a stop the queue is only emptied, so that its feeder can end."""
+    async def work(self, batch_size: int) -> None:
+        """Import queued sources in batches until None arrives.
+
+        After a stop, only drain the queue, so that ``enqueue`` doesn't block on a full queue.
+        """
         more = True
         while more:
             sources = [await self._queue.get()]
-            while sources[-1] and len(sources) < together and not self._queue.empty():
+            while sources[-1] and len(sources) < batch_size and not self._queue.empty():
                 sources.append(self._queue.get_nowait())
             more = sources[-1] is not None
             wanted = [source for source in sources if source]
             if self._stop.is_set():
                 self._report.interrupted = self._report.interrupted or bool(wanted)
             elif wanted:
-                self._note(wanted, await self._service.import_files(self._key, wanted))
+                self._record_outcomes(wanted, await self._service.import_files(self._key, wanted))
 
-    def _note(self, sources: Sequence[ImportSource], taken: Sequence[ImportOutcome]) -> None:
-        for source, outcome in zip(sources, taken, strict=True):
+    def _record_outcomes(self, sources: Sequence[ImportSource], outcomes: Sequence[ImportOutcome]) -> None:
+        for source, outcome in zip(sources, outcomes, strict=True):
             if isinstance(outcome, UserError):
                 self._report.refused.append(RejectedFile(source.path, str(outcome)))
             elif outcome:
                 self._report.added += 1
             else:
                 self._report.skipped += 1
-        self._watch(self._report)
+        self._on_progress(self._report)
 
 
 def _next_chunk(walk: Iterator[ImportSource]) -> list[ImportSource]:

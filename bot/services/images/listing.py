@@ -13,28 +13,28 @@ from bot.storage.ports.catalogue import Catalogue
 
 
 class ListingService:
-    """One use case: see what is in a database."""
+    """Reads the images of a database from the catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
     async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """A page of records. Raises UnknownDatabase (with a near name, if there is one) and InvalidInput."""
+        """Return a page of records. Raises UnknownDatabase (with a similar name, if there is one) and InvalidInput."""
         await find_database(self._catalogue, key)
         return await self._catalogue.page(key, request)
 
     async def entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """All images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""
+        """Return all images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""
         await find_database(self._catalogue, key)
         records = await self._catalogue.of_entity(key, entity)
         if not records:
             raise UnknownEntity(entity, key.name)
         return records
 
-    async def everything(
+    async def all_records(
         self, key: DatabaseKey, order: Order = Order.NEWEST_FIRST, entity_prefix: str = ""
     ) -> AsyncIterator[ImageRecord]:
-        """Every record, read a page at a time. Raises as ``page`` does."""
+        """Iterate over all records, reading a page at a time. Raises the same errors as ``page``."""
         request = PageRequest(limit=MAX_PAGE, order=order, entity_prefix=entity_prefix)
         page = await self.page(key, request)
         while True:

@@ -1,1 +1,1 @@
-"""Keep catalogue, back end and storage in order."""
+"""Maintenance: clean-up, removal, reconciliation with a back end, and data transfer."""

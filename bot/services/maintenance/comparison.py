@@ -1,4 +1,4 @@
-"""What catalogue and back end have of each database, side by side. Nothing is changed here."""
+"""Compare each database in the catalogue with the same database in the back end, without changing either."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from bot.services.images.listing import ListingService
 from bot.storage.ports.storage import Storage
 
 Decode = Callable[[bytes], Picture]
-"""A picture back from the JPEG that is kept of it. Raises PictureRefused."""
+"""Decodes a stored JPEG. Raises PictureRefused."""
 
 OnImageSeen = Callable[[int], None]
-"""Told how many images were dealt with since the last call."""
+"""Receives the number of images processed since the last call."""
 
 WORKERS = 4
 CHECK_BATCH = 16
+"""Images whose records are read together."""
 
 
 class DatabaseLocation(StrEnum):
-    """Which side has a database."""
+    """Where a database exists."""
 
     BOTH = "both"
     CATALOGUE = "catalogue only"
     LOST = "lost by the back end"
-    """The back end has it in its books and finds nothing of it where its images should be."""
+    """The back end lists the database, but its images are gone."""
     BACK_END = "back end only"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which databases are meant: one, or those of a workspace, or all."""
+    """Which databases to process: one, all of a workspace, or all."""
 
     workspace: WorkspaceId | None = None
     database: DatabaseKey | None = None
 
     @property
-    def whole(self) -> bool:
-        """Whether nothing is left out."""
+    def covers_all(self) -> bool:
+        """Whether the scope covers all databases."""
         return self.workspace is None and self.database is None
 
 
@@ -54,7 +55,7 @@ ALL_DATABASES = Scope()
 
 @dataclass(frozen=True, slots=True)
 class ComparedDatabase:
-    """A database, which side has it, and how many images the catalogue knows."""
+    """A database, where it exists, and its number of images in the catalogue."""
 
     key: DatabaseKey
     location: DatabaseLocation
@@ -63,7 +64,7 @@ class ComparedDatabase:
 
 @dataclass(frozen=True, slots=True)
 class SkippedImage:
-    """An image that can't be given to the back end, and the sentence that says why."""
+    """An image that can't be added to the back end, and the reason for people."""
 
     data_id: DataId
     entity: EntityId
@@ -72,9 +73,16 @@ class SkippedImage:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseDifference:
-    """One database. ``missing``: known and not in the back end; ``orphans``: in the back end and not known.
+    """How one database differs between the catalogue and the back end.
 
-    ``unreadable``: those of the missing that have no stored picture that can be read.
+    Attributes:
+        key: The database.
+        location: Where it exists.
+        recorded: Number of images in the catalogue.
+        held: Number of images in the back end.
+        missing: Images that only the catalogue has.
+        orphans: Images that only the back end has.
+        unreadable: Missing images whose stored picture is gone or can't be decoded.
     """
 
     key: DatabaseKey
@@ -87,12 +95,12 @@ class DatabaseDifference:
 
     @property
     def agrees(self) -> bool:
-        """Whether there is nothing to mend."""
+        """Whether both sides have the same images."""
         return self.location is DatabaseLocation.BOTH and not self.missing and not self.orphans
 
 
 class Comparer:
-    """Looks at both sides."""
+    """Reads both sides."""
 
     def __init__(self, storage: Storage, visual: VisualSearch, decode: Decode) -> None:
         self._storage = storage
@@ -101,7 +109,7 @@ class Comparer:
         self._listing = ListingService(storage.catalogue)
 
     async def workspaces(self, scope: Scope = ALL_DATABASES) -> list[WorkspaceId]:
-        """Those in scope that the catalogue knows."""
+        """Return the workspaces in scope, without those of `vsearch serve-api`."""
         if scope.database is not None:
             return [scope.database.workspace]
         if scope.workspace is not None:
@@ -110,74 +118,74 @@ class Comparer:
         return [workspace for workspace in known if not workspace.startswith(API_WORKSPACE_PREFIX)]
 
     async def databases(self, scope: Scope) -> list[ComparedDatabase]:
-        """The databases in scope, by workspace and name."""
-        places: list[ComparedDatabase] = []
+        """Return the databases in scope, ordered by workspace and name."""
+        databases: list[ComparedDatabase] = []
         for workspace in await self.workspaces(scope):
             held = await self._visual.list_databases(workspace)
             known = {info.key: info.images for info in await self._storage.catalogue.databases(workspace)}
             for key, images in known.items():
-                places.append(
+                databases.append(
                     ComparedDatabase(
                         key, DatabaseLocation.BOTH if key.name in held else DatabaseLocation.CATALOGUE, images
                     )
                 )
-            strange = (DatabaseKey(workspace, name) for name in held)
-            places += [ComparedDatabase(key, DatabaseLocation.BACK_END) for key in strange if key not in known]
-        wanted = [place for place in places if scope.database in {None, place.key}]
-        return sorted(wanted, key=lambda place: place.key)
+            backend_only = (DatabaseKey(workspace, name) for name in held)
+            databases += [ComparedDatabase(key, DatabaseLocation.BACK_END) for key in backend_only if key not in known]
+        wanted = [database for database in databases if scope.database in {None, database.key}]
+        return sorted(wanted, key=lambda database: database.key)
 
     async def recorded(self) -> list[DatabaseKey]:
-        """All databases of the catalogue."""
+        """Return all databases of the catalogue."""
         catalogue = self._storage.catalogue
         return [info.key for workspace in await self.workspaces() for info in await catalogue.databases(workspace)]
 
-    async def compare(self, place: ComparedDatabase) -> DatabaseDifference | None:
-        """Both sides of a database; None if it was deleted meanwhile.
+    async def compare(self, database: ComparedDatabase) -> DatabaseDifference | None:
+        """Compare both sides of a database. Return None if it was deleted in the meantime.
 
-        The back end is asked first. What is added together on both sides while we look is then missing at worst, and
-        giving the back end what it has changes nothing; it never looks like something that nobody knows.
+        This reads the back end before the catalogue. An image that is added to both in between then counts as
+        missing, and adding it to the back end again changes nothing. In the other order it would count as an orphan.
         """
-        key, presence = place.key, place.location
+        key, location = database.key, database.location
         held: frozenset[DataId] = frozenset()
-        if presence is not DatabaseLocation.CATALOGUE:
+        if location is not DatabaseLocation.CATALOGUE:
             try:
                 held = await self._visual.inventory(key)
             except BackendLost:
-                presence = DatabaseLocation.LOST if presence is DatabaseLocation.BOTH else presence
+                location = DatabaseLocation.LOST if location is DatabaseLocation.BOTH else location
             except UnknownDatabase:
                 return None
-        if presence is DatabaseLocation.BACK_END:
-            return DatabaseDifference(key, presence, 0, len(held), orphans=tuple(sorted(held)))
+        if location is DatabaseLocation.BACK_END:
+            return DatabaseDifference(key, location, 0, len(held), orphans=tuple(sorted(held)))
         try:
-            recorded = [record.data_id async for record in self._listing.everything(key)]
+            recorded = [record.data_id async for record in self._listing.all_records(key)]
         except UnknownDatabase:
             return None
         missing = tuple(data_id for data_id in recorded if data_id not in held)
         orphans = tuple(sorted(held - set(recorded)))
-        return DatabaseDifference(key, presence, len(recorded), len(held), missing, orphans)
+        return DatabaseDifference(key, location, len(recorded), len(held), missing, orphans)
 
     async def unreadable(
-        self, finding: DatabaseDifference, seen: OnImageSeen, stop: asyncio.Event
+        self, difference: DatabaseDifference, on_seen: OnImageSeen, stop: asyncio.Event
     ) -> tuple[SkippedImage, ...]:
-        """Those of the missing that can't be added again."""
-        left_out: list[SkippedImage] = []
-        for some in in_batches(finding.missing, CHECK_BATCH):
+        """Return the missing images whose stored picture can't be read."""
+        skipped: list[SkippedImage] = []
+        for batch in in_batches(difference.missing, CHECK_BATCH):
             if stop.is_set():
                 break
-            records = await self._storage.catalogue.records(finding.key, some)
+            records = await self._storage.catalogue.records(difference.key, batch)
             for record in records.values():
                 picture = await self.load_picture(record)
                 if isinstance(picture, SkippedImage):
-                    left_out.append(picture)
-            seen(len(some))
-        return tuple(left_out)
+                    skipped.append(picture)
+            on_seen(len(batch))
+        return tuple(skipped)
 
     async def load_picture(self, record: ImageRecord) -> Picture | SkippedImage:
-        """The picture that is kept of an image, or why there is none."""
+        """Return the stored picture of an image, or the reason why there is none."""
         try:
             jpeg = await self._storage.pictures.get(record.digest)
             picture = await asyncio.to_thread(self._decode, jpeg)
-            # It is that very picture, though what is kept of it was encoded once more.
+            # Keep the original digests: re-encoding as JPEG changed the bytes, but it is the same picture.
             return replace(picture, digest=record.digest, source_digest=record.source_digest)
         except KeyError:
             return SkippedImage(record.data_id, record.entity, "Its stored picture is gone.")
@@ -186,7 +194,7 @@ class Comparer:
 
 
 def in_batches(items: Iterable[DataId], size: int) -> Iterator[list[DataId]]:
-    """A few at a time."""
+    """Split the items into lists of up to ``size``."""
     rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+    while batch := list(islice(rest, size)):
+        yield batch

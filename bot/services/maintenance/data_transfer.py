@@ -1,4 +1,4 @@
-"""Move a house to other storage: all rows, all pictures, and what the search is made of."""
+"""Transfer all data between SQLite and PostgreSQL: rows, pictures, and the vectors of the search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.storage.ports.transfer import SourcePictures, Transfer, TransferPlan
 
 PICTURE_BATCH = 16
 CONCURRENT_BATCHES = 6
-"""Groups of pictures under way: their bytes are in memory."""
+"""Batches of pictures that are copied at the same time. Their bytes are in memory."""
 
 
 class TransferPhase(StrEnum):
-    """What is being moved."""
+    """The phase of a transfer."""
 
     ROWS = "rows"
     PICTURES = "pictures"
@@ -24,15 +24,22 @@ class TransferPhase(StrEnum):
 
 
 OnTransferProgress = Callable[[TransferPhase, int, int], None]
-"""Told how many of how many were dealt with."""
+"""Receives the phase, the number of items done, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """What was done. ``rows`` and ``pictures`` are this run's; ``missing``: pictures that the house did not have.
+    """The result of a transfer.
 
-    ``source``: the house's name. ``tables``: all rows of each, once both sides were compared. ``finished``: an earlier
-    run had finished.
+    Attributes:
+        source: Name of the source for people.
+        rows: Rows that this run copied.
+        pictures: Pictures that this run copied.
+        missing: Digests of pictures that the source doesn't have.
+        tables: Number of rows of each table, after both sides were compared.
+        restarted: An unfinished transfer was restarted because its source had changed.
+        finished: An earlier run had already finished.
+        interrupted: This run was stopped early.
     """
 
     source: str
@@ -46,76 +53,74 @@ class TransferResult:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it is there."""
+        """Whether everything was transferred."""
         return not self.interrupted and not self.missing
 
 
 class TransferService:
-    """One use case: a house that goes on elsewhere as if nothing had happened."""
+    """Transfers all data into new storage. An interrupted transfer continues where it stopped."""
 
-    def __init__(self, move: Transfer, before: SourcePictures, after: PictureStore) -> None:
-        self._move = move
-        self._before = before
-        self._after = after
+    def __init__(self, transfer: Transfer, source_pictures: SourcePictures, target_pictures: PictureStore) -> None:
+        self._transfer = transfer
+        self._source_pictures = source_pictures
+        self._target_pictures = target_pictures
 
-    async def transfer(self, watch: OnTransferProgress, stop: asyncio.Event) -> TransferResult:
-        """Move what has not been moved yet; whatever interrupts it, a second run goes on.
+    async def transfer(self, on_progress: OnTransferProgress, stop: asyncio.Event) -> TransferResult:
+        """Copy what has not been copied yet.
 
-        Once ``stop`` is set, what is in flight is finished and nothing more begun. Raises UserError where a house can't
-        move, and BackendError.
+        After ``stop`` is set, finish the batches in flight and start no more. Raises UserError if the source can't be
+        transferred, and BackendError.
         """
-        beginning = await self._move.begin()
-        rows = await self._copy_rows(beginning, watch, stop)
-        pictures, missing = await self._copy_pictures(beginning.pictures, watch, stop)
-        await self._derive_vectors(beginning.vectors, watch, stop)
-        tables = {} if stop.is_set() or beginning.finished else await self._move.finish()
+        plan = await self._transfer.begin()
+        rows = await self._copy_rows(plan, on_progress, stop)
+        pictures, missing = await self._copy_pictures(plan.pictures, on_progress, stop)
+        await self._derive_vectors(plan.vectors, on_progress, stop)
+        tables = {} if stop.is_set() or plan.finished else await self._transfer.finish()
         interrupted = stop.is_set() and not tables
-        return TransferResult(
-            beginning.source, rows, pictures, missing, tables, beginning.restarted, beginning.finished, interrupted
-        )
+        return TransferResult(plan.source, rows, pictures, missing, tables, plan.restarted, plan.finished, interrupted)
 
-    async def _copy_rows(self, beginning: TransferPlan, watch: OnTransferProgress, stop: asyncio.Event) -> int:
-        moved = 0
-        while not stop.is_set() and (some := await self._move.copy_rows()):
-            moved += some
-            watch(TransferPhase.ROWS, beginning.rows_done + moved, beginning.rows)
-        return moved
+    async def _copy_rows(self, plan: TransferPlan, on_progress: OnTransferProgress, stop: asyncio.Event) -> int:
+        copied = 0
+        while not stop.is_set() and (count := await self._transfer.copy_rows()):
+            copied += count
+            on_progress(TransferPhase.ROWS, plan.rows_done + copied, plan.rows)
+        return copied
 
     async def _copy_pictures(
-        self, total: int, watch: OnTransferProgress, stop: asyncio.Event
+        self, total: int, on_progress: OnTransferProgress, stop: asyncio.Event
     ) -> tuple[int, tuple[str, ...]]:
-        """Each is looked for where it is to be, so that in the end each is known to be there."""
-        moved, looked_at, after = 0, 0, ""
+        """Copy pictures that the target lacks, and check in the target that each one arrived."""
+        copied, checked, after = 0, 0, ""
         missing: list[str] = []
         while not stop.is_set():
-            wanted, after = await self._move.digests(after, PICTURE_BATCH * CONCURRENT_BATCHES)
+            wanted, after = await self._transfer.digests(after, PICTURE_BATCH * CONCURRENT_BATCHES)
             if not after:
                 break
-            groups = [wanted[start : start + PICTURE_BATCH] for start in range(0, len(wanted), PICTURE_BATCH)]
-            for put, lost in await asyncio.gather(*map(self._copy_batch, groups)):
-                moved += put
-                missing += lost
-            looked_at += len(wanted)
-            watch(TransferPhase.PICTURES, looked_at, total)
-        return moved, tuple(missing)
+            batches = [wanted[start : start + PICTURE_BATCH] for start in range(0, len(wanted), PICTURE_BATCH)]
+            for stored, not_found in await asyncio.gather(*map(self._copy_batch, batches)):
+                copied += stored
+                missing += not_found
+            checked += len(wanted)
+            on_progress(TransferPhase.PICTURES, checked, total)
+        return copied, tuple(missing)
 
     async def _copy_batch(self, digests: Sequence[str]) -> tuple[int, list[str]]:
-        """How many were moved, and those that can't be."""
-        lacking = [digest for digest in digests if not await self._exists(digest)]
-        if not lacking:
+        """Return how many pictures were copied, and the digests of those that the source lacks."""
+        absent = [digest for digest in digests if not await self._exists(digest)]
+        if not absent:
             return 0, []
-        jpegs = await self._before.jpegs(lacking)
-        await self._after.put_all(jpegs)
-        return len(jpegs), [digest for digest in lacking if not await self._exists(digest)]
+        jpegs = await self._source_pictures.jpegs(absent)
+        await self._target_pictures.put_all(jpegs)
+        return len(jpegs), [digest for digest in absent if not await self._exists(digest)]
 
     async def _exists(self, digest: str) -> bool:
         try:
-            return bool(await self._after.get(digest))
+            return bool(await self._target_pictures.get(digest))
         except KeyError:
             return False
 
-    async def _derive_vectors(self, total: int, watch: OnTransferProgress, stop: asyncio.Event) -> None:
-        made = 0
-        while not stop.is_set() and (some := await self._move.derive_vectors()):
-            made += some
-            watch(TransferPhase.VECTORS, made, total)
+    async def _derive_vectors(self, total: int, on_progress: OnTransferProgress, stop: asyncio.Event) -> None:
+        derived = 0
+        while not stop.is_set() and (count := await self._transfer.derive_vectors()):
+            derived += count
+            on_progress(TransferPhase.VECTORS, derived, total)

@@ -1,4 +1,7 @@
-"""Databases of the catalogue that the search back end in use doesn't have: another may have been set without a move."""
+"""Find databases of the catalogue that the configured search back end doesn't have.
+
+This happens when somebody sets another back end without `vsearch migrate`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from bot.domain.identifiers import DatabaseName, WorkspaceId
 from bot.storage.ports.catalogue import Catalogue
 
 NamesAtBackEnd = Callable[[WorkspaceId], Awaitable[tuple[DatabaseName, ...]]]
-"""The databases that a back end has of a workspace, such as ``VisualSearch.list_databases``."""
+"""Returns the names of a workspace's databases in a back end, such as ``VisualSearch.list_databases``."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingDatabases:
-    """What a back end lacks of a workspace's databases."""
+    """The databases of one workspace that a back end lacks."""
 
     workspace: WorkspaceId
     names: tuple[DatabaseName, ...]
@@ -23,11 +26,11 @@ class MissingDatabases:
 async def find_missing_databases(
     catalogue: Catalogue, names_at_back_end: NamesAtBackEnd
 ) -> tuple[MissingDatabases, ...]:
-    """Of each workspace that has any. Raises BackendError."""
+    """Return the missing databases of each workspace that has some. Raises BackendError."""
     found = []
     for workspace in await catalogue.workspaces():
-        there = frozenset(await names_at_back_end(workspace))
-        lacking = tuple(info.key.name for info in await catalogue.databases(workspace) if info.key.name not in there)
-        if lacking:
-            found.append(MissingDatabases(workspace, lacking))
+        existing = frozenset(await names_at_back_end(workspace))
+        missing = tuple(info.key.name for info in await catalogue.databases(workspace) if info.key.name not in existing)
+        if missing:
+            found.append(MissingDatabases(workspace, missing))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What is done now and then by itself: images that are too old are forgotten, and so is work long done."""
+"""Periodic clean-up: delete images past their retention and old inbox jobs."""
 
 from __future__ import annotations
 
@@ -8,54 +8,62 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.errors import BackendError
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.storage.ports.inbox import Inbox
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 3600.0
 DONE_JOBS_KEPT = timedelta(days=30)
-"""Slack repeats a delivery for minutes; “search last” looks further back."""
+"""How long finished jobs are kept. Slack retries a delivery for minutes only, but “search last” looks further back."""
 
 
 CleanUp = Callable[[], Awaitable[None]]
-"""Takes back elsewhere what was forgotten here. Raises BackendError."""
+"""Deletes leftovers at a hosted service. Raises BackendError."""
 
 
 async def _no_clean_up() -> None:
-    """For whoever leaves nothing anywhere else."""
+    """Do nothing, for a back end without leftovers."""
 
 
 class PeriodicMaintenance:
-    """Runs beside the bot. Several processes may do the same at once."""
+    """Runs the clean-up beside the bot. Several processes may do so at the same time.
+
+    Args:
+        removal: Deletes images.
+        inbox: Its finished jobs are purged.
+        retention_days: Delete images older than this. None keeps them for ever.
+        clock: Returns the current time.
+        clean_up: Deletes leftovers of the back end.
+    """
 
     def __init__(
         self,
-        forgetting: ForgetService,
+        removal: RemovalService,
         inbox: Inbox,
         retention_days: int | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         clean_up: CleanUp = _no_clean_up,
     ) -> None:
-        self._forgetting = forgetting
+        self._removal = removal
         self._inbox = inbox
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._clock = clock
         self._clean_up = clean_up
 
     async def run(self, interval_s: float = INTERVAL_S) -> None:
-        """Until cancelled."""
+        """Clean up at the given interval until cancelled."""
         while True:
             try:
                 await self.run_once()
             except BackendError:
-                log.exception("upkeep failed; it is tried again in %g s", interval_s)
+                log.exception("periodic clean-up failed; retrying in %g s", interval_s)
             await asyncio.sleep(interval_s)
 
     async def run_once(self) -> None:
-        """Do what is due. Raises BackendError."""
+        """Run the clean-up once. Raises BackendError."""
         now = self._clock()
-        if self._retention is not None and (gone := await self._forgetting.older_than(now - self._retention)):
-            log.info("forgot %d images older than %d days", gone, self._retention.days)
+        if self._retention is not None and (deleted := await self._removal.remove_older_than(now - self._retention)):
+            log.info("deleted %d images older than %d days", deleted, self._retention.days)
         await self._inbox.purge(now - DONE_JOBS_KEPT)
         await self._clean_up()

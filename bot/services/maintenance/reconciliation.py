@@ -1,4 +1,4 @@
-"""Compare the catalogue with a back end, and make them agree: moving to another back end is the same work."""
+"""Compare the catalogue with a back end, and repair the back end. Migrating to another back end works the same way."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from bot.services.maintenance.repair import Repairer, RepairResult
 from bot.storage.ports.storage import Storage
 
 OnReconcileProgress = Callable[[int, int], None]
-"""Told how many of how many images were dealt with."""
+"""Receives the number of images done and the total."""
 
 
 def _no_progress(_done: int, _total: int) -> None:
-    """For callers that do not watch."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """What was found. ``leftovers``: what lies at the back end and belongs to nobody, a sentence each."""
+    """The result of a comparison. ``orphans`` describes, in a sentence each, what no catalogue database owns."""
 
-    findings: tuple[DatabaseDifference, ...]
+    differences: tuple[DatabaseDifference, ...]
     orphans: tuple[str, ...]
     interrupted: bool
 
     @property
     def agrees(self) -> bool:
-        """Whether there is nothing to mend."""
-        return not self.orphans and all(finding.agrees for finding in self.findings)
+        """Whether both sides agree."""
+        return not self.orphans and all(difference.agrees for difference in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOutcome:
-    """What was done. ``cleared`` counts the leftovers that went."""
+    """The result of a repair."""
 
     repairs: tuple[RepairResult, ...]
     orphans_deleted: int
@@ -60,23 +60,23 @@ class ReconcileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BackendDatabase:
-    """A database that a back end has, and how many images."""
+    """A database in a back end, and its number of images."""
 
     key: DatabaseKey
     images: int
 
 
 class ReconcileService:
-    """One use case: a back end that has what the catalogue knows, and nothing else.
+    """Makes a back end contain exactly the images of the catalogue.
 
-    Only databases of the workspaces that the catalogue knows are touched, never those of `vsearch serve-api`.
+    It touches only databases of workspaces in the catalogue, never those of `vsearch serve-api`.
     """
 
     def __init__(self, storage: Storage, visual: VisualSearch, decode: Decode) -> None:
         self._storage = storage
         self._visual = visual
         self._comparer = Comparer(storage, visual, decode)
-        self._mender = Repairer(storage, visual, self._comparer)
+        self._repairer = Repairer(storage, visual, self._comparer)
 
     async def compare(
         self,
@@ -85,18 +85,18 @@ class ReconcileService:
         on_progress: OnReconcileProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ReconcileReport:
-        """Compare, and change nothing. Once ``stop`` is set, the rest is left out. Raises BackendError."""
+        """Compare without changing anything. After ``stop`` is set, skip the rest. Raises BackendError."""
         stop = stop or asyncio.Event()
-        places = await self._comparer.databases(scope)
-        progress = _Progress(on_progress, places)
-        findings: list[DatabaseDifference] = []
-        async for finding in self._compared(places, progress, stop):
-            unreadable = await self._comparer.unreadable(finding, progress.add, stop)
-            findings.append(replace(finding, unreadable=unreadable))
+        databases = await self._comparer.databases(scope)
+        progress = _Progress(on_progress, databases)
+        differences: list[DatabaseDifference] = []
+        async for difference in self._compared(databases, progress, stop):
+            unreadable = await self._comparer.unreadable(difference, progress.add, stop)
+            differences.append(replace(difference, unreadable=unreadable))
         orphans: tuple[str, ...] = ()
-        if scope.whole and not stop.is_set() and isinstance(self._visual, OrphanReporter):
+        if scope.covers_all and not stop.is_set() and isinstance(self._visual, OrphanReporter):
             orphans = await self._visual.describe_orphans(await self._comparer.recorded())
-        return ReconcileReport(tuple(findings), orphans, stop.is_set())
+        return ReconcileReport(tuple(differences), orphans, stop.is_set())
 
     async def repair(
         self,
@@ -105,81 +105,85 @@ class ReconcileService:
         on_progress: OnReconcileProgress = _no_progress,
         stop: asyncio.Event | None = None,
     ) -> ReconcileOutcome:
-        """Compare, and make them agree; whatever interrupts it, a second run goes on.
+        """Compare, and repair the back end. Running it again after an interruption continues the work.
 
-        Once ``stop`` is set, what is in flight is finished and nothing more begun. Raises ModelMismatch, BackendError.
+        After ``stop`` is set, finish the images in flight and start no more. Raises ModelMismatch and BackendError.
         """
         stop = stop or asyncio.Event()
-        places = await self._comparer.databases(scope)
-        progress = _Progress(on_progress, places)
+        databases = await self._comparer.databases(scope)
+        progress = _Progress(on_progress, databases)
         repairs = [
-            await self._mender.repair(finding, progress.add, stop)
-            async for finding in self._compared(places, progress, stop)
+            await self._repairer.repair(difference, progress.add, stop)
+            async for difference in self._compared(databases, progress, stop)
         ]
         if stop.is_set():
             return ReconcileOutcome(tuple(repairs), 0, interrupted=True)
-        cleared = 0
-        if scope.whole and isinstance(self._visual, OrphanReporter):
-            cleared = await self._visual.delete_orphans(await self._comparer.recorded())
+        orphans_deleted = 0
+        if scope.covers_all and isinstance(self._visual, OrphanReporter):
+            orphans_deleted = await self._visual.delete_orphans(await self._comparer.recorded())
         return ReconcileOutcome(
-            tuple([await self._check_again(repair) for repair in repairs]), cleared, interrupted=False
+            tuple([await self._check_again(repair) for repair in repairs]), orphans_deleted, interrupted=False
         )
 
     async def _compared(
-        self, places: list[ComparedDatabase], progress: _Progress, stop: asyncio.Event
+        self, databases: list[ComparedDatabase], progress: _Progress, stop: asyncio.Event
     ) -> AsyncIterator[DatabaseDifference]:
-        """One after another, so that each is dealt with as soon as it is looked at."""
-        for place in places:
+        """Compare the databases one by one, so that each can be processed before the next is read."""
+        for database in databases:
             if stop.is_set():
                 return
-            finding = await self._comparer.compare(place)
-            if finding is not None:
-                progress.add(finding.recorded - len(finding.missing))
-                yield finding
+            difference = await self._comparer.compare(database)
+            if difference is not None:
+                progress.add(difference.recorded - len(difference.missing))
+                yield difference
 
     async def backend_databases(self) -> tuple[BackendDatabase, ...]:
-        """What the back end has of the catalogue's workspaces."""
-        holdings: list[BackendDatabase] = []
+        """Return the back end's databases of the catalogue's workspaces."""
+        databases: list[BackendDatabase] = []
         for workspace in await self._comparer.workspaces():
             for name in await self._visual.list_databases(workspace):
                 key = DatabaseKey(workspace, name)
-                holdings.append(BackendDatabase(key, (await self._visual.list_images(key, PageRequest(limit=1))).total))
-        return tuple(holdings)
+                databases.append(
+                    BackendDatabase(key, (await self._visual.list_images(key, PageRequest(limit=1))).total)
+                )
+        return tuple(databases)
 
     async def delete_all(self) -> int:
-        """Delete all of it from the back end, and what it has left over; how many databases went."""
-        holdings = await self.backend_databases()
-        for holding in holdings:
+        """Delete these databases and all orphans from the back end, and return the number of databases."""
+        databases = await self.backend_databases()
+        for database in databases:
             with contextlib.suppress(UnknownDatabase):
                 async with self._storage.unit():
-                    await self._visual.delete_database(holding.key)
+                    await self._visual.delete_database(database.key)
         if isinstance(self._visual, OrphanReporter):
             await self._visual.delete_orphans(())
-        return len(holdings)
+        return len(databases)
 
     async def _check_again(self, repair: RepairResult) -> RepairResult:
-        """Look again at what the back end has and does not list: it may have been on its way out."""
+        """Check again which unlisted images the back end still has: it may have been deleting them."""
         if not repair.unlisted:
             return repair
-        key = repair.finding.key
+        key = repair.difference.key
         try:
             held = await self._visual.inventory(key)
             known = await self._storage.catalogue.records(key, repair.unlisted)
         except (BackendLost, UnknownDatabase):
             return repair
-        return replace(repair, unlisted=tuple(one for one in repair.unlisted if one in held and one not in known))
+        return replace(
+            repair, unlisted=tuple(data_id for data_id in repair.unlisted if data_id in held and data_id not in known)
+        )
 
 
 class _Progress:
-    """Adds up what is done."""
+    """Counts the images that are done."""
 
-    def __init__(self, watch: OnReconcileProgress, places: list[ComparedDatabase]) -> None:
-        self._watch = watch
+    def __init__(self, on_progress: OnReconcileProgress, databases: list[ComparedDatabase]) -> None:
+        self._on_progress = on_progress
         self._done = 0
-        self._total = sum(place.images for place in places)
+        self._total = sum(database.images for database in databases)
 
     def add(self, images: int) -> None:
         self._done += images
-        # Images that were added since the start count too.
+        # Images may be added after the total was counted.
         self._total = max(self._total, self._done)
-        self._watch(self._done, self._total)
+        self._on_progress(self._done, self._total)

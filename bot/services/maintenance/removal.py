@@ -1,4 +1,4 @@
-"""Forget images: those of a deleted file or message, those that are too old, and a whole workspace."""
+"""Remove images of deleted files and messages, old images, and all data of a workspace."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bot.services.images.deletion import DeleteService
 from bot.storage.ports.storage import Storage
 
 DELETE_BATCH = 200
-"""Images looked up at a time. Each is deleted on its own: nobody else waits long for the write lock."""
+"""Images read at a time. Each is deleted in its own transaction, to hold the write lock only briefly."""
 
 
-class ForgetService:
-    """One use case: what is gone in Slack, or was kept long enough, goes here too. Every method may be called again."""
+class RemovalService:
+    """Removes data that was deleted in Slack or is past its retention. All methods are idempotent."""
 
     def __init__(
         self, visual: VisualSearch, storage: Storage, deleting: DeleteService, databases: DatabaseService
@@ -30,63 +30,64 @@ class ForgetService:
         self._deleting = deleting
         self._databases = databases
 
-    async def file(self, workspace: WorkspaceId, file_id: str) -> int:
-        """Forget what was made of a Slack file; how many images went. Raises BackendError."""
-        # The inbox first: whoever adds the file right now either has done so, and it is found below, or won't.
+    async def remove_file(self, workspace: WorkspaceId, file_id: str) -> int:
+        """Remove all images of a Slack file and return their number. Raises BackendError."""
+        # Withdraw the file from the inbox first: a job that is adding it right now has either committed, and the image
+        # is found below, or will see that the file was withdrawn.
         await self._storage.inbox.withdraw(workspace, file=file_id)
         return await self._delete(await self._storage.catalogue.from_file(workspace, file_id))
 
-    async def message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> int:
-        """Forget what was made of a message's files; how many images went. Raises BackendError."""
+    async def remove_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> int:
+        """Remove all images of a message's files and return their number. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, message=message_ts)
         return await self._delete(await self._storage.catalogue.from_message(workspace, channel, message_ts))
 
-    async def older_than(self, moment: datetime) -> int:
-        """Forget the images that were added before; how many went. Raises BackendError."""
-        gone, before = 0, None
-        while (group := await self._storage.catalogue.added_before(moment, DELETE_BATCH)) and group != before:
-            gone += await self._delete(group)
-            before = group
-        return gone
+    async def remove_older_than(self, moment: datetime) -> int:
+        """Remove images added before ``moment`` and return their number. Raises BackendError."""
+        removed, previous = 0, None
+        while (batch := await self._storage.catalogue.added_before(moment, DELETE_BATCH)) and batch != previous:
+            removed += await self._delete(batch)
+            previous = batch
+        return removed
 
-    async def workspace(self, workspace: WorkspaceId) -> int:
-        """Forget all that was kept of a workspace; how many images went. Raises BackendError."""
+    async def remove_workspace(self, workspace: WorkspaceId) -> int:
+        """Remove all data of a workspace and return the number of images. Raises BackendError."""
         await self._storage.inbox.forget_workspace(workspace)
-        gone = 0
+        removed = 0
         for info in await self._storage.catalogue.databases(workspace):
-            gone += await self._database(info.key)
-        # What an earlier attempt left behind in a back end that keeps no transaction with the catalogue.
+            removed += await self._remove_database(info.key)
+        # An earlier attempt may have left databases in a back end that doesn't share the catalogue's transactions.
         for name in await self._visual.list_databases(workspace):
             with contextlib.suppress(UnknownDatabase):
                 await self._visual.delete_database(DatabaseKey(workspace, name))
         await self._storage.bindings.forget_workspace(workspace)
-        await self._thumbnails(workspace)
+        await self._remove_thumbnails(workspace)
         await self._storage.catalogue.forget_workspace(workspace)
-        return gone
+        return removed
 
-    async def _database(self, key: DatabaseKey) -> int:
-        """Empty a database in groups, then delete it."""
-        gone = 0
+    async def _remove_database(self, key: DatabaseKey) -> int:
+        """Delete a database's images in batches, then the database."""
+        removed = 0
         request: PageRequest | None = PageRequest(limit=DELETE_BATCH, order=Order.OLDEST_FIRST)
         with contextlib.suppress(UnknownDatabase):
             while request:
                 page = await self._storage.catalogue.page(key, request)
-                gone += await self._delete(page.items)
+                removed += await self._delete(page.items)
                 request = PageRequest(limit=DELETE_BATCH, order=request.order, token=page.token) if page.token else None
-            gone += (await self._databases.delete(key)).images
-        return gone
+            removed += (await self._databases.delete(key)).images
+        return removed
 
     async def _delete(self, records: Iterable[ImageRecord]) -> int:
-        gone = 0
+        removed = 0
         for record in records:
-            # Somebody may have been quicker, with the image or with its database.
+            # Another process may have deleted the image or its database.
             with contextlib.suppress(UnknownEntity, UnknownDatabase):
-                gone += (await self._deleting.delete(record.database, record.entity, record.data_id)).images
-        return gone
+                removed += (await self._deleting.delete(record.database, record.entity, record.data_id)).images
+        return removed
 
-    async def _thumbnails(self, workspace: WorkspaceId) -> None:
-        """Forget what was uploaded to Slack; the files themselves are the workspace's now."""
-        thumbnails, before = self._storage.thumbnails, None
-        while (unused := await thumbnails.unused(workspace, DELETE_BATCH)) and unused != before:
+    async def _remove_thumbnails(self, workspace: WorkspaceId) -> None:
+        """Remove the records of thumbnails uploaded to Slack. The files stay in the workspace."""
+        thumbnails, previous = self._storage.thumbnails, None
+        while (unused := await thumbnails.unused(workspace, DELETE_BATCH)) and unused != previous:
             await thumbnails.remove(workspace, unused)
-            before = unused
+            previous = unused

@@ -1,6 +1,6 @@
-"""Makes a back end agree with the catalogue: what is missing is added from the stored pictures, what nobody knows goes.
+"""Repair a back end: add missing images from the stored pictures, and delete images that the catalogue doesn't have.
 
-Nothing is noted down of how far it is. Each image keeps its name, so that looking again shows what is left to do.
+No progress is stored. Images keep their data ids, so that a new comparison shows the remaining work.
 """
 
 from __future__ import annotations
@@ -28,108 +28,114 @@ from bot.services.maintenance.comparison import (
 from bot.storage.ports.storage import Storage
 
 ADD_BATCH = 16
-"""Images in one transaction, where the back end's rows are in our SQL. For a service elsewhere it is one image:
-what was given to it is noted at once."""
+"""Images added in one transaction, for a back end in our SQL database. A hosted service gets one image at a time, so
+that the ledger records each image as soon as the service has it."""
 
 DELETE_BATCH = 100
 
 MAX_FAILURES_IN_A_ROW = 5
-"""Failures in a row that end it. One is bad luck, and the next run takes that image up again."""
+"""Consecutive failures that end a repair. A single image that failed is added by the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """What was done for one database.
+    """The result of repairing one database.
 
-    ``failed`` counts the images that the back end did not take just now. ``unlisted`` are those that it has, and
-    neither the catalogue nor its own listing: it alone can clear them away.
+    Attributes:
+        difference: What the comparison found.
+        added: Images added to the back end.
+        removed: Images deleted from the back end.
+        failed: Images that the back end failed to add. The next run tries them again.
+        skipped: Images that can't be added.
+        unlisted: Orphans that the back end has but doesn't list. Only the back end can delete them.
+        interrupted: The repair was stopped early.
     """
 
-    finding: DatabaseDifference
+    difference: DatabaseDifference
     added: int
     removed: int
     failed: int
-    left_out: tuple[SkippedImage, ...]
+    skipped: tuple[SkippedImage, ...]
     unlisted: tuple[DataId, ...]
     interrupted: bool
 
     @property
     def complete(self) -> bool:
         """Whether both sides agree now."""
-        return not (self.failed or self.left_out or self.unlisted or self.interrupted)
+        return not (self.failed or self.skipped or self.unlisted or self.interrupted)
 
 
 @dataclass(slots=True)
 class _RepairProgress:
-    """How far a mending is."""
+    """The progress of repairing one database."""
 
     stop: asyncio.Event
-    seen: OnImageSeen
+    on_seen: OnImageSeen
     added: int = 0
     removed: int = 0
     failed: int = 0
     failures_in_a_row: int = 0
-    left_out: list[SkippedImage] = field(default_factory=list)
+    skipped: list[SkippedImage] = field(default_factory=list)
     unlisted: tuple[DataId, ...] = ()
     interrupted: bool = False
 
     def should_continue(self) -> bool:
-        """Whether the next few may be begun."""
+        """Return whether to start the next batch."""
         self.interrupted = self.interrupted or self.stop.is_set()
         return not self.interrupted
 
     def record_failure(self, error: BackendError, images: int) -> None:
-        """Put up with it, or raise it."""
+        """Count a failed batch, and raise the error after MAX_FAILURES_IN_A_ROW of them."""
         self.failed += images
         self.failures_in_a_row += 1
         if self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
             raise error
 
-    def result(self, finding: DatabaseDifference) -> RepairResult:
+    def result(self, difference: DatabaseDifference) -> RepairResult:
         return RepairResult(
-            finding, self.added, self.removed, self.failed, tuple(self.left_out), self.unlisted, self.interrupted
+            difference, self.added, self.removed, self.failed, tuple(self.skipped), self.unlisted, self.interrupted
         )
 
 
 class Repairer:
-    """Mends one database after another, in whichever back end it is given."""
+    """Repairs the databases of one back end."""
 
     def __init__(self, storage: Storage, visual: VisualSearch, comparer: Comparer) -> None:
         self._storage = storage
         self._visual = visual
         self._comparer = comparer
-        self._together = 1 if visual.capabilities.needs_public_url else ADD_BATCH
+        self._batch_size = 1 if visual.capabilities.needs_public_url else ADD_BATCH
 
-    async def repair(self, finding: DatabaseDifference, seen: OnImageSeen, stop: asyncio.Event) -> RepairResult:
-        """Make both sides agree. Raises ModelMismatch, and BackendError where going on is of no use."""
-        progress = _RepairProgress(stop, seen)
-        key = finding.key
+    async def repair(self, difference: DatabaseDifference, on_seen: OnImageSeen, stop: asyncio.Event) -> RepairResult:
+        """Make the back end match the catalogue. Raises ModelMismatch, and BackendError if continuing is pointless."""
+        progress = _RepairProgress(stop, on_seen)
+        key = difference.key
         try:
-            if finding.location is DatabaseLocation.BACK_END:
-                await self._delete(finding, progress)
-                return progress.result(finding)
-            if finding.location is DatabaseLocation.LOST:
-                await self._forget_lost(key)
-            if finding.location is not DatabaseLocation.BOTH:
+            if difference.location is DatabaseLocation.BACK_END:
+                await self._delete(difference, progress)
+                return progress.result(difference)
+            if difference.location is DatabaseLocation.LOST:
+                await self._delete_lost(key)
+            if difference.location is not DatabaseLocation.BOTH:
                 await self._create(key)
             async with require_in_both(self._storage.catalogue, key):
-                await self._remove_all(key, finding.orphans, progress)
-                await self._add_all(key, finding.missing, progress)
+                await self._remove_all(key, difference.orphans, progress)
+                await self._add_all(key, difference.missing, progress)
         except UnknownDatabase:
-            # Somebody deleted it meanwhile, on both sides.
+            # The database was deleted on both sides in the meantime.
             pass
-        return progress.result(finding)
+        return progress.result(difference)
 
-    async def _delete(self, finding: DatabaseDifference, progress: _RepairProgress) -> None:
-        """A database that the catalogue doesn't know, if that is still so."""
+    async def _delete(self, difference: DatabaseDifference, progress: _RepairProgress) -> None:
+        """Delete a database that the catalogue doesn't have, unless it was created in the meantime."""
         with contextlib.suppress(UnknownDatabase):
-            await self._storage.catalogue.database(finding.key)
+            await self._storage.catalogue.database(difference.key)
             return
         async with self._storage.unit():
-            await self._visual.delete_database(finding.key)
-        progress.removed += finding.held
+            await self._visual.delete_database(difference.key)
+        progress.removed += difference.held
 
-    async def _forget_lost(self, key: DatabaseKey) -> None:
+    async def _delete_lost(self, key: DatabaseKey) -> None:
         with contextlib.suppress(UnknownDatabase):
             async with self._storage.unit():
                 await self._visual.delete_database(key)
@@ -142,21 +148,21 @@ class Repairer:
 
     async def _remove_all(self, key: DatabaseKey, orphans: tuple[DataId, ...], progress: _RepairProgress) -> None:
         entities = await self._entities(key, frozenset(orphans)) if orphans else {}
-        for some in in_batches(entities, DELETE_BATCH):
+        for batch in in_batches(entities, DELETE_BATCH):
             if not progress.should_continue():
                 return
-            known = await self._storage.catalogue.records(key, some)
+            known = await self._storage.catalogue.records(key, batch)
             async with self._storage.unit():
-                gone = [
+                deleted = [
                     await self._visual.delete_images(key, entities[data_id], data_id)
-                    for data_id in some
+                    for data_id in batch
                     if data_id not in known
                 ]
-            progress.removed += sum(gone)
+            progress.removed += sum(deleted)
         progress.unlisted = tuple(data_id for data_id in orphans if data_id not in entities)
 
     async def _entities(self, key: DatabaseKey, wanted: frozenset[DataId]) -> dict[DataId, EntityId]:
-        """Under what the back end lists these images."""
+        """Return the entities under which the back end lists these images."""
         found: dict[DataId, EntityId] = {}
         request: PageRequest | None = PageRequest(limit=MAX_PAGE)
         while request:
@@ -166,53 +172,53 @@ class Repairer:
         return found
 
     async def _add_all(self, key: DatabaseKey, missing: tuple[DataId, ...], progress: _RepairProgress) -> None:
-        groups = in_batches(missing, self._together)
+        batches = in_batches(missing, self._batch_size)
         try:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(WORKERS):
-                    workers.create_task(self._run_worker(key, groups, progress))
+                    workers.create_task(self._run_worker(key, batches, progress))
         except BaseExceptionGroup as failures:
-            # One failed and the others were cancelled with it: the first tells why.
+            # The first exception is the cause. The group cancelled the other workers because of it.
             raise failures.exceptions[0] from None
 
-    async def _run_worker(self, key: DatabaseKey, groups: Iterator[list[DataId]], progress: _RepairProgress) -> None:
-        """Take the next few until there are none: the workers share what is left."""
-        for some in groups:
+    async def _run_worker(self, key: DatabaseKey, batches: Iterator[list[DataId]], progress: _RepairProgress) -> None:
+        """Add batches until none are left. All workers share the iterator."""
+        for batch in batches:
             if not progress.should_continue():
                 return
-            await self._add(key, some, progress)
-            progress.seen(len(some))
+            await self._add(key, batch, progress)
+            progress.on_seen(len(batch))
 
-    async def _add(self, key: DatabaseKey, some: list[DataId], progress: _RepairProgress) -> None:
+    async def _add(self, key: DatabaseKey, batch: list[DataId], progress: _RepairProgress) -> None:
         catalogue = self._storage.catalogue
-        # Again: moving thousands takes its time, and some may have been deleted since.
-        records = await catalogue.records(key, some)
-        given: list[DataId] = []
-        left_out: list[SkippedImage] = []
+        # Read the records again: a repair may take long, and images may have been deleted since the comparison.
+        records = await catalogue.records(key, batch)
+        added: list[DataId] = []
+        skipped: list[SkippedImage] = []
         try:
             async with self._storage.unit():
                 for record in records.values():
-                    refused = await self._add_image(record)
-                    if refused:
-                        left_out.append(refused)
+                    skipped_image = await self._add_image(record)
+                    if skipped_image:
+                        skipped.append(skipped_image)
                     else:
-                        given.append(record.data_id)
-                # And again, with the write lock held: what was deleted a moment ago must not come back.
-                known = await catalogue.records(key, given) if given else {}
-                for data_id in set(given) - set(known):
+                        added.append(record.data_id)
+                # Check again under the write lock: an image that was just deleted must not come back.
+                known = await catalogue.records(key, added) if added else {}
+                for data_id in set(added) - set(known):
                     await self._visual.delete_images(key, records[data_id].entity, data_id)
         except BackendRefused:
-            # The key, the money, the set-up: it will not go better with the next image.
+            # A wrong key, an empty account or a wrong set-up fails for every image.
             raise
         except BackendError as error:
             progress.record_failure(error, len(records))
             return
         progress.added += len(known)
-        progress.left_out += left_out
+        progress.skipped += skipped
         progress.failures_in_a_row = 0
 
     async def _add_image(self, record: ImageRecord) -> SkippedImage | None:
-        """Give one image to the back end; or why that can't be."""
+        """Add one image to the back end, or return why that is impossible."""
         picture = await self._comparer.load_picture(record)
         if isinstance(picture, SkippedImage):
             return picture

@@ -1,1 +1,1 @@
-"""Search for pictures, with a cache of recent results."""
+"""Search with a picture, with a cache of recent results."""

@@ -1,4 +1,4 @@
-"""Look pictures up for people in a workspace: choose the database, read each picture, search."""
+"""Look up pictures for people in a workspace: choose the database, read each picture, and search."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ ReadPicture = Callable[[], Awaitable[Picture]]
 
 
 MAX_NAMED = 10
-"""Databases that an error message lists."""
+"""Maximum databases that an error message lists."""
 
 
 class NoDatabase(UserError):
-    """The workspace has none yet."""
+    """The workspace has no database yet."""
 
     def __init__(self) -> None:
-        super().__init__("There is no image database yet.")
+        super().__init__("There's no image database yet. Create one first.")
 
 
 class SeveralDatabases(UserError):
-    """None was named, and there is more than one."""
+    """The request names no database, and the workspace has several."""
 
     def __init__(self, databases: tuple[DatabaseInfo, ...]) -> None:
         names = [f"`in:{info.key.name}`" for info in databases[:MAX_NAMED]]
         more = ", …" if len(databases) > MAX_NAMED else ""
-        super().__init__(f"Say which database is meant: {', '.join(names)}{more}.")
+        super().__init__(f"Which database do you mean? Name one: {', '.join(names)}{more}.")
         self.databases = databases
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """One picture's answer: ``found``, or the sentence in ``problem`` that says why there is none."""
+    """The answer for one picture: ``found``, or a sentence in ``problem`` that says why the search failed."""
 
     name: str
     found: SearchResult | None = None
@@ -51,7 +51,7 @@ class LookupResult:
 async def choose_database(
     catalogue: Catalogue, workspace: WorkspaceId, named: DatabaseName | None = None
 ) -> DatabaseKey:
-    """The database that is meant: the named one, or the only one.
+    """Return the named database, or else the workspace's only one.
 
     Raises UnknownDatabase, NoDatabase, SeveralDatabases.
     """
@@ -66,26 +66,26 @@ async def choose_database(
 
 
 async def no_unique_database(catalogue: Catalogue, workspace: WorkspaceId) -> NoDatabase | SeveralDatabases:
-    """What to say where a database has to be named."""
+    """Return the error for a request that must name a database."""
     databases = await catalogue.databases(workspace)
     return SeveralDatabases(databases) if databases else NoDatabase()
 
 
 class LookupService:
-    """One use case: pictures from anywhere to what is known of them."""
+    """Searches with several pictures and bounded concurrency."""
 
     def __init__(self, search: SearchService, catalogue: Catalogue, *, concurrency: int = 4) -> None:
         self._search = search
         self._catalogue = catalogue
-        # Bounds the pictures held in memory, whatever is shared at the same moment.
+        # Limits the pictures in memory, however many are shared at the same time.
         self._slots = asyncio.Semaphore(concurrency)
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
-        """What can be searched, by name."""
+        """Return the workspace's databases, ordered by name."""
         return await self._catalogue.databases(workspace)
 
     async def choose(self, workspace: WorkspaceId, named: DatabaseName | None = None) -> DatabaseKey:
-        """The database that is meant. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
+        """Return the named or only database. Raises UnknownDatabase, NoDatabase, SeveralDatabases."""
         return await choose_database(self._catalogue, workspace, named)
 
     async def look_up(
@@ -96,9 +96,9 @@ class LookupService:
         limit: int = DEFAULT_LIMIT,
         minimum: float = DEFAULT_MINIMUM,
     ) -> tuple[LookupResult, ...]:
-        """An answer for each named picture, in order; one that can't be read spoils none of the others.
+        """Return an answer for each (name, reader) pair, in order.
 
-        Raises BackendError.
+        A picture that can't be read gets a problem in its answer and doesn't affect the others. Raises BackendError.
         """
 
         async def one(name: str, read: ReadPicture) -> LookupResult:
@@ -109,9 +109,9 @@ class LookupService:
                 except UserError as error:
                     return LookupResult(name, problem=str(error))
 
-        # All are finished before an error is raised, so that none works on unattended.
-        done = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
-        for outcome in done:
+        # Wait for all before raising, so that no search keeps running in the background.
+        outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
+        for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return tuple(outcome for outcome in done if isinstance(outcome, LookupResult))
+        return tuple(outcome for outcome in outcomes if isinstance(outcome, LookupResult))

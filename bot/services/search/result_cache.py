@@ -1,4 +1,4 @@
-"""Recent results: kept for a while, and searched for once when several ask the same at the same time."""
+"""Cache of recent search results. Equal searches at the same time run only once."""
 
 from __future__ import annotations
 
@@ -15,37 +15,46 @@ from bot.domain.matches import Caveat, Matches
 from bot.telemetry.metrics import Metrics
 
 UNCACHED_CAVEATS = {Caveat.SAME_IMAGES_ONLY, Caveat.SETTLING}
-"""Answers of which the next may be better."""
+"""Results with these caveats are not cached, because a later search may find more."""
 
 RunSearch = Callable[[], Awaitable[Matches]]
 
 
 @dataclass(frozen=True, slots=True)
 class CachedMatches:
-    """Matches; ``kept_at`` says since when they were kept, None that they are fresh."""
+    """Matches, and when they were cached. None for fresh matches."""
 
     matches: Matches
     cached_at: datetime | None = None
 
 
 class ResultCache(Protocol):
-    """Where searches go through. A key names all that an answer depends on, the database's revision included."""
+    """Runs searches through a cache. A key contains everything that a result depends on, such as the revision."""
 
     async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:
-        """The answer to that key, by searching if need be. Raises what the search raises."""
+        """Return the cached result for the key, or run the search. Raises the search's errors."""
         ...
 
 
 class NullResultCache:
-    """Satisfies ``ResultCache`` and keeps nothing."""
+    """A ``ResultCache`` that caches nothing."""
 
     async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:  # noqa: ARG002 - the port's
-        """Search."""
+        """Run the search."""
         return CachedMatches(await search())
 
 
 class TtlResultCache:
-    """Satisfies ``ResultCache``: keeps answers, never errors. A write makes a new revision and with it another key."""
+    """A ``ResultCache`` whose entries expire. It never caches errors.
+
+    Entries needn't be invalidated: a write to a database changes its revision, which is part of the key.
+
+    Args:
+        ttl_s: How long results are cached, in seconds.
+        size: Maximum number of results.
+        metrics: Counts hits and misses.
+        clock: Returns the current time.
+    """
 
     def __init__(
         self,
@@ -54,49 +63,49 @@ class TtlResultCache:
         metrics: Metrics,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._kept: TTLCache[Hashable, CachedMatches] = TTLCache(size, ttl_s, lambda: clock().timestamp())
-        self._flights: dict[Hashable, asyncio.Future[CachedMatches | BackendError | None]] = {}
+        self._results: TTLCache[Hashable, CachedMatches] = TTLCache(size, ttl_s, lambda: clock().timestamp())
+        self._in_progress: dict[Hashable, asyncio.Future[CachedMatches | BackendError | None]] = {}
         self._metrics = metrics
         self._clock = clock
 
     async def get(self, key: Hashable, search: RunSearch) -> CachedMatches:
-        """The answer to that key: a kept one, that of an equal search under way, or a search's."""
+        """Return a cached result, the result of an equal search in progress, or that of a new search."""
         while True:
-            if kept := self._kept.get(key):
+            if cached := self._results.get(key):
                 self._metrics.cache(hit=True)
-                return kept
-            flight = self._flights.get(key)
-            if flight is None:
+                return cached
+            in_progress = self._in_progress.get(key)
+            if in_progress is None:
                 self._metrics.cache(hit=False)
-                return await self._search_and_keep(key, search)
-            # Waiting this way, whoever gives up leaves the others' flight as it is.
-            await asyncio.wait([flight])
-            answer = flight.result()
+                return await self._search_and_cache(key, search)
+            # asyncio.wait doesn't cancel the future when one waiter is cancelled.
+            await asyncio.wait([in_progress])
+            answer = in_progress.result()
             if isinstance(answer, BackendError):
-                # It failed for all; each gets an error of its own, since a shared one gathers all their tracebacks.
+                # Raise a new error for each waiter: a shared one would collect all of their tracebacks.
                 raise type(answer)(*answer.args) from answer
             if answer is not None:
                 self._metrics.cache(hit=True)
                 return answer
 
-    async def _search_and_keep(self, key: Hashable, search: RunSearch) -> CachedMatches:
-        flight: asyncio.Future[CachedMatches | BackendError | None] = asyncio.get_running_loop().create_future()
-        self._flights[key] = flight
-        # None: the end was the leader's own affair, such as a cancellation, and one of those who wait leads.
+    async def _search_and_cache(self, key: Hashable, search: RunSearch) -> CachedMatches:
+        in_progress: asyncio.Future[CachedMatches | BackendError | None] = asyncio.get_running_loop().create_future()
+        self._in_progress[key] = in_progress
+        # None means that this task ended for its own reasons, such as cancellation. A waiter then runs the search.
         outcome: CachedMatches | BackendError | None = None
         try:
             outcome = fresh = CachedMatches(await search())
             if not fresh.matches.caveats & UNCACHED_CAVEATS:
-                self._kept[key] = CachedMatches(fresh.matches, self._clock())
+                self._results[key] = CachedMatches(fresh.matches, self._clock())
         except BackendError as error:
             outcome = error
             raise
         finally:
-            del self._flights[key]
-            flight.set_result(outcome)
+            del self._in_progress[key]
+            in_progress.set_result(outcome)
         return fresh
 
 
 def new_result_cache(ttl_s: float, size: int, metrics: Metrics) -> ResultCache:
-    """As the settings have it: 0 seconds keep nothing."""
+    """Create the cache for the settings. A TTL of 0 disables it."""
     return TtlResultCache(ttl_s, size, metrics) if ttl_s else NullResultCache()

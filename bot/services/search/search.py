@@ -1,4 +1,4 @@
-"""Search a database with a picture, and say what the catalogue knows of each match."""
+"""Search a database with a picture, and join each match with its catalogue record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.telemetry.metrics import Metrics, NullMetrics
 
 DEFAULT_LIMIT = 10
 DEFAULT_MINIMUM = 5.0
-"""Under this, matches are left out unless asked for."""
+"""Matches below this score are left out unless a request asks for them."""
 
 TOP_SCORE = 10.0
 
@@ -28,7 +28,7 @@ _NO_RESULTS, _NO_METRICS = NullResultCache(), NullMetrics()
 
 @dataclass(frozen=True, slots=True)
 class RankedMatch:
-    """One line of an answer. ``record`` is None for an image that the catalogue does not know (any more)."""
+    """A match with its rank. ``record`` is None for an image that isn't in the catalogue (any more)."""
 
     rank: int
     match: Match
@@ -37,12 +37,18 @@ class RankedMatch:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
-    ``weaker`` counts the matches that came under the minimum and were left out, ``hidden`` those that the readers may
-    not see but may know of. ``cached_at``: when the answer was kept, if it comes from the cache. ``weaker_records``:
-    what the catalogue knows of the weaker ones, for whoever decides which of them the readers may know of.
-    ``caveats``: what readers should know of the answer as a whole; ``cause``: why there are no others.
+    Attributes:
+        database: The database that was searched.
+        matches: Matches with at least the minimum score, best first.
+        weaker: Number of matches below the minimum score.
+        seconds: Duration of the search.
+        hidden: Number of matches that the audience may not see but may know of.
+        cached_at: When the result was cached, or None if it is fresh.
+        weaker_records: Catalogue records of the weaker matches, from which PrivacyService counts the visible ones.
+        caveats: Why the result may be incomplete.
+        cause: The error that made it incomplete, if there was one.
     """
 
     database: DatabaseInfo
@@ -57,14 +63,14 @@ class SearchResult:
 
 
 def validate_minimum(minimum: float) -> float:
-    """A least score, 0 to 10. Raises InvalidInput."""
+    """Return a minimum score if it is from 0 to 10. Raises InvalidInput."""
     if not 0 <= minimum <= TOP_SCORE:
-        raise InvalidInput("A least score is a number from 0 to 10.")
+        raise InvalidInput("`min:` must be a number from 0 to 10.")
     return minimum
 
 
 class SearchService:
-    """One use case: look a picture up."""
+    """Searches databases through the result cache."""
 
     def __init__(
         self,
@@ -86,9 +92,9 @@ class SearchService:
         limit: int = DEFAULT_LIMIT,
         minimum: float = DEFAULT_MINIMUM,
     ) -> SearchResult:
-        """The best matches of ``minimum`` and better, at most ``limit``.
+        """Return the best matches with a score of at least ``minimum``, up to ``limit``.
 
-        Raises UnknownDatabase (with a near name, if there is one), InvalidInput and BackendError.
+        Raises UnknownDatabase (with a similar name, if there is one), InvalidInput and BackendError.
         """
         validate_limit(limit)
         validate_minimum(minimum)
@@ -108,7 +114,7 @@ class SearchService:
         started = time.perf_counter()
         info = await find_database(self._catalogue, key)
         answer = await self._matches(info, picture, limit)
-        # What is known of a match is never cached: privacy is judged by it.
+        # Always read the records from the catalogue: privacy depends on them, so they must not come from the cache.
         found = answer.matches
         records = await self._catalogue.records(key, [match.data_id for match in found]) if found else {}
         shown = [match for match in found if match.score >= minimum]
@@ -120,7 +126,7 @@ class SearchService:
             time.perf_counter() - started,
             cached_at=answer.cached_at,
             weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
-            # What was crowded out is weaker still, so nothing is missing then.
+            # Matches that were crowded out score lower than any weaker match here, so no shown match is missing.
             caveats=found.caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.cause,
         )
@@ -130,6 +136,6 @@ class SearchService:
             async with require_in_both(self._catalogue, info.key):
                 return await self._visual.search(info.key, picture, limit)
 
-        # A write to the database makes another revision; a new database of the same name has another birthday.
+        # Each write changes the revision. created_at tells apart two databases that had the same name.
         key = (info.key, info.created_at, info.revision, picture.digest, limit)
         return await self._cache.get(key, search)

@@ -1,4 +1,4 @@
-"""What people type after ``/vsearch`` or beside a mention: text to typed values. Pure."""
+"""The command grammar: parse the text after ``/vsearch`` or a mention into typed commands."""
 
 from __future__ import annotations
 

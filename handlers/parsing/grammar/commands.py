@@ -1,4 +1,4 @@
-"""What a command says, as values. ``database`` is None where none was named: the channel's, or the only one."""
+"""Parsed commands. A ``database`` of None stands for the channel's database or the workspace's only one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """Which image is meant: the one at ``url``, or the ``last`` that was shared in the channel."""
+    """The image of a command: the one at ``url``, or the ``last`` one shared in the channel."""
 
     url: str = ""
     last: bool = False
@@ -20,12 +20,12 @@ class ImageReference:
 
 @dataclass(frozen=True, slots=True)
 class OpenForm:
-    """Nothing was said: ask with a modal."""
+    """Open the search modal, for a command without text."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchCommand:
-    """Look an image up."""
+    """Search with an image."""
 
     source: ImageReference
     database: DatabaseName | None = None
@@ -35,7 +35,7 @@ class SearchCommand:
 
 @dataclass(frozen=True, slots=True)
 class AddCommand:
-    """Put an image into a database. ``entity``: None for one made from the file's name."""
+    """Add an image to a database. An ``entity`` of None is derived from the file name."""
 
     source: ImageReference
     database: DatabaseName | None = None
@@ -45,7 +45,7 @@ class AddCommand:
 
 @dataclass(frozen=True, slots=True)
 class ListImages:
-    """Show a database's images, those of entities that begin with ``prefix``."""
+    """List a database's images whose entity begins with ``prefix``."""
 
     database: DatabaseName | None = None
     prefix: str = ""
@@ -54,7 +54,7 @@ class ListImages:
 
 @dataclass(frozen=True, slots=True)
 class DeleteEntity:
-    """Delete every image of an entity, once that was confirmed."""
+    """Delete all images of an entity, after a confirmation."""
 
     entity: EntityId
     database: DatabaseName | None = None
@@ -62,26 +62,26 @@ class DeleteEntity:
 
 @dataclass(frozen=True, slots=True)
 class ListDatabases:
-    """Name the databases and their sizes."""
+    """List the databases with their sizes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreateDatabase:
-    """Make a database."""
+    """Create a database."""
 
     name: DatabaseName
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteDatabase:
-    """Delete a database, once its name was typed."""
+    """Delete a database, after its name was typed in a modal."""
 
     name: DatabaseName
 
 
 @dataclass(frozen=True, slots=True)
 class WatchCommand:
-    """Set what happens to images shared in the channel. None: leave it as it is."""
+    """Set the channel's mode, database and minimum score. None keeps the current value."""
 
     mode: ChannelMode | None = None
     database: DatabaseName | None = None
@@ -90,17 +90,17 @@ class WatchCommand:
 
 @dataclass(frozen=True, slots=True)
 class UnwatchCommand:
-    """Do nothing with images shared in the channel."""
+    """Ignore images shared in the channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusCommand:
-    """Tell the channel's settings, the databases and the health of the backend."""
+    """Show the channel's settings, the databases and the health of the back end."""
 
 
 @dataclass(frozen=True, slots=True)
 class HelpCommand:
-    """Explain what there is; ``problem`` says first what was not understood."""
+    """Show the help text, after a sentence about an unknown command in ``problem``."""
 
     problem: str = ""
 

@@ -1,11 +1,12 @@
-"""How each verb is written, and the sentences that say so."""
+"""The modifiers of each verb, and suggestions for misspelt ones."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.blocks.wording import commands as wording
 from handlers.parsing.grammar.tokens import MODIFIERS, quote_back
 
 _SYNONYMS = {
@@ -20,66 +21,52 @@ _SYNONYMS = {
     "text": "note",
     "sort": "order",
 }
-"""Names that are no modifiers, and what whoever types them is after."""
+"""Words that people write instead of a modifier, and the modifier to suggest."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerbUsage:
-    """How a verb is written, the modifiers that it takes, and those of them that are offered beyond ``usage``."""
+    """The modifiers that a verb takes, and those that its usage mentions as optional."""
 
-    usage: str
     modifiers: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 
 
 USAGES = {
-    "search": VerbUsage("/vsearch search <image URL or last>", ("in", "top", "min"), ("in", "top", "min")),
-    "add": VerbUsage("/vsearch add <image URL or last> in:<database>", ("in", "id", "note"), ("id", "note")),
-    "list": VerbUsage("/vsearch list in:<database>", ("in", "prefix", "order"), ("prefix", "order")),
-    "delete": VerbUsage("/vsearch delete <entity> in:<database>", ("in", "id")),
-    "db": VerbUsage("/vsearch db"),
-    "db create": VerbUsage("/vsearch db create <name>"),
-    "db delete": VerbUsage("/vsearch db delete <name>"),
-    "watch": VerbUsage("/vsearch watch guard in:<database>", ("in", "min"), ("min",)),
-    "unwatch": VerbUsage("/vsearch unwatch"),
-    "status": VerbUsage("/vsearch status"),
+    "search": VerbUsage(("in", "top", "min"), ("in", "top", "min")),
+    "add": VerbUsage(("in", "id", "note"), ("id", "note")),
+    "list": VerbUsage(("in", "prefix", "order"), ("prefix", "order")),
+    "delete": VerbUsage(("in", "id")),
+    "db": VerbUsage(),
+    "db create": VerbUsage(),
+    "db delete": VerbUsage(),
+    "watch": VerbUsage(("in", "min"), ("min",)),
+    "unwatch": VerbUsage(),
+    "status": VerbUsage(),
 }
 
 
 def usage_of(verb: str) -> str:
-    """How to write it."""
-    known = USAGES[verb]
-    further = f", with {_names(known.optional)} if you like" if known.optional else ""
-    return f"`{known.usage}`{further}"
+    """Return how to write a verb."""
+    return wording.usage(verb, USAGES[verb].optional)
 
 
 def modifier_refused(verb: str, name: str) -> str:
-    """The sentence about a modifier that the verb does not take, or that there isn't at all."""
-    takes = USAGES[verb].modifiers
+    """Return the sentence about a modifier that the verb does not take or that does not exist."""
+    taken = USAGES[verb].modifiers
     if name in MODIFIERS:
-        right = f"it takes {_names(takes)}" if takes else f"write `{USAGES[verb].usage}` alone"
-        return f"`{verb}` doesn't take `{name}:`; {right}."
-    meant = _SYNONYMS.get(name) or closest(name, takes, cutoff=0.5)
-    if meant in takes:
-        return f"I don't know `{quote_back(name)}:`. Did you mean `{meant}:`?"
-    return f"I don't know `{quote_back(name)}:`; `{verb}` takes {_names(takes) if takes else 'no modifiers'}."
-
-
-def join_words(parts: Iterable[str]) -> str:
-    """Several as a sentence lists them."""
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+        return wording.modifier_not_taken(verb, name, taken)
+    meant = _SYNONYMS.get(name) or closest(name, taken, cutoff=0.5)
+    if meant in taken:
+        return wording.modifier_meant(quote_back(name), meant)
+    return wording.modifier_unknown(verb, quote_back(name), taken)
 
 
 def closest(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
-    """The one that was probably meant, or nothing."""
+    """Return the most similar known word, or an empty string."""
     return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=cutoff)), "")
 
 
-def is_like_an_address(word: str) -> bool:
-    """Whether only the scheme is missing."""
+def looks_like_url(word: str) -> bool:
+    """Return whether the word looks like a URL without a scheme."""
     return "." in word and "/" in word
-
-
-def _names(modifiers: Iterable[str]) -> str:
-    return join_words(f"`{name}:`" for name in modifiers)

@@ -1,21 +1,22 @@
-"""What stands beside images and mentions: prose, in which a few modifiers may be."""
+"""Parse modifiers in the text of shares and mentions, which may contain any prose."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from bot.blocks.wording.commands import UNCLOSED_QUOTE
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from handlers.parsing.grammar import values
-from handlers.parsing.grammar.tokens import UNCLOSED_QUOTE, tokenise
+from handlers.parsing.grammar.tokens import tokenise
 
 _MENTION = re.compile(r"\s*<@([A-Za-z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Modifiers:
-    """What a message says about its images; None where it says nothing."""
+    """The modifiers in a message. None stands for an absent modifier."""
 
     database: DatabaseName | None = None
     limit: int | None = None
@@ -25,9 +26,9 @@ class Modifiers:
 
 
 def modifiers_of(text: str) -> Modifiers:
-    """The modifiers in a message; all else in it is left alone. Raises InvalidInput for an impossible value.
+    """Return the modifiers in a message, and ignore all other text. Raises InvalidInput for an invalid value.
 
-    A value stands right after its colon here: “found this in: the yard” names no database.
+    The value must follow the colon directly: “found this in: the yard” names no database.
     """
     given: dict[str, str] = {}
     for token in tokenise(text):
@@ -46,6 +47,6 @@ def modifiers_of(text: str) -> Modifiers:
 
 
 def mention_command(text: str, bot_user: str) -> str:
-    """A mention's text without the mention that it begins with (with no ``bot_user``, whoever is mentioned)."""
+    """Return the text without a leading mention of ``bot_user``, or of anyone if ``bot_user`` is empty."""
     found = _MENTION.match(text)
     return text[found.end() if found and bot_user in {"", found[1]} else 0 :].strip()

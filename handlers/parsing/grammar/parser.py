@@ -1,10 +1,11 @@
-"""``/vsearch``, verb by verb: text to a typed command, or one sentence that says how to write it."""
+"""Parse ``/vsearch`` commands. An invalid command raises one sentence with the right form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.blocks.wording import commands as wording
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import Note
@@ -27,11 +28,11 @@ from handlers.parsing.grammar.commands import (
     UnwatchCommand,
     WatchCommand,
 )
-from handlers.parsing.grammar.forms import USAGES, closest, is_like_an_address, join_words, modifier_refused, usage_of
-from handlers.parsing.grammar.tokens import UNCLOSED_QUOTE, Token, quote_back, tokenise
+from handlers.parsing.grammar.forms import USAGES, closest, looks_like_url, modifier_refused, usage_of
+from handlers.parsing.grammar.tokens import Token, quote_back, tokenise
 
 _COMMAND = Token("/vsearch")
-"""Stands in front where a whole command was copied from the help text."""
+"""First token if somebody copied a whole command from the help text."""
 
 _MODES = (ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD)
 
@@ -41,13 +42,13 @@ _VERB_SYNONYMS = {
     "database": "db",
     "databases": "db",
     "?": "help",
-    # Said to the bot directly, or with a mention.
+    # Greetings in direct messages and mentions.
     "hello": "help",
     "hi": "help",
     "hey": "help",
     "thanks": "help",
 }
-"""Verbs that mean another."""
+"""Alternative names of verbs."""
 
 _SUGGESTIONS = {
     "create": "db create",
@@ -60,12 +61,12 @@ _SUGGESTIONS = {
     "show": "list",
     "settings": "status",
 }
-"""Words that are no verbs, and what whoever types them is after."""
+"""Words that people write instead of a verb, and the verb to suggest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ParsedCommand:
-    """A command taken apart, its verb put aside."""
+    """The tokens of a command without its verb."""
 
     words: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -73,7 +74,7 @@ class _ParsedCommand:
 
 
 def parse(text: str) -> Command:
-    """Understand a command. Raises InvalidInput with the right form for one that is nearly right."""
+    """Parse a command. Raises InvalidInput with the right form for a command that is almost right."""
     tokens = tokenise(text)
     if tokens and tokens[0] == _COMMAND:
         tokens = tokens[1:]
@@ -90,27 +91,26 @@ def parse(text: str) -> Command:
         tuple(token.text for token in tokens if token.is_address),
         tuple((token.name, token.text) for token in tokens if token.name),
     )
-    if understand := _VERBS.get(verb):
-        return understand(parsed)
+    if parse_verb := _VERBS.get(verb):
+        return parse_verb(parsed)
     return HelpCommand(_unknown_verb(words[0]))
 
 
 def _refuse_malformed(tokens: Iterable[Token]) -> None:
     for token in tokens:
         if token.is_unclosed:
-            raise InvalidInput(UNCLOSED_QUOTE)
+            raise InvalidInput(wording.UNCLOSED_QUOTE)
         if not token.name and not token.is_address and "://" in token.text:
-            raise InvalidInput("The address of an image begins with `https://` or `http://`: check it and try again.")
+            raise InvalidInput(wording.URL_INVALID)
 
 
 def _unknown_verb(word: str) -> str:
     verb = word.lower()
-    if is_like_an_address(verb):
-        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+    if looks_like_url(verb):
+        return wording.scheme_missing(quote_back(word))
     known = _SUGGESTIONS.get(verb) or closest(verb, (*_VERBS, "help", *_VERB_SYNONYMS, *_MODES))
     meant = _SUGGESTIONS.get(known, _VERB_SYNONYMS.get(known, known))
-    hint = f" Did you mean `/vsearch {meant}`?" if meant else ""
-    return f"I don't know “{quote_back(word)}”.{hint}"
+    return _unknown(word, f"/vsearch {meant}" if meant else "")
 
 
 def _search(parsed: _ParsedCommand) -> SearchCommand:
@@ -136,29 +136,29 @@ def _add(parsed: _ParsedCommand) -> AddCommand:
 def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
     for word in parsed.words:
         if word.lower() != "last":
-            raise InvalidInput(_not_a_source(verb, word))
+            raise InvalidInput(_invalid_source(verb, word))
     found = [ImageReference(address) for address in parsed.addresses] + [ImageReference(last=True)] * len(parsed.words)
     if len(found) != 1:
-        much = "There is no image" if not found else "There is more than one image"
-        raise InvalidInput(f"{much} to {'add' if verb == 'add' else 'look up'}. Write {usage_of(verb)}.")
+        sentence = wording.one_image if found else wording.which_image
+        raise InvalidInput(sentence(verb, usage_of(verb)))
     return found[0]
 
 
-def _not_a_source(verb: str, word: str) -> str:
-    if is_like_an_address(word):
-        return f"Did you mean an address? Put https:// before “{quote_back(word)}”."
+def _invalid_source(verb: str, word: str) -> str:
+    if looks_like_url(word):
+        return wording.scheme_missing(quote_back(word))
     if closest(word.lower(), ("last", "latest", "newest")):
-        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch {verb} last`?"
-    note = ' A note goes in quotes: `note:"spare valve"`.' if verb == "add" else ""
-    return f"I don't know what “{quote_back(word)}” is. Write {usage_of(verb)}.{note}"
+        return _unknown(word, f"/vsearch {verb} last")
+    note = f" {wording.QUOTED_NOTE}" if verb == "add" else ""
+    return wording.not_an_image(quote_back(word), usage_of(verb)) + note
 
 
 def _list(parsed: _ParsedCommand) -> ListImages:
     given = _modifiers("list", parsed)
     if parsed.words and not parsed.addresses and "in" not in given:
         name = values.database(" ".join(parsed.words))
-        raise InvalidInput(f"Did you mean `/vsearch list in:{name}`?")
-    _refuse_more("list", parsed)
+        raise InvalidInput(wording.did_you_mean(f"/vsearch list in:{name}"))
+    _refuse_extra("list", parsed)
     return ListImages(
         values.database(given["in"]) if "in" in given else None,
         values.prefix(given["prefix"]) if "prefix" in given else "",
@@ -170,13 +170,13 @@ def _delete(parsed: _ParsedCommand) -> DeleteEntity:
     given = _modifiers("delete", parsed)
     if len(parsed.words) > 1 and parsed.words[0].lower() in {"db", "database"}:
         name = values.database(" ".join(parsed.words[1:]))
-        raise InvalidInput(f"Did you mean `/vsearch db delete {name}`?")
+        raise InvalidInput(wording.did_you_mean(f"/vsearch db delete {name}"))
     named = [given["id"]] if "id" in given else []
     named += [" ".join(parsed.words)] if parsed.words else []
-    _refuse_more("delete", replace(parsed, words=()))
+    _refuse_extra("delete", replace(parsed, words=()))
     if len(named) != 1:
-        much = "Say which entity to delete" if not named else "Name one entity at a time"
-        raise InvalidInput(f"{much}: {usage_of('delete')}.")
+        sentence = wording.one_entity if named else wording.which_entity
+        raise InvalidInput(sentence(usage_of("delete")))
     return DeleteEntity(values.entity(named[0]), values.database(given["in"]) if "in" in given else None)
 
 
@@ -186,15 +186,15 @@ def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDataba
     rest = replace(parsed, words=parsed.words[1:])
     if action == "list":
         _modifiers("db", rest)
-        _refuse_more("db", rest)
+        _refuse_extra("db", rest)
         return ListDatabases()
     if action not in {"create", "delete"}:
         raise InvalidInput(_unknown_action(parsed.words))
     verb = f"db {action}"
     _modifiers(verb, rest)
     if not rest.words:
-        raise InvalidInput(f"Say the name of the database to {action}: {usage_of(verb)}.")
-    _refuse_more(verb, replace(rest, words=()))
+        raise InvalidInput(wording.which_database(action, usage_of(verb)))
+    _refuse_extra(verb, replace(rest, words=()))
     name = values.database(" ".join(rest.words))
     return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
 
@@ -203,12 +203,8 @@ def _unknown_action(words: Sequence[str]) -> str:
     known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
     meant = {"remove": "delete"}.get(known, known)
     if not meant:
-        return (
-            f"I don't know “db {quote_back(words[0])}”."
-            f" Write {usage_of('db')} for a list, {usage_of('db create')}, or {usage_of('db delete')}."
-        )
-    usage = USAGES.get(f"db {meant}", USAGES["db"]).usage
-    return f"I don't know “db {quote_back(words[0])}”. Did you mean `{usage}`?"
+        return wording.unknown_database_action(quote_back(words[0]))
+    return _unknown(f"db {words[0]}", wording.USAGE.get(f"db {meant}", wording.USAGE["db"]))
 
 
 def _watch(parsed: _ParsedCommand) -> WatchCommand:
@@ -216,9 +212,9 @@ def _watch(parsed: _ParsedCommand) -> WatchCommand:
     word = parsed.words[0].lower() if parsed.words else ""
     if word and word not in _MODES:
         raise InvalidInput(_unknown_mode(word))
-    _refuse_more("watch", replace(parsed, words=parsed.words[1:]))
+    _refuse_extra("watch", replace(parsed, words=parsed.words[1:]))
     if word == ChannelMode.COLLECT and "min" in given:
-        raise InvalidInput("`watch collect` adds every image, so it takes no `min:`; `watch guard` does.")
+        raise InvalidInput(wording.COLLECT_TAKES_NO_MINIMUM)
     return WatchCommand(
         ChannelMode(word) if word else None,
         values.database(given["in"]) if "in" in given else None,
@@ -228,22 +224,26 @@ def _watch(parsed: _ParsedCommand) -> WatchCommand:
 
 def _unknown_mode(word: str) -> str:
     if word in {ChannelMode.OFF, "none", "nothing", "stop"}:
-        return "Did you mean `/vsearch unwatch`?"
+        return wording.did_you_mean("/vsearch unwatch")
     if mode := closest(word, _MODES):
-        return f"I don't know “{quote_back(word)}”. Did you mean `/vsearch watch {mode}`?"
-    modes = join_words(f"`{mode}`" for mode in _MODES)
-    return f"I don't know “{quote_back(word)}”: there are {modes}. Write {usage_of('watch')}."
+        return _unknown(word, f"/vsearch watch {mode}")
+    return wording.unknown_mode(quote_back(word), _MODES, usage_of("watch"))
+
+
+def _unknown(word: str, suggestion: str = "") -> str:
+    sentence = wording.unknown(quote_back(word))
+    return f"{sentence} {wording.did_you_mean(suggestion)}" if suggestion else sentence
 
 
 def _unwatch(parsed: _ParsedCommand) -> UnwatchCommand:
     _modifiers("unwatch", parsed)
-    _refuse_more("unwatch", parsed)
+    _refuse_extra("unwatch", parsed)
     return UnwatchCommand()
 
 
 def _status(parsed: _ParsedCommand) -> StatusCommand:
     _modifiers("status", parsed)
-    _refuse_more("status", parsed)
+    _refuse_extra("status", parsed)
     return StatusCommand()
 
 
@@ -262,17 +262,17 @@ VERBS = (*_VERBS, "help")
 
 
 def _modifiers(verb: str, parsed: _ParsedCommand) -> dict[str, str]:
-    """The modifiers by name. Raises InvalidInput for one that the verb does not take, or that stands there twice."""
+    """Return the modifiers by name. Raises InvalidInput for a repeated modifier or one that the verb doesn't take."""
     given: dict[str, str] = {}
     for name, value in parsed.modifiers:
         if name not in USAGES[verb].modifiers:
             raise InvalidInput(modifier_refused(verb, name))
         if name in given:
-            raise InvalidInput(f"`{name}:` is there twice: leave one of them out.")
+            raise InvalidInput(wording.modifier_twice(name))
         given[name] = value
     return given
 
 
-def _refuse_more(verb: str, parsed: _ParsedCommand) -> None:
+def _refuse_extra(verb: str, parsed: _ParsedCommand) -> None:
     for word in (*parsed.words, *parsed.addresses):
-        raise InvalidInput(f"“{quote_back(word)}” is more than `{verb}` takes. Write {usage_of(verb)}.")
+        raise InvalidInput(wording.too_much(verb, quote_back(word), usage_of(verb)))

@@ -1,4 +1,4 @@
-"""Slack's payloads to typed requests. Pure, and tolerant: what does not fit is None, never an error."""
+"""Parse Slack's payloads into typed requests. A payload of an unexpected form gives None, never an error."""
 
 from __future__ import annotations
 

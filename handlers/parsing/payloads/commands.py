@@ -1,4 +1,4 @@
-"""Slash commands."""
+"""Parse slash commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handlers.parsing.payloads.common import enterprise_of, kind_of, text, works
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """A slash command as it was typed."""
+    """A slash command."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -26,7 +26,7 @@ class CommandRequest:
 
 
 def parse_command(body: Mapping[str, Any]) -> CommandRequest | None:
-    """A slash command; None if it does not say who asks from where."""
+    """Parse a slash command. Return None if the workspace, channel or user is missing."""
     workspace, channel, user = workspace_of(body), text(body.get("channel_id")), text(body.get("user_id"))
     if not (workspace and channel and user):
         return None

@@ -1,4 +1,4 @@
-"""What every payload has in one place or another: who, where, and for whom we are acting."""
+"""Read fields that all payloads share: workspace, organisation, and kind of channel."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ _OF_TYPE = {
     "mpim": ChannelKind.DIRECT,
     "app_home": ChannelKind.DIRECT,
 }
-# Commands and interactivity give these in place of a name that not everybody may learn.
+# Commands and interactions give these instead of the name of a private channel.
 _OF_NAME = {"privategroup": ChannelKind.PRIVATE, "directmessage": ChannelKind.DIRECT}
 _OF_LETTER = {"C": ChannelKind.PUBLIC, "G": ChannelKind.PRIVATE, "D": ChannelKind.DIRECT, "": ChannelKind.DIRECT}
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""JSON may escape halves of characters, and PostgreSQL takes no NUL."""
+"""Lone surrogates, which JSON can escape, and NUL, which PostgreSQL refuses."""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object, or an empty one."""
+    """Return a JSON object, or an empty one for any other value."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: object) -> Sequence[Any]:
-    """A list, or an empty one."""
+    """Return a JSON array, or an empty one for any other value."""
     return value if isinstance(value, list) else []
 
 
 def text(value: object) -> str:
-    """A text, or an empty one; what no database or network can carry is replaced."""
+    """Return a string, or an empty one for any other value. Replace characters that can't be stored or sent."""
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else ""
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """The texts of a list, each once, in their order."""
+    """Return the distinct non-empty strings of an array, in order."""
     return tuple(dict.fromkeys(text(one) for one in items(value) if text(one)))
 
 
 def authorization(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Under which of our installations an event was delivered."""
+    """Return the installation of the app for which an event was delivered."""
     return mapping(next(iter(items(body.get("authorizations"))), None))
 
 
 def workspace_of(body: Mapping[str, Any]) -> WorkspaceId:
-    """Whose data this is about; empty if it isn't said."""
+    """Return the workspace whose data the payload is about, or an empty id."""
     view = mapping(body.get("view"))
-    # In a channel shared between workspaces, team_id may be the other side's; the authorisation is ours, and so is
-    # the workspace that a view's app is installed in. For an app of a whole organisation, team is null.
+    # In a channel shared between workspaces, team_id may be that of the other workspace. The authorisation, and the
+    # workspace in which a view's app is installed, are always ours. For an app of a whole organisation, team is null.
     candidates = (
         view.get("app_installed_team_id"),
         mapping(body.get("team")).get("id"),
@@ -67,11 +67,11 @@ def workspace_of(body: Mapping[str, Any]) -> WorkspaceId:
 
 
 def enterprise_of(body: Mapping[str, Any]) -> str:
-    """The organisation that the workspace belongs to; empty for none."""
-    ours = authorization(body)
-    if "enterprise_id" in ours:
-        # Null, too, is an answer: the body's may be the other side's of a shared channel.
-        return text(ours["enterprise_id"])
+    """Return the id of the workspace's organisation, or an empty string."""
+    installation = authorization(body)
+    if "enterprise_id" in installation:
+        # Use it even if it is null: the body's may be that of the other workspace in a shared channel.
+        return text(installation["enterprise_id"])
     return (
         text(body.get("enterprise_id"))
         or text(mapping(body.get("enterprise")).get("id"))
@@ -80,17 +80,17 @@ def enterprise_of(body: Mapping[str, Any]) -> str:
 
 
 def is_for_organisation(body: Mapping[str, Any]) -> bool:
-    """Whether the app was installed for a whole organisation."""
-    ours = authorization(body)
-    flag = ours.get("is_enterprise_install") if ours else body.get("is_enterprise_install")
+    """Return whether the app is installed in a whole organisation."""
+    installation = authorization(body)
+    flag = installation.get("is_enterprise_install") if installation else body.get("is_enterprise_install")
     return flag is True or flag == "true"
 
 
 def kind_of(channel: str, *, channel_type: str = "", name: str = "", is_shared: bool = False) -> ChannelKind:
-    """Who can read a conversation, as far as the payload says.
+    """Return who can read a conversation, as far as the payload tells.
 
-    By its letter alone, a channel counts as public, although newer private ones have the same: whoever stores
-    that has to ask Slack. What has another letter counts as private.
+    A channel id that begins with C counts as public, although newer private channels also begin with C. Ask Slack
+    before storing the result. An unknown first letter counts as private.
     """
     if is_shared:
         return ChannelKind.SHARED

@@ -1,4 +1,4 @@
-"""Events that take something away: a file, a message, the app itself."""
+"""Parse events that delete files or messages, or uninstall the app."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handlers.parsing.payloads.common import enterprise_of, is_for_organisation,
 
 @dataclass(frozen=True, slots=True)
 class SlackDeletion:
-    """A ``file`` was deleted, or the ``message`` of a ``channel``: one of the two, the other is empty."""
+    """The deletion of either a ``file`` or a ``message`` in a ``channel``. The other fields are empty."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -24,7 +24,7 @@ class SlackDeletion:
 
 @dataclass(frozen=True, slots=True)
 class Uninstall:
-    """The app was removed from ``workspaces``; there are none if it was from the whole organisation.
+    """The app was uninstalled from ``workspaces``, or from the whole organisation if there are none.
 
     ``workspace`` is the first of them, or empty.
     """
@@ -36,7 +36,7 @@ class Uninstall:
 
 
 def parse_deletion(body: Mapping[str, Any]) -> SlackDeletion | None:
-    """Something was deleted from which images may have been made."""
+    """Parse the deletion of a file or message, whose images must be removed. Return None for other events."""
     event = mapping(body.get("event"))
     workspace, enterprise, event_id = workspace_of(body), enterprise_of(body), text(body.get("event_id"))
     if not workspace:
@@ -58,33 +58,33 @@ def _deleted_message(event: Mapping[str, Any]) -> str:
     before, after = mapping(event.get("previous_message")), mapping(event.get("message"))
     if event.get("subtype") == "message_deleted":
         return text(event.get("deleted_ts")) or text(before.get("ts"))
-    # A message that has replies, such as our answer, is not deleted: it is changed into a tombstone.
+    # Slack doesn't delete a message that has replies, such as the bot's answer, but changes it into a tombstone.
     if event.get("subtype") == "message_changed" and after.get("subtype") == "tombstone":
         return text(after.get("ts")) or text(before.get("ts"))
     return ""
 
 
 def parse_uninstall(body: Mapping[str, Any]) -> Uninstall | None:
-    """The app was removed, or its token revoked, which comes to the same."""
+    """Parse an uninstall or the revocation of the bot's token, which has the same effect."""
     event = mapping(body.get("event"))
     enterprise, event_id = enterprise_of(body), text(body.get("event_id"))
     match event.get("type"):
         case "team_access_revoked":
-            # An organisation withdrew the app from some of its workspaces. Slack's own example nests the event.
+            # An organisation removed the app from some of its workspaces. Slack's own example nests the event.
             nested = mapping(event.get("event"))
-            named = texts(event.get("team_ids")) or texts(nested.get("team_ids"))
-            gone = tuple(WorkspaceId(one) for one in named)
-            return Uninstall(gone[0], enterprise, event_id, gone) if gone else None
+            team_ids = texts(event.get("team_ids")) or texts(nested.get("team_ids"))
+            workspaces = tuple(WorkspaceId(one) for one in team_ids)
+            return Uninstall(workspaces[0], enterprise, event_id, workspaces) if workspaces else None
         case "app_uninstalled":
-            return _from_one(body)
+            return _uninstall_from_one(body)
         case "tokens_revoked" if texts(mapping(event.get("tokens")).get("bot")):
-            # Tokens of persons (oauth) are revoked when somebody leaves; only the bot's is ours.
-            return _from_one(body)
+            # Slack revokes user tokens (oauth) when somebody leaves. The app uses only the bot token.
+            return _uninstall_from_one(body)
         case _:
             return None
 
 
-def _from_one(body: Mapping[str, Any]) -> Uninstall | None:
+def _uninstall_from_one(body: Mapping[str, Any]) -> Uninstall | None:
     workspace, enterprise = workspace_of(body), enterprise_of(body)
     event_id = text(body.get("event_id"))
     if enterprise and (is_for_organisation(body) or workspace in {"", enterprise}):

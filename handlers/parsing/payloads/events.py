@@ -1,4 +1,4 @@
-"""Events that people cause: images shared, the bot mentioned, its home opened."""
+"""Parse events: shared images, mentions, and the opened Home tab."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bot.domain.identifiers import WorkspaceId
 from handlers.parsing.payloads.common import authorization, enterprise_of, items, kind_of, mapping, text, workspace_of
 from handlers.parsing.payloads.files import SharedFile, parse_file
 
-_SHARES = frozenset({None, "file_share", "thread_broadcast"})
-"""Subtypes of messages that may bring new files; all others repeat, change or delete."""
+_SHARE_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
+"""Message subtypes that may contain new files. All others repeat, change or delete messages."""
 
 _SLACKBOT = "USLACKBOT"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageShare:
-    """A person's message with files that may be images. ``mentioned``: it is addressed to the bot.
+    """A user's message with files that may be images.
 
-    ``user_workspace``: the person's own, which is another in a channel that organisations share; empty if it isn't
-    said.
+    ``mentioned``: the message mentions the bot. ``user_workspace``: the user's workspace, which may be another one in a
+    shared channel, or empty if unknown.
     """
 
     workspace: WorkspaceId
@@ -40,13 +40,13 @@ class ImageShare:
 
     @property
     def reply_to(self) -> str:
-        """The thread that an answer belongs in."""
+        """The thread for the answer."""
         return self.thread_ts or self.ts
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """The bot was spoken to, and no image was given. ``user_workspace``: the speaker's own; empty if it isn't said."""
+    """A mention or direct message without an image. ``user_workspace``: the user's workspace, or empty if unknown."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -61,13 +61,13 @@ class Mention:
 
     @property
     def reply_to(self) -> str:
-        """The thread that an answer belongs in."""
+        """The thread for the answer."""
         return self.thread_ts or self.ts
 
 
 @dataclass(frozen=True, slots=True)
 class HomeOpened:
-    """Somebody looks at the bot's Home tab."""
+    """A user opened the bot's Home tab."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -76,11 +76,11 @@ class HomeOpened:
 
 
 def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | None:
-    """A share of files by a person; None for every other event, edits and bots' own included."""
+    """Parse a share of files by a user. Return None for other events, such as edits and messages of bots."""
     event = mapping(body.get("event"))
-    bots = _bots(body, bot_user)
+    bots = _bot_users(body, bot_user)
     subtype = event.get("subtype")
-    if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARES):
+    if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARE_SUBTYPES):
         return None
     found, files = _Message.of(body, event, bots), images_of(event.get("files"))
     if found is None or not files:
@@ -97,18 +97,18 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
         text(event.get("text")),
         _is_mention(event, bots),
         files,
-        _workspace_of_speaker(event),
+        _workspace_of_author(event),
     )
 
 
 def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None:
-    """A mention of the bot, or a word to it directly, that brings no image; with one, it is a share."""
+    """Parse a mention or direct message without an image. Return None for other events. With an image it is a share."""
     event = mapping(body.get("event"))
-    in_private = event.get("channel_type") == "im" or text(event.get("channel")).startswith("D")
-    directly = event.get("type") == "message" and in_private and not event.get("subtype")
-    if not (directly or event.get("type") == "app_mention") or images_of(event.get("files")):
+    in_direct_channel = event.get("channel_type") == "im" or text(event.get("channel")).startswith("D")
+    is_direct_message = event.get("type") == "message" and in_direct_channel and not event.get("subtype")
+    if not (is_direct_message or event.get("type") == "app_mention") or images_of(event.get("files")):
         return None
-    found = _Message.of(body, event, _bots(body, bot_user))
+    found = _Message.of(body, event, _bot_users(body, bot_user))
     if found is None:
         return None
     return Mention(
@@ -121,12 +121,12 @@ def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None
         text(event.get("thread_ts")),
         text(body.get("event_id")),
         text(event.get("text")),
-        user_workspace=_workspace_of_speaker(event),
+        user_workspace=_workspace_of_author(event),
     )
 
 
 def parse_home(body: Mapping[str, Any]) -> HomeOpened | None:
-    """The Home tab was opened; None for the tab with messages."""
+    """Parse the opening of the Home tab. Return None for the Messages tab."""
     event = mapping(body.get("event"))
     workspace, user = workspace_of(body), text(event.get("user"))
     if event.get("type") != "app_home_opened" or text(event.get("tab")) not in {"", "home"}:
@@ -136,19 +136,19 @@ def parse_home(body: Mapping[str, Any]) -> HomeOpened | None:
     return HomeOpened(workspace, enterprise_of(body), user, text(body.get("event_id")))
 
 
-def _workspace_of_speaker(event: Mapping[str, Any]) -> WorkspaceId:
+def _workspace_of_author(event: Mapping[str, Any]) -> WorkspaceId:
     return WorkspaceId(text(event.get("user_team")) or text(event.get("team")))
 
 
 def images_of(listed: object) -> tuple[SharedFile, ...]:
-    """The files that may be images, each once."""
+    """Return the distinct files that may be images."""
     files = [file for item in items(listed) if (file := parse_file(item))]
     return tuple({file.id: file for file in files if file.may_be_image}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """Who wrote where, in an event that is about a new message of a person."""
+    """The author and place of a user's new message."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -159,14 +159,14 @@ class _Message:
 
     @classmethod
     def of(cls, body: Mapping[str, Any], event: Mapping[str, Any], bots: Sequence[str]) -> _Message | None:
-        """None if it is about anything else."""
+        """Parse an event. Return None if it isn't a new message by a user."""
         workspace, channel = workspace_of(body), text(event.get("channel"))
         user, ts = text(event.get("user")), text(event.get("ts"))
         if text(event.get("type")) not in {"message", "app_mention"} or not (workspace and channel and user and ts):
             return None
         if event.get("bot_id") or event.get("bot_profile") or user in {*bots, _SLACKBOT}:
             return None
-        # A mention that was edited into a message comes as an event of its own; the message was answered before.
+        # Slack sends an event for a mention added by an edit. The message was handled before the edit.
         if event.get("hidden") or event.get("edited"):
             return None
         kind = kind_of(
@@ -177,14 +177,14 @@ class _Message:
         return cls(workspace, enterprise_of(body), channel, kind, user, ts)
 
 
-def _bots(body: Mapping[str, Any], bot_user: str) -> tuple[str, ...]:
-    """Who we are in this workspace."""
-    ours = authorization(body)
-    # For an app that was installed with a person's token, the authorisation names the person.
-    named = text(ours.get("user_id")) if ours.get("is_bot") is not False else ""
-    return tuple(one for one in (bot_user, named) if one)
+def _bot_users(body: Mapping[str, Any], bot_user: str) -> tuple[str, ...]:
+    """Return the user ids of the bot in this workspace."""
+    installation = authorization(body)
+    # If the app was installed with a user token, the authorisation contains that user's id.
+    authorized_user = text(installation.get("user_id")) if installation.get("is_bot") is not False else ""
+    return tuple(one for one in (bot_user, authorized_user) if one)
 
 
 def _is_mention(event: Mapping[str, Any], bots: Sequence[str]) -> bool:
-    said = text(event.get("text"))
-    return event.get("type") == "app_mention" or any(f"<@{bot}>" in said or f"<@{bot}|" in said for bot in bots)
+    content = text(event.get("text"))
+    return event.get("type") == "app_mention" or any(f"<@{bot}>" in content or f"<@{bot}|" in content for bot in bots)

@@ -1,4 +1,4 @@
-"""File objects, of messages and of files.info."""
+"""Parse file objects of messages and of files.info."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 from handlers.parsing.payloads.common import mapping, text
 
 RENDITIONS = ("thumb_1024", "thumb_960", "thumb_720")
-"""Slack's own smaller copies, largest first; those above the original's size are absent."""
+"""Slack's scaled copies, largest first. Slack makes none that are larger than the original."""
 
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/binary"})
 _MAX_SIZE = 2**53
 
 
 class FileState(StrEnum):
-    """Whether a file object says enough to fetch the file."""
+    """Whether a file object has enough information to fetch the file."""
 
     READY = "ready"
     STUB = "stub"
-    """Slack Connect's ``check_file_info``, or a file that Slack is still processing: ask files.info."""
+    """A Slack Connect file (``check_file_info``) or one that Slack is still processing. Call files.info."""
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class SharedFile:
-    """A file of a message, as far as Slack described it."""
+    """A file, as far as the payload describes it."""
 
     id: str
     state: FileState
@@ -39,17 +39,17 @@ class SharedFile:
 
     @property
     def claims_to_be_image(self) -> bool:
-        """Its declared type says image; people then expect an answer, be it a refusal."""
+        """Whether the declared type is an image. People then expect an answer, even if it is an error."""
         return self.mimetype.startswith("image/")
 
     @property
     def may_be_image(self) -> bool:
-        """Not declared as something else. The bytes decide in the end: types and names are often wrong."""
+        """Whether no other type is declared. The content decides later, because types and names are often wrong."""
         return self.claims_to_be_image or self.mimetype in _UNDECLARED
 
 
 def parse_file(raw: object) -> SharedFile | None:
-    """A file object, of a message or of files.info; None if it has no id."""
+    """Parse a file object. Return None if it has no id."""
     file = mapping(raw)
     identifier = text(file.get("id"))
     if not identifier:
@@ -68,14 +68,14 @@ def parse_file(raw: object) -> SharedFile | None:
 
 
 def byte_count(value: object) -> int:
-    """A size; 0 for an unknown one."""
+    """Return a size in bytes, or 0 if it is unknown."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_SIZE else 0
 
 
 def _state(file: Mapping[str, Any], url: str, mimetype: str) -> FileState:
     if text(file.get("mode")) in {"tombstone", "hidden_by_limit"}:
         return FileState.GONE
-    # While Slack still processes an upload, its type is empty and there is no rendition.
+    # While Slack processes an upload, its type is empty and it has no renditions.
     if file.get("file_access") == "check_file_info" or not url or not mimetype:
         return FileState.STUB
     return FileState.READY

@@ -1,4 +1,4 @@
-"""What Slack sends when people press, choose and submit, to typed requests. Pure; what does not fit is None."""
+"""Parse interactions: button presses, shortcuts and modal submissions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from handlers.parsing.payloads.files import SharedFile, parse_file
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """A button that was pressed, or a choice made, in a message or in a view.
+    """A pressed button or a choice in a message or view.
 
-    ``channel`` is empty in a view, ``view_id`` in a message. ``user_workspace`` is the person's own, which is another
-    in a channel that organisations share. ``action_id`` is without the suffix that tells equal buttons apart.
+    ``channel`` is empty for a view, ``view_id`` for a message. ``user_workspace`` is the user's workspace, which may be
+    another one in a shared channel. ``action_id`` lacks the suffix that tells apart equal buttons of one message.
     """
 
     workspace: WorkspaceId
@@ -43,7 +43,7 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShortcutRequest:
-    """A shortcut: on a message, with the files of it that may be images, or a global one (``channel`` is empty)."""
+    """A message shortcut with the message's files that may be images, or a global one with an empty ``channel``."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -63,7 +63,7 @@ class ShortcutRequest:
 
 @dataclass(frozen=True, slots=True)
 class FormValues:
-    """What was filled in, by field. Fields that were left empty are there, with nothing in them."""
+    """The values of a modal by field. Empty fields are present with an empty value."""
 
     files: tuple[SharedFile, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class FormValues:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A modal that was submitted. ``response_urls``: a channel that was chosen in it, and where to answer there."""
+    """A submitted modal. ``response_urls`` has pairs of a channel chosen in the modal and the URL to answer there."""
 
     workspace: WorkspaceId
     enterprise: str
@@ -86,7 +86,7 @@ class Submission:
 
 
 def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
-    """The first of a payload's actions, which is the only one that Slack sends."""
+    """Parse the first action of a payload. Slack sends only one."""
     action = mapping(next(iter(items(body.get("actions"))), None))
     action_id = text(action.get("action_id")).partition(":")[0]
     workspace, user = workspace_of(body), mapping(body.get("user"))
@@ -101,7 +101,7 @@ def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
         user_workspace=WorkspaceId(text(user.get("team_id"))),
         channel=channel,
         channel_kind=kind,
-        # Of a message that only one person sees, Slack repeats no more than the container.
+        # For an ephemeral message, Slack sends only the container.
         message_ts=text(container.get("message_ts")) or text(message.get("ts")),
         thread_ts=text(container.get("thread_ts")) or text(message.get("thread_ts")),
         is_ephemeral=container.get("is_ephemeral") is True,
@@ -118,12 +118,12 @@ def parse_action(body: Mapping[str, Any]) -> ActionRequest | None:
 
 
 def parse_shortcut(body: Mapping[str, Any]) -> ShortcutRequest | None:
-    """A shortcut of either sort."""
+    """Parse a message shortcut or a global shortcut."""
     workspace, user = workspace_of(body), text(mapping(body.get("user")).get("id"))
-    callback_id, sort = text(body.get("callback_id")), text(body.get("type"))
-    if sort not in {"message_action", "shortcut"} or not (workspace and user and callback_id):
+    callback_id, payload_type = text(body.get("callback_id")), text(body.get("type"))
+    if payload_type not in {"message_action", "shortcut"} or not (workspace and user and callback_id):
         return None
-    on_message = sort == "message_action"
+    on_message = payload_type == "message_action"
     message = mapping(body.get("message")) if on_message else {}
     channel, kind = _place(body if on_message else {})
     message_ts = text(message.get("ts")) or (text(body.get("message_ts")) if on_message else "")
@@ -150,7 +150,7 @@ def parse_shortcut(body: Mapping[str, Any]) -> ShortcutRequest | None:
 
 
 def parse_submission(body: Mapping[str, Any]) -> Submission | None:
-    """A modal's submission."""
+    """Parse a modal submission."""
     view = mapping(body.get("view"))
     workspace, user = workspace_of(body), text(mapping(body.get("user")).get("id"))
     callback_id = text(view.get("callback_id"))
@@ -170,32 +170,32 @@ def parse_submission(body: Mapping[str, Any]) -> Submission | None:
 
 
 def parse_form(values: object) -> FormValues:
-    """A view's ``state.values``, block by block."""
-    # Raw, since slack_sdk's View raises TypeError for a file_input.
+    """Parse a view's ``state.values``."""
+    # Don't use slack_sdk's View, which raises TypeError for a file_input.
     files: dict[str, SharedFile] = {}
-    said: dict[str, str] = {}
+    text_values: dict[str, str] = {}
     choices: dict[str, tuple[str, ...]] = {}
     for block_id, elements in mapping(values).items():
         element = _element(block_id, mapping(elements))
-        sort = text(element.get("type"))
-        if sort == "file_input":
-            # All that was given, images or not: what does not fit is told at the field.
+        element_type = text(element.get("type"))
+        if element_type == "file_input":
+            # Keep files that aren't images, so that validation can report them at the field.
             found = (file for item in items(element.get("files")) if (file := parse_file(item)))
             files |= {file.id: file for file in found}
-        elif sort.endswith("_input"):
-            said[block_id] = text(element.get("value"))
-        elif sort:
+        elif element_type.endswith("_input"):
+            text_values[block_id] = text(element.get("value"))
+        elif element_type:
             choices[block_id] = _chosen(element)
-    return FormValues(tuple(files.values()), said, choices)
+    return FormValues(tuple(files.values()), text_values, choices)
 
 
 def _element(block_id: str, elements: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A block's only element: ours have one name for both."""
+    """Return a block's only element. In our modals it has the block's name."""
     return mapping(elements.get(block_id) or next(iter(elements.values()), None))
 
 
 def _chosen(element: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is selected in an element, whichever sort of choice it is."""
+    """Return the values selected in any kind of select element."""
     options = [element.get("selected_option"), *items(element.get("selected_options"))]
     values = [text(mapping(option).get("value")) for option in options]
     for thing in ("conversation", "channel", "user"):
@@ -205,7 +205,7 @@ def _chosen(element: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _place(body: Mapping[str, Any]) -> tuple[str, ChannelKind]:
-    """The channel, and who can read it; a view is read by one person."""
+    """Return the channel and who can read it. A view is read by one user."""
     channel = mapping(body.get("channel"))
     identifier = text(channel.get("id")) or text(mapping(body.get("container")).get("channel_id"))
     return identifier, kind_of(identifier, name=text(channel.get("name")))

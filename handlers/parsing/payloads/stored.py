@@ -1,4 +1,4 @@
-"""Requests as the inbox keeps them: JSON, read again by whichever version of the bot comes next."""
+"""Encode requests as JSON for the inbox. Later versions of the bot must be able to decode them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def encode_share(share: ImageShare) -> str:
-    """As text."""
+    """Encode for the inbox."""
     return _encode(share)
 
 
 def decode_share(stored: str) -> ImageShare | None:
-    """Back from text; None for what is not a whole share."""
+    """Decode a stored share. Return None if it is incomplete."""
     given = _decode(stored)
     files = tuple(file for item in items(given.get("files")) if (file := _file(mapping(item))))
     share = ImageShare(
@@ -45,12 +45,12 @@ def decode_share(stored: str) -> ImageShare | None:
 
 
 def encode_deletion(deletion: SlackDeletion) -> str:
-    """As text."""
+    """Encode for the inbox."""
     return _encode(deletion)
 
 
 def decode_deletion(stored: str) -> SlackDeletion | None:
-    """Back from text; None for what names nothing."""
+    """Decode a stored event. Return None if it is incomplete."""
     given = _decode(stored)
     deletion = SlackDeletion(
         WorkspaceId(text(given.get("workspace"))),
@@ -65,12 +65,12 @@ def decode_deletion(stored: str) -> SlackDeletion | None:
 
 
 def encode_uninstall(uninstall: Uninstall) -> str:
-    """As text."""
+    """Encode for the inbox."""
     return _encode(uninstall)
 
 
 def decode_uninstall(stored: str) -> Uninstall | None:
-    """Back from text; None for what names nothing."""
+    """Decode a stored event. Return None if it is incomplete."""
     given = _decode(stored)
     uninstall = Uninstall(
         WorkspaceId(text(given.get("workspace"))),
@@ -78,28 +78,28 @@ def decode_uninstall(stored: str) -> Uninstall | None:
         text(given.get("event_id")),
         tuple(WorkspaceId(one) for one in texts(given.get("workspaces"))),
     )
-    # An organisation without a list would be all of it: that has to have been written on purpose.
+    # Without workspaces, all data of the organisation is removed. Accept that only if the list was stored as empty.
     is_whole = bool(uninstall.enterprise) and given.get("workspaces") == []
     return uninstall if uninstall.workspaces or is_whole else None
 
 
 def encode_request(body: Mapping[str, Any]) -> str:
-    """A delivery as text, without the token that Slack once verified itself with."""
+    """Encode a payload for the inbox, without Slack's deprecated verification token."""
     return json.dumps({name: value for name, value in body.items() if name != "token"}, separators=(",", ":"))
 
 
 def decode_request(stored: str) -> Mapping[str, Any]:
-    """Back from text; empty for what is none."""
+    """Decode a stored payload. Return an empty mapping if it isn't a JSON object."""
     return _decode(stored)
 
 
 def _encode(value: ImageShare | SlackDeletion | Uninstall) -> str:
-    # ASCII: databases refuse some of the characters that people can type.
+    # json.dumps escapes non-ASCII characters, some of which databases refuse.
     return json.dumps(value, default=_fields, separators=(",", ":"))
 
 
 def _fields(value: DataclassInstance) -> Mapping[str, Any]:
-    # Slack waits for this one: asdict would copy all that is in there, several times as slowly.
+    # Slack is waiting for the acknowledgement, and dataclasses.asdict is several times slower because it copies.
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
@@ -126,5 +126,5 @@ def _file(given: Mapping[str, Any]) -> SharedFile | None:
 
 
 def _kind(value: object) -> ChannelKind:
-    # What can't be read is treated as what fewest may see.
+    # Treat an unknown kind as private, which shows images to the fewest people.
     return ChannelKind(value) if isinstance(value, str) and value in {*ChannelKind} else ChannelKind.PRIVATE

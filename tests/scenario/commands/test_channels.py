@@ -23,10 +23,10 @@ async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | 
     ("text", "expected", "says"),
     [
         ("watch in:parts", (ChannelMode.LOOKUP, None), f"Images shared in <#{GENERAL}> are looked up in `parts`."),
-        ("watch lookup in:parts min:7.5", (ChannelMode.LOOKUP, 7.5), "Matches of 7.5 and more are shown."),
+        ("watch lookup in:parts min:7.5", (ChannelMode.LOOKUP, 7.5), "Matches of 7.5 and higher are shown."),
         ("watch collect in:parts", (ChannelMode.COLLECT, None), "are added to `parts`."),
-        ("watch guard in:parts", (ChannelMode.GUARD, None), "matches of 9 and more"),
-        ("watch guard min:8 in:parts", (ChannelMode.GUARD, 8.0), "matches of 8 and more"),
+        ("watch guard in:parts", (ChannelMode.GUARD, None), "Matches of 9 and higher are reported"),
+        ("watch guard min:8 in:parts", (ChannelMode.GUARD, 8.0), "Matches of 8 and higher"),
         ("watch", (ChannelMode.LOOKUP, None), "are looked up in `parts`."),
     ],
 )
@@ -79,8 +79,8 @@ async def test_unwatch_leaves_images_alone_until_watch(slack: FakeSlack, start: 
     await fill(app, "parts", valve_0042=VALVE)
     await run_command(slack, "watch guard in:parts")
     answer = await run_command(slack, "unwatch")
-    assert f"Images shared in <#{GENERAL}> are left alone." in answer.everything
-    assert "are left alone" in (await run_command(slack, "status")).everything
+    assert f"Images shared in <#{GENERAL}> are ignored." in answer.everything
+    assert "are ignored" in (await run_command(slack, "status")).everything
     await run_command(slack, "watch")
     now = await binding_of(app)
     assert now is not None
@@ -93,7 +93,7 @@ async def test_direct_messages_are_always_lookups(slack: FakeSlack, start: Start
     await fill(app, "parts")
     slack.add_channel("D0SOMEONE", "", kind="im")
     answer = await run_command(slack, text, channel="D0SOMEONE")
-    assert "set this in a channel instead" in answer.text
+    assert "Set a mode in a channel instead" in answer.text
     assert await binding_of(app, "D0SOMEONE") is None
 
 
@@ -104,7 +104,7 @@ async def test_watch_asks_for_an_invitation_where_the_bot_is_not_a_member(
     slack.add_channel("C0AWAY", "away", private=kind == "private", bot_is_member=False)
     await fill(await start(), "parts")
     answer = await run_command(slack, "watch guard in:parts", channel="C0AWAY")
-    assert "matches of 9 and more" in answer.everything
+    assert "Matches of 9 and higher are reported" in answer.everything
     assert "`/invite` me" in answer.everything
     assert "`/invite` me" in (await run_command(slack, "status", channel="C0AWAY")).everything
 
@@ -128,7 +128,7 @@ async def test_channel_whose_database_was_deleted_is_asked_again(slack: FakeSlac
     await run_command(slack, "watch collect in:ads")
     await app.services.databases.delete(key_of(app, "ads"))
     status = await run_command(slack, "status")
-    assert "a database, once one is chosen" in status.everything
+    assert "a database once you choose one" in status.everything
 
 
 async def test_status_shows_all_settings_of_a_channel(slack: FakeSlack, start: Start) -> None:
@@ -138,7 +138,7 @@ async def test_status_shows_all_settings_of_a_channel(slack: FakeSlack, start: S
     await run_command(slack, "watch guard in:parts min:9.5")
     answer = await run_command(slack, "status")
     for part in (
-        "I report matches of 9.5 and more",
+        "Matches of 9.5 and higher are reported",
         "*2 image databases*, 2 images",
         "`parts`  ·  2 images",
         "`embedded`: healthy",
@@ -150,12 +150,12 @@ async def test_status_shows_all_settings_of_a_channel(slack: FakeSlack, start: S
 
 async def test_status_before_anything_is_set(slack: FakeSlack, start: Start) -> None:
     app = await start()
-    assert "*No image databases* yet" in (await run_command(slack, "status")).everything
+    assert "*No image databases yet*" in (await run_command(slack, "status")).everything
     await fill(app, "parts")
     assert f"Images shared in <#{GENERAL}> are looked up in `parts`" in (await run_command(slack, "status")).everything
     slack.add_channel("D0SOMEONE", "", kind="im")
     direct = await run_command(slack, "status", channel="D0SOMEONE")
-    assert "Images that you send me are looked up in `parts`." in direct.everything
+    assert "Images you send me are looked up in `parts`." in direct.everything
     assert action_ids(direct) == ["create_database"]
 
 
@@ -180,7 +180,7 @@ async def test_offer_to_create_makes_the_channel_use_the_new_database(slack: Fak
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    notice = await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    notice = await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert f"Images shared in <#{GENERAL}> are looked up in `parts`." in notice.everything
     now = await binding_of(app)
     assert now is not None
@@ -201,9 +201,9 @@ async def test_offer_to_choose_sets_the_channel(slack: FakeSlack, start: Start) 
     form = await slack.wait_for_view("watch_form")
     assert f"<#{GENERAL}>" in form.everything
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "12"})
-    assert form.errors == {"minimum": "A score is a number from 0 to 10, such as 5."}
+    assert form.errors == {"minimum": "Enter a number from 0 to 10, such as 5."}
     await slack.submit(form, {"database": "parts", "mode": "guard", "minimum": "9,5"})
-    notice = await slack.wait_for(lambda m: "matches of 9.5 and more" in m.everything)
+    notice = await slack.wait_for(lambda m: "Matches of 9.5 and higher" in m.everything)
     assert notice.to == SOMEONE
     now = await binding_of(app)
     assert now is not None
@@ -217,7 +217,7 @@ async def test_creating_from_status_changes_no_channel(slack: FakeSlack, start: 
     await slack.press(await run_command(slack, "status"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
-    await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `logos`" in m.everything)
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.GUARD, "parts")
@@ -232,8 +232,8 @@ async def test_old_offer_does_not_change_a_channels_database(slack: FakeSlack, s
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "logos"})
-    notice = await slack.wait_for(lambda m: "`logos` is ready" in m.everything)
-    assert "`logos`." not in notice.everything
+    notice = await slack.wait_for(lambda m: "Created the database `logos`" in m.everything)
+    assert "Images shared in" not in notice.everything
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database) == (ChannelMode.COLLECT, "parts")
@@ -247,5 +247,5 @@ async def test_offer_in_a_direct_message_sets_no_channel(slack: FakeSlack, start
     await slack.press(offer, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert await binding_of(app, "D0SOMEONE") is None

@@ -17,7 +17,7 @@ async def test_url_is_looked_up_with_all_modifiers(slack: FakeSlack, start: Star
     address = pictures.url("v.png", VALVE)
     answer = await run_command(slack, f"min:0 search top:2 <{address}> in:parts")
     assert (answer.to, answer.via) == (SOMEONE, "response_url")
-    assert "*The 2 best matches* in `parts` (2 images)" in answer.everything
+    assert "*Top 2 matches* in `parts` (2 images)" in answer.everything
     assert "*1.*  `valve_0042`" in answer.everything
     assert "*2.*  `gasket_7`" in answer.everything
     only = await run_command(slack, f"{address} in:parts top:1 min:0")
@@ -25,7 +25,7 @@ async def test_url_is_looked_up_with_all_modifiers(slack: FakeSlack, start: Star
     assert "results_more" in action_ids(only)
     strict = await run_command(slack, f"{address} in:parts min:9.9")
     assert "`gasket_7`" not in strict.everything
-    assert "left out" in strict.everything
+    assert "1 weaker match hidden." in strict.everything
 
 
 async def test_phone_punctuation_is_understood(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
@@ -117,7 +117,7 @@ async def test_ephemeral_answer_can_be_shared_with_the_channel(slack: FakeSlack,
     await slack.wait_for_reply(GENERAL, shared.ts)
     answer = await run_command(slack, "search last")
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert public.to == ""
     assert f"<@{SOMEONE}>" in public.everything
     assert "`valve_0042`" in public.everything
@@ -162,7 +162,7 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
         ("watch gaurd in:parts", "Did you mean `/vsearch watch guard`?"),
         ("watch off", "Did you mean `/vsearch unwatch`?"),
         ("add last in:parts id:", "entity"),
-        ("delete", "Say which entity to delete"),
+        ("delete", "Which id should I delete?"),
         ("db creat parts", "Did you mean `/vsearch db create <name>`?"),
         ("list in:prats", "Did you mean “parts”?"),
     ],
@@ -221,5 +221,5 @@ async def test_buttons_still_work_after_an_hour(slack: FakeSlack, start: Start, 
     assert "`gasket_7`" in (await slack.wait_for_edit(first)).everything
 
     await slack.press(first, "results_more", value="{")
-    stale = await slack.wait_for(lambda m: "older version" in m.text)
+    stale = await slack.wait_for(lambda m: "out of date" in m.text)
     assert stale.to == SOMEONE

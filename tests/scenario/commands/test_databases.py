@@ -27,7 +27,7 @@ async def test_databases_are_listed_with_their_sizes(slack: FakeSlack, start: St
 async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
     app = await start()
     answer = await run_command(slack, "db create Parts")
-    assert "The database `parts` is ready." in answer.everything
+    assert "Created the database `parts`." in answer.everything
     assert "`/vsearch add last in:parts`" in answer.everything
     [info] = await app.services.databases.all(key_of(app, "parts").workspace)
     assert info.created_by == SOMEONE
@@ -41,7 +41,7 @@ async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
         ("Ersatz-Teile", "Did you mean `ersatz_teile`?"),
         ("spare parts", "Did you mean `spare_parts`?"),
         ("<!channel>", "2 to 64"),
-        ("", "Say the name of the database to create"),
+        ("", "Which database should I create?"),
         ("taken", "A database named “taken” already exists."),
     ],
 )
@@ -62,7 +62,7 @@ async def test_database_is_deleted_when_its_name_is_typed(slack: FakeSlack, star
     assert "`parts` (0 images)" in form.everything
     answer = await slack.submit(form, {"name": "party"})
     assert answer["response_action"] == "errors"
-    assert form.errors == {"name": "That is not its name: type parts to delete it."}
+    assert form.errors == {"name": "That's not its name. Type parts to delete it."}
     assert await names_of(app) == ["parts"]
     await slack.submit(form, {"name": " Parts"})
     done = await slack.wait_for_view(lambda view: "Deleted the database" in view.everything)
@@ -76,7 +76,7 @@ async def test_only_creators_and_admins_delete_databases(slack: FakeSlack, start
     app = await start(VSEARCH_ADMINS="U0BOSS")
     await run_command(slack, "db create parts")
     refused = await run_command(slack, "db delete parts", user=OTHER)
-    assert "may delete it" in refused.text
+    assert "can delete it" in refused.text
     assert slack.views(OTHER) == []
     unknown = await run_command(slack, "db delete prats", user=OTHER)
     assert "Did you mean “parts”?" in unknown.text
@@ -94,7 +94,7 @@ async def test_former_admins_cannot_delete(slack: FakeSlack, start: Start) -> No
     form = await slack.wait_for_view("delete_database_form", user="U0BOSS")
     # Simulates a form that an admin opened and somebody else submitted.
     await slack.submit(form, {"name": "parts"}, user=OTHER)
-    await slack.wait_until(lambda: "may delete it" in form.everything)
+    await slack.wait_until(lambda: "can delete it" in form.everything)
     assert await names_of(app) == ["parts"]
 
 
@@ -114,7 +114,7 @@ async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> N
     before = len(slack.transcript)
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.command("db delete parts")
-    assert "please try again" in (await slack.wait_for_answer(after=before)).text
+    assert "Please try again" in (await slack.wait_for_answer(after=before)).text
 
 
 async def test_buttons_explain_that_forms_are_unavailable(slack: FakeSlack, start: Start) -> None:
@@ -134,7 +134,7 @@ async def test_button_creates_a_database(slack: FakeSlack, start: Start) -> None
     assert "2 to 64" in form.errors["name"]
     assert "`" not in form.errors["name"]
     await slack.submit(form, {"name": "Parts"})
-    created = await slack.wait_for(lambda m: "The database `parts` is ready" in m.text)
+    created = await slack.wait_for(lambda m: "Created the database `parts`" in m.text)
     assert created.to == SOMEONE
     assert slack.views() == []
     assert await names_of(app) == ["parts"]

@@ -77,7 +77,7 @@ async def test_existing_image_is_not_added_again(slack: FakeSlack, start: Start,
     app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
     await fill(app, "parts", valve_0042=VALVE)
     answer = await run_command(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:another")
-    assert "in `parts` already, as `valve_0042`" in answer.everything
+    assert "already in `parts` as `valve_0042`" in answer.everything
     assert await images_of(app, "parts", "another") == ()
 
 
@@ -89,7 +89,7 @@ async def test_duplicates_from_private_channels_are_not_named(
     await collect_in_private_channel(slack, app, VALVE, "prototype")
     address = pictures.url("v.png", VALVE)
     strangers = await run_command(slack, f"add {address} in:parts")
-    assert "in `parts` already." in strangers.everything
+    assert "already in `parts`." in strangers.everything
     assert "prototype" not in strangers.everything
     members = await run_command(slack, f"add {address} in:parts", user=OTHER)
     assert "as `prototype`" in members.everything
@@ -117,7 +117,7 @@ async def test_default_database_for_an_add(slack: FakeSlack, start: Start, pictu
         ("in:nowhere", "no database “nowhere”"),
         ("in:parts id:Ventil-3", "Did you mean `ventil_3`?"),
         (f"in:parts note:{'x' * 513}", "512"),
-        ("in:parts spare valve", "A note goes in quotes"),
+        ("in:parts spare valve", "Put a note in quotes"),
         ("in:parts top:3", "doesn't take `top:`"),
     ],
 )
@@ -128,7 +128,7 @@ async def test_invalid_add_changes_nothing(
     await fill(app, "parts")
     answer = await run_command(slack, f"add {pictures.url('v.png', VALVE)} {text}")
     assert says in answer.everything
-    assert "holds no images yet" in (await run_command(slack, "list in:parts")).everything
+    assert "No images in `parts` yet" in (await run_command(slack, "list in:parts")).everything
 
 
 async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -> None:
@@ -156,7 +156,7 @@ async def test_listing_shows_pictures_and_accepts_a_prefix(slack: FakeSlack, sta
     app = await start()
     await fill(app, "parts", valve_1=VALVE, valve_2=UNRELATED, gasket=GASKET)
     answer = await run_command(slack, "list prefix:valve in:parts")
-    assert "2 images in `parts` whose entity begins with `valve`, newest first" in answer.text
+    assert "2 images in `parts` with an id that starts with `valve`, newest first" in answer.text
     assert "About valve_1" in answer.everything
     assert "gasket" not in answer.everything
     pictures = [block["accessory"] for block in answer.blocks if "accessory" in block]
@@ -171,7 +171,7 @@ async def test_listing_leaves_out_images_hidden_from_the_reader(slack: FakeSlack
     assert "`valve_0042`" in strangers.everything
     assert "prototype" not in strangers.everything
     # The number of images in a database is public.
-    assert "1 image of this page is from a place that you can't see" in strangers.everything
+    assert "1 image on this page is from a conversation that you can't see" in strangers.everything
     members = await run_command(slack, "list in:parts", user=OTHER)
     assert "`prototype`" in members.everything
 
@@ -192,7 +192,7 @@ async def test_hidden_images_are_counted_if_the_database_hints(slack: FakeSlack,
     await collect_in_private_channel(slack, app, GASKET, "prototype")
     await app.services.storage.catalogue.set_hints(key_of(app, "parts"), hints_at_hidden=True)
     answer = await run_command(slack, "list in:parts prefix:prot")
-    assert "1 image of this page is from a place that you can't see" in answer.everything
+    assert "1 image on this page is from a conversation that you can't see" in answer.everything
     assert "prototype" not in answer.everything
 
 
@@ -251,13 +251,13 @@ async def test_person_who_added_all_images_of_an_entity_may_delete_it(
     await fill(app, "parts")
     await run_command(slack, f"add {pictures.url('v.png', VALVE)} in:parts id:valve", user=OTHER)
     refused = await run_command(slack, "delete valve in:parts")
-    assert "may delete these images" in refused.text
+    assert "can delete them" in refused.text
     assert action_ids(refused) == []
     question = await run_command(slack, "delete valve in:parts", user=OTHER)
     await run_command(slack, f"add {pictures.url('g.png', GASKET)} in:parts id:valve")
     # Meanwhile, somebody else added one of them.
     answer = await press(slack, question, "delete_entity", user=OTHER)
-    assert "may delete these images" in answer.text
+    assert "can delete them" in answer.text
     assert len(await images_of(app, "parts", "valve")) == 2
 
 

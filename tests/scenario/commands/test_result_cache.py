@@ -21,7 +21,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, key_of, press, run_command
 
-FROM_CACHE = re.compile(r"From the cache, as of \d\d:\d\d UTC\.")
+FROM_CACHE = re.compile(r"From an earlier search at \d\d:\d\d UTC\.")
 LOOK_UP = "search last in:parts min:0"
 
 Write = Callable[[SlackApp, FakeSlack], Coroutine[Any, Any, None]]

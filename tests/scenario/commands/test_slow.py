@@ -14,7 +14,7 @@ from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, VALVE, idle, message_after, press, run_command
 
-STILL = "Still at it"
+STILL = "Still working on it"
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +132,6 @@ async def test_share_that_may_not_be_posted_says_why(slack: FakeSlack, start: St
     form = await slack.wait_for_view("search_form")
     slack.pass_time(31 * 60)
     await slack.submit(form, {"files": VALVE, "readers": "channel"})
-    await slack.wait_until(lambda: "I can't answer in" in form.everything)
+    await slack.wait_until(lambda: "I can't post in" in form.everything)
     assert "`/invite`" in form.everything
     slack.forgive("used too late")

@@ -27,7 +27,7 @@ async def test_url_with_a_failed_handshake_is_not_tried_again(
     await slack.socket_mode.ask_to_reconnect()
     await slack.wait_until(lambda: slack.socket_mode.opened == 2)
     await slack.command("help")
-    assert "Find pictures" in (await slack.wait_for_answer()).everything
+    assert "Find similar images" in (await slack.wait_for_answer()).everything
 
 
 async def test_another_workspaces_delivery_is_acknowledged_and_ignored(slack: FakeSlack, start: Start) -> None:

@@ -119,7 +119,7 @@ async def perform_all_interactions(slack: FakeSlack) -> None:
 
 HANDLED = (
     "Slack refused: ",
-    "the person could not be told: ",
+    "could not reply to the requester: ",
     "Although the app should be installed into this workspace",
 )
 """Expected warnings: Slack's about forged ids, and Bolt's about foreign workspaces."""

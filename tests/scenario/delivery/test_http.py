@@ -116,7 +116,7 @@ async def test_malformed_bodies_are_refused(slack: FakeSlack, bot: WebBot, mode:
         assert await slack.deliver_raw(body, {"Content-Type": FORM}) in {400, 401}
     assert (await bot.browser.get("/slack/events")).status_code == 405
     await slack.command("help")
-    assert "Find pictures" in (await slack.wait_for_answer()).everything
+    assert "Find similar images" in (await slack.wait_for_answer()).everything
 
 
 async def test_acknowledgements_come_at_once_while_searches_run(
@@ -151,7 +151,7 @@ async def test_repeated_delivery_is_answered_once(slack: FakeSlack, bot: WebBot,
         assert await slack.deliver_raw(body, mode.signed(body) | repeated) == 200
     await slack.wait_for_reply(shared.channel, shared.ts)
     await slack.say("help", mention=True)
-    await slack.wait_for(lambda m: "Find pictures" in m.everything)
+    await slack.wait_for(lambda m: "Find similar images" in m.everything)
     assert len(slack.replies(shared.ts)) == 1
 
 

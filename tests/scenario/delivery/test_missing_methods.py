@@ -58,7 +58,7 @@ async def test_share_is_answered_if_slack_lacks_a_method(
     mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0")
     assert "`valve_0042`" in mine.everything
     await slack.press(mine, "results_share")
-    await slack.wait_for(lambda m: "shared this" in m.everything)
+    await slack.wait_for(lambda m: "Shared by" in m.everything)
     for command in ("status", "list in:parts", "delete gasket_7 in:parts", "search last in:parts", "db", "help"):
         answer = await run_command(slack, command)
         assert "wrong on my side" not in answer.text, command

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.app.slack_app import SlackApp
-from handlers.errors import SLACK_BUSY
+from bot.blocks.wording.errors import SLACK_BUSY
 from handlers.replies.delivery import DeliveryUnknown
 from handlers.slack import files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
@@ -119,8 +119,8 @@ async def test_button_says_that_slack_is_too_busy_to_show_the_file(slack: FakeSl
         ("not_in_channel", "/invite"),
         ("channel_not_found", "/invite"),
         ("is_archived", "archived"),
-        ("restricted_action", "may write"),
-        ("restricted_action_read_only_channel", "may write"),
+        ("restricted_action", "only some members can post"),
+        ("restricted_action_read_only_channel", "read-only"),
     ],
 )
 async def test_person_who_cannot_be_answered_in_a_channel_is_told_directly(
@@ -263,4 +263,4 @@ async def test_person_who_cannot_share_is_told_why(
     share = pressed(slack, mine, button(mine, "results_share"), response_url=url.address)
     await slack.deliver("interactive", share)
     notice = await slack.wait_for_answer(after=before)
-    assert notice.text.startswith("I can't answer in that channel:")
+    assert notice.text.startswith("I can't post in that channel:")

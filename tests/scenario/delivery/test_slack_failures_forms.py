@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.errors import SLACK_BUSY
-from handlers.modals.forms import MODALS_UNSUPPORTED, TRIGGER_EXPIRED
+from bot.blocks.wording.errors import SLACK_BUSY
+from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from tests.fakes.slack import FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import UNRELATED, VALVE, idle, press
@@ -25,11 +25,11 @@ async def test_form_opens_after_a_rate_limit(slack: FakeSlack, start: Start) -> 
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [
-        ("expired_trigger_id", 200, TRIGGER_EXPIRED),
-        ("exchanged_trigger_id", 200, TRIGGER_EXPIRED),
+        ("expired_trigger_id", 200, FORM_EXPIRED),
+        ("exchanged_trigger_id", 200, FORM_EXPIRED),
         ("internal_error", 200, SLACK_BUSY),
         ("unwell", 503, SLACK_BUSY),
-        ("unknown_method", 200, MODALS_UNSUPPORTED),
+        ("unknown_method", 200, FORMS_UNSUPPORTED),
     ],
 )
 async def test_form_that_cannot_be_opened_is_explained(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp, build
+from bot.blocks.wording.errors import STILL_RETRYING
 from bot.config.settings import Settings
 from bot.domain.channels import ChannelMode
 from bot.domain.errors import (
@@ -26,7 +27,6 @@ from bot.domain.errors import (
     PictureRefused,
 )
 from bot.domain.matches import Caveat
-from handlers.jobs.shares import STILL_RETRYING
 from handlers.slack.connection import socket_mode
 from tests.fakes.failing_back_end import FaultySearch
 from tests.fakes.slack import SOMEONE, FakeSlack, Message
@@ -46,7 +46,7 @@ KINDS = (
     BackendDown,
     BackendGarbled,
 )
-COPIES_ONLY = "I looked for copies of this very picture only"
+COPIES_ONLY = "I could only check for copies of this image"
 REFUSED = "The image search refused this picture. Please try another one."
 
 
@@ -144,16 +144,16 @@ async def test_copies_only_answer_says_so_and_is_searched_again_after_recovery(
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     known, unknown = await shared_and_answered(slack), await shared_and_answered(slack, UNRELATED)
     assert "same image" in known.everything
-    assert "Only copies could be looked for." in known.text
-    assert "No copy found" in unknown.everything
+    assert "Only checked for copies." in known.text
+    assert "No copies found" in unknown.everything
     for answer in (known, unknown):
         assert COPIES_ONLY in answer.everything
         assert "close" not in answer.everything
     visual.recover()
     again = await shared_and_answered(slack)
     assert COPIES_ONLY not in again.everything
-    assert "From the cache" not in again.everything
-    assert "From the cache" in (await shared_and_answered(slack)).everything
+    assert "From an earlier search" not in again.everything
+    assert "From an earlier search" in (await shared_and_answered(slack)).everything
     assert visual.calls.count("search") == 3
     await settled(slack, app)
 

@@ -44,8 +44,8 @@ async def binding_of(app: SlackApp, channel: str = GENERAL) -> ChannelBinding | 
 async def test_empty_workspace_is_invited_to_create_a_database(slack: FakeSlack, start: Start) -> None:
     await start()
     home = await open_home(slack)
-    assert "There is no image database yet: create one" in home.everything
-    assert "Nothing is set for any channel" in home.everything
+    assert "No image databases yet. Create one" in home.everything
+    assert "No channels set up yet" in home.everything
     assert "Search by image" not in home.everything
 
 
@@ -59,8 +59,8 @@ async def test_databases_and_channels_are_listed(slack: FakeSlack, start: Start)
         "`parts`  ·  2 images",
         "`logos`  ·  0 images",
         f"by <@{SOMEONE}>",
-        f"Images shared in <#{GENERAL}> are compared with `parts`: I report matches of 9.5 and more",
-        "2 databases, 2 images. Search engine: `embedded`.",
+        f"Images shared in <#{GENERAL}> are checked against `parts`. Matches of 9.5 and higher are reported",
+        "2 databases, 2 images. Search back end: `embedded`.",
     ):
         assert part in home.everything
 
@@ -115,7 +115,7 @@ async def test_channel_is_chosen_and_watched(slack: FakeSlack, start: Start) -> 
     await slack.submit(form, {"channel": GENERAL, "mode": "guard", "database": "parts", "minimum": "ten"})
     assert set(form.errors) == {"minimum"}
     await slack.submit(form, {"channel": GENERAL, "mode": "guard", "database": "parts", "minimum": "9.5"})
-    await wait_until_shown(slack, home, "I report matches of 9.5 and more")
+    await wait_until_shown(slack, home, "Matches of 9.5 and higher are reported")
     now = await binding_of(app)
     assert now is not None
     assert (now.mode, now.database, now.minimum, now.changed_by) == (ChannelMode.GUARD, "parts", 9.5, SOMEONE)
@@ -131,9 +131,9 @@ async def test_channel_is_edited_and_unwatched(slack: FakeSlack, start: Start) -
     form = await slack.wait_for_view("watch_form")
     # The form begins with the current settings.
     await slack.submit(form, {"database": "logos"})
-    await wait_until_shown(slack, home, "compared with `logos`: I report matches of 8 and more")
+    await wait_until_shown(slack, home, "checked against `logos`. Matches of 8 and higher are reported")
     await slack.press_in_view(home, "unwatch_channel", about=GENERAL)
-    await wait_until_shown(slack, home, "are left alone")
+    await wait_until_shown(slack, home, "are ignored")
     now = await binding_of(app)
     assert now is not None
     assert now.mode is ChannelMode.OFF
@@ -162,7 +162,7 @@ async def test_settings_and_deletion_are_refused_to_others(slack: FakeSlack, sta
         before = len(slack.transcript)
         await slack.press_in_view(home, action, user=OTHER)
         notice = await message_after(slack, before)
-        assert "ask an admin" in notice.text
+        assert "Ask one of them" in notice.text
         assert slack.state.channels[notice.channel].members == [OTHER]
     assert slack.views(OTHER) == []
     assert await names_of(app) == ["parts"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.blocks.wording.errors import STILL_WORKING
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import EntityId, Note
@@ -50,14 +51,14 @@ async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: 
     second = await press(slack, first, "results_more")
     assert (second.to, second.thread_ts) == (SOMEONE, first.thread_ts)
     assert "Matches 3 to 4 of 5" in second.everything
-    third = await change_page(slack, second, "More")
+    third = await change_page(slack, second, "Show more")
     assert "Match 5 of 5" in third.everything
     seen = entities(first) + entities(second) + entities(third)
     assert sorted(seen) == sorted(FIVE)
     assert "results_more" not in action_ids(third)
-    back = await change_page(slack, third, "Previous")
+    back = await change_page(slack, third, "Show previous")
     assert entities(back) == entities(second)
-    beginning = await change_page(slack, back, "Previous")
+    beginning = await change_page(slack, back, "Show previous")
     assert entities(beginning) == entities(first)
     assert "results_more:previous" not in action_ids(beginning)
     # The message that everybody sees does not change.
@@ -75,7 +76,7 @@ async def test_each_person_has_their_own_page(slack: FakeSlack, start: Start) ->
 async def test_pages_replace_a_commands_answer(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     first = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:3 min:0")
-    second = await change_page(slack, first, "More")
+    second = await change_page(slack, first, "Show more")
     assert sorted(entities(first) + entities(second)) == sorted(FIVE)
     assert (second.to, second.ts) == (SOMEONE, first.ts)
 
@@ -90,14 +91,14 @@ async def test_ephemeral_answer_is_shared_with_the_channel(
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert public.channel == mine.channel
     assert entities(public) == entities(mine)
-    assert "<@U0OTHER> shared this." in public.everything
+    assert "Shared by <@U0OTHER>" in public.everything
     assert "results_share" not in action_ids(public)
 
 
 async def test_shared_page_starts_with_the_best_match(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     mine = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:2 min:0")
-    second = await change_page(slack, mine, "More")
+    second = await change_page(slack, mine, "Show more")
     await slack.press(second, "results_share")
     public = await slack.wait_for(lambda m: not m.to and m.user == slack.state.bot_user)
     assert entities(public)[0] == "part_10"
@@ -108,7 +109,7 @@ async def test_answer_shared_from_a_thread_stays_in_the_thread(slack: FakeSlack,
     first = await shared(slack, WANTED)
     second = await press(slack, first, "results_more")
     await slack.press(second, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.thread_ts)
 
 
@@ -127,7 +128,7 @@ async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
     mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
     assert "secret_valve" in mine.everything
     await slack.press(mine, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert "secret_valve" not in public.everything
     assert "hush" not in public.everything
     assert entities(public) == ["gasket_7"]
@@ -177,9 +178,9 @@ async def test_response_url_budget_is_not_exceeded(slack: FakeSlack, start: Star
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", **FIVE)
     message = await run_command(slack, f"{pictures.url('v.png', WANTED)} top:1 min:0")
     for _ in range(4):
-        message = await change_page(slack, message, "More")
+        message = await change_page(slack, message, "Show more")
     for _ in range(4):
-        message = await change_page(slack, message, "Previous")
+        message = await change_page(slack, message, "Show previous")
     assert entities(message) == ["part_10"]
     assert max(location.posts for location in slack.state.response_urls.values()) == 1
 
@@ -201,7 +202,7 @@ async def test_slow_search_is_announced_and_then_answered(
     before = len(slack.transcript)
     await slack.press(first, "results_more")
     progress = await slack.wait_for_answer(after=before)
-    assert progress.text == errors.STILL_WORKING
+    assert progress.text == STILL_WORKING
     announced.set()
     answer = await slack.wait_for_answer(after=before + 1)
     assert "Matches 3 to 4 of 5" in answer.everything

@@ -40,7 +40,7 @@ async def test_another_database_is_searched_for_the_person_who_pressed(slack: Fa
     assert "`acme`" in answer.everything
     assert "`logos`" in answer.everything
     assert "results_share" in action_ids(answer)
-    await slack.wait_for_view(lambda view: "for you alone" in view.everything, user="U0OTHER")
+    await slack.wait_for_view(lambda view: "Only you can see them" in view.everything, user="U0OTHER")
 
 
 async def test_single_database_has_no_button_to_search_another(slack: FakeSlack, start: Start) -> None:
@@ -72,7 +72,7 @@ async def test_adding_an_image_twice_reports_it_as_already_added(slack: FakeSlac
     assert (record.origin.channel, record.origin.message_ts) == (GENERAL, answer.thread_ts)
     assert record.origin.permalink.startswith("https://")
     again = await submit_form(slack, await form(slack, answer, "results_add_this"), entity="valve_0043")
-    assert "in `parts` already, as `valve_0042`" in again.everything
+    assert "already in `parts` as `valve_0042`" in again.everything
     assert await images_of(app, "parts", "valve_0043") == ()
     await idle(app)
 

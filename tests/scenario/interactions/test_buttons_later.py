@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp, build
-from bot.blocks.button_state import STALE_BUTTON
+from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
+from bot.blocks.wording.images import FILE_DELETED
 from bot.config.settings import Settings
-from handlers.listeners.actions import OTHER_ORGANISATION
 from handlers.slack.connection import socket_mode
-from handlers.slack.files import FILE_DELETED
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, HostedFile, Message
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, idle, key_of, press, run_command
@@ -125,7 +124,7 @@ async def test_without_a_database_the_button_offers_to_create_one(slack: FakeSla
     await app.services.databases.delete(key_of(app, "parts"))
     await slack.press(first, "results_add_this")
     view = await slack.wait_for_view()
-    assert "no image database yet" in view.everything
+    assert "Create a database first" in view.everything
 
 
 async def test_picture_with_a_dead_url_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:

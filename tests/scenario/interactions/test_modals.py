@@ -46,12 +46,12 @@ async def test_several_pictures_and_a_url_get_one_answer(
     files = [slack.host(VALVE, "one.png"), slack.host(UNRELATED, "two.png")]
     ack = await slack.submit(form, {"files": files, "url": pictures.url("three.png", GASKET)})
     assert ack["response_action"] == "update"
-    assert "Looking …" in str(ack["view"])
+    assert "Searching…" in str(ack["view"])
     answer = await slack.wait_for_answer()
     for part in ("*3 pictures* looked up in `parts`", "1. one.png", "`valve_0042`", "2. two.png", "`gasket_7`"):
         assert part in answer.everything
     assert (answer.to, answer.via, answer.channel) == (SOMEONE, "response_url", GENERAL)
-    await wait_for_text(slack, form, "The answer is in the channel, for you alone.")
+    await wait_for_text(slack, form, "Your results are in the channel. Only you can see them.")
     assert len(slack.transcript) == 1
 
 
@@ -78,7 +78,7 @@ async def test_answer_may_go_to_the_channel(slack: FakeSlack, start: Start) -> N
     assert f"<@{SOMEONE}>" in answer.everything
     assert "`gasket_7`" not in answer.everything
     assert "results_share" not in action_ids(answer)
-    await wait_for_text(slack, form, "The answer is in the channel.")
+    await wait_for_text(slack, form, "The results are in the channel.")
 
 
 @pytest.mark.parametrize("readers", ["me", "channel"])
@@ -99,7 +99,7 @@ async def test_private_channel_without_the_bot_counts_as_unknown_readers(slack: 
     form = await slack.wait_for_view(FORM)
     await slack.submit(form, {"files": VALVE, "readers": "channel"})
     answer = await slack.wait_for(lambda m: m.channel == "C0AWAY" and not m.to)
-    assert "Nothing close" in answer.everything
+    assert "No close matches" in answer.everything
     assert "valve_0042" not in answer.everything
 
 
@@ -107,11 +107,11 @@ async def test_mistakes_are_shown_at_their_fields(slack: FakeSlack, start: Start
     await fill(await start(), "parts", valve_0042=VALVE)
     form = await open_search_form(slack)
     await slack.submit(form, {})
-    assert form.errors == {"files": "Choose a picture, or give the address of one."}
+    assert form.errors == {"files": "Choose an image, or enter an image URL."}
     await slack.submit(form, {"files": [slack.host(VALVE, "v.png"), slack.host(b"%PDF-1.7", "table.pdf")]})
-    assert form.errors == {"files": "table.pdf isn't an image: please take it out."}
+    assert form.errors == {"files": "table.pdf isn't an image. Remove it to continue."}
     await slack.submit(form, {"url": "example.com/valve.png"})
-    assert form.errors == {"url": "An address begins with https:// or http://."}
+    assert form.errors == {"url": "Enter a URL that starts with https:// or http://."}
     await slack.submit(form, {"url": "ftp://example.com/a", "files": slack.host(b"a,b", "table.csv")})
     assert set(form.errors) == {"url", "files"}
     assert slack.transcript == []
@@ -131,12 +131,12 @@ async def test_form_offers_to_create_a_database_if_there_is_none(slack: FakeSlac
     await start()
     await slack.command("")
     note = await slack.wait_for_view("note")
-    assert "no image database yet" in note.everything
+    assert "Create a database first" in note.everything
     await slack.press_in_view(note, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
     notice = await slack.wait_for_answer()
-    assert "`parts` is ready" in notice.everything
+    assert "Created the database `parts`" in notice.everything
     # It uses the command's response URL, so the bot need not be in the channel.
     assert notice.via == "response_url"
     assert slack.views() == []
@@ -166,10 +166,10 @@ async def test_slow_search_shows_a_waiting_view_at_once(
     form = await open_search_form(slack)
     await slack.submit(form, {"files": VALVE})
     await slow.begun.wait()
-    assert "Looking …" in form.everything
+    assert "Searching…" in form.everything
     assert slack.state.acks[-1].seconds < 1
     slow.go_on.set()
-    await wait_for_text(slack, form, "The answer is in the channel, for you alone.")
+    await wait_for_text(slack, form, "Your results are in the channel. Only you can see them.")
     assert "`valve_0042`" in slack.transcript[-1].everything
 
 
@@ -237,7 +237,7 @@ async def test_database_deleted_meanwhile_is_named(slack: FakeSlack, start: Star
 async def test_expired_trigger_is_explained(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", valve_0042=VALVE)
     slack.refuse_next("views.open", "expired_trigger_id")
-    assert "please try again" in (await run_command(slack, "")).text
+    assert "Please try again" in (await run_command(slack, "")).text
 
 
 async def test_global_shortcut_answers_in_the_chosen_conversation(slack: FakeSlack, start: Start) -> None:
@@ -262,7 +262,7 @@ async def test_global_shortcut_answers_directly_if_no_conversation_is_chosen(sla
     assert (slack.state.channels[answer.channel].kind, answer.via) == ("im", "chat.postMessage")
     # A direct message has nobody to share with.
     assert "results_share" not in action_ids(answer)
-    await wait_for_text(slack, form, "The answer is in your direct messages with me.")
+    await wait_for_text(slack, form, "Your results are in your direct messages with me.")
 
 
 async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -> None:

@@ -19,7 +19,7 @@ async def test_expired_trigger_of_the_global_shortcut_is_reported_directly(slack
     slack.refuse_next("views.open", "expired_trigger_id")
     await slack.shortcut_global("search_by_image")
     notice = await message_after(slack, 0)
-    assert "please try again" in notice.text
+    assert "Please try again" in notice.text
     assert slack.state.channels[notice.channel].kind == "im"
 
 

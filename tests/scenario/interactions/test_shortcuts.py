@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.listeners.shortcuts import NO_IMAGE, UNKNOWN
-from handlers.slack.files import FILE_DELETED, FILE_NOT_VISIBLE
+from bot.blocks.wording.help import UNKNOWN_SHORTCUT
+from bot.blocks.wording.images import FILE_DELETED, FILE_NOT_VISIBLE, NO_IMAGE_IN_MESSAGE
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.files import tombstone
 from tests.scenario.conftest import Start, fill
@@ -52,7 +52,7 @@ async def test_in_a_thread_the_answer_is_posted_and_shared_there(slack: FakeSlac
     answer = await use_shortcut(slack, FIND, message)
     assert answer.thread_ts == first.ts
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.to, public.thread_ts) == ("", first.ts)
 
 
@@ -78,7 +78,7 @@ async def test_message_without_an_image_is_explained(slack: FakeSlack, start: St
     words = await slack.say("hello")
     document = await slack.upload(slack.host(b"%PDF-1.7", "table.pdf"))
     for message in (words, document):
-        assert (await use_shortcut(slack, callback_id, message)).text == NO_IMAGE
+        assert (await use_shortcut(slack, callback_id, message)).text == NO_IMAGE_IN_MESSAGE
     assert slack.views() == []
 
 
@@ -107,7 +107,7 @@ async def test_response_url_is_used_where_the_bot_is_not_a_member(slack: FakeSla
     answer = await use_shortcut(slack, FIND, message)
     assert "`valve_0042`" in answer.everything
     await slack.press(answer, "results_share")
-    public = await slack.wait_for(lambda m: "shared this" in m.everything)
+    public = await slack.wait_for(lambda m: "Shared by" in m.everything)
     assert (public.channel, public.to, public.via) == ("C0ELSE", "", "response_url")
 
 
@@ -115,7 +115,7 @@ async def test_mistakes_are_reported_in_a_private_channel_without_the_bot(slack:
     await start_ignoring_shares(slack, start, valve_0042=VALVE)
     slack.add_channel("C0SECRET", "secrets", kind="private", bot_is_member=False)
     words = await slack.say("hello", channel="C0SECRET")
-    assert (await use_shortcut(slack, FIND, words)).text == NO_IMAGE
+    assert (await use_shortcut(slack, FIND, words)).text == NO_IMAGE_IN_MESSAGE
 
 
 async def test_form_asks_for_the_database_if_there_are_several(slack: FakeSlack, start: Start) -> None:
@@ -154,11 +154,11 @@ async def test_without_a_database_one_may_be_created(slack: FakeSlack, start: St
         await slack.press(offer, "create_database")
     else:
         await slack.shortcut_message(ADD, message)
-        view = await slack.wait_for_view(lambda shown: "no image database yet" in shown.everything)
+        view = await slack.wait_for_view(lambda shown: "Create a database first" in shown.everything)
         await slack.press_in_view(view, "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    await slack.wait_for(lambda m: "`parts` is ready" in m.everything)
+    await slack.wait_for(lambda m: "Created the database `parts`" in m.everything)
     assert (await app.services.databases.find(key_of(app, "parts"))).images == 0
 
 
@@ -189,13 +189,13 @@ async def test_all_images_of_a_message_are_added_except_invalid_ones(slack: Fake
     message = await slack.upload(slack.host(VALVE, "one.png"), broken, slack.host(UNRELATED, "two.png"), GASKET)
     await slack.shortcut_message(ADD, message)
     view = await slack.wait_for_view("add_form")
-    assert "All 4 images get the same entity and note." in view.everything
+    assert "All 4 images get the same id and note." in view.everything
     before = len(slack.transcript)
     await slack.submit(view, {"entity": "set_1"})
     answer = await slack.wait_for_answer(after=before)
     assert answer.everything.count("Added the image to `parts` as `set_1`.") == 4  # as text and as blocks
     assert "damaged" in answer.everything
-    assert "already, as `gasket_7`" in answer.everything
+    assert "already in `parts` as `gasket_7`" in answer.everything
     assert len(await images_of(app, "parts", "set_1")) == 2
 
 
@@ -222,7 +222,7 @@ async def test_global_shortcut_opens_a_search_form(slack: FakeSlack, start: Star
 async def test_shortcut_of_another_version_is_explained(slack: FakeSlack, start: Start) -> None:
     await start_ignoring_shares(slack, start, valve_0042=VALVE)
     message = await slack.upload(VALVE)
-    assert (await use_shortcut(slack, "find_by_smell", message)).text == UNKNOWN
+    assert (await use_shortcut(slack, "find_by_smell", message)).text == UNKNOWN_SHORTCUT
     await slack.shortcut_global("find_by_smell")
     directly = await slack.wait_for(lambda m: m.channel.startswith("D"))
-    assert directly.text == UNKNOWN
+    assert directly.text == UNKNOWN_SHORTCUT

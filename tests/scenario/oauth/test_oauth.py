@@ -170,7 +170,7 @@ async def test_start_with_another_encryption_secret_ends_with_a_message(slack: F
             pass
     async with web_bot(slack, tmp_path, **oauth_settings(slack)):
         await slack.command("help", channel=C_ONE)
-        assert "Find pictures" in (await slack.wait_for_answer()).everything
+        assert "Find similar images" in (await slack.wait_for_answer()).everything
 
 
 def rows_of(tmp_path: Path, workspace: str) -> set[str]:

@@ -84,7 +84,7 @@ async def test_readiness_reports_database_timeout_and_recovery(slack: FakeSlack,
     assert (await bot.browser.get("/healthz")).status_code == 200
     assert (await bot.browser.get("/metrics")).status_code == 200
     await slack.command("help")
-    assert "Find pictures" in (await slack.wait_for_answer()).everything
+    assert "Find similar images" in (await slack.wait_for_answer()).everything
     connection.execute("ROLLBACK")
     connection.close()
     assert await ready(bot) == (200, WELL)

@@ -131,7 +131,7 @@ async def test_answer_shared_with_a_channel_leaves_out_hidden_images(
     mine = await last(slack, INSIDER)
     assert "`secret_plan`" in mine.everything
     await slack.press(mine, "results_share", user=INSIDER)
-    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    public = await slack.wait_for(lambda message: "Shared by" in message.everything)
     assert public.to == ""
     # The person who shared is named. The image's origin is not.
     assert not any(secret in f"{public.everything} {public.blocks}" for secret in SECRETS[:3])
@@ -145,9 +145,9 @@ async def test_adding_a_hidden_duplicate_reports_it_without_its_entity(
     app = await start_with_private_image(slack, start, kind)
     await slack.upload(ORIGINAL, user=OUTSIDER)
     notice = await run_command(slack, "add last in:parts id:mine", user=OUTSIDER)
-    assert notice.everything == "This image is in `parts` already.\nThis image is in `parts` already."
+    assert notice.everything == "This image is already in `parts`.\nThis image is already in `parts`."
     notice = await run_command(slack, "add last in:parts id:mine", user=INSIDER)
-    assert "already, as `secret_plan`" in notice.everything
+    assert "already in `parts` as `secret_plan`" in notice.everything
     assert len(await images_in(app)) == 2
 
 
@@ -157,17 +157,17 @@ async def test_database_that_hints_shows_only_the_number_of_hidden_images(
 ) -> None:
     await start_with_private_image(slack, start, kind, hints=True)
     answer = await thread(slack, OUTSIDER)
-    assert "1 more match is from a place that not everybody here can see." in answer.everything
+    assert "1 more match is from a conversation that not everyone here can see." in answer.everything
     assert reveals_nothing(answer)
     alone = await last(slack, OUTSIDER)
-    assert "1 more match is from a place that you can't see." in alone.everything
+    assert "1 more match is from a conversation that you can't see." in alone.everything
     assert reveals_nothing(alone)
 
 
 async def test_database_without_hints_shows_nothing(slack: FakeSlack, start: Start) -> None:
     await start_with_private_image(slack, start, "private")
     for answer in (await thread(slack, OUTSIDER), await last(slack, OUTSIDER)):
-        assert "from a place" not in answer.everything
+        assert "from a conversation" not in answer.everything
         assert "weaker" not in answer.everything
         assert "*Best match* in" in answer.everything
 

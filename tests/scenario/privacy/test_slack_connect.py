@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from bot.blocks.wording.errors import OTHER_ORGANISATION
 from bot.domain.channels import ChannelMode
-from handlers.listeners.actions import OTHER_ORGANISATION
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill
@@ -62,7 +62,7 @@ async def test_shared_answer_leaves_out_images_from_elsewhere(slack: FakeSlack, 
     alone = await run_command(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
     await slack.press(alone, "results_share", user=OURS)
-    public = await slack.wait_for(lambda message: "shared this" in message.everything)
+    public = await slack.wait_for(lambda message: "Shared by" in message.everything)
     assert "sofa" not in public.everything
 
 
@@ -71,7 +71,7 @@ async def test_database_names_are_not_shown_in_a_shared_channel(slack: FakeSlack
     await fill(app, "parts", sofa=ORIGINAL)
     await fill(app, "secret_project")
     offer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=GUEST))
-    assert "can't tell which is meant" in offer.everything
+    assert "Which database should I search?" in offer.everything
     again = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, mention=True))
     for message in (offer, again):
         assert "parts" not in message.everything
@@ -90,7 +90,7 @@ async def test_guests_cannot_find_databases_by_naming_them(
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
     await settled(slack, app)
-    assert "Nothing close in `parts`" in answer.everything
+    assert "No close matches in `parts`" in answer.everything
     said = [message.everything for message in slack.transcript if message.user == slack.state.bot_user]
     assert not any("secret_project" in text for text in said)
     assert len(said) == 1
@@ -101,7 +101,7 @@ async def test_our_members_choose_a_database_there(slack: FakeSlack, start: Star
     await fill(app, "parts")
     await fill(app, "logos")
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="in:logos", mention=True))
-    assert "`logos` holds no images yet" in answer.everything
+    assert "No images in `logos` yet" in answer.everything
 
 
 async def test_guests_cannot_press_buttons(slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

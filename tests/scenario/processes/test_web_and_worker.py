@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from bot.app.slack_app import SlackApp, build
+from bot.blocks.wording.errors import FAILED, NOT_STARTED_YET
 from bot.config.settings import Settings
 from bot.domain.jobs import JobKind
 from bot.services.job_worker import RETRY_DELAYS_S
-from handlers.errors import FAILED
 from handlers.inbox import deferred_requests
-from handlers.inbox.deferred_requests import WORKERS_BUSY
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, images_of, press, run_command
@@ -57,7 +56,7 @@ async def test_pages_and_sharing_work(slack: FakeSlack, web_and_worker: SlackApp
     assert "`gasket_7`" in second.everything
     alone = await run_command(slack, "search last min:0")
     await slack.press(alone, "results_share")
-    public = await answer_with(slack, f"<@{SOMEONE}> shared this")
+    public = await answer_with(slack, f"Shared by <@{SOMEONE}>")
     assert public.to == ""
 
 
@@ -65,9 +64,9 @@ async def test_forms_are_opened_by_one_and_processed_by_the_other(slack: FakeSla
     await slack.command("")
     form = await slack.wait_for_view("search_form")
     ack = await slack.submit(form, {"files": GASKET})
-    assert "Looking …" in str(ack["view"])
+    assert "Searching…" in str(ack["view"])
     assert "`gasket_7`" in (await slack.wait_for_answer()).everything
-    await slack.wait_until(lambda: "for you alone" in form.everything)
+    await slack.wait_until(lambda: "Only you can see them" in form.everything)
 
 
 async def test_mistakes_in_a_form_are_shown_at_its_fields(slack: FakeSlack, web_and_worker: SlackApp) -> None:
@@ -144,7 +143,7 @@ async def test_command_without_a_worker_is_announced_and_answered_later(
     await start(VSEARCH_ROLE="web")
     await slack.command(f"search {pictures.url('v.png', VALVE)}")
     notice = await slack.wait_for_answer()
-    assert (notice.text, notice.to) == (WORKERS_BUSY, SOMEONE)
+    assert (notice.text, notice.to) == (NOT_STARTED_YET, SOMEONE)
     await asyncio.sleep(0.2)
     assert len(slack.transcript) == 1
     async with build(worker):

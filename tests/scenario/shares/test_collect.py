@@ -101,7 +101,7 @@ async def test_valid_images_are_added_and_invalid_ones_reported_to_the_author_on
     )
     notice = await slack.wait_for_answer(to="U0AUTHOR")
     assert (notice.via, notice.channel, notice.thread_ts) == ("chat.postEphemeral", GENERAL, first.ts)
-    assert "I could not add 1 of your images" in notice.everything
+    assert "Couldn't add 1 of your images" in notice.everything
     assert "`broken.png`" in notice.everything
     assert "damaged" in notice.everything
     await settled(slack, app)
@@ -197,7 +197,7 @@ async def test_long_search_outage_is_reported_once_and_recovered(
     assert await entities(app) == ["one"]
     notice = [message for message in slack.transcript if message.to == SOMEONE]
     assert len(notice) == 1
-    assert "I'll try again" in notice[0].text
+    assert "I'll keep trying" in notice[0].text
 
 
 async def test_mention_in_a_collect_channel_is_a_search(slack: FakeSlack, start: Start) -> None:

@@ -97,7 +97,7 @@ async def test_two_equal_images_next_to_a_repost_are_not_in_its_answer(slack: Fa
     )
     answer = await reply(slack, shared)
     assert "`bicycle`" in answer.everything
-    for part in ("one.png", "two.png", "Nothing close"):
+    for part in ("one.png", "two.png", "No close matches"):
         assert part not in answer.everything
 
 
@@ -212,6 +212,6 @@ async def test_private_original_is_not_revealed_in_another_reposts_answer(slack:
 async def test_database_that_hints_says_that_there_is_a_hidden_match(slack: FakeSlack, start: Start) -> None:
     await private_original(slack, start, hints=True)
     answer = await reply(slack, await slack.upload(edited_copy()))
-    assert "1 more match is from a place that not everybody here can see." in answer.everything
+    assert "1 more match is from a conversation that not everyone here can see." in answer.everything
     for part in ("secret_plan", "do not tell", THERE, "U0INSIDER"):
         assert part not in answer.everything

@@ -48,17 +48,17 @@ async def test_message_text_modifies_the_search(slack: FakeSlack, start: Start) 
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET, other_1=UNRELATED)
     await fill(app, "logos", acme=GASKET)
     answer = await reply(slack, await slack.upload(VALVE, text="who knows this? in:parts top:2 min:0"))
-    assert "The 2 best of 3 matches" in answer.everything
+    assert "Top 2 of 3 matches" in answer.everything
     strict = await reply(slack, await slack.upload(VALVE, text="in:parts min:9.5"))
     assert "gasket_7" not in strict.everything
-    assert "2 weaker matches were left out" in strict.everything
+    assert "2 weaker matches hidden." in strict.everything
 
 
 async def test_channels_minimum_score_applies_unless_the_message_sets_one(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE, gasket_7=GASKET)
     await watch(app, ChannelMode.LOOKUP, "parts", minimum=10)
-    assert "Nothing close in `parts`" in (await reply(slack, await slack.upload(UNRELATED))).everything
+    assert "No close matches in `parts`" in (await reply(slack, await slack.upload(UNRELATED))).everything
     shown = await reply(slack, await slack.upload(UNRELATED, text="min:0"))
     assert "`gasket_7`" in shown.everything
 
@@ -67,8 +67,8 @@ async def test_no_close_match_says_so(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts")
     answer = await reply(slack, await slack.upload(VALVE))
-    assert "`parts` holds no images yet" in answer.everything
-    assert answer.text == "Nothing close in parts."
+    assert "No images in `parts` yet" in answer.everything
+    assert answer.text == "No close matches in parts."
 
 
 async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, t
         await fill(app, "logos", acme=GASKET)
         first = await slack.upload(VALVE)
         offer = await reply(slack, first)
-        assert "can't tell which is meant" in offer.everything
+        assert "Which database should I search?" in offer.everything
         assert set(action_ids(offer)) == {"watch_channel", "create_database"}
         second = await slack.upload(GASKET)
         elsewhere = await slack.upload(VALVE, channel="C0OTHER")
-        assert "can't tell which is meant" in (await reply(slack, elsewhere)).everything
+        assert "Which database should I search?" in (await reply(slack, elsewhere)).everything
         await settled(slack, app)
         assert (len(thread_texts(slack, first)), thread_texts(slack, second)) == (1, [])
     async with running(slack, tmp_path) as app:
@@ -91,7 +91,7 @@ async def test_several_databases_cause_one_offer_per_channel(slack: FakeSlack, t
         assert thread_texts(slack, third) == []
         # Whoever mentions the bot gets the offer each time.
         asked = await slack.upload(VALVE, mention=True)
-        assert "can't tell which is meant" in (await reply(slack, asked)).everything
+        assert "Which database should I search?" in (await reply(slack, asked)).everything
         await watch(app, ChannelMode.LOOKUP, "parts")
         chosen = await slack.upload(VALVE)
         assert "`valve_0042`" in (await reply(slack, chosen)).everything

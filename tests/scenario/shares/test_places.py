@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.blocks.wording import images as wording
 from bot.domain.channels import ChannelMode
 from handlers.slack import files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Json
@@ -156,7 +157,7 @@ async def test_unresolved_stubs_are_explained_to_their_author(
     await settled(slack, app)
     notice = [message for message in slack.transcript if message.to == SOMEONE]
     assert len(notice) == 1
-    assert files.STILL_PROCESSING in notice[0].everything
+    assert wording.FILE_STILL_PROCESSING in notice[0].everything
     assert slack.reactions(shared) == ["warning"]
 
 
@@ -165,7 +166,7 @@ async def test_file_deleted_before_its_lookup_is_explained(slack: FakeSlack, sta
     gone = slack.host(VALVE)
     gone.stub = tombstone(gone.id)
     answer = await reply(slack, await slack.upload(gone, mention=True))
-    assert files.FILE_DELETED in answer.everything
+    assert wording.FILE_DELETED in answer.everything
 
 
 async def test_nothing_happens_where_the_bot_is_not_a_member(slack: FakeSlack, start: Start) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bot.app.bot_server import serve
 from bot.app.slack_app import SlackApp, build
+from bot.blocks.wording import images as wording
 from bot.config.settings import Settings
 from bot.domain.errors import BackendDown, SettingsError, SlackUnavailable
 from handlers.slack import files
@@ -133,8 +134,8 @@ async def test_stubs_are_resolved_or_explained(slack: FakeSlack, start: Start, m
     document.info |= {"mimetype": "application/pdf"}
     answer = await reply(slack, await slack.upload(foreign, slow, stuck, gone, document))
     assert answer.everything.count("`valve_0042`") == 2
-    assert files.STILL_PROCESSING in answer.everything
-    assert files.FILE_DELETED in answer.everything
+    assert wording.FILE_STILL_PROCESSING in answer.everything
+    assert wording.FILE_DELETED in answer.everything
     assert "4.png" not in answer.everything
 
 
@@ -208,12 +209,12 @@ async def test_private_addresses_are_refused_without_a_request(
         ("help", "/vsearch db"),
         ("db", "`parts`"),
         ("serach x", "Did you mean `/vsearch search`?"),
-        ("search", "no image to look up"),
+        ("search", "Which image should I look up?"),
         ("https://example.com/x.png top:99", "1 to 50"),
         ("https://example.com/x.png in:prats", "Did you mean “parts”?"),
         ("https://example.com/x.png in:<!channel>", "database name"),
         ('https://example.com/x.png in:"parts', "quote"),
-        ("ftp://example.com/x.png", "address of an image"),
+        ("ftp://example.com/x.png", "image URL"),
         ("example.com/x.png", "Put https:// before"),
     ],
 )
@@ -238,7 +239,7 @@ async def test_back_end_failure_is_reported_without_internals(
     await slack.upload(VALVE)
     answer = await slack.wait_for_answer()
     assert answer.via == "chat.postEphemeral"
-    assert "try again" in answer.text
+    assert "keep trying" in answer.text
     assert "secret" not in answer.everything
 
 
@@ -323,7 +324,7 @@ async def test_program_answers_and_ends_on_sigterm(slack: FakeSlack, tmp_path: P
     async with asyncio.timeout(30):
         await slack.socket_mode.connected()
         await slack.command("help")
-        assert "Find pictures" in (await slack.wait_for_answer()).everything
+        assert "Find similar images" in (await slack.wait_for_answer()).everything
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()

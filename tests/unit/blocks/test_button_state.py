@@ -14,7 +14,6 @@ from bot.blocks.button_state import (
     MAX_BUTTON_VALUE,
     MAX_METADATA,
     MAX_NUMBER,
-    STALE_BUTTON,
     EntityState,
     FormState,
     InteractionState,
@@ -29,6 +28,7 @@ from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.messages.search_results import search_reply
 from bot.blocks.reply import notice, section
+from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DataId
 from tests.unit.blocks import answers
@@ -116,7 +116,7 @@ def test_fields_of_other_types_are_read_or_refused(kind: type[InteractionState],
     ],
 )
 def test_unknown_state_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="older version"):
+    with pytest.raises(InvalidInput, match="out of date"):
         SearchState.decode(text)
 
 

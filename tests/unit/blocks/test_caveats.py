@@ -10,7 +10,7 @@ from bot.domain.matches import Caveat
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import STATE, check, match, pressable, ranked, result, shown
 
-COPIES_ONLY = "I looked for copies of this very picture only"
+COPIES_ONLY = "I could only check for copies of this image"
 SOME_MISSING = "Some matches may be missing"
 HALFWAY, CROWDED = {Caveat.SAME_IMAGES_ONLY}, {Caveat.CROWDED_OUT}
 
@@ -19,16 +19,16 @@ def test_fingerprint_only_answer_says_so_in_blocks_and_text() -> None:
     reply = search_reply(result(match(), caveats=HALFWAY))
     check(reply)
     assert COPIES_ONLY in shown(reply)
-    assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy. Only copies could be looked for."
+    assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy. Only checked for copies."
 
 
 @pytest.mark.parametrize(
     ("caveats", "weaker", "said", "spoken"),
     [
-        (HALFWAY, 0, "No copy found", "Only copies could be looked for."),
+        (HALFWAY, 0, "No copies found", "Only checked for copies."),
         # With a high minimum score, a hidden match may be a copy.
-        (HALFWAY, 1, "Nothing found", "Only copies could be looked for."),
-        (CROWDED, 0, "Nothing found", "Some may be missing."),
+        (HALFWAY, 1, "No matches found", "Only checked for copies."),
+        (CROWDED, 0, "No matches found", "Some matches may be missing."),
     ],
 )
 def test_incomplete_search_never_says_that_nothing_is_close(
@@ -43,20 +43,20 @@ def test_incomplete_search_never_says_that_nothing_is_close(
 
 
 def test_empty_database_is_named_despite_a_caveat() -> None:
-    assert "holds no images yet" in shown(search_reply(result(images=0, caveats=HALFWAY)))
+    assert "No images in `parts` yet" in shown(search_reply(result(images=0, caveats=HALFWAY)))
 
 
 def test_crowded_answer_says_that_matches_may_be_missing() -> None:
     reply = search_reply(result(match(), caveats=CROWDED))
     check(reply)
     assert SOME_MISSING in shown(reply)
-    assert reply.text.endswith("edited copy. Some may be missing.")
+    assert reply.text.endswith("edited copy. Some matches may be missing.")
 
 
 def test_no_button_promises_missing_matches() -> None:
     reply = search_reply(result(*ranked(3), caveats=CROWDED), PresentationOptions(state=STATE))
-    assert "More" not in pressable(reply.blocks)
-    assert "More" in pressable(
+    assert "Show more" not in pressable(reply.blocks)
+    assert "Show more" in pressable(
         search_reply(result(*ranked(9), caveats=HALFWAY), PresentationOptions(state=STATE)).blocks
     )
 
@@ -66,8 +66,8 @@ def test_caveat_of_all_pictures_is_shown_once() -> None:
     reply = pictures_reply([*degraded, LookupResult("broken.png", problem="Not a picture.")])
     check(reply)
     assert shown(reply).count(COPIES_ONLY) == 1
-    assert reply.text.count("Only copies") == 1
-    assert reply.text.endswith("5. Not looked up. Only copies could be looked for.")
+    assert reply.text.count("Only checked for copies.") == 1
+    assert reply.text.endswith("5. Couldn't look this up. Only checked for copies.")
 
 
 def test_caveat_of_one_picture_is_shown_with_it() -> None:
@@ -83,8 +83,8 @@ def test_caveat_of_one_picture_is_shown_with_it() -> None:
     best = "Best match in parts: valve_0042, 9.8/10, edited copy."
     assert reply.text.splitlines() == [
         f"1. {best}",
-        "2. No copy found in parts. Only copies could be looked for.",
-        f"3. {best} Only copies could be looked for. Some may be missing.",
+        "2. No copies found in parts. Only checked for copies.",
+        f"3. {best} Only checked for copies. Some matches may be missing.",
     ]
 
 

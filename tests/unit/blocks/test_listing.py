@@ -35,23 +35,23 @@ def test_pages_have_next_and_previous_buttons() -> None:
     state = ListState(database="parts", prefix="valve", order="asc", offset=IMAGES_PER_PAGE)
     reply = listing(record(), state=state, more=True)
     check(reply)
-    assert reply.text == "20 images in `parts` whose entity begins with `valve`, oldest first, page 2 of 3"
+    assert reply.text == "20 images in `parts` with an id that starts with `valve`, oldest first, page 2 of 3"
     buttons = pressable(reply.blocks)
-    assert buttons["Previous"]["action_id"] == f"{ActionId.LIST_PAGE}:previous"
-    assert buttons["Next"]["action_id"] == f"{ActionId.LIST_PAGE}:next"
-    assert ListState.decode(buttons["Previous"]["value"]).offset == 0
-    assert ListState.decode(buttons["Next"]["value"]) == ListState("parts", "valve", "asc", 2 * IMAGES_PER_PAGE)
+    assert buttons["Show previous"]["action_id"] == f"{ActionId.LIST_PAGE}:previous"
+    assert buttons["Show more"]["action_id"] == f"{ActionId.LIST_PAGE}:next"
+    assert ListState.decode(buttons["Show previous"]["value"]).offset == 0
+    assert ListState.decode(buttons["Show more"]["value"]) == ListState("parts", "valve", "asc", 2 * IMAGES_PER_PAGE)
 
 
 def test_empty_listing_says_why() -> None:
-    assert listing(total=0).text == "`parts` holds no images yet."
+    assert listing(total=0).text == "No images in `parts` yet."
     nothing = listing(total=0, state=ListState(database="parts", prefix="x"))
-    assert nothing.text == "`parts` holds no images whose entity begins with `x`."
+    assert nothing.text == "No images in `parts` have an id that starts with `x`."
 
 
 def test_hidden_images_are_counted() -> None:
-    assert "1 image of this page is from a place that you can't see." in shown(listing(record(), hidden=1))
-    assert "2 images of this page are from places" in shown(listing(record(), hidden=2))
+    assert "1 image on this page is from a conversation that you can't see." in shown(listing(record(), hidden=1))
+    assert "2 images on this page are from conversations" in shown(listing(record(), hidden=2))
 
 
 records = st.builds(

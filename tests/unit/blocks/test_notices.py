@@ -84,16 +84,19 @@ def test_offer_carries_its_channel() -> None:
         (HERE, "Images shared in <#C0HERE> are looked up in `parts`."),
         (
             dataclasses.replace(HERE, minimum=7.5),
-            "Images shared in <#C0HERE> are looked up in `parts`. Matches of 7.5 and more are shown.",
+            "Images shared in <#C0HERE> are looked up in `parts`. Matches of 7.5 and higher are shown.",
         ),
         (dataclasses.replace(HERE, mode=ChannelMode.COLLECT), "Images shared in <#C0HERE> are added to `parts`."),
         (
             dataclasses.replace(HERE, mode=ChannelMode.GUARD),
-            "Images shared in <#C0HERE> are compared with `parts`: I report matches of 9 and more, and add the rest.",
+            (
+                "Images shared in <#C0HERE> are checked against `parts`."
+                " Matches of 9 and higher are reported, and everything else is added."
+            ),
         ),
         (
             dataclasses.replace(HERE, mode=ChannelMode.OFF),
-            "Images shared in <#C0HERE> are left alone. `/vsearch watch` changes that.",
+            "Images shared in <#C0HERE> are ignored. `/vsearch watch` changes that.",
         ),
     ],
 )
@@ -119,17 +122,17 @@ def test_status_shows_settings_sizes_and_health() -> None:
         "Images shared in <#C0HERE> are looked up in `parts`.",
         "*2 image databases*, 1,235 images",
         "`embedded`: healthy",
-        "2 messages with images are waiting for me.",
+        "2 messages with images waiting.",
     ):
         assert part in shown(reply)
     ill = shown(status_reply(dataclasses.replace(status, problem="It can't be reached.", waiting=1)))
     assert ":warning: It can't be reached." in ill
-    assert "1 message with images is waiting" in ill
+    assert "1 message with images waiting." in ill
 
 
 def test_direct_message_has_its_own_status() -> None:
     reply = status_reply(StatusInfo("D1", "direct", None, PARTS, (info(),), "embedded"))
-    assert reply.text == "Images that you send me are looked up in `parts`."
+    assert reply.text == "Images you send me are looked up in `parts`."
     assert "Choose a database" not in pressable(reply.blocks)
 
 
@@ -142,8 +145,8 @@ def test_add_notice_shows_file_database_entity_and_note() -> None:
 
 
 def test_existing_image_is_named_only_to_permitted_readers() -> None:
-    assert already_added_reply("parts", "valve_0042").text == "This image is in `parts` already, as `valve_0042`."
-    assert already_added_reply("parts", "").text == "This image is in `parts` already."
+    assert already_added_reply("parts", "valve_0042").text == "This image is already in `parts` as `valve_0042`."
+    assert already_added_reply("parts", "").text == "This image is already in `parts`."
 
 
 def test_deletion_needs_confirmation_and_can_be_cancelled() -> None:
@@ -153,7 +156,7 @@ def test_deletion_needs_confirmation_and_can_be_cancelled() -> None:
     delete = pressable(reply.blocks)["Delete"]
     assert delete["action_id"] == ActionId.DELETE_ENTITY
     assert delete["style"] == "danger"
-    assert delete["confirm"]["text"]["text"] == "This deletes all 3 images of valve_0042 from parts for everybody."
+    assert delete["confirm"]["text"]["text"] == "This deletes all 3 images of valve_0042 from parts for everyone."
     assert EntityState.decode(delete["value"]) == EntityState("parts", "valve_0042")
     assert pressable(reply.blocks)["Keep"]["action_id"] == ActionId.DISMISS
     assert "Delete the image of `valve_0042`" in delete_question(info(), "valve_0042", 1).text
@@ -162,13 +165,13 @@ def test_deletion_needs_confirmation_and_can_be_cancelled() -> None:
 def test_completed_commands_are_reported() -> None:
     assert deleted_reply("parts", "valve_0042", 1).text == "Deleted 1 image of `valve_0042` from `parts`."
     assert database_deleted_reply("parts", 1234).text == "Deleted the database `parts` with 1,234 images."
-    assert created_reply(info()).text.startswith("The database `parts` is ready.")
+    assert created_reply(info()).text.startswith("Created the database `parts`.")
 
 
 def test_images_that_could_not_be_collected_are_listed() -> None:
     reply = collected_problems_reply([("broken.png", "It is damaged."), ("", "It is too large.")])
     check(reply)
-    assert reply.text == "I could not add 2 of your images."
+    assert reply.text == "Couldn't add 2 of your images."
     assert "`broken.png`: It is damaged." in shown(reply)
     assert "An image: It is too large." in shown(reply)
     many = collected_problems_reply([("x" * 255, "n" * 3000)] * 200)

@@ -10,8 +10,8 @@ from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.messages.search_results import search_reply
+from bot.blocks.mrkdwn import score_text
 from bot.blocks.reply import Reply
-from bot.blocks.wording import score_text
 from bot.domain.identifiers import MAX_NOTE, DataId
 from bot.services.search.search import SearchResult
 from tests.unit.blocks.answers import (
@@ -56,28 +56,27 @@ def test_match_shows_all_details() -> None:
 
 def test_no_close_match_says_so_with_the_hidden_count() -> None:
     reply = search_reply(result(weaker=3))
-    assert reply.text == "Nothing close in parts."
-    assert "Nothing close in `parts` (1,234 images)" in shown(reply)
-    assert "3 weaker matches were left out" in shown(reply)
-    assert "`min:0`" in shown(reply)
+    assert reply.text == "No close matches in parts."
+    assert "No close matches in `parts` (1,234 images)" in shown(reply)
+    assert '"3 weaker matches hidden."' in shown(reply)
 
 
 def test_empty_database_is_named() -> None:
-    assert "holds no images yet" in shown(search_reply(result(images=0)))
+    assert "No images in `parts` yet" in shown(search_reply(result(images=0)))
 
 
 def test_hidden_images_are_counted_and_not_denied() -> None:
     several = search_reply(result(match(), hidden=2))
-    assert "2 more matches are from places that not everybody here can see." in shown(several)
+    assert "2 more matches are from conversations that not everyone here can see." in shown(several)
     alone = search_reply(result(hidden=1), PresentationOptions(private=True))
-    assert alone.text == "Nothing in parts that can be shown here."
-    assert "Nothing close" not in shown(alone)
-    assert "1 more match is from a place that you can't see." in shown(alone)
+    assert alone.text == "Nothing in parts that I can show here."
+    assert "No close matches" not in shown(alone)
+    assert "1 more match is from a conversation that you can't see." in shown(alone)
 
 
 def test_cached_answer_says_so() -> None:
     text = shown(search_reply(result(match(), cached_at=ADDED)))
-    assert "From the cache, as of 12:00 UTC." in text
+    assert "From an earlier search at 12:00 UTC." in text
 
 
 @pytest.mark.parametrize(
@@ -123,19 +122,19 @@ def test_picture_is_next_to_its_match_with_alt_text(picture: PictureRef, key: st
 def test_page_has_its_matches_and_page_buttons() -> None:
     found = result(*ranked(12))
     first = search_reply(found, PresentationOptions(state=STATE))
-    assert "*The 5 best of 12 matches* in `parts`" in shown(first)
-    assert "Previous" not in pressable(first.blocks)
-    assert carried(first, "More") == dataclasses.replace(STATE, offset=5)
-    second = search_reply(found, PresentationOptions(state=carried(first, "More")))
+    assert "*Top 5 of 12 matches* in `parts`" in shown(first)
+    assert "Show previous" not in pressable(first.blocks)
+    assert carried(first, "Show more") == dataclasses.replace(STATE, offset=5)
+    second = search_reply(found, PresentationOptions(state=carried(first, "Show more")))
     assert "*Matches 6 to 10 of 12* in `parts`" in shown(second)
     assert "*6.*  `valve_0042`" in shown(second)
-    assert carried(second, "Previous") == STATE
-    assert pressable(second.blocks)["Previous"]["action_id"] == f"{ActionId.MORE}:previous"
-    last = search_reply(found, PresentationOptions(state=carried(second, "More")))
+    assert carried(second, "Show previous") == STATE
+    assert pressable(second.blocks)["Show previous"]["action_id"] == f"{ActionId.MORE}:previous"
+    last = search_reply(found, PresentationOptions(state=carried(second, "Show more")))
     assert "*Matches 11 to 12 of 12*" in shown(last)
-    assert "More" not in pressable(last.blocks)
+    assert "Show more" not in pressable(last.blocks)
     beyond = search_reply(found, PresentationOptions(state=dataclasses.replace(STATE, offset=20)))
-    assert "no more matches" in shown(beyond)
+    assert "No more matches" in shown(beyond)
     for reply in (first, second, last, beyond):
         check(reply)
 
@@ -147,17 +146,17 @@ def test_next_page_starts_with_the_first_match_that_did_not_fit() -> None:
         reply = search_reply(result(*ranked(50, "n" * MAX_NOTE)), PresentationOptions(PICTURES, state))
         check(reply)
         seen += [rank for rank in range(1, 51) if f'"*{rank}.*  ' in shown(reply)]
-        if "More" not in pressable(reply.blocks):
+        if "Show more" not in pressable(reply.blocks):
             break
-        state = carried(reply, "More")
+        state = carried(reply, "Show more")
     assert seen == list(range(1, 51))
 
 
 def test_only_working_buttons_are_shown() -> None:
     public = search_reply(result(match()), PresentationOptions(state=STATE))
-    assert list(pressable(public.blocks)) == ["Add this image"]
+    assert list(pressable(public.blocks)) == ["Add image"]
     private = search_reply(result(*ranked(9)), PresentationOptions(state=STATE, private=True, databases=2))
-    assert list(pressable(private.blocks)) == ["More", "Share to channel", "Search another database", "Add this image"]
+    assert list(pressable(private.blocks)) == ["Show more", "Share to channel", "Search another database", "Add image"]
     bare = search_reply(result(match()), PresentationOptions(state=STATE, can_add=False))
     assert pressable(bare.blocks) == {}
     later = dataclasses.replace(STATE, offset=5)
@@ -174,33 +173,33 @@ def test_url_too_long_for_buttons_removes_them_and_says_so() -> None:
     reply = search_reply(result(*ranked(9)), PresentationOptions(state=state))
     check(reply)
     assert pressable(reply.blocks) == {}
-    assert "4 more matches did not fit. The address of this image is too long for buttons." in shown(reply)
+    assert "4 more matches didn't fit here. There are no buttons because the image's URL is too long." in shown(reply)
 
 
 def test_long_url_keeps_the_most_important_button() -> None:
     state = SearchState(url="https://example.com/" + "x" * 1800, database="parts", offset=1, top=1)
     reply = search_reply(result(*ranked(9)), PresentationOptions(state=state, private=True, databases=2))
     check(reply)
-    assert list(pressable(reply.blocks)) == ["More"]
-    assert "too long for more buttons" in shown(reply)
+    assert list(pressable(reply.blocks)) == ["Show more"]
+    assert "Some buttons are missing" in shown(reply)
 
 
 def test_long_file_name_keeps_all_buttons() -> None:
     state = dataclasses.replace(STATE, name="\U0001f469" * 3000)
     reply = search_reply(result(match()), PresentationOptions(state=state))
-    assert carried(reply, "Add this image").file == STATE.file
+    assert carried(reply, "Add image").file == STATE.file
 
 
 def test_shared_answer_names_who_shared_it() -> None:
     reply = search_reply(result(match()), PresentationOptions(shared_by="U0SOMEBODY"))
-    assert "<@U0SOMEBODY> shared this." in shown(reply)
+    assert "Shared by <@U0SOMEBODY>" in shown(reply)
 
 
 def test_fifty_matches_with_long_notes_are_truncated_and_counted() -> None:
     reply = search_reply(result(*[match("n" * MAX_NOTE) for _ in range(50)], weaker=2))
     check(reply)
     headings = sum("valve_0042" in text for text in mrkdwn(list(reply.blocks)))
-    assert f"{50 - headings} more matches did not fit" in shown(reply)
+    assert f"{50 - headings} more matches didn't fit here" in shown(reply)
 
 
 @settings(max_examples=80, deadline=None)
@@ -208,6 +207,6 @@ def test_fifty_matches_with_long_notes_are_truncated_and_counted() -> None:
 def test_every_result_is_within_the_limits(found: SearchResult, way: PresentationOptions) -> None:
     reply = search_reply(found, way)
     check(reply)
-    if "More" in pressable(reply.blocks):
+    if "Show more" in pressable(reply.blocks):
         assert way.state is not None
-        assert carried(reply, "More").offset > way.state.offset
+        assert carried(reply, "Show more").offset > way.state.offset

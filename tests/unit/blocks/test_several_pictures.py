@@ -26,8 +26,8 @@ def test_several_pictures_make_one_message() -> None:
     check(reply)
     assert reply.text.splitlines() == [
         "1. Best match in parts: valve_0042, 9.8/10, edited copy.",
-        "2. Nothing close in parts.",
-        "3. Not looked up.",
+        "2. No close matches in parts.",
+        "3. Couldn't look this up.",
     ]
     for part in ("1. valve.jpg", "Picture 2", "3. broken.png", "It is damaged.", "*3 pictures* looked up in `parts`"):
         assert part in shown(reply)
@@ -40,8 +40,8 @@ def test_each_of_several_pictures_has_buttons_to_its_full_answer() -> None:
     check(reply)
     rows = {block["block_id"]: block["elements"] for block in reply.blocks if block["type"] == "actions"}
     assert {name: [element["text"]["text"] for element in row] for name, row in rows.items()} == {
-        "buttons_1": ["More", "Search another database", "Add this image"],
-        "buttons_2": ["Search another database", "Add this image"],
+        "buttons_1": ["Show more", "Search another database", "Add image"],
+        "buttons_2": ["Search another database", "Add image"],
     }
     assert SearchState.decode(rows["buttons_1"][0]["value"]) == states[0]
 
@@ -60,7 +60,7 @@ def test_pictures_that_do_not_fit_are_counted() -> None:
     reply = pictures_reply([LookupResult("x" * 150, result(match())) for _ in range(60)])
     check(reply)
     answered = sum(block["type"] == "header" for block in reply.blocks)
-    assert f"The answers for {60 - answered} more pictures don't fit in one message" in shown(reply)
+    assert f"Results for {60 - answered} more pictures didn't fit here" in shown(reply)
 
 
 def test_single_refused_picture_gets_only_the_reason() -> None:

@@ -134,7 +134,7 @@ def test_add_form_asks_for_database_entity_and_note() -> None:
     assert asked["entity"]["initial_value"] == "valve_0042"
     assert asked["note"]["initial_value"] == HOSTILE
     assert asked["note"]["max_length"] == 512
-    assert "All 3 images get the same entity and note." in displayed(view["blocks"])
+    assert "All 3 images get the same id and note." in displayed(view["blocks"])
     assert add_form(TWO, STATE)["blocks"][0]["block_id"] == InputId.DATABASE
 
 
@@ -197,16 +197,16 @@ def test_home_shows_databases_and_channels_with_buttons() -> None:
     for part in (
         "`parts`  ·  1,234 images",
         "by <@U0MAKER>",
-        "2 databases, 1,235 images. Search engine: `embedded`.",
-        "Images shared in <#C0HERE> are compared with `logos`: I report matches of 8.5 and more",
-        "Images shared in <#C0QUIET> are left alone.",
+        "2 databases, 1,235 images. Search back end: `embedded`.",
+        "Images shared in <#C0HERE> are checked against `logos`. Matches of 8.5 and higher are reported",
+        "Images shared in <#C0QUIET> are ignored.",
     ):
         assert part in said
     rows = [block["elements"] for block in view["blocks"] if block["type"] == "actions"]
     assert [[element["text"]["text"] for element in row] for row in rows] == [
         ["Search by image", "Create a database", "Watch a channel"],
-        ["Settings", "Delete"],
-        ["Settings", "Delete"],
+        ["Edit settings", "Delete"],
+        ["Edit settings", "Delete"],
         ["Edit", "Stop watching"],
         ["Edit"],
     ]
@@ -226,10 +226,10 @@ def test_home_with_thousands_of_databases_is_truncated_and_counted(databases: in
     view = home_view(HomeContent(many_databases(databases), (HERE,) * channels, "embedded", "It is down."))
     check_view(view)
     text = json.dumps(view)
-    listed, watched = text.count("  \\u00b7  "), text.count("are compared with")
+    listed, watched = text.count("  \\u00b7  "), text.count("are checked against")
     assert listed + watched >= 40
-    assert (f"and {databases - listed:,} more databases." in text) is (databases > listed)
-    assert (f"and {channels - watched:,} more channels." in text) is (channels > watched)
+    assert (f'"{databases - listed:,} more databases.' in text) is (databases > listed)
+    assert (f'"{channels - watched:,} more channels.' in text) is (channels > watched)
 
 
 @settings(max_examples=40, deadline=None)

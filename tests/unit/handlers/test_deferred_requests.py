@@ -1,4 +1,4 @@
-"""What a process leaves to others: it is there once, and a word tells whoever waits for long."""
+"""Deferred requests are queued once, and a notice is sent if no worker claims them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendDown
 from handlers.inbox import deferred_requests
-from handlers.inbox.deferred_requests import WORKERS_BUSY, DeferredRequests
+from handlers.inbox.deferred_requests import DeferredRequests
 from tests.fakes.inbox import MemoryInbox
 
 COMMAND = {"command": "/vsearch", "text": "search last", "team_id": "T1", "trigger_id": "1.2.abc"}
@@ -16,12 +17,12 @@ WAITS_FOR_S = 0.01
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _send_notices_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", WAITS_FOR_S)
 
 
 class RecordedReplies:
-    """What was said to whoever waits."""
+    """Records the sentences sent to the requester."""
 
     def __init__(self) -> None:
         self.sentences: list[str] = []
@@ -35,12 +36,12 @@ def replies() -> RecordedReplies:
     return RecordedReplies()
 
 
-async def test_whoever_waits_for_long_is_told_once_however_often_slack_delivers(replies: RecordedReplies) -> None:
+async def test_busy_notice_is_sent_once_despite_repeated_deliveries(replies: RecordedReplies) -> None:
     left = DeferredRequests(inbox := MemoryInbox())
     assert await left.defer(COMMAND, replies.say)
     assert await left.defer(COMMAND, replies.say)
     await asyncio.sleep(10 * WAITS_FOR_S)
-    assert replies.sentences == [WORKERS_BUSY]
+    assert replies.sentences == [NOT_STARTED_YET]
     assert inbox.states() == ["waiting"]
 
 
@@ -59,10 +60,10 @@ async def test_inbox_failure_sends_no_busy_notice(replies: RecordedReplies, capl
     inbox.failing = BackendDown("The database can't be reached.")
     await asyncio.sleep(10 * WAITS_FOR_S)
     assert replies.sentences == []
-    assert "can't be told: The database can't be reached." in caplog.text
+    assert "still queued: The database can't be reached." in caplog.text
 
 
-async def test_no_watch_after_close(replies: RecordedReplies) -> None:
+async def test_close_cancels_busy_notices(replies: RecordedReplies) -> None:
     left = DeferredRequests(MemoryInbox())
     await left.defer(COMMAND, replies.say)
     await left.close()

@@ -1,4 +1,4 @@
-"""Posts, whispers and response URLs, by a real client to the stand-in; what may be tried again and what not."""
+"""Posts, ephemeral messages and response URLs, sent by a real client to the fake of Slack."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def shared(slack: FakeSlack) -> Message:
     return await slack.say("what is this?")
 
 
-async def test_a_post_unfurls_nothing_and_says_that_all_was_taken(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_post_unfurls_nothing_and_reports_success(slack: FakeSlack, client: AsyncWebClient) -> None:
     message = await shared(slack)
     assert await delivery.post(client, GENERAL, WHOLE, message.ts)
     [call] = slack.calls("chat.postMessage")
@@ -50,7 +50,7 @@ async def test_a_post_unfurls_nothing_and_says_that_all_was_taken(slack: FakeSla
     assert slack.replies(message.ts)[0].blocks == WHOLE.blocks
 
 
-async def test_what_slack_minds_is_left_out_step_by_step(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_refused_parts_are_left_out_step_by_step(slack: FakeSlack, client: AsyncWebClient) -> None:
     message = await shared(slack)
     slack.refuse_next("chat.postMessage", "invalid_blocks")
     assert not await delivery.post(client, GENERAL, WHOLE, message.ts)
@@ -61,13 +61,13 @@ async def test_what_slack_minds_is_left_out_step_by_step(slack: FakeSlack, clien
     assert (text.blocks, text.text) == ((), WHOLE.text)
 
 
-async def test_without_pictures_nothing_is_sent_twice(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_message_without_pictures_is_sent_once(slack: FakeSlack, client: AsyncWebClient) -> None:
     slack.refuse_next("chat.postMessage", "invalid_blocks")
     assert not await delivery.post(client, GENERAL, notice("hello"))
     assert len(slack.calls("chat.postMessage")) == 2
 
 
-async def test_other_refusals_are_raised(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_other_errors_are_raised(slack: FakeSlack, client: AsyncWebClient) -> None:
     for error in ("not_in_channel", "invalid_auth", "internal_error"):
         slack.refuse_next("chat.postMessage", error)
         with pytest.raises(SlackApiError, match=error):
@@ -76,9 +76,7 @@ async def test_other_refusals_are_raised(slack: FakeSlack, client: AsyncWebClien
 
 
 @pytest.mark.parametrize("lose", [True, False])
-async def test_a_post_is_never_tried_again_unless_it_was_refused_for_its_rate(
-    slack: FakeSlack, client: AsyncWebClient, *, lose: bool
-) -> None:
+async def test_post_is_retried_only_after_a_rate_limit(slack: FakeSlack, client: AsyncWebClient, *, lose: bool) -> None:
     (slack.lose_next_answer if lose else slack.break_next)("chat.postMessage")
     with pytest.raises(SlackApiError):
         await delivery.post(client, GENERAL, WHOLE)
@@ -88,12 +86,12 @@ async def test_a_post_is_never_tried_again_unless_it_was_refused_for_its_rate(
     assert len(slack.calls("chat.postMessage")) == 3
 
 
-async def test_what_only_reads_is_tried_again(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_reads_are_retried(slack: FakeSlack, client: AsyncWebClient) -> None:
     slack.break_next("conversations.info")
     assert (await client.conversations_info(channel=GENERAL))["ok"]
 
 
-async def test_an_answer_is_known_by_its_mark(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_answer_is_found_by_its_marker(slack: FakeSlack, client: AsyncWebClient) -> None:
     message = await shared(slack)
     look = (client, GENERAL, message.ts, message.ts)
     assert not await delivery.was_answered(*look, "7-1.2")
@@ -105,7 +103,7 @@ async def test_an_answer_is_known_by_its_mark(slack: FakeSlack, client: AsyncWeb
     assert not await delivery.was_answered(client, GENERAL, message.ts, later.ts, "7-1.2")
 
 
-async def test_a_long_thread_is_read_to_its_end(
+async def test_long_thread_is_read_to_its_end(
     slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "REPLIES_PER_PAGE", 3)
@@ -117,21 +115,19 @@ async def test_a_long_thread_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "thread_not_found", "not_in_channel"])
-async def test_where_a_thread_can_t_be_read_it_counts_as_unanswered(
-    slack: FakeSlack, client: AsyncWebClient, error: str
-) -> None:
+async def test_unreadable_thread_counts_as_unanswered(slack: FakeSlack, client: AsyncWebClient, error: str) -> None:
     slack.refuse_next("conversations.replies", error)
     assert not await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")
 
 
-async def test_a_whisper_is_seen_by_one(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_ephemeral_message_is_seen_by_one_user(slack: FakeSlack, client: AsyncWebClient) -> None:
     await delivery.post_ephemeral(client, GENERAL, SOMEONE, notice("hello"))
     [message] = slack.transcript
     assert (message.to, message.channel) == (SOMEONE, GENERAL)
 
 
 @pytest.mark.parametrize("status", [200, 503])
-async def test_a_whisper_that_is_not_taken_is_written_directly(
+async def test_refused_ephemeral_message_is_sent_as_a_direct_message(
     slack: FakeSlack, client: AsyncWebClient, status: int
 ) -> None:
     if status == 200:
@@ -144,7 +140,7 @@ async def test_a_whisper_that_is_not_taken_is_written_directly(
     assert message.text == "hello"
 
 
-async def test_a_response_url_is_told_everything_expressly(url: ResponseUrl) -> None:
+async def test_response_url_gets_all_fields_explicitly(url: ResponseUrl) -> None:
     assert await delivery.respond(url.address, WHOLE)
     assert await delivery.respond(url.address, WHOLE, public=True, thread_ts="1.2")
     assert await delivery.respond(url.address, WHOLE, replace=True)
@@ -157,28 +153,28 @@ async def test_a_response_url_is_told_everything_expressly(url: ResponseUrl) -> 
 @pytest.mark.parametrize(
     "answer", [404, 410, 403, (404, '{"ok":false,"error":"used_url"}'), (200, '{"ok": false, "error": "used_url"}')]
 )
-async def test_a_response_url_that_refuses_says_so(url: ResponseUrl, answer: int | tuple[int, str]) -> None:
+async def test_refusal_of_a_response_url_is_raised(url: ResponseUrl, answer: int | tuple[int, str]) -> None:
     url.plan(answer)
     assert not await delivery.respond(url.address, WHOLE)
     assert len(url.bodies) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_a_response_url_that_breaks_leaves_it_open(url: ResponseUrl, status: int) -> None:
+async def test_broken_response_url_leaves_the_outcome_unknown(url: ResponseUrl, status: int) -> None:
     url.plan(status)
     with pytest.raises(DeliveryUnknown):
         await delivery.respond(url.address, WHOLE)
     assert len(url.bodies) == 1
 
 
-async def test_a_response_url_that_nobody_serves_leaves_it_open() -> None:
+async def test_unreachable_response_url_leaves_the_outcome_unknown() -> None:
     async with ResponseUrl() as gone:
         pass
     with pytest.raises(DeliveryUnknown):
         await delivery.respond(gone.address, WHOLE)
 
 
-async def test_the_budget_of_a_response_url_is_kept(url: ResponseUrl) -> None:
+async def test_response_url_fallbacks_stay_within_its_budget(url: ResponseUrl) -> None:
     url.plan(*[(400, "invalid_blocks")] * 9)
     assert not await delivery.respond(url.address, WHOLE)
     assert [("blocks" in body, "accessory" in str(body)) for body in url.bodies] == [
@@ -188,18 +184,18 @@ async def test_the_budget_of_a_response_url_is_kept(url: ResponseUrl) -> None:
     ]
 
 
-async def test_a_rate_limit_of_a_response_url_is_waited_out(url: ResponseUrl) -> None:
+async def test_rate_limit_of_a_response_url_is_waited_out(url: ResponseUrl) -> None:
     url.plan(429)
     assert await delivery.respond(url.address, WHOLE)
     assert len(url.taken) == 1
 
 
-async def test_a_message_is_taken_away_by_its_response_url(url: ResponseUrl) -> None:
+async def test_message_is_deleted_by_its_response_url(url: ResponseUrl) -> None:
     await delivery.delete_original(url.address)
     assert url.bodies == [{"delete_original": True}]
 
 
-async def test_no_secret_address_is_logged(url: ResponseUrl, caplog: pytest.LogCaptureFixture) -> None:
+async def test_response_urls_are_not_logged(url: ResponseUrl, caplog: pytest.LogCaptureFixture) -> None:
     url.plan(404)
     await delivery.respond(url.address, WHOLE)
     async with ResponseUrl() as gone:
@@ -211,7 +207,7 @@ async def test_no_secret_address_is_logged(url: ResponseUrl, caplog: pytest.LogC
 
 
 @pytest.mark.parametrize("asked", ["11", "3600", "soon", ""])
-async def test_what_takes_too_long_is_not_waited_for(slack: FakeSlack, client: AsyncWebClient, asked: str) -> None:
+async def test_long_rate_limits_are_not_waited_out(slack: FakeSlack, client: AsyncWebClient, asked: str) -> None:
     answer = {"ok": False, "error": "ratelimited"}
     slack.state.planned["chat.postMessage"].append((429, answer, {"Retry-After": asked}))
     with pytest.raises(SlackApiError, match="ratelimited"):
@@ -219,16 +215,14 @@ async def test_what_takes_too_long_is_not_waited_for(slack: FakeSlack, client: A
     assert len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_a_trigger_is_not_let_run_out(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_trigger_id_does_not_expire_during_a_retry(slack: FakeSlack, client: AsyncWebClient) -> None:
     slack.rate_limit("views.open", next_calls=1, retry_after_s=2)
     with pytest.raises(SlackApiError, match="ratelimited"):
         await client.views_open(trigger_id="1", view={})
     assert len(slack.calls("views.open")) == 1
 
 
-async def test_a_thread_that_slack_can_t_show_now_is_looked_into_later(
-    slack: FakeSlack, client: AsyncWebClient
-) -> None:
+async def test_thread_that_slack_can_not_return_now_is_retried_later(slack: FakeSlack, client: AsyncWebClient) -> None:
     slack.refuse_next("conversations.replies", "internal_error")
     with pytest.raises(RetryLater):
         await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")

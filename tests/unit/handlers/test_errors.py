@@ -1,4 +1,4 @@
-"""Around every listener: one request id, one sentence for any error, and nothing that was begun is dropped."""
+"""The listener wrapper: request ids, one sentence for any error, and waiting for running requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_WORKING
 from bot.domain.errors import BackendCredentials, BackendDown, BackendError, BackendQuota, InvalidInput, RetryLater
 from bot.telemetry import logs
 from bot.telemetry.metrics import NullMetrics
 from handlers import errors as guard_module
-from handlers.errors import FAILED, SLACK_BUSY, STILL_WORKING, ListenerWrapper, report_errors, with_progress
-from tests.unit.handlers.test_slack_errors import refusal
+from handlers.errors import ListenerWrapper, report_errors, with_progress
+from tests.unit.handlers.test_slack_errors import slack_error
 
 SECRET = "xoxb-1234567890-very-secret"
 URL = "https://hooks.slack.com/commands/T1/2/geheim"
@@ -24,7 +25,7 @@ log = logging.getLogger("handlers.test")
 
 @pytest.fixture
 def log_output() -> Iterator[io.StringIO]:
-    """What the program's own log writes."""
+    """The output of the program's log."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.TextFormatter())
@@ -38,7 +39,7 @@ def log_output() -> Iterator[io.StringIO]:
 
 
 class RecordedSentences:
-    """Somebody who is told sentences."""
+    """Records the sentences sent to the requester."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.sentences: list[str] = []
@@ -54,8 +55,8 @@ async def fail(error: Exception) -> None:
     raise error
 
 
-class Counted(NullMetrics):
-    """Counts the back end's failures."""
+class CountingMetrics(NullMetrics):
+    """Counts back-end errors."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
@@ -68,7 +69,7 @@ def ids(written: io.StringIO) -> list[str]:
     return [line.split()[3] for line in written.getvalue().splitlines() if " handlers." in line]
 
 
-async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(log_output: io.StringIO) -> None:
+async def test_log_lines_of_a_request_share_a_unique_id(log_output: io.StringIO) -> None:
     async def listen(name: str) -> None:
         log.info("%s begins", name)
         await asyncio.sleep(0.001)
@@ -88,11 +89,11 @@ async def test_all_that_a_request_logs_has_one_id_and_each_request_its_own(log_o
     "error",
     [
         RuntimeError(f"failed with {SECRET}"),
-        refusal({"ok": False, "error": "invalid_auth", "token": SECRET}),
+        slack_error({"ok": False, "error": "invalid_auth", "token": SECRET}),
         KeyError(),
     ],
 )
-async def test_a_listener_never_raises_and_its_error_is_logged_without_secrets(
+async def test_listener_error_is_logged_without_secrets_and_not_raised(
     log_output: io.StringIO, error: Exception
 ) -> None:
     async def listen() -> None:
@@ -104,7 +105,7 @@ async def test_a_listener_never_raises_and_its_error_is_logged_without_secrets(
     assert len(set(ids(log_output))) == 1
 
 
-async def test_a_cancelled_listener_is_no_error() -> None:
+async def test_cancelled_listener_is_not_logged_as_an_error() -> None:
     guard = ListenerWrapper()
 
     async def listen() -> None:
@@ -126,7 +127,7 @@ def test_delivery_keys_are_new_only_once() -> None:
     assert guard.is_first_delivery("event")
 
 
-async def test_draining_waits_for_what_is_under_way(log_output: io.StringIO) -> None:
+async def test_drain_waits_for_running_requests(log_output: io.StringIO) -> None:
     guard, go_on, done = ListenerWrapper(), asyncio.Event(), []
 
     async def listen() -> None:
@@ -142,7 +143,7 @@ async def test_draining_waits_for_what_is_under_way(log_output: io.StringIO) -> 
     await task
 
 
-async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
+async def test_drain_waits_for_scheduled_listeners() -> None:
     guard, done = ListenerWrapper(), []
 
     async def listen() -> None:
@@ -163,46 +164,46 @@ async def test_draining_notices_what_is_scheduled_and_has_not_begun() -> None:
         (BackendCredentials("-1006 (no permission)"), BackendCredentials.user_message),
         (BackendQuota("-2 (no calls left)"), BackendQuota.user_message),
         (RetryLater("Slack asks for patience", 5), SLACK_BUSY),
-        (refusal({"ok": False, "error": "internal_error"}), SLACK_BUSY),
-        (refusal("<html>", 503), SLACK_BUSY),
-        (refusal({"ok": False, "error": "invalid_arguments"}), FAILED),
+        (slack_error({"ok": False, "error": "internal_error"}), SLACK_BUSY),
+        (slack_error("<html>", 503), SLACK_BUSY),
+        (slack_error({"ok": False, "error": "invalid_arguments"}), FAILED),
         (ZeroDivisionError(f"by {SECRET}"), FAILED),
     ],
 )
 async def test_every_error_becomes_one_sentence(log_output: io.StringIO, error: Exception, sentence: str) -> None:
-    told, metrics = RecordedSentences(), Counted()
-    async with report_errors(told, metrics):
+    replies, metrics = RecordedSentences(), CountingMetrics()
+    async with report_errors(replies, metrics):
         await fail(error)
-    assert told.sentences == [sentence]
+    assert replies.sentences == [sentence]
     assert metrics.failures == ([type(error).__name__] if isinstance(error, BackendError) else [])
     assert SECRET not in log_output.getvalue()
 
 
 async def test_successful_listeners_send_nothing() -> None:
-    told = RecordedSentences()
-    async with report_errors(told, NullMetrics()):
+    replies = RecordedSentences()
+    async with report_errors(replies, NullMetrics()):
         pass
-    assert told.sentences == []
+    assert replies.sentences == []
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError(f"no answer from {URL}"), refusal({"ok": False, "error": "fatal_error", "url": URL})]
+    "error", [RuntimeError(f"no answer from {URL}"), slack_error({"ok": False, "error": "fatal_error", "url": URL})]
 )
-async def test_somebody_who_can_t_be_told_is_logged_and_no_more(log_output: io.StringIO, error: Exception) -> None:
-    told = RecordedSentences(error)
-    async with report_errors(told, NullMetrics()):
+async def test_failed_reply_is_logged(log_output: io.StringIO, error: Exception) -> None:
+    replies = RecordedSentences(error)
+    async with report_errors(replies, NullMetrics()):
         await fail(InvalidInput("Say it differently."))
-    assert told.sentences == ["Say it differently."]
-    assert "could not be told" in log_output.getvalue()
+    assert replies.sentences == ["Say it differently."]
+    assert "could not reply to the requester" in log_output.getvalue()
     assert "geheim" not in log_output.getvalue()
 
 
-async def test_slow_work_is_announced_once_and_quick_work_never(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_slow_work_sends_one_progress_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 0.01)
-    told, announced = RecordedSentences(), asyncio.Event()
+    replies, announced = RecordedSentences(), asyncio.Event()
 
     async def tell(sentence: str) -> None:
-        await told(sentence)
+        await replies(sentence)
         announced.set()
 
     async def slow() -> int:
@@ -210,17 +211,17 @@ async def test_slow_work_is_announced_once_and_quick_work_never(monkeypatch: pyt
         return 7
 
     assert await with_progress(slow(), tell) == 7
-    assert told.sentences == [STILL_WORKING]
+    assert replies.sentences == [STILL_WORKING]
 
     async def quick() -> int:
         return 8
 
     monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 1)
     assert await with_progress(quick(), tell) == 8
-    assert len(told.sentences) == 1
+    assert len(replies.sentences) == 1
 
 
-async def test_progress_that_can_t_be_told_spoils_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_progress_message_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "PROGRESS_AFTER_S", 0.001)
 
     async def slow() -> int:
@@ -230,7 +231,7 @@ async def test_progress_that_can_t_be_told_spoils_no_work(monkeypatch: pytest.Mo
     assert await with_progress(slow(), RecordedSentences(RuntimeError())) == 7
 
 
-async def test_work_ends_with_the_request_that_was_cancelled() -> None:
+async def test_work_is_cancelled_with_its_request() -> None:
     ended = asyncio.Event()
 
     async def endless() -> None:

@@ -1,4 +1,4 @@
-"""What Slack delivers reaches the listener that it is for, and all the rest is acknowledged."""
+"""Deliveries reach their listeners, and all others are acknowledged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KNOWN = AuthorizeResult(enterprise_id=None, team_id=TEAM, bot_user_id="U0BOT", b
 
 
 class Recorder:
-    """Stands in for every listener, and notes which was called."""
+    """Replaces every listener and records calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -68,12 +68,12 @@ def app(recorder: Recorder, wrapper: ListenerWrapper) -> AsyncApp:
     return app
 
 
-async def delivered(app: AsyncApp, guard: ListenerWrapper, **body: Any) -> BoltResponse:
+async def deliver(app: AsyncApp, wrapper: ListenerWrapper, **body: Any) -> BoltResponse:
     request = AsyncBoltRequest(
         body={"team_id": TEAM, "team": {"id": TEAM}, "user": {"id": "U1"}, **body}, mode="socket_mode"
     )
     response: BoltResponse = await app.async_dispatch(request)
-    assert await guard.drain(1) == 0
+    assert await wrapper.drain(1) == 0
     return response
 
 
@@ -108,22 +108,22 @@ DELIVERIES = [
 
 
 @pytest.mark.parametrize(("body", "listener"), DELIVERIES)
-async def test_each_delivery_is_kept_first_and_reaches_its_listener(
+async def test_delivery_is_stored_and_reaches_its_listener(
     app: AsyncApp, wrapper: ListenerWrapper, recorder: Recorder, body: dict[str, Any], listener: str
 ) -> None:
-    response = await delivered(app, wrapper, **body)
+    response = await deliver(app, wrapper, **body)
     assert response.status == 200
     assert recorder.calls == ["store", listener] if listener else ["store"]
 
 
-async def test_a_select_that_asks_for_options_gets_none(app: AsyncApp, wrapper: ListenerWrapper) -> None:
-    response = await delivered(app, wrapper, type="block_suggestion", action_id="x", block_id="x", value="")
+async def test_options_request_gets_no_options(app: AsyncApp, wrapper: ListenerWrapper) -> None:
+    response = await deliver(app, wrapper, type="block_suggestion", action_id="x", block_id="x", value="")
     assert '"options": []' in response.body
 
 
-async def test_another_workspace_reaches_no_listener(
+async def test_delivery_of_another_workspace_reaches_no_listener(
     app: AsyncApp, wrapper: ListenerWrapper, recorder: Recorder
 ) -> None:
-    await delivered(app, wrapper, team_id="T2", team={"id": "T2"}, type="block_actions", **PRESSED)
-    await delivered(app, wrapper, team_id="T2", team=None, **event("app_mention"))
+    await deliver(app, wrapper, team_id="T2", team={"id": "T2"}, type="block_actions", **PRESSED)
+    await deliver(app, wrapper, team_id="T2", team=None, **event("app_mention"))
     assert recorder.calls == []

@@ -1,4 +1,4 @@
-"""A share as it is worked on."""
+"""Retries of downloads during a job's first attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that the bot uploads to Slack: each once, seen by nobody else, and gone when their image is."""
+"""Thumbnail uploads: each picture once, shared with nobody, and deleted with its image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DELAYS_S = (0.2, 0.4, 0.8, 1.6)
 
 
 class Pictures:
-    """Satisfies Stored. What is in ``missing`` is gone; remembers how many were read at once."""
+    """A picture store without the pictures in ``missing``. Records how many were read concurrently."""
 
     def __init__(self) -> None:
         self.missing: set[str] = set()
@@ -44,7 +44,7 @@ class Pictures:
 
 
 class Harness:
-    """Uploads to a stand-in, with a memory in SQL; ``slept`` is what it would have waited."""
+    """Uploads to the fake of Slack, with records in SQL. ``slept`` has the delays instead of waiting."""
 
     def __init__(self, slack: FakeSlack, storage: SqlStorage) -> None:
         self.slack, self.storage = slack, storage
@@ -64,7 +64,7 @@ class Harness:
 
     @property
     def left(self) -> list[str]:
-        """What the bot has in Slack."""
+        """The bot's files in Slack."""
         return [file for file in self.slack.state.uploads if not self.slack.state.files[file].deleted]
 
 
@@ -92,7 +92,7 @@ def image(number: int) -> ImageRecord:
     )
 
 
-async def test_each_picture_is_uploaded_once_and_shared_with_nobody(harness: Harness) -> None:
+async def test_picture_is_uploaded_once_and_shared_with_nobody(harness: Harness) -> None:
     first = await harness.files(image(1), image(2), image(1))
     assert set(first) == {image(1).digest, image(2).digest}
     assert await harness.files(image(1), image(2)) == first
@@ -104,43 +104,43 @@ async def test_each_picture_is_uploaded_once_and_shared_with_nobody(harness: Har
     assert harness.slept == []
 
 
-async def test_answers_at_the_same_moment_share_an_upload(harness: Harness) -> None:
+async def test_concurrent_answers_share_an_upload(harness: Harness) -> None:
     first, second = await asyncio.gather(harness.files(image(1), image(2)), harness.files(image(2), image(1)))
     assert first == second
     assert len(harness.left) == 2
 
 
-async def test_nothing_to_upload_asks_slack_nothing(harness: Harness) -> None:
+async def test_empty_upload_makes_no_calls(harness: Harness) -> None:
     assert await harness.files() == {}
     assert harness.slack.state.calls == []
 
 
-async def test_no_more_than_a_few_are_under_way_at_once(harness: Harness) -> None:
+async def test_concurrent_uploads_are_limited(harness: Harness) -> None:
     found = await harness.files(*(image(number) for number in range(10)))
     assert len(found) == 10
     assert harness.pictures.most_at_once <= module.CONCURRENCY
 
 
-async def test_slack_is_given_time_to_look_at_each(harness: Harness) -> None:
+async def test_upload_waits_until_slack_has_processed_the_file(harness: Harness) -> None:
     harness.slack.state.processing_looks = 2
     assert list(await harness.files(image(1))) == [image(1).digest]
     assert harness.slept == list(DELAYS_S[:2])
 
 
-async def test_what_slack_does_not_get_done_with_is_left_out_and_remembered(harness: Harness) -> None:
+async def test_unprocessed_upload_is_left_out_but_recorded(harness: Harness) -> None:
     harness.slack.state.processing_looks = 99
     assert await harness.files(image(1)) == {}
     assert harness.slept == list(DELAYS_S)
-    # Or nobody would ever delete it.
+    # Without the record, the file would never be deleted.
     assert list((await harness.remembered(image(1))).values()) == harness.left
 
 
-async def test_a_picture_that_is_gone_spoils_none_of_the_others(harness: Harness) -> None:
+async def test_missing_picture_does_not_affect_others(harness: Harness) -> None:
     harness.pictures.missing = {image(1).digest}
     assert list(await harness.files(image(1), image(2))) == [image(2).digest]
 
 
-async def test_a_disk_or_a_slack_that_fails_leaves_pictures_out(harness: Harness) -> None:
+async def test_failed_uploads_are_left_out(harness: Harness) -> None:
     harness.pictures.failing = True
     assert await harness.files(image(1)) == {}
     harness.pictures.failing = False
@@ -155,7 +155,7 @@ async def test_uploads_have_a_total_timeout(harness: Harness, monkeypatch: pytes
     assert await harness.files(image(1)) == {}
 
 
-async def test_what_was_done_when_the_time_was_over_is_shown(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_uploads_finished_before_the_timeout_are_used(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     known = await harness.files(image(1))
     monkeypatch.setattr(module, "TOTAL_TIMEOUT_S", 0.05)
     harness.pictures.slow = True
@@ -172,7 +172,7 @@ async def test_deleted_uploads_are_uploaded_again(harness: Harness) -> None:
     assert again[image(2).digest] == two
 
 
-async def test_what_slack_is_not_done_with_is_told_and_kept(harness: Harness) -> None:
+async def test_unprocessed_upload_is_reported_and_kept(harness: Harness) -> None:
     harness.slack.state.processing_looks = 99
     await harness.files(image(1))
     [file] = harness.left
@@ -180,14 +180,14 @@ async def test_what_slack_is_not_done_with_is_told_and_kept(harness: Harness) ->
     assert await harness.remembered(image(1)) == {image(1).digest: file}
 
 
-async def test_a_slack_that_does_not_answer_loses_no_upload(harness: Harness) -> None:
+async def test_unanswered_check_keeps_the_uploads(harness: Harness) -> None:
     found = await harness.files(image(1))
     harness.slack.refuse_next("files.info", "internal_error")
     assert await harness.uploads.check(harness.workspace, harness.client, found.values()) == []
     assert await harness.remembered(image(1)) == found
 
 
-async def test_a_file_that_somebody_deleted_is_forgotten_in_its_own_workspace(harness: Harness) -> None:
+async def test_deleted_file_is_forgotten_only_in_its_workspace(harness: Harness) -> None:
     found = await harness.files(image(1))
     [file] = found.values()
     await harness.uploads.deleted(WorkspaceId("T0OTHER"), file)
@@ -196,7 +196,7 @@ async def test_a_file_that_somebody_deleted_is_forgotten_in_its_own_workspace(ha
     assert await harness.remembered(image(1)) == {}
 
 
-async def test_uploads_of_images_that_no_database_has_are_deleted_from_slack(harness: Harness) -> None:
+async def test_unused_uploads_are_deleted_from_slack(harness: Harness) -> None:
     catalogue = harness.storage.catalogue
     await catalogue.create_database(image(1).database)
     await catalogue.add(image(1))
@@ -209,7 +209,7 @@ async def test_uploads_of_images_that_no_database_has_are_deleted_from_slack(har
     assert len(harness.slack.calls("files.delete")) == 2
 
 
-async def test_an_upload_that_slack_would_not_delete_now_is_deleted_later(harness: Harness) -> None:
+async def test_failed_deletion_of_an_upload_is_repeated(harness: Harness) -> None:
     picture = image(1)
     await harness.files(picture)
     assert len(harness.left) == 1

@@ -27,8 +27,8 @@ def stored(image: Image.Image) -> LocalFeatures:
     return unpack(extract_local_features(pixels, luminance(pixels)).pack())
 
 
-def between(query: Image.Image, kept: Image.Image) -> Difference:
-    return differences.measure(view(query), stored(kept), IN_PLACE)
+def between(query: Image.Image, reference: Image.Image) -> Difference:
+    return differences.measure(view(query), stored(reference), IN_PLACE)
 
 
 def page(seed: int) -> Image.Image:

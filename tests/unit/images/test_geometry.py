@@ -36,8 +36,8 @@ def stored(image: Image.Image) -> LocalFeatures:
     return unpack(extract_local_features(pixels, luminance(pixels)).pack())
 
 
-def aligned(query: Image.Image, kept: Image.Image) -> Alignment:
-    found = geometry.align(view(query), stored(kept))
+def aligned(query: Image.Image, reference: Image.Image) -> Alignment:
+    found = geometry.align(view(query), stored(reference))
     assert found is not None
     return found
 
@@ -137,11 +137,11 @@ def test_overlay_of_another_picture_does_not_agree() -> None:
 
 
 def test_unrelated_pictures_are_never_copies() -> None:
-    views, sketches = [view(scene(seed)) for seed in range(6)], [stored(scene(seed)) for seed in range(6)]
+    views, stored_features = [view(scene(seed)) for seed in range(6)], [stored(scene(seed)) for seed in range(6)]
     for number, query in enumerate(views):
-        for other, kept in enumerate(sketches):
+        for other, reference in enumerate(stored_features):
             if other != number:
-                assert probability(geometry.align(query, kept)) < 0.1
+                assert probability(geometry.align(query, reference)) < 0.1
 
 
 def label(side: int) -> Image.Image:
@@ -183,12 +183,12 @@ def test_degenerate_transform_gives_none(factor: float) -> None:
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_flat_pictures_do_not_align(value: int) -> None:
     flat = Image.new("RGB", SIZE, (value, value, value))
-    for query, kept in ((flat, flat), (flat, scene(1)), (scene(1), flat)):
-        assert geometry.align(view(query), stored(kept)) is None
-        laid = geometry.overlay(view(query), stored(kept), IDENTITY)
-        assert laid is not None
-        assert abs(laid.correlation) < 0.1
-        assert math.isfinite(laid.worst)
+    for query, reference in ((flat, flat), (flat, scene(1)), (scene(1), flat)):
+        assert geometry.align(view(query), stored(reference)) is None
+        overlaid = geometry.overlay(view(query), stored(reference), IDENTITY)
+        assert overlaid is not None
+        assert abs(overlaid.correlation) < 0.1
+        assert math.isfinite(overlaid.worst)
 
 
 def recoloured(image: Image.Image) -> Image.Image:
@@ -216,11 +216,13 @@ def test_colours_are_compared(edit: Callable[[Image.Image], Image.Image], chroma
     st.sampled_from([(480, 360), (360, 480), (400, 400), (1000, 10)]),
 )
 @settings(max_examples=60, deadline=None)
-def test_coverage_matches_counted_points(angle: float, size: float, x: float, y: float, kept: tuple[int, int]) -> None:
+def test_coverage_matches_counted_points(
+    angle: float, size: float, x: float, y: float, reference: tuple[int, int]
+) -> None:
     """Compare with counting points on a grid."""
     turn = size * np.array(((math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))))
     matrix = np.column_stack((turn, (x, y)))
-    other = _blank(*kept)
+    other = _blank(*reference)
     covered, outside = geometry._coverage(_blank(480, 360), other, matrix)
 
     width, height = (length / max(other.width, other.height) for length in (other.width, other.height))

@@ -16,10 +16,10 @@ LARGE = encoded(photo(1023, 700, seed=1), "JPEG")
 
 class Pictures:
     def __init__(self) -> None:
-        self.kept = {"a": LARGE}
+        self.stored = {"a": LARGE}
 
     async def get(self, digest: str) -> bytes:
-        return self.kept[digest]
+        return self.stored[digest]
 
 
 def size(jpeg: bytes) -> tuple[int, int]:
@@ -50,6 +50,6 @@ async def test_thumbnail_is_cached_but_not_beyond_deletion() -> None:
     assert size(await store.get("a"))[0] == SIDE
     await store.get("a")
     assert made == 1
-    pictures.kept.clear()
+    pictures.stored.clear()
     with pytest.raises(KeyError):
         await store.get("a")

@@ -1,4 +1,4 @@
-"""Background work that a process does for a search back end."""
+"""Index building by process role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.config.settings import Settings
 
 
 @pytest.mark.parametrize(("role", "indexes"), [("web", False), ("worker", True), ("all", True)])
-async def test_indexes_are_built_by_processes_that_do_jobs(
+async def test_only_processes_that_run_jobs_build_indexes(
     role: str, indexes: bool, tmp_path: Path, postgres_address: str
 ) -> None:
     settings = Settings(data_dir=tmp_path, database_url=postgres_address, backend="pgvector", role=role)

@@ -1,4 +1,4 @@
-"""No secret reaches the log."""
+"""Redaction of secrets in logs."""
 
 import json
 import logging
@@ -60,7 +60,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_secrets_are_taken_out(secret: str) -> None:
+def test_secrets_are_redacted(secret: str) -> None:
     for text in (f"failed with '{secret}' today", f"failed with {secret} today", f"({secret}) today"):
         shown = redact(text)
         assert redact(shown) == shown
@@ -71,7 +71,7 @@ def test_secrets_are_taken_out(secret: str) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_headers_are_taken_out_to_the_end_of_their_line(line: str) -> None:
+def test_headers_are_redacted_to_the_end_of_the_line(line: str) -> None:
     shown = redact(f"GET / HTTP/1.1\n{line}\r\nHost: v.example")
     assert "s3cr3t" not in shown
     assert shown.endswith("\r\nHost: v.example")
@@ -88,7 +88,7 @@ def test_headers_are_taken_out_to_the_end_of_their_line(line: str) -> None:
         "GET '/media/…' failed",
     ],
 )
-def test_ordinary_text_stays(text: str) -> None:
+def test_ordinary_text_is_not_redacted(text: str) -> None:
     assert redact(text) == text
 
 
@@ -99,7 +99,7 @@ VALUE = "Sé&cr/ét \"of\" 'ours' + 1\\2"
     "written",
     [VALUE, quote(VALUE, safe=""), quote(VALUE, safe="").replace("%20", "+"), json.dumps({"x": VALUE}), repr([VALUE])],
 )
-def test_what_the_settings_hold_is_found_by_its_value(written: str) -> None:
+def test_secret_settings_are_redacted_by_value(written: str) -> None:
     hide = Redactor(["other", VALUE])
     assert REDACTED in hide(f"sent {written}.")
     assert VALUE not in hide(f"sent {written}.")
@@ -115,8 +115,8 @@ def test_empty_values_redact_nothing() -> None:
 
 
 @given(st.text(min_size=4), st.text(), st.text())
-def test_a_value_never_comes_through_whatever_stands_around_it(value: str, before: str, after: str) -> None:
-    # What a mark leaves of the text around it may happen to spell a value that is part of the mark's own word.
+def test_secret_is_redacted_in_any_context(value: str, before: str, after: str) -> None:
+    # The redaction mark itself may contain a short value.
     if value not in REDACTED:
         assert value not in Redactor([value])(f"{before} {value} {after}").replace(REDACTED, "\0")
 
@@ -133,7 +133,7 @@ def test_a_value_never_comes_through_whatever_stands_around_it(value: str, befor
         "cookie" * 20_000,
     ],
 )
-def test_long_lines_take_no_long_time(evil: str) -> None:
+def test_long_lines_are_redacted_quickly(evil: str) -> None:
     started = time.perf_counter()
     redact(evil)
     assert time.perf_counter() - started < 2
@@ -143,7 +143,7 @@ FORMATTERS: list[Callable[[Redactor], logging.Formatter]] = [TextFormatter, Json
 
 
 @pytest.mark.parametrize("make", FORMATTERS)
-def test_arguments_and_exceptions_are_redacted_too(make: Callable[[Redactor], logging.Formatter]) -> None:
+def test_arguments_and_exceptions_are_redacted(make: Callable[[Redactor], logging.Formatter]) -> None:
     formatter = make(Redactor(["of-the-settings"]))
     try:
         raise ValueError("token xoxb-1-abcDEF of-the-settings")  # noqa: TRY301
@@ -163,7 +163,7 @@ def test_arguments_and_exceptions_are_redacted_too(make: Callable[[Redactor], lo
 
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("make", FORMATTERS)
-def test_each_secret_stays_out_of_both_forms(make: Callable[[Redactor], logging.Formatter], secret: str) -> None:
+def test_secrets_are_redacted_in_text_and_json(make: Callable[[Redactor], logging.Formatter], secret: str) -> None:
     values: tuple[Any, ...] = (secret, [secret], RuntimeError(secret))
     record = logging.LogRecord("bot", logging.ERROR, "x", 1, "%s %s %r", values, None)
     record.address = {"nested": secret}
@@ -171,7 +171,7 @@ def test_each_secret_stays_out_of_both_forms(make: Callable[[Redactor], logging.
     assert not any(part in line for part in ("s3cr3t", "abcDEF", "ff00", "xoxp-1-abc", PICTURE[-30:]))
 
 
-def test_what_a_call_adds_stands_in_the_json_under_its_name() -> None:
+def test_extra_fields_are_in_the_json() -> None:
     record = logging.makeLogRecord(
         {
             "msg": "hello",
@@ -191,7 +191,7 @@ def test_what_a_call_adds_stands_in_the_json_under_its_name() -> None:
 
 @pytest.fixture
 def fresh_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root logger, to be set up as the program does it."""
+    """A root logger without handlers, to be set up as the program does."""
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
@@ -211,9 +211,7 @@ def test_library_debug_logs_are_silenced(level: str, fresh_root: None) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_the_program_hides_the_values_of_its_settings(
-    form: str, fresh_root: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_program_redacts_its_own_settings(form: str, fresh_root: None, capsys: pytest.CaptureFixture[str]) -> None:
     set_up(form, "info", ["of-the-settings"])
     logging.getLogger("uvicorn.error").error("it was %s", "of-the-settings")
     written = capsys.readouterr().err
@@ -221,9 +219,7 @@ def test_the_program_hides_the_values_of_its_settings(
     assert "of-the-settings" not in written
 
 
-def test_a_line_that_can_not_be_written_does_not_show_its_arguments(
-    fresh_root: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unformattable_line_does_not_reveal_its_arguments(fresh_root: None, capsys: pytest.CaptureFixture[str]) -> None:
     set_up("text", "info")
     logging.getLogger("bot.x").error("%d is wrong", "xoxb-1-abcDEF")
     written = capsys.readouterr().err

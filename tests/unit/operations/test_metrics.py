@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _used(metrics: Metrics) -> None:
     metrics.hosted_charged(1)
 
 
-def test_all_that_is_counted_can_be_read() -> None:
+def test_all_metrics_are_exposed() -> None:
     metrics = PrometheusMetrics()
     _used(metrics)
     samples = _samples(metrics)
@@ -63,7 +63,7 @@ def test_every_metric_has_the_vsearch_prefix() -> None:
     assert all(name.startswith("vsearch_") for name in _samples(metrics))
 
 
-def test_the_inbox_is_told_with_the_age_of_its_oldest_job() -> None:
+def test_inbox_metrics_include_the_age_of_the_oldest_job() -> None:
     metrics = PrometheusMetrics()
     metrics.inbox(InboxDepth(7, NOW - timedelta(seconds=90)), NOW)
     assert _samples(metrics)["vsearch_inbox_jobs"] == 7
@@ -71,13 +71,13 @@ def test_the_inbox_is_told_with_the_age_of_its_oldest_job() -> None:
 
 
 @pytest.mark.parametrize("oldest", [None, NOW + timedelta(seconds=5)])
-def test_an_empty_inbox_and_one_from_a_clock_ahead_have_no_age(oldest: datetime | None) -> None:
+def test_age_is_zero_for_an_empty_inbox_and_for_jobs_from_the_future(oldest: datetime | None) -> None:
     metrics = PrometheusMetrics()
     metrics.inbox(InboxDepth(0, oldest), NOW)
     assert _samples(metrics)["vsearch_inbox_oldest_seconds"] == 0
 
 
-def test_an_inbox_that_can_not_be_read_is_not_an_empty_one() -> None:
+def test_unreadable_inbox_is_not_reported_as_empty() -> None:
     metrics = PrometheusMetrics()
     assert math.isnan(_samples(metrics)["vsearch_inbox_jobs"])
     metrics.inbox(InboxDepth(1, NOW), NOW)

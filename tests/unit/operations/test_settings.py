@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and that each is documented."""
+"""Settings: parsing, errors, and documentation in .env.example."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELDS = {item.metadata["name"]: item for item in dataclasses.fields(Settings)}
 
 
 def _documented() -> dict[str, tuple[str, str]]:
-    """By name: the value that .env.example shows, and the comment above it."""
+    """Return the value and the comment of each setting in .env.example, by name."""
     found: dict[str, tuple[str, str]] = {}
     comment: list[str] = []
     for line in EXAMPLE.read_text("utf-8").splitlines():
@@ -38,16 +38,16 @@ def test_empty_environment_gives_the_defaults() -> None:
     assert Settings().slack_api_url == SLACK_API_URL
 
 
-def test_an_empty_value_counts_as_unset() -> None:
+def test_empty_value_counts_as_unset() -> None:
     assert Settings.from_mapping({"VSEARCH_THREADS": "  ", "SLACK_BOT_TOKEN": ""}) == Settings()
 
 
-def test_every_setting_is_in_the_example_and_nothing_else() -> None:
+def test_env_example_has_exactly_the_settings() -> None:
     assert set(_documented()) == set(FIELDS)
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
-def test_the_example_says_what_a_setting_means_and_its_default(name: str) -> None:
+def test_env_example_documents_meaning_and_default(name: str) -> None:
     value, comment = _documented()[name]
     about = FIELDS[name].metadata
     assert about["meaning"] in comment
@@ -90,7 +90,7 @@ def test_env_example_sets_nothing() -> None:
         ("AWS_REGION", "eu-central-1", "eu-central-1"),
     ],
 )
-def test_values_are_read(name: str, text: str, value: Any) -> None:
+def test_values_are_parsed(name: str, text: str, value: Any) -> None:
     assert getattr(Settings.from_mapping({name: text}), FIELDS[name].name) == value
 
 
@@ -130,7 +130,7 @@ def test_values_are_read(name: str, text: str, value: Any) -> None:
         ("VSEARCH_API_KEYS", "long-enough-by-far-0123456789,too-short"),
     ],
 )
-def test_a_value_that_does_not_fit_names_its_setting_and_never_itself(name: str, text: str) -> None:
+def test_error_names_the_setting_but_not_the_value(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_mapping({name: text})
     (problem,) = caught.value.problems
@@ -138,7 +138,7 @@ def test_a_value_that_does_not_fit_names_its_setting_and_never_itself(name: str,
     assert text not in problem.removeprefix(name)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_mapping({"VSEARCH_THREADS": "x", "VSEARCH_LOG_LEVEL": "loud", "SLACK_BOT_TOKEN": "secret"})
     assert len(caught.value.problems) == 3
@@ -165,12 +165,12 @@ def test_secrets_stay_out_of_the_repr() -> None:
     assert set(settings.secrets) == set(given.values())
 
 
-def test_each_of_several_keys_is_a_secret_of_its_own() -> None:
+def test_each_of_several_keys_is_a_secret() -> None:
     keys = ("hidden-one-0123456789", "hidden-two-0123456789")
     assert set(Settings.from_mapping({"VSEARCH_API_KEYS": ",".join(keys)}).secrets) == set(keys)
 
 
-def test_secrets_that_are_not_set_are_none() -> None:
+def test_unset_secrets_are_none() -> None:
     assert Settings().secrets == ()
 
 
@@ -184,7 +184,7 @@ def test_secrets_that_are_not_set_are_none() -> None:
         ({"PORT": "0"}, ("0.0.0.0", 0)),
     ],
 )
-def test_a_port_that_a_platform_sets_is_reached_from_outside(given: dict[str, str], where: tuple[str, int]) -> None:
+def test_listen_address_considers_a_platforms_port(given: dict[str, str], where: tuple[str, int]) -> None:
     assert Settings.from_mapping(given).listen_address == where
 
 
@@ -193,17 +193,17 @@ def test_a_port_that_a_platform_sets_is_reached_from_outside(given: dict[str, st
     [
         ("sqlite:////var/lib/vsearch.db", "sqlite:////var/lib/vsearch.db"),
         ("postgresql://user:hidden@host/db?sslmode=require", "postgresql://user:hidden@host/db?sslmode=require"),
-        # As Heroku sets it.
+        # Heroku sets PORT.
         ("postgres://user:hidden@host:5432/db", "postgresql://user:hidden@host:5432/db"),
         ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
     ],
 )
-def test_the_databases_that_there_may_be(url: str, read: str) -> None:
+def test_supported_database_urls_are_accepted(url: str, read: str) -> None:
     assert Settings.from_mapping({"DATABASE_URL": url}).database_url == read
 
 
 @pytest.mark.parametrize("url", ["mysql://user:hidden@host/db", "postgresql://host", "sqlite:///", "vsearch.db"])
-def test_a_database_that_is_not_supported_is_refused_without_showing_the_address(url: str) -> None:
+def test_unsupported_database_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL must be an address such as sqlite:///") as refused:
         Settings.from_mapping({"DATABASE_URL": url})
     assert "hidden" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Settings that are of use together only: what lacks is told, at once and where it is used."""
+"""Validation of related settings: missing ones are reported together, and only if they are used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOSTED = {
 
 
 @pytest.mark.parametrize("missing", sorted(HOSTED))
-def test_the_hosted_service_takes_a_key_an_account_and_an_address_at_which_it_reaches_us(missing: str) -> None:
+def test_hosted_service_needs_key_account_and_public_url(missing: str) -> None:
     given = {**HOSTED, "VSEARCH_BACKEND": "showapi"}
     assert Settings.from_mapping(given).backend == "showapi"
     with pytest.raises(SettingsError) as refused:
@@ -25,7 +25,7 @@ def test_the_hosted_service_takes_a_key_an_account_and_an_address_at_which_it_re
     assert "hidden" not in problem
 
 
-def test_all_that_the_hosted_service_lacks_is_told_at_once_and_only_where_it_is_used() -> None:
+def test_missing_settings_of_the_hosted_service_are_reported_together_and_only_if_used() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_mapping({"VSEARCH_BACKEND": "showapi"})
     assert len(refused.value.problems) == len(HOSTED)
@@ -54,7 +54,7 @@ def test_invalid_settings_are_not_reported_as_missing(given: dict[str, str], pro
     assert told.startswith(problem)
 
 
-def test_a_wrong_setting_hides_no_problem_of_another() -> None:
+def test_invalid_setting_hides_no_problem_of_another() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_mapping({"VSEARCH_BACKEND": "showapi", "SHOWAPI_DS_ID": "42", "PUBLIC_BASE_URL": "ftp://a"})
     assert [told.partition(" ")[0] for told in refused.value.problems] == ["PUBLIC_BASE_URL", "VSEARCH_BACKEND=showapi"]
@@ -79,7 +79,7 @@ BUCKET = {
         (["AWS_SECRET_ACCESS_KEY"], "VSEARCH_PICTURES=bucket needs AWS_SECRET_ACCESS_KEY too"),
     ],
 )
-def test_what_a_bucket_lacks_is_told_where_it_is_used(without: list[str], problem: str) -> None:
+def test_missing_bucket_settings_are_reported_if_used(without: list[str], problem: str) -> None:
     given = {name: value for name, value in BUCKET.items() if name not in without}
     with pytest.raises(SettingsError) as refused:
         Settings.from_mapping(given)
@@ -89,7 +89,7 @@ def test_what_a_bucket_lacks_is_told_where_it_is_used(without: list[str], proble
     Settings.from_mapping(given | {"VSEARCH_PICTURES": "files"})
 
 
-def test_a_bucket_takes_a_region_or_an_address_and_a_key_or_a_role() -> None:
+def test_bucket_needs_region_or_endpoint_and_key_or_role() -> None:
     assert Settings.from_mapping(BUCKET).pictures == "bucket"
     elsewhere = {**BUCKET, "AWS_REGION": "", "VSEARCH_BUCKET_ENDPOINT": "https://minio.example.com"}
     assert Settings.from_mapping(elsewhere).aws_region is None
@@ -105,7 +105,7 @@ def test_a_bucket_takes_a_region_or_an_address_and_a_key_or_a_role() -> None:
 MANY = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "abc", "SLACK_STATE_SECRET": "0123456789abcdef"}
 
 
-def test_many_workspaces_take_three_settings() -> None:
+def test_oauth_needs_three_settings() -> None:
     assert Settings.from_mapping(MANY).many_workspaces
     assert not Settings().many_workspaces
 
@@ -117,13 +117,13 @@ def test_incomplete_oauth_settings_are_refused(missing: str) -> None:
     assert len(refused.value.problems) == 1
 
 
-def test_with_a_token_for_one_workspace_the_others_may_be_left_half_set() -> None:
+def test_incomplete_oauth_settings_are_accepted_with_a_bot_token() -> None:
     assert Settings.from_mapping({**MANY, "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
     for name, value in MANY.items():
         assert not Settings.from_mapping({name: value, "SLACK_BOT_TOKEN": "xoxb-1-a"}).many_workspaces
 
 
-def test_a_state_secret_that_can_be_guessed_is_refused() -> None:
+def test_short_state_secret_is_refused() -> None:
     with pytest.raises(SettingsError, match="SLACK_STATE_SECRET must have at least 16 characters") as refused:
         Settings.from_mapping({**MANY, "SLACK_STATE_SECRET": "hidden"})
     assert "hidden" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Adding pictures: several in one transaction, doubles, races, and what a refused add leaves behind."""
+"""Adding pictures: batches, duplicates, races, and clean-up after a failure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
     await opened.close()
 
 
-async def test_a_database_that_the_back_end_has_lost_takes_the_picture_along(storage: SqlStorage) -> None:
+async def test_picture_is_discarded_if_the_back_end_lost_the_database(storage: SqlStorage) -> None:
     picture = random_picture(1)
     with pytest.raises(BackendLost):
         await AddService(MemorySearch(), storage).add(GONE, picture, b"jpeg", EntityId("one"), Note())
@@ -40,7 +40,7 @@ async def test_a_database_that_the_back_end_has_lost_takes_the_picture_along(sto
         await storage.pictures.get(picture.digest)
 
 
-async def test_a_picture_that_another_database_has_stays(storage: SqlStorage) -> None:
+async def test_picture_of_another_database_is_kept_after_a_failed_add(storage: SqlStorage) -> None:
     visual, picture = MemorySearch(), random_picture(1)
     await visual.create_database(KEPT)
     adding = AddService(visual, storage)
@@ -50,7 +50,7 @@ async def test_a_picture_that_another_database_has_stays(storage: SqlStorage) ->
     assert await storage.pictures.get(picture.digest) == b"jpeg"
 
 
-async def test_doubles_of_a_batch_and_of_the_database_are_told_apart_from_what_is_new(storage: SqlStorage) -> None:
+async def test_duplicates_in_batch_and_database_are_reported(storage: SqlStorage) -> None:
     visual = MemorySearch()
     await visual.create_database(KEPT)
     adding = AddService(visual, storage)
@@ -62,7 +62,7 @@ async def test_doubles_of_a_batch_and_of_the_database_are_told_apart_from_what_i
     assert (await storage.catalogue.database(KEPT)).images == 3
 
 
-async def test_a_double_that_comes_while_a_batch_is_added_spoils_none_of_the_others(storage: SqlStorage) -> None:
+async def test_concurrent_duplicate_does_not_affect_the_rest_of_the_batch(storage: SqlStorage) -> None:
     elsewhere: list[asyncio.Task[ImageRecord]] = []
 
     class Raced(EmbeddedSearch):

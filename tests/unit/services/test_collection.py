@@ -1,4 +1,4 @@
-"""Shared images are kept once: whatever is repeated, withdrawn or shared by two at the same moment."""
+"""Shared images are added exactly once, despite retries, withdrawals and concurrent shares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, Wo
 from bot.domain.jobs import JobKind, NewJob
 from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
-from bot.services.channels.collection import CollectService, SharedImage, Withdrawn
+from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import AddService, NewImage
 from bot.services.search.search import SearchResult, SearchService
@@ -29,33 +29,33 @@ PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
 
 @dataclass
 class Harness:
-    """Real storage, and an engine that writes into it."""
+    """SQL storage with the embedded engine."""
 
     storage: SqlStorage
     visual: EmbeddedSearch
 
     def __post_init__(self) -> None:
         self.collecting = CollectService(AddService(self.visual, self.storage), self.storage)
-        self.guarding = RepostGuard(SearchService(self.visual, self.storage.catalogue), self.collecting)
+        self.repost_guard = RepostGuard(SearchService(self.visual, self.storage.catalogue), self.collecting)
 
     async def shared(
         self, picture: Picture, message: str = "1.1", file: str = "F1", entity: str = "valve"
     ) -> SharedImage:
-        """A picture of a message, whose job is taken up."""
+        """Return a picture of a message whose job is claimed."""
         await self.storage.inbox.put(NewJob(JobKind.SHARE, TEAM, "", "C1", message, (file,), "{}"))
         [job] = await self.storage.inbox.claim("worker", 1, 15) or [None]
         image = NewImage(picture, b"jpeg", EntityId(entity), Note())
         return SharedImage(image, SlackOrigin(file, "C1", message), 0 if job is None else job.id)
 
     async def held(self) -> list[str]:
-        """Entities, the same in catalogue and back end."""
+        """Return the entities, after checking that catalogue and back end agree."""
         records = (await self.storage.catalogue.page(PARTS, PageRequest(limit=100))).items
         listed = (await self.visual.list_images(PARTS, PageRequest(limit=100))).items
         assert {record.data_id for record in records} == {image.data_id for image in listed}
         return sorted(record.entity for record in records)
 
     async def keeps(self, picture: Picture) -> bool:
-        """Whether the picture is still stored."""
+        """Return whether the picture is stored."""
         try:
             return bool(await self.storage.pictures.get(picture.digest))
         except KeyError:
@@ -75,7 +75,7 @@ async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
     await storage.close()
 
 
-async def test_an_image_is_kept_with_where_it_is_from(harness: Harness) -> None:
+async def test_image_is_added_with_its_origin(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     record = await harness.collecting.collect(PARTS, shared)
     assert record.origin == shared.origin
@@ -83,14 +83,14 @@ async def test_an_image_is_kept_with_where_it_is_from(harness: Harness) -> None:
     assert await harness.keeps(random_picture(1))
 
 
-async def test_an_attempt_after_a_crash_finds_its_own_image(harness: Harness) -> None:
+async def test_retry_after_a_crash_returns_the_added_image(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     record = await harness.collecting.collect(PARTS, shared)
     assert await harness.collecting.collect(PARTS, shared) == record
     assert await harness.held() == ["valve"]
 
 
-async def test_the_same_picture_of_another_message_is_there_already(harness: Harness) -> None:
+async def test_picture_of_another_message_is_already_added(harness: Harness) -> None:
     await harness.collecting.collect(PARTS, await harness.shared(random_picture(1)))
     with pytest.raises(AlreadyAdded):
         await harness.collecting.collect(PARTS, await harness.shared(random_picture(1), "1.2", "F2"))
@@ -98,16 +98,16 @@ async def test_the_same_picture_of_another_message_is_there_already(harness: Har
     assert await harness.keeps(random_picture(1))
 
 
-async def test_what_was_withdrawn_leaves_nothing_behind(harness: Harness) -> None:
+async def test_withdrawn_file_leaves_nothing(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, file="F1")
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await harness.collecting.collect(PARTS, shared)
     assert await harness.held() == []
     assert not await harness.keeps(random_picture(1))
 
 
-async def test_what_was_withdrawn_takes_no_picture_of_another_s_along(harness: Harness) -> None:
+async def test_withdrawn_file_does_not_discard_another_images_picture(harness: Harness) -> None:
     other = DatabaseKey(TEAM, DatabaseName("logos"))
     async with harness.storage.unit():
         await harness.visual.create_database(other)
@@ -115,12 +115,12 @@ async def test_what_was_withdrawn_takes_no_picture_of_another_s_along(harness: H
     await harness.collecting.collect(other, await harness.shared(random_picture(1), "1.2", "F2"))
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, channel="C1", message="1.1")
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await harness.collecting.collect(PARTS, shared)
     assert await harness.keeps(random_picture(1))
 
 
-async def test_a_database_that_is_not_there_keeps_nothing(harness: Harness) -> None:
+async def test_unknown_database_stores_nothing(harness: Harness) -> None:
     with pytest.raises(UnknownDatabase):
         await harness.collecting.collect(
             DatabaseKey(TEAM, DatabaseName("logos")), await harness.shared(random_picture(1))
@@ -128,39 +128,42 @@ async def test_a_database_that_is_not_there_keeps_nothing(harness: Harness) -> N
     assert not await harness.keeps(random_picture(1))
 
 
-async def test_a_guard_keeps_what_is_new_and_tells_what_is_not(harness: Harness) -> None:
-    assert await harness.guarding.check(PARTS, await harness.shared(random_picture(1)), 9) is None
-    assert await harness.guarding.check(PARTS, await harness.shared(random_picture(2), "1.2", "F2", "other"), 9) is None
+async def test_guard_adds_new_images_and_reports_reposts(harness: Harness) -> None:
+    assert await harness.repost_guard.check(PARTS, await harness.shared(random_picture(1)), 9) is None
+    assert (
+        await harness.repost_guard.check(PARTS, await harness.shared(random_picture(2), "1.2", "F2", "other"), 9)
+        is None
+    )
     for number, copy in enumerate((random_picture(1), noisy_copy(random_picture(1))), start=3):
-        found = await harness.guarding.check(PARTS, await harness.shared(copy, f"1.{number}", f"F{number}"), 9)
+        found = await harness.repost_guard.check(PARTS, await harness.shared(copy, f"1.{number}", f"F{number}"), 9)
         assert found is not None
         assert [ranked.match.entity for ranked in found.matches] == ["valve"]
         assert [ranked.rank for ranked in found.matches] == [1]
     assert await harness.held() == ["other", "valve"]
 
 
-async def test_a_guard_does_not_count_a_message_as_its_own_repost(harness: Harness) -> None:
+async def test_message_is_not_its_own_repost(harness: Harness) -> None:
     first, again = (
         await harness.shared(random_picture(1)),
         await harness.shared(noisy_copy(random_picture(1)), file="F2", entity="again"),
     )
     double = await harness.shared(random_picture(1), file="F3", entity="double")
-    outcomes = [await harness.guarding.check(PARTS, shared, 9) for shared in (first, again, double, first)]
+    outcomes = [await harness.repost_guard.check(PARTS, shared, 9) for shared in (first, again, double, first)]
     assert outcomes == [None] * 4
     assert await harness.held() == ["again", "valve"]
 
 
-async def test_of_copies_at_the_same_moment_one_is_new(harness: Harness) -> None:
+async def test_only_one_of_concurrent_copies_is_new(harness: Harness) -> None:
     shares = [
         await harness.shared(noisy_copy(random_picture(1), seed), f"1.{seed}", f"F{seed}", f"n{seed}")
         for seed in range(1, 6)
     ]
-    outcomes = await asyncio.gather(*(harness.guarding.check(PARTS, shared, 9) for shared in shares))
+    outcomes = await asyncio.gather(*(harness.repost_guard.check(PARTS, shared, 9) for shared in shares))
     assert sum(outcome is None for outcome in outcomes) == 1
     assert len(await harness.held()) == 1
 
 
-async def test_what_another_process_adds_between_look_and_add_is_told(
+async def test_image_added_by_another_process_after_the_search_is_a_repost(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, shared = await harness.shared(random_picture(1)), await harness.shared(random_picture(1), "1.2", "F2")
@@ -173,15 +176,15 @@ async def test_what_another_process_adds_between_look_and_add_is_told(
         return found
 
     monkeypatch.setattr(SearchService, "search", slower)
-    found = await harness.guarding.check(PARTS, shared, 9)
+    found = await harness.repost_guard.check(PARTS, shared, 9)
     assert found is not None
     assert [ranked.match.entity for ranked in found.matches] == ["valve"]
     assert await harness.held() == ["valve"]
 
 
-async def test_a_guard_raises_what_a_collector_raises(harness: Harness) -> None:
+async def test_guard_raises_the_errors_of_collect(harness: Harness) -> None:
     shared = await harness.shared(random_picture(1))
     await harness.storage.inbox.withdraw(TEAM, file="F1")
-    with pytest.raises(Withdrawn):
-        await harness.guarding.check(PARTS, shared, 9)
+    with pytest.raises(FileWithdrawn):
+        await harness.repost_guard.check(PARTS, shared, 9)
     assert await harness.held() == []

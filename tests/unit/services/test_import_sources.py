@@ -1,4 +1,4 @@
-"""What an import reads, and the entity ids that it makes of names."""
+"""Sources of an import, and entity ids derived from file names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bot.services.images.import_sources import (
     PictureFolder,
     entity_from_name,
     printable,
-    sources_of,
+    sources_at,
 )
 
 
 @given(st.text(max_size=200))
-def test_any_name_makes_an_entity(name: str) -> None:
+def test_any_name_gives_a_valid_entity(name: str) -> None:
     assert EntityId(entity_from_name(name))
 
 
@@ -38,7 +38,7 @@ def test_any_name_makes_an_entity(name: str) -> None:
         ("x" * 90 + ".png", "x" * 64),
     ],
 )
-def test_names_become_entities_that_people_recognise(name: str, entity: str) -> None:
+def test_entity_resembles_the_file_name(name: str, entity: str) -> None:
     assert entity_from_name(name) == entity
 
 
@@ -46,7 +46,7 @@ _CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 @given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,9}\.png", fullmatch=True), _CELL), max_size=5), st.booleans())
-def test_a_table_gives_back_what_was_written(
+def test_csv_rows_round_trip(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], header: bool
 ) -> None:
     text = io.StringIO()
@@ -70,12 +70,12 @@ def test_a_table_gives_back_what_was_written(
         '\ufeffa.png,part,"a, b"\n',
     ],
 )
-def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
+def test_csv_dialects_of_spreadsheet_programs_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
     assert list(CsvTable(tmp_path / "t.csv")) == [ImportSource(tmp_path / "a.png", "part", "a, b")]
 
 
-def test_a_table_may_have_files_alone(tmp_path: Path) -> None:
+def test_csv_may_have_only_files(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("pics/a.png\n\n/abs/b.png\n", "utf-8")
     assert list(CsvTable(tmp_path / "t.csv")) == [
         ImportSource(tmp_path / "pics" / "a.png", "a"),
@@ -83,13 +83,13 @@ def test_a_table_may_have_files_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_binary_csv_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"file,entity\n\xff\xfe\x00x")
     with pytest.raises(InvalidInput, match="UTF-8"):
         list(CsvTable(tmp_path / "t.csv"))
 
 
-def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Path) -> None:
+def test_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Path) -> None:
     for name in ("b/2.png", "b/1.JPG", "a.webp", ".git/x.png", ".x.png", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -101,12 +101,12 @@ def test_a_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Pat
     ]
 
 
-def test_what_is_neither_is_refused(tmp_path: Path) -> None:
+def test_path_that_is_neither_folder_nor_csv_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "gone", tmp_path / "a.png"):
         with pytest.raises(InvalidInput):
-            sources_of(path)
+            sources_at(path)
         (tmp_path / "a.png").write_bytes(b"")
 
 
-def test_a_name_of_strange_bytes_can_be_shown() -> None:
+def test_name_that_is_not_utf_8_can_be_shown() -> None:
     assert printable("a\udcffb.png") == "a\ufffdb.png"

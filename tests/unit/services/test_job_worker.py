@@ -1,4 +1,4 @@
-"""The worker: bounded, woken, and patient with failures."""
+"""The job worker: concurrency, wake-ups, retries and leases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def handler() -> Handler:
     return Handler()
 
 
-async def test_jobs_from_before_the_start_are_done(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_jobs_from_before_the_start_are_run(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 3)
     metrics = RecordingMetrics()
     async with running(worker_of(inbox, handler, metrics=metrics)):
@@ -37,7 +37,7 @@ async def test_jobs_from_before_the_start_are_done(inbox: MemoryInbox, handler: 
     assert metrics.jobs == [("share", "done")] * 3
 
 
-async def test_a_call_is_answered_without_waiting_for_the_poll(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_wake_claims_jobs_before_the_next_poll(inbox: MemoryInbox, handler: Handler) -> None:
     worker = worker_of(inbox, handler)
     async with running(worker):
         await eventually(lambda: inbox.claims)
@@ -53,7 +53,7 @@ async def test_poll_finds_jobs_without_a_wake_up(inbox: MemoryInbox, handler: Ha
         await eventually(lambda: handler.done == [1])
 
 
-async def test_no_more_run_or_are_claimed_than_there_is_room_for(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_concurrency_limits_claimed_and_running_jobs(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 9)
     handler.gate.clear()
     worker = worker_of(inbox, handler, concurrency=2)
@@ -69,9 +69,7 @@ async def test_no_more_run_or_are_claimed_than_there_is_room_for(inbox: MemoryIn
     assert max(inbox.claims) == 2
 
 
-async def test_a_slot_that_is_free_again_is_used_at_once_though_another_job_takes_long(
-    inbox: MemoryInbox, handler: Handler
-) -> None:
+async def test_free_slot_is_used_while_another_job_still_runs(inbox: MemoryInbox, handler: Handler) -> None:
     slow = asyncio.Event()
 
     async def handle(job: Job) -> None:
@@ -87,7 +85,7 @@ async def test_a_slot_that_is_free_again_is_used_at_once_though_another_job_take
 
 
 @pytest.mark.parametrize("error", [BackendDown("away"), RetryLater("busy"), RuntimeError("a mistake of ours")])
-async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up(
+async def test_failed_job_is_retried_after_each_delay_and_then_given_up(
     inbox: MemoryInbox, handler: Handler, error: Exception
 ) -> None:
     await put(inbox)
@@ -112,7 +110,7 @@ async def test_a_failed_job_comes_again_after_each_delay_and_at_last_is_given_up
     assert metrics.jobs == [("share", "retried")] * 4 + [("share", "given_up")]
 
 
-async def test_a_job_that_fails_once_and_then_goes_well_is_done(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_job_that_succeeds_on_retry_is_done(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     handler.errors = [BackendDown("away")]
     async with running(worker_of(inbox, handler, delays_s=(0.0,), poll_s=0.001)):
@@ -136,9 +134,7 @@ async def test_retry_delays_have_jitter(inbox: MemoryInbox, handler: Handler) ->
     assert len({delay for _, delay in inbox.retries}) > 1
 
 
-async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_without_another(
-    inbox: MemoryInbox, handler: Handler
-) -> None:
+async def test_job_that_crashed_every_attempt_is_given_up(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S) + 1):
         await inbox.claim(f"process {number}", 1, lease_s=15)
@@ -151,9 +147,7 @@ async def test_a_job_whose_every_attempt_died_with_its_process_is_given_up_witho
     assert isinstance(error, AttemptsCrashed)
 
 
-async def test_the_last_permitted_attempt_is_made_though_those_before_died(
-    inbox: MemoryInbox, handler: Handler
-) -> None:
+async def test_last_attempt_runs_although_earlier_ones_crashed(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S)):
         await inbox.claim(f"process {number}", 1, lease_s=15)
@@ -171,10 +165,10 @@ async def test_failed_give_up_is_logged_and_ends_the_job(
     handler.give_up_fails = True
     async with running(worker_of(inbox, handler, delays_s=())):
         await eventually(lambda: inbox.states() == ["failed"])
-    assert "the last word on job 1 could not be said" in caplog.text
+    assert "could not report the failure of job 1" in caplog.text
 
 
-async def test_leases_are_kept_while_a_job_runs(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_leases_are_extended_while_a_job_runs(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 2)
     handler.gate.clear()
     async with running(worker_of(inbox, handler, lease_s=0.003)):
@@ -184,13 +178,13 @@ async def test_leases_are_kept_while_a_job_runs(inbox: MemoryInbox, handler: Han
     assert len(handler.begun) == 2
 
 
-async def test_a_job_of_its_own_that_comes_back_is_not_begun_twice(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_running_job_that_is_claimed_again_is_not_started_twice(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     handler.gate.clear()
     worker = worker_of(inbox, handler)
     async with running(worker):
         await eventually(lambda: handler.begun)
-        # As after a machine's sleep: the lease is over, and nobody else was there.
+        # Like after a suspended machine: the lease has expired, and no other worker claimed the job.
         inbox.advance(NEVER_S)
         worker.wake()
         await eventually(lambda: inbox.kept[1].job.attempts == 2)
@@ -199,7 +193,7 @@ async def test_a_job_of_its_own_that_comes_back_is_not_begun_twice(inbox: Memory
     assert len(handler.begun) == 1
 
 
-async def test_each_job_logs_under_an_id_of_its_own(inbox: MemoryInbox, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_job_logs_with_its_own_request_id(inbox: MemoryInbox, caplog: pytest.LogCaptureFixture) -> None:
     lines: list[str] = []
 
     class Lines(logging.Handler):
@@ -224,7 +218,7 @@ async def test_each_job_logs_under_an_id_of_its_own(inbox: MemoryInbox, caplog: 
     assert "-" not in identifiers
 
 
-async def test_what_another_process_puts_is_taken_up_at_once(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_job_from_another_process_is_claimed_at_once(inbox: MemoryInbox, handler: Handler) -> None:
     async with running(JobWorker(inbox, handler.handle, handler.give_up, poll_s=NEVER_S)):
         await eventually(lambda: len(inbox.claims) == 1)
         await put(inbox)
@@ -232,7 +226,7 @@ async def test_what_another_process_puts_is_taken_up_at_once(inbox: MemoryInbox,
         await eventually(lambda: handler.done == [1])
 
 
-async def test_a_worker_hears_of_what_another_process_puts_into_postgresql(
+async def test_worker_is_notified_of_jobs_from_another_process_in_postgresql(
     tmp_path: Path, postgres_address: str, handler: Handler
 ) -> None:
     here, there = [await SqlStorage.open(tmp_path, postgres_address) for _ in range(2)]
@@ -246,13 +240,13 @@ async def test_a_worker_hears_of_what_another_process_puts_into_postgresql(
             await storage.close()
 
 
-def test_no_two_workers_share_a_name_and_each_fits_its_column(inbox: MemoryInbox, handler: Handler) -> None:
+def test_owner_names_are_unique_and_fit_the_column(inbox: MemoryInbox, handler: Handler) -> None:
     owners = {worker_of(inbox, handler).owner for _ in range(20)}
     assert len(owners) == 20
     assert max(map(len, owners)) <= 64
 
 
-async def test_two_workers_on_one_sql_inbox_do_each_job_once(storage_place: StoragePlace) -> None:
+async def test_two_workers_on_one_sql_inbox_run_each_job_once(storage_place: StoragePlace) -> None:
     storage = await storage_place.open()
     done: list[int] = []
 

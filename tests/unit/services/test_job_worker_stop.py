@@ -1,4 +1,4 @@
-"""The worker's end, and what it does while its inbox fails."""
+"""The job worker's stop, and its behaviour while the inbox fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def handler() -> Handler:
     return Handler()
 
 
-async def test_a_stop_waits_for_what_runs_and_takes_up_nothing_more(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_stop_waits_for_running_jobs_and_claims_no_more(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 3)
     handler.gate.clear()
     worker = worker_of(inbox, handler, concurrency=2)
@@ -39,9 +39,7 @@ async def test_a_stop_waits_for_what_runs_and_takes_up_nothing_more(inbox: Memor
     assert inbox.states() == ["done", "done", "waiting"]
 
 
-async def test_what_is_still_running_when_the_time_is_over_is_cut_short_and_let_go_of(
-    inbox: MemoryInbox, handler: Handler
-) -> None:
+async def test_jobs_running_after_the_timeout_are_cancelled_and_released(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 2)
     handler.gate.clear()
     metrics = RecordingMetrics()
@@ -53,11 +51,11 @@ async def test_what_is_still_running_when_the_time_is_over_is_cut_short_and_let_
     assert inbox.released == [worker.owner]
     assert metrics.jobs == [("share", "stopped")] * 2
     assert handler.given_up == []
-    # The next process takes them up at once, and the attempt that was cut short is not counted.
+    # Another process can claim them at once, and the cancelled attempt isn't counted.
     assert [job.attempts for job in await inbox.claim("next", 5, 15)] == [1, 1]
 
 
-async def test_leases_are_kept_while_a_stop_waits(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_leases_are_extended_during_a_stop(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     handler.gate.clear()
     worker = worker_of(inbox, handler, lease_s=0.003)
@@ -71,7 +69,7 @@ async def test_leases_are_kept_while_a_stop_waits(inbox: MemoryInbox, handler: H
         assert await stopping == 0
 
 
-async def test_what_a_claim_brings_while_the_worker_stops_is_let_go_of(handler: Handler) -> None:
+async def test_jobs_claimed_during_a_stop_are_released(handler: Handler) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(MemoryInbox):
@@ -94,7 +92,7 @@ async def test_what_a_claim_brings_while_the_worker_stops_is_let_go_of(handler: 
     assert inbox.states() == ["waiting", "waiting"]
 
 
-async def test_a_stop_ends_though_the_inbox_fails(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_stop_ends_although_the_inbox_fails(inbox: MemoryInbox, handler: Handler) -> None:
     worker = worker_of(inbox, handler)
     task = asyncio.create_task(worker.run())
     await eventually(lambda: inbox.claims)
@@ -103,7 +101,7 @@ async def test_a_stop_ends_though_the_inbox_fails(inbox: MemoryInbox, handler: H
     await asyncio.wait_for(task, LONG_S)
 
 
-async def test_a_worker_that_never_ran_can_be_stopped(inbox: MemoryInbox, handler: Handler) -> None:
+async def test_worker_that_never_ran_can_be_stopped(inbox: MemoryInbox, handler: Handler) -> None:
     worker = worker_of(inbox, handler)
     assert await worker.stop(LONG_S) == 0
     await asyncio.wait_for(worker.run(), LONG_S)
@@ -121,7 +119,7 @@ async def test_failing_inbox_is_retried_and_logged_once(
         assert not task.done()
         inbox.failing = None
         await eventually(lambda: inbox.states() == ["done"])
-    assert caplog.text.count("the inbox can't be asked") == 1
+    assert caplog.text.count("the inbox is unavailable") == 1
 
 
 async def test_wake_ups_do_not_shorten_the_backoff(inbox: MemoryInbox, handler: Handler) -> None:
@@ -141,7 +139,7 @@ async def test_wake_ups_do_not_shorten_the_backoff(inbox: MemoryInbox, handler: 
     assert asked == 1
 
 
-async def test_job_that_cannot_be_finished_waits_for_its_lease(
+async def test_job_whose_outcome_is_not_recorded_runs_again_after_its_lease(
     inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     await put(inbox)
@@ -158,10 +156,10 @@ async def test_job_that_cannot_be_finished_waits_for_its_lease(
         inbox.advance(16)
         worker.wake()
         await eventually(lambda: inbox.states() == ["done"])
-    assert "what became of job 1 can't be kept" in caplog.text
+    assert "could not record the outcome of job 1" in caplog.text
 
 
-async def test_a_worker_enters_before_it_takes_up_anything(
+async def test_worker_recovers_jobs_of_dead_processes_first(
     inbox: MemoryInbox, handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox.left = 3
@@ -171,4 +169,4 @@ async def test_a_worker_enters_before_it_takes_up_anything(
         async with running(worker):
             await eventually(lambda: handler.done)
     assert inbox.entered == [worker.owner]
-    assert "3 jobs of a process that died are taken up again" in caplog.text
+    assert "recovered 3 jobs of processes that died" in caplog.text

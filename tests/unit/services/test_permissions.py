@@ -1,4 +1,4 @@
-"""Who may delete what, and what the others are told."""
+"""Who may delete and change what, and the errors for others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.fakes.conversations import FakeMemberDirectory
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-MAKER, ADMIN, BOSS, ADDER, OTHER = "U0MAKER", "U0ADMIN", "U0BOSS", "U0ADDER", "U0OTHER"
+CREATOR, ADMIN, BOSS, ADDER, OTHER = "U0MAKER", "U0ADMIN", "U0BOSS", "U0ADDER", "U0OTHER"
 
 permissions = PermissionService(frozenset({BOSS}))
 
 
-def info(created_by: str = MAKER) -> DatabaseInfo:
+def info(created_by: str = CREATOR) -> DatabaseInfo:
     return DatabaseInfo(KEY, 3, NOW, created_by)
 
 
@@ -32,63 +32,63 @@ def images(*added_by: str) -> list[ImageRecord]:
 
 
 @pytest.mark.parametrize(
-    ("user", "may"), [(MAKER, True), (ADMIN, True), (BOSS, True), (ADDER, False), (OTHER, False), ("", False)]
+    ("user", "may"), [(CREATOR, True), (ADMIN, True), (BOSS, True), (ADDER, False), (OTHER, False), ("", False)]
 )
-async def test_a_database_is_deleted_and_changed_by_its_maker_and_by_admins(user: str, may: bool) -> None:
-    people = FakeMemberDirectory(ADMIN)
-    assert await permissions.may_delete_database(info(), user, people) is may
-    assert await permissions.may_change_settings(info(), user, people) is may
+async def test_creator_and_admins_may_delete_and_change_a_database(user: str, may: bool) -> None:
+    members = FakeMemberDirectory(ADMIN)
+    assert await permissions.may_delete_database(info(), user, members) is may
+    assert await permissions.may_change_settings(info(), user, members) is may
 
 
 @pytest.mark.parametrize(
-    ("user", "may"), [(MAKER, True), (ADMIN, True), (BOSS, True), (ADDER, True), (OTHER, False), ("", False)]
+    ("user", "may"), [(CREATOR, True), (ADMIN, True), (BOSS, True), (ADDER, True), (OTHER, False), ("", False)]
 )
-async def test_images_are_deleted_by_whoever_added_them_too(user: str, may: bool) -> None:
+async def test_user_who_added_images_may_delete_them(user: str, may: bool) -> None:
     assert await permissions.may_delete_images(info(), images(ADDER, ADDER), user, FakeMemberDirectory(ADMIN)) is may
 
 
-async def test_one_image_of_somebody_else_s_is_enough_to_refuse() -> None:
+async def test_one_image_of_another_user_is_refused() -> None:
     assert not await permissions.may_delete_images(info(), images(ADDER, OTHER), ADDER, FakeMemberDirectory())
 
 
-async def test_of_images_that_nobody_knows_nobody_is_the_adder() -> None:
+async def test_nobody_added_an_empty_set_of_images() -> None:
     assert not await permissions.may_delete_images(info(), [], ADDER, FakeMemberDirectory())
 
 
-async def test_what_the_command_line_made_has_no_maker_and_no_adder() -> None:
-    people = FakeMemberDirectory("")
-    assert not await permissions.may_delete_database(info(created_by=""), "", people)
-    assert not await permissions.may_delete_images(info(created_by=""), images(""), "", people)
+async def test_empty_user_matches_no_command_line_creator() -> None:
+    members = FakeMemberDirectory("")
+    assert not await permissions.may_delete_database(info(created_by=""), "", members)
+    assert not await permissions.may_delete_images(info(created_by=""), images(""), "", members)
 
 
-async def test_slack_is_asked_only_when_that_decides() -> None:
-    people = FakeMemberDirectory()
-    for user in (MAKER, BOSS):
-        await permissions.may_delete_database(info(), user, people)
-    await permissions.may_delete_images(info(), images(ADDER), ADDER, people)
-    assert people.asked == []
+async def test_slack_is_called_only_if_needed() -> None:
+    members = FakeMemberDirectory()
+    for user in (CREATOR, BOSS):
+        await permissions.may_delete_database(info(), user, members)
+    await permissions.may_delete_images(info(), images(ADDER), ADDER, members)
+    assert members.asked == []
 
 
-async def test_the_sentence_says_who_may() -> None:
-    people = FakeMemberDirectory(ADMIN)
+async def test_error_says_who_may() -> None:
+    members = FakeMemberDirectory(ADMIN)
+    with pytest.raises(NotAllowed, match=r"Only admins and whoever created “parts” can delete it\. Ask one of them"):
+        await permissions.check_delete_database(info(), OTHER, members)
     with pytest.raises(
-        NotAllowed, match="Only admins and whoever made “parts” may delete it; ask an admin, or whoever"
+        NotAllowed, match=r"Only admins and whoever created “parts” can change its settings\. Ask one of them"
     ):
-        await permissions.check_delete_database(info(), OTHER, people)
-    with pytest.raises(NotAllowed, match="Only admins and whoever made “parts” may change its settings; ask an admin"):
-        await permissions.check_change_settings(info(), OTHER, people)
-    with pytest.raises(NotAllowed, match="Only whoever added them, admins and whoever made “parts” may delete these"):
-        await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, people)
+        await permissions.check_change_settings(info(), OTHER, members)
+    with pytest.raises(NotAllowed, match="Only whoever added these images, whoever created “parts” and admins can"):
+        await permissions.check_delete_images(info(), images(ADDER, OTHER), OTHER, members)
 
 
-async def test_allowed_people_get_no_error() -> None:
-    people = FakeMemberDirectory(ADMIN)
-    await permissions.check_delete_database(info(), MAKER, people)
-    await permissions.check_change_settings(info(), ADMIN, people)
-    await permissions.check_delete_images(info(), images(ADDER), ADDER, people)
+async def test_allowed_users_get_no_error() -> None:
+    members = FakeMemberDirectory(ADMIN)
+    await permissions.check_delete_database(info(), CREATOR, members)
+    await permissions.check_change_settings(info(), ADMIN, members)
+    await permissions.check_delete_images(info(), images(ADDER), ADDER, members)
 
 
-async def test_a_slack_that_does_not_answer_permits_nothing() -> None:
+async def test_failing_directory_denies_permission() -> None:
     class Silent(FakeMemberDirectory):
         async def is_admin(self, user: str) -> bool:
             raise TimeoutError
@@ -97,15 +97,15 @@ async def test_a_slack_that_does_not_answer_permits_nothing() -> None:
         await permissions.check_delete_database(info(), OTHER, Silent())
 
 
-some_user = st.sampled_from([MAKER, ADMIN, BOSS, ADDER, OTHER, ""])
+some_user = st.sampled_from([CREATOR, ADMIN, BOSS, ADDER, OTHER, ""])
 
 
 @given(some_user, some_user, st.lists(some_user, max_size=4), st.sets(some_user), st.sets(some_user))
-async def test_whatever_the_mix_nobody_else_may(
+async def test_nobody_else_may_delete_or_change(
     user: str, maker: str, adders: list[str], admins: set[str], settings: set[str]
 ) -> None:
-    service, people = PermissionService(frozenset(settings)), FakeMemberDirectory(*admins)
+    service, members = PermissionService(frozenset(settings)), FakeMemberDirectory(*admins)
     leads = bool(user) and (user == maker or user in admins or user in settings)
-    assert await service.may_delete_database(info(maker), user, people) is leads
+    assert await service.may_delete_database(info(maker), user, members) is leads
     own = bool(user) and bool(adders) and set(adders) == {user}
-    assert await service.may_delete_images(info(maker), images(*adders), user, people) is (leads or own)
+    assert await service.may_delete_images(info(maker), images(*adders), user, members) is (leads or own)

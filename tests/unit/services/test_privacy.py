@@ -1,4 +1,4 @@
-"""Who may see which image: each rule, and all of them against every mix of origins."""
+"""Who may see which image: each rule, and property tests over all mixes of origins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def record(
     added_by: str = BOB,
     workspace: WorkspaceId = TEAM,
 ) -> ImageRecord:
-    """An image from a channel; None: from no conversation."""
+    """Return an image from a channel, or with None one without an origin."""
     return ImageRecord(
         database=DatabaseKey(workspace, DatabaseName("parts")),
         data_id=DataId(f"id{number}"),
@@ -51,123 +51,123 @@ def record(
     )
 
 
-def whole(channel: str, kind: ChannelKind) -> Audience:
+def everyone_in(channel: str, kind: ChannelKind) -> Audience:
     return Audience(TEAM, channel, kind)
 
 
-def alone(user: str = ANN, channel: str = "C0HERE", kind: ChannelKind = PUBLIC) -> Audience:
+def only(user: str = ANN, channel: str = "C0HERE", kind: ChannelKind = PUBLIC) -> Audience:
     return Audience(TEAM, channel, kind, user)
 
 
-async def sees(audience: Audience, one: ImageRecord | None, slack: FakeChannelDirectory | None = None) -> bool:
+async def is_visible(audience: Audience, one: ImageRecord | None, slack: FakeChannelDirectory | None = None) -> bool:
     return bool(await privacy.visible([one], audience, slack or FakeChannelDirectory()))
 
 
-async def test_an_image_that_the_catalogue_does_not_know_is_shown_to_nobody() -> None:
-    assert not await sees(alone(), None)
-    assert not await sees(whole("C0HERE", PUBLIC), None)
+async def test_image_unknown_to_the_catalogue_is_hidden() -> None:
+    assert not await is_visible(only(), None)
+    assert not await is_visible(everyone_in("C0HERE", PUBLIC), None)
 
 
 @pytest.mark.parametrize("kind", ChannelKind)
-async def test_an_image_from_no_conversation_is_for_all_but_a_channel_that_strangers_read(kind: ChannelKind) -> None:
-    assert await sees(whole("C0HERE", kind), record(1)) is (kind is not SHARED)
-    assert await sees(alone(kind=kind), record(1))
+async def test_image_without_origin_is_hidden_only_in_shared_channels(kind: ChannelKind) -> None:
+    assert await is_visible(everyone_in("C0HERE", kind), record(1)) is (kind is not SHARED)
+    assert await is_visible(only(kind=kind), record(1))
 
 
 @pytest.mark.parametrize("kind", ChannelKind)
-async def test_an_image_from_a_public_channel_too_unless_strangers_share_that_one(kind: ChannelKind) -> None:
-    assert await sees(whole("C0HERE", kind), record(1, "C0PUBLIC")) is (kind is not SHARED)
-    assert await sees(whole("C0HERE", kind), record(1, "C0HERE"))
-    assert await sees(alone(kind=kind), record(1, "C0PUBLIC"))
+async def test_image_from_a_public_channel_is_hidden_only_in_shared_channels(kind: ChannelKind) -> None:
+    assert await is_visible(everyone_in("C0HERE", kind), record(1, "C0PUBLIC")) is (kind is not SHARED)
+    assert await is_visible(everyone_in("C0HERE", kind), record(1, "C0HERE"))
+    assert await is_visible(only(kind=kind), record(1, "C0PUBLIC"))
 
 
 @pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
-async def test_a_whole_channel_sees_of_what_is_private_only_its_own(kind: ChannelKind) -> None:
+async def test_channel_sees_only_its_own_private_images(kind: ChannelKind) -> None:
     slack = FakeChannelDirectory(members={"C0THERE": {ANN, BOB}})
     for here in ChannelKind:
-        assert not await sees(whole("C0HERE", here), record(1, "C0THERE", kind), slack)
-    assert await sees(whole("C0THERE", kind), record(1, "C0THERE", kind), slack)
+        assert not await is_visible(everyone_in("C0HERE", here), record(1, "C0THERE", kind), slack)
+    assert await is_visible(everyone_in("C0THERE", kind), record(1, "C0THERE", kind), slack)
 
 
 @pytest.mark.parametrize("kind", [PRIVATE, DIRECT, SHARED])
-async def test_one_person_sees_what_is_from_here_and_what_they_can_read(kind: ChannelKind) -> None:
+async def test_user_sees_images_from_here_and_from_readable_channels(kind: ChannelKind) -> None:
     slack = FakeChannelDirectory(members={"C0THERE": {ANN}})
     image = record(1, "C0THERE", kind, added_by="U0CAT")
-    assert await sees(alone(channel="C0THERE", kind=kind), image, FakeChannelDirectory())
-    assert await sees(alone(ANN), image, slack)
-    assert not await sees(alone(BOB), image, slack)
+    assert await is_visible(only(channel="C0THERE", kind=kind), image, FakeChannelDirectory())
+    assert await is_visible(only(ANN), image, slack)
+    assert not await is_visible(only(BOB), image, slack)
 
 
 async def test_direct_message_images_are_visible_to_their_author() -> None:
-    assert await sees(alone(ANN), record(1, "D0ANN", DIRECT, added_by=ANN))
-    assert not await sees(alone(BOB), record(1, "D0ANN", DIRECT, added_by=ANN))
-    # To have added an image to a private channel does not help: they may have left it since.
-    assert not await sees(alone(ANN), record(1, "C0PRIVATE", PRIVATE, added_by=ANN))
+    assert await is_visible(only(ANN), record(1, "D0ANN", DIRECT, added_by=ANN))
+    assert not await is_visible(only(BOB), record(1, "D0ANN", DIRECT, added_by=ANN))
+    # Having added an image to a private channel isn't enough: the user may have left the channel.
+    assert not await is_visible(only(ANN), record(1, "C0PRIVATE", PRIVATE, added_by=ANN))
 
 
 async def test_direct_message_images_are_hidden_in_shared_answers() -> None:
-    assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=ANN))
-    # The audience of a whole channel has no user, and what the command line added has none either.
-    assert not await sees(whole("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=""))
+    assert not await is_visible(everyone_in("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=ANN))
+    # An empty user of the audience must not match the empty user of an image from the command line.
+    assert not await is_visible(everyone_in("C0HERE", PUBLIC), record(1, "D0ANN", DIRECT, added_by=""))
 
 
 async def test_current_channel_kind_decides() -> None:
     for then, today, seen in ((PUBLIC, PRIVATE, False), (PUBLIC, SHARED, False), (PRIVATE, PUBLIC, True)):
         slack = FakeChannelDirectory({"C0THERE": today})
-        assert await sees(whole("C0HERE", PUBLIC), record(1, "C0THERE", then), slack) is seen
-        assert await sees(alone(), record(1, "C0THERE", then), slack) is seen
+        assert await is_visible(everyone_in("C0HERE", PUBLIC), record(1, "C0THERE", then), slack) is seen
+        assert await is_visible(only(), record(1, "C0THERE", then), slack) is seen
 
 
-@pytest.mark.parametrize("audience", [alone(), whole("C0HERE", PUBLIC), alone(channel="C1")])
-async def test_another_workspace_s_image_is_never_shown(audience: Audience) -> None:
+@pytest.mark.parametrize("audience", [only(), everyone_in("C0HERE", PUBLIC), only(channel="C1")])
+async def test_image_of_another_workspace_is_hidden(audience: Audience) -> None:
     for image in (record(1, workspace=OTHER_TEAM), record(1, "C1", workspace=OTHER_TEAM)):
-        assert not await sees(audience, image)
+        assert not await is_visible(audience, image)
 
 
-async def test_an_upload_that_was_in_no_channel_is_not_from_a_place_without_one() -> None:
+async def test_modal_upload_does_not_match_an_audience_without_channel() -> None:
     image = record(1, "", DIRECT, added_by=ANN)
     slack = FakeChannelDirectory(members={"": {ANN, BOB}})
-    assert await sees(alone(ANN, channel=""), image, slack)
-    assert not await sees(alone(BOB, channel=""), image, slack)
-    assert not await sees(whole("", PUBLIC), image, slack)
+    assert await is_visible(only(ANN, channel=""), image, slack)
+    assert not await is_visible(only(BOB, channel=""), image, slack)
+    assert not await is_visible(everyone_in("", PUBLIC), image, slack)
     assert slack.asked == []
 
 
-async def test_each_question_is_asked_once_and_none_where_none_is_needed() -> None:
+async def test_each_channel_is_looked_up_once_and_only_if_needed() -> None:
     slack = FakeChannelDirectory(members={"C0P": {ANN}})
     images = [record(n, "C0P", PRIVATE) for n in range(5)] + [record(5, "C0HERE", PRIVATE), record(6)]
-    assert len(await privacy.visible(images, alone(ANN), slack)) == 7
+    assert len(await privacy.visible(images, only(ANN), slack)) == 7
     assert slack.asked == [("kind", "C0P", PRIVATE), ("can_read", "C0P", ANN)]
     slack.asked.clear()
-    assert await privacy.visible(images, whole("C0OTHER", SHARED), slack) == frozenset()
+    assert await privacy.visible(images, everyone_in("C0OTHER", SHARED), slack) == frozenset()
     assert slack.asked == []
 
 
-async def test_of_several_kinds_that_a_channel_had_the_strictest_is_what_is_known() -> None:
+async def test_strictest_stored_kind_of_a_channel_is_used() -> None:
     slack = FakeChannelDirectory()
     images = [record(1, "C0P", PUBLIC), record(2, "C0P", PRIVATE)]
-    assert await privacy.visible(images, whole("C0HERE", PUBLIC), slack) == frozenset()
+    assert await privacy.visible(images, everyone_in("C0HERE", PUBLIC), slack) == frozenset()
     assert slack.asked == [("kind", "C0P", PRIVATE)]
 
 
-async def test_what_slack_does_not_tell_is_hidden_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_look_ups_hide_images_and_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     slack = FakeChannelDirectory(broken=frozenset({"C0A", "C0B"}))
     images = [record(1, "C0A"), record(2, "C0B"), record(3, "C0GOOD"), record(4)]
-    for audience in (alone(), whole("C0HERE", PUBLIC)):
+    for audience in (only(), everyone_in("C0HERE", PUBLIC)):
         caplog.clear()
         assert await privacy.visible(images, audience, slack) == {"id3", "id4"}
         [line] = caplog.records
         assert line.levelno == logging.WARNING
-        assert "2 of the conversations" in line.getMessage()
+        assert "2 channel look-ups failed" in line.getMessage()
 
 
-async def test_who_may_read_failing_hides_all_but_one_s_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_membership_look_up_hides_all_but_own_images(caplog: pytest.LogCaptureFixture) -> None:
     class HalfBroken(FakeChannelDirectory):
         async def can_read(self, channel: str, user: str) -> bool:
             raise TimeoutError
 
     images = [record(1, "D0A", DIRECT, added_by=ANN), record(2, "D0A", DIRECT, added_by=BOB)]
-    assert await privacy.visible(images, alone(ANN), HalfBroken()) == {"id1"}
+    assert await privacy.visible(images, only(ANN), HalfBroken()) == {"id1"}
     assert len(caplog.records) == 1
 
 
@@ -182,35 +182,35 @@ def result_of(records: list[ImageRecord | None], *, hints: bool = False, weaker:
 
 async def test_visible_matches_are_ranked_again() -> None:
     result = result_of([record(1, "C0P", PRIVATE), record(2), None, record(3, "C0P", PRIVATE), record(4)])
-    seen = await privacy.for_audience(result, alone(), FakeChannelDirectory())
+    seen = await privacy.for_audience(result, only(), FakeChannelDirectory())
     assert [(ranked.rank, ranked.match.data_id) for ranked in seen.matches] == [(1, "id2"), (2, "id4")]
     assert (seen.database, seen.seconds, seen.cached_at) == (result.database, 0.1, NOW)
 
 
-async def test_what_was_hidden_is_counted_only_where_the_database_hints_at_it() -> None:
+async def test_hidden_matches_are_counted_only_if_the_database_hints() -> None:
     images = [record(1, "C0P", PRIVATE), record(2), None]
     for hints, hidden in ((True, 1), (False, 0)):
-        seen = await privacy.for_audience(result_of(images, hints=hints), alone(), FakeChannelDirectory())
+        seen = await privacy.for_audience(result_of(images, hints=hints), only(), FakeChannelDirectory())
         assert seen.hidden == hidden
 
 
-async def test_an_image_that_only_the_back_end_knows_is_dropped_without_a_hint() -> None:
-    seen = await privacy.for_audience(result_of([None], hints=True), alone(), FakeChannelDirectory())
+async def test_image_only_in_the_back_end_is_dropped_without_a_hint() -> None:
+    seen = await privacy.for_audience(result_of([None], hints=True), only(), FakeChannelDirectory())
     assert (seen.matches, seen.hidden) == ((), 0)
 
 
 async def test_filtering_twice_changes_nothing() -> None:
     result = result_of([record(1, "C0P", PRIVATE), record(2)], hints=True, weaker=3)
-    once = await privacy.for_audience(result, alone(), FakeChannelDirectory())
-    assert await privacy.for_audience(once, alone(), FakeChannelDirectory()) == once
+    once = await privacy.for_audience(result, only(), FakeChannelDirectory())
+    assert await privacy.for_audience(once, only(), FakeChannelDirectory()) == once
 
 
-async def test_a_count_of_weaker_matches_betrays_none_that_is_hidden_and_costs_no_question() -> None:
+async def test_count_of_weaker_matches_excludes_hidden_ones_without_look_ups() -> None:
     below = (record(1, "C0P", PRIVATE), record(2), record(3, "C0PUBLIC"), record(4, "D0A", DIRECT, added_by=ANN))
     slack = FakeChannelDirectory(members={"C0P": {ANN}})
     for hints, weaker in ((False, 3), (True, 5)):
         result = replace(result_of([], hints=hints, weaker=5), weaker_records=below)
-        assert (await privacy.for_audience(result, alone(ANN), slack)).weaker == weaker
+        assert (await privacy.for_audience(result, only(ANN), slack)).weaker == weaker
     assert slack.asked == []
 
 
@@ -240,7 +240,7 @@ slacks = st.builds(
 
 
 def may_see(one: ImageRecord, audience: Audience, slack: FakeChannelDirectory) -> bool:
-    """The promise, said in another way: who reads the answer can read where the image is from."""
+    """State the rule independently: everyone who reads the answer can read the image's conversation."""
     origin, strangers = one.origin, audience.kind is SHARED and not audience.user
     if one.database.workspace != audience.workspace:
         return False
@@ -258,7 +258,7 @@ def may_see(one: ImageRecord, audience: Audience, slack: FakeChannelDirectory) -
 
 @settings(max_examples=400)
 @given(some_records, audiences, slacks, st.booleans())
-async def test_whatever_the_mix_nothing_comes_through_that_the_audience_can_t_read(
+async def test_audience_never_sees_unreadable_images(
     found: list[ImageRecord | None], audience: Audience, slack: FakeChannelDirectory, hints: bool
 ) -> None:
     seen = await privacy.for_audience(result_of(found, hints=hints), audience, slack)
@@ -268,7 +268,7 @@ async def test_whatever_the_mix_nothing_comes_through_that_the_audience_can_t_re
     assert [one for one in found if one in shown and one is not None] == shown
     known = [one for one in found if one is not None]
     assert seen.hidden == (len(known) - len(shown) if hints else 0)
-    # Nor is more hidden than has to be: with one kind for a channel, exactly what may be seen is.
+    # If each channel has one kind, exactly the permitted images are visible.
     kinds_of: dict[str, set[ChannelKind]] = {}
     for one in known:
         if one.origin:

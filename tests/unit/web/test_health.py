@@ -18,48 +18,48 @@ from tests.unit.web.web_application import WebClient
 
 
 async def test_liveness_does_not_depend_on_anything() -> None:
-    web = WebClient(checks={"database": _down})
-    web.rooms.failure = BackendDown("gone")
+    web = WebClient(checks={"database": _failing})
+    web.storage.failure = BackendDown("gone")
     assert (await web.get("/healthz")).text == "ok"
     assert (await web.ask("HEAD", "/healthz")).status_code == 200
 
 
-async def _well() -> None:
+async def _passing() -> None:
     return
 
 
-async def _down() -> None:
+async def _failing() -> None:
     raise BackendDown("postgresql://user:hidden@10.0.0.7 is gone")
 
 
 async def test_readiness_is_200_when_all_checks_pass() -> None:
-    answer = await WebClient(checks={"database": _well, "Slack": _well}).get("/readyz")
+    answer = await WebClient(checks={"database": _passing, "Slack": _passing}).get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "checks": {"database": "ok", "Slack": "ok"}}
 
 
-async def test_what_is_not_well_is_named_and_no_more_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    answer = await WebClient(checks={"database": _down, "Slack": _well}).get("/readyz")
+async def test_readiness_names_failed_checks_without_details(caplog: pytest.LogCaptureFixture) -> None:
+    answer = await WebClient(checks={"database": _failing, "Slack": _passing}).get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "checks": {"database": "failing", "Slack": "ok"}}
     assert "database is failing: BackendDown" in caplog.text
 
 
-async def test_a_check_that_does_not_answer_is_not_waited_for() -> None:
+async def test_hanging_check_times_out() -> None:
     async def stubborn() -> None:
-        # Not even a cancellation ends it at once.
+        # The check even ignores a cancellation for a while.
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             await asyncio.sleep(0)
 
     request = Request({"type": "http", "method": "GET", "headers": []})
-    answer = await ReadinessEndpoint({"engine": stubborn, "database": _well}, timeout_s=0.01).answer(request)
+    answer = await ReadinessEndpoint({"engine": stubborn, "database": _passing}, timeout_s=0.01).answer(request)
     assert answer.status_code == 503
     assert json.loads(bytes(answer.body))["checks"] == {"engine": "slow", "database": "ok"}
 
 
-async def test_however_many_ask_the_dependencies_are_asked_once_a_second() -> None:
+async def test_checks_run_at_most_once_a_second() -> None:
     asked, now = 0, 0.0
 
     async def check() -> None:
@@ -75,7 +75,7 @@ async def test_however_many_ask_the_dependencies_are_asked_once_a_second() -> No
     assert asked == 2
 
 
-async def test_metrics_tell_of_the_inbox_as_it_is() -> None:
+async def test_metrics_show_the_current_inbox() -> None:
     web = WebClient()
     web.metrics.added("added")
     answer = await web.get("/metrics")
@@ -86,16 +86,16 @@ async def test_metrics_tell_of_the_inbox_as_it_is() -> None:
     assert 3600 <= float(oldest.split()[1]) < 3700
 
 
-async def test_metrics_are_told_without_an_inbox_too() -> None:
+async def test_metrics_are_served_without_an_inbox() -> None:
     web = WebClient()
     web.metrics.added("added")
-    web.rooms.failure = BackendDown("gone")
+    web.storage.failure = BackendDown("gone")
     text = (await web.get("/metrics")).text
     assert "vsearch_inbox_jobs NaN" in text
     assert "vsearch_adds_total" in text
 
 
-async def test_an_inbox_that_does_not_answer_holds_no_scrape_up() -> None:
+async def test_hanging_inbox_does_not_delay_the_metrics() -> None:
     class Stuck:
         async def depth(self) -> InboxDepth:
             await asyncio.Event().wait()

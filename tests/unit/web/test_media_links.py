@@ -1,4 +1,4 @@
-"""Links to pictures: who made them, for whom, and for how long."""
+"""Signed links to pictures: contents, tampering and expiry."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _token(workspace: WorkspaceId = TEAM, digest: str = DIGEST) -> str:
 TOKEN = _token()
 
 
-def test_a_link_leads_back_to_its_picture() -> None:
+def test_link_identifies_its_picture() -> None:
     url = _links().url(TEAM, DIGEST)
     assert url.startswith("https://v.example/bot/media/")
     assert _links().read(url.rpartition("/")[2]) == MediaClaim(TEAM, DIGEST)
 
 
-def test_a_link_tells_neither_the_workspace_nor_the_picture() -> None:
+def test_link_reveals_neither_workspace_nor_picture() -> None:
     url = _links().url(TEAM, DIGEST)
     raw = base64.urlsafe_b64decode(TOKEN + "==")
     assert TEAM not in url
@@ -58,13 +58,13 @@ def test_a_link_tells_neither_the_workspace_nor_the_picture() -> None:
 
 
 @given(st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable()), st.binary(min_size=32, max_size=32))
-def test_any_workspace_and_picture_come_back(workspace: str, digest: bytes) -> None:
+def test_any_workspace_and_picture_round_trip(workspace: str, digest: bytes) -> None:
     claim = MediaClaim(WorkspaceId(workspace), digest.hex())
     assert _links().read(_token(claim.workspace, claim.digest)) == claim
 
 
 @given(st.integers(0, len(TOKEN) - 1), st.sampled_from(LETTERS))
-def test_no_letter_can_be_changed(location: int, letter: str) -> None:
+def test_changed_characters_are_refused(location: int, letter: str) -> None:
     forged = TOKEN[:location] + letter + TOKEN[location + 1 :]
     if forged != TOKEN:
         with pytest.raises(LinkRefused):
@@ -72,7 +72,7 @@ def test_no_letter_can_be_changed(location: int, letter: str) -> None:
 
 
 @given(st.data())
-def test_no_byte_can_be_changed(data: st.DataObject) -> None:
+def test_changed_bytes_are_refused(data: st.DataObject) -> None:
     raw = bytearray(base64.urlsafe_b64decode(TOKEN + "=" * (-len(TOKEN) % 4)))
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(LinkRefused):
@@ -83,18 +83,18 @@ def test_no_byte_can_be_changed(data: st.DataObject) -> None:
     "token",
     ["", "x", TOKEN[:-1], TOKEN + "A", TOKEN + "=", TOKEN + "\n", f" {TOKEN}", TOKEN[:50] + "!" + TOKEN[50:], "é" * 40],
 )
-def test_what_is_cut_off_or_added_makes_it_another(token: str) -> None:
+def test_truncated_or_extended_tokens_are_refused(token: str) -> None:
     with pytest.raises(LinkRefused):
         _links().read(token)
 
 
 @given(st.text())
-def test_any_other_text_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(LinkRefused):
         _links().read(text)
 
 
-def test_another_installation_s_link_is_refused() -> None:
+def test_link_with_another_key_is_refused() -> None:
     with pytest.raises(LinkRefused):
         _links(key=bytes(32)).read(TOKEN)
 
@@ -102,13 +102,13 @@ def test_another_installation_s_link_is_refused() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\x01" + b"x" * 30, b"\x02" + b"\xff" * 40 + b"T1", b"\x01" + b"\xff" * 40 + b"\xff"]
 )
-def test_what_the_key_sealed_for_something_else_is_refused(content: bytes) -> None:
+def test_token_for_another_purpose_is_refused(content: bytes) -> None:
     sealed = Fernet(base64.urlsafe_b64encode(KEY)).encrypt(content).decode().rstrip("=")
     with pytest.raises(LinkRefused):
         _links().read(sealed)
 
 
-def test_a_link_expires_by_the_clock() -> None:
+def test_link_expires() -> None:
     clock = Clock()
     links = _links(clock)
     token = links.url(TEAM, DIGEST).rpartition("/")[2]
@@ -119,26 +119,26 @@ def test_a_link_expires_by_the_clock() -> None:
         links.read(token)
 
 
-def test_a_clock_that_runs_behind_accepts_a_neighbours_link() -> None:
+def test_link_from_a_clock_ahead_is_accepted() -> None:
     clock = Clock()
     clock.now = START - timedelta(hours=1)
     assert _links(clock).read(TOKEN) == MediaClaim(TEAM, DIGEST)
 
 
 @given(st.binary(min_size=16, max_size=16))
-def test_a_relayed_picture_s_link_leads_back_to_it_alone(relay_id: bytes) -> None:
+def test_relay_link_identifies_its_picture(relay_id: bytes) -> None:
     token = _links().relay_url(relay_id.hex()).rpartition("/")[2]
     assert _links().read(token) == RelayClaim(relay_id.hex())
 
 
-def test_a_relayed_picture_s_link_tells_nothing() -> None:
+def test_relay_link_reveals_nothing() -> None:
     url = _links().relay_url(RELAY_ID)
     assert url.startswith("https://v.example/bot/media/")
     assert RELAY_ID not in url
     assert bytes.fromhex(RELAY_ID) not in base64.urlsafe_b64decode(url.rpartition("/")[2] + "==")
 
 
-def test_a_relayed_picture_s_link_lives_five_minutes_whatever_others_do() -> None:
+def test_relay_link_expires_after_five_minutes() -> None:
     for ttl_s in (5, 30 * 24 * 3600):
         clock = Clock()
         links = MediaLinks("https://v.example", KEY, ttl_s, clock)
@@ -154,7 +154,7 @@ def test_a_relayed_picture_s_link_lives_five_minutes_whatever_others_do() -> Non
     ("kind", "content"),
     [(1, bytes(16)), (2, bytes(32) + b"T1"), (2, bytes(15)), (2, bytes(17)), (2, b""), (3, bytes(16)), (0, bytes(32))],
 )
-def test_one_kind_of_link_is_never_taken_for_the_other(kind: int, content: bytes) -> None:
+def test_link_kinds_are_not_interchangeable(kind: int, content: bytes) -> None:
     head = kind.to_bytes(1, "big") + (2**40).to_bytes(8, "big")
     sealed = Fernet(base64.urlsafe_b64encode(KEY)).encrypt(head + content).decode().rstrip("=")
     with pytest.raises(LinkRefused):
@@ -177,6 +177,6 @@ def test_links_are_plain_ascii(base_url: str, beginning: str) -> None:
         assert url.isascii()
 
 
-def test_a_host_that_no_browser_takes_is_told_with_its_setting() -> None:
+def test_invalid_host_is_reported_with_its_setting() -> None:
     with pytest.raises(SettingsError, match="PUBLIC_BASE_URL"):
         MediaLinks("https://a_ü.example", KEY, 60)

@@ -1,4 +1,4 @@
-"""Pictures on their way to the hosted service: inside its limits, recognisable, and behind a link of minutes."""
+"""Pictures lent to the hosted service: size limits, appearance, and short-lived links."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def picture_of(image: Image.Image) -> Picture:
     return Picture(np.asarray(image.convert("RGB")), "0" * 64, "0" * 64, "PNG", image.size)
 
 
-def relayed(picture: Picture) -> Image.Image:
+def encode_for_relay(picture: Picture) -> Image.Image:
     jpeg = jpeg_for_service(picture)
     assert len(jpeg) <= MAX_BYTES
     return Image.open(io.BytesIO(jpeg), formats=["JPEG"])
@@ -45,42 +45,42 @@ def relayed(picture: Picture) -> Image.Image:
 @example(1023, 129)
 @example(7, 56)
 @example(56, 7)
-def test_any_picture_fits_the_service(width: int, height: int) -> None:
-    shown = relayed(picture_of(Image.new("RGB", (width, height), (30, 180, 60))))
+def test_any_picture_fits_the_limits_of_the_service(width: int, height: int) -> None:
+    shown = encode_for_relay(picture_of(Image.new("RGB", (width, height), (30, 180, 60))))
     assert shown.mode == "RGB"
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in shown.size)
-    # One colour stays one colour, margins and all.
+    # A picture of one colour keeps that colour, including the margins.
     assert np.abs(np.asarray(shown).astype(int) - (30, 180, 60)).max() <= 3
-    # What needs no margins keeps its proportions, to a pixel.
+    # A picture without margins keeps its proportions to within a pixel.
     if max(width, height) * MIN_SIDE <= MAX_SIDE * min(width, height):
         scale = max(1.0, MIN_SIDE / min(width, height))
         assert abs(shown.width - width * scale) <= 1
         assert abs(shown.height - height * scale) <= 1
 
 
-def test_a_picture_that_fits_keeps_its_size_and_looks() -> None:
+def test_picture_within_the_limits_keeps_its_size_and_appearance() -> None:
     original = photo(640, 480)
-    shown = relayed(picture_of(original))
+    shown = encode_for_relay(picture_of(original))
     assert shown.size == (640, 480)
     assert np.abs(np.asarray(shown).astype(int) - np.asarray(original).astype(int)).mean() < 4
 
 
-def test_it_is_a_baseline_jpeg_without_metadata() -> None:
-    shown = relayed(picture_of(photo(320, 200)))
+def test_relayed_picture_is_a_baseline_jpeg_without_metadata() -> None:
+    shown = encode_for_relay(picture_of(photo(320, 200)))
     assert not shown.info.get("progressive")
     assert not {"exif", "icc_profile", "comment", "xmp", "photoshop"} & shown.info.keys()
 
 
-def test_a_thin_picture_lies_between_margins_in_the_colour_of_its_edges() -> None:
+def test_thin_picture_gets_margins_in_the_colour_of_its_edges() -> None:
     image = Image.new("RGB", (1000, 20), (200, 30, 30))
     image.paste((20, 40, 220), (0, 5, 1000, 15))
-    shown = np.asarray(relayed(picture_of(image))).astype(int)
+    shown = np.asarray(encode_for_relay(picture_of(image))).astype(int)
     assert np.abs(shown[10, 500] - (200, 30, 30)).max() <= 12
     assert np.abs(shown[-10, 500] - (200, 30, 30)).max() <= 12
     assert np.abs(shown[shown.shape[0] // 2, 500] - (20, 40, 220)).max() <= 12
 
 
-def test_quality_falls_until_the_bytes_fit() -> None:
+def test_quality_is_reduced_until_the_size_fits() -> None:
     rng = np.random.default_rng(7)
     noise = picture_of(Image.fromarray(rng.integers(0, 256, (1023, 1023, 3), dtype=np.uint8)))
     whole = jpeg_for_service(noise)
@@ -91,7 +91,7 @@ def test_quality_falls_until_the_bytes_fit() -> None:
 
 
 class MemoryRelayedPictures:
-    """Relayed pictures in memory, with when they expire."""
+    """Stores encode_for_relay pictures in memory with their expiry."""
 
     def __init__(self) -> None:
         self.pictures: dict[str, tuple[bytes, datetime]] = {}
@@ -120,14 +120,14 @@ async def test_lent_picture_can_be_fetched_for_five_minutes() -> None:
     assert kept.pictures == {claim.relay_id: (jpeg_for_service(picture), START + timedelta(minutes=5))}
 
 
-async def test_each_lent_picture_has_its_own_address() -> None:
+async def test_each_lent_picture_has_its_own_link() -> None:
     kept, picture = MemoryRelayedPictures(), picture_of(photo(40, 30))
     relay = LinkPictureLender(kept, LINKS, in_a_thread, lambda: START)
     assert await relay.lend(picture) != await relay.lend(picture)
     assert len(kept.pictures) == 2
 
 
-async def test_pictures_are_encoded_off_the_loop() -> None:
+async def test_pictures_are_encoded_outside_the_event_loop() -> None:
     works: list[Callable[[], bytes]] = []
 
     async def run(work: Callable[[], bytes]) -> bytes:
@@ -143,5 +143,5 @@ async def test_pictures_are_encoded_off_the_loop() -> None:
 
 @pytest.mark.parametrize("size", [(1200, 2000), (3000, 10)])
 def test_oversized_pictures_are_reduced(size: tuple[int, int]) -> None:
-    shown = relayed(picture_of(Image.new("RGB", size, "white")))
+    shown = encode_for_relay(picture_of(Image.new("RGB", size, "white")))
     assert all(MIN_SIDE <= side <= MAX_SIDE for side in shown.size)

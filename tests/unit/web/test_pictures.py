@@ -1,4 +1,4 @@
-"""Pictures behind signed links: who sees one, and what everybody else is told."""
+"""Serving pictures behind signed links, and the responses to invalid links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.media.links import MediaLinks
 from tests.unit.web.web_application import BASE, DIGEST, GONE, JPEG, OTHER, START, TEAM, WebClient
 
 
-async def test_a_link_shows_its_picture() -> None:
+async def test_link_serves_its_picture() -> None:
     web = WebClient()
     answer = await web.get(web.links.url(TEAM, DIGEST))
     assert (answer.status_code, answer.content) == (200, JPEG)
@@ -21,7 +21,7 @@ async def test_a_link_shows_its_picture() -> None:
     assert {"private", "immutable"} <= set(answer.headers["cache-control"].split(", "))
 
 
-async def test_its_head_can_be_asked_for() -> None:
+async def test_head_requests_are_served() -> None:
     web = WebClient()
     answer = await web.ask("HEAD", web.links.url(TEAM, DIGEST))
     assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(JPEG)))
@@ -40,7 +40,7 @@ async def test_its_head_can_be_asked_for() -> None:
     ],
     ids=["another workspace's", "unknown", "its file is gone", "another key", "cut off", "a digest"],
 )
-async def test_a_link_without_a_picture_is_a_404_that_tells_nothing(url: Callable[[WebClient], str]) -> None:
+async def test_link_without_a_picture_gives_a_plain_404(url: Callable[[WebClient], str]) -> None:
     web = WebClient()
     answer = await web.get(url(web))
     assert (answer.status_code, answer.text) == (404, "There is no picture here.")
@@ -48,28 +48,28 @@ async def test_a_link_without_a_picture_is_a_404_that_tells_nothing(url: Callabl
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_deleted_picture_is_not_shown_any_more() -> None:
+async def test_deleted_picture_is_not_served() -> None:
     web = WebClient()
     url = web.links.url(TEAM, DIGEST)
-    web.rooms.held.clear()
+    web.storage.held.clear()
     assert (await web.get(url)).status_code == 404
 
 
-async def test_an_expired_link_is_gone() -> None:
+async def test_expired_link_gives_410() -> None:
     web = WebClient()
     url = web.links.url(TEAM, DIGEST)
-    web.rooms.now = START + timedelta(seconds=61)
+    web.storage.now = START + timedelta(seconds=61)
     answer = await web.get(url)
     assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
     assert "expired" in answer.text
 
 
 @pytest.mark.parametrize(("failure", "status"), [(BackendDown("the disk /srv is full"), 503), (OSError("/srv"), 500)])
-async def test_trouble_with_storage_is_told_without_its_insides(
+async def test_storage_errors_are_reported_without_details(
     failure: Exception, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     web = WebClient()
-    web.rooms.failure = failure
+    web.storage.failure = failure
     url = web.links.url(TEAM, DIGEST)
     answer = await web.get(url)
     assert answer.status_code == status
@@ -82,7 +82,7 @@ RELAY_ID = "5a" * 16
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_relayed_picture_is_there_for_whoever_has_its_link(method: str) -> None:
+async def test_relay_link_serves_its_picture(method: str) -> None:
     web = WebClient()
     web.relayed.pictures[RELAY_ID] = JPEG
     answer = await web.ask(method, web.links.relay_url(RELAY_ID))
@@ -92,25 +92,25 @@ async def test_a_relayed_picture_is_there_for_whoever_has_its_link(method: str) 
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_relayed_picture_that_is_gone_is_a_404() -> None:
+async def test_deleted_relayed_picture_gives_404() -> None:
     web = WebClient()
     answer = await web.get(web.links.relay_url(RELAY_ID))
     assert (answer.status_code, answer.text) == (404, "There is no picture here.")
 
 
-async def test_after_five_minutes_a_relayed_picture_s_link_is_gone() -> None:
+async def test_relay_link_gives_410_after_five_minutes() -> None:
     web = WebClient()
     web.relayed.pictures[RELAY_ID] = JPEG
     url = web.links.relay_url(RELAY_ID)
-    web.rooms.now = START + timedelta(seconds=299)
+    web.storage.now = START + timedelta(seconds=299)
     assert (await web.get(url)).status_code == 200
-    web.rooms.now = START + timedelta(seconds=300)
+    web.storage.now = START + timedelta(seconds=300)
     assert (await web.get(url)).status_code == 410
 
 
-async def test_a_relayed_picture_that_can_not_be_read_is_told_plainly() -> None:
+async def test_unreadable_relayed_picture_gives_a_plain_error() -> None:
     web = WebClient()
-    web.rooms.failure = BackendDown("the disk /srv is full")
+    web.storage.failure = BackendDown("the disk /srv is full")
     answer = await web.get(web.links.relay_url(RELAY_ID))
     assert answer.status_code == 503
     assert "/srv" not in answer.text

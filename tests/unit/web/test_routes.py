@@ -1,4 +1,4 @@
-"""The HTTP routes: which are there, and what becomes of Slack's deliveries."""
+"""HTTP routes, and the handling of Slack's deliveries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _break(_request: Request) -> Response:
 # -- which routes are there --
 
 
-async def test_socket_mode_serves_no_route_of_slacks() -> None:
+async def test_socket_mode_has_no_slack_routes() -> None:
     web = WebClient()
     assert (await web.ask("POST", "/slack/events", json={})).status_code == 404
     for path in ("/slack/install", "/slack/oauth_redirect"):
@@ -42,12 +42,12 @@ async def test_socket_mode_serves_no_route_of_slacks() -> None:
         assert (await web.get(path)).status_code == 200
 
 
-async def test_without_a_public_address_there_are_no_pictures() -> None:
+async def test_pictures_are_not_served_without_a_public_url() -> None:
     web = WebClient(media=None)
     assert (await web.get(web.links.url(TEAM, DIGEST))).status_code == 404
 
 
-async def test_installing_is_served_where_it_is_given() -> None:
+async def test_installation_pages_are_served_if_configured() -> None:
     web = WebClient(install=_echo, oauth_redirect=_echo)
     for path in ("/slack/install", "/slack/oauth_redirect?code=1&state=2"):
         assert (await web.get(path)).text == "read 0"
@@ -57,7 +57,7 @@ async def test_installing_is_served_where_it_is_given() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/media", "/media/", "/media/a/b", "/healthz/", "/slack", "/../etc/passwd", "/%00"]
 )
-async def test_an_unknown_path_is_a_plain_404(path: str) -> None:
+async def test_unknown_path_gives_a_plain_404(path: str) -> None:
     answer = await WebClient().get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
 
@@ -65,7 +65,7 @@ async def test_an_unknown_path_is_a_plain_404(path: str) -> None:
 # -- Slack's deliveries --
 
 
-async def test_a_delivery_is_handed_on_whole() -> None:
+async def test_delivery_is_passed_on_unchanged() -> None:
     web = WebClient(slack=_echo)
     body = json.dumps({"type": "event_callback", "text": "x" * 5000})
     assert (await web.ask("POST", "/slack/events", content=body)).text == f"read {len(body)}"
@@ -73,7 +73,7 @@ async def test_a_delivery_is_handed_on_whole() -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_delivery_beyond_the_limit_is_refused_unread(chunked: bool) -> None:
+async def test_too_large_delivery_is_refused_unread(chunked: bool) -> None:
     sent = 0
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -89,7 +89,7 @@ async def test_a_delivery_beyond_the_limit_is_refused_unread(chunked: bool) -> N
     assert (await web.ask("POST", "/slack/events", content=fits)).text == f"read {MAX_BODY}"
 
 
-async def test_a_delivery_that_never_ends_is_given_up() -> None:
+async def test_endless_delivery_times_out() -> None:
     async def receive() -> dict[str, Any]:
         await asyncio.Event().wait()
         raise AssertionError
@@ -98,7 +98,7 @@ async def test_a_delivery_that_never_ends_is_given_up() -> None:
     assert (await SlackEndpoint(_echo, timeout_s=0.01).answer(request)).status_code == 408
 
 
-async def test_a_sender_that_goes_away_is_no_error() -> None:
+async def test_disconnected_sender_is_not_an_error() -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
@@ -145,7 +145,7 @@ BODIES = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(BODIES, st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", ""]))
-async def test_no_unsigned_body_gives_a_5xx(body: bytes, kind: str) -> None:
+async def test_unsigned_bodies_never_give_5xx(body: bytes, kind: str) -> None:
     headers = {"Content-Type": kind} if kind else {}
     answer = await _bolt().ask("POST", "/slack/events", content=body, headers=headers)
     assert answer.status_code in {400, 401}

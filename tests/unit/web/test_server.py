@@ -1,4 +1,4 @@
-"""The server on a real socket: where it listens, and how it ends."""
+"""The server on a real socket: listening, and graceful stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.web import serving
 
 
 class Slow:
-    """Answers when it is let; says when a request has come."""
+    """An application that signals a request and answers when it is released."""
 
     def __init__(self) -> None:
         self.arrived = asyncio.Event()
@@ -40,26 +40,26 @@ async def _plain(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def test_a_free_port_is_found_and_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_free_port_is_chosen_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         async with serving(_plain, "127.0.0.1", 0) as (host, port), httpx.AsyncClient() as client:
             answer = await client.get(f"http://{host}:{port}/media/a-token")
     assert (host, answer.text) == ("127.0.0.1", "ok")
     assert "server" not in answer.headers
-    # httpx, which asks here, does tell addresses: the log of the program keeps it quiet.
+    # Ignore the log lines of httpx, the client in this test. The program's log setup silences them.
     assert not any("a-token" in record.getMessage() for record in caplog.records if record.name != "httpx")
     with pytest.raises(OSError, match=r"."):
         socket.create_connection((host, port), 0.2).close()
 
 
-async def test_an_answer_with_a_body_does_not_wait_for_the_client() -> None:
+async def test_response_with_a_body_is_not_delayed() -> None:
     async with serving(_plain, "127.0.0.1", 0) as (host, port), httpx.AsyncClient() as client:
         took_s = []
         for _ in range(20):
             begun = time.perf_counter()
             await client.get(f"http://{host}:{port}/")
             took_s.append(time.perf_counter() - begun)
-        # One that waits does so for 40 ms each time. On a busy machine single ones take as long.
+        # A server that waits for the client needs 40 ms for every answer. On a busy machine a single one may too.
         assert statistics.median(took_s) < 0.04
 
 
@@ -69,13 +69,13 @@ async def test_server_does_not_install_signal_handlers() -> None:
         assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
-async def test_a_name_is_looked_up() -> None:
+async def test_host_name_is_resolved() -> None:
     async with serving(_plain, "localhost", 0) as (host, port):
         assert host in {"127.0.0.1", "::1"}
         socket.create_connection((host, port), 1).close()
 
 
-async def test_a_port_in_use_is_reported_in_one_line() -> None:
+async def test_port_in_use_is_reported_in_one_sentence() -> None:
     async with serving(_plain, "127.0.0.1", 0) as (host, port):
         with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is in use. .* set another PORT") as refused:
             async with serving(_plain, host, port):
@@ -85,13 +85,13 @@ async def test_a_port_in_use_is_reported_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a" * 70 + ".invalid"])
-async def test_an_address_of_another_machine_is_refused(host: str) -> None:
+async def test_address_of_another_machine_is_reported_in_one_sentence(host: str) -> None:
     with pytest.raises(CannotListen, match="Set HOST to an address of this machine"):
         async with serving(_plain, host, 0):
             raise AssertionError
 
 
-async def test_what_runs_is_finished_and_nothing_new_is_taken() -> None:
+async def test_stop_finishes_running_requests_and_accepts_no_more() -> None:
     app = Slow()
 
     async def ask(url: str) -> str:
@@ -131,7 +131,7 @@ async def test_idle_connections_do_not_delay_the_stop() -> None:
         await client.get(f"http://{host}:{port}/")
 
 
-async def test_an_error_inside_is_passed_on_and_the_server_ends() -> None:
+async def test_error_inside_the_context_is_raised_and_ends_the_server() -> None:
     with pytest.raises(KeyError):
         async with serving(_plain, "127.0.0.1", 0) as (host, port):
             raise KeyError

@@ -1,4 +1,4 @@
-"""Signed deliveries of any shape: Bolt takes them, or they are refused; none is an error of ours."""
+"""Signed deliveries of any shape are accepted by Bolt or refused, and never cause a server error."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ LEFT_OUT = object()
 STRANGE: tuple[Any, ...] = (LEFT_OUT, None, 5, True, "x", [], {}, [1], ["x"], {"a": 1})
 
 
-def _places(value: Any, location: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def _paths(value: Any, location: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if location:
         yield location
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, part in inner:
-        yield from _places(part, (*location, name))
+        yield from _paths(part, (*location, name))
 
 
-def _strange(delivery: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The delivery with each of its parts left out, or something else in its place."""
-    for *way, last in _places(delivery):
+def _variants(delivery: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield variants of the delivery with each part removed or replaced."""
+    for *way, last in _paths(delivery):
         for value in STRANGE:
             changed = copy.deepcopy(delivery)
             holder: Any = changed
@@ -118,14 +118,14 @@ async def _deliver(web: WebClient, delivery: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("kind", DELIVERIES)
-async def test_what_slack_sends_is_acknowledged(kind: str) -> None:
+async def test_valid_deliveries_are_acknowledged(kind: str) -> None:
     assert await _deliver(_bolt(), DELIVERIES[kind]) == 200
 
 
 @pytest.mark.parametrize("kind", DELIVERIES)
 async def test_any_signed_delivery_never_gives_5xx(kind: str) -> None:
     web = _bolt()
-    answers = [(await _deliver(web, delivery), delivery) for delivery in _strange(DELIVERIES[kind])]
+    answers = [(await _deliver(web, delivery), delivery) for delivery in _variants(DELIVERIES[kind])]
     assert [delivery for status, delivery in answers if status >= 500] == []
     assert {200, 400} <= {status for status, _ in answers}
 
@@ -147,12 +147,12 @@ async def test_any_signed_delivery_never_gives_5xx(kind: str) -> None:
         {"type": "something_new", "view": None, "message": None},
     ],
 )
-def test_what_slack_may_send_as_well_is_let_through(document: dict[str, Any]) -> None:
+def test_unusual_valid_documents_are_accepted(document: dict[str, Any]) -> None:
     assert is_well_formed(json.dumps(document).encode(), "application/json")
     assert is_well_formed(urlencode({"payload": json.dumps(document)}).encode(), "application/x-www-form-urlencoded")
 
 
-def test_commands_and_empty_checks_are_forms() -> None:
+def test_commands_and_ssl_checks_are_forms() -> None:
     assert is_well_formed(
         b"command=%2Fvsearch&text=payload%20of%20%F0%9F%98%80&team_id=T1", "application/x-www-form-urlencoded"
     )

@@ -1,4 +1,4 @@
-"""The web app over parts of storage that hold what a test puts there."""
+"""The web application with fake storage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class FakeWebStorage:
-    """The parts of storage that the routes ask, with what they hold. ``failure`` is raised by all."""
+    """The storage that the routes use. All methods raise ``failure`` if it is set."""
 
     def __init__(self) -> None:
         self.pictures = {DIGEST: JPEG}
@@ -52,29 +52,29 @@ class FakeWebStorage:
 
 
 class FakeRelayedPictures:
-    """What is there to be fetched, whoever asks."""
+    """Relayed pictures by id."""
 
-    def __init__(self, rooms: FakeWebStorage) -> None:
-        self._rooms = rooms
+    def __init__(self, storage: FakeWebStorage) -> None:
+        self._storage = storage
         self.pictures: dict[str, bytes] = {}
 
     async def get(self, relay_id: str) -> bytes:
-        self._rooms.fail()
+        self._storage.fail()
         return self.pictures[relay_id]
 
 
 class WebClient:
     def __init__(self, **given: Any) -> None:
-        self.rooms = FakeWebStorage()
-        self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.rooms.now)
-        self.relayed = FakeRelayedPictures(self.rooms)
+        self.storage = FakeWebStorage()
+        self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.storage.now)
+        self.relayed = FakeRelayedPictures(self.storage)
         self.metrics = PrometheusMetrics()
         parts: dict[str, Any] = {"media": self.links, "checks": {}} | given
         self.app: ASGIApp = web_app(
-            pictures=cast("PictureStore", self.rooms),
-            catalogue=cast("Catalogue", self.rooms),
+            pictures=cast("PictureStore", self.storage),
+            catalogue=cast("Catalogue", self.storage),
             relayed=cast("RelayedPictures", self.relayed),
-            inbox=cast("Inbox", self.rooms),
+            inbox=cast("Inbox", self.storage),
             metrics=self.metrics,
             **parts,
         )

@@ -204,8 +204,8 @@ def test_fixed_batch_size_above_one_is_refused(tmp_path: Path) -> None:
 def test_outputs_other_than_an_embedding_are_refused(tmp_path: Path) -> None:
     flat = helper.make_node("ReduceMean", ["pixels"], ["out"], axes=[0, 2, 3], keepdims=0)
     refused(save(tmp_path / "one_for_all.onnx", [flat], "batch", [3]))
-    kept = helper.make_node("ReduceMean", ["pixels"], ["out"], axes=[0, 2, 3], keepdims=1)
-    refused(save(tmp_path / "map.onnx", [kept], "batch", [1, 3, 1, 1]))
+    mean = helper.make_node("ReduceMean", ["pixels"], ["out"], axes=[0, 2, 3], keepdims=1)
+    refused(save(tmp_path / "map.onnx", [mean], "batch", [1, 3, 1, 1]))
     pooled = [helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[0, 2], keepdims=1)]
     pooled.append(helper.make_node("ReduceMean", ["mean"], ["out"], axes=[2, 3], keepdims=0))
     refused(save(tmp_path / "one_row.onnx", pooled, "batch", [1, 3]))

@@ -32,7 +32,7 @@ async def extractor(model: BuiltInModel) -> AsyncIterator[PictureFeatureExtracto
     yield one
     await one.close()
     names = {thread.name.partition("-")[0].partition("_")[0] for thread in threading.enumerate()}
-    assert not names & {"embedding", "analysis"}
+    assert not names & {"embedding", "features"}
 
 
 async def test_features_equal_those_of_the_single_functions(

@@ -1,4 +1,4 @@
-"""Verification: edited copies and their edits are told from similar pictures, with the real extractor and verifier."""
+"""Verification with the real extractor and verifier: edited copies, their edits, and pictures that are only similar."""
 
 from __future__ import annotations
 
@@ -78,13 +78,15 @@ class Harness:
 
         return asyncio.run(work())
 
-    def search(self, query: Image.Image, *kept: Image.Image) -> list[ScoredMatch]:
+    def search(self, query: Image.Image, *reference: Image.Image) -> list[ScoredMatch]:
         query_features = self.query_features_of(query)
-        candidates = [candidate(row, query_features, features) for row, features in enumerate(self.features(*kept))]
+        candidates = [
+            candidate(row, query_features, features) for row, features in enumerate(self.features(*reference))
+        ]
         # The most alike first, as in the engine.
         order = sorted(range(len(candidates)), key=lambda row: -candidates[row].cosine)
-        judged = GeometricVerifier().verify(query_features, [candidates[row] for row in order], None)
-        return [scored for _, scored in sorted(zip(order, judged, strict=True), key=lambda pair: pair[0])]
+        scored = GeometricVerifier().verify(query_features, [candidates[row] for row in order], None)
+        return [scored for _, scored in sorted(zip(order, scored, strict=True), key=lambda pair: pair[0])]
 
 
 def candidate(row: int, query_features: QueryFeatures, features: ImageFeatures) -> Candidate:
@@ -130,12 +132,12 @@ def test_edited_copy_is_detected_with_its_edit(harness: Harness, name: str) -> N
     edit = {**EDITS, **COMBINED}[name]
     for seed in SEEDS:
         query = edit(scene(seed), np.random.default_rng(seed))
-        judged = harness.search(query, *(scene(number) for number in range(4)))
-        own = judged.pop(seed)
+        scored = harness.search(query, *(scene(number) for number in range(4)))
+        own = scored.pop(seed)
         assert own.score >= 9
         assert own.verdict is not Verdict.SIMILAR
         assert set(own.edits) == EXPECTED_EDITS[name]
-        assert all(other.verdict is Verdict.SIMILAR and other.score < 9 for other in judged)
+        assert all(other.verdict is Verdict.SIMILAR and other.score < 9 for other in scored)
 
 
 def test_every_edit_of_the_benchmark_has_an_expectation() -> None:
@@ -146,16 +148,16 @@ def test_every_edit_of_the_benchmark_has_an_expectation() -> None:
 def test_picture_and_its_recompressions_are_the_same_image(harness: Harness, seed: int) -> None:
     for quality in (None, 85, 40, 10):
         query = scene(seed) if quality is None else _jpeg(scene(seed), quality)
-        [judged] = harness.search(query, scene(seed))
-        assert (judged.verdict, judged.edits) == (Verdict.SAME, ())
-        assert judged.score > 9.5
+        [scored] = harness.search(query, scene(seed))
+        assert (scored.verdict, scored.edits) == (Verdict.SAME, ())
+        assert scored.score > 9.5
 
 
 @pytest.mark.parametrize("name", [name for name, edits in EXPECTED_EDITS.items() if edits] + ["caption", "logo"])
 def test_edited_copy_is_never_the_same_image(harness: Harness, name: str) -> None:
     edit = {**EDITS, **COMBINED}[name]
-    [judged] = harness.search(edit(scene(4), np.random.default_rng(4)), scene(4))
-    assert judged.verdict is Verdict.EDITED
+    [scored] = harness.search(edit(scene(4), np.random.default_rng(4)), scene(4))
+    assert scored.verdict is Verdict.EDITED
 
 
 def test_stored_picture_may_be_the_edited_one(harness: Harness) -> None:
@@ -163,9 +165,9 @@ def test_stored_picture_may_be_the_edited_one(harness: Harness) -> None:
     cropped = scene(1).crop((90, 60, 420, 330))
     turned = scene(1).transpose(Image.Transpose.ROTATE_90)
     mirrored = scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    judged = harness.search(scene(1), cropped, turned, mirrored)
-    assert [one.verdict for one in judged] == [Verdict.EDITED] * 3
-    assert [set(one.edits) for one in judged] == [{FRAMED}, {ROTATED}, {MIRRORED}]
+    scored = harness.search(scene(1), cropped, turned, mirrored)
+    assert [one.verdict for one in scored] == [Verdict.EDITED] * 3
+    assert [set(one.edits) for one in scored] == [{FRAMED}, {ROTATED}, {MIRRORED}]
 
 
 @pytest.mark.parametrize(
@@ -186,26 +188,26 @@ def test_fingerprint_detects_every_rotation(harness: Harness, turn: Image.Transp
     one = candidate(0, query_features, features)
     assert one.fingerprint_distance is not None
     assert one.fingerprint_distance <= 8
-    [judged] = GeometricVerifier().verify(query_features, [replace(one, cosine=-1.0)], None)
-    assert judged.score > 9.8
-    assert set(judged.edits) == edits
+    [scored] = GeometricVerifier().verify(query_features, [replace(one, cosine=-1.0)], None)
+    assert scored.score > 9.8
+    assert set(scored.edits) == edits
 
 
 def test_several_copies_are_all_found(harness: Harness) -> None:
     copies = [scene(1), _jpeg(scene(1), 40), scene(1).crop((30, 30, 450, 340)), _mirrored(scene(1))]
-    judged = harness.search(scene(1), *copies, scene(2), scene(3))
-    assert [one.verdict is Verdict.SIMILAR for one in judged] == [False] * 4 + [True] * 2
+    scored = harness.search(scene(1), *copies, scene(2), scene(3))
+    assert [one.verdict is Verdict.SIMILAR for one in scored] == [False] * 4 + [True] * 2
 
 
-# -- look-alikes -------------------------------------------------------------------------------------------------------
+# -- similar pictures --------------------------------------------------------------------------------------------------
 
 
 def test_unrelated_pictures_stay_below_9(harness: Harness) -> None:
     for seed in range(10, 14):
-        for judged in harness.search(scene(seed), *(scene(other) for other in range(20, 26))):
-            assert judged.verdict is Verdict.SIMILAR
-            assert judged.edits == ()
-            assert 0 <= judged.score < 9
+        for scored in harness.search(scene(seed), *(scene(other) for other in range(20, 26))):
+            assert scored.verdict is Verdict.SIMILAR
+            assert scored.edits == ()
+            assert 0 <= scored.score < 9
 
 
 def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
@@ -221,26 +223,26 @@ def labelled(seed: int, at: tuple[int, int]) -> Image.Image:
 def test_shared_label_is_no_copy(harness: Harness) -> None:
     for seed in SEEDS:
         others = [labelled(seed + 10, (180, 90)), labelled(seed + 20, (60, 150)), labelled(seed + 30, (150, 200))]
-        for judged in harness.search(labelled(seed, (60, 150)), *others):
-            assert judged.verdict is Verdict.SIMILAR
-            assert judged.score < 9
+        for scored in harness.search(labelled(seed, (60, 150)), *others):
+            assert scored.verdict is Verdict.SIMILAR
+            assert scored.score < 9
 
 
 def test_screenshots_of_one_app_with_different_pictures_are_no_copies(harness: Harness) -> None:
     shot = EDITS["screenshot of a phone"]
     first, *others = (shot(scene(seed), np.random.default_rng(0)) for seed in range(4))
-    for judged in harness.search(first, *others):
-        assert judged.verdict is Verdict.SIMILAR
-        assert judged.score < 9
+    for scored in harness.search(first, *others):
+        assert scored.verdict is Verdict.SIMILAR
+        assert scored.score < 9
 
 
 @pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.9, 1.0])
 def test_similarity_alone_never_reaches_9(harness: Harness, cosine: float) -> None:
     query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     without, strange = Candidate(0, cosine), Candidate(1, cosine, local_features=features.local_features)
-    for judged in GeometricVerifier().verify(query_features, [without, strange], None):
-        assert judged.verdict is Verdict.SIMILAR
-        assert judged.score < 9
+    for scored in GeometricVerifier().verify(query_features, [without, strange], None):
+        assert scored.verdict is Verdict.SIMILAR
+        assert scored.score < 9
 
 
 def test_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
@@ -248,42 +250,42 @@ def test_flat_picture_is_the_same_only_as_itself(harness: Harness) -> None:
     lighter = Image.fromarray(FLAT + 1)
     own, *others = harness.search(flat, flat, lighter, scene(1))
     assert own == ScoredMatch(10.0, Verdict.SAME)
-    for judged in others:
-        assert judged.verdict is Verdict.SIMILAR
-        assert judged.score < 9
+    for scored in others:
+        assert scored.verdict is Verdict.SIMILAR
+        assert scored.score < 9
 
 
 @pytest.mark.parametrize("number", ["PUMP 200", "PUMP 110", "PUMP 180"])
 def test_labels_with_one_different_digit_are_no_copies(harness: Harness, number: str) -> None:
-    [judged] = harness.search(label("PUMP 100"), label(number))
-    assert judged.verdict is Verdict.SIMILAR
-    assert judged.score < 9
+    [scored] = harness.search(label("PUMP 100"), label(number))
+    assert scored.verdict is Verdict.SIMILAR
+    assert scored.score < 9
 
 
 def test_letters_with_the_same_letterhead_are_no_copies(harness: Harness) -> None:
     first, *others = (letter(seed) for seed in range(4))
-    own, *judged = harness.search(first, first, *others)
+    own, *scored = harness.search(first, first, *others)
     assert own.verdict is Verdict.SAME
-    assert all(other.verdict is Verdict.SIMILAR for other in judged)
+    assert all(other.verdict is Verdict.SIMILAR for other in scored)
 
 
 @pytest.mark.parametrize("edit", ["JPEG quality 10", "resized to 128 px", "gray", "mirrored", "noise"])
 def test_edited_labels_are_copies(harness: Harness, edit: str) -> None:
-    kept = label("PUMP 100")
-    [judged] = harness.search(EDITS[edit](kept, np.random.default_rng(1)), kept)
-    assert judged.verdict is not Verdict.SIMILAR
-    assert judged.score >= 9
+    reference = label("PUMP 100")
+    [scored] = harness.search(EDITS[edit](reference, np.random.default_rng(1)), reference)
+    assert scored.verdict is not Verdict.SIMILAR
+    assert scored.score >= 9
 
 
 def test_fingerprint_collision_is_no_copy(harness: Harness) -> None:
     """The fingerprints collide, but the pictures differ."""
     query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
     for row, distance in itertools.product(range(8), (0, 31, FINGERPRINT_RADIUS)):
-        [judged] = GeometricVerifier().verify(
+        [scored] = GeometricVerifier().verify(
             query_features, [Candidate(0, 0.2, distance, row, features.local_features)], None
         )
-        assert judged.verdict is Verdict.SIMILAR
-        assert judged.score < 9
+        assert scored.verdict is Verdict.SIMILAR
+        assert scored.score < 9
 
 
 # -- damaged and missing evidence --------------------------------------------------------------------------------------
@@ -309,8 +311,8 @@ def test_scrambled_points_give_no_copy(harness: Harness) -> None:
     chance = np.random.default_rng(0)
     for _ in range(5):
         scrambled = features.local_features[:8] + chance.bytes(len(features.local_features) - 8)
-        [judged] = GeometricVerifier().verify(query_features, [Candidate(0, 0.6, 40, 3, scrambled)], None)
-        assert judged.score < 9
+        [scored] = GeometricVerifier().verify(query_features, [Candidate(0, 0.6, 40, 3, scrambled)], None)
+        assert scored.score < 9
 
 
 def test_query_without_local_features_is_scored_by_similarity(harness: Harness) -> None:
@@ -318,15 +320,15 @@ def test_query_without_local_features_is_scored_by_similarity(harness: Harness) 
     empty = QueryFeatures(query_features.embeddings, np.empty((0, 32), np.uint8), ())
     strange = QueryFeatures(query_features.embeddings, query_features.fingerprints, (b"not a look",))
     for one in (empty, strange):
-        [judged] = GeometricVerifier().verify(one, [candidate(0, one, features)], None)
-        assert judged.verdict is Verdict.SIMILAR
-        assert judged.score < 9
+        [scored] = GeometricVerifier().verify(one, [candidate(0, one, features)], None)
+        assert scored.verdict is Verdict.SIMILAR
+        assert scored.score < 9
 
 
 def test_fingerprint_row_outside_every_region_is_ignored(harness: Harness) -> None:
     query_features, [features] = harness.query_features_of(scene(1)), harness.features(scene(2))
-    [judged] = GeometricVerifier().verify(query_features, [Candidate(0, 0.2, 0, 99, features.local_features)], None)
-    assert judged.verdict is Verdict.SIMILAR
+    [scored] = GeometricVerifier().verify(query_features, [Candidate(0, 0.2, 0, 99, features.local_features)], None)
+    assert scored.verdict is Verdict.SIMILAR
 
 
 def test_no_candidates_give_no_matches(harness: Harness) -> None:

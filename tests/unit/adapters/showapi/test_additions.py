@@ -19,7 +19,7 @@ from bot.domain.errors import (
 )
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
-from bot.services.channels.collection import Withdrawn
+from bot.services.channels.collection import FileWithdrawn
 from tests.fakes.hosted import HostedService, StoredImage
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.jobs import eventually
@@ -51,7 +51,7 @@ async def add_and_roll_back(hosted: HostedBackEnd) -> None:
     """Add an image in a unit that is rolled back."""
     async with hosted.storage.unit():
         await hosted.visual.add_image(PARTS, picture_of(1), VALVE, Note())
-        raise Withdrawn("F1")
+        raise FileWithdrawn("F1")
 
 
 def stored(service: HostedService) -> tuple[StoredImage, ...]:
@@ -123,7 +123,7 @@ async def test_refused_add_leaves_nothing_unsettled(hosted: HostedBackEnd, servi
 
 
 async def test_rolled_back_add_is_deleted_at_the_service(hosted: HostedBackEnd, service: HostedService) -> None:
-    with pytest.raises(Withdrawn):
+    with pytest.raises(FileWithdrawn):
         await add_and_roll_back(hosted)
     assert await hosted.visual.search(PARTS, picture_of(1)) == ()
     assert len(stored(service)) == 1

@@ -1,4 +1,4 @@
-"""What people type after /vsearch, verb by verb, on whatever keyboard."""
+"""Valid /vsearch commands, verb by verb, as typed on different keyboards."""
 
 import pytest
 
@@ -77,7 +77,7 @@ VALVE = EntityId("valve_0042")
         ("?", HelpCommand()),
     ],
 )
-def test_each_row_of_the_table(text: str, expected: Command) -> None:
+def test_commands_are_parsed(text: str, expected: Command) -> None:
     assert parse(text) == expected
 
 
@@ -101,7 +101,7 @@ def test_each_row_of_the_table(text: str, expected: Command) -> None:
         (f"{URL} in:<parts_2>", SearchCommand(HERE, PARTS)),
     ],
 )
-def test_what_slack_wraps_and_escapes_is_unwrapped(text: str, expected: Command) -> None:
+def test_links_and_escapes_of_slack_are_undone(text: str, expected: Command) -> None:
     assert parse(text) == expected
 
 
@@ -133,7 +133,7 @@ def test_what_slack_wraps_and_escapes_is_unwrapped(text: str, expected: Command)
         (f"{URL} min:9.5/10", SearchCommand(HERE, minimum=9.5)),
     ],
 )
-def test_what_phones_and_people_make_of_it_is_understood(text: str, expected: Command) -> None:
+def test_variants_of_phones_and_people_are_parsed(text: str, expected: Command) -> None:
     assert parse(text) == expected
 
 
@@ -154,5 +154,5 @@ def test_what_phones_and_people_make_of_it_is_understood(text: str, expected: Co
         ("«Ventil, 5 mm»", "Ventil, 5 mm"),
     ],
 )
-def test_a_note_stays_as_it_was_typed_inside_its_quotes(typed: str, note: str) -> None:
+def test_quoted_note_is_kept_as_typed(typed: str, note: str) -> None:
     assert parse(f"add last note:{typed}") == AddCommand(LAST, note=Note(note))

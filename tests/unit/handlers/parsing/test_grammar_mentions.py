@@ -1,4 +1,4 @@
-"""Modifiers in the prose beside an image, and commands beside a mention."""
+"""Modifiers in the text of a share, and commands after a mention."""
 
 import re
 
@@ -31,7 +31,7 @@ PARTS = DatabaseName("parts_2")
         ("note:“nuts &amp; bolts”", Modifiers(note=Note("nuts & bolts"))),
     ],
 )
-def test_modifiers_are_read_and_all_else_is_left_alone(text: str, expected: Modifiers) -> None:
+def test_modifiers_are_parsed_and_other_text_is_ignored(text: str, expected: Modifiers) -> None:
     assert modifiers_of(text) == expected
 
 
@@ -46,7 +46,7 @@ def test_modifiers_are_read_and_all_else_is_left_alone(text: str, expected: Modi
         ('note:"spare', "quote"),
     ],
 )
-def test_only_an_impossible_value_is_refused(text: str, says: str) -> None:
+def test_only_invalid_values_are_refused(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         modifiers_of(text)
 
@@ -63,14 +63,14 @@ def test_only_an_impossible_value_is_refused(text: str, says: str) -> None:
         ("search last", "search last"),
     ],
 )
-def test_the_leading_mention_of_the_bot_is_no_part_of_a_command(text: str, rest: str) -> None:
+def test_leading_mention_of_the_bot_is_removed(text: str, rest: str) -> None:
     assert mention_command(text, "U0BOT") == rest
 
 
-def test_whoever_is_mentioned_first_is_the_bot_where_its_name_is_not_known() -> None:
+def test_any_leading_mention_is_removed_if_the_bot_user_is_unknown() -> None:
     assert mention_command("<@U0ANYONE> db", "") == "db"
 
 
-def test_a_mention_is_a_command_like_any_other() -> None:
+def test_text_after_a_mention_is_a_command() -> None:
     text = "<@U0BOT> search <https://example.com/a.png> in:parts_2"
     assert parse(mention_command(text, "U0BOT")) == SearchCommand(ImageReference("https://example.com/a.png"), PARTS)

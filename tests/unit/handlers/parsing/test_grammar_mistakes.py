@@ -1,4 +1,4 @@
-"""What is nearly right gets one sentence that says how to write it."""
+"""Mistakes in commands get one sentence with the right form."""
 
 import re
 
@@ -31,7 +31,7 @@ URL = "https://example.com/valve.jpg"
         ("list prefix:a-b", "id prefix"),
     ],
 )
-def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str) -> None:
+def test_invalid_value_is_refused_with_the_right_form(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -60,7 +60,7 @@ def test_an_impossible_value_is_refused_with_the_right_form(text: str, says: str
         ("search example.com/valve.jpg", "Put https:// before “example.com/valve.jpg”"),
     ],
 )
-def test_a_near_miss_of_a_part_gets_did_you_mean(text: str, says: str) -> None:
+def test_misspelt_argument_gets_a_suggestion(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -68,20 +68,20 @@ def test_a_near_miss_of_a_part_gets_did_you_mean(text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (f"{URL} note:x", "`search` doesn't take `note:`; it takes `in:`, `top:` and `min:`."),
-        ("add last top:3", "`add` doesn't take `top:`; it takes `in:`, `id:` and `note:`."),
-        ("list min:3", "`list` doesn't take `min:`; it takes `in:`, `prefix:` and `order:`."),
-        ("watch top:3", "`watch` doesn't take `top:`; it takes `in:` and `min:`."),
-        ("db in:parts", "`db` doesn't take `in:`; write `/vsearch db` alone."),
-        ("db create parts in:parts", "write `/vsearch db create <name>` alone"),
-        ("status in:parts", "write `/vsearch status` alone"),
-        ("unwatch in:parts", "write `/vsearch unwatch` alone"),
-        (f"{URL} colour:red", "I don't know `colour:`; `search` takes `in:`, `top:` and `min:`."),
+        (f"{URL} note:x", "`search` doesn't take `note:`. It takes `in:`, `top:` and `min:`."),
+        ("add last top:3", "`add` doesn't take `top:`. It takes `in:`, `id:` and `note:`."),
+        ("list min:3", "`list` doesn't take `min:`. It takes `in:`, `prefix:` and `order:`."),
+        ("watch top:3", "`watch` doesn't take `top:`. It takes `in:` and `min:`."),
+        ("db in:parts", "`db` doesn't take `in:`. Type `/vsearch db` alone."),
+        ("db create parts in:parts", "Type `/vsearch db create <name>` alone"),
+        ("status in:parts", "Type `/vsearch status` alone"),
+        ("unwatch in:parts", "Type `/vsearch unwatch` alone"),
+        (f"{URL} colour:red", "I don't know `colour:`. `search` takes `in:`, `top:` and `min:`."),
         ("status colour:red", "`status` takes no modifiers"),
         ("list in:aa in:bb", "`in:` is there twice"),
     ],
 )
-def test_a_modifier_that_is_not_taken_names_those_that_are(text: str, says: str) -> None:
+def test_unsupported_modifier_is_refused_with_the_supported_ones(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -89,34 +89,34 @@ def test_a_modifier_that_is_not_taken_names_those_that_are(text: str, says: str)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("search", "There is no image to look up. Write `/vsearch search <image URL or last>`"),
-        ("in:parts", "There is no image to look up"),
-        ("add in:parts", "There is no image to add. Write `/vsearch add <image URL or last> in:<database>`"),
-        (f"{URL} {URL}", "more than one image"),
-        (f"search last {URL}", "more than one image"),
-        ("search last last", "more than one image"),
+        ("search", "Which image should I look up? Type `/vsearch search <image URL or last>`"),
+        ("in:parts", "Which image should I look up?"),
+        ("add in:parts", "Which image should I add? Type `/vsearch add <image URL or last> in:<database>`"),
+        (f"{URL} {URL}", "one image at a time"),
+        (f"search last {URL}", "one image at a time"),
+        ("search last last", "one image at a time"),
         (f"search {URL} please", "“please”"),
-        ('add last "spare valve"', 'A note goes in quotes: `note:"spare valve"`'),
-        ("ftp://example.com/valve.jpg", "begins with `https://`"),
+        ('add last "spare valve"', 'Put a note in quotes: `note:"spare valve"`'),
+        ("ftp://example.com/valve.jpg", "start with `https://`"),
         (f'{URL} in:"parts', "quote"),
         (f'search "{URL}', "quote"),
         ("search “", "quote"),
-        ("delete", "Say which entity to delete: `/vsearch delete <entity> in:<database>`"),
-        ("delete a id:b", "one entity at a time"),
-        (f"delete a {URL}", "more than `delete` takes"),
+        ("delete", "Which id should I delete? Type `/vsearch delete <entity> in:<database>`"),
+        ("delete a id:b", "one id at a time"),
+        (f"delete a {URL}", "`delete` doesn't take “"),
         ("db create", "`/vsearch db create <name>`"),
-        ("db delete", "Say the name of the database to delete: `/vsearch db delete <name>`"),
-        (f"db {URL}", "more than `db` takes"),
-        (f"db create parts {URL}", "more than `db create` takes"),
+        ("db delete", "Which database should I delete? Type `/vsearch db delete <name>`"),
+        (f"db {URL}", "`db` doesn't take “"),
+        (f"db create parts {URL}", "`db create` doesn't take “"),
         ("db zzzzz", "I don't know “db zzzzz”"),
-        ("watch zzzzz", "there are `lookup`, `collect` and `guard`"),
-        ("watch guard collect", "“collect” is more than `watch` takes"),
-        ("unwatch now", "more than `unwatch` takes"),
-        ("status please", "more than `status` takes"),
-        (f"list {URL}", "more than `list` takes"),
+        ("watch zzzzz", "Choose `lookup`, `collect` or `guard`"),
+        ("watch guard collect", "`watch` doesn't take “collect”"),
+        ("unwatch now", "`unwatch` doesn't take “now”"),
+        ("status please", "`status` doesn't take “please”"),
+        (f"list {URL}", "`list` doesn't take “"),
     ],
 )
-def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str) -> None:
+def test_malformed_command_is_refused_with_the_right_form(text: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(says)):
         parse(text)
 
@@ -136,19 +136,19 @@ def test_a_command_that_is_nearly_right_gets_the_right_form(text: str, says: str
         ("create parts", "db create"),
     ],
 )
-def test_a_near_miss_of_a_verb_gets_did_you_mean(text: str, hint: str) -> None:
+def test_misspelt_verb_gets_a_suggestion(text: str, hint: str) -> None:
     answer = parse(text)
     assert isinstance(answer, HelpCommand)
     assert f"Did you mean `/vsearch {hint}`?" in answer.problem
 
 
-def test_an_address_without_its_scheme_is_recognised() -> None:
+def test_url_without_scheme_gets_a_suggestion() -> None:
     answer = parse("example.com/valve.jpg")
     assert isinstance(answer, HelpCommand)
     assert "Put https:// before “example.com/valve.jpg”" in answer.problem
 
 
-def test_what_is_far_off_gets_help_and_is_not_repeated_at_length() -> None:
+def test_unknown_text_gets_help_and_a_short_quote() -> None:
     answer = parse("zqx" * 1000)
     assert isinstance(answer, HelpCommand)
     assert "Did you mean" not in answer.problem

@@ -1,4 +1,4 @@
-"""Whatever is typed: understood, or refused in one sentence, and soon."""
+"""Property tests: any text is parsed, or refused in one sentence, in bounded time."""
 
 import contextlib
 import time
@@ -55,7 +55,7 @@ def escaped(text: str) -> str:
 
 @st.composite
 def modifier(draw: st.DrawFn, name: str, value: str) -> str:
-    """A modifier in one of the ways in which people write it."""
+    """Write a modifier in one of its accepted forms."""
     needs_quotes = not value or any(one.isspace() for one in value) or name == "note"
     opening, closing = draw(st.sampled_from(QUOTES if needs_quotes else (*QUOTES, ("", ""))))
     quoted = f"{opening}{escaped(value)}{closing}"
@@ -66,7 +66,7 @@ def modifier(draw: st.DrawFn, name: str, value: str) -> str:
 
 @st.composite
 def written(draw: st.DrawFn, source: ImageReference) -> str:
-    """An image as it is named in a command."""
+    """Write an image reference."""
     if source.last:
         return draw(st.sampled_from(["last", "Last", "“last”"]))
     forms: list[Callable[[str], str]] = [
@@ -85,7 +85,7 @@ def decimal(number: float) -> st.SearchStrategy[str]:
 
 @st.composite
 def commands(draw: st.DrawFn) -> tuple[str, Command]:
-    """A command, and a text that says it."""
+    """Return a text and the command that it stands for."""
     verb = draw(st.sampled_from(["search", "add", "list", "delete", "db create", "db delete", "watch"]))
     chosen = draw(st.none() | database)
     parts = [] if chosen is None else [draw(modifier("in", draw(st.sampled_from([chosen, chosen.upper()]))))]
@@ -114,7 +114,7 @@ def commands(draw: st.DrawFn) -> tuple[str, Command]:
                 draw(st.sampled_from([ChannelMode.LOOKUP, ChannelMode.COLLECT, ChannelMode.GUARD])),
                 draw(score),
             )
-            # What adds every image has no use for a least score.
+            # A collect channel adds every image, so it takes no minimum score.
             parts += [mode] if mode is ChannelMode.COLLECT else [mode, draw(modifier("min", draw(decimal(least))))]
             expected = WatchCommand(mode, chosen, None if mode is ChannelMode.COLLECT else least)
         case _:
@@ -122,13 +122,13 @@ def commands(draw: st.DrawFn) -> tuple[str, Command]:
             words.append(named_database)
             parts = []
             expected = (CreateDatabase if verb == "db create" else DeleteDatabase)(named_database)
-    # The verb comes first among the words; modifiers and addresses may stand anywhere.
+    # The verb is the first word. Modifiers and URLs may stand anywhere.
     text = draw(SPACES).join([*words, *draw(st.permutations(parts))])
     return text, expected
 
 
 @given(commands())
-def test_every_well_formed_command_is_read_as_it_was_meant(pair: tuple[str, Command]) -> None:
+def test_every_well_formed_command_is_parsed(pair: tuple[str, Command]) -> None:
     text, expected = pair
     assert parse(text) == expected
 
@@ -152,7 +152,7 @@ strange = st.text() | st.lists(fragment | st.text(max_size=3)).map(" ".join) | s
 
 
 @given(strange)
-def test_any_text_is_understood_or_refused_in_a_sentence(text: str) -> None:
+def test_any_command_is_parsed_or_refused_in_a_sentence(text: str) -> None:
     sentence = ""
     try:
         parse(text)
@@ -163,7 +163,7 @@ def test_any_text_is_understood_or_refused_in_a_sentence(text: str) -> None:
 
 
 @given(strange)
-def test_any_prose_is_read_or_refused_in_a_sentence(text: str) -> None:
+def test_any_message_is_parsed_or_refused_in_a_sentence(text: str) -> None:
     with contextlib.suppress(InvalidInput):
         assert isinstance(modifiers_of(text), Modifiers)
 
@@ -174,13 +174,13 @@ def test_prose_without_modifiers_is_never_refused(text: str) -> None:
 
 
 @given(strange, st.sampled_from(["", "U1"]))
-def test_a_command_beside_a_mention_is_a_part_of_the_text(text: str, bot: str) -> None:
+def test_command_after_a_mention_is_part_of_the_text(text: str, bot: str) -> None:
     assert mention_command(text, bot) in text
     assert mention_command(f"<@U1> {text}", bot) in text
 
 
 @given(st.sampled_from(MODIFIERS), st.text())
-def test_a_modifier_with_any_value_never_breaks(name: str, value: str) -> None:
+def test_modifier_with_any_value_is_parsed_or_refused(name: str, value: str) -> None:
     for verb in VERBS:
         with contextlib.suppress(InvalidInput):
             parse(f"{verb} last {name}:{value}")
@@ -189,7 +189,7 @@ def test_a_modifier_with_any_value_never_breaks(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     "part", ["'x ", "“x ", "in:'x ", "note:„x ", "<", "<x|", '"', "--in ", "x:", "`", "&amp;", "in: "]
 )
-def test_forty_thousand_characters_are_read_in_a_moment(part: str) -> None:
+def test_forty_thousand_characters_are_parsed_quickly(part: str) -> None:
     text = part * (40_000 // len(part))
     started = time.process_time()
     for read in (parse, modifiers_of):

@@ -1,4 +1,4 @@
-"""Buttons, shortcuts and modals, as Slack sends them."""
+"""Parsing of button presses, shortcuts and modal submissions."""
 
 from typing import Any
 
@@ -29,33 +29,33 @@ from tests.fixtures.payloads import (
     anything,
     assert_well_typed,
     command,
+    corrupted,
     global_shortcut,
     message_shortcut,
-    spoilt,
     submission,
 )
 
 
-def pressed(payload: dict[str, Any]) -> ActionRequest:
+def parse_valid_action(payload: dict[str, Any]) -> ActionRequest:
     parsed = parse_action(payload)
     assert parsed is not None
     return parsed
 
 
-def called(payload: dict[str, Any]) -> ShortcutRequest:
+def parse_valid_shortcut(payload: dict[str, Any]) -> ShortcutRequest:
     parsed = parse_shortcut(payload)
     assert parsed is not None
     return parsed
 
 
-def submitted(payload: dict[str, Any]) -> Submission:
+def parse_valid_submission(payload: dict[str, Any]) -> Submission:
     parsed = parse_submission(payload)
     assert parsed is not None
     return parsed
 
 
-def test_a_button_in_a_message_is_typed() -> None:
-    found = pressed(action())
+def test_button_in_a_message_is_parsed() -> None:
+    found = parse_valid_action(action())
     assert (found.workspace, found.enterprise, found.user, found.user_workspace) == ("T1", "E1", "U1", "T1")
     assert (found.channel, found.channel_kind, found.message_ts, found.thread_ts) == (
         "C1",
@@ -68,21 +68,21 @@ def test_a_button_in_a_message_is_typed() -> None:
     assert (found.view_id, found.view_hash, found.view_metadata, found.selected) == ("", "", "", "")
 
 
-def test_the_suffix_that_tells_equal_buttons_apart_is_taken_off() -> None:
-    assert pressed(action()).action_id == "results_more"
-    assert pressed(action({"action_id": "list_page"})).action_id == "list_page"
+def test_suffix_of_action_id_is_removed() -> None:
+    assert parse_valid_action(action()).action_id == "results_more"
+    assert parse_valid_action(action({"action_id": "list_page"})).action_id == "list_page"
 
 
-def test_a_message_that_one_person_sees_has_nothing_but_its_container() -> None:
+def test_ephemeral_message_is_parsed_from_its_container() -> None:
     container = {"type": "message", "message_ts": "1.3", "channel_id": "C1", "is_ephemeral": True, "thread_ts": "1.2"}
     payload = action(container=container)
     del payload["message"], payload["channel"]
-    found = pressed(payload)
+    found = parse_valid_action(payload)
     assert (found.channel, found.message_ts, found.thread_ts, found.is_ephemeral) == ("C1", "1.3", "1.2", True)
 
 
-def test_a_button_in_a_view_is_typed() -> None:
-    found = pressed(action_in_view())
+def test_button_in_a_view_is_parsed() -> None:
+    found = parse_valid_action(action_in_view())
     assert (found.view_id, found.view_hash, found.view_metadata) == ("V1", "h1", "{}")
     assert (found.channel, found.channel_kind, found.message_ts) == ("", ChannelKind.DIRECT, "")
 
@@ -97,10 +97,10 @@ def test_a_button_in_a_view_is_typed() -> None:
         ("parts", "G1", ChannelKind.PRIVATE),
     ],
 )
-def test_who_reads_the_channel_is_told_by_its_name(name: str, channel: str, kind: ChannelKind) -> None:
+def test_channel_kind_is_parsed_from_the_name(name: str, channel: str, kind: ChannelKind) -> None:
     location = {"id": channel, "name": name}
-    assert pressed(action(channel=location)).channel_kind is kind
-    assert called(message_shortcut(channel=location)).channel_kind is kind
+    assert parse_valid_action(action(channel=location)).channel_kind is kind
+    assert parse_valid_shortcut(message_shortcut(channel=location)).channel_kind is kind
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ def test_who_reads_the_channel_is_told_by_its_name(name: str, channel: str, kind
         ({"type": "static_select", "selected_option": None}, ""),
     ],
 )
-def test_a_choice_says_what_was_chosen(chosen: dict[str, Any], selected: str) -> None:
-    assert pressed(action(chosen | {"action_id": "chosen"})).selected == selected
+def test_selected_value_is_parsed(chosen: dict[str, Any], selected: str) -> None:
+    assert parse_valid_action(action(chosen | {"action_id": "chosen"})).selected == selected
 
 
-def test_an_app_of_an_organisation_finds_the_workspace_elsewhere() -> None:
-    assert pressed(action(team=None)).workspace == "T1"
+def test_workspace_is_parsed_for_an_app_of_an_organisation() -> None:
+    assert parse_valid_action(action(team=None)).workspace == "T1"
     view = {"id": "V1", "callback_id": "search_form", "app_installed_team_id": "T_APP", "state": {"values": {}}}
-    assert submitted(submission(view=view, team={"id": "T_OTHER"})).workspace == "T_APP"
+    assert parse_valid_submission(submission(view=view, team={"id": "T_OTHER"})).workspace == "T_APP"
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,14 @@ def test_an_app_of_an_organisation_finds_the_workspace_elsewhere() -> None:
         command(),
     ],
 )
-def test_what_is_no_action_is_none(payload: dict[str, Any]) -> None:
+def test_other_payloads_are_not_actions(payload: dict[str, Any]) -> None:
     assert parse_action(payload) is None
 
 
-def test_a_shortcut_on_a_message_is_typed() -> None:
-    found = called(message_shortcut(PICTURE, connect_stub("F2"), PICTURE | {"id": "F3", "mimetype": "text/plain"}))
+def test_message_shortcut_is_parsed() -> None:
+    found = parse_valid_shortcut(
+        message_shortcut(PICTURE, connect_stub("F2"), PICTURE | {"id": "F3", "mimetype": "text/plain"})
+    )
     assert (found.workspace, found.enterprise, found.user, found.callback_id) == ("T1", "E1", "U1", "find_similar")
     assert (found.channel, found.message_ts, found.thread_ts) == ("C1", "1.3", "1.2")
     assert (found.author, found.author_is_bot, found.text) == ("U2", False, "look")
@@ -152,14 +154,14 @@ def test_a_shortcut_on_a_message_is_typed() -> None:
 
 
 @pytest.mark.parametrize("sign", [{"bot_id": "B1"}, {"bot_profile": {"id": "B1"}}, {"subtype": "bot_message"}])
-def test_a_bots_message_says_so(sign: dict[str, Any]) -> None:
+def test_author_of_a_message_shortcut_may_be_a_bot(sign: dict[str, Any]) -> None:
     payload = message_shortcut()
     payload["message"] |= sign
-    assert called(payload).author_is_bot
+    assert parse_valid_shortcut(payload).author_is_bot
 
 
-def test_a_global_shortcut_has_no_message() -> None:
-    found = called(global_shortcut(channel={"id": "C1"}, message={"ts": "1.3", "files": [PICTURE]}))
+def test_global_shortcut_has_no_message() -> None:
+    found = parse_valid_shortcut(global_shortcut(channel={"id": "C1"}, message={"ts": "1.3", "files": [PICTURE]}))
     assert (found.callback_id, found.channel, found.message_ts, found.files) == ("search_by_image", "", "", ())
     assert found.channel_kind is ChannelKind.DIRECT
 
@@ -175,19 +177,19 @@ def test_a_global_shortcut_has_no_message() -> None:
         global_shortcut(user=None),
     ],
 )
-def test_what_is_no_shortcut_is_none(payload: dict[str, Any]) -> None:
+def test_other_payloads_are_not_shortcuts(payload: dict[str, Any]) -> None:
     assert parse_shortcut(payload) is None
 
 
-def test_a_submission_is_typed() -> None:
-    found = submitted(submission())
+def test_submission_is_parsed() -> None:
+    found = parse_valid_submission(submission())
     assert (found.workspace, found.enterprise, found.user) == ("T1", "E1", "U1")
     assert (found.callback_id, found.view_id, found.view_hash, found.metadata) == ("search_form", "V1", "h1", "{}")
     assert found.response_urls == (("C1", "https://hooks.slack.com/app/1"),)
 
 
-def test_a_form_has_every_field_by_its_name() -> None:
-    form = submitted(submission()).form
+def test_form_values_are_parsed_by_field() -> None:
+    form = parse_valid_submission(submission()).form
     assert [file.id for file in form.files] == ["F1", "F2"]
     assert form.texts == {InputId.URL: "", InputId.NOTE: "spare", InputId.MINIMUM: "8.5"}
     assert form.choices == {
@@ -201,20 +203,20 @@ def test_a_form_has_every_field_by_its_name() -> None:
     assert set(VALUES) == {InputId.FILES, *form.texts, *form.choices}
 
 
-def test_files_that_are_no_images_stay_in_a_form_to_be_told_of_at_their_field() -> None:
-    names = [file.may_be_image for file in submitted(submission()).form.files]
+def test_form_keeps_files_that_are_not_images() -> None:
+    names = [file.may_be_image for file in parse_valid_submission(submission()).form.files]
     assert names == [True, False]
 
 
 @pytest.mark.parametrize("values", [None, [], {"files": None}, {"url": {}}, {"url": {"url": {"type": 3}}}, {"a": []}])
-def test_a_form_with_nothing_in_it_is_empty(values: Any) -> None:
+def test_form_without_values_is_empty(values: Any) -> None:
     assert parse_form(values) == FormValues()
 
 
 @pytest.mark.parametrize(
     "payload", [{}, action(), submission(type="view_closed"), submission(user=None), submission(view={"id": "V1"})]
 )
-def test_what_is_no_submission_is_none(payload: dict[str, Any]) -> None:
+def test_other_payloads_are_not_submissions(payload: dict[str, Any]) -> None:
     assert parse_submission(payload) is None
 
 
@@ -228,15 +230,15 @@ def check(body: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=8), anything))
-def test_no_json_raises(body: dict[str, Any]) -> None:
+def test_any_json_does_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(spoilt((*INTERACTIONS, *EVENTS, command())))
-def test_no_spoilt_payload_raises(body: dict[str, Any]) -> None:
+@given(corrupted((*INTERACTIONS, *EVENTS, command())))
+def test_corrupted_payloads_do_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(anything | st.dictionaries(st.sampled_from([*InputId]), anything) | spoilt((VALUES,)))
-def test_no_form_raises(values: Any) -> None:
+@given(anything | st.dictionaries(st.sampled_from([*InputId]), anything) | corrupted((VALUES,)))
+def test_any_form_values_do_not_raise(values: Any) -> None:
     assert_well_typed(parse_form(values), FormValues)

@@ -1,4 +1,4 @@
-"""Slack's payloads to typed requests."""
+"""Parsing of shares, mentions, the Home tab and commands."""
 
 from typing import Any
 
@@ -19,20 +19,20 @@ from tests.fakes.slack.files import connect_stub, processing_stub, tombstone
 from tests.fixtures.payloads import PICTURE, command, event, mention, share
 
 
-def shared(payload: dict[str, Any], bot_user: str = "") -> ImageShare:
+def parse_valid_share(payload: dict[str, Any], bot_user: str = "") -> ImageShare:
     parsed = parse_share(payload, bot_user)
     assert parsed is not None
     return parsed
 
 
-def mentioned(payload: dict[str, Any]) -> Mention:
+def parse_valid_mention(payload: dict[str, Any]) -> Mention:
     parsed = parse_mention(payload)
     assert parsed is not None
     return parsed
 
 
-def test_a_share_is_typed() -> None:
-    found = shared(share())
+def test_share_is_parsed() -> None:
+    found = parse_valid_share(share())
     assert (found.workspace, found.enterprise, found.channel, found.user) == ("T1", "E1", "C1", "U1")
     assert (found.ts, found.thread_ts, found.event_id, found.text) == ("1.2", "", "Ev1", "what is this?")
     (file,) = found.files
@@ -40,23 +40,23 @@ def test_a_share_is_typed() -> None:
     assert [url.rpartition("_")[2] for url in file.renditions] == ["1024.png", "720.png"]
 
 
-def test_the_answer_goes_to_the_thread_that_the_image_is_in() -> None:
-    assert shared(share()).reply_to == "1.2"
-    assert shared(share(thread_ts="0.1")).reply_to == "0.1"
-    assert mentioned(mention(thread_ts="0.1")).reply_to == "0.1"
+def test_answer_belongs_in_the_thread_of_the_image() -> None:
+    assert parse_valid_share(share()).reply_to == "1.2"
+    assert parse_valid_share(share(thread_ts="0.1")).reply_to == "0.1"
+    assert parse_valid_mention(mention(thread_ts="0.1")).reply_to == "0.1"
 
 
-def test_the_authorisation_says_whose_workspace_it_is() -> None:
+def test_workspace_is_parsed_from_the_authorisation() -> None:
     foreign = share() | {"team_id": "T_OTHER", "enterprise_id": "E_OTHER"}
     ours = {"team_id": "T1", "enterprise_id": None, "user_id": "U0BOT"}
-    found = shared(foreign | {"authorizations": [ours]})
+    found = parse_valid_share(foreign | {"authorizations": [ours]})
     assert (found.workspace, found.enterprise) == ("T1", "")
 
 
-def test_an_app_of_an_organisation_learns_the_workspace_from_the_body() -> None:
+def test_workspace_is_parsed_from_the_body_for_an_app_of_an_organisation() -> None:
     ours = {"team_id": None, "enterprise_id": "E1", "is_enterprise_install": True}
-    assert shared(share() | {"authorizations": [ours]}).workspace == "T1"
-    assert shared(share() | {"authorizations": [ours], "context_team_id": "T2"}).workspace == "T2"
+    assert parse_valid_share(share() | {"authorizations": [ours]}).workspace == "T1"
+    assert parse_valid_share(share() | {"authorizations": [ours], "context_team_id": "T2"}).workspace == "T2"
 
 
 @pytest.mark.parametrize(
@@ -73,41 +73,41 @@ def test_an_app_of_an_organisation_learns_the_workspace_from_the_body() -> None:
         ("X1", "unheard_of", ChannelKind.PRIVATE),
     ],
 )
-def test_who_reads_a_channel_is_told_by_its_type_or_its_letter(
+def test_channel_kind_is_parsed_from_type_or_first_letter(
     channel: str, channel_type: str | None, kind: ChannelKind
 ) -> None:
-    assert shared(share(channel=channel, channel_type=channel_type)).kind is kind
-    assert mentioned(mention(channel=channel, channel_type=channel_type)).kind is kind
+    assert parse_valid_share(share(channel=channel, channel_type=channel_type)).kind is kind
+    assert parse_valid_mention(mention(channel=channel, channel_type=channel_type)).kind is kind
 
 
-def test_a_channel_that_other_organisations_read_is_shared_whatever_its_type() -> None:
-    assert shared(share() | {"is_ext_shared_channel": True}).kind is ChannelKind.SHARED
-    assert mentioned(mention() | {"is_ext_shared_channel": True}).kind is ChannelKind.SHARED
+def test_externally_shared_channel_is_shared_whatever_its_type() -> None:
+    assert parse_valid_share(share() | {"is_ext_shared_channel": True}).kind is ChannelKind.SHARED
+    assert parse_valid_mention(mention() | {"is_ext_shared_channel": True}).kind is ChannelKind.SHARED
 
 
 @pytest.mark.parametrize("subtype", ["file_share", "thread_broadcast"])
-def test_messages_that_bring_files_are_shares(subtype: str) -> None:
-    assert not shared(share(subtype=subtype)).mentioned
+def test_messages_with_files_are_shares(subtype: str) -> None:
+    assert not parse_valid_share(share(subtype=subtype)).mentioned
 
 
-def test_a_mention_with_an_image_is_a_share() -> None:
+def test_mention_with_an_image_is_a_share() -> None:
     payload = share(type="app_mention", subtype=None, text="<@U0BOT> look")
-    assert shared(payload).mentioned
+    assert parse_valid_share(payload).mentioned
     assert parse_mention(payload) is None
 
 
 @pytest.mark.parametrize("text", ["look <@U0BOT>", "<@U0BOT|vsearch> look", "<@U0LOCAL>"])
-def test_a_message_that_names_the_bot_is_addressed_to_it(text: str) -> None:
-    assert shared(share(text=text), "U0LOCAL").mentioned
+def test_message_with_a_mention_is_marked_as_mentioned(text: str) -> None:
+    assert parse_valid_share(share(text=text), "U0LOCAL").mentioned
 
 
 @pytest.mark.parametrize("text", ["look", "<@U2>", "<@U0BOTTOM>", "U0BOT"])
-def test_other_messages_are_not_addressed_to_the_bot(text: str) -> None:
-    assert not shared(share(text=text), "U0LOCAL").mentioned
+def test_other_messages_are_not_marked_as_mentioned(text: str) -> None:
+    assert not parse_valid_share(share(text=text), "U0LOCAL").mentioned
 
 
-def test_files_without_a_subtype_are_shared_too() -> None:
-    assert shared(share(subtype=None), "U0LOCAL").files
+def test_message_without_a_subtype_may_be_a_share() -> None:
+    assert parse_valid_share(share(subtype=None), "U0LOCAL").files
 
 
 @pytest.mark.parametrize(
@@ -137,22 +137,22 @@ def test_files_without_a_subtype_are_shared_too() -> None:
         share() | {"team_id": None, "authorizations": []},
     ],
 )
-def test_everything_else_starts_nothing(payload: dict[str, Any]) -> None:
+def test_other_events_are_not_shares(payload: dict[str, Any]) -> None:
     assert parse_share(payload, "U0LOCAL") is None
 
 
-def test_a_person_with_whose_token_the_app_was_installed_is_no_bot() -> None:
+def test_owner_of_a_user_token_is_not_the_bot() -> None:
     theirs = {"team_id": "T1", "user_id": "U1", "is_bot": False}
-    assert shared(share() | {"authorizations": [theirs]}).user == "U1"
+    assert parse_valid_share(share() | {"authorizations": [theirs]}).user == "U1"
 
 
-def test_files_that_are_no_images_are_left_out_of_a_share() -> None:
-    found = shared(share(PICTURE, PICTURE | {"id": "F2", "mimetype": "application/pdf"}, PICTURE))
+def test_share_leaves_out_files_that_are_not_images() -> None:
+    found = parse_valid_share(share(PICTURE, PICTURE | {"id": "F2", "mimetype": "application/pdf"}, PICTURE))
     assert [file.id for file in found.files] == ["F1"]
 
 
-def test_an_undeclared_type_may_be_an_image() -> None:
-    (file,) = shared(share(PICTURE | {"mimetype": "application/octet-stream"})).files
+def test_undeclared_type_may_be_an_image() -> None:
+    (file,) = parse_valid_share(share(PICTURE | {"mimetype": "application/octet-stream"})).files
     assert file.may_be_image
     assert not file.claims_to_be_image
 
@@ -167,29 +167,29 @@ def test_an_undeclared_type_may_be_an_image() -> None:
         (PICTURE | {"mode": "hidden_by_limit"}, FileState.GONE),
     ],
 )
-def test_stubs_are_told_from_files(raw: dict[str, Any], state: FileState) -> None:
+def test_state_of_a_file_is_parsed(raw: dict[str, Any], state: FileState) -> None:
     file = parse_file(raw)
     assert file is not None
     assert file.state is state
 
 
 @pytest.mark.parametrize("size", [True, -1, 1.5, "10", 10**400, None])
-def test_a_size_that_is_none_is_unknown(size: object) -> None:
+def test_invalid_size_is_unknown(size: object) -> None:
     file = parse_file(PICTURE | {"size": size})
     assert file is not None
     assert file.size == 0
 
 
-def test_a_mention_is_typed() -> None:
-    found = mentioned(mention())
+def test_mention_is_parsed() -> None:
+    found = parse_valid_mention(mention())
     assert (found.workspace, found.enterprise, found.channel, found.user) == ("T1", "E1", "C1", "U1")
     assert (found.ts, found.text, found.event_id) == ("1.2", "<@U0BOT> status", "Ev1")
 
 
-def test_a_mention_whose_files_are_no_images_is_spoken_to_all_the_same() -> None:
+def test_mention_with_other_files_is_still_a_mention() -> None:
     payload = mention(files=[PICTURE | {"mimetype": "application/pdf"}])
     assert parse_share(payload) is None
-    assert mentioned(payload).user == "U1"
+    assert parse_valid_mention(payload).user == "U1"
 
 
 @pytest.mark.parametrize(
@@ -204,22 +204,22 @@ def test_a_mention_whose_files_are_no_images_is_spoken_to_all_the_same() -> None
         mention(type="message"),
     ],
 )
-def test_what_is_no_new_mention_by_a_person_is_none(payload: dict[str, Any]) -> None:
+def test_other_events_are_not_mentions(payload: dict[str, Any]) -> None:
     assert parse_mention(payload) is None
 
 
 @pytest.mark.parametrize("tab", ["home", None])
-def test_the_home_tab_was_opened(tab: str | None) -> None:
+def test_opened_home_tab_is_parsed(tab: str | None) -> None:
     found = parse_home(event(type="app_home_opened", user="U1", tab=tab))
     assert found is not None
     assert (found.workspace, found.enterprise, found.user, found.event_id) == ("T1", "E1", "U1", "Ev1")
 
 
-def test_the_tab_with_messages_is_not_the_home() -> None:
+def test_messages_tab_is_not_the_home_tab() -> None:
     assert parse_home(event(type="app_home_opened", user="U1", tab="messages")) is None
 
 
-def test_a_command_is_typed() -> None:
+def test_command_is_parsed() -> None:
     request = parse_command(command())
     assert request is not None
     assert (request.workspace, request.enterprise, request.channel, request.user) == ("T1", "E1", "C1", "U1")
@@ -239,12 +239,12 @@ def test_a_command_is_typed() -> None:
         ("G1", "mpdm-ann--bob-1", ChannelKind.DIRECT),
     ],
 )
-def test_a_command_says_who_reads_its_channel(channel: str, name: str, kind: ChannelKind) -> None:
+def test_channel_kind_of_a_command_is_parsed(channel: str, name: str, kind: ChannelKind) -> None:
     request = parse_command(command(channel_id=channel, channel_name=name))
     assert request is not None
     assert request.kind is kind
 
 
 @pytest.mark.parametrize("absent", ["team_id", "channel_id", "user_id"])
-def test_a_command_from_nowhere_is_none(absent: str) -> None:
+def test_command_without_origin_is_none(absent: str) -> None:
     assert parse_command(command(**{absent: ""})) is None

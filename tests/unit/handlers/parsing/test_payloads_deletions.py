@@ -1,4 +1,4 @@
-"""Deletions and removals of the app, as Slack tells of them."""
+"""Parsing of deletions and uninstalls."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ T1 = WorkspaceId("T1")
 ORGANISATION = {"enterprise_id": "E1", "team_id": None, "is_enterprise_install": True}
 
 
-def test_a_deleted_file() -> None:
+def test_file_deletion_is_parsed() -> None:
     assert parse_deletion(event(type="file_deleted", file_id="F1")) == SlackDeletion(T1, "E1", "Ev1", file="F1")
 
 
@@ -25,7 +25,7 @@ def test_a_deleted_file() -> None:
         {"subtype": "message_changed", "message": {"subtype": "tombstone"}, "previous_message": {"ts": "1.2"}},
     ],
 )
-def test_a_deleted_message_with_and_without_replies(fields: dict[str, Any]) -> None:
+def test_message_deletion_is_parsed_with_and_without_replies(fields: dict[str, Any]) -> None:
     found = parse_deletion(event(type="message", channel="C1", ts="1.9", hidden=True, **fields))
     assert found == SlackDeletion(T1, "E1", "Ev1", channel="C1", message="1.2")
 
@@ -43,14 +43,14 @@ def test_a_deleted_message_with_and_without_replies(fields: dict[str, Any]) -> N
         event(type="message", subtype="message_changed", channel="C1", previous_message={"subtype": "tombstone"}),
     ],
 )
-def test_everything_else_deletes_nothing(payload: dict[str, Any]) -> None:
+def test_other_events_are_not_deletions(payload: dict[str, Any]) -> None:
     assert parse_deletion(payload) is None
 
 
 @pytest.mark.parametrize(
     "payload", [event(type="app_uninstalled"), event(type="tokens_revoked", tokens={"oauth": [], "bot": ["U0BOT"]})]
 )
-def test_a_workspace_that_removed_the_app(payload: dict[str, Any]) -> None:
+def test_uninstall_from_a_workspace_is_parsed(payload: dict[str, Any]) -> None:
     assert parse_uninstall(payload) == Uninstall(T1, "E1", "Ev1", (T1,))
     outside = {"authorizations": None, "enterprise_id": None}
     assert parse_uninstall(payload | outside) == Uninstall(T1, "", "Ev1", (T1,))
@@ -65,12 +65,12 @@ def test_a_workspace_that_removed_the_app(payload: dict[str, Any]) -> None:
         {"authorizations": [], "team_id": "E1"},
     ],
 )
-def test_a_whole_organisation_that_removed_the_app(around: dict[str, Any]) -> None:
+def test_uninstall_from_an_organisation_is_parsed(around: dict[str, Any]) -> None:
     found = parse_uninstall(event(type="app_uninstalled") | around)
     assert found == Uninstall(WorkspaceId(""), "E1", "Ev1", ())
 
 
-def test_an_organisation_that_withdrew_the_app_from_some_workspaces() -> None:
+def test_uninstall_from_some_workspaces_of_an_organisation_is_parsed() -> None:
     gone = (WorkspaceId("T7"), WorkspaceId("T8"))
     around = {"authorizations": [ORGANISATION], "team_id": None}
     named = ["T7", "T8", "T7"]
@@ -91,5 +91,5 @@ def test_an_organisation_that_withdrew_the_app_from_some_workspaces() -> None:
         event(type="app_uninstalled") | {"team_id": None, "enterprise_id": None, "authorizations": None},
     ],
 )
-def test_everything_else_removes_nothing(payload: dict[str, Any]) -> None:
+def test_other_events_are_not_uninstalls(payload: dict[str, Any]) -> None:
     assert parse_uninstall(payload) is None

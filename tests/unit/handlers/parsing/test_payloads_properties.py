@@ -1,4 +1,4 @@
-"""Whatever Slack sends, no parser raises, and what it returns is what it says."""
+"""Property tests: parsers never raise, and return well-typed values."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,7 +28,16 @@ from handlers.parsing.payloads import (
     parse_share,
     parse_uninstall,
 )
-from tests.fixtures.payloads import EVENTS, INTERACTIONS, PICTURE, anything, assert_well_typed, command, share, spoilt
+from tests.fixtures.payloads import (
+    EVENTS,
+    INTERACTIONS,
+    PICTURE,
+    anything,
+    assert_well_typed,
+    command,
+    corrupted,
+    share,
+)
 
 PARSERS: dict[Any, Callable[[Mapping[str, Any]], object]] = {
     ImageShare: parse_share,
@@ -47,24 +56,24 @@ def check(body: Mapping[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=8), anything))
-def test_no_json_raises(body: dict[str, Any]) -> None:
+def test_any_json_does_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(spoilt((*EVENTS, command(), *INTERACTIONS)))
+@given(corrupted((*EVENTS, command(), *INTERACTIONS)))
 @example(share(type=["message"], subtype={}))
-def test_no_spoilt_payload_raises(body: dict[str, Any]) -> None:
+def test_corrupted_payloads_do_not_raise(body: dict[str, Any]) -> None:
     check(body)
 
 
-@given(spoilt(EVENTS))
-def test_an_event_is_one_thing_at_most(body: dict[str, Any]) -> None:
+@given(corrupted(EVENTS))
+def test_event_has_at_most_one_meaning(body: dict[str, Any]) -> None:
     parsers = (parse_share, parse_mention, parse_home, parse_deletion, parse_uninstall)
     assert sum(parse(body) is not None for parse in parsers) <= 1
 
 
-@given(spoilt(EVENTS))
-def test_whatever_was_understood_can_be_kept(body: dict[str, Any]) -> None:
+@given(corrupted(EVENTS))
+def test_parsed_events_can_be_stored(body: dict[str, Any]) -> None:
     if (found := parse_share(body)) is not None:
         assert decode_share(encode_share(found)) == found
     if (deletion := parse_deletion(body)) is not None:
@@ -73,7 +82,7 @@ def test_whatever_was_understood_can_be_kept(body: dict[str, Any]) -> None:
         assert decode_uninstall(encode_uninstall(uninstall)) == uninstall
 
 
-@given(anything | spoilt((PICTURE,)))
-def test_no_file_object_raises(raw: object) -> None:
+@given(anything | corrupted((PICTURE,)))
+def test_any_file_object_does_not_raise(raw: object) -> None:
     if (file := parse_file(raw)) is not None:
         assert_well_typed(file, SharedFile)

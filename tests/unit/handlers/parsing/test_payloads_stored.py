@@ -1,4 +1,4 @@
-"""What the inbox keeps is read again as it was."""
+"""Stored payloads round-trip."""
 
 import json
 
@@ -58,20 +58,20 @@ uninstalls = st.builds(Uninstall, workspace, perhaps, perhaps, several) | st.bui
 
 
 @given(shares)
-def test_a_share_comes_back_as_it_was(kept: ImageShare) -> None:
-    text = encode_share(kept)
+def test_share_round_trips(stored: ImageShare) -> None:
+    text = encode_share(stored)
     assert text.isascii()
-    assert decode_share(text) == kept
+    assert decode_share(text) == stored
 
 
 @given(deletions)
-def test_a_deletion_comes_back_as_it_was(kept: SlackDeletion) -> None:
-    assert decode_deletion(encode_deletion(kept)) == kept
+def test_deletion_round_trips(stored: SlackDeletion) -> None:
+    assert decode_deletion(encode_deletion(stored)) == stored
 
 
 @given(uninstalls)
-def test_an_uninstall_comes_back_as_it_was(kept: Uninstall) -> None:
-    assert decode_uninstall(encode_uninstall(kept)) == kept
+def test_uninstall_round_trips(stored: Uninstall) -> None:
+    assert decode_uninstall(encode_uninstall(stored)) == stored
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "{}", "3", "[" * 100_000, '{"files": [{}]}', '"\\ud800"'])
@@ -86,7 +86,7 @@ def test_enterprise_id_alone_does_not_mean_organisation_wide() -> None:
     assert decode_uninstall('{"enterprise": "E1", "workspaces": [3]}') is None
 
 
-def test_a_share_that_an_older_version_kept_is_read() -> None:
+def test_share_stored_by_an_older_version_is_decoded() -> None:
     parsed = parse_share(share())
     assert parsed is not None
     given = json.loads(encode_share(parsed))
@@ -99,10 +99,12 @@ def test_a_share_that_an_older_version_kept_is_read() -> None:
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(ImageShare.__slots__, anything)), some, anything)
-def test_whatever_is_kept_is_well_typed_or_none(spoilt: dict[str, object], identifier: str, file: object) -> None:
+def test_stored_values_decode_to_well_typed_values_or_none(
+    corrupted: dict[str, object], identifier: str, file: object
+) -> None:
     whole = {"workspace": "T1", "channel": "C1", "user": "U1", "ts": "1.2", "message": "1.2", "workspaces": ["T1"]}
-    kept = {"files": [{"id": identifier, "state": "ready"}, file]} | whole | spoilt
-    text = json.dumps(kept)
+    stored = {"files": [{"id": identifier, "state": "ready"}, file]} | whole | corrupted
+    text = json.dumps(stored)
     if (found := decode_share(text)) is not None:
         assert_well_typed(found, ImageShare)
     if (deletion := decode_deletion(text)) is not None:

@@ -1,4 +1,4 @@
-"""Whose token speaks in which workspace, and which calls are made again."""
+"""The token for each workspace, and retries of Web API calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bot_of(team: str | None, enterprise: str | None = None, **more: object) -> B
 
 
 class MemoryInstallations(AsyncInstallationStore):
-    """Keeps bots by enterprise and team; ``gate`` closed: whoever asks waits."""
+    """Stores bots by enterprise and team. Look-ups wait while ``gate`` is closed."""
 
     def __init__(self, *bots: Bot) -> None:
         self.bots = {(bot.enterprise_id, bot.team_id): bot for bot in bots}
@@ -70,14 +70,14 @@ async def slack() -> AsyncIterator[FakeSlack]:
         ("E2", None, True, False),
     ],
 )
-async def test_the_token_of_the_settings_speaks_for_its_workspace(
+async def test_settings_token_is_used_for_its_own_workspace(
     enterprise: str | None, team: str | None, of_all: bool, ours: bool
 ) -> None:
     found = await SingleWorkspaceClients(OURS, NOWHERE).authorize(enterprise, team, is_enterprise_install=of_all)
     assert found == (OURS if ours else None)
 
 
-async def test_the_token_of_the_settings_makes_one_client() -> None:
+async def test_settings_token_has_one_client() -> None:
     one = SingleWorkspaceClients(OURS, NOWHERE)
     client = await one.client(WorkspaceId("T1"), "")
     assert client is not None
@@ -88,7 +88,7 @@ async def test_the_token_of_the_settings_makes_one_client() -> None:
     assert await one.client(WorkspaceId("T1"), "") is client
 
 
-async def test_of_several_the_first_that_knows_answers() -> None:
+async def test_first_clients_with_a_token_are_used() -> None:
     store = MemoryInstallations(bot_of("T1"), bot_of("T2"), bot_of(None, "E1", is_enterprise_install=True))
     several = CombinedClients([SingleWorkspaceClients(OURS, NOWHERE), installed(store)])
     tokens = {}
@@ -97,13 +97,13 @@ async def test_of_several_the_first_that_knows_answers() -> None:
         client = await several.client(WorkspaceId(team), "")
         tokens[team] = (found.bot_token if found else None, client.token if client else None)
     assert tokens == {"T1": ("xoxb-1",) * 2, "T2": ("xoxb-T2",) * 2, "T3": (None, None)}
-    # The organisation's own installation, though one of its workspaces has a token in the settings.
+    # The organisation's installation wins, although one of its workspaces has a token in the settings.
     whole = await several.authorize("E1", None, is_enterprise_install=True)
     assert whole is not None
     assert whole.bot_token == "xoxb-E1"
 
 
-async def test_an_installation_is_remembered_until_it_changes() -> None:
+async def test_installation_is_cached_until_it_changes() -> None:
     store = MemoryInstallations(bot_of("T1"), bot_of("T2"), bot_of(None, "E1"))
     clients = installed(store)
     for _ in range(3):
@@ -120,7 +120,7 @@ async def test_an_installation_is_remembered_until_it_changes() -> None:
     assert await clients.client(WorkspaceId("T9"), "E1") is None
 
 
-async def test_an_absent_installation_is_not_remembered() -> None:
+async def test_absent_installation_is_not_cached() -> None:
     store = MemoryInstallations()
     clients = installed(store)
     assert await clients.authorize(None, "T1") is None
@@ -128,7 +128,7 @@ async def test_an_absent_installation_is_not_remembered() -> None:
     assert await clients.authorize(None, "T1")
 
 
-async def test_what_was_read_before_an_uninstall_is_not_remembered_after_it() -> None:
+async def test_result_read_before_an_uninstall_is_not_cached() -> None:
     store = MemoryInstallations(bot_of("T1"))
     clients = installed(store)
     store.gate.clear()
@@ -142,7 +142,7 @@ async def test_what_was_read_before_an_uninstall_is_not_remembered_after_it() ->
 
 
 @pytest.mark.parametrize(("left_s", "is_good"), [(7000, True), (30, False), (-5, False)])
-async def test_an_unreachable_slack_is_borne_while_the_token_lives(left_s: int, is_good: bool) -> None:
+async def test_failed_rotation_is_tolerated_while_the_token_is_valid(left_s: int, is_good: bool) -> None:
     bot = bot_of("T1", bot_refresh_token="xoxe-1-r", bot_token_expires_at=int(time.time()) + left_s)
     clients = installed(MemoryInstallations(bot))
     if is_good:
@@ -154,7 +154,7 @@ async def test_an_unreachable_slack_is_borne_while_the_token_lives(left_s: int, 
             await clients.authorize(None, "T1")
 
 
-async def test_the_end_waits_for_a_rotation_under_way(slack: FakeSlack) -> None:
+async def test_close_waits_for_a_running_rotation(slack: FakeSlack) -> None:
     refresh = "xoxe-1-r"
     bot = bot_of("T1", bot_refresh_token=refresh, bot_token_expires_at=int(time.time()) + 3600)
     store = MemoryInstallations(bot)
@@ -169,7 +169,7 @@ async def test_the_end_waits_for_a_rotation_under_way(slack: FakeSlack) -> None:
     assert store.bots[None, "T1"].bot_token == slack.state.workspace("T1").bot_token
 
 
-async def test_what_reads_is_asked_again_and_what_posts_is_not(slack: FakeSlack) -> None:
+async def test_only_idempotent_calls_are_retried(slack: FakeSlack) -> None:
     client = web_client(slack.state.bot_token, slack.api_url)
     slack.break_next("auth.test")
     assert (await client.auth_test())["team_id"] == slack.state.team
@@ -180,7 +180,7 @@ async def test_what_reads_is_asked_again_and_what_posts_is_not(slack: FakeSlack)
     assert len(slack.calls("chat.postMessage")) == 1
 
 
-async def test_what_was_refused_for_its_rate_is_said_again(slack: FakeSlack) -> None:
+async def test_rate_limited_calls_are_retried(slack: FakeSlack) -> None:
     client = web_client(slack.state.bot_token, slack.api_url)
     slack.rate_limit("chat.postMessage", next_calls=1, retry_after_s=0)
     await client.chat_postMessage(channel=GENERAL, text="once")

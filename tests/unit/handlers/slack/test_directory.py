@@ -1,4 +1,4 @@
-"""What Slack says of channels and people: remembered for a while, apart by workspace, and where in doubt, no."""
+"""The directory of channels and members: caching, separate workspaces, and safe answers if Slack fails."""
 
 from __future__ import annotations
 
@@ -54,14 +54,12 @@ def client_of(slack: FakeSlack, token: str = "") -> AsyncWebClient:
         ({"id": "C0HERE", "is_private": None, "is_channel": None}, None),
     ],
 )
-def test_a_description_says_who_reads_a_channel(about: Any, kind: ChannelKind | None) -> None:
+def test_kind_is_parsed_from_the_channel_object(about: Any, kind: ChannelKind | None) -> None:
     assert kind_of(about) is kind
 
 
 @pytest.mark.parametrize("kind", ["public", "private", "im", "mpim", "shared"])
-async def test_slack_is_asked_what_a_channel_is_and_not_again(
-    slack: FakeSlack, directory: SlackDirectory, kind: Any
-) -> None:
+async def test_kind_is_cached(slack: FakeSlack, directory: SlackDirectory, kind: Any) -> None:
     slack.add_channel(HERE, "here", kind=kind)
     expected = {"im": DIRECT, "mpim": DIRECT}.get(kind) or ChannelKind(kind)
     for known in ChannelKind:
@@ -69,21 +67,19 @@ async def test_slack_is_asked_what_a_channel_is_and_not_again(
     assert len(slack.calls("conversations.info")) == 1
 
 
-async def test_what_was_never_in_a_channel_is_not_asked_about(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_image_without_a_channel_causes_no_call(slack: FakeSlack, directory: SlackDirectory) -> None:
     assert await directory.kind("", DIRECT) is DIRECT
     assert slack.calls("conversations.info") == []
 
 
-async def test_a_public_channel_that_can_t_be_found_is_public_no_longer(
-    slack: FakeSlack, directory: SlackDirectory
-) -> None:
+async def test_public_channel_that_is_not_found_counts_as_private(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel(HERE, "here", kind="private", bot_is_member=False)
     for known, kind in ((PUBLIC, PRIVATE), (PRIVATE, PRIVATE), (DIRECT, DIRECT), (SHARED, SHARED)):
         assert await directory.kind(HERE, known) is kind
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "internal_error"])
-async def test_where_slack_does_not_say_what_was_known_stands_and_it_is_asked_again(
+async def test_known_kind_is_used_after_a_failure_and_the_call_is_repeated(
     slack: FakeSlack, directory: SlackDirectory, error: str
 ) -> None:
     slack.add_channel(HERE, "here")
@@ -94,14 +90,14 @@ async def test_where_slack_does_not_say_what_was_known_stands_and_it_is_asked_ag
     assert await directory.kind(HERE, PRIVATE) is PUBLIC
 
 
-async def test_who_reads_a_channel_is_asked_once_for_all(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_members_are_cached(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel(HERE, "here", kind="private", members=[ANN])
     assert await directory.can_read(HERE, ANN)
     assert not await directory.can_read(HERE, BOB)
     assert len(slack.calls("conversations.members")) == 1
 
 
-async def test_a_large_channel_is_read_page_by_page(
+async def test_members_of_a_large_channel_are_paged(
     slack: FakeSlack, directory: SlackDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversations, "MEMBERS_PER_PAGE", 2)
@@ -110,27 +106,27 @@ async def test_a_large_channel_is_read_page_by_page(
     assert len(slack.calls("conversations.members")) == 4
 
 
-async def test_who_may_not_be_known_is_an_error_or_a_no(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_membership_failure_raises_or_returns_false(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel(HERE, "here", kind="private", bot_is_member=False, members=[ANN])
     with pytest.raises(SlackApiError):
         await directory.can_read(HERE, ANN)
     assert not await directory.can_read_or_no(HERE, ANN)
 
 
-async def test_what_is_remembered_is_forgotten_after_a_while(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cache_entries_expire(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "KINDS_TTL_S", 0)
     monkeypatch.setattr(conversations, "MEMBERS_TTL_S", 0)
-    people = DirectoryCache().of(WorkspaceId(slack.state.team), client_of(slack))
+    members = DirectoryCache().of(WorkspaceId(slack.state.team), client_of(slack))
     channel = slack.add_channel(HERE, "here", members=[ANN])
-    assert await people.kind(HERE, PUBLIC) is PUBLIC
-    assert await people.can_read(HERE, ANN)
+    assert await members.kind(HERE, PUBLIC) is PUBLIC
+    assert await members.can_read(HERE, ANN)
     channel.kind, channel.members = "private", []
-    assert await people.kind(HERE, PUBLIC) is PRIVATE
-    assert not await people.can_read(HERE, ANN)
+    assert await members.kind(HERE, PUBLIC) is PRIVATE
+    assert not await members.can_read(HERE, ANN)
 
 
-async def test_one_workspace_does_not_answer_for_another(slack: FakeSlack) -> None:
-    """The same channel, between two of them, may be joined by the bot of one only."""
+async def test_workspaces_are_cached_separately(slack: FakeSlack) -> None:
+    """In a channel shared by two workspaces, possibly only one workspace's bot is a member."""
     other = slack.add_workspace("T0OTHER", "Other", "xoxb-other")
     slack.add_channel(HERE, "here", kind="private", members=[ANN])
     acquaintance = DirectoryCache()
@@ -141,7 +137,7 @@ async def test_one_workspace_does_not_answer_for_another(slack: FakeSlack) -> No
     slack.forgive("is another workspace's")
 
 
-async def test_admins_and_owners_are_told_from_members(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_admins_and_owners_are_recognised(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_person(ANN, is_admin=True)
     slack.add_person("U0OWNER", is_owner=True)
     slack.add_person(BOB)
@@ -149,14 +145,14 @@ async def test_admins_and_owners_are_told_from_members(slack: FakeSlack, directo
     assert len(slack.calls("users.info")) == 3
 
 
-async def test_nobody_is_an_admin_where_slack_does_not_say(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_nobody_is_an_admin_if_slack_fails(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_person(ANN, is_admin=True)
     slack.refuse_next("users.info", "unknown_method")
     assert not await directory.is_admin(ANN)
     assert await directory.is_admin(ANN)
 
 
-async def test_the_bot_knows_whether_it_is_in_a_channel(slack: FakeSlack, directory: SlackDirectory) -> None:
+async def test_bot_membership_is_looked_up(slack: FakeSlack, directory: SlackDirectory) -> None:
     slack.add_channel("C0IN", "in")
     slack.add_channel("C0OUT", "out", bot_is_member=False)
     slack.add_channel("C0HIDDEN", "hidden", kind="private", bot_is_member=False)

@@ -1,4 +1,4 @@
-"""Files of a message, when what Slack says of them is at odds with our limits."""
+"""Reading shared files that exceed the size limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handlers.parsing.payloads import FileState, SharedFile
 from handlers.slack.files import SharedFileReader
 
 
-async def test_a_file_beyond_the_limit_without_a_rendition_is_refused_unasked() -> None:
+async def test_too_large_file_without_rendition_is_refused_without_a_download() -> None:
     async def download(url: str, _token: str) -> bytes:
         raise AssertionError(url)
 

@@ -1,4 +1,4 @@
-"""Catalogue and back end with the same images, and ways to set them at odds: for what compares and mends the two."""
+"""A catalogue and a back end with the same images, and helpers that make them differ."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ THEIRS = DatabaseKey(WorkspaceId("T2"), DatabaseName("parts"))
 
 
 def decode(jpeg: bytes) -> Picture:
-    """A stored “picture” is the number from which it is painted."""
+    """Decode a stored “picture”, which is the seed number of a random picture."""
     if not jpeg.isdigit():
         raise PictureRefused("That is no picture.")
     return random_picture(int(jpeg))
@@ -43,19 +43,19 @@ def engine(storage: SqlStorage, model_id: str = "thumbnails-1") -> EmbeddedSearc
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Stands for the death of the process."""
 
 
 class FaultyBackEnd:
-    """A back end that does as another does, calling ``before`` and ``after`` around each operation, with its name."""
+    """Wraps a back end, and calls ``before`` and ``after`` with the name of each operation."""
 
     def __init__(self, inner: VisualSearch) -> None:
         self._inner = inner
-        self.before: Callable[[str], Awaitable[None]] = self.well
-        self.after: Callable[[str], Awaitable[None]] = self.well
+        self.before: Callable[[str], Awaitable[None]] = self.do_nothing
+        self.after: Callable[[str], Awaitable[None]] = self.do_nothing
 
-    async def well(self, _operation: str) -> None:
-        """Nothing goes wrong."""
+    async def do_nothing(self, _operation: str) -> None:
+        """Do nothing."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -74,16 +74,16 @@ class FaultyBackEnd:
 
 
 def with_faults(inner: VisualSearch) -> tuple[VisualSearch, FaultyBackEnd]:
-    """The same thing twice: as a back end, and to be told what is to go wrong."""
-    made = FaultyBackEnd(inner)
-    return cast("VisualSearch", made), made
+    """Return one wrapper twice: typed as a back end, and as the object whose faults can be set."""
+    wrapper = FaultyBackEnd(inner)
+    return cast("VisualSearch", wrapper), wrapper
 
 
 @dataclass
 class ReconcileCase:
     storage: SqlStorage
     visual: VisualSearch
-    painted: int = 0
+    picture_count: int = 0
 
     def __post_init__(self) -> None:
         self.databases = DatabaseService(self.visual, self.storage)
@@ -99,21 +99,21 @@ class ReconcileCase:
         return ReconcileService(self.storage, visual, decode)
 
     async def add(self, key: DatabaseKey, count: int = 1) -> list[ImageRecord]:
-        """Images of entities that have two each."""
+        """Add images on both sides, two for each entity."""
         records = []
         for _ in range(count):
-            self.painted += 1
-            entity, note = EntityId(f"part_{self.painted // 2}"), Note(f"note {self.painted}")
-            jpeg = str(self.painted).encode()
-            records.append(await self.adding.add(key, random_picture(self.painted), jpeg, entity, note))
+            self.picture_count += 1
+            entity, note = EntityId(f"part_{self.picture_count // 2}"), Note(f"note {self.picture_count}")
+            jpeg = str(self.picture_count).encode()
+            records.append(await self.adding.add(key, random_picture(self.picture_count), jpeg, entity, note))
         return records
 
     async def remove_from_back_end(self, record: ImageRecord) -> None:
-        """The back end forgets an image."""
+        """Remove an image from the back end only."""
         assert await self.visual.delete_images(record.database, record.entity, record.data_id) == 1
 
     async def add_orphan(self, key: DatabaseKey, name: str = "stranger") -> DataId:
-        """The back end has an image that the catalogue does not know."""
+        """Add an image to the back end only."""
         return await self.visual.add_image(key, random_picture(1000), EntityId(name), Note(), DataId(name))
 
     async def in_catalogue(self, key: DatabaseKey) -> set[tuple[str, str, str]]:
@@ -127,7 +127,7 @@ class ReconcileCase:
         return {(image.data_id, image.entity, image.note) for image in page.items}
 
     async def run_concurrently(self, work: Awaitable[Any]) -> None:
-        """Somebody else does something at the same time: it is no part of our transaction, nor cancelled with us."""
+        """Run work outside the current transaction, and don't cancel it with the current task."""
 
         async def done() -> None:
             await work
@@ -143,8 +143,8 @@ class ReconcileCase:
 @pytest.fixture(params=["memory", "embedded"])
 async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ReconcileCase]:
     storage = await SqlStorage.open(tmp_path)
-    made = ReconcileCase(storage, MemorySearch() if request.param == "memory" else engine(storage))
+    created = ReconcileCase(storage, MemorySearch() if request.param == "memory" else engine(storage))
     for key in (PARTS, LOGOS, THEIRS):
-        await made.databases.create(key)
-    yield made
+        await created.databases.create(key)
+    yield created
     await storage.close()

@@ -1,4 +1,4 @@
-"""Comparing catalogue and back end, mending what is at odds, and moving from one back end to another."""
+"""Reconciliation: compare catalogue and back end, repair differences, and migrate to another back end."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["case"]
 STRAY = DatabaseKey(TEAM, DatabaseName("stray"))
 
 
-async def test_there_is_nothing_to_mend_where_both_agree(case: ReconcileCase) -> None:
+async def test_equal_sides_need_no_repair(case: ReconcileCase) -> None:
     await case.add(PARTS, 3)
     report = await case.service.compare()
     assert report.agrees
-    assert [(finding.key, finding.recorded, finding.held) for finding in report.findings] == [
+    assert [(difference.key, difference.recorded, difference.held) for difference in report.differences] == [
         (LOGOS, 0, 0),
         (PARTS, 3, 3),
         (THEIRS, 0, 0),
     ]
     outcome = await case.service.repair()
     assert outcome.complete
-    assert not any(mending.added or mending.removed for mending in outcome.repairs)
+    assert not any(repair.added or repair.removed for repair in outcome.repairs)
 
 
-async def test_what_is_missing_and_what_nobody_knows_is_found_and_changed_only_on_demand(case: ReconcileCase) -> None:
+async def test_compare_reports_missing_images_and_orphans_without_changes(case: ReconcileCase) -> None:
     records = await case.add(PARTS, 5)
     before = await case.in_back_end(PARTS)
     for record in records[1:3]:
@@ -41,21 +41,19 @@ async def test_what_is_missing_and_what_nobody_knows_is_found_and_changed_only_o
     stranger = await case.add_orphan(PARTS)
     for _ in range(2):
         report = await case.service.compare(Scope(database=PARTS))
-        [finding] = report.findings
+        [difference] = report.differences
         assert not report.agrees
-        assert (finding.recorded, finding.held, finding.orphans) == (5, 4, (stranger,))
-        assert set(finding.missing) == {record.data_id for record in records[1:3]}
+        assert (difference.recorded, difference.held, difference.orphans) == (5, 4, (stranger,))
+        assert set(difference.missing) == {record.data_id for record in records[1:3]}
     outcome = await case.service.repair(Scope(database=PARTS))
     assert outcome.complete
-    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(2, 1)]
+    assert [(repair.added, repair.removed) for repair in outcome.repairs] == [(2, 1)]
     assert await case.in_back_end(PARTS) == before == await case.in_catalogue(PARTS)
     assert (await case.service.compare()).agrees
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_whatever_is_at_odds_both_are_equal_afterwards_and_nothing_is_lost(
-    case: ReconcileCase, seed: int
-) -> None:
+async def test_repair_makes_both_sides_equal_and_loses_nothing(case: ReconcileCase, seed: int) -> None:
     chance = random.Random(seed)
     for key in (PARTS, LOGOS, THEIRS):
         records = await case.add(key, chance.randrange(40))
@@ -63,7 +61,7 @@ async def test_whatever_is_at_odds_both_are_equal_afterwards_and_nothing_is_lost
             if chance.random() < chance.choice((0.1, 0.9)):
                 await case.remove_from_back_end(record)
         for number in range(chance.randrange(5)):
-            # Some under the names of entities that are known.
+            # Some orphans have the entity of a known image.
             await case.add_orphan(key, chance.choice(("stranger", "part")) + f"_{number}")
     known = {key: await case.in_catalogue(key) for key in (PARTS, LOGOS, THEIRS)}
     if seed == 1:
@@ -76,7 +74,7 @@ async def test_whatever_is_at_odds_both_are_equal_afterwards_and_nothing_is_lost
     assert (await case.service.compare()).agrees
 
 
-async def test_an_image_that_came_back_is_found_by_its_picture(case: ReconcileCase) -> None:
+async def test_restored_image_is_found_by_search(case: ReconcileCase) -> None:
     [record, *_] = await case.add(PARTS, 3)
     await case.remove_from_back_end(record)
     await case.service.repair()
@@ -84,13 +82,13 @@ async def test_an_image_that_came_back_is_found_by_its_picture(case: ReconcileCa
     assert (best.data_id, best.entity, best.note) == (record.data_id, record.entity, record.note)
 
 
-async def test_databases_that_one_side_lacks_are_made_and_deleted(case: ReconcileCase) -> None:
+async def test_missing_databases_are_created_and_orphaned_ones_deleted(case: ReconcileCase) -> None:
     await case.add(PARTS, 2)
     await case.visual.delete_database(PARTS)
     await case.visual.create_database(STRAY)
     await case.add_orphan(STRAY)
     report = await case.service.compare(Scope(workspace=TEAM))
-    assert [(finding.key, finding.location) for finding in report.findings] == [
+    assert [(difference.key, difference.location) for difference in report.differences] == [
         (LOGOS, DatabaseLocation.BOTH),
         (PARTS, DatabaseLocation.CATALOGUE),
         (STRAY, DatabaseLocation.BACK_END),
@@ -98,12 +96,12 @@ async def test_databases_that_one_side_lacks_are_made_and_deleted(case: Reconcil
     assert not report.agrees
     outcome = await case.service.repair(Scope(workspace=TEAM))
     assert outcome.complete
-    assert [(mending.added, mending.removed) for mending in outcome.repairs] == [(0, 0), (2, 0), (0, 1)]
+    assert [(repair.added, repair.removed) for repair in outcome.repairs] == [(0, 0), (2, 0), (0, 1)]
     assert await case.visual.list_databases(TEAM) == ("logos", "parts")
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
 
 
-async def test_only_what_is_in_scope_is_touched(case: ReconcileCase) -> None:
+async def test_databases_out_of_scope_are_not_changed(case: ReconcileCase) -> None:
     for key in (PARTS, LOGOS, THEIRS):
         await case.remove_from_back_end((await case.add(key))[0])
     await case.service.repair(Scope(database=PARTS))
@@ -114,11 +112,11 @@ async def test_only_what_is_in_scope_is_touched(case: ReconcileCase) -> None:
     assert [len(await case.in_back_end(key)) for key in (PARTS, LOGOS, THEIRS)] == [1, 1, 1]
 
 
-async def test_the_databases_of_the_served_api_are_never_touched(case: ReconcileCase) -> None:
+async def test_databases_of_the_api_server_are_never_changed(case: ReconcileCase) -> None:
     served = DatabaseKey(WorkspaceId(API_WORKSPACE_PREFIX + "0123"), DatabaseName("theirs"))
     await case.visual.create_database(served)
     await case.visual.add_image(served, random_picture(1), EntityId("one"), Note())
-    # A workspace of that name that is connected does not change it.
+    # This holds even if the catalogue has a workspace of that name.
     await case.storage.catalogue.adopt(served.workspace)
     assert (await case.service.compare()).agrees
     await case.service.repair()
@@ -126,7 +124,7 @@ async def test_the_databases_of_the_served_api_are_never_touched(case: Reconcile
     assert len(await case.visual.inventory(served)) == 1
 
 
-async def test_all_is_moved_to_another_back_end_under_the_same_names(case: ReconcileCase) -> None:
+async def test_repair_fills_another_back_end_with_the_same_data_ids(case: ReconcileCase) -> None:
     await case.add(PARTS, 40)
     await case.add(THEIRS, 3)
     other = engine(case.storage) if isinstance(case.visual, MemorySearch) else MemorySearch()
@@ -134,17 +132,17 @@ async def test_all_is_moved_to_another_back_end_under_the_same_names(case: Recon
     seen: list[tuple[int, int]] = []
     outcome = await moving.repair(on_progress=lambda done, total: seen.append((done, total)))
     assert outcome.complete
-    assert sum(mending.added for mending in outcome.repairs) == 43
+    assert sum(repair.added for repair in outcome.repairs) == 43
     assert seen == sorted(seen)
     assert seen[-1] == (43, 43)
     for key in (PARTS, LOGOS, THEIRS):
         assert await case.in_back_end(key, other) == await case.in_back_end(key) == await case.in_catalogue(key)
-    # What came and went meanwhile follows with the next run, which finds the rest done.
+    # The next run transfers only what changed in the meantime.
     [fresh] = await case.add(PARTS)
     await case.deleting.delete(THEIRS, EntityId("part_21"))
     await case.databases.delete(LOGOS)
     outcome = await moving.repair()
-    assert [(mending.finding.key, mending.added, mending.removed) for mending in outcome.repairs] == [
+    assert [(repair.difference.key, repair.added, repair.removed) for repair in outcome.repairs] == [
         (LOGOS, 0, 0),
         (PARTS, 1, 0),
         (THEIRS, 0, 2),
@@ -155,7 +153,7 @@ async def test_all_is_moved_to_another_back_end_under_the_same_names(case: Recon
         await other.inventory(LOGOS)
 
 
-async def test_a_back_end_that_is_not_used_any_more_is_cleared(case: ReconcileCase) -> None:
+async def test_delete_all_empties_the_back_end(case: ReconcileCase) -> None:
     await case.add(PARTS, 3)
     await case.add(THEIRS, 2)
     holdings = await case.service.backend_databases()
@@ -164,13 +162,13 @@ async def test_a_back_end_that_is_not_used_any_more_is_cleared(case: ReconcileCa
     assert await case.service.backend_databases() == ()
     assert len(await case.in_catalogue(PARTS)) == 3
     assert await case.service.delete_all() == 0
-    # It can be filled again: pictures and catalogue stay.
+    # Pictures and catalogue stay, so the back end can be filled again.
     assert (await case.service.repair()).complete
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
 
 
 @pytest.mark.parametrize("stored", [None, b"torn"])
-async def test_an_image_whose_stored_picture_can_not_be_read_is_told_and_stays_known(
+async def test_unreadable_picture_is_reported_and_stays_in_the_catalogue(
     case: ReconcileCase, stored: bytes | None
 ) -> None:
     records = await case.add(PARTS, 4)
@@ -183,20 +181,20 @@ async def test_an_image_whose_stored_picture_can_not_be_read_is_told_and_stays_k
     path.unlink()
     if stored:
         path.write_bytes(stored)
-    [finding] = (await case.service.compare(Scope(database=PARTS))).findings
-    assert [one.data_id for one in finding.unreadable] == [records[0].data_id]
+    [difference] = (await case.service.compare(Scope(database=PARTS))).differences
+    assert [one.data_id for one in difference.unreadable] == [records[0].data_id]
     outcome = await case.service.repair(Scope(database=PARTS))
-    [mending] = outcome.repairs
+    [repair] = outcome.repairs
     assert not outcome.complete
-    assert (mending.added, mending.left_out) == (1, finding.unreadable)
-    assert finding.unreadable[0].reason == (
+    assert (repair.added, repair.skipped) == (1, difference.unreadable)
+    assert difference.unreadable[0].reason == (
         "Its stored picture can't be read." if stored else "Its stored picture is gone."
     )
     assert await case.in_catalogue(PARTS) == known
     assert len(await case.in_back_end(PARTS)) == 3
 
 
-async def test_a_database_of_another_model_has_to_be_reindexed_first(case: ReconcileCase) -> None:
+async def test_database_of_another_model_raises_model_mismatch(case: ReconcileCase) -> None:
     records = await case.add(PARTS, 2)
     other = engine(case.storage, "another-model")
     if isinstance(case.visual, MemorySearch):

@@ -1,4 +1,4 @@
-"""Mending that is interrupted, that others write beside, and that the back end makes hard."""
+"""Repair with interruptions, concurrent changes, and failures of the back end."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ONLY_PARTS = Scope(database=PARTS)
 
 
 class Hosted(MemorySearch):
-    """A service elsewhere, at which more may lie than it lists."""
+    """A hosted service that may hold more than it lists."""
 
     def __init__(self) -> None:
         super().__init__()
         self.unlisted: dict[DatabaseKey, set[DataId]] = {}
-        self.told: list[Collection[DatabaseKey]] = []
+        self.known_keys: list[Collection[DatabaseKey]] = []
 
     @property
     def capabilities(self) -> Capabilities:
@@ -38,7 +38,7 @@ class Hosted(MemorySearch):
         return await super().inventory(database) | self.unlisted.get(database, set())
 
     async def describe_orphans(self, keys: Collection[DatabaseKey]) -> tuple[str, ...]:
-        self.told.append(keys)
+        self.known_keys.append(keys)
         return tuple(f"“{one}” belongs to nobody." for some in self.unlisted.values() for one in sorted(some))
 
     async def delete_orphans(self, keys: Collection[DatabaseKey]) -> int:
@@ -49,31 +49,31 @@ class Hosted(MemorySearch):
 
 @pytest.fixture
 async def hosted(case: ReconcileCase) -> Hosted:
-    """Beside the back end of ``sides``, and with all that it has."""
+    """A hosted service with the same images as the case's back end."""
     await case.add(PARTS, 12)
     made = Hosted()
     assert (await case.service_for(made).repair()).complete
-    made.told.clear()
+    made.known_keys.clear()
     return made
 
 
-async def make_inconsistent(sides: ReconcileCase) -> None:
-    """Two databases to be mended: one with missing images and orphans, the other not there at all."""
-    for record in (await sides.add(PARTS, 20))[:18]:
-        await sides.remove_from_back_end(record)
+async def make_inconsistent(case: ReconcileCase) -> None:
+    """Damage two databases: one lacks images and has orphans, the other is missing in the back end."""
+    for record in (await case.add(PARTS, 20))[:18]:
+        await case.remove_from_back_end(record)
     for number in range(3):
-        await sides.add_orphan(PARTS, f"stranger_{number}")
-    await sides.add(LOGOS, 3)
-    await sides.visual.delete_database(LOGOS)
+        await case.add_orphan(PARTS, f"stranger_{number}")
+    await case.add(LOGOS, 3)
+    await case.visual.delete_database(LOGOS)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_killed_at_any_call_the_next_run_completes_it(case: ReconcileCase, moment: str) -> None:
+async def test_next_run_completes_a_killed_repair(case: ReconcileCase, moment: str) -> None:
     await make_inconsistent(case)
     known = {key: await case.in_catalogue(key) for key in (PARTS, LOGOS)}
     kills = 0
     for survived in count(1):
-        visual, trouble = with_faults(case.visual)
+        visual, faults = with_faults(case.visual)
         calls = 0
 
         async def die(_operation: str, survived: int = survived) -> None:
@@ -82,7 +82,7 @@ async def test_killed_at_any_call_the_next_run_completes_it(case: ReconcileCase,
             if calls >= survived:
                 raise Killed
 
-        setattr(trouble, moment, die)
+        setattr(faults, moment, die)
         try:
             outcome = await case.service_for(visual).repair()
         except Killed:
@@ -95,7 +95,7 @@ async def test_killed_at_any_call_the_next_run_completes_it(case: ReconcileCase,
     assert {key: await case.in_back_end(key) for key in known} == known
 
 
-async def test_told_to_stop_it_ends_with_what_is_under_way_and_goes_on_later(case: ReconcileCase) -> None:
+async def test_stopped_repair_finishes_running_batches_and_resumes_later(case: ReconcileCase) -> None:
     records = await case.add(PARTS, 200)
     for record in records:
         await case.remove_from_back_end(record)
@@ -106,34 +106,34 @@ async def test_told_to_stop_it_ends_with_what_is_under_way_and_goes_on_later(cas
             stop.set()
 
     outcome = await case.service.repair(ONLY_PARTS, stop=stop, on_progress=stop_soon)
-    [mending] = outcome.repairs
-    assert (outcome.interrupted, outcome.complete, mending.interrupted) == (True, False, True)
-    assert 0 < mending.added == len(await case.in_back_end(PARTS)) < 200
+    [repair] = outcome.repairs
+    assert (outcome.interrupted, outcome.complete, repair.interrupted) == (True, False, True)
+    assert 0 < repair.added == len(await case.in_back_end(PARTS)) < 200
     outcome = await case.service.repair(ONLY_PARTS)
     assert outcome.complete
-    assert outcome.repairs[0].added == 200 - mending.added
+    assert outcome.repairs[0].added == 200 - repair.added
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
 
 
-async def test_told_to_stop_at_once_it_begins_nothing(case: ReconcileCase) -> None:
+async def test_repair_stopped_before_the_start_does_nothing(case: ReconcileCase) -> None:
     await make_inconsistent(case)
     stop = asyncio.Event()
     stop.set()
     assert (await case.service.repair(stop=stop)).repairs == ()
     report = await case.service.compare(stop=stop)
-    assert (report.findings, report.interrupted) == ((), True)
+    assert (report.differences, report.interrupted) == ((), True)
 
 
-async def test_what_is_deleted_while_it_is_added_again_does_not_come_back(case: ReconcileCase) -> None:
+async def test_image_deleted_during_its_repair_stays_deleted(case: ReconcileCase) -> None:
     records = await case.add(PARTS, 3)
     await case.remove_from_back_end(records[0])
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def deleted(operation: str) -> None:
         if operation == "add_image":
             await case.run_concurrently(case.storage.catalogue.remove(PARTS, records[0].entity, records[0].data_id))
 
-    trouble.before = deleted
+    faults.before = deleted
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert (outcome.repairs[0].added, outcome.complete) == (0, True)
     assert await case.in_back_end(PARTS) == await case.in_catalogue(PARTS)
@@ -142,16 +142,16 @@ async def test_what_is_deleted_while_it_is_added_again_does_not_come_back(case: 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("operation", ["list_databases", "inventory", "list_images"])
-async def test_what_is_added_meanwhile_is_left_as_it_is(case: ReconcileCase, operation: str, moment: str) -> None:
+async def test_images_added_during_a_repair_are_kept(case: ReconcileCase, operation: str, moment: str) -> None:
     await case.add(PARTS, 3)
     await case.add_orphan(PARTS)
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def added(called: str) -> None:
         if called == operation:
             await case.run_concurrently(case.add(PARTS))
 
-    setattr(trouble, moment, added)
+    setattr(faults, moment, added)
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert outcome.complete
     assert outcome.repairs[0].removed == 1
@@ -160,19 +160,19 @@ async def test_what_is_added_meanwhile_is_left_as_it_is(case: ReconcileCase, ope
 
 
 @pytest.mark.parametrize("operation", ["list_databases", "inventory", "add_image", "delete_images", "create_database"])
-async def test_a_database_that_is_deleted_meanwhile_stays_deleted(case: ReconcileCase, operation: str) -> None:
+async def test_database_deleted_during_a_repair_stays_deleted(case: ReconcileCase, operation: str) -> None:
     await make_inconsistent(case)
     if operation == "create_database":
         await case.visual.delete_database(PARTS)
-    visual, trouble = with_faults(case.visual)
+    visual, faults = with_faults(case.visual)
 
     async def deleted(called: str) -> None:
         if called == operation:
-            trouble.before = trouble.well
+            faults.before = faults.do_nothing
             await case.run_concurrently(case.databases.delete(PARTS))
 
-    trouble.before = deleted
-    # The reference back end knows no transaction: for a moment only the catalogue still has the database.
+    faults.before = deleted
+    # The memory back end has no transactions, so for a moment only the catalogue has the database.
     with contextlib.suppress(BackendLost):
         await case.service_for(visual).repair(ONLY_PARTS)
     await case.wait_for_others()
@@ -180,8 +180,8 @@ async def test_a_database_that_is_deleted_meanwhile_stays_deleted(case: Reconcil
     assert await case.visual.list_databases(PARTS.workspace) == ("logos",)
 
 
-async def test_one_picture_that_is_refused_stops_no_other(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+async def test_refused_picture_is_skipped(case: ReconcileCase, hosted: Hosted) -> None:
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def refused(operation: str) -> None:
@@ -190,15 +190,15 @@ async def test_one_picture_that_is_refused_stops_no_other(case: ReconcileCase, h
         if operation == "add_image" and adds == 2:
             raise PictureRefused("The service takes no such picture.")
 
-    trouble.before = refused
+    faults.before = refused
     await hosted.delete_database(PARTS)
-    [mending] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
-    assert (mending.added, mending.complete) == (11, False)
-    assert [one.reason for one in mending.left_out] == ["The service takes no such picture."]
+    [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
+    assert (repair.added, repair.complete) == (11, False)
+    assert [one.reason for one in repair.skipped] == ["The service takes no such picture."]
 
 
 async def test_transient_back_end_error_does_not_stop_the_repair(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def hiccup(operation: str) -> None:
@@ -207,11 +207,11 @@ async def test_transient_back_end_error_does_not_stop_the_repair(case: Reconcile
         if operation == "add_image" and adds % 3 == 0:
             raise BackendTimeout("no answer")
 
-    trouble.after = hiccup
+    faults.after = hiccup
     await hosted.delete_database(PARTS)
-    [mending] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
-    assert (mending.added, mending.failed, mending.complete) == (8, 4, False)
-    # Its work had been done all the same.
+    [repair] = (await case.service_for(visual).repair(ONLY_PARTS)).repairs
+    assert (repair.added, repair.failed, repair.complete) == (8, 4, False)
+    # The back end had added the image despite the error.
     outcome = await case.service_for(hosted).repair(ONLY_PARTS)
     assert (outcome.repairs[0].added, outcome.complete) == (0, True)
     assert await case.in_back_end(PARTS, hosted) == await case.in_catalogue(PARTS)
@@ -220,10 +220,10 @@ async def test_transient_back_end_error_does_not_stop_the_repair(case: Reconcile
 @pytest.mark.parametrize(
     ("error", "calls"), [(BackendTimeout("no answer"), MAX_FAILURES_IN_A_ROW), (BackendQuota("no calls"), 1)]
 )
-async def test_a_back_end_that_fails_for_good_ends_it(
+async def test_permanent_failure_ends_the_repair(
     case: ReconcileCase, hosted: Hosted, error: BackendError, calls: int
 ) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     adds = 0
 
     async def down(operation: str) -> None:
@@ -232,37 +232,37 @@ async def test_a_back_end_that_fails_for_good_ends_it(
         if operation == "add_image":
             raise error
 
-    trouble.before = down
+    faults.before = down
     await hosted.delete_database(PARTS)
     with pytest.raises(type(error)):
         await case.service_for(visual).repair(ONLY_PARTS)
-    # The other workers may have begun one each.
+    # Each of the other workers may have started a batch.
     assert calls <= adds <= calls + 3
 
 
-async def test_a_service_elsewhere_gets_a_few_images_at_once(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
-    under_way, most = 0, 0
+async def test_hosted_service_gets_few_images_concurrently(case: ReconcileCase, hosted: Hosted) -> None:
+    visual, faults = with_faults(hosted)
+    running, peak = 0, 0
 
-    async def begun(operation: str) -> None:
-        nonlocal under_way, most
-        under_way += operation == "add_image"
-        most = max(most, under_way)
+    async def before_call(operation: str) -> None:
+        nonlocal running, peak
+        running += operation == "add_image"
+        peak = max(peak, running)
 
     async def done(operation: str) -> None:
-        nonlocal under_way
+        nonlocal running
         if operation == "add_image":
             await asyncio.sleep(0.01)
-            under_way -= 1
+            running -= 1
 
-    trouble.before, trouble.after = begun, done
+    faults.before, faults.after = before_call, done
     await hosted.delete_database(PARTS)
     assert (await case.service_for(visual).repair(ONLY_PARTS)).complete
-    assert most == 4
+    assert peak == 4
 
 
 async def test_lost_database_is_recreated(case: ReconcileCase, hosted: Hosted) -> None:
-    visual, trouble = with_faults(hosted)
+    visual, faults = with_faults(hosted)
     operations: list[str] = []
 
     async def lost(operation: str) -> None:
@@ -270,9 +270,9 @@ async def test_lost_database_is_recreated(case: ReconcileCase, hosted: Hosted) -
         if operation == "inventory":
             raise BackendLost("no such database")
 
-    trouble.before = lost
-    [finding] = (await case.service_for(visual).compare(ONLY_PARTS)).findings
-    assert (finding.location, finding.held, len(finding.missing)) == (DatabaseLocation.LOST, 0, 12)
+    faults.before = lost
+    [difference] = (await case.service_for(visual).compare(ONLY_PARTS)).differences
+    assert (difference.location, difference.held, len(difference.missing)) == (DatabaseLocation.LOST, 0, 12)
     outcome = await case.service_for(visual).repair(ONLY_PARTS)
     assert outcome.complete
     assert outcome.repairs[0].added == 12
@@ -286,19 +286,19 @@ async def test_orphans_are_reported_and_deleted(case: ReconcileCase, hosted: Hos
     report = await service.compare()
     assert report.orphans == ("“left_1” belongs to nobody.", "“left_2” belongs to nobody.")
     assert not report.agrees
-    assert sorted(hosted.told[0])[:2] == [LOGOS, PARTS]
+    assert sorted(hosted.known_keys[0])[:2] == [LOGOS, PARTS]
 
-    # A look at one database says nothing of others, and clears nothing.
+    # With a scope of one database, orphans of the service are neither reported nor deleted.
     assert (await service.compare(ONLY_PARTS)).orphans == ()
-    [mending] = (await service.repair(ONLY_PARTS)).repairs
-    assert (mending.unlisted, mending.complete) == (("left_1", "left_2"), False)
+    [repair] = (await service.repair(ONLY_PARTS)).repairs
+    assert (repair.unlisted, repair.complete) == (("left_1", "left_2"), False)
 
     outcome = await service.repair()
     assert (outcome.orphans_deleted, outcome.complete) == (2, True)
     assert (await service.compare()).agrees
 
 
-async def test_retiring_a_service_leaves_nothing_there(case: ReconcileCase, hosted: Hosted) -> None:
+async def test_delete_all_also_deletes_orphans(case: ReconcileCase, hosted: Hosted) -> None:
     hosted.unlisted[PARTS] = {DataId("left_1")}
     assert await case.service_for(hosted).delete_all() == 3
-    assert (list(hosted.told[-1]), hosted.unlisted) == ([], {})
+    assert (list(hosted.known_keys[-1]), hosted.unlisted) == ([], {})

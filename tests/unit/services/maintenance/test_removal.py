@@ -1,4 +1,4 @@
-"""What is gone in Slack, too old, or a removed workspace's, is gone from index, catalogue and pictures."""
+"""Removal deletes images from index, catalogue and picture store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService, Deletion
 from bot.services.maintenance import removal
-from bot.services.maintenance.removal import ForgetService
+from bot.services.maintenance.removal import RemovalService
 from bot.storage.catalogue.catalogue import SqlCatalogue
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
@@ -33,7 +33,7 @@ BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 
 @dataclass
 class Harness:
-    """Real storage with the reference back end, and a clock that goes on by a day with each image."""
+    """SQL storage with the memory back end, and a clock that advances by a day for each image."""
 
     storage: SqlStorage
     visual: MemorySearch
@@ -43,7 +43,7 @@ class Harness:
     def __post_init__(self) -> None:
         self.databases = DatabaseService(self.visual, self.storage)
         self.deleting = DeleteService(self.visual, self.storage)
-        self.forgetting = ForgetService(self.visual, self.storage, self.deleting, self.databases)
+        self.removal = RemovalService(self.visual, self.storage, self.deleting, self.databases)
 
     async def add(
         self, key: DatabaseKey, file: str = "F1", message: str = "1.1", *, seed: int | None = None, channel: str = "C1"
@@ -52,11 +52,11 @@ class Harness:
         picture = random_picture(self.added if seed is None else seed)
         adding = AddService(self.visual, self.storage, lambda: BEGINNING + timedelta(days=self.added - 1))
         origin = SlackOrigin(file, channel, message)
-        # One entity for all: what is deleted is the image, never its neighbours.
+        # All images have the same entity, to prove that only the given image is deleted.
         return await adding.add(key, picture, b"jpeg", EntityId("valve"), Note(), origin=origin)
 
     async def left(self, key: DatabaseKey) -> set[DataId]:
-        """The images of a database, the same in catalogue and back end."""
+        """Return a database's images, after checking that catalogue and back end agree."""
         records = {record.data_id for record in (await self.storage.catalogue.page(key, PageRequest(limit=1000))).items}
         assert records == {
             image.data_id for image in (await self.visual.list_images(key, PageRequest(limit=1000))).items
@@ -64,7 +64,7 @@ class Harness:
         return records
 
     async def kept(self, records: Iterable[ImageRecord]) -> list[bool]:
-        """Whether the pictures are still stored."""
+        """Return whether the pictures are stored."""
         found = []
         for record in records:
             try:
@@ -84,50 +84,50 @@ async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
     await storage.close()
 
 
-async def test_a_deleted_file_is_gone_from_every_database_of_its_workspace(harness: Harness) -> None:
+async def test_deleted_file_is_removed_from_every_database_of_its_workspace(harness: Harness) -> None:
     gone = [await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1", seed=1)]
     stay = [await harness.add(PARTS, "F2"), await harness.add(THEIRS, "F1")]
-    assert await harness.forgetting.file(TEAM, "F1") == 2
+    assert await harness.removal.remove_file(TEAM, "F1") == 2
     assert await harness.left(PARTS) == {stay[0].data_id}
     assert await harness.left(LOGOS) == set()
     assert await harness.left(THEIRS) == {stay[1].data_id}
     assert await harness.kept([*gone, *stay]) == [False, False, True, True]
 
 
-async def test_a_picture_that_another_image_still_shows_stays(harness: Harness) -> None:
+async def test_picture_of_another_image_is_kept(harness: Harness) -> None:
     await harness.add(PARTS, "F1", seed=7)
     other = await harness.add(LOGOS, "F2", seed=7)
-    assert await harness.forgetting.file(TEAM, "F1") == 1
+    assert await harness.removal.remove_file(TEAM, "F1") == 1
     assert await harness.kept([other]) == [True]
 
 
-async def test_a_deleted_message_takes_all_its_files_along_and_no_other_message_s(harness: Harness) -> None:
+async def test_deleted_message_removes_only_its_own_files(harness: Harness) -> None:
     for file in ("F1", "F2"):
         await harness.add(PARTS, file, "1.1")
     stay = [await harness.add(PARTS, "F3", "1.2"), await harness.add(PARTS, "F4", "1.1", channel="C2")]
-    assert await harness.forgetting.message(TEAM, "C1", "1.1") == 2
+    assert await harness.removal.remove_message(TEAM, "C1", "1.1") == 2
     assert await harness.left(PARTS) == {record.data_id for record in stay}
 
 
-async def test_what_was_never_added_is_no_error(harness: Harness) -> None:
-    assert await harness.forgetting.file(TEAM, "F9") == 0
-    assert await harness.forgetting.message(TEAM, "C1", "9.9") == 0
-    assert await harness.forgetting.older_than(BEGINNING) == 0
-    assert await harness.forgetting.workspace(WorkspaceId("T9")) == 0
+async def test_removing_unknown_files_and_messages_does_nothing(harness: Harness) -> None:
+    assert await harness.removal.remove_file(TEAM, "F9") == 0
+    assert await harness.removal.remove_message(TEAM, "C1", "9.9") == 0
+    assert await harness.removal.remove_older_than(BEGINNING) == 0
+    assert await harness.removal.remove_workspace(WorkspaceId("T9")) == 0
 
 
-async def test_a_share_that_still_waits_is_withdrawn(harness: Harness) -> None:
+async def test_queued_share_is_withdrawn(harness: Harness) -> None:
     inbox = harness.storage.inbox
     for number in (1, 2, 3):
         await inbox.put(share(number))
     jobs = await inbox.claim("worker", 9, 15)
-    await harness.forgetting.file(TEAM, "F1")
-    await harness.forgetting.message(TEAM, "C1", jobs[1].message)
+    await harness.removal.remove_file(TEAM, "F1")
+    await harness.removal.remove_message(TEAM, "C1", jobs[1].message)
     assert [await inbox.is_wanted(job.id, job.files[0]) for job in jobs] == [False, False, True]
 
 
-async def test_the_inbox_hears_of_it_before_the_catalogue_is_looked_at(harness: Harness) -> None:
-    """Who adds the file in between finds it withdrawn; the other way round the image would stay for good."""
+async def test_file_is_withdrawn_before_the_catalogue_is_read(harness: Harness) -> None:
+    """A job that adds the file in between finds it withdrawn. In the other order the image would stay for ever."""
     inbox, results = harness.storage.inbox, list[bool]()
     await inbox.put(share(1))
     [job] = await inbox.claim("worker", 1, 15)
@@ -138,11 +138,11 @@ async def test_the_inbox_hears_of_it_before_the_catalogue_is_looked_at(harness: 
             return await super().from_file(workspace, file_id)
 
     harness.storage._catalogue = Looking(harness.storage._database)
-    await harness.forgetting.file(TEAM, "F1")
+    await harness.removal.remove_file(TEAM, "F1")
     assert results == [False]
 
 
-async def test_an_image_that_somebody_else_deletes_meanwhile_is_fine(harness: Harness) -> None:
+async def test_concurrent_deletion_is_not_an_error(harness: Harness) -> None:
     class Raced(DeleteService):
         async def delete(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> Deletion:
             if data_id == first.data_id:
@@ -153,12 +153,12 @@ async def test_an_image_that_somebody_else_deletes_meanwhile_is_fine(harness: Ha
 
     first, _, third = await harness.add(PARTS, "F1"), await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1")
     raced = Raced(harness.visual, harness.storage)
-    service = ForgetService(harness.visual, harness.storage, raced, harness.databases)
-    assert await service.file(TEAM, "F1") == 1
+    service = RemovalService(harness.visual, harness.storage, raced, harness.databases)
+    assert await service.remove_file(TEAM, "F1") == 1
     assert await harness.left(PARTS) == set()
 
 
-async def test_a_back_end_that_fails_leaves_the_rest_for_another_attempt(harness: Harness) -> None:
+async def test_removal_can_be_retried_after_a_back_end_failure(harness: Harness) -> None:
     class Failing(MemorySearch):
         async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
             raise BackendDown("away")
@@ -166,26 +166,22 @@ async def test_a_back_end_that_fails_leaves_the_rest_for_another_attempt(harness
     record = await harness.add(PARTS, "F1")
     failing = DeleteService(Failing(), harness.storage)
     with pytest.raises(BackendDown):
-        await ForgetService(harness.visual, harness.storage, failing, harness.databases).file(TEAM, "F1")
+        await RemovalService(harness.visual, harness.storage, failing, harness.databases).remove_file(TEAM, "F1")
     assert await harness.left(PARTS) == {record.data_id}
-    assert await harness.forgetting.file(TEAM, "F1") == 1
+    assert await harness.removal.remove_file(TEAM, "F1") == 1
 
 
-async def test_images_are_forgotten_by_age_in_every_workspace(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_old_images_are_removed_in_every_workspace(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "DELETE_BATCH", 2)
     records = [await harness.add(key) for key in (PARTS, LOGOS, THEIRS, PARTS, PARTS, THEIRS, PARTS)]
-    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 5
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=5)) == 5
     assert await harness.left(PARTS) == {records[6].data_id}
     assert await harness.left(LOGOS) == set()
     assert await harness.left(THEIRS) == {records[5].data_id}
-    assert await harness.forgetting.older_than(BEGINNING + timedelta(days=5)) == 0
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=5)) == 0
 
 
-async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_removing_a_workspace_leaves_others_unchanged(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "DELETE_BATCH", 2)
     storage = harness.storage
     gone = [await harness.add(key) for key in (PARTS, PARTS, PARTS, PARTS, PARTS, LOGOS)]
@@ -198,7 +194,7 @@ async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
         await storage.inbox.put(share(number, workspace))
         await storage.thumbnails.put(workspace, record.digest, f"F{number}")
 
-    assert await harness.forgetting.workspace(TEAM) == 6
+    assert await harness.removal.remove_workspace(TEAM) == 6
 
     assert await storage.catalogue.workspaces() == (OTHER_TEAM,)
     assert await storage.catalogue.databases(TEAM) == ()
@@ -210,11 +206,11 @@ async def test_a_workspace_is_forgotten_whole_and_no_other_is_touched(
     assert await harness.left(THEIRS) == {stay.data_id}
     assert len(await storage.bindings.all(OTHER_TEAM)) == 1
     assert await storage.thumbnails.get(OTHER_TEAM, [stay.digest]) == {stay.digest: "F3"}
-    assert await harness.forgetting.workspace(TEAM) == 0
+    assert await harness.removal.remove_workspace(TEAM) == 0
 
 
-async def test_what_only_the_back_end_still_has_of_a_workspace_goes_too(harness: Harness) -> None:
+async def test_databases_only_in_the_back_end_are_removed_with_the_workspace(harness: Harness) -> None:
     await harness.visual.create_database(DatabaseKey(TEAM, DatabaseName("left_behind")))
-    await harness.forgetting.workspace(TEAM)
+    await harness.removal.remove_workspace(TEAM)
     assert await harness.visual.list_databases(TEAM) == ()
     assert await harness.visual.list_databases(OTHER_TEAM) == ("parts",)

@@ -1,4 +1,4 @@
-"""Recent results: what is kept, for how long, and who searches."""
+"""The result cache: which results are cached, for how long, and how concurrent searches share one run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
 
-class Counting(NullMetrics):
+class CountingMetrics(NullMetrics):
     def __init__(self) -> None:
         self.hits: list[bool] = []
 
@@ -34,7 +34,7 @@ class Counting(NullMetrics):
 
 
 class Searches:
-    """A search that says how often it was done; with a gate, it waits there."""
+    """A search that counts its runs and waits for the gate."""
 
     def __init__(self, gated: bool = False, caveats: Collection[Caveat] = ()) -> None:
         self.done = 0
@@ -56,18 +56,18 @@ class Searches:
 class Harness:
     def __init__(self, size: int = 10) -> None:
         self.clock = Clock()
-        self.metrics = Counting()
+        self.metrics = CountingMetrics()
         self.results = TtlResultCache(60, size, self.metrics, self.clock)
 
 
-async def _together(harness: Harness, search: Searches, count: int) -> list[asyncio.Task[CachedMatches]]:
+async def _start_together(harness: Harness, search: Searches, count: int) -> list[asyncio.Task[CachedMatches]]:
     tasks = [asyncio.create_task(harness.results.get("key", search)) for _ in range(count)]
     for _ in range(3):
         await asyncio.sleep(0)
     return tasks
 
 
-async def test_the_second_answer_says_since_when_it_was_kept() -> None:
+async def test_cached_result_has_its_time() -> None:
     harness, search = Harness(), Searches()
     first = await harness.results.get("key", search)
     harness.clock.now += timedelta(seconds=59)
@@ -78,7 +78,7 @@ async def test_the_second_answer_says_since_when_it_was_kept() -> None:
     assert harness.metrics.hits == [False, True]
 
 
-async def test_a_result_is_kept_for_its_time_and_no_longer() -> None:
+async def test_result_expires_after_the_ttl() -> None:
     harness, search = Harness(), Searches()
     await harness.results.get("key", search)
     harness.clock.now += timedelta(seconds=60)
@@ -86,7 +86,7 @@ async def test_a_result_is_kept_for_its_time_and_no_longer() -> None:
     assert search.done == 2
 
 
-async def test_no_matches_are_a_result_too() -> None:
+async def test_empty_result_is_cached() -> None:
     harness, calls = Harness(), 0
 
     async def nothing() -> Matches:
@@ -99,14 +99,14 @@ async def test_no_matches_are_a_result_too() -> None:
     assert calls == 1
 
 
-async def test_another_key_is_another_search() -> None:
+async def test_different_keys_run_separate_searches() -> None:
     harness, search = Harness(), Searches()
     for key in (("T1", "parts", 1), ("T1", "parts", 2), ("T2", "parts", 1)):
         await harness.results.get(key, search)
     assert search.done == 3
 
 
-async def test_no_more_is_kept_than_said() -> None:
+async def test_cache_size_is_limited() -> None:
     harness, search = Harness(size=2), Searches()
     for key in ("a", "b", "c", "b", "c"):
         await harness.results.get(key, search)
@@ -115,9 +115,9 @@ async def test_no_more_is_kept_than_said() -> None:
     assert search.done == 4
 
 
-async def test_equal_searches_at_the_same_time_are_one() -> None:
+async def test_equal_concurrent_searches_run_once() -> None:
     harness, search = Harness(), Searches(gated=True)
-    tasks = await _together(harness, search, 5)
+    tasks = await _start_together(harness, search, 5)
     search.gate.set()
     answers = await asyncio.gather(*tasks)
     assert search.done == 1
@@ -126,10 +126,10 @@ async def test_equal_searches_at_the_same_time_are_one() -> None:
     assert harness.metrics.hits == [False, True, True, True, True]
 
 
-async def test_a_failing_back_end_fails_all_who_wait_each_with_an_error_of_its_own_and_is_not_kept() -> None:
+async def test_failure_reaches_all_waiters_as_separate_errors_and_is_not_cached() -> None:
     harness, search = Harness(), Searches(gated=True)
     search.errors = [BackendTimeout("too slow")]
-    tasks = await _together(harness, search, 3)
+    tasks = await _start_together(harness, search, 3)
     search.gate.set()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(error) for error in errors] == [BackendTimeout] * 3
@@ -140,10 +140,10 @@ async def test_a_failing_back_end_fails_all_who_wait_each_with_an_error_of_its_o
     assert search.done == 2
 
 
-async def test_any_other_error_is_the_leaders_alone() -> None:
+async def test_unexpected_error_reaches_only_the_task_that_searched() -> None:
     harness, search = Harness(), Searches(gated=True)
     search.errors = [UnknownDatabase("parts")]
-    tasks = await _together(harness, search, 3)
+    tasks = await _start_together(harness, search, 3)
     search.gate.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(answers[0], UnknownDatabase)
@@ -151,9 +151,9 @@ async def test_any_other_error_is_the_leaders_alone() -> None:
     assert search.done == 2
 
 
-async def test_when_the_leader_is_cancelled_one_of_the_others_searches() -> None:
+async def test_waiter_searches_after_the_first_task_is_cancelled() -> None:
     harness, search = Harness(), Searches(gated=True)
-    leader, *others = await _together(harness, search, 4)
+    leader, *others = await _start_together(harness, search, 4)
     leader.cancel()
     search.gate.set()
     answers = await asyncio.gather(*others)
@@ -163,9 +163,9 @@ async def test_when_the_leader_is_cancelled_one_of_the_others_searches() -> None
     assert harness.metrics.hits == [False, False, True, True]
 
 
-async def test_a_follower_that_gives_up_disturbs_nobody() -> None:
+async def test_cancelled_waiter_does_not_affect_others() -> None:
     harness, search = Harness(), Searches(gated=True)
-    leader, follower, other = await _together(harness, search, 3)
+    leader, follower, other = await _start_together(harness, search, 3)
     follower.cancel()
     await asyncio.sleep(0)
     search.gate.set()
@@ -174,9 +174,9 @@ async def test_a_follower_that_gives_up_disturbs_nobody() -> None:
     assert search.done == 1
 
 
-async def test_copies_alone_are_one_search_for_all_who_wait_and_none_for_those_who_ask_later() -> None:
+async def test_incomplete_result_is_shared_with_waiters_but_not_cached() -> None:
     harness, search = Harness(), Searches(gated=True, caveats=[Caveat.SAME_IMAGES_ONLY])
-    tasks = await _together(harness, search, 3)
+    tasks = await _start_together(harness, search, 3)
     search.gate.set()
     answers = await asyncio.gather(*tasks)
     assert search.done == 1
@@ -188,7 +188,7 @@ async def test_copies_alone_are_one_search_for_all_who_wait_and_none_for_those_w
     assert search.done == 2
 
 
-async def test_what_others_crowded_is_kept_as_any_answer_of_the_back_end_is() -> None:
+async def test_crowded_out_result_is_cached() -> None:
     harness, search = Harness(), Searches(caveats=[Caveat.CROWDED_OUT])
     await harness.results.get("key", search)
     kept = await harness.results.get("key", search)
@@ -196,8 +196,8 @@ async def test_what_others_crowded_is_kept_as_any_answer_of_the_back_end_is() ->
     assert kept.matches.caveats == {Caveat.CROWDED_OUT}
 
 
-async def test_zero_seconds_keep_nothing() -> None:
-    metrics, search = Counting(), Searches()
+async def test_ttl_of_zero_disables_the_cache() -> None:
+    metrics, search = CountingMetrics(), Searches()
     results = new_result_cache(0, 10, metrics)
     assert isinstance(results, NullResultCache)
     await results.get("key", search)
@@ -207,7 +207,7 @@ async def test_zero_seconds_keep_nothing() -> None:
     assert isinstance(new_result_cache(1, 10, metrics), TtlResultCache)
 
 
-async def test_without_a_cache_errors_pass_as_they_are() -> None:
+async def test_null_cache_passes_errors_through() -> None:
     search = Searches()
     search.errors = [BackendDown("gone")]
     with pytest.raises(BackendDown, match="gone"):

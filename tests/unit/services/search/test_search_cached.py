@@ -1,4 +1,4 @@
-"""Searches through the cache of recent results, and what is counted of them."""
+"""Searches through the result cache, and their metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class CountingSearch(MemorySearch):
-    """Counts its searches. ``failing``: the next ones raise it; ``gate`` closed: they wait."""
+    """Counts its searches. They raise ``failing`` if it is set, and wait while ``gate`` is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,9 +77,7 @@ def search(storage: SqlStorage, visual: CountingSearch, metrics: RecordingMetric
     return SearchService(visual, storage.catalogue, TtlResultCache(60, 100, metrics, lambda: NOW), metrics)
 
 
-async def test_the_same_search_again_comes_from_the_cache_and_says_since_when(
-    visual: CountingSearch, search: SearchService
-) -> None:
+async def test_repeated_search_is_cached_and_has_its_time(visual: CountingSearch, search: SearchService) -> None:
     first = await search.search(PARTS, random_picture(1))
     again = await search.search(PARTS, random_picture(1))
     assert visual.searches == 1
@@ -87,7 +85,7 @@ async def test_the_same_search_again_comes_from_the_cache_and_says_since_when(
     assert (again.database, again.matches, again.weaker) == (first.database, first.matches, first.weaker)
 
 
-async def test_the_least_score_is_no_other_search(visual: CountingSearch, search: SearchService) -> None:
+async def test_minimum_score_is_not_part_of_the_key(visual: CountingSearch, search: SearchService) -> None:
     picture = noisy_copy(random_picture(1))
     every, few = await search.search(PARTS, picture, minimum=0), await search.search(PARTS, picture, minimum=10)
     assert visual.searches == 1
@@ -95,9 +93,7 @@ async def test_the_least_score_is_no_other_search(visual: CountingSearch, search
     assert (len(few.matches), few.weaker) == (0, 1)
 
 
-async def test_another_picture_limit_or_database_is_another_search(
-    visual: CountingSearch, search: SearchService
-) -> None:
+async def test_picture_limit_and_database_are_part_of_the_key(visual: CountingSearch, search: SearchService) -> None:
     await search.search(PARTS, random_picture(1))
     for key, picture, limit in (
         (PARTS, random_picture(2), 10),
@@ -108,7 +104,7 @@ async def test_another_picture_limit_or_database_is_another_search(
     assert visual.searches == 4
 
 
-async def test_a_write_makes_what_was_kept_stale_at_once(
+async def test_write_invalidates_cached_results(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
     await search.search(PARTS, random_picture(1))
@@ -121,7 +117,7 @@ async def test_a_write_makes_what_was_kept_stale_at_once(
     assert gone.cached_at is None
 
 
-async def test_a_new_database_of_an_old_name_has_none_of_the_old_answers(
+async def test_recreated_database_has_no_cached_results(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
     assert (await search.search(PARTS, random_picture(1))).matches
@@ -136,7 +132,7 @@ async def test_a_new_database_of_an_old_name_has_none_of_the_old_answers(
     ]
 
 
-async def test_what_is_known_of_a_match_is_never_kept(
+async def test_catalogue_records_are_never_cached(
     storage: SqlStorage, visual: CountingSearch, search: SearchService
 ) -> None:
     kept = await search.search(PARTS, random_picture(1))
@@ -145,7 +141,7 @@ async def test_what_is_known_of_a_match_is_never_kept(
     assert (await search.search(PARTS, random_picture(1))).database.hints_at_hidden
 
 
-async def test_equal_searches_at_the_same_time_are_one(visual: CountingSearch, search: SearchService) -> None:
+async def test_equal_concurrent_searches_run_once(visual: CountingSearch, search: SearchService) -> None:
     visual.gate.clear()
     several = [asyncio.create_task(search.search(PARTS, random_picture(1))) for _ in range(5)]
     await eventually(lambda: visual.searches)
@@ -155,7 +151,7 @@ async def test_equal_searches_at_the_same_time_are_one(visual: CountingSearch, s
     assert len({answer.matches for answer in answers}) == 1
 
 
-async def test_an_error_is_counted_and_not_kept(
+async def test_failed_search_is_counted_and_not_cached(
     visual: CountingSearch, search: SearchService, metrics: RecordingMetrics
 ) -> None:
     visual.failing = BackendDown("away")
@@ -163,12 +159,12 @@ async def test_an_error_is_counted_and_not_kept(
         await search.search(PARTS, random_picture(1))
     visual.failing = None
     assert (await search.search(PARTS, random_picture(1))).matches
-    # The listener or the worker counts it, whatever failed.
+    # The listener or worker counts back-end errors.
     assert metrics.errors == []
     assert metrics.outcomes == ["failed", "found"]
 
 
-async def test_each_search_is_counted_by_how_it_ended(search: SearchService, metrics: RecordingMetrics) -> None:
+async def test_searches_are_counted_by_outcome(search: SearchService, metrics: RecordingMetrics) -> None:
     await search.search(PARTS, random_picture(1))
     await search.search(PARTS, random_picture(1), minimum=10)
     await search.search(PARTS, random_picture(9), minimum=10)
@@ -178,19 +174,19 @@ async def test_each_search_is_counted_by_how_it_ended(search: SearchService, met
 
 
 @pytest.mark.parametrize(("limit", "minimum"), [(0, 5.0), (1001, 5.0), (10, -1.0), (10, 10.5), (10, float("nan"))])
-async def test_numbers_that_don_t_fit_are_refused(search: SearchService, limit: int, minimum: float) -> None:
+async def test_invalid_limits_and_scores_are_refused(search: SearchService, limit: int, minimum: float) -> None:
     with pytest.raises(InvalidInput):
         await search.search(PARTS, random_picture(1), limit=limit, minimum=minimum)
 
 
-async def test_without_a_cache_each_search_is_made(storage: SqlStorage, visual: CountingSearch) -> None:
+async def test_every_search_runs_without_a_cache(storage: SqlStorage, visual: CountingSearch) -> None:
     search = SearchService(visual, storage.catalogue)
     for _ in range(2):
         assert (await search.search(PARTS, random_picture(1))).cached_at is None
     assert visual.searches == 2
 
 
-async def test_what_is_known_of_weaker_matches_comes_along(search: SearchService) -> None:
+async def test_result_includes_records_of_weaker_matches(search: SearchService) -> None:
     result = await search.search(PARTS, noisy_copy(random_picture(1)), minimum=10)
     assert result.weaker == 1
     assert [record.entity for record in result.weaker_records] == ["valve"]

@@ -1,4 +1,4 @@
-"""Answers of a back end that could not be asked in full: passed on, never kept, and nothing is new by them."""
+"""Incomplete results: they are returned, never cached, and never prove that an image is new."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.fakes.features import noisy_copy, random_picture
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 
 
-class Halfway(MemorySearch):
-    """Says of each answer what it is told to; with SAME_IMAGES_ONLY it finds nothing."""
+class IncompleteSearch(MemorySearch):
+    """Returns results with the given caveats. With SAME_IMAGES_ONLY it finds nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,16 +45,16 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
     await opened.close()
 
 
-async def test_what_the_back_end_says_of_its_answer_is_passed_on(storage: SqlStorage) -> None:
-    visual = Halfway()
+async def test_caveats_of_the_back_end_are_returned(storage: SqlStorage) -> None:
+    visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     visual.caveats = {Caveat.CROWDED_OUT}
     found = await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
     assert found.caveats == {Caveat.CROWDED_OUT}
 
 
-async def test_nothing_that_counts_is_missing_once_weaker_matches_are_left_out(storage: SqlStorage) -> None:
-    visual = Halfway()
+async def test_crowded_out_caveat_is_dropped_if_weaker_matches_exist(storage: SqlStorage) -> None:
+    visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
     visual.caveats = {Caveat.CROWDED_OUT}
@@ -64,8 +64,8 @@ async def test_nothing_that_counts_is_missing_once_weaker_matches_are_left_out(s
     assert (high.weaker, high.caveats) == (1, frozenset())
 
 
-async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> None:
-    visual = Halfway()
+async def test_result_by_fingerprints_is_not_cached(storage: SqlStorage) -> None:
+    visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     await AddService(visual, storage).add(PARTS, random_picture(1), b"jpeg", EntityId("valve"), Note())
     search = SearchService(visual, storage.catalogue, TtlResultCache(600, 10, NullMetrics()))
@@ -77,7 +77,7 @@ async def test_an_answer_by_fingerprints_is_not_kept(storage: SqlStorage) -> Non
 
 
 async def test_guard_treats_incomplete_searches_as_not_new(storage: SqlStorage) -> None:
-    visual = Halfway()
+    visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     adding = AddService(visual, storage)
     guard = RepostGuard(SearchService(visual, storage.catalogue), CollectService(adding, storage))
@@ -88,8 +88,8 @@ async def test_guard_treats_incomplete_searches_as_not_new(storage: SqlStorage) 
     assert (await storage.catalogue.database(PARTS)).images == 0
 
 
-async def test_a_database_that_the_back_end_has_lost_is_told_from_one_that_never_was(storage: SqlStorage) -> None:
-    visual = Halfway()
+async def test_lost_database_differs_from_unknown_database(storage: SqlStorage) -> None:
+    visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     await visual.delete_database(PARTS)
     with pytest.raises(BackendLost, match="parts"):

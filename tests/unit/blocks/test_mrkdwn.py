@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bot.blocks import limits
 from bot.blocks.messages.notices import help_reply
+from bot.blocks.mrkdwn import channel_link, code, count, escape_sentence, one_line, points, user_mention
 from bot.blocks.reply import notice
-from bot.blocks.wording import channel_link, code, count, escape_sentence, one_line, points, user_mention
 from tests.fakes.slack.blocks import block_kit
 from tests.unit.blocks.answers import HOSTILE, check, shown, texts
 

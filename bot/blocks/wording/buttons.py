@@ -1,0 +1,20 @@
+"""Labels of buttons: verbs, at most 75 characters."""
+
+from __future__ import annotations
+
+SHOW_MORE = "Show more"
+SHOW_PREVIOUS = "Show previous"
+SHARE_TO_CHANNEL = "Share to channel"
+SEARCH_ANOTHER_DATABASE = "Search another database"
+ADD_IMAGE = "Add image"
+
+SEARCH_BY_IMAGE = "Search by image"
+CREATE_DATABASE = "Create a database"
+CHOOSE_DATABASE = "Choose a database"
+WATCH_CHANNEL = "Watch a channel"
+
+EDIT = "Edit"
+EDIT_SETTINGS = "Edit settings"
+STOP_WATCHING = "Stop watching"
+DELETE = "Delete"
+KEEP = "Keep"

@@ -1,0 +1,140 @@
+"""Texts of modals. Titles and submit buttons have at most 24 characters, options and descriptions 75."""
+
+from __future__ import annotations
+
+from bot.blocks.mrkdwn import channel_link, count, count_images, database_size
+from bot.domain.catalogue import DatabaseInfo
+
+CANCEL = "Cancel"
+CLOSE = "Close"
+
+SEARCH_TITLE = "Find similar images"
+SEARCH_SUBMIT = "Search"
+FILES_LABEL = "Images"
+URL_LABEL = "Or an image URL"
+URL_PLACEHOLDER = "https://example.com/valve.jpg"
+TOP_LABEL = "Matches to show"
+READERS_LABEL = "Who sees the results"
+ONLY_ME = "Only me"
+EVERYONE = "Everyone in the channel"
+CONVERSATION_LABEL = "Channel for the results"
+SEARCH_ANOTHER_TITLE = "Search another database"
+SEARCH_A_DATABASE_TITLE = "Search a database"
+DATABASE_LABEL = "Database"
+
+ADD_TITLE = "Add to image database"
+ADD_SUBMIT = "Add"
+ENTITY_LABEL = "Id of what the image shows"
+ENTITY_PLACEHOLDER = "valve_0042"
+ENTITY_HINT = "1 to 64 characters: a-z, 0-9 and _. Leave it empty to use the file name."
+NOTE_LABEL = "Note"
+NOTE_PLACEHOLDER = "Ball valve, DN 25"
+
+CREATE_TITLE = "Create a database"
+CREATE_SUBMIT = "Create"
+NAME_LABEL = "Name"
+NAME_PLACEHOLDER = "product_photos"
+NAME_HINT = "2 to 64 characters: a-z, 0-9 and _."
+
+DELETE_TITLE = "Delete a database"
+DELETE_SUBMIT = "Delete"
+
+SETTINGS_TITLE = "Database settings"
+SAVE = "Save"
+HINTS_LABEL = "For everyone else"
+HINTS_OPTION = "Show how many matches are hidden"
+HINTS_DESCRIPTION = "Only the number, and nothing about the images."
+
+WATCH_TITLE = "Watch a channel"
+CHANNEL_LABEL = "Channel"
+CHANNEL_HINT = "Invite me to the channel so I can see its images."
+MODE_LABEL = "What to do with its images"
+LOOKUP = "Look up"
+LOOKUP_DESCRIPTION = "Answer with matches in the image's thread."
+COLLECT = "Collect"
+COLLECT_DESCRIPTION = "Add every image, and react when it's done."
+GUARD = "Guard"
+GUARD_DESCRIPTION = "Report copies, and add everything else."
+MINIMUM_LABEL = "Minimum score"
+MINIMUM_PLACEHOLDER = "9"
+MINIMUM_HINT = "0 to 10. Leave it empty for 9 with Guard and 5 with Look up."
+
+NO_DATABASE_TITLE = "No image database yet"
+NO_DATABASE = "Create a database first, then add images to it."
+
+WAITING_TITLE = "One moment"
+SEARCHING = "Searching…"
+ADDING = "Adding…"
+DELETING = "Deleting…"
+DONE = "Done"
+FAILED_TITLE = "That didn't work"
+TRY_AGAIN_TITLE = "Please try again"
+RESULTS_FOR_YOU = "Your results are in the channel. Only you can see them."
+RESULTS_FOR_ALL = "The results are in the channel."
+RESULTS_DIRECTLY = "Your results are in your direct messages with me."
+
+CHOOSE_DATABASE = "Choose a database."
+CHOOSE_CHANNEL = "Choose a channel."
+CHOOSE_IMAGE = "Choose an image, or enter an image URL."
+URL_INVALID = "Enter a URL that starts with https:// or http://."
+TOO_MUCH = "That's too much for one form. Try fewer images or a shorter URL."
+
+_NAME_SHOWN = 100
+
+
+def files_hint(most: int) -> str:
+    """Return how many files the form takes."""
+    return f"Up to {most} at once."
+
+
+def top_option(top: str) -> str:
+    """Return the option for a number of matches."""
+    return "Best match" if top == "1" else f"Top {top}"
+
+
+def shared_fields(images: int) -> str:
+    """Return that several images get the same id and note."""
+    return f"All {count_images(images)} get the same id and note."
+
+
+def delete_warning(info: DatabaseInfo) -> str:
+    """Return what deleting a database means."""
+    return f"This deletes {database_size(info)} for everyone. It can't be undone."
+
+
+def type_name(name: str) -> str:
+    """Return the request to type a database's name before it is deleted."""
+    return f"Type {name} to delete it"
+
+
+def name_differs(name: str) -> str:
+    """Return that something else than the database's name was typed."""
+    return f"That's not its name. Type {name} to delete it."
+
+
+def settings_text(info: DatabaseInfo) -> str:
+    """Return what the settings of a database are about."""
+    return (
+        f"{database_size(info)}\nImages from private conversations are shown only to people who can see"
+        " those conversations."
+    )
+
+
+def images_shared_in(channel: str) -> str:
+    """Return which channel a form is about."""
+    return f"Images shared in {channel_link(channel)}"
+
+
+def databases_not_listed(number: int) -> str:
+    """Return how to reach databases that a menu has no room for."""
+    return f"{count(number, 'more database')} not listed here. Use in: in a command to reach them."
+
+
+def not_an_image(name: str) -> str:
+    """Return that a chosen file is not an image."""
+    return f"{name[:_NAME_SHOWN] or 'A file'} isn't an image. Remove it to continue."
+
+
+def score_invalid(example: float) -> str:
+    """Return the right form of a score."""
+    return f"Enter a number from 0 to 10, such as {example:g}."

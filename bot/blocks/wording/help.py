@@ -1,0 +1,46 @@
+"""The help text, and answers to what can't be done by a command."""
+
+from __future__ import annotations
+
+TITLE = "How to use /vsearch"
+
+HELP = """\
+*Find similar images*
+Share an image in a channel I'm in, mention me with one, or send me one. I answer in its thread.
+On older messages, open the ⋮ menu and choose *Find similar images* or *Add to image database*.
+
+*Search*
+`/vsearch` opens a form for images or an image URL
+`/vsearch <image URL>` shows matches to you alone
+`/vsearch search last in:parts top:5 min:7` searches with the newest image in the channel
+
+*Add, list and delete*
+`/vsearch add last in:parts id:valve_0042 note:"Ball valve"`
+`/vsearch add <image URL> in:parts`
+`/vsearch list in:parts prefix:valve order:asc`
+`/vsearch delete valve_0042 in:parts`
+`/vsearch db` lists the databases
+`/vsearch db create parts` · `/vsearch db delete parts`
+
+*Images shared in this channel*
+`/vsearch watch lookup in:parts` looks them up
+`/vsearch watch collect in:parts` adds them
+`/vsearch watch guard in:parts min:9` reports copies and adds the rest
+`/vsearch unwatch` ignores them
+`/vsearch status` shows the current mode
+
+*Scores* go from 0 to 10
+9 and higher: a copy, edited or not
+6 to 9: related
+Lower: probably something else
+`/vsearch help` shows this again."""
+"""Sections are separated by blank lines."""
+
+FORMS_UNSUPPORTED = "Forms don't open here. Type `/vsearch help` for commands that do the same."
+FORM_EXPIRED = "The form took too long to open. Please try again."
+UNKNOWN_SHORTCUT = "That shortcut is from another version of this app. Type `/vsearch help` for what's available."
+
+
+def delete_database_needs_form(name: str) -> str:
+    """Return how to open the form that deletes a database: a mention can't open one."""
+    return f"To delete a database, type `/vsearch db delete {name}`."

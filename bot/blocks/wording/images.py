@@ -1,0 +1,101 @@
+"""Texts about single images: adding, listing and deleting them, and files that can't be used."""
+
+from __future__ import annotations
+
+from bot.blocks.mrkdwn import code, count, count_images
+from bot.domain.identifiers import DatabaseName
+
+NO_IMAGE_YET = "I haven't seen an image in this channel yet. Share one, or `/invite` me if I'm not here."
+NO_IMAGE_IN_MESSAGE = "That message has no image that I can use. Try one with an image file."
+NOT_AN_IMAGE = "That file isn't an image. Share an image file instead."
+FILE_DELETED = "I can't read that file. It was deleted or is past your plan's limit, so share it again."
+FILE_NOT_VISIBLE = (
+    "I can't find that file. It was deleted, or it's in a channel I'm not in: `/invite` me there and try again."
+)
+FILE_STILL_PROCESSING = "Slack is still processing that file. Share it again in a minute."
+FILE_FORBIDDEN = "Slack doesn't let me open that file here. Upload the image itself and try again."
+
+
+def added(database: str, entity: str, name: str = "") -> str:
+    """Return that an image was added; ``name`` is its file's."""
+    return f"Added {code(name, 'the image')} to {code(database)} as {code(entity)}."
+
+
+def already_added(database: str, entity: str = "") -> str:
+    """Return that the image is in the database; ``entity`` is empty if this reader may not know it."""
+    known_as = f" as {code(entity)}" if entity else ""
+    return f"This image is already in {code(database)}{known_as}."
+
+
+def not_added(number: int) -> str:
+    """Return how many of the author's images were not added."""
+    return f"Couldn't add {number:,} of your images."
+
+
+def not_added_reason(name: str, escaped_reason: str) -> str:
+    """Return why one image was not added."""
+    return f"{code(name, 'An image')}: {escaped_reason}"
+
+
+def delete_question(database: DatabaseName, entity: str, images: int) -> str:
+    """Return the question before an entity's images are deleted."""
+    return f"Delete {_which(images)} of {code(entity)} from `{database}`? This can't be undone."
+
+
+def delete_confirmation(database: DatabaseName, entity: str, images: int) -> tuple[str, str]:
+    """Return title and text of the confirmation dialog, which shows plain text."""
+    return f"Delete {entity}?", f"This deletes {_which(images)} of {entity} from {database} for everyone."
+
+
+def deleted(database: str, entity: str, images: int) -> str:
+    """Return that an entity's images were deleted."""
+    return f"Deleted {count_images(images)} of {code(entity)} from {code(database)}."
+
+
+def listing_title(database: DatabaseName, prefix: str, total: int, order: str, page: tuple[int, int]) -> str:
+    """Return the first line of a listing.
+
+    Args:
+        database: the listed database.
+        prefix: what the ids start with; empty for all.
+        total: number of images on all pages.
+        order: ``oldest first`` or ``newest first``.
+        page: this page and the number of pages.
+
+    """
+    if not total and not prefix:
+        return f"No images in `{database}` yet."
+    if not total:
+        return f"No images in `{database}` have an id that starts with {code(prefix)}."
+    which = f" with an id that starts with {code(prefix)}" if prefix else ""
+    number, pages = page
+    where = f", page {number:,} of {pages:,}" if pages > 1 else ""
+    return f"*{count_images(total)}* in `{database}`{which}, {order}{where}"
+
+
+OLDEST_FIRST = "oldest first"
+NEWEST_FIRST = "newest first"
+
+
+def private_on_page(number: int) -> str:
+    """Return how many images of a page come from conversations that the reader can't see."""
+    images = count(number, "image on this page is", "images on this page are")
+    return f"{images} from {'a conversation' if number == 1 else 'conversations'} that you can't see."
+
+
+def provenance(date: str, mention: str) -> str:
+    """Return when an image was added, and by whom if that is known."""
+    return f"Added {date} by {mention}" if mention else f"Added {date}"
+
+
+ORIGINAL_MESSAGE = "original message"
+"""The text of the link to the Slack message that an image came from."""
+
+
+def and_more(number: int) -> str:
+    """Return how many lines were left out."""
+    return f"and {number:,} more"
+
+
+def _which(images: int) -> str:
+    return "the image" if images == 1 else f"all {count_images(images)}"

@@ -1,0 +1,138 @@
+"""Texts of search results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.blocks.mrkdwn import count, database_size, score_text, time_text
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.identifiers import DatabaseName
+from bot.domain.matches import Caveat, Match
+
+NOT_LOOKED_UP = "Couldn't look this up."
+NO_BUTTONS = "There are no buttons because the image's URL is too long."
+FEWER_BUTTONS = "Some buttons are missing because the image's URL is too long."
+
+CAVEATS = {
+    Caveat.SAME_IMAGES_ONLY: (
+        "I could only check for copies of this image because the image search can't be reached right now."
+        " Search again later for similar ones."
+    ),
+    Caveat.CROWDED_OUT: (
+        "Some matches may be missing. The image search returns only its 200 best, and most of them are in other"
+        " databases."
+    ),
+}
+SHORT_CAVEATS = {
+    Caveat.SAME_IMAGES_ONLY: "Only checked for copies.",
+    Caveat.CROWDED_OUT: "Some matches may be missing.",
+}
+"""The caveats for notifications and screen readers, which read them after the best match."""
+
+MAX_DATABASES_NAMED = 3
+
+
+def best_match(database: DatabaseName, match: Match) -> str:
+    """Return the notification for results: the best match."""
+    return f"Best match in {database}: {match.entity}, {score_text(match.score)}, {match.verdict}."
+
+
+def further_matches(database: DatabaseName) -> str:
+    """Return the notification for a further page of results."""
+    return f"More matches in {database}."
+
+
+def no_matches(where: str, caveats: frozenset[Caveat], *, weaker: bool) -> str:
+    """Return that nothing matched, and claim no more than was searched for.
+
+    Args:
+        where: the database as text.
+        caveats: what limited the search.
+        weaker: whether matches below the minimum were hidden, among which copies may be.
+
+    """
+    if not caveats:
+        return f"No close matches in {where}."
+    what = "copies" if Caveat.SAME_IMAGES_ONLY in caveats and not weaker else "matches"
+    return f"No {what} found in {where}."
+
+
+def nothing_visible(where: str) -> str:
+    """Return that all matches are hidden from these readers; it neither confirms nor denies that there are any."""
+    return f"Nothing in {where} that I can show here."
+
+
+def database_empty(database: DatabaseName) -> str:
+    """Return that a database has nothing to compare a picture with."""
+    return f"No images in `{database}` yet, so there's nothing to compare with."
+
+
+def summary(info: DatabaseInfo, start: int, shown: int, total: int) -> str:
+    """Return the first line of a page of results.
+
+    Args:
+        info: the searched database.
+        start: number of matches on earlier pages.
+        shown: number of matches on this page.
+        total: number of matches on all pages.
+
+    """
+    where = database_size(info)
+    if not shown:
+        return f"No more matches in {where}."
+    if start:
+        which = f"Match {start + 1}" if shown == 1 else f"Matches {start + 1} to {start + shown}"
+        return f"*{which} of {total}* in {where}"
+    which = "Best match" if shown == 1 else f"Top {shown} matches"
+    if shown < total:
+        which = f"Best of {total} matches" if shown == 1 else f"Top {shown} of {total} matches"
+    return f"*{which}* in {where}"
+
+
+def pictures_summary(pictures: int, databases: Sequence[DatabaseName]) -> str:
+    """Return the first line of an answer for several pictures; ``databases`` are those that were searched."""
+    if not databases:
+        return f"*Couldn't look up any of the {count(pictures, 'picture')}*"
+    where = ", ".join(f"`{name}`" for name in databases[:MAX_DATABASES_NAMED])
+    more = ", …" if len(databases) > MAX_DATABASES_NAMED else ""
+    return f"*{count(pictures, 'picture')}* looked up in {where}{more}"
+
+
+def picture_title(number: int, name: str) -> str:
+    """Return the heading of one picture of several; its file name may be unknown."""
+    return f"{number}. {name}" if name else f"Picture {number}"
+
+
+def matches_cut(left_out: int) -> str:
+    """Return that matches found no room in a message."""
+    return f"{count(left_out, 'more match', 'more matches')} didn't fit here."
+
+
+def pictures_cut(left_out: int) -> str:
+    """Return that the results for some pictures found no room in a message."""
+    return f"Results for {count(left_out, 'more picture')} didn't fit here. Share fewer at a time."
+
+
+def weaker_hidden(number: int) -> str:
+    """Return how many matches are below the minimum score."""
+    return f"{count(number, 'weaker match', 'weaker matches')} hidden."
+
+
+def private_hidden(number: int, *, one_reader: bool) -> str:
+    """Return how many matches come from conversations that these readers can't see."""
+    readers = "you" if one_reader else "not everyone here"
+    verb = "is" if number == 1 else "are"
+    conversations = "a conversation" if number == 1 else "conversations"
+    cannot = "can't" if one_reader else "can"
+    return f"{count(number, 'more match', 'more matches')} {verb} from {conversations} that {readers} {cannot} see."
+
+
+def from_earlier_search(cached_at: datetime) -> str:
+    """Return that the results are not fresh."""
+    return f"From an earlier search at {time_text(cached_at)}."
+
+
+def shared_by(mention: str) -> str:
+    """Return who let the channel see the results; ``mention`` is theirs."""
+    return f"Shared by {mention}"
