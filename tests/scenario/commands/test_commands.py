@@ -50,7 +50,7 @@ async def test_default_database_is_the_channels(slack: FakeSlack, start: Start, 
 async def test_url_without_an_image_is_explained(slack: FakeSlack, start: Start, pictures: PictureServer) -> None:
     await fill(await start(VSEARCH_TRUSTED_HOSTS=pictures.address), "parts", valve_0042=VALVE)
     answer = await run_command(slack, pictures.url("page.html", b"<html>hello</html>"))
-    assert "use the address of the picture itself" in answer.text
+    assert "Use the link of the picture itself" in answer.text
     assert len(answer.blocks) == 1
 
 
@@ -161,7 +161,7 @@ async def test_help_names_every_verb(slack: FakeSlack, start: Start) -> None:
         ("list in:parts order:up", "`asc` (oldest first)"),
         ("watch gaurd in:parts", "Did you mean `/vsearch watch guard`?"),
         ("watch off", "Did you mean `/vsearch unwatch`?"),
-        ("add last in:parts id:", "entity"),
+        ("add last in:parts id:", "An id must have"),
         ("delete", "Which id should I delete?"),
         ("db creat parts", "Did you mean `/vsearch db create <name>`?"),
         ("list in:prats", "Did you mean “parts”?"),

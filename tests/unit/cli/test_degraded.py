@@ -45,7 +45,7 @@ def test_copies_only_result_says_so(vsearch: Vsearch, visual: FaultySearch, pict
     assert "same image" in known.out
     assert "No matches found in “parts”." in unknown.out
     for outcome in (known, unknown):
-        assert "I looked for copies of this very picture only" in " ".join(outcome.err.split())
+        assert "I could only check for copies of this image" in " ".join(outcome.err.split())
         assert "is similar" not in outcome.out
 
 
