@@ -86,7 +86,7 @@ async def test_default_entity_is_the_file_name(slack: FakeSlack, start: Start) -
 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
-    [("entity", "Ventil Größe 3", "entity"), ("entity", "a-b", "entity")],
+    [("entity", "Ventil Größe 3", "an id must have"), ("entity", "a-b", "an id must have")],
 )
 async def test_mistake_is_shown_at_its_field_and_changes_nothing(
     slack: FakeSlack, start: Start, field: str, value: str, says: str
