@@ -55,7 +55,7 @@ def let_token_expire(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the token expire before anybody uses it."""
     dead = slack.state.workspace(ONE).bot_token
     slack.expire_token(team=ONE)
-    monkeypatch.setattr(InstalledClients, "_lives_for", lambda _self, bot, _seconds: bot.bot_token != dead)
+    monkeypatch.setattr(InstalledClients, "_is_valid_for", lambda _self, bot, _seconds: bot.bot_token != dead)
 
 
 async def kept_expiry(bot: WebBot) -> float:
@@ -125,7 +125,7 @@ async def test_refused_rotation_keeps_a_valid_old_token(
     with caplog.at_level(logging.WARNING, "handlers"):
         await slack.command("db", channel=C_ONE)
         assert "`parts`" in (await slack.wait_for_answer()).everything
-    assert "could not be rotated (internal_error)" in caplog.text
+    assert "could not rotate the token of T0ONE (internal_error)" in caplog.text
 
 
 async def test_token_that_expired_while_idle_is_renewed_first(
