@@ -83,7 +83,7 @@ async def test_read_is_retried_after_a_lost_connection(database: Database) -> No
 
 
 async def test_read_fails_if_the_retry_loses_its_connection_too(database: Database) -> None:
-    with pytest.raises(BackendDown, match="connection to PostgreSQL is gone"):
+    with pytest.raises(BackendDown, match="connection to PostgreSQL was lost"):
         await database.read(lambda connection: connection.execute(TERMINATE_OWN_CONNECTION))
 
 
