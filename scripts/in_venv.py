@@ -18,7 +18,7 @@ if sys.version_info < OLDEST:
     if "--chosen" not in sys.argv[1:2] and os.path.exists(made):  # noqa: PTH110
         os.execv(made, [made] + sys.argv)  # noqa: RUF005
     sys.exit(
-        "vsearch needs Python 3.11 or newer, and %s is %d.%d; name another with make PYTHON=/path/to/python3.12"  # noqa: UP031
+        "vsearch needs Python 3.11 or newer, and %s is %d.%d. Name another: make PYTHON=/path/to/python3.12"  # noqa: UP031
         % (sys.executable, sys.version_info[0], sys.version_info[1])
     )
 

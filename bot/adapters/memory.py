@@ -156,5 +156,5 @@ def _last_number(token: str, database: DatabaseKey, request: PageRequest) -> int
     except (ValueError, TypeError):
         number, listing = None, []
     if type(number) is not int or listing != _listing(database, request):
-        raise InvalidInput("This page token does not belong to this listing; start again from its first page.")
+        raise InvalidInput("This page token belongs to another listing. Start again from the first page.")
     return number

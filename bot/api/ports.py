@@ -38,5 +38,5 @@ class ApiStorage(Protocol):
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:
-        """Begin a unit. All writes inside are one transaction, committed at the end, which may raise their errors."""
+        """Begin a unit of work: all writes inside are one transaction. The commit at the end may raise their errors."""
         ...

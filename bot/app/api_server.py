@@ -64,4 +64,4 @@ async def _serve(settings: Settings) -> None:
             host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
             log.info("listening on http://%s:%d", host, port)
             await stopped.wait()
-            log.info("stopping: no new calls are accepted; calls in progress are finished")
+            log.info("stopping: finishing the calls in progress")

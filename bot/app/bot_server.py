@@ -82,7 +82,7 @@ async def _serve(settings: Settings) -> None:
                 who = f"{app.identity.team_name} ({app.identity.workspace})" if app.identity else "the workspaces"
                 log.info("connected to %s", who)
                 await stopped.wait()
-                log.info("stopping: no new work is accepted; work in progress is finished")
+                log.info("stopping: finishing the work in progress")
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise

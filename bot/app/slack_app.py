@@ -216,7 +216,7 @@ def _dependencies(
         adding=services.adding,
         listing=services.listing,
         deleting=services.deleting,
-        watching=ChannelSettingsService(storage.bindings, storage.catalogue),
+        channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
             services.lookup, infrastructure.files, infrastructure.pictures, services.fetcher.fetch, storage.inbox

@@ -97,7 +97,7 @@ def job_runner(
     shares = ShareRunner(
         clients=infrastructure.clients,
         inbox=storage.inbox,
-        channel_settings=dependencies.watching,
+        channel_settings=dependencies.channel_settings,
         lookup=dependencies.lookup,
         files=infrastructure.files,
         pictures=infrastructure.pictures,

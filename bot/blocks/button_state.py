@@ -114,10 +114,10 @@ class FormState(InteractionState):
         channel: where it was opened; empty in App Home.
         channel_kind: the channel's ``ChannelKind``.
         thread: timestamp of the thread that answers go into.
-        database: the database that is meant where the form names none.
+        database: the database to use if the form names none.
         state: encoded ``SearchState``s, one on each line.
         home: whether it was opened in App Home.
-        binds: a channel that is to use the database that the form creates.
+        binds: a channel that will use the database that the form creates.
 
     """
 

@@ -63,7 +63,7 @@ class DatabaseExists(UserError):
     """The workspace already has a database of this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"A database named “{name}” already exists.")
+        super().__init__(f"A database named “{name}” already exists. Choose another name.")
         self.name = name
 
 

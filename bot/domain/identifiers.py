@@ -65,7 +65,7 @@ class Note(str):
         if len(text) > MAX_NOTE:
             raise InvalidInput(f"A note can have up to {MAX_NOTE} characters. This one has {len(text)}.")
         if _UNSTORABLE.search(text):
-            raise InvalidInput("The note contains characters that can't be stored.")
+            raise InvalidInput("The note contains invalid characters. Type it again without them.")
         return super().__new__(cls, text)
 
 

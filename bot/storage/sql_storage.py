@@ -274,7 +274,7 @@ def _open_postgres(database_url: str, options: StorageOptions) -> _OpenedDatabas
     except UnicodeError as error:
         # The driver encodes host names as IDNA: an empty label, or one of over 63 characters, is none.
         engine.dispose()
-        raise BackendDown("DATABASE_URL names a host that can't exist; check its spelling.") from error
+        raise BackendDown("DATABASE_URL has an invalid host name. Check its spelling.") from error
     writers = max(options.connections // 2, 1)
     database = Database(engine, max(options.connections - writers, 1), postgres.dialect(writers))
     inbox = SqlInbox(database, NullWorkerRegistry(), clock, PostgresJobNotifier(postgres.connect_arguments(url)))

@@ -148,7 +148,7 @@ class ActionListener:
 
     async def _unwatch(self, request: ActionRequest, requester: Requester) -> None:
         channel = NameState.decode(request.value).channel
-        binding = await self._dependencies.watching.unwatch(requester.workspace, channel, requester.user)
+        binding = await self._dependencies.channel_settings.unwatch(requester.workspace, channel, requester.user)
         if self._home.is_home(request):
             await self._home.publish(requester)
         else:

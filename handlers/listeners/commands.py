@@ -176,13 +176,15 @@ class CommandListener:
         # A guard's minimum is for copies, so don't carry it over to another mode.
         minimum = before.minimum if command.minimum is None and mode is before.mode else command.minimum
         binding = ChannelBinding(requester.workspace, requester.channel, mode, database, minimum, requester.user)
-        reply = watching_reply(await self._dependencies.watching.watch(binding), database)
+        reply = watching_reply(await self._dependencies.channel_settings.watch(binding), database)
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
     async def _unwatch(self, invocation: Invocation[grammar.UnwatchCommand]) -> Reply:
         requester = invocation.requester
         _check_has_settings(requester)
-        binding = await self._dependencies.watching.unwatch(requester.workspace, requester.channel, requester.user)
+        binding = await self._dependencies.channel_settings.unwatch(
+            requester.workspace, requester.channel, requester.user
+        )
         return watching_reply(binding, None)
 
     async def _status(self, invocation: Invocation[grammar.StatusCommand]) -> Reply:
@@ -190,7 +192,7 @@ class CommandListener:
         binding = await self._answers.binding(requester)
         effective: DatabaseName | None
         try:
-            effective = (await self._dependencies.watching.database_of(binding)).name
+            effective = (await self._dependencies.channel_settings.database_of(binding)).name
         except UserError:
             effective = None
         backend, problem = await self._answers.backend()

@@ -232,7 +232,7 @@ class ViewListener:
             return
         reply = created_reply(info)
         if submitted.state.binds:
-            binding = await self._dependencies.watching.set_database_if_unset(
+            binding = await self._dependencies.channel_settings.set_database_if_unset(
                 requester.workspace, submitted.state.binds, name, requester.user
             )
             if binding.database == name:
@@ -273,7 +273,7 @@ class ViewListener:
             requester.workspace, channel, wanted.mode, wanted.database, wanted.minimum, requester.user
         )
         try:
-            await self._dependencies.watching.watch(binding)
+            await self._dependencies.channel_settings.watch(binding)
         except UserError as error:
             raise FieldErrors({InputId.DATABASE: str(error)}) from error
         await submitted.close()

@@ -62,13 +62,13 @@ class AnswerComposer:
             return await self._dependencies.lookup.choose(requester.workspace, named)
         if not requester.channel:
             return await self._dependencies.lookup.choose(requester.workspace)
-        return await self._dependencies.watching.database_of(
-            await self._dependencies.watching.get(requester.workspace, requester.channel)
+        return await self._dependencies.channel_settings.database_of(
+            await self._dependencies.channel_settings.get(requester.workspace, requester.channel)
         )
 
     async def binding(self, requester: Requester, channel: str = "") -> ChannelBinding:
         """Return the settings of ``channel``, or of the requester's channel."""
-        return await self._dependencies.watching.get(requester.workspace, channel or requester.channel)
+        return await self._dependencies.channel_settings.get(requester.workspace, channel or requester.channel)
 
     async def search(
         self, requester: Requester, reader: AnswerReader, states: Sequence[SearchState], *, shared_by: str = ""
@@ -232,7 +232,7 @@ class AnswerComposer:
                 is_public = await people.kind(channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
                 return is_public or await people.can_read_or_no(channel, requester.user)
 
-        bindings = (await self._dependencies.watching.all(requester.workspace))[:MAX_WATCHED]
+        bindings = (await self._dependencies.channel_settings.all(requester.workspace))[:MAX_WATCHED]
         seen = await asyncio.gather(*(reads(binding.channel) for binding in bindings))
         return tuple(binding for binding, is_seen in zip(bindings, seen, strict=True) if is_seen)
 

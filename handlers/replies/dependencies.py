@@ -32,7 +32,7 @@ class SlackDependencies:
     adding: AddService
     listing: ListingService
     deleting: DeleteService
-    watching: ChannelSettingsService
+    channel_settings: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder
     presenter: AnswerPresenter

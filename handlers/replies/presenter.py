@@ -22,7 +22,7 @@ from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
 MAX_PICTURES = 10
-"""Pictures in one message; its limit of characters leaves no room for more."""
+"""Pictures in one message. More would exceed Slack's limit of characters."""
 
 FAILED_FILE_TTL_S = 3600
 FAILED_FILE_CACHE_SIZE = 10_000
@@ -114,10 +114,10 @@ class AnswerPresenter:
         workspace = reader.audience.workspace
         if self._link_of is not None:
             return {record.data_id: PictureRef(url=self._link_of(workspace, record.digest)) for record in records}
-        slacks = {record.data_id: self._own_file(record, reader.audience) for record in records}
-        others = [record for record in records if not slacks[record.data_id]]
+        originals = {record.data_id: self._original_file(record, reader.audience) for record in records}
+        others = [record for record in records if not originals[record.data_id]]
         uploaded = await self._uploads.files(workspace, reader.client, others) if others else {}
-        files = {record.data_id: slacks[record.data_id] or uploaded.get(record.digest, "") for record in records}
+        files = {record.data_id: originals[record.data_id] or uploaded.get(record.digest, "") for record in records}
         shown = {data_id: file for data_id, file in files.items() if file and file not in self._not_shown}
         return {data_id: PictureRef(slack_file=file) for data_id, file in shown.items()}
 
@@ -127,7 +127,7 @@ class AnswerPresenter:
             for file in await self._uploads.check(reader.audience.workspace, reader.client, files):
                 self._not_shown[file] = True
 
-    def _own_file(self, record: ImageRecord, audience: Audience) -> str:
+    def _original_file(self, record: ImageRecord, audience: Audience) -> str:
         """Return the Slack file that the image came from, if Slack shows it to these readers."""
         origin = record.origin
         if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
@@ -142,10 +142,10 @@ class AnswerPresenter:
         return replace(one, found=await self._privacy.for_audience(one.found, reader.audience, people))
 
 
-def _shown_records(one: LookupResult, state: SearchState, of: int) -> list[ImageRecord]:
-    """Return the images of the matches that the reply shows."""
+def _shown_records(one: LookupResult, state: SearchState, pictures: int) -> list[ImageRecord]:
+    """Return the images of the matches shown for one of ``pictures`` pictures."""
     if one.found is None:
         return []
-    first, most = (state.offset, state.top) if of == 1 else (0, MATCHES_PER_PICTURE)
+    first, most = (state.offset, state.top) if pictures == 1 else (0, MATCHES_PER_PICTURE)
     matches = one.found.matches[first : first + most]
     return [ranked.record for ranked in matches if ranked.record is not None]

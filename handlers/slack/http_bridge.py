@@ -22,7 +22,7 @@ from handlers.slack_errors import UNREACHABLE
 
 log = logging.getLogger(__name__)
 
-NOT_INSTALLED = "The app could not be installed right now. Please start again in a minute."
+NOT_INSTALLED = "The app couldn't be installed. Please try again in a minute."
 
 MAX_TIMESTAMP = 20
 

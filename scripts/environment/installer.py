@@ -37,7 +37,7 @@ def install(python: Path, site_packages: Path, packages: PackageSet) -> None:
         flush=True,
     )
     _remove_incomplete(site_packages)
-    # pip's temporary files go to the disk that was checked for room. Their size shows how much of a package was
+    # pip's temporary files go to the disk whose free space was checked. Their size shows how much of a package was
     # downloaded.
     temporary = site_packages.parents[2] / ".downloads"
     shutil.rmtree(temporary, ignore_errors=True)

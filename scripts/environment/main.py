@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         environment = VirtualEnvironment(output / ".venv", ROOT)
         prepare(environment, SETS[name], chosen=chosen)
     except KeyboardInterrupt:
-        print("\nStopped; the next run goes on from here.", file=sys.stderr)
+        print("\nStopped. The next run continues from here.", file=sys.stderr)
         return INTERRUPTED
     except (SetupError, OSError) as error:
         print(error, file=sys.stderr)
@@ -51,7 +51,7 @@ def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bo
     output = environment.folder.parent
     # make test runs many commands in a row. Only the first one, which installs the packages, prints this.
     if output != environment.root and not (packages is DEV and environment.has(DEV)):
-        print(f"This checkout is read-only: what is generated goes to {output}", flush=True)
+        print(f"This checkout is read-only. Generated files go to {output}.", flush=True)
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     problem = environment.problem(version if chosen else None)
     if problem is None and environment.has(packages):
@@ -64,7 +64,7 @@ def prepare(environment: VirtualEnvironment, packages: PackageSet, *, chosen: bo
         create_private(output)
     if problem is not None:
         if environment.folder.exists():
-            print(f"The virtual environment in {environment.folder} {problem}; making it again.", flush=True)
+            print(f"The virtual environment in {environment.folder} {problem}. Creating it again.", flush=True)
         environment.create()
     install(environment.python, environment.site_packages, packages)
     environment.add_project()

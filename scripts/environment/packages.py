@@ -32,7 +32,7 @@ class PackageSet:
         return sum("==" in line for line in self.file.read_text(encoding="utf-8").splitlines())
 
     @property
-    def room_needed(self) -> int:
+    def disk_needed(self) -> int:
         """Disk space that the installation needs, in bytes: the packages and their archives."""
         return (self.installed_mb + self.download_mb) * MB
 

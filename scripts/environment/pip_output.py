@@ -56,7 +56,7 @@ class PipProgress:
         Uses folder sizes too, since pip prints nothing while it downloads or unpacks a package.
         """
         if self.retrying:
-            return "the package registry does not answer; trying again"
+            return "the package registry doesn't answer, trying again"
         if self.installing:
             done = installed(site_packages)
             waiting = [name for name in self.installing if _normal(name) not in done]
@@ -77,8 +77,8 @@ class PipProgress:
     def failure(self) -> str:
         """Describe the failure: a sentence, then pip's own message."""
         unreachable = any(map(RETRY.match, self.errors))
-        described = "The package registry can't be reached" if unreachable else "The packages could not be installed"
-        return "\n".join([f"{described}; pip says:", *(self.errors or ["nothing."])])
+        described = "The package registry can't be reached" if unreachable else "The packages couldn't be installed"
+        return "\n".join([f"{described}. pip says:", *(self.errors or ["nothing."])])
 
 
 def installed(site_packages: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Progress on a terminal or in a log: a sign of life every few seconds while a program works."""
+"""Progress on a terminal or in a log, every few seconds while a program runs."""
 
 from __future__ import annotations
 

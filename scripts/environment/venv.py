@@ -15,7 +15,7 @@ from scripts.environment.packages import INCLUDED, SETS, PackageSet
 from scripts.environment.terminal import run_with_progress
 
 STAMP = "vsearch.json"
-ENDURED_S = 60
+TIMEOUT_S = 60
 
 _FACTS = "import sys, sysconfig; print(*sys.version_info[:2], sep='.'); print(sysconfig.get_path('purelib'))"
 
@@ -47,16 +47,16 @@ class VirtualEnvironment:
             return "is incomplete"
         made_as = settings.get("command", "")
         if made_as and not made_as.endswith(f" {self.folder}"):
-            return "was made in another folder"
+            return "was created in another folder"
         version = ".".join(settings.get("version", "").split(".")[:2])
         runs = self._facts()
         if not runs or runs[0] != version:
-            return f"was made with Python {version}, which is not here any more"
+            return f"was created with Python {version}, which is no longer installed"
         # Creation ends with pip, which writes RECORD last.
         if not list(Path(runs[1]).glob("pip-*.dist-info/RECORD")):
             return "is incomplete"
         if wanted_version and version != wanted_version:
-            return f"was made with Python {version}, and you chose {wanted_version}"
+            return f"was created with Python {version}, and you chose {wanted_version}"
         return None
 
     def create(self) -> None:
@@ -64,17 +64,17 @@ class VirtualEnvironment:
         if self.folder.exists():
             run_with_progress(["rm", "-rf", str(self.folder)], "removing the old one")
         command = [sys.executable, "-m", "venv", str(self.folder)]
-        done = run_with_progress(command, "making a virtual environment")
+        done = run_with_progress(command, "creating a virtual environment")
         if done.returncode:
             shutil.rmtree(self.folder, ignore_errors=True)
-            raise SetupError(f"Python could not make a virtual environment:\n{done.stdout}{done.stderr}".rstrip())
+            raise SetupError(f"Python couldn't create the virtual environment:\n{done.stdout}{done.stderr}".rstrip())
 
     @property
     def site_packages(self) -> Path:
         """Return the folder of its packages. Raises SetupError if its Python does not run."""
         facts = self._facts()
         if not facts:
-            raise SetupError(f"{self.python} does not run.")
+            raise SetupError(f"{self.python} doesn't run. Delete {self.folder} and try again.")
         return Path(facts[1])
 
     def has(self, packages: PackageSet) -> bool:
@@ -109,7 +109,7 @@ class VirtualEnvironment:
     def _facts(self) -> list[str]:
         try:
             command = [str(self.python), "-I", "-c", _FACTS]
-            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=ENDURED_S)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TIMEOUT_S)
         except (OSError, subprocess.SubprocessError):
             return []
         return done.stdout.splitlines() if done.returncode == 0 else []

@@ -79,7 +79,7 @@ def main() -> int:
         sys.stderr.write("Installing a browser for the tests (up to 400 MB on disk) …\n")
         install()
     if asyncio.run(program()) is None:
-        sys.stderr.write("The browser tests need Chromium, and it could not be installed: install it, and try again.\n")
+        sys.stderr.write("The browser tests need Chromium, and it could not be installed. Install it, and try again.\n")
         return 1
     return 0
 

@@ -83,7 +83,7 @@ class ServerThread:
         self._folder = folder
         self._ready, self._over = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self.house: ApiServer | None = None
+        self.api: ApiServer | None = None
         self.picture = ""
 
     def __enter__(self) -> Self:
@@ -97,10 +97,10 @@ class ServerThread:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        async with api_server(self._folder) as self.house:
-            await self.house.call("/2475-1", Name="parts")
-            self.picture = self.house.picture("valve.png")
-            await self.house.add(self.picture)
+        async with api_server(self._folder) as self.api:
+            await self.api.call("/2475-1", Name="parts")
+            self.picture = self.api.picture("valve.png")
+            await self.api.add(self.picture)
             self._ready.set()
             await self._over.wait()
 
@@ -112,9 +112,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
 
 
 def ask(server: ServerThread, case: Case[Any]) -> Response:
-    assert server.house
+    assert server.api
     case.query = {**(case.query or {}), "appKey": KEY}
-    return case.call_and_validate(base_url=server.house.url, checks=CHECKS, timeout=10)
+    return case.call_and_validate(base_url=server.api.url, checks=CHECKS, timeout=10)
 
 
 def test_openapi_file_has_the_seven_served_paths() -> None:

@@ -1,4 +1,4 @@
-"""What several modules begin with."""
+"""Fixtures of several modules."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.unit.storage.hosted.ledger import Clock, ledger_on
 
 @pytest.fixture
 def clock() -> Clock:
-    """Of the ledger below."""
+    """Return the ledger's clock."""
     return Clock()
 
 
 @pytest.fixture
 async def ledger(storage: SqlStorage, clock: Clock) -> SqlLedger:
-    """Of the hosted service, with two databases."""
+    """Return the hosted service's ledger, with two databases."""
     return await ledger_on(storage, clock)
 
 
 @pytest.fixture(params=DATABASE_KINDS)
 async def transfer(request: pytest.FixtureRequest, tmp_path: Path, postgres_address: str) -> TransferCase:
-    """To each kind of database from the other; the house is furnished."""
+    """Return a transfer to each kind of database from the other, whose source has rows in all tables."""
     on_sqlite, on_postgres = StoragePlace(tmp_path / "one"), StoragePlace(tmp_path / "many", postgres_address)
     made = TransferCase(on_sqlite, on_postgres) if request.param == POSTGRESQL else TransferCase(on_postgres, on_sqlite)
     storage = await made.before.open()
@@ -38,7 +38,7 @@ async def transfer(request: pytest.FixtureRequest, tmp_path: Path, postgres_addr
 
 @pytest.fixture
 async def to_postgres(tmp_path: Path, postgres_address: str) -> TransferCase:
-    """The house is empty."""
+    """Return a transfer from an empty SQLite database to PostgreSQL."""
     made = TransferCase(StoragePlace(tmp_path / "one"), StoragePlace(tmp_path / "many", postgres_address))
     await (await made.before.open()).close()
     return made

@@ -33,7 +33,7 @@ class HostedNaming:
     def new_prefix(self, key: DatabaseKey) -> str:
         """Return a prefix for the entities of a new database: installation, workspace and a random part.
 
-        A database that is created again under the same name gets a new prefix, so leftovers of the old one never show.
+        A database that is created again under the same name gets a new prefix, so images of the old one never show.
         """
         workspace = hashlib.sha256(key.workspace.encode()).hexdigest()[:_WORKSPACE_DIGITS]
         return f"{self.installation_prefix}{workspace}_{secrets.token_hex(_MARKER_BYTES)}_"

@@ -88,7 +88,7 @@ def no_database_reply(channel: str = "") -> Reply:
 
 
 def several_databases_reply(infos: Sequence[DatabaseInfo], channel: str = "") -> Reply:
-    """Return the question which database an image is to be looked up in.
+    """Return the question which database to search for an image.
 
     Args:
         infos: the databases; empty where their names must stay private.

@@ -1,4 +1,4 @@
-"""How commands are written, and what people read about one that is nearly right."""
+"""Usage of the commands, and texts about invalid ones."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def one_image(verb: str, usage_text: str) -> str:
 
 
 def not_an_image(quoted: str, usage_text: str) -> str:
-    """Return that a word stands where an image is expected."""
+    """Return that a word isn't an image, where one is expected."""
     return f"“{quoted}” isn't an image URL or `last`. {write(usage_text)}"
 
 
@@ -131,7 +131,7 @@ def unknown_mode(quoted: str, modes: Iterable[str], usage_text: str) -> str:
 
 
 def too_much(verb: str, quoted: str, usage_text: str) -> str:
-    """Return that a word is more than the verb takes."""
+    """Return that the verb doesn't take this word."""
     return f"`{verb}` doesn't take “{quoted}”. {write(usage_text)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DID_NOT_WORK = "That didn't work."
-"""Stands in where an error has no sentence of its own."""
+"""For errors that have no text of their own."""
 
 FAILED = "Something went wrong on my side. Please try again in a minute."
 SLACK_BUSY = "Slack is having trouble right now. Please try again in a minute."

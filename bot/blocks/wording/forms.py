@@ -98,7 +98,7 @@ def shared_fields(images: int) -> str:
 
 
 def delete_warning(info: DatabaseInfo) -> str:
-    """Return what deleting a database means."""
+    """Return the warning before a database is deleted."""
     return f"This deletes {database_size(info)} for everyone. It can't be undone."
 
 
@@ -108,7 +108,7 @@ def type_name(name: str) -> str:
 
 
 def name_differs(name: str) -> str:
-    """Return that something else than the database's name was typed."""
+    """Return that the typed text isn't the database's name."""
     return f"That's not its name. Type {name} to delete it."
 
 
@@ -126,7 +126,7 @@ def images_shared_in(channel: str) -> str:
 
 
 def databases_not_listed(number: int) -> str:
-    """Return how to reach databases that a menu has no room for."""
+    """Return how to reach the databases that don't fit into a menu."""
     return f"{count(number, 'more database')} not listed here. Use in: in a command to reach them."
 
 

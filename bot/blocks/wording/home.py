@@ -35,10 +35,10 @@ def database_entry(info: DatabaseInfo) -> str:
 
 
 def more_databases(number: int) -> str:
-    """Return how many databases found no room."""
+    """Return how many databases are not shown."""
     return f"{count(number, 'more database')}. Type `/vsearch db` to list more."
 
 
 def more_channels(number: int) -> str:
-    """Return how many channels found no room."""
+    """Return how many channels are not shown."""
     return f"{count(number, 'more channel')}. Type `/vsearch status` in a channel to see its mode."

@@ -105,12 +105,12 @@ def picture_title(number: int, name: str) -> str:
 
 
 def matches_cut(left_out: int) -> str:
-    """Return that matches found no room in a message."""
+    """Return how many matches didn't fit into the message."""
     return f"{count(left_out, 'more match', 'more matches')} didn't fit here."
 
 
 def pictures_cut(left_out: int) -> str:
-    """Return that the results for some pictures found no room in a message."""
+    """Return for how many pictures the results didn't fit into the message."""
     return f"Results for {count(left_out, 'more picture')} didn't fit here. Share fewer at a time."
 
 

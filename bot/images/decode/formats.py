@@ -1,4 +1,4 @@
-"""Detects the format of a file by its first bytes. File names and headers are ignored, because they may lie."""
+"""Detects the format of a file by its first bytes. File names and headers are ignored, because they can be wrong."""
 
 from __future__ import annotations
 

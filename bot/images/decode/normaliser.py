@@ -165,7 +165,7 @@ class Normaliser:
         except TimeoutError:
             raise PictureRefused(
                 f"Reading the picture took longer than {self.limits.seconds:g} seconds. "
-                "Save it as an ordinary JPEG and send that."
+                "Save it as a standard JPEG and send that."
             ) from None
 
     def _on_finished(self, future: asyncio.Future[T]) -> None:
@@ -182,16 +182,16 @@ def _open(data: bytes, found: formats.Format, limits: PictureLimits) -> Image.Im
         image = Image.open(io.BytesIO(data), formats=(found.decoder,))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureRefused(
-            f"The picture has far more than the limit of {limits.max_pixels / 1_000_000:g} megapixels. "
+            f"The picture is far larger than the limit of {limits.max_pixels / 1_000_000:g} megapixels. "
             "Make it smaller and send it again."
         ) from error
     width, height = image.size
     if width < 1 or height < 1:
-        raise PictureRefused(f"The {found.name} has no pixels. Save it again and send the copy.")
+        raise PictureRefused(f"The {found.name} is empty. Save it again and send the copy.")
     if width * height > limits.max_pixels:
         raise PictureRefused(formats.too_many_pixels(width, height, limits.max_pixels))
     if found is formats.JPEG and image.info.get("progressive") and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise PictureRefused("The JPEG has too many progressive scans. Save it as an ordinary JPEG and send that.")
+        raise PictureRefused("The JPEG has too many progressive scans. Save it as a standard JPEG and send that.")
     if found is formats.TIFF:
         _check_tiles(image, limits)
     return image

@@ -52,7 +52,7 @@ async def translate_errors(server: Server, timeout_s: float) -> AsyncIterator[No
         raise FetchFailed(f"{name} took longer than {timeout_s:g} seconds. Try again later, or {advice}.") from error
     except httpx.ConnectError as error:
         if any(isinstance(cause, ssl.SSLError) for cause in causes(error)):
-            raise FetchRefused(f"{name} has no secure connection that can be trusted. {server.instruction}") from error
+            raise FetchRefused(f"{name} has no valid certificate. {server.instruction}") from error
         raise FetchFailed(f"{name} didn't answer. Try again later, or {advice}.") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
         # The exception's text may contain a header with a token.
@@ -75,7 +75,7 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
     if response.status_code != HTTPStatus.OK:
         raise _status_error(response.status_code, server)
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise FetchRefused(f"{server.name} sends only compressed files. {server.instruction}")
+        raise FetchRefused(f"{server.name} sent a compressed response, which isn't supported. {server.instruction}")
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise FetchTooLarge(formats.too_many_bytes(max_bytes))
@@ -102,5 +102,5 @@ def _status_error(code: int, server: Server) -> FetchRefused:
     if code in _DENIED:
         return FetchRefused(f"{name} refused access to that picture ({code}). {server.instruction}")
     if code in _BUSY or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return FetchFailed(f"{name} is busy or broken ({code}). Try again later, or {advice}.")
+        return FetchFailed(f"{name} is busy or unavailable ({code}). Try again later, or {advice}.")
     return FetchRefused(f"{name} didn't send the picture ({code}). {server.instruction}")

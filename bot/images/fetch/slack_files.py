@@ -68,16 +68,16 @@ class SlackFiles:
     async def _content(self, response: httpx.Response) -> bytes:
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise FetchRefused(
-                f"Slack refused the bot access to that file ({response.status_code}). Check that the bot has the "
-                "files:read scope and is in the file's channel."
+                f"Slack doesn't let the bot read that file ({response.status_code}). Invite the bot to the file's "
+                "channel, or ask an admin to check that it has the files:read scope."
             )
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise FetchRefused(f"Slack no longer has that file ({response.status_code}). Upload it again.")
         content = await downloads.read_response(response, _SLACK, self._max_bytes)
         if formats.is_web_page(content):
             raise FetchRefused(
-                "Slack sent its sign-in page instead of the file. Check that the bot has the files:read scope, "
-                "and reinstall it if not."
+                "Slack sent its sign-in page instead of the file. Ask an admin to check that the bot has the "
+                "files:read scope, and to reinstall it if it doesn't."
             )
         return content
 

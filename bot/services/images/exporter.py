@@ -104,11 +104,11 @@ class RowWriter(Protocol):
 def _open_partial(directory: Path, partial: Path) -> TextIO:
     try:
         if (directory / TABLE).exists():
-            raise InvalidInput(f"There is an export in {directory} already; name another folder.")
+            raise InvalidInput(f"{directory} already has an export. Name another folder.")
         (directory / PICTURES).mkdir(parents=True, exist_ok=True)
         return partial.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise InvalidInput(f"{directory} can't be written: {error.strerror}.") from None
+        raise InvalidInput(f"Can't write to {directory}: {error.strerror}.") from None
 
 
 def _publish(stream: TextIO, partial: Path, table: Path) -> None:

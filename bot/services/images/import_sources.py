@@ -97,9 +97,9 @@ class CsvTable:
                 stream.seek(0)
                 yield from self._sources(rows)
             except UnicodeDecodeError:
-                raise InvalidInput(f"{self.path.name} is not a CSV file in UTF-8; save it as one.") from None
+                raise InvalidInput(f"{self.path.name} isn't UTF-8. Save it as a CSV file in UTF-8.") from None
             except csv.Error as error:
-                raise InvalidInput(f"{self.path.name} can't be read as CSV: {error}.") from None
+                raise InvalidInput(f"Can't read {self.path.name} as CSV: {error}.") from None
 
     def _sources(self, rows: Iterable[list[str]]) -> Iterator[ImportSource]:
         columns: dict[str, int] | None = None
@@ -139,5 +139,5 @@ def sources_at(path: Path) -> PictureFolder | CsvTable:
     if path.is_file() and path.suffix.lower() in {".csv", ".tsv", ".txt"}:
         return CsvTable(path)
     if path.exists():
-        raise InvalidInput(f"{path} is neither a folder nor a CSV file; use “add” for one picture.")
+        raise InvalidInput(f"{path} isn't a folder or a CSV file. To add one picture, use “vsearch add”.")
     raise InvalidInput(f"There is no folder or CSV file {path}.")

@@ -252,4 +252,4 @@ def _next_chunk(walk: Iterator[ImportSource]) -> list[ImportSource]:
     try:
         return list(islice(walk, _CHUNK))
     except OSError as error:
-        raise InvalidInput(f"{error.filename} can't be read: {error.strerror}.") from None
+        raise InvalidInput(f"Can't read {error.filename}: {error.strerror}.") from None

@@ -19,11 +19,11 @@ DONE_JOBS_KEPT = timedelta(days=30)
 
 
 CleanUp = Callable[[], Awaitable[None]]
-"""Deletes leftovers at a hosted service. Raises BackendError."""
+"""An additional clean-up, such as deleting unused uploads from Slack. Raises BackendError."""
 
 
 async def _no_clean_up() -> None:
-    """Do nothing, for a back end without leftovers."""
+    """Do nothing."""
 
 
 class PeriodicMaintenance:
@@ -34,7 +34,7 @@ class PeriodicMaintenance:
         inbox: Its finished jobs are purged.
         retention_days: Delete images older than this. None keeps them for ever.
         clock: Returns the current time.
-        clean_up: Deletes leftovers of the back end.
+        clean_up: An additional clean-up.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ class SqlLedger:
     async def delete_database(self, key: DatabaseKey, *, whole: bool) -> None:
         """Delete a database here, and queue its deletion at the service.
 
-        With ``whole``, the whole database at the service is to be deleted, else each image of ours.
+        With ``whole``, the whole database at the service will be deleted, otherwise each of our images.
         """
 
         def work(connection: Connection) -> None:

@@ -91,7 +91,7 @@ class SqlPendingDeletions:
         return frozenset(names)
 
     async def databases_to_delete(self) -> frozenset[str]:
-        """Return the databases at the service that are to be deleted as a whole."""
+        """Return the databases at the service that must be deleted as a whole."""
         query = select(_deletions.upstream).where(_deletions.entity == "")
         names = await self._database.read(lambda connection: connection.execute(query).scalars().all())
         return frozenset(names)

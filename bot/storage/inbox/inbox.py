@@ -180,7 +180,7 @@ class SqlInbox:
         await self._execute(_held(job).values(state=_State.WAITING, owner="", due_at=due_at))
 
     async def release(self, owner: str) -> None:
-        """Give up all jobs of an owner that stops. Their last attempt does not count."""
+        """Release all jobs of an owner that stops. Their last attempt doesn't count."""
         held = update(inbox).where(_jobs.owner == owner, _jobs.state == _State.RUNNING)
         await self._execute(
             held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
@@ -190,7 +190,7 @@ class SqlInbox:
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
         """Record that a file or message was deleted, so that its files are not processed any more."""
         if not file and not (channel and message):
-            raise ValueError("A file or a message is withdrawn, never all of them.")
+            raise ValueError("Name the file or the message to withdraw.")
         wanted = [_files.workspace == workspace]
         for column, value in ((_files.file, file), (_files.channel, channel), (_files.message, message)):
             if value:

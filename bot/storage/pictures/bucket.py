@@ -174,7 +174,7 @@ class BucketObjects:
                 f" check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and {_REQUIRED_RIGHTS}."
             )
         if status in _BUSY:
-            return BackendThrottled(f"The bucket {bucket} takes no more requests just now ({code or status}).")
+            return BackendThrottled(f"The bucket {bucket} is limiting our requests ({code or status}).")
         if status is not None and status < _BROKEN:
             return BackendRefused(
                 f"The bucket {bucket} refused a request ({code or status}):"

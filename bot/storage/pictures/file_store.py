@@ -115,7 +115,7 @@ class FilePictures:
 
     def _ping_now(self) -> None:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-            raise BackendDown("The folder of the pictures can't be read and written any more.")
+            raise BackendDown("The pictures folder is no longer readable and writable.")
 
     def _put_missing_now(self, path: Path, jpeg: bytes) -> None:
         if not path.exists():
@@ -165,7 +165,7 @@ def _translate_errors(work: Callable[[], T]) -> T:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise BackendDown(f"A picture could not be kept or read: {error.strerror or error}") from error
+        raise BackendDown(f"can't store or read a picture: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:

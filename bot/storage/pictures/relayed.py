@@ -41,7 +41,7 @@ class SqlRelayedPictures:
         return jpeg
 
     async def purge(self) -> None:
-        """Delete expired pictures. ``put`` does so too; call this for when nothing is put any more."""
+        """Delete expired pictures. ``put`` does so too; call this when ``put`` is no longer called."""
         await self._database.write_separately(self._purge_now)
 
     def _purge_now(self, connection: Connection) -> None:

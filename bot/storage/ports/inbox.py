@@ -63,7 +63,7 @@ class Inbox(Protocol):
         ...
 
     async def release(self, owner: str) -> None:
-        """Give up all jobs of an owner that stops. Their last attempt does not count."""
+        """Release all jobs of an owner that stops. Their last attempt doesn't count."""
         ...
 
     async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:

@@ -88,7 +88,7 @@ class Database:
             return await self.write(work)
         async with unit.begin_lock:
             if unit.connection is not None:
-                raise RuntimeError("The unit's transaction has begun; nothing can be written separately any more.")
+                raise RuntimeError("The unit's transaction has begun. Nothing can be written outside it.")
             return await self._write_alone(work)
 
     async def defer(self, work: Work[None]) -> None:
@@ -114,7 +114,7 @@ class Database:
             async with self._finishing(unit):
                 yield
         except BaseException:
-            # A caller that is cancelled during the commit has its unit committed all the same.
+            # If the caller is cancelled during the commit, the unit is still committed.
             if not unit.committed:
                 await _run_hooks(unit.rollback_hooks)
             raise

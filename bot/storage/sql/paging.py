@@ -96,5 +96,5 @@ def _decode(token: str, key: DatabaseKey, request: PageRequest) -> _Position:
     except (ValueError, TypeError, binascii.Error, RecursionError):
         valid = False
     if not valid:
-        raise InvalidInput("This page token does not belong to this listing; start again from its first page.")
+        raise InvalidInput("This page token belongs to another listing. Start again from the first page.")
     return position

@@ -122,7 +122,7 @@ def translate_error(error: SQLAlchemyError) -> BackendError:
     if state in _ROLLED_BACK or state.startswith(_INTEGRITY):
         return BackendThrottled(f"Another process wrote the same at the same moment: {_first_line(error)}")
     if _is_connection_lost(error):
-        return BackendDown(f"The connection to PostgreSQL is gone: {_first_line(error)}")
+        return BackendDown(f"The connection to PostgreSQL was lost: {_first_line(error)}")
     return BackendDown(f"Storage failed: {_first_line(error)}")
 
 

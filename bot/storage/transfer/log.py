@@ -51,8 +51,8 @@ def refuse_partial_transfer(connection: Connection) -> None:
     entry = read(connection)
     if entry is not None and not entry.finished:
         raise BackendRefused(
-            f"The move from {entry.source} to here isn't finished: "
-            f"run “vsearch migrate --from {entry.source}” again until it is."
+            f"The transfer from {entry.source} to this database isn't finished. "
+            f"To continue it, run “vsearch migrate --from {entry.source}” again."
         )
 
 
@@ -90,7 +90,7 @@ def advance(connection: Connection, table: str, before: Position | None, after: 
     """
     entry = read(connection, update_lock=True)
     if entry is None or entry.finished or entry.positions.get(table) != before:
-        raise TransferRefused("Another “vsearch migrate” moves to the same database just now; let one of them do it.")
+        raise TransferRefused("Another “vsearch migrate” is copying to the same database. Wait until it ends.")
     positions = json.dumps({**entry.positions, table: after})
     connection.execute(update(_table).values(positions=positions))
 

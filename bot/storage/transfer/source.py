@@ -143,7 +143,7 @@ def _check(engine: Engine, location: SourceLocation) -> None:
             raise TransferRefused(TOO_NEW)
         if revision < HEAD:
             raise TransferRefused(
-                f"The data in {location.name} is an older vsearch's: run “vsearch db list” on it once with its own "
-                "settings, which brings its tables up to date, and then this again."
+                f"An older vsearch wrote the data in {location.name}. To upgrade it, run “vsearch db list” once with "
+                "its own settings. Then run this command again."
             )
         refuse_partial_transfer(connection)

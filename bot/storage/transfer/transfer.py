@@ -44,7 +44,7 @@ Pictures are copied from picture store to picture store instead, because either 
 _FILLED_AT_START = frozenset({keys, workspaces, oauth_states, relayed_pictures})
 """Tables that may have rows in an otherwise empty database, because starting the bot fills them."""
 
-_MUST_BE_EMPTY = "A transfer needs an empty database: make one, or name another in the settings."
+_MUST_BE_EMPTY = "A transfer needs an empty database. Create one, and name it in the settings."
 
 RowBatch = Sequence[RowMapping]
 
@@ -136,8 +136,8 @@ class SqlTransfer:
         now = await self._source.database.read(partial(table_checksums, tables=TABLES))
         if differing_tables(self._checksums, now):
             raise TransferRefused(
-                f"{self._source.location.name} has changed while it was moved: stop whatever writes there, and run "
-                "this again; it begins anew then."
+                f"{self._source.location.name} changed during the transfer. Stop every program that writes to it, and "
+                "run this command again. It starts from the beginning."
             )
         last_ids = await self._source.database.read(partial(last_values, tables=TABLES))
         await self._database.write(partial(_finish, self._checksums, last_ids, self._clock()))
@@ -150,9 +150,11 @@ def _begin(source: str, checksums: TableChecksums, connection: Connection) -> tu
     entry = log.read(connection, update_lock=True)
     if entry is None or (entry.finished and entry.source != source):
         if held := _existing_content(connection):
-            raise TransferRefused(f"There is something already where the settings point ({held}). {_MUST_BE_EMPTY}")
+            raise TransferRefused(f"The database in the settings already has data ({held}). {_MUST_BE_EMPTY}")
     elif entry.source != source:
-        raise TransferRefused(f"The move from {entry.source} to here isn't finished: finish that one. {_MUST_BE_EMPTY}")
+        raise TransferRefused(
+            f"Another transfer to this database, from {entry.source}, isn't finished. {_MUST_BE_EMPTY}"
+        )
     elif entry.finished or not differing_tables(entry.checksums, checksums):
         return entry, False
     _clear(connection)
@@ -214,7 +216,7 @@ def _used_digests(digests: Sequence[str], connection: Connection) -> set[str]:
 def _finish(checksums: TableChecksums, last_ids: Mapping[str, int], moment: datetime, connection: Connection) -> None:
     if names := differing_tables(checksums, table_checksums(connection, TABLES)):
         raise TransferRefused(
-            f"What has come differs from the original ({', '.join(names)}): something else wrote here meanwhile. "
+            f"The copy differs from the original ({', '.join(names)}) because another program wrote to it. "
             f"{_MUST_BE_EMPTY}"
         )
     continue_after(connection, TABLES, last_ids)

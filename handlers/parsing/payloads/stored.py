@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def encode_share(share: ImageShare) -> str:
-    """Encode for the inbox."""
+    """Encode as JSON for the inbox."""
     return _encode(share)
 
 
@@ -45,7 +45,7 @@ def decode_share(stored: str) -> ImageShare | None:
 
 
 def encode_deletion(deletion: SlackDeletion) -> str:
-    """Encode for the inbox."""
+    """Encode as JSON for the inbox."""
     return _encode(deletion)
 
 
@@ -65,7 +65,7 @@ def decode_deletion(stored: str) -> SlackDeletion | None:
 
 
 def encode_uninstall(uninstall: Uninstall) -> str:
-    """Encode for the inbox."""
+    """Encode as JSON for the inbox."""
     return _encode(uninstall)
 
 
@@ -79,8 +79,8 @@ def decode_uninstall(stored: str) -> Uninstall | None:
         tuple(WorkspaceId(one) for one in texts(given.get("workspaces"))),
     )
     # Without workspaces, all data of the organisation is removed. Accept that only if the list was stored as empty.
-    is_whole = bool(uninstall.enterprise) and given.get("workspaces") == []
-    return uninstall if uninstall.workspaces or is_whole else None
+    is_whole_organisation = bool(uninstall.enterprise) and given.get("workspaces") == []
+    return uninstall if uninstall.workspaces or is_whole_organisation else None
 
 
 def encode_request(body: Mapping[str, Any]) -> str:

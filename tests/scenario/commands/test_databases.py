@@ -42,7 +42,7 @@ async def test_database_is_created(slack: FakeSlack, start: Start) -> None:
         ("spare parts", "Did you mean `spare_parts`?"),
         ("<!channel>", "2 to 64"),
         ("", "Which database should I create?"),
-        ("taken", "A database named “taken” already exists."),
+        ("taken", "A database named “taken” already exists. Choose another name."),
     ],
 )
 async def test_invalid_name_creates_nothing(slack: FakeSlack, start: Start, name: str, says: str) -> None:
@@ -146,5 +146,5 @@ async def test_taken_name_is_reported_at_its_field(slack: FakeSlack, start: Star
     await slack.press(await run_command(slack, "db"), "create_database")
     form = await slack.wait_for_view("create_database_form")
     await slack.submit(form, {"name": "parts"})
-    assert form.errors == {"name": "A database named “parts” already exists."}
+    assert form.errors == {"name": "A database named “parts” already exists. Choose another name."}
     assert slack.views() == [form]

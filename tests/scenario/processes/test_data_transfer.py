@@ -74,7 +74,7 @@ async def test_interrupted_transfer_resumes_with_the_same_command(tmp_path: Path
         assert await moving.end(signal.SIGKILL) == -signal.SIGKILL, moving.errors
     async with program(settings, "db", "list") as early:
         assert await early.end(None) == ExitCode.FAILED
-    assert "isn't finished: run “vsearch migrate --from" in " ".join(early.errors.split())
+    assert "isn't finished. To continue it, run “vsearch migrate --from" in " ".join(early.errors.split())
 
     async with program(settings, *command) as moving:
         await some_have_come(postgres_address, "pictures")

@@ -134,7 +134,10 @@ async def test_missing_database_is_refused(server: ApiServer, path: str) -> None
 
 
 async def test_existing_name_is_refused(server: ApiServer) -> None:
-    assert await server.call_refused(CREATE, Name="parts") == (ILLEGAL, "A database named “parts” already exists.")
+    assert await server.call_refused(CREATE, Name="parts") == (
+        ILLEGAL,
+        "A database named “parts” already exists. Choose another name.",
+    )
 
 
 @pytest.mark.parametrize("name", ["x", "Parts", "a b", "x" * 65, "part\x00", "数据库", ""])

@@ -108,7 +108,7 @@ def test_database_without_our_tables_is_refused(moving: Vsearch, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("revision", "told"), [("0003", "is an older vsearch's: run “vsearch db list”"), ("9999", "A newer vsearch")]
+    ("revision", "told"), [("0003", "To upgrade it, run “vsearch db list”"), ("9999", "A newer vsearch")]
 )
 def test_source_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, revision: str, told: str) -> None:
     with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection:
@@ -117,7 +117,7 @@ def test_source_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, r
     assert told in said(moving("migrate", "--from", "data"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, nobody can tell who lives")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't tell which processes are alive")
 def test_source_in_use_by_a_bot_is_refused(moving: Vsearch, tmp_path: Path) -> None:
     presence = FileWorkerRegistry(tmp_path / "data" / "workers")
     presence.register("bot")
@@ -141,4 +141,4 @@ def test_target_with_data_is_refused(moving: Vsearch, postgres_address: str) -> 
     with psycopg.connect(postgres_address) as connection:
         connection.execute("INSERT INTO databases VALUES (1, 'T1', 'other', now(), '', 0, false)")
     told = said(moving("migrate", "--from", "data"))
-    assert "There is something already where the settings point (databases: 1" in told
+    assert "The database in the settings already has data (databases: 1" in told

@@ -122,7 +122,7 @@ async def test_sign_in_page_with_status_200_is_refused(slack: SlackFiles, web: W
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("403 Forbidden", "files:read"), ("404 Not Found", "no longer has"), ("503 Unavailable", "busy or broken")],
+    [("403 Forbidden", "files:read"), ("404 Not Found", "no longer has"), ("503 Unavailable", "busy or unavailable")],
 )
 async def test_http_errors_are_refused(slack: SlackFiles, web: WebServer, status: str, words: str) -> None:
     web.answers["/file"] = response(b"no", status=status)

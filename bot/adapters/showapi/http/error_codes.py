@@ -23,7 +23,7 @@ from bot.domain.errors import (
 
 
 class RetryRule(Enum):
-    """When a call that failed with an error may be retried. ALWAYS means that it was certainly not carried out."""
+    """When a call that failed with an error may be retried. ALWAYS means that the service certainly didn't do it."""
 
     NEVER = "never"
     IF_IDEMPOTENT = "if idempotent"
@@ -32,7 +32,7 @@ class RetryRule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorMapping:
-    """The exception for an error code, whether the call may have been carried out, and when to retry it."""
+    """The exception for an error code, whether the service may have done the call, and when to retry it."""
 
     error_class: type[BackendError | PictureRefused]
     may_have_been_done: bool = False
@@ -58,7 +58,7 @@ BAD_PICTURE = ErrorMapping(PictureRefused)
 # ``appKey``.
 _GATEWAY = {
     -1: (UNSPECIFIED, "system or validation error"),
-    -2: (QUOTA_EXHAUSTED, "no calls or balance left"),
+    -2: (QUOTA_EXHAUSTED, "no calls or no balance left"),
     -3: (TIMED_OUT, "the search behind the gateway did not answer in time"),
     -4: (UNREADABLE, "the gateway can't read the answer of the search behind it"),
     -5: (ABSENT, "the gateway can't find the search behind it"),
@@ -79,7 +79,7 @@ _GATEWAY = {
 }
 
 _GENERIC_CODES = frozenset({-1, -4})
-"""Codes that say less than the error name of the search behind the gateway, if the response has one."""
+"""Codes that are less specific than the error name of the search behind the gateway, if the response has one."""
 
 _NAME = re.compile(
     r"(?<![\w.])(?:"

@@ -112,7 +112,7 @@ async def test_withdrawing_a_message_withdraws_all_its_files(storage: SqlStorage
 async def test_withdrawal_needs_a_file_or_a_whole_message(
     storage: SqlStorage, job: Job, channel: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match="never all"):
+    with pytest.raises(ValueError, match="Name the file or the message"):
         await storage.inbox.withdraw(TEAM, channel=channel, message=message)
     assert await storage.inbox.is_wanted(job.id, "F1")
 

@@ -309,7 +309,7 @@ async def test_separate_write_in_a_writing_unit_is_refused(storage: SqlStorage, 
         await storage.catalogue.create_database(key("one"))
         await database.write_separately(lambda _: None)
 
-    with pytest.raises(RuntimeError, match="written separately"):
+    with pytest.raises(RuntimeError, match="written outside it"):
         await asyncio.wait_for(in_a_unit(storage, write_separately), 5)
     await storage.catalogue.create_database(key("free"))
 

@@ -59,7 +59,7 @@ async def test_interrupted_transfer_continues(transfer: TransferCase) -> None:
     while not runs or runs[-1].interrupted:
         runs.append(await transfer.run(batches=11))
         if runs[-1].interrupted:
-            with pytest.raises(BackendRefused, match="isn't finished: run “vsearch migrate --from"):
+            with pytest.raises(BackendRefused, match=r"isn't finished\. To continue it, run “vsearch migrate --from"):
                 await transfer.after.open()
     assert len(runs) > 4
     assert sum(run.rows for run in runs) == ROWS * len(TABLES)

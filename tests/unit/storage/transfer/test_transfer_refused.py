@@ -20,7 +20,7 @@ async def test_database_with_content_is_refused(transfer: TransferCase) -> None:
     after = await transfer.after.open()
     key = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
     await after.catalogue.create_database(key)
-    with pytest.raises(TransferRefused, match=r"something already where the settings point \(databases: 1\)"):
+    with pytest.raises(TransferRefused, match=r"in the settings already has data \(databases: 1\)"):
         await transfer.run()
     assert [info.key for info in await after.catalogue.databases(key.workspace)] == [key]
     await after.close()
@@ -34,7 +34,7 @@ async def test_unfinished_transfer_from_another_source_is_refused(to_postgres: T
     await storage.close()
     # The first transfer copied nothing, so another source is accepted.
     assert (await other.run(batches=2)).interrupted
-    with pytest.raises(TransferRefused, match=r"The move from .*other/vsearch.db to here isn't finished"):
+    with pytest.raises(TransferRefused, match=r"transfer to this database, from .*other/vsearch.db, isn't finished"):
         await to_postgres.run()
 
 
@@ -60,7 +60,7 @@ async def test_source_changed_during_the_transfer_is_refused(transfer: TransferC
         while await attempt.copy_rows():
             pass
         await changing._database.write(lambda connection: connection.execute(update(images).values(width=1)))
-        with pytest.raises(TransferRefused, match="has changed while it was moved"):
+        with pytest.raises(TransferRefused, match="changed during the transfer"):
             await attempt.finish()
     finally:
         for opened in (origin, storage, changing):

@@ -103,7 +103,7 @@ def test_failure_shows_pips_message_without_noise(
     with pytest.raises(SetupError) as caught:
         installer.install(python, site_packages, packages)
     assert str(caught.value).splitlines() == [
-        "The package registry can't be reached; pip says:",
+        "The package registry can't be reached. pip says:",
         "WARNING: Retrying (Retry(total=3)) after connection broken by 'ProxyError'",
         "ERROR: Could not find a version that satisfies the requirement click==8.5.1 (from versions: none)",
         "ERROR: No matching distribution found for click==8.5.1",

@@ -28,7 +28,7 @@ def test_this_machine_passes_all_checks(tmp_path: Path) -> None:
 def test_incomplete_python_is_told_the_missing_package() -> None:
     told = preflight.python_is_complete(lambda name: None if name == "ensurepip" else object())
     assert told is not None
-    assert "lacks its module ensurepip" in told
+    assert "lacks ensurepip, needed for" in told
     assert f"python3.{sys.version_info[1]}-venv" in told
 
 
@@ -52,22 +52,22 @@ def test_unsupported_platform_is_named(system: str, machine: str, libc: tuple[st
 
 def test_full_disk_is_told_the_space_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=5_000_000))
-    told = preflight.disk_has_room(tmp_path / ".venv", RUN)
-    assert told == f"Installing needs {RUN.room_needed // 1_000_000} MB of disk, and {tmp_path} has 5 MB left."
+    told = preflight.disk_space_suffices(tmp_path / ".venv", RUN)
+    assert told == f"The installation needs {RUN.disk_needed // 1_000_000} MB of disk space, but {tmp_path} has 5 MB."
 
 
 def test_dev_packages_need_less_room_if_run_packages_are_installed() -> None:
-    assert DEV.without(RUN).room_needed == DEV.room_needed - RUN.room_needed
+    assert DEV.without(RUN).disk_needed == DEV.disk_needed - RUN.disk_needed
 
 
 def test_file_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert f"{tmp_path / 'file'} can't be written to" in str(preflight.folder_is_writable(tmp_path / "file" / ".venv"))
+    assert f"{tmp_path / 'file'} isn't writable" in str(preflight.folder_is_writable(tmp_path / "file" / ".venv"))
 
 
 def test_failed_check_stops_before_anything_is_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
-    with pytest.raises(SetupError, match="has 0 MB left"):
+    with pytest.raises(SetupError, match="has 0 MB"):
         main.prepare(VirtualEnvironment(tmp_path / ".venv", tmp_path), RUN, chosen=False)
     assert not list(tmp_path.iterdir())
 
@@ -77,9 +77,7 @@ def test_old_python_can_parse_the_launcher_and_prints_the_required_version(monke
     ast.parse(LAUNCHER.read_text(encoding="ascii"), feature_version=(3, 6))
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(sys, "argv", [str(LAUNCHER), "--chosen", "run"])
-    with pytest.raises(
-        SystemExit, match=r"needs Python 3\.11 or newer, and .* is 3\.9; name another with make PYTHON="
-    ):
+    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer, and .* is 3\.9\. Name another: make PYTHON="):
         runpy.run_path(str(LAUNCHER))
 
 

@@ -46,17 +46,17 @@ def test_interrupted_creation_is_incomplete(environment: VirtualEnvironment) -> 
 
 def test_moved_environment_is_created_anew(environment: VirtualEnvironment) -> None:
     moved = environment.root.rename(environment.root.with_name("moved"))
-    assert VirtualEnvironment(moved / ".venv", moved).problem() == "was made in another folder"
+    assert VirtualEnvironment(moved / ".venv", moved).problem() == "was created in another folder"
 
 
 def test_environment_whose_python_is_gone_is_created_anew(environment: VirtualEnvironment) -> None:
     environment.python.unlink()
     environment.python.symlink_to("/no/such/python")
-    assert environment.problem() == f"was made with Python {VERSION}, which is not here any more"
+    assert environment.problem() == f"was created with Python {VERSION}, which is no longer installed"
 
 
 def test_environment_of_another_version_than_chosen_is_created_anew(environment: VirtualEnvironment) -> None:
-    assert environment.problem("3.99") == f"was made with Python {VERSION}, and you chose 3.99"
+    assert environment.problem("3.99") == f"was created with Python {VERSION}, and you chose 3.99"
 
 
 def test_dev_packages_include_run_packages(environment: VirtualEnvironment) -> None:
