@@ -220,7 +220,7 @@ def test_failure_description_has_code_text_and_ids() -> None:
         == "add: ret_code -1: 失败 (HTTP 200, request R, res-1)"
     )
     assert FailureFactory(()).refused("add", refusal(wrapped({}, -2))).description == (
-        "add: -2 (no calls or balance left) (HTTP 200, request res-1)"
+        "add: -2 (no calls or no balance left) (HTTP 200, request res-1)"
     )
 
 
