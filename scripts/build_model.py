@@ -256,7 +256,7 @@ def write_reference(network: Path) -> None:
 
     Every process compares its own embedding with it (``bot.adapters.embedded.model.exactness``).
     """
-    session = open_session(str(network))
+    session = open_session(str(network), exact=True)
     pixels = exactness.reference_picture(SIDE)[None]
     embedding = session.run(None, {"pixels": pixels})[0][0]
     np.save(network.with_name(exactness.REFERENCE), embedding.astype("<f2"))

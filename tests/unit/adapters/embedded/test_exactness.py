@@ -61,7 +61,7 @@ def test_reference_tells_saturation_from_rounding() -> None:
 
 
 def test_saturating_session_gets_its_own_model_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
+    monkeypatch.setattr(embedding, "open_session", lambda *_, **__: SaturatingSession())
     model = BuiltInModel()
     assert model.model_id != BUILT_IN_ID
     assert model.model_id.startswith(f"{BUILT_IN_NAME}-inexact-")
@@ -69,7 +69,7 @@ def test_saturating_session_gets_its_own_model_id(monkeypatch: pytest.MonkeyPatc
 
 
 def test_lazy_model_refuses_inexact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "open_session", lambda _: SaturatingSession())
+    monkeypatch.setattr(embedding, "open_session", lambda *_, **__: SaturatingSession())
     late = LazyModel()
     for _ in range(2):
         with pytest.raises(SettingsError, match="run `vsearch doctor`"):
@@ -88,10 +88,53 @@ def test_network_without_8_bit_fusions_gives_nearly_the_same(precision: str) -> 
     assert float(vector @ exactness.reference_embedding()) >= exactness.EXACT_COSINE
 
 
-def test_every_session_requests_exact_arithmetic(tmp_path: Path) -> None:
-    sessions = [BuiltInModel()._session, CustomModel(tiny(tmp_path, quantised=True))._session]
-    for session in sessions:
-        assert session.get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
+def requested(session: ort.InferenceSession) -> bool:
+    """Return whether a session was opened with kernels that can't saturate."""
+    try:
+        return bool(session.get_session_options().get_session_config_entry("session.x64quantprecision") == "1")
+    except RuntimeError:  # ONNX Runtime's answer for a setting that was not made
+        return False
+
+
+def saturate_fast_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sessions with fast kernels saturate, and open the others for real."""
+    opened = embedding.open_session
+
+    def open_session(model: bytes | str, *, exact: bool = False) -> Any:
+        return opened(model, exact=True) if exact else SaturatingSession()
+
+    monkeypatch.setattr(embedding, "open_session", open_session)
+
+
+def test_exact_kernels_are_used_where_fast_ones_saturate(monkeypatch: pytest.MonkeyPatch) -> None:
+    saturate_fast_kernels(monkeypatch)
+    model = BuiltInModel()
+    assert requested(model._session)
+    assert model.model_id == BUILT_IN_ID
+
+
+def test_fast_kernels_are_used_where_they_are_exact() -> None:
+    assert requested(BuiltInModel()._session) == embedding.kernels_saturate()
+
+
+def test_fast_and_exact_kernels_give_the_same_embedding() -> None:
+    network = str(Path(embedding.__file__).parent / embedding.BUILT_IN_FILE)
+    pixels = {"pixels": exactness.reference_picture(BUILT_IN_INPUT_SIZE)[None]}
+    exact = embedding.open_session(network, exact=True).run(None, pixels)[0][0]
+    assert float(exact @ BuiltInModel()._session.run(None, pixels)[0][0]) >= exactness.EXACT_COSINE
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_custom_network_gets_exact_kernels_if_it_is_quantised_and_fast_ones_saturate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, quantised: bool
+) -> None:
+    monkeypatch.setattr(embedding, "kernels_saturate", lambda: True)
+    assert requested(CustomModel(tiny(tmp_path, quantised=quantised))._session) == quantised
+
+
+def test_saturation_of_this_processor_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "open_session", lambda *_, **__: SaturatingSession())
+    assert embedding.kernels_saturate()
 
 
 def test_quantised_custom_network_has_the_exact_variant_in_its_id(tmp_path: Path) -> None:
