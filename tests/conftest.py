@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from bot.storage.sql import postgres
 from bot.storage.sql.migration import migrate
 from bot.storage.sql_storage import SqlStorage
+from scripts.environment.proxies import without_proxies
 from tests.fixtures.buckets import BucketService, serving
 from tests.fixtures.postgres import Cluster, running
 from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
@@ -21,14 +22,11 @@ from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, de
 settings.register_profile("vsearch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("vsearch")
 
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-
 
 def pytest_configure() -> None:
     """Remove proxy settings. Tests use loopback only, but Slack's SDK would send those requests to a proxy too."""
-    for name in list(os.environ):
-        if name.lower() in PROXIES:
-            del os.environ[name]
+    for name in os.environ.keys() - without_proxies(os.environ).keys():
+        del os.environ[name]
 
 
 @pytest.fixture(autouse=True)

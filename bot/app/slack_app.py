@@ -29,7 +29,7 @@ from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.missing_databases import find_missing_databases
 from bot.services.maintenance.periodic_cleanup import PeriodicMaintenance
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
 from bot.web.health import HealthCheck
 from handlers.errors import ListenerWrapper

@@ -1,21 +1,11 @@
-"""Metrics: the port that services use, an implementation for Prometheus and one that discards everything."""
+"""The port that services record metrics with, and an implementation that discards everything.
+
+The implementation for Prometheus has a module of its own, since commands other than ``serve`` don't need its library.
+"""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
 from typing import Protocol
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-
-from bot.domain.jobs import InboxDepth
-
-# Buckets in seconds. Slack waits 3 seconds for an acknowledgement; our target is 0.3.
-_ACKNOWLEDGEMENT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3)
-_SEARCH_S = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30)
-_JOB_S = (0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
-_HOSTED_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7, 10)
-_EMBEDDING_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class Metrics(Protocol):
@@ -87,112 +77,3 @@ class NullMetrics:
 
     def hosted_charged(self, calls: int) -> None:
         """Do nothing."""
-
-
-class PrometheusMetrics:
-    """Implements ``Metrics`` for Prometheus, in a registry of its own instead of the global one."""
-
-    content_type = "text/plain; version=0.0.4; charset=utf-8"
-
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self._registry = registry = registry or CollectorRegistry()
-        self._acknowledged = Histogram(
-            "vsearch_acknowledgement_seconds",
-            "Seconds from a Slack delivery to its acknowledgement",
-            ["kind"],
-            buckets=_ACKNOWLEDGEMENT_S,
-            registry=registry,
-        )
-        self._searched = Histogram(
-            "vsearch_search_seconds",
-            "Duration of searches by outcome",
-            ["outcome"],
-            buckets=_SEARCH_S,
-            registry=registry,
-        )
-        self._added = Counter("vsearch_adds", "Add attempts by outcome", ["outcome"], registry=registry)
-        self._cache = Counter("vsearch_cache", "Searches by cache hit or miss", ["outcome"], registry=registry)
-        self._jobs = Histogram(
-            "vsearch_job_seconds",
-            "Duration of inbox jobs by kind and outcome",
-            ["kind", "outcome"],
-            buckets=_JOB_S,
-            registry=registry,
-        )
-        self._backend_errors = Counter(
-            "vsearch_backend_errors", "Search back end errors by kind", ["kind"], registry=registry
-        )
-        self._embedded = Histogram(
-            "vsearch_embedding_seconds", "Duration of one embedding", buckets=_EMBEDDING_S, registry=registry
-        )
-        self._hosted = Histogram(
-            "vsearch_hosted_call_seconds",
-            "Duration of calls to the hosted service",
-            ["operation", "outcome"],
-            buckets=_HOSTED_S,
-            registry=registry,
-        )
-        self._charged = Counter(
-            "vsearch_hosted_charged_calls", "Calls that the hosted service charges for", registry=registry
-        )
-        self._waiting = Gauge("vsearch_inbox_jobs", "Unfinished jobs in the inbox", registry=registry)
-        self._oldest = Gauge("vsearch_inbox_oldest_seconds", "Age of the oldest unfinished job", registry=registry)
-        # Each scrape updates both gauges; until the first one they are unknown.
-        self.inbox(None)
-        for hit in (True, False):
-            self._cache.labels(_cache_outcome(hit))
-        ProcessCollector(namespace="vsearch", registry=registry)
-
-    def acknowledged(self, kind: str, seconds: float) -> None:
-        """Record the seconds from a delivery to its acknowledgement."""
-        self._acknowledged.labels(kind).observe(seconds)
-
-    def searched(self, outcome: str, seconds: float) -> None:
-        """Record a finished search."""
-        self._searched.labels(outcome).observe(seconds)
-
-    def added(self, outcome: str) -> None:
-        """Count an attempt to add an image."""
-        self._added.labels(outcome).inc()
-
-    def cache(self, hit: bool) -> None:
-        """Count a lookup in the cache of recent results."""
-        self._cache.labels(_cache_outcome(hit)).inc()
-
-    def job(self, kind: str, outcome: str, seconds: float) -> None:
-        """Record an attempt at a job of the inbox."""
-        self._jobs.labels(kind, outcome).observe(seconds)
-
-    def backend_error(self, kind: str) -> None:
-        """Count an error of the search back end."""
-        self._backend_errors.labels(kind).inc()
-
-    def embedded(self, seconds: float) -> None:
-        """Record the seconds that the model took to embed a picture."""
-        self._embedded.observe(seconds)
-
-    def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
-        """Record a call to the hosted service."""
-        self._hosted.labels(operation, outcome).observe(seconds)
-
-    def hosted_charged(self, calls: int) -> None:
-        """Count calls that the hosted service charges for."""
-        self._charged.inc(calls)
-
-    def inbox(self, depth: InboxDepth | None, now: datetime | None = None) -> None:
-        """Set the inbox gauges; None sets them to NaN, because the depth is unknown."""
-        if depth is None:
-            self._waiting.set(math.nan)
-            self._oldest.set(math.nan)
-            return
-        self._waiting.set(depth.waiting)
-        age = ((now or datetime.now(UTC)) - depth.oldest).total_seconds() if depth.oldest else 0.0
-        self._oldest.set(max(age, 0.0))
-
-    def render(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
-
-
-def _cache_outcome(hit: bool) -> str:
-    return "hit" if hit else "miss"

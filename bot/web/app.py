@@ -16,7 +16,7 @@ from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import RelayedPictures
 from bot.telemetry.logs import raise_locations, request_scope
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web.health import HealthCheck, MetricsEndpoint, ReadinessEndpoint, alive
 from bot.web.pictures import PictureEndpoint, StoredPictures
 from bot.web.slack_endpoint import SlackEndpoint

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bot.storage.ports.inbox import Inbox
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 
 log = logging.getLogger(__name__)
 

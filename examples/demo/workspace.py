@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.config.settings import Settings
+from scripts.environment.proxies import without_proxies
 
 TEAM = "T0DEMO"
 BOT = "U0VSEARCH"
@@ -21,8 +22,6 @@ CHANNELS = {LOOKUP: "lookup", CATALOGUE: "catalogue", REPOSTS: "reposts"}
 """Channel names by id. The page opens the first channel."""
 
 TEN_YEARS_S = 315_360_000
-
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def configuration() -> dict[str, Any]:
@@ -45,7 +44,6 @@ def environment(
     The bot must not use the user's databases, nor connect to their Slack. Slack's SDK would send every request for the
     stand-in to the user's proxy, which can't reach this machine's loopback; the SDK ignores ``no_proxy``.
     """
-    unproxied = {name: value for name, value in outer.items() if name.lower() not in _PROXIES}
     # Empty settings count as unset, and environment variables take precedence over .env.
     unset = {item.metadata["name"]: "" for item in dataclasses.fields(Settings)}
     ours = {
@@ -60,4 +58,4 @@ def environment(
         "VSEARCH_DATA_DIR": str(data_dir),
         "VSEARCH_ADMINS": YOU,
     }
-    return {**unproxied, **unset, **ours, **(more or {})}
+    return {**without_proxies(outer), **unset, **ours, **(more or {})}

@@ -14,11 +14,10 @@ from scripts.environment.installer import install
 from scripts.environment.packages import DEV, RUN, SETS, PackageSet
 from scripts.environment.places import ROOT, create_private, output_folder
 from scripts.environment.preflight import obstacles
+from scripts.environment.proxies import loopback_without_proxy
 from scripts.environment.venv import VirtualEnvironment
 
 INTERRUPTED = 130
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,12 +86,3 @@ def variables_for(environment: VirtualEnvironment, output: Path, outer: Mapping[
             "PYTEST_ADDOPTS": f"{outer.get('PYTEST_ADDOPTS', '')} -o {pytest_cache}",
         }
     return variables
-
-
-def loopback_without_proxy(outer: Mapping[str, str]) -> dict[str, str]:
-    """Return variables that exclude loopback from the proxy, if a proxy is set."""
-    if not any(outer.get(name) or outer.get(name.upper()) for name in PROXIES):
-        return {}
-    excepted = [host for host in (outer.get("no_proxy") or outer.get("NO_PROXY") or "").split(",") if host]
-    hosts = ",".join([*excepted, *(host for host in LOOPBACK if host not in excepted)])
-    return {"no_proxy": hosts, "NO_PROXY": hosts}

@@ -24,12 +24,9 @@ from bot.config.settings import Settings
 
 
 def load_model(settings: Settings) -> EmbeddingModel:
-    """Load the model of VSEARCH_MODEL_PATH, or the built-in one. Raises SettingsError and OSError.
-
-    A process that runs no jobs loads the built-in model on its first use.
-    """
+    """Load the model of VSEARCH_MODEL_PATH, or the built-in one. Raises SettingsError and OSError."""
     if settings.model_path is None:
-        return BuiltInModel() if settings.runs_jobs else LazyModel()
+        return BuiltInModel()
     return CustomModel(
         CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
     )
@@ -37,9 +34,14 @@ def load_model(settings: Settings) -> EmbeddingModel:
 
 @asynccontextmanager
 async def open_extractor(dependencies: BackendDependencies) -> AsyncIterator[FeatureExtractor]:
-    """Open the feature extractor with the model in the settings; close it on exit."""
-    model = TimedModel(await asyncio.to_thread(load_model, dependencies.settings), dependencies.metrics.embedded)
-    extractor = PictureFeatureExtractor(model, threads_of(dependencies.settings))
+    """Open the feature extractor with the model in the settings; close it on exit.
+
+    A process that runs no jobs loads the built-in model on its first use, which it leaves to workers.
+    """
+    settings = dependencies.settings
+    lazy = settings.model_path is None and not settings.runs_jobs
+    model = LazyModel() if lazy else await asyncio.to_thread(load_model, settings)
+    extractor = PictureFeatureExtractor(TimedModel(model, dependencies.metrics.embedded), threads_of(settings))
     try:
         yield extractor
     finally:

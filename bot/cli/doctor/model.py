@@ -18,8 +18,11 @@ from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey
 MAX_SHOWN = 10
 
 
-def model(settings: Settings) -> Iterator[CheckResult]:
-    """Check that the model of VSEARCH_MODEL_PATH loads, or that the built-in one is unchanged and exact."""
+def model(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
+    """Check that the model loads, and that it has embedded every database.
+
+    ``has_tables``: the tables are of this version, so that opening the storage changes nothing.
+    """
     custom = settings.model_path
     try:
         loaded = load_model(settings)
@@ -27,20 +30,23 @@ def model(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(
             "Model", CheckStatus.WRONG, f"the file can't be read: {error.strerror}", "Install vsearch again."
         )
+        return
     except SettingsError as error:
         remedy = "Check the VSEARCH_MODEL_… settings." if custom else "Install vsearch again."
         code = ExitCode.SETTINGS if custom else ExitCode.FAILED
         yield CheckResult("Model", CheckStatus.WRONG, "; ".join(error.problems).rstrip("."), remedy, code)
-    else:
-        name = custom.name if custom else "built in, unchanged"
-        yield CheckResult("Model", CheckStatus.OK, f"{name}; {loaded.dimensions:,} dimensions; id {loaded.model_id}")
-        if not custom:
-            yield _exactness(loaded.model_id)
+        return
+    name = custom.name if custom else "built in, unchanged"
+    yield CheckResult("Model", CheckStatus.OK, f"{name}; {loaded.dimensions:,} dimensions; id {loaded.model_id}")
+    if not custom:
+        yield _exactness(loaded.model_id)
+    if has_tables and settings.backend != "showapi":
+        yield from embeddings(settings, loaded.model_id)
 
 
 def _exactness(model_id: str) -> CheckResult:
     if model_id == BUILT_IN_ID:
-        return CheckResult("Arithmetic", CheckStatus.OK, "exact: this processor computes the reference embeddings")
+        return CheckResult("Arithmetic", CheckStatus.OK, "exact: this processor computes the reference embedding")
     return CheckResult(
         "Arithmetic",
         CheckStatus.WRONG,
@@ -49,35 +55,28 @@ def _exactness(model_id: str) -> CheckResult:
     )
 
 
-def embeddings(settings: Settings) -> Iterator[CheckResult]:
-    """Check that the model in use embedded every database. Call it only for tables of this version."""
-    if settings.backend == "showapi":
-        return
+def embeddings(settings: Settings, model_id: str) -> Iterator[CheckResult]:
+    """Check that this model embedded every database."""
     try:
         indexed = asyncio.run(_indexed(settings))
     except BackendError:
         return  # missing_databases reports it
-    if not indexed:
-        return
-    try:
-        model_id = load_model(settings).model_id
-    except (OSError, SettingsError):
-        return  # model reports it
     stale = [key for key, known in indexed if known != model_id]
-    if not stale:
+    if indexed and not stale:
         yield CheckResult("Embeddings", CheckStatus.OK, f"all {len(indexed)} databases use this model")
-    for kind, remedy in (
-        ([key for key in stale if not key.workspace.startswith(API_WORKSPACE_PREFIX)], "Run “vsearch reindex --all”."),
-        (
-            [key for key in stale if key.workspace.startswith(API_WORKSPACE_PREFIX)],
+    of_the_api = [key for key in stale if key.workspace.startswith(API_WORKSPACE_PREFIX)]
+    if with_pictures := [key for key in stale if key not in of_the_api]:
+        yield _stale(with_pictures, "Run “vsearch reindex --all”.")
+    if of_the_api:
+        yield _stale(
+            of_the_api,
             "The API stores no pictures to reindex. Delete these databases through the API and add their images again.",
-        ),
-    ):
-        if kind:
-            found = (
-                f"{counted(len(kind), 'database')} indexed with another model or version of vsearch: {_listed(kind)}"
-            )
-            yield CheckResult("Embeddings", CheckStatus.WRONG, found, remedy)
+        )
+
+
+def _stale(keys: list[DatabaseKey], remedy: str) -> CheckResult:
+    found = f"{counted(len(keys), 'database')} indexed with another model or version of vsearch: {_listed(keys)}"
+    return CheckResult("Embeddings", CheckStatus.WRONG, found, remedy)
 
 
 def _listed(keys: list[DatabaseKey]) -> str:

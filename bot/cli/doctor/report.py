@@ -8,7 +8,7 @@ from bot.cli.doctor import checks
 from bot.cli.doctor.bucket import bucket
 from bot.cli.doctor.hosted_service import hosted
 from bot.cli.doctor.missing_databases import missing_databases
-from bot.cli.doctor.model import embeddings, model
+from bot.cli.doctor.model import model
 from bot.cli.doctor.postgres import postgres
 from bot.cli.doctor.public_address import public_address
 from bot.cli.doctor.result import CheckResult, CheckStatus, DoctorCheck
@@ -21,7 +21,6 @@ CHECKS: tuple[DoctorCheck, ...] = (
     checks.catalogue,
     postgres,
     bucket,
-    model,
     checks.formats,
     hosted,
     slack,
@@ -36,6 +35,6 @@ def run_checks(read_settings: Callable[[], Settings]) -> list[CheckResult]:
     # Opening storage upgrades older tables, so these checks run only if the tables are of this version.
     has_tables = any(finding.check == checks.TABLES and finding.state is CheckStatus.OK for finding in findings)
     findings.extend(missing_databases(settings) if has_tables else ())
-    findings.extend(embeddings(settings) if has_tables else ())
+    findings.extend(model(settings, has_tables=has_tables))
     findings.extend(public_address(settings, has_tables=has_tables))
     return findings

@@ -11,6 +11,7 @@ import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.model import exactness
+from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.cli.doctor import checks
 from bot.cli.doctor.model import embeddings
 from bot.cli.doctor.result import CheckStatus
@@ -103,7 +104,7 @@ async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     await engine.create_database(key)
     await engine.add_image(key, random_picture(1), EntityId("valve"), Note())
     await storage.close()
-    found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path))))
+    found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path), BUILT_IN_ID)))
     assert [finding.state for finding in found] == [CheckStatus.WRONG]
     assert "add their images again" in found[0].remedy
 

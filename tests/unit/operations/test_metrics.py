@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.domain.jobs import InboxDepth
-from bot.telemetry.metrics import Metrics, NullMetrics, PrometheusMetrics
+from bot.telemetry.metrics import Metrics, NullMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from bot.domain.errors import BackendDown
 from bot.domain.jobs import InboxDepth
 from bot.storage.ports.inbox import Inbox
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web.health import MetricsEndpoint, ReadinessEndpoint
 from tests.unit.web.web_application import WebClient
 

@@ -14,7 +14,7 @@ from bot.media.links import MediaLinks
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore, RelayedPictures
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
 
 BASE = "http://v.example"

@@ -31,7 +31,8 @@ Saturating kernels give 0.66 on this picture.
 EXACT = "exact"
 
 INEXACT = (
-    "This processor computes other embeddings than the ones the built-in model was shipped with; run `vsearch doctor`."
+    "This processor computes other embeddings than the built-in model was shipped with. Use another machine, or run "
+    "`vsearch reindex --all` here and set VSEARCH_ROLE to `all`."
 )
 """The error of a process that requires exact arithmetic but doesn't have it."""
 

@@ -72,7 +72,7 @@ def test_lazy_model_refuses_inexact_arithmetic(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(embedding, "open_session", lambda *_, **__: SaturatingSession())
     late = LazyModel()
     for _ in range(2):
-        with pytest.raises(SettingsError, match="run `vsearch doctor`"):
+        with pytest.raises(SettingsError, match="run `vsearch reindex --all`"):
             late.prepare(np.zeros((8, 8, 3), np.uint8))
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
 from bot.domain.errors import BotError
-from bot.telemetry.metrics import PrometheusMetrics
+from bot.telemetry.prometheus import PrometheusMetrics
 from tests.fakes.hosted import HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.unit.adapters.showapi.responses import CALLS, KEY, QUICK, echoing

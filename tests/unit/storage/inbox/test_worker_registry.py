@@ -18,7 +18,7 @@ from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.inbox import share
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there, a lease is waited for")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no worker registry: leases expire instead")
 
 LEASE_S = 15.0
 NAME = "a host/with a slash:1:ff"

@@ -10,6 +10,7 @@ import pytest
 
 from scripts.environment import main
 from scripts.environment.packages import DEV, RUN
+from scripts.environment.proxies import loopback_without_proxy
 from scripts.environment.venv import VirtualEnvironment
 
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -101,6 +102,6 @@ def test_caches_are_outside_a_read_only_checkout(environment: VirtualEnvironment
 
 
 def test_loopback_requests_use_no_proxy() -> None:
-    assert main.loopback_without_proxy({"PATH": "/bin"}) == {}
-    given = main.loopback_without_proxy({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "inner,localhost"})
+    assert loopback_without_proxy({"PATH": "/bin"}) == {}
+    given = loopback_without_proxy({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "inner,localhost"})
     assert given == dict.fromkeys(("no_proxy", "NO_PROXY"), "inner,localhost,127.0.0.1,::1")
