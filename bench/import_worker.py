@@ -22,7 +22,7 @@ async def _work(folder: Path, url: str) -> None:
             print("ready", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
             started, worked = time.perf_counter(), time.process_time()
-            report = await services.importing.run(KEY, sources_at(folder))
+            report = await services.imports.run(KEY, sources_at(folder))
             print(report.added, time.perf_counter() - started, time.process_time() - worked, flush=True)
 
 

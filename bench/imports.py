@@ -69,7 +69,7 @@ async def _import_seconds(paths: Sequence[Path]) -> float:
             await services.databases.create(KEY)
             sources = [ImportSource(path, f"picture_{number}") for number, path in enumerate(paths)]
             started = time.perf_counter()
-            report = await services.importing.run(KEY, sources)
+            report = await services.imports.run(KEY, sources)
             spent = time.perf_counter() - started
     assert report.added == len(paths), report
     return spent

@@ -42,7 +42,9 @@ async def _database() -> Path:
         for number, path in enumerate(sample_pictures.enlarged(SIDE, KNOWN)):
             content = await asyncio.to_thread(path.read_bytes)
             picture, jpeg = await services.normaliser.picture_and_jpeg(content)
-            await services.adding.add(KEY, picture, jpeg, EntityId(f"part_{number:03d}"), Note("Shelf 7, second row"))
+            await services.additions.add(
+                KEY, picture, jpeg, EntityId(f"part_{number:03d}"), Note("Shelf 7, second row")
+            )
     return data.data_dir
 
 

@@ -47,11 +47,11 @@ class Services:
     normaliser: Normaliser
     fetcher: Fetcher
     databases: DatabaseService
-    adding: AddService
-    importing: ImportService
-    listing: ListingService
-    deleting: DeleteService
-    exporting: ExportService
+    additions: AddService
+    imports: ImportService
+    listings: ListingService
+    deletions: DeleteService
+    exports: ExportService
     search: SearchService
     lookup: LookupService
     removal: RemovalService
@@ -98,9 +98,9 @@ def _compose(
     catalogue = storage.catalogue
     recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
     search = SearchService(visual, catalogue, recent, metrics)
-    adding = AddService(visual, storage, metrics=metrics)
-    listing = ListingService(catalogue)
-    databases, deleting = DatabaseService(visual, storage), DeleteService(visual, storage)
+    additions = AddService(visual, storage, metrics=metrics)
+    listings = ListingService(catalogue)
+    databases, deletions = DatabaseService(visual, storage), DeleteService(visual, storage)
     return Services(
         settings=settings,
         storage=storage,
@@ -108,20 +108,20 @@ def _compose(
         normaliser=normaliser,
         fetcher=fetcher,
         databases=databases,
-        adding=adding,
-        importing=ImportService(
+        additions=additions,
+        imports=ImportService(
             catalogue,
-            adding,
+            additions,
             normaliser,
             # A remote back end limits its rate of calls, so more concurrent adds would only wait longer.
             concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
             max_bytes=settings.max_image_mb * MEGA,
         ),
-        listing=listing,
-        deleting=deleting,
-        exporting=ExportService(storage, listing),
+        listings=listings,
+        deletions=deletions,
+        exports=ExportService(storage, listings),
         search=search,
         lookup=LookupService(search, catalogue),
-        removal=RemovalService(visual, storage, deleting, databases),
+        removal=RemovalService(visual, storage, deletions, databases),
         reconciliation=ReconcileService(storage, visual, decode_stored),
     )

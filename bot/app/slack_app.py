@@ -104,7 +104,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         listeners = slack_listeners.listeners(dependencies, infrastructure, deferral)
         slack_listeners.attach(bolt, listeners, infrastructure, worker.wake, identity.bot_user if identity else "")
         if identity is not None:
-            await services.storage.catalogue.adopt(identity.workspace, identity.enterprise or "")
+            await services.storage.catalogue.record_workspace(identity.workspace, identity.enterprise or "")
         web = web_app(
             slack=http_bridge.deliveries(bolt, infrastructure.wrapper, metrics) if _over_http(settings) else None,
             **_installation_pages(settings, services, clients, store),
@@ -213,9 +213,9 @@ def _dependencies(
         inbox=storage.inbox,
         lookup=services.lookup,
         databases=services.databases,
-        adding=services.adding,
-        listing=services.listing,
-        deleting=services.deleting,
+        additions=services.additions,
+        listings=services.listings,
+        deletions=services.deletions,
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
@@ -256,7 +256,7 @@ def _installation_pages(
     )
     storage = services.storage
     install, oauth_redirect = http_bridge.installation(
-        oauth_flow(oauth, store, storage.oauth_states(), clients, storage.catalogue.adopt)
+        oauth_flow(oauth, store, storage.oauth_states(), clients, storage.catalogue.record_workspace)
     )
     return {"install": install, "oauth_redirect": oauth_redirect}
 

@@ -86,7 +86,7 @@ def job_runner(
     delete_tokens: DeleteTokens,
 ) -> JobRunner:
     """Build the runner of all kinds of jobs."""
-    storage, collecting = infrastructure.storage, CollectService(dependencies.adding, infrastructure.storage)
+    storage, collecting = infrastructure.storage, CollectService(dependencies.additions, infrastructure.storage)
     collector = ShareCollector(
         collecting,
         RepostGuard(infrastructure.search, collecting),

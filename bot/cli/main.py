@@ -26,6 +26,7 @@ from bot.domain.errors import (
     BackendLost,
     BackendQuota,
     BotError,
+    ModelMismatch,
     SettingsError,
 )
 from bot.telemetry.redaction import redact
@@ -130,6 +131,8 @@ def sentence_for(error: Exception) -> str:
         text = str(error).rstrip(".")
         advice = next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), DOCTOR)
         return f"{text[:1].upper()}{text[1:]}. {advice}"
+    if isinstance(error, ModelMismatch):
+        return f"“{error.database}” was indexed with another model or version. Run “vsearch reindex {error.database}”."
     if isinstance(error, BotError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

@@ -44,7 +44,7 @@ class StorageSession:
     workspace: WorkspaceId
 
     @property
-    def listing(self) -> ListingService:
+    def listings(self) -> ListingService:
         """Listing of the images of a database."""
         return ListingService(self.storage.catalogue)
 

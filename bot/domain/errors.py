@@ -89,8 +89,9 @@ class ModelMismatch(UserError):
     def __init__(self, database: str) -> None:
         super().__init__(
             f"“{database}” was indexed with another model or version of vsearch. "
-            f"Run `vsearch reindex {database}` to use it again."
+            f"Ask an admin to run `vsearch reindex {database}`."
         )
+        self.database = database
 
 
 class PictureRefused(UserError):

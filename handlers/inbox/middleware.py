@@ -87,7 +87,7 @@ class InboxMiddleware:
         """
         key = (enterprise, workspace)
         if enterprise and workspace and key not in self._known:
-            await self._catalogue.adopt(workspace, enterprise)
+            await self._catalogue.record_workspace(workspace, enterprise)
             self._known[key] = True
 
     def job_of(self, body: Mapping[str, Any]) -> NewJob | None:

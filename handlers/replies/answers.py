@@ -90,7 +90,7 @@ class AnswerComposer:
         picture, jpeg = await self._dependencies.finder.picture_and_jpeg(state, requester.client)
         name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
         try:
-            added = await self._dependencies.adding.add(
+            added = await self._dependencies.additions.add(
                 key,
                 picture,
                 jpeg,
@@ -106,7 +106,7 @@ class AnswerComposer:
             return already_added_reply(key.name, there.entity if there is not None and seen else "")
         if await self._was_deleted(requester.workspace, state):
             with contextlib.suppress(UnknownEntity):
-                await self._dependencies.deleting.delete(key, added.entity, added.data_id)
+                await self._dependencies.deletions.delete(key, added.entity, added.data_id)
             raise FetchRefused(FILE_DELETED)
         return added
 
@@ -156,10 +156,10 @@ class AnswerComposer:
         """Return the images of a page that the person may see, and how many they may not."""
         order, end = _order(state), state.offset + IMAGES_PER_PAGE
         request = PageRequest(offset=state.offset, limit=IMAGES_PER_PAGE, order=order, entity_prefix=state.prefix)
-        page = await self._dependencies.listing.page(info.key, request)
+        page = await self._dependencies.listings.page(info.key, request)
         if state.prefix and page.total <= MAX_SCANNED and not info.hints_at_hidden:
             # A count that includes hidden images would let people guess ids letter by letter.
-            found = [record async for record in self._dependencies.listing.all_records(info.key, order, state.prefix)]
+            found = [record async for record in self._dependencies.listings.all_records(info.key, order, state.prefix)]
             seen = await self._visible(requester, found)
             return Page(seen[state.offset : end], len(seen), "more" if end < len(seen) else None), 0
         shown = await self._visible(requester, page.items)
@@ -177,7 +177,7 @@ class AnswerComposer:
     async def delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
         """Delete an entity's images. Raises NotAllowed, UnknownEntity."""
         await self._deletable(requester, key, entity)
-        deletion = await self._dependencies.deleting.delete(key, entity)
+        deletion = await self._dependencies.deletions.delete(key, entity)
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
         return deleted_reply(key.name, entity, deletion.images)
 
@@ -185,7 +185,7 @@ class AnswerComposer:
         self, requester: Requester, key: DatabaseKey, entity: EntityId
     ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
         info = await self._dependencies.databases.find(key)
-        records = await self._dependencies.listing.entity(key, entity)
+        records = await self._dependencies.listings.entity(key, entity)
         try:
             await self._dependencies.permissions.check_delete_images(
                 info, records, requester.user, self.directory(requester)

@@ -29,9 +29,9 @@ class SlackDependencies:
     inbox: Inbox
     lookup: LookupService
     databases: DatabaseService
-    adding: AddService
-    listing: ListingService
-    deleting: DeleteService
+    additions: AddService
+    listings: ListingService
+    deletions: DeleteService
     channel_settings: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder

@@ -42,7 +42,7 @@ SCOPES = (
 )
 """The scopes of manifest.yml. A test compares the two."""
 
-Adopt = Callable[[WorkspaceId, str], Awaitable[None]]
+RecordWorkspace = Callable[[WorkspaceId, str], Awaitable[None]]
 """Stores the id of a new workspace and that of its organisation (may be empty)."""
 
 
@@ -57,7 +57,11 @@ class OAuth:
 
 
 def oauth_flow(
-    oauth: OAuth, store: AsyncInstallationStore, states: AsyncOAuthStateStore, clients: Clients, adopt: Adopt
+    oauth: OAuth,
+    store: AsyncInstallationStore,
+    states: AsyncOAuthStateStore,
+    clients: Clients,
+    record_workspace: RecordWorkspace,
 ) -> AsyncOAuthFlow:
     """Create the OAuth flow. It stores each installation, with an encrypted token, and the workspace's id."""
     settings = AsyncOAuthSettings(
@@ -83,7 +87,7 @@ def oauth_flow(
         team, enterprise = installation.team_id or "", installation.enterprise_id or ""
         clients.forget(WorkspaceId(team), enterprise)
         if team:
-            await adopt(WorkspaceId(team), enterprise)
+            await record_workspace(WorkspaceId(team), enterprise)
         log.info("installed in %s", team or enterprise)
         return await default_handler(args)
 

@@ -91,4 +91,4 @@ async def fill(app: SlackApp, name: str, **pictures: bytes) -> None:
     for entity, content in pictures.items():
         picture = await services.normaliser.picture(content)
         jpeg = await services.normaliser.jpeg(picture)
-        await services.adding.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
+        await services.additions.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))

@@ -57,7 +57,7 @@ class PendingDeletionWorker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run in the background. On exit, finish what was requested last, for at most FINAL_RUN_S seconds."""
-        task = asyncio.create_task(self._run(), name="showapi-upkeep")
+        task = asyncio.create_task(self._run(), name="showapi-deletions")
         try:
             yield
         finally:

@@ -72,7 +72,7 @@ async def _add(
         picture = await read_picture(services_session, named)
         entity = shared or EntityId(entity_from_name(named.file_name))
         jpeg = await services_session.services.normaliser.jpeg(picture)
-        record = await services_session.services.adding.add(
+        record = await services_session.services.additions.add(
             key, picture, jpeg, entity, note, source_name=named.file_name
         )
     except AlreadyAdded as error:
@@ -115,9 +115,11 @@ def list_images(
     async def work(storage_session: StorageSession) -> tuple[DatabaseKey, Page[ImageRecord]]:
         key = await storage_session.database(database)
         if everything:
-            records = tuple([record async for record in storage_session.listing.all_records(key, order, prefix)])
+            records = tuple([record async for record in storage_session.listings.all_records(key, order, prefix)])
             return key, Page(records, len(records))
-        return key, await storage_session.listing.page(key, PageRequest(limit=limit, order=order, entity_prefix=prefix))
+        return key, await storage_session.listings.page(
+            key, PageRequest(limit=limit, order=order, entity_prefix=prefix)
+        )
 
     key, page = context_of(ctx).run_with_storage(work)
     if as_json:
@@ -161,7 +163,7 @@ def delete(
     async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
         key = await storage_session.database(database)
         images = 0
-        async for record in storage_session.listing.all_records(key, entity_prefix=checked):
+        async for record in storage_session.listings.all_records(key, entity_prefix=checked):
             images += record.entity == checked
         if not images:
             raise UnknownEntity(checked, key.name)
@@ -169,7 +171,7 @@ def delete(
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
         key = await services_session.database(database)
-        return key, await services_session.services.deleting.delete(key, checked)
+        return key, await services_session.services.deletions.delete(key, checked)
 
     if not yes:
         key, images = context.run_with_storage(count)

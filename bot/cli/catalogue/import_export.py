@@ -46,7 +46,7 @@ def import_pictures(
 
         try:
             with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
-                return key, await services_session.services.importing.run(key, sources, on_progress=seen, stop=stop)
+                return key, await services_session.services.imports.run(key, sources, on_progress=seen, stop=stop)
         except BackendError:
             # bot.cli.main prints the error.
             print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
@@ -110,7 +110,7 @@ def export_pictures(
     async def work(storage_session: StorageSession) -> tuple[DatabaseKey, ExportReport]:
         key = await storage_session.database(database)
         with ProgressLine("Exporting") as line, stop_on_interrupt() as stop:
-            return key, await ExportService(storage_session.storage, storage_session.listing).run(
+            return key, await ExportService(storage_session.storage, storage_session.listings).run(
                 key,
                 directory,
                 on_progress=lambda report: line.update(report.written + report.missing, report.total),

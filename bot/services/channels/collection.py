@@ -27,8 +27,8 @@ class SharedImage:
 class CollectService:
     """Adds shared images. Running a job again adds nothing twice."""
 
-    def __init__(self, adding: AddService, storage: Storage) -> None:
-        self._adding = adding
+    def __init__(self, additions: AddService, storage: Storage) -> None:
+        self._additions = additions
         self._storage = storage
 
     async def collect(self, key: DatabaseKey, shared: SharedImage) -> ImageRecord:
@@ -36,7 +36,7 @@ class CollectService:
         image = replace(shared.image, origin=shared.origin)
         try:
             async with self._storage.unit():
-                [outcome] = await self._adding.add_all(key, [image])
+                [outcome] = await self._additions.add_all(key, [image])
                 # Check last, while this transaction holds the write lock: a concurrent deletion is either visible here
                 # or runs after the commit and finds the image.
                 if not await self._storage.inbox.is_wanted(shared.job, shared.origin.file_id):

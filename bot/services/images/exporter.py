@@ -46,9 +46,9 @@ def _no_progress(_report: ExportReport) -> None:
 class ExportService:
     """Writes all images of a database to a directory."""
 
-    def __init__(self, storage: Storage, listing: ListingService) -> None:
+    def __init__(self, storage: Storage, listings: ListingService) -> None:
         self._storage = storage
-        self._listing = listing
+        self._listings = listings
 
     async def run(
         self,
@@ -70,7 +70,7 @@ class ExportService:
         try:
             rows = csv.writer(stream)
             rows.writerow(HEADER)
-            async for record in self._listing.all_records(key, Order.OLDEST_FIRST):
+            async for record in self._listings.all_records(key, Order.OLDEST_FIRST):
                 if stop and stop.is_set():
                     report.interrupted = True
                     return report

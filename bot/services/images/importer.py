@@ -78,14 +78,14 @@ class ImportService:
     def __init__(
         self,
         catalogue: Catalogue,
-        adding: AddService,
+        additions: AddService,
         reader: ImportDecoder,
         *,
         concurrency: int = CONCURRENCY,
         max_bytes: int = 25_000_000,
     ) -> None:
         self._catalogue = catalogue
-        self._adding = adding
+        self._additions = additions
         self._reader = reader
         self._workers = min(_WORKERS, concurrency)
         self._batch_size = concurrency // self._workers
@@ -135,7 +135,7 @@ class ImportService:
             outcomes.append(True if isinstance(image, NewImage) else image)
             if isinstance(image, NewImage):
                 images.append(image)
-        added = iter(await self._adding.add_all(key, images) if images else [])
+        added = iter(await self._additions.add_all(key, images) if images else [])
         return [not isinstance(next(added), AlreadyAdded) if new is True else new for new in outcomes]
 
     async def _decode(self, file: _File) -> NewImage | UserError:

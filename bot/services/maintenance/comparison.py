@@ -106,7 +106,7 @@ class Comparer:
         self._storage = storage
         self._visual = visual
         self._decode = decode
-        self._listing = ListingService(storage.catalogue)
+        self._listings = ListingService(storage.catalogue)
 
     async def workspaces(self, scope: Scope = ALL_DATABASES) -> list[WorkspaceId]:
         """Return the workspaces in scope, without those of `vsearch serve-api`."""
@@ -157,7 +157,7 @@ class Comparer:
         if location is DatabaseLocation.BACK_END:
             return DatabaseDifference(key, location, 0, len(held), orphans=tuple(sorted(held)))
         try:
-            recorded = [record.data_id async for record in self._listing.all_records(key)]
+            recorded = [record.data_id async for record in self._listings.all_records(key)]
         except UnknownDatabase:
             return None
         missing = tuple(data_id for data_id in recorded if data_id not in held)

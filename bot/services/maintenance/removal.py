@@ -23,11 +23,11 @@ class RemovalService:
     """Removes data that was deleted in Slack or is past its retention. All methods are idempotent."""
 
     def __init__(
-        self, visual: VisualSearch, storage: Storage, deleting: DeleteService, databases: DatabaseService
+        self, visual: VisualSearch, storage: Storage, deletions: DeleteService, databases: DatabaseService
     ) -> None:
         self._visual = visual
         self._storage = storage
-        self._deleting = deleting
+        self._deletions = deletions
         self._databases = databases
 
     async def remove_file(self, workspace: WorkspaceId, file_id: str) -> int:
@@ -82,7 +82,7 @@ class RemovalService:
         for record in records:
             # Another process may have deleted the image or its database.
             with contextlib.suppress(UnknownEntity, UnknownDatabase):
-                removed += (await self._deleting.delete(record.database, record.entity, record.data_id)).images
+                removed += (await self._deletions.delete(record.database, record.entity, record.data_id)).images
         return removed
 
     async def _remove_thumbnails(self, workspace: WorkspaceId) -> None:

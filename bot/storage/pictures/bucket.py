@@ -189,7 +189,7 @@ class BucketObjects:
         return BackendTimeout(f"The bucket {self._bucket} took too long to answer.")
 
     def _no_bucket_error(self) -> BackendRefused:
-        return BackendRefused(f"There is no bucket {self._bucket}: make it there, or mend VSEARCH_BUCKET.")
+        return BackendRefused(f"There is no bucket {self._bucket}: create it, or correct VSEARCH_BUCKET.")
 
 
 async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ class Catalogue(Protocol):
         """Return the workspaces that are connected or own a database."""
         ...
 
-    async def adopt(self, workspace: WorkspaceId, enterprise: str = "") -> None:
+    async def record_workspace(self, workspace: WorkspaceId, enterprise: str = "") -> None:
         """Record a connected workspace.
 
         If it is the only one, it gets the databases of LOCAL_WORKSPACE, except those whose names it uses already.

@@ -34,7 +34,7 @@ async def fill_with(app: SlackApp, database: str, count: int) -> None:
         again = type(picture)(
             picture.pixels, f"{number:064x}", picture.source_digest, picture.source_format, picture.source_size
         )
-        await services.adding.add(key, again, jpeg, EntityId(f"part_{number:02d}"), Note())
+        await services.additions.add(key, again, jpeg, EntityId(f"part_{number:02d}"), Note())
 
 
 async def collect_in_private_channel(slack: FakeSlack, app: SlackApp, picture: bytes, entity: str) -> Message:
@@ -209,7 +209,7 @@ async def test_page_beyond_the_end_shows_the_last_page(slack: FakeSlack, start: 
     app = await start()
     await fill_with(app, "parts", 9)
     first = await run_command(slack, "list in:parts order:asc")
-    await app.services.deleting.delete(key_of(app, "parts"), EntityId("part_08"))
+    await app.services.deletions.delete(key_of(app, "parts"), EntityId("part_08"))
     await slack.press(first, "list_page:next")
     second = await slack.wait_for_edit(first)
     assert action_ids(second) == ["list_page:previous"]
@@ -266,7 +266,7 @@ async def test_entity_deleted_meanwhile_is_named(slack: FakeSlack, start: Start)
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     question = await run_command(slack, "delete valve_0042 in:parts")
-    await app.services.deleting.delete(key_of(app, "parts"), EntityId("valve_0042"))
+    await app.services.deletions.delete(key_of(app, "parts"), EntityId("valve_0042"))
     answer = await press(slack, question, "delete_entity")
     assert "“parts” has no image with the id “valve_0042”" in answer.text
 

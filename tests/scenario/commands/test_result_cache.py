@@ -50,7 +50,7 @@ async def add(services: Services, workspace: str, content: bytes, entity: str, *
     picture = await services.normaliser.picture(content)
     jpeg = await services.normaliser.jpeg(picture)
     origin = SlackOrigin("F0SECRET", channel, "1.2") if channel else None
-    await services.adding.add(key, picture, jpeg, EntityId(entity), Note(), origin=origin)
+    await services.additions.add(key, picture, jpeg, EntityId(entity), Note(), origin=origin)
 
 
 def another_process(folder: Path) -> AbstractAsyncContextManager[Services]:
@@ -119,7 +119,7 @@ async def test_another_processs_write_invalidates_results(slack: FakeSlack, star
         grown = await answered(slack, VALVE)
         assert not is_cached(grown)
         assert "`gasket_7`" in grown.everything
-        await other.deleting.delete(key_of(app, "parts"), EntityId("gasket_7"))
+        await other.deletions.delete(key_of(app, "parts"), EntityId("gasket_7"))
         shrunk = await answered(slack, VALVE)
     assert not is_cached(shrunk)
     assert "gasket_7" not in shrunk.everything

@@ -122,7 +122,7 @@ async def test_shared_answer_shows_only_what_the_whole_channel_may_see(
     picture = await app.services.normaliser.picture(VALVE)
     jpeg = await app.services.normaliser.jpeg(picture)
     origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
-    await app.services.adding.add(
+    await app.services.additions.add(
         key_of(app, "parts"), picture, jpeg, EntityId("secret_valve"), Note("hush"), origin=origin
     )
     mine = await run_command(slack, f"{pictures.url('v.png', VALVE)} min:0 in:parts")
@@ -143,7 +143,7 @@ async def test_more_shows_what_the_person_may_see(slack: FakeSlack, start: Start
     picture = await app.services.normaliser.picture(VALVE)
     jpeg = await app.services.normaliser.jpeg(picture)
     origin = SlackOrigin("F0SECRET", "C0PRIVATE", "1.2")
-    await app.services.adding.add(key_of(app, "parts"), picture, jpeg, EntityId("secret"), Note(), origin=origin)
+    await app.services.additions.add(key_of(app, "parts"), picture, jpeg, EntityId("secret"), Note(), origin=origin)
     first = await shared(slack, VALVE)
     member = await press(slack, first, "results_more")
     other = await press(slack, first, "results_more", user="U0OTHER")

@@ -128,7 +128,7 @@ class CrashScenario:
             await services.storage.bindings.put(ChannelBinding(key.workspace, channel, mode, key.name))
         for seed in range(KNOWN):
             picture, jpeg = await services.normaliser.picture_and_jpeg(_picture(seed))
-            await services.adding.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
+            await services.additions.add(self._key(ChannelMode.LOOKUP), picture, jpeg, EntityId(f"part_{seed}"), Note())
 
     async def _run_until_kill(self, shares: int) -> None:
         """Start the bot, share pictures, and kill it."""

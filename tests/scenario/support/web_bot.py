@@ -51,7 +51,7 @@ async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> 
     for entity, content in pictures.items():
         picture = await app.services.normaliser.picture(content)
         jpeg = await app.services.normaliser.jpeg(picture)
-        await app.services.adding.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
+        await app.services.additions.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
 
 
 def oauth_settings(slack: FakeSlack, **environment: str) -> dict[str, str]:

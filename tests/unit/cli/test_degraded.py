@@ -12,7 +12,7 @@ import bot.app.services
 from bot.app.services import Services
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
-from bot.domain.errors import BackendDown, BackendLost, BackendQuota, PictureRefused
+from bot.domain.errors import BackendDown, BackendLost, BackendQuota, ModelMismatch, PictureRefused
 from bot.domain.matches import Caveat
 from tests.fakes.failing_back_end import FaultySearch
 from tests.fixtures.command_line import Vsearch, pictures, vsearch
@@ -67,6 +67,10 @@ def test_json_output_has_the_caveat(vsearch: Vsearch, visual: FaultySearch, pict
         (
             BackendLost("it has no database."),
             "It has no database. Run “vsearch reconcile --mend” to add its images again.",
+        ),
+        (
+            ModelMismatch("parts"),
+            "“parts” was indexed with another model or version. Run “vsearch reindex parts”.",
         ),
         (PictureRefused("It can't be read."), "It can't be read."),
     ],

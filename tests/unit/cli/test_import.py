@@ -54,8 +54,8 @@ class Harness:
     def __init__(self, storage: SqlStorage, normaliser: Normaliser) -> None:
         self.storage = storage
         self.visual = Slow()
-        self.adding = AddService(self.visual, storage)
-        self.service = ImportService(storage.catalogue, self.adding, normaliser, concurrency=3, max_bytes=1_000_000)
+        self.additions = AddService(self.visual, storage)
+        self.service = ImportService(storage.catalogue, self.additions, normaliser, concurrency=3, max_bytes=1_000_000)
 
     async def images(self) -> int:
         return (await self.storage.catalogue.database(KEY)).images

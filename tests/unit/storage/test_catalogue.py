@@ -190,7 +190,7 @@ async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
 async def test_only_workspace_gets_the_local_databases(storage: SqlStorage) -> None:
     visual = await local_database(storage, "catalogue")
     await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
-    await storage.catalogue.adopt(TEAM)
+    await storage.catalogue.record_workspace(TEAM)
 
     moved = DatabaseKey(TEAM, DatabaseName("catalogue"))
     assert (await storage.catalogue.database(moved)).images == 0
@@ -200,13 +200,13 @@ async def test_only_workspace_gets_the_local_databases(storage: SqlStorage) -> N
         await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
 
     await local_database(storage, "later")
-    await storage.catalogue.adopt(TEAM)
+    await storage.catalogue.record_workspace(TEAM)
     assert [info.key.name for info in await storage.catalogue.databases(TEAM)] == ["catalogue", "later", "parts"]
 
 
 async def test_local_database_with_a_taken_name_is_not_adopted(storage: SqlStorage) -> None:
     visual = await local_database(storage, "parts")
-    await storage.catalogue.adopt(TEAM)
+    await storage.catalogue.record_workspace(TEAM)
     assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [LOCAL_WORKSPACE]
     # Its vectors stay with it.
     assert await visual.list_databases(TEAM) == ()
@@ -214,14 +214,14 @@ async def test_local_database_with_a_taken_name_is_not_adopted(storage: SqlStora
 
 
 async def test_second_workspace_adopts_no_databases(storage: SqlStorage) -> None:
-    await storage.catalogue.adopt(TEAM)
+    await storage.catalogue.record_workspace(TEAM)
     await local_database(storage, "catalogue")
-    await storage.catalogue.adopt(OTHER_TEAM)
-    await storage.catalogue.adopt(TEAM)
+    await storage.catalogue.record_workspace(OTHER_TEAM)
+    await storage.catalogue.record_workspace(TEAM)
     assert [info.key.name for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == ["catalogue"]
     assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL_WORKSPACE)
 
 
 async def test_adopting_the_local_workspace_does_nothing(storage: SqlStorage) -> None:
-    await storage.catalogue.adopt(LOCAL_WORKSPACE)
+    await storage.catalogue.record_workspace(LOCAL_WORKSPACE)
     assert await storage.catalogue.workspaces() == (TEAM,)

@@ -137,7 +137,7 @@ async def test_hints_at_hidden_matches_are_off_by_default(storage: SqlStorage) -
 
 async def test_forgotten_workspace_without_databases_is_unknown(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
-    await catalogue.adopt(TEAM)
+    await catalogue.record_workspace(TEAM)
     await catalogue.forget_workspace(TEAM)
     assert await catalogue.workspaces() == (TEAM, OTHER_TEAM)
     for key in (PARTS, BRAND):

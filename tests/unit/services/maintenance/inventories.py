@@ -87,8 +87,8 @@ class ReconcileCase:
 
     def __post_init__(self) -> None:
         self.databases = DatabaseService(self.visual, self.storage)
-        self.adding = AddService(self.visual, self.storage)
-        self.deleting = DeleteService(self.visual, self.storage)
+        self.additions = AddService(self.visual, self.storage)
+        self.deletions = DeleteService(self.visual, self.storage)
         self._others: list[asyncio.Task[None]] = []
 
     @property
@@ -105,7 +105,7 @@ class ReconcileCase:
             self.picture_count += 1
             entity, note = EntityId(f"part_{self.picture_count // 2}"), Note(f"note {self.picture_count}")
             jpeg = str(self.picture_count).encode()
-            records.append(await self.adding.add(key, random_picture(self.picture_count), jpeg, entity, note))
+            records.append(await self.additions.add(key, random_picture(self.picture_count), jpeg, entity, note))
         return records
 
     async def remove_from_back_end(self, record: ImageRecord) -> None:

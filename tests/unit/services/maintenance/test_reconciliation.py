@@ -117,7 +117,7 @@ async def test_databases_of_the_api_server_are_never_changed(case: ReconcileCase
     await case.visual.create_database(served)
     await case.visual.add_image(served, random_picture(1), EntityId("one"), Note())
     # This holds even if the catalogue has a workspace of that name.
-    await case.storage.catalogue.adopt(served.workspace)
+    await case.storage.catalogue.record_workspace(served.workspace)
     assert (await case.service.compare()).agrees
     await case.service.repair()
     await case.service.delete_all()
@@ -139,7 +139,7 @@ async def test_repair_fills_another_back_end_with_the_same_data_ids(case: Reconc
         assert await case.in_back_end(key, other) == await case.in_back_end(key) == await case.in_catalogue(key)
     # The next run transfers only what changed in the meantime.
     [fresh] = await case.add(PARTS)
-    await case.deleting.delete(THEIRS, EntityId("part_21"))
+    await case.deletions.delete(THEIRS, EntityId("part_21"))
     await case.databases.delete(LOGOS)
     outcome = await moving.repair()
     assert [(repair.difference.key, repair.added, repair.removed) for repair in outcome.repairs] == [

@@ -42,8 +42,8 @@ class Harness:
 
     def __post_init__(self) -> None:
         self.databases = DatabaseService(self.visual, self.storage)
-        self.deleting = DeleteService(self.visual, self.storage)
-        self.removal = RemovalService(self.visual, self.storage, self.deleting, self.databases)
+        self.deletions = DeleteService(self.visual, self.storage)
+        self.removal = RemovalService(self.visual, self.storage, self.deletions, self.databases)
 
     async def add(
         self, key: DatabaseKey, file: str = "F1", message: str = "1.1", *, seed: int | None = None, channel: str = "C1"
@@ -189,7 +189,7 @@ async def test_removing_a_workspace_leaves_others_unchanged(harness: Harness, mo
     for number, (workspace, record) in enumerate(
         [(TEAM, gone[0]), (TEAM, gone[1]), (TEAM, gone[2]), (OTHER_TEAM, stay)]
     ):
-        await storage.catalogue.adopt(workspace)
+        await storage.catalogue.record_workspace(workspace)
         await storage.bindings.put(ChannelBinding(workspace, "C1", ChannelMode.COLLECT))
         await storage.inbox.put(share(number, workspace))
         await storage.thumbnails.put(workspace, record.digest, f"F{number}")

@@ -95,7 +95,7 @@ async def test_concurrent_delete_leaves_no_images_or_bindings(processes: list[Sq
 async def test_local_databases_go_to_one_of_several_new_workspaces(processes: list[SqlStorage]) -> None:
     await processes[0].catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")))
     teams = [WorkspaceId(f"T{number}") for number in range(2, 2 + PROCESSES)]
-    works = [one.catalogue.adopt(team) for one, team in zip(processes * 2, teams * 2, strict=True)]
+    works = [one.catalogue.record_workspace(team) for one, team in zip(processes * 2, teams * 2, strict=True)]
     assert await failures(works) == []
     owners = [team for team in teams if await processes[0].catalogue.databases(team)]
     assert len(owners) == 1

@@ -173,12 +173,12 @@ async def test_local_databases_are_adopted_after_a_transfer(to_postgres: Transfe
     # The bot was started on the new database before the transfer, and connected its workspace.
     early = await to_postgres.after.open()
     team = WorkspaceId("T1")
-    await early.catalogue.adopt(team)
+    await early.catalogue.record_workspace(team)
     early_key = await early.keyring.key("media")
     await early.close()
     assert (await to_postgres.run()).complete
     after = await to_postgres.after.open()
-    await after.catalogue.adopt(team)
+    await after.catalogue.record_workspace(team)
     assert [info.key.name for info in await after.catalogue.databases(team)] == ["parts"]
     assert await after.keyring.key("media") != early_key
     await after.close()
