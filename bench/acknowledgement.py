@@ -43,8 +43,8 @@ async def run() -> list[Row]:
     data_dir = await shares.database()
     pictures = await asyncio.to_thread(lambda: list(shares.copies(int(FOR_S / EVERY_S) + WARM_UP)))
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as name:
-        rows = await _over_http(data_dir, Path(name), pictures)
-        return rows + await _in_socket_mode(data_dir, Path(name), pictures)
+        over_http = await _over_http(data_dir, Path(name), pictures)
+        return over_http + await _in_socket_mode(data_dir, Path(name), pictures)
 
 
 async def _over_http(data_dir: Path, folder: Path, pictures: Sequence[bytes]) -> list[Row]:
@@ -55,10 +55,10 @@ async def _over_http(data_dir: Path, folder: Path, pictures: Sequence[bytes]) ->
             bot_process.running("bare", folder / "nothing", bare_settings) as bare,
             bot_process.running("timed", notes, settings) as ours,
         ):
-            taken = await _load(
+            taken = await load(
                 slack, pictures, lambda body: slack.post(ours, body), lambda body: slack.post(bare, body)
             )
-            rows = _rows("HTTP", taken, slack, await _lost(slack, taken))
+            measured = rows("HTTP", taken, slack, await lost(slack, taken))
     written = bot_process.writes(notes)
     without = [seconds - written[message] for message, seconds in taken.ours.items()]
     print(f"acknowledgement, the durable write: {_spread([written[message] for message in taken.ours])}")
@@ -72,7 +72,7 @@ async def _over_http(data_dir: Path, folder: Path, pictures: Sequence[bytes]) ->
         "bare Bolt app",
         RATIO_TARGET,
     )
-    return [*rows, compared]
+    return [*measured, compared]
 
 
 async def _in_socket_mode(data_dir: Path, folder: Path, pictures: Sequence[bytes]) -> list[Row]:
@@ -80,13 +80,14 @@ async def _in_socket_mode(data_dir: Path, folder: Path, pictures: Sequence[bytes
         settings = dict(shares.over_http(slack, data_dir)) | {"SLACK_APP_TOKEN": APP_TOKEN}
         async with bot_process.running("timed", folder / "socket", settings):
             await slack.until_connected()
-            taken = await _load(slack, pictures, slack.send)
-            return _rows("Socket Mode", taken, slack, await _lost(slack, taken))
+            taken = await load(slack, pictures, slack.send)
+            return rows("Socket Mode", taken, slack, await lost(slack, taken))
 
 
-async def _load(
+async def load(
     slack: StandIn, pictures: Sequence[bytes], deliver: Deliver, deliver_to_bare: Deliver | None = None
 ) -> Latencies:
+    """Share the pictures at Slack's highest rate, after a warm-up, and return the timings."""
     taken = Latencies()
     pending = [
         asyncio.create_task(_share(slack, content, deliver, None, Latencies())) for content in pictures[:WARM_UP]
@@ -111,7 +112,7 @@ async def _share(
         taken.bare.append(await deliver_to_bare(body))
 
 
-async def _lost(slack: StandIn, taken: Latencies) -> int:
+async def lost(slack: StandIn, taken: Latencies) -> int:
     """Count the shares that did not get exactly one answer."""
     try:
         await slack.until_answered(list(taken.shared), DRAINED_WITHIN_S)
@@ -120,7 +121,8 @@ async def _lost(slack: StandIn, taken: Latencies) -> int:
     return sum(len(slack.answers.get(message, ())) != 1 for message in taken.shared)
 
 
-def _rows(how: str, taken: Latencies, slack: StandIn, lost: int) -> list[Row]:
+def rows(how: str, taken: Latencies, slack: StandIn, unanswered: int) -> list[Row]:
+    """Return the measured values of one run."""
     ours = sorted(taken.ours.values())
     answered = [slack.answers[m][0] - moment for m, moment in taken.shared.items() if m in slack.answers]
     print(f"acknowledgement, {how}: {len(ours)} shares, {_spread(ours)}")
@@ -128,7 +130,7 @@ def _rows(how: str, taken: Latencies, slack: StandIn, lost: int) -> list[Row]:
     return [
         Row(f"acknowledgement, {how}, p99", _at(ours, 0.99) * 1000, "ms", limit=P99_TARGET_S * 1000),
         Row(f"acknowledgement, {how}, slowest", ours[-1] * 1000, "ms", limit=SLOWEST_TARGET_S * 1000),
-        Row(f"shares, {how}, not answered exactly once", lost, "shares", limit=0),
+        Row(f"shares, {how}, not answered exactly once", unanswered, "shares", limit=0),
     ]
 
 

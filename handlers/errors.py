@@ -137,13 +137,15 @@ async def try_to_send(send: SendSentence, sentence: str) -> None:
         log.exception("could not reply to the requester")
 
 
-async def with_progress(work: Awaitable[T], send: SendSentence) -> T:
-    """Return the result of the work. If it takes longer than PROGRESS_AFTER_S, send one progress message."""
+async def with_progress(
+    work: Awaitable[T], send: SendSentence, *, after_s: float = PROGRESS_AFTER_S, text: str = STILL_WORKING
+) -> T:
+    """Return the result of the work. If it takes longer than ``after_s`` seconds, send one progress message."""
     task = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({task}, timeout=PROGRESS_AFTER_S)
+        done, _ = await asyncio.wait({task}, timeout=after_s)
         if not done:
-            await try_to_send(send, STILL_WORKING)
+            await try_to_send(send, text)
         return await task
     finally:
         task.cancel()

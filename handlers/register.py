@@ -18,7 +18,19 @@ MESSAGE = "message"
 MENTION = "app_mention"
 HOME = "app_home_opened"
 
-EVENTS = frozenset({MENTION, HOME, "app_uninstalled", "tokens_revoked", "team_access_revoked", "file_deleted"})
+EVENTS = frozenset(
+    {
+        MENTION,
+        HOME,
+        "app_uninstalled",
+        "channel_deleted",
+        "file_deleted",
+        "file_unshared",
+        "group_deleted",
+        "team_access_revoked",
+        "tokens_revoked",
+    }
+)
 """Subscribed events other than messages. Events without a listener below are handled by InboxMiddleware."""
 
 _ANY = re.compile(".*", re.DOTALL)

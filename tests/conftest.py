@@ -36,6 +36,7 @@ def restore_logging() -> Iterator[None]:
     level, handlers = root.level, list(root.handlers)
     levels = {name: logging.getLogger(name).level for name in list(logging.root.manager.loggerDict)}
     yield
+    logging.captureWarnings(capture=False)
     root.setLevel(level)
     for handler in set(root.handlers) - set(handlers):
         root.removeHandler(handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -103,11 +103,18 @@ class MemorySearch:
             del images[found]
         return len(to_delete)
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput."""
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        """Return up to ``limit`` (1 to 1000) matches, best first, without ``exclude``. Raises InvalidInput."""
         validate_limit(limit)
         thumbnail = _thumbnail(picture)
-        matches = [_match(image, picture, thumbnail) for image in self._images_of(database).values()]
+        hidden = frozenset(exclude)
+        matches = [
+            _match(image, picture, thumbnail)
+            for data_id, image in self._images_of(database).items()
+            if data_id not in hidden
+        ]
         return Matches(sorted(matches, key=lambda match: (-match.score, match.data_id))[:limit])
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:

@@ -68,8 +68,13 @@ class VisualSearch(Protocol):
         """Delete the images of an entity, or only ``data_id`` if the back end can. Returns how many were deleted."""
         ...
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput."""
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        """Return up to ``limit`` (1 to 1000) matches, best first, without the images in ``exclude``.
+
+        Raises InvalidInput.
+        """
         ...
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:

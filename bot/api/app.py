@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -18,10 +19,11 @@ from bot.api.form_fields import FormFields
 from bot.api.keys import ApiKeys
 from bot.api.limits import ApiLimits
 from bot.api.operations import Body, Operation, Operations
-from bot.api.pictures import ApiPictureReader, Fetch, Read
+from bot.api.pictures import ApiPictureReader, Fetch, HoldMemory, Read
 from bot.api.ports import ApiStorage
 from bot.domain.errors import BackendError, BotError
 from bot.domain.identifiers import WorkspaceId
+from bot.images.memory import on_behalf_of
 from bot.telemetry.logs import raise_locations, request_scope
 
 log = logging.getLogger(__name__)
@@ -44,10 +46,11 @@ def api_app(
     read_body: ReadBody,
     keys: Iterable[str],
     limits: ApiLimits | None = None,
+    hold_memory: HoldMemory = nullcontext,
 ) -> ASGIApp:
     """Return the application. ``fetch`` downloads the content of a URL, and ``read`` verifies and decodes it."""
     limits = limits or ApiLimits()
-    operations = Operations(visual, storage, ApiPictureReader(fetch, read, limits), limits)
+    operations = Operations(visual, storage, ApiPictureReader(fetch, read, limits, hold_memory), limits)
     api_keys = ApiKeys(keys)
     by_path: dict[str, Operation] = {
         "/2475-1": operations.create_database,
@@ -113,7 +116,8 @@ class ApiEndpoint:
             raise GatewayRefused(GatewayCode.INVALID, f"The form is larger than {MAX_BODY:,} bytes.")
         fields = FormFields.of(body, request.headers.get("content-type", ""))
         fields.require_source()
-        return await self._operation(workspace, fields)
+        with on_behalf_of(workspace):
+            return await self._operation(workspace, fields)
 
 
 async def _unknown_path(workspace: WorkspaceId, fields: FormFields) -> Body:

@@ -94,9 +94,9 @@ class Operations:
     async def delete_database(self, workspace: WorkspaceId, fields: FormFields) -> Body:
         """2475-6, DeleteImageDb."""
         key = DatabaseKey(workspace, fields.database("Name"))
-        async with self._storage.unit():
-            await self._visual.delete_database(key)
-            await self._storage.api_images.forget_database(key)
+        await self._visual.delete_database(key)
+        # After the database, so that its images never lose their addresses while searches find them.
+        await self._storage.api_images.forget_database(key)
         return _DONE
 
     async def delete_image(self, workspace: WorkspaceId, fields: FormFields) -> Body:

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 from bot.api import api_app
 from bot.api.limits import MAX_SEARCH_BYTES
+from bot.app.background import running_removals
 from bot.app.services import build_services
 from bot.app.signals import on_stop_signal
 from bot.config.settings import Settings
+from bot.config.validation import missing_api_keys
 from bot.domain.errors import BackendError, CannotStart, SettingsError
 from bot.images.fetch.fetcher import Fetcher
 from bot.telemetry import logs
-from bot.web import serving
+from bot.web import freeze_heap, serving
 from bot.web.request_body import read_body
 
 log = logging.getLogger(__name__)
-
-NO_KEYS = "Set VSEARCH_API_KEYS to the keys for your callers: 16 characters or more each, separated by commas."
 
 FETCH_TIMEOUT_S = 4
 """Clients of the API give up after 5 seconds, the search included."""
 
 
-def serve_api(settings: Settings) -> None:
-    """Serve the API until SIGTERM or Ctrl-C.
+def serve_api(settings: Settings, remarks: Iterable[str] = ()) -> None:
+    """Serve the API until SIGTERM or Ctrl-C. ``remarks`` about the settings are logged as warnings.
 
     Raises SettingsError without keys, CannotListen if the port is in use, and CannotStart if the storage or the search
     back end can't be opened.
     """
-    if not settings.api_keys:
-        raise SettingsError((NO_KEYS,))
+    if missing := tuple(missing_api_keys(settings)):
+        raise SettingsError(missing)
     logs.set_up(settings.log_format, settings.log_level, settings.secrets)
+    for remark in remarks:
+        log.warning("%s", remark)
     try:
         asyncio.run(_serve(settings))
     except BackendError as error:
@@ -45,6 +48,7 @@ async def _serve(settings: Settings) -> None:
     with on_stop_signal(stopped.set):
         async with AsyncExitStack() as stack:
             services = await stack.enter_async_context(build_services(settings))
+            await stack.enter_async_context(running_removals(services))
             # Stricter in size and time than the fetcher for people in Slack, as the API's limits demand.
             fetcher = Fetcher(
                 max_bytes=MAX_SEARCH_BYTES,
@@ -60,7 +64,9 @@ async def _serve(settings: Settings) -> None:
                 fetch=fetcher.fetch,
                 read=services.normaliser.picture,
                 keys=settings.api_keys,
+                hold_memory=services.downloads.hold,
             )
+            freeze_heap()
             host, port = await stack.enter_async_context(serving(app, *settings.listen_address))
             log.info("listening on http://%s:%d", host, port)
             await stopped.wait()

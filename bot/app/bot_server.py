@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bot.app.signals import on_stop_signal
 from bot.app.slack_app import SlackApp, build
 from bot.config.settings import Settings
+from bot.config.validation import missing_credentials
 from bot.domain.errors import BackendError, CannotStart, SettingsError
 from bot.telemetry import logs
-from bot.web import serving
+from bot.web import freeze_heap, serving
 from handlers.slack.connection import socket_mode
 
 log = logging.getLogger(__name__)
 
-MODES = "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
-TOKENS = "SLACK_BOT_TOKEN (one workspace) or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET (many)"
-NO_CREDENTIALS = (
-    "Set {missing}. README.md, “Connect your Slack workspace”, says where to find them.",
-    "To try vsearch without Slack, run “make run”. It needs no account and no settings.",
-)
 PICTURES_NOT_SERVED = (
     "PUBLIC_BASE_URL is set, but in Socket Mode the bot serves no pictures without PORT: pictures in answers won't load"
     " unless another process serves them"
@@ -43,21 +38,17 @@ FINAL_ANSWERS_S = 3
 """Slack waits 3 seconds for an acknowledgement."""
 
 
-def serve(settings: Settings) -> None:
-    """Run the bot until SIGTERM or Ctrl-C.
+def serve(settings: Settings, remarks: Iterable[str] = ()) -> None:
+    """Run the bot until SIGTERM or Ctrl-C. ``remarks`` about the settings are logged as warnings.
 
     Raises SettingsError if credentials are missing, SlackUnavailable if Slack refuses them or can't be reached,
     CannotListen if the port is in use, and CannotStart if the storage or the search back end can't be opened.
     """
-    missing = []
-    if settings.takes_deliveries and not settings.slack_app_token and not settings.slack_signing_secret:
-        missing.append(MODES)
-    if not settings.slack_bot_token and not settings.many_workspaces:
-        missing.append(TOKENS)
-    if missing:
-        first, *others = NO_CREDENTIALS
-        raise SettingsError((first.format(missing=", and ".join(missing)), *others))
+    if missing := tuple(missing_credentials(settings)):
+        raise SettingsError(missing)
     logs.set_up(settings.log_format, settings.log_level, settings.secrets)
+    for remark in remarks:
+        log.warning("%s", remark)
     try:
         asyncio.run(_serve(settings))
     except BackendError as error:
@@ -92,6 +83,7 @@ async def _serve(settings: Settings) -> None:
 @asynccontextmanager
 async def _receiving_deliveries(settings: Settings, app: SlackApp) -> AsyncIterator[None]:
     """Receive Slack's deliveries, and serve HTTP if configured, until the context exits."""
+    freeze_heap()
     async with AsyncExitStack() as stack:
         app_token = settings.slack_app_token if settings.takes_deliveries else None
         over_http = settings.takes_deliveries and app_token is None

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
 from bot.adapters.port import VisualSearch
-from bot.app.back_ends.dependencies import MEGA, BackendDependencies, new_normaliser
+from bot.app.back_ends.dependencies import MEGA, BackendDependencies, new_download_memory, new_normaliser
 from bot.app.back_ends.registry import open_back_end
 from bot.app.storage import open_storage
 from bot.config.settings import Settings
+from bot.domain.identifiers import DatabaseKey
 from bot.images.decode.normaliser import Normaliser, decode_stored
 from bot.images.fetch.fetcher import Fetcher
+from bot.images.memory import DownloadMemory
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
@@ -46,6 +48,7 @@ class Services:
     visual: VisualSearch
     normaliser: Normaliser
     fetcher: Fetcher
+    downloads: DownloadMemory
     databases: DatabaseService
     additions: AddService
     imports: ImportService
@@ -56,6 +59,14 @@ class Services:
     lookup: LookupService
     removal: RemovalService
     reconciliation: ReconcileService
+
+
+async def unused_api_databases(settings: Settings, storage: SqlStorage) -> tuple[DatabaseKey, ...]:
+    """Return the databases of API keys that are not in VSEARCH_API_KEYS any more. Raises BackendError."""
+    from bot.api.keys import workspace_of  # noqa: PLC0415 - loads the API server
+
+    known = {workspace_of(key) for key in settings.api_keys}
+    return tuple(key for key in await storage.api_images.databases() if key.workspace not in known)
 
 
 @asynccontextmanager
@@ -97,6 +108,7 @@ def _compose(
 ) -> Services:
     catalogue = storage.catalogue
     recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
+    downloads = new_download_memory(settings)
     search = SearchService(visual, catalogue, recent, metrics)
     additions = AddService(visual, storage, metrics=metrics)
     listings = ListingService(catalogue)
@@ -107,6 +119,7 @@ def _compose(
         visual=visual,
         normaliser=normaliser,
         fetcher=fetcher,
+        downloads=downloads,
         databases=databases,
         additions=additions,
         imports=ImportService(
@@ -116,6 +129,7 @@ def _compose(
             # A remote back end limits its rate of calls, so more concurrent adds would only wait longer.
             concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
             max_bytes=settings.max_image_mb * MEGA,
+            hold_memory=downloads.hold,
         ),
         listings=listings,
         deletions=deletions,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from slack_bolt.app.async_app import AsyncApp
@@ -16,11 +15,11 @@ from starlette.types import ASGIApp
 
 from bot.app import slack_listeners
 from bot.app.back_ends.dependencies import MEGA, media_links
+from bot.app.background import running_jobs
 from bot.app.services import Overrides, Services, build_services
 from bot.app.slack_listeners import DirectoryCache, PictureFinder, SlackInfrastructure, ThumbnailUploads
 from bot.config.settings import Settings
-from bot.domain.errors import BackendRefused, RetryLater, SettingsError
-from bot.domain.identifiers import WorkspaceId
+from bot.domain.errors import BackendRefused, SettingsError
 from bot.images.fetch.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media.links import MediaLinks
@@ -28,18 +27,19 @@ from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.missing_databases import find_missing_databases
-from bot.services.maintenance.periodic_cleanup import PeriodicMaintenance
+from bot.services.maintenance.obligations import ObligationReporter
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
 from bot.web.health import HealthCheck
+from bot.web.slack_endpoint import SlackEndpoint
+from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
-from handlers.inbox.deferred_requests import DeferredRequests, InlineRequests
-from handlers.jobs.job_runner import DeleteTokens
 from handlers.replies.dependencies import SlackDependencies
 from handlers.slack import http_bridge
 from handlers.slack.clients import Clients, CombinedClients, SingleWorkspaceClients, web_client
 from handlers.slack.connection import Identity, bolt_app, check_slack, identify
 from handlers.slack.files import SharedFileReader
+from handlers.slack.installation_records import InstallationRecords
 from handlers.slack.installed_workspaces import InstalledClients
 from handlers.slack.oauth import OAuth, oauth_flow
 
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from bot.storage.slack.installations import SqlInstallations
 
 log = logging.getLogger(__name__)
-
-DRAIN_TIMEOUT_S = 14
-"""Time to finish jobs in progress. Platforms such as Heroku kill a process 30 seconds after SIGTERM."""
 
 DATABASES_MISSING = (
     "the %s back end lacks databases of the catalogue (%s of %s): if you used another back end before, copy them with"
@@ -91,45 +88,60 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
     metrics = PrometheusMetrics()
     client = web_client(settings.slack_bot_token, settings.slack_api_url)
     identity = await identify(client) if settings.slack_bot_token else None
+    verified_at = datetime.now(UTC)
     async with build_services(settings, **({"metrics": metrics} | overrides)) as services, AsyncExitStack() as stack:
         store = await _installations(settings, services)
         clients = _clients(stack, settings, identity, store)
         infrastructure = await _infrastructure(stack, settings, services, clients, metrics)
         links = await media_links(settings, services.storage)
         dependencies = _dependencies(settings, services, infrastructure, links)
-        bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
-        runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, _delete_tokens(store))
+        installations = InstallationRecords(store, identity.workspace if identity else "", verified_at)
+        runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, installations)
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
-        deferral = InlineRequests() if settings.runs_jobs else _deferral(stack, services)
-        listeners = slack_listeners.listeners(dependencies, infrastructure, deferral)
-        slack_listeners.attach(bolt, listeners, infrastructure, worker.wake, identity.bot_user if identity else "")
-        if identity is not None:
-            await services.storage.catalogue.record_workspace(identity.workspace, identity.enterprise or "")
-        web = web_app(
-            slack=http_bridge.deliveries(bolt, infrastructure.wrapper, metrics) if _over_http(settings) else None,
-            **_installation_pages(settings, services, clients, store),
-            media=links,
-            pictures=_thumbnails(services),
-            catalogue=services.storage.catalogue,
-            relayed=services.storage.relayed,
-            checks=_checks(services, settings),
-            metrics=metrics,
-            inbox=services.storage.inbox,
+        bolt = bolt_app(web_client(None, settings.slack_api_url), clients, settings.slack_signing_secret)
+        bot_user = identity.bot_user if identity else ""
+        slack_listeners.attach(
+            stack, bolt, dependencies, infrastructure, worker.wake, bot_user=bot_user, runs_jobs=settings.runs_jobs
         )
+        if identity is not None:
+            # The operator chose this workspace. Anybody may install the app in another one through its page.
+            await services.storage.catalogue.record_workspace(
+                identity.workspace, identity.enterprise or "", adopts_local=True
+            )
+        endpoint = _endpoint(settings, http_bridge.deliveries(bolt, infrastructure.wrapper, metrics))
+        pages = await _installation_pages(settings, services, clients, store)
+        web = _web_app(settings, services, endpoint=endpoint, pages=pages, links=links, metrics=metrics)
         await _warn_of_missing_databases(services)
         async with AsyncExitStack() as jobs:
             if settings.runs_jobs:
-                await jobs.enter_async_context(_running_worker(worker))
-                await jobs.enter_async_context(
-                    _running_maintenance(settings, services, infrastructure.clients, dependencies.uploads)
-                )
+                await jobs.enter_async_context(running_jobs(services, worker, clients, dependencies.uploads))
             yield SlackApp(services, identity, infrastructure.wrapper, bolt, web, metrics, worker)
 
 
-def _deferral(stack: AsyncExitStack, services: Services) -> DeferredRequests:
-    deferral = DeferredRequests(services.storage.inbox)
-    stack.push_async_callback(deferral.close)
-    return deferral
+def _web_app(
+    settings: Settings,
+    services: Services,
+    *,
+    endpoint: SlackEndpoint | None,
+    pages: InstallationPages,
+    links: MediaLinks | None,
+    metrics: PrometheusMetrics,
+) -> ASGIApp:
+    storage = services.storage
+    reporter = ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days)
+    return web_app(
+        slack=endpoint,
+        **pages,
+        media=links,
+        pictures=_thumbnails(services),
+        catalogue=storage.catalogue,
+        relayed=storage.relayed,
+        checks=_checks(services, settings),
+        metrics=metrics,
+        inbox=storage.inbox,
+        details=reporter.late,
+        obligations=reporter.report,
+    )
 
 
 async def _warn_of_missing_databases(services: Services) -> None:
@@ -171,14 +183,6 @@ def _clients(
     return known[0] if len(known) == 1 else CombinedClients(known)
 
 
-def _delete_tokens(store: SqlInstallations | None) -> DeleteTokens:
-    async def delete(enterprise: str, workspace: WorkspaceId) -> None:
-        if store is not None:
-            await store.async_delete_all(enterprise_id=enterprise or None, team_id=workspace or None)
-
-    return delete
-
-
 async def _infrastructure(
     stack: AsyncExitStack, settings: Settings, services: Services, clients: Clients, metrics: PrometheusMetrics
 ) -> SlackInfrastructure:
@@ -190,7 +194,7 @@ async def _infrastructure(
     return SlackInfrastructure(
         storage=services.storage,
         search=services.search,
-        files=SharedFileReader(slack_files.download, max_bytes=max_bytes),
+        files=SharedFileReader(slack_files.download, max_bytes=max_bytes, hold_memory=services.downloads.hold),
         pictures=services.normaliser,
         clients=clients,
         metrics=metrics,
@@ -219,9 +223,20 @@ def _dependencies(
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(
-            services.lookup, infrastructure.files, infrastructure.pictures, services.fetcher.fetch, storage.inbox
+            services.lookup,
+            infrastructure.files,
+            infrastructure.pictures,
+            services.fetcher.fetch,
+            storage.inbox,
+            hold_memory=services.downloads.hold,
         ),
-        presenter=slack_listeners.presenter(infrastructure, uploads, directories, links.url if links else None),
+        presenter=slack_listeners.presenter(
+            infrastructure,
+            uploads,
+            directories,
+            links.url if links else None,
+            guests_see_imports=settings.guests_see == "imports",
+        ),
         directories=directories,
         uploads=uploads,
     )
@@ -237,13 +252,15 @@ def _checks(services: Services, settings: Settings) -> Mapping[str, HealthCheck]
     }
 
 
-def _over_http(settings: Settings) -> bool:
-    """Whether Slack delivers over HTTP instead of Socket Mode."""
-    delivered = settings.takes_deliveries and settings.slack_app_token is None
-    return delivered and settings.slack_signing_secret is not None
+def _endpoint(settings: Settings, handle: http_bridge.Handler) -> SlackEndpoint | None:
+    """Return the endpoint of Slack's deliveries; None if they come through Socket Mode or go to another process."""
+    is_over_http = settings.takes_deliveries and settings.slack_app_token is None
+    if not is_over_http or settings.slack_signing_secret is None:
+        return None
+    return SlackEndpoint(handle, SlackSignature(settings.slack_signing_secret))
 
 
-def _installation_pages(
+async def _installation_pages(
     settings: Settings, services: Services, clients: Clients, store: SqlInstallations | None
 ) -> InstallationPages:
     if store is None:
@@ -256,42 +273,6 @@ def _installation_pages(
     )
     storage = services.storage
     install, oauth_redirect = http_bridge.installation(
-        oauth_flow(oauth, store, storage.oauth_states(), clients, storage.catalogue.record_workspace)
+        oauth_flow(oauth, store, await storage.oauth_states(), clients, storage.catalogue.record_workspace)
     )
     return {"install": install, "oauth_redirect": oauth_redirect}
-
-
-@asynccontextmanager
-async def _running_worker(worker: JobWorker) -> AsyncIterator[None]:
-    """Run jobs until the context exits, then finish those in progress."""
-    running = asyncio.create_task(worker.run(), name="worker")
-    try:
-        yield
-    finally:
-        if unfinished := await worker.stop(DRAIN_TIMEOUT_S):
-            log.warning("stopped with %d jobs unfinished; they continue at the next start", unfinished)
-        await running
-
-
-@asynccontextmanager
-async def _running_maintenance(
-    settings: Settings, services: Services, clients: Clients, uploads: ThumbnailUploads
-) -> AsyncIterator[None]:
-    """Delete expired data periodically until the context exits."""
-
-    async def sweep_uploads() -> None:
-        for workspace, enterprise in await services.storage.catalogue.connected():
-            with contextlib.suppress(RetryLater):
-                if client := await clients.client(workspace, enterprise):
-                    await uploads.sweep(workspace, client)
-
-    maintenance = PeriodicMaintenance(
-        services.removal, services.storage.inbox, settings.retention_days, clean_up=sweep_uploads
-    )
-    running = asyncio.create_task(maintenance.run(), name="maintenance")
-    try:
-        yield
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from slack_bolt.app.async_app import AsyncApp
@@ -15,12 +16,15 @@ from bot.services.search.search import SearchService
 from bot.storage.ports.storage import Storage
 from bot.telemetry.metrics import Metrics
 from handlers.errors import ListenerWrapper
-from handlers.inbox.deferred_requests import InlineRequests, RequestDeferral
+from handlers.inbox.deferred_requests import DeferredRequests, InlineRequests, RequestDeferral
 from handlers.inbox.middleware import InboxMiddleware
+from handlers.inbox.waiting_notices import WaitingNotices
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.deferred_runner import DeferredRequestRunner
-from handlers.jobs.job_runner import DeleteTokens, JobRunner
+from handlers.jobs.job_runner import JobRunner
+from handlers.jobs.queued_questions import QueuedQuestions
 from handlers.jobs.shares import ShareRunner
+from handlers.jobs.uninstalls import Installations, UninstallRunner
 from handlers.listeners.actions import ActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
@@ -54,14 +58,29 @@ class SlackInfrastructure:
 
 
 def attach(
-    app: AsyncApp, listeners: Listeners, infrastructure: SlackInfrastructure, wake: Callable[[], None], bot_user: str
+    stack: AsyncExitStack,
+    app: AsyncApp,
+    dependencies: SlackDependencies,
+    infrastructure: SlackInfrastructure,
+    wake: Callable[[], None],
+    *,
+    bot_user: str,
+    runs_jobs: bool,
 ) -> None:
-    """Register the inbox middleware and every listener; the middleware calls ``wake`` for each new job."""
-    middleware = InboxMiddleware(infrastructure.storage.inbox, infrastructure.storage.catalogue, wake, bot_user)
-    register(app, infrastructure.wrapper, middleware, listeners)
+    """Register the inbox middleware and every listener; the middleware calls ``wake`` for each new job.
+
+    Unless this process ``runs_jobs``, requests that read pictures go to workers. ``stack`` closes what was built.
+    """
+    storage = infrastructure.storage
+    deferral = InlineRequests() if runs_jobs else _deferred_requests(stack, storage)
+    notices = WaitingNotices(storage.inbox)
+    stack.push_async_callback(notices.close)
+    questions = QueuedQuestions(notices, infrastructure.clients, dependencies.channel_settings)
+    middleware = InboxMiddleware(storage.inbox, storage.catalogue, wake, bot_user, questions.watch)
+    register(app, infrastructure.wrapper, middleware, _listeners(dependencies, infrastructure, deferral))
 
 
-def listeners(
+def _listeners(
     dependencies: SlackDependencies, infrastructure: SlackInfrastructure, deferral: RequestDeferral
 ) -> Listeners:
     """Build all listeners. ``deferral`` runs requests that read pictures, inline or in a worker."""
@@ -72,24 +91,32 @@ def listeners(
     return Listeners(
         commands=commands,
         mentions=MentionListener(commands, dependencies.directories),
-        actions=ActionListener(dependencies, answers, forms, home, deferral=deferral, metrics=infrastructure.metrics),
+        actions=ActionListener(
+            dependencies, answers, forms, home, commands, deferral=deferral, metrics=infrastructure.metrics
+        ),
         views=ViewListener(dependencies, answers, home, deferral, infrastructure.metrics),
         shortcuts=ShortcutListener(answers, forms, deferral, infrastructure.metrics),
         home=home,
     )
 
 
+def _deferred_requests(stack: AsyncExitStack, storage: Storage) -> DeferredRequests:
+    deferred = DeferredRequests(storage.inbox)
+    stack.push_async_callback(deferred.close)
+    return deferred
+
+
 def job_runner(
     dependencies: SlackDependencies,
     infrastructure: SlackInfrastructure,
     removal: RemovalService,
-    delete_tokens: DeleteTokens,
+    installations: Installations,
 ) -> JobRunner:
     """Build the runner of all kinds of jobs."""
     storage, collecting = infrastructure.storage, CollectService(dependencies.additions, infrastructure.storage)
     collector = ShareCollector(
         collecting,
-        RepostGuard(infrastructure.search, collecting),
+        RepostGuard(infrastructure.search, collecting, storage.locks),
         infrastructure.files,
         infrastructure.pictures,
         dependencies.presenter,
@@ -108,13 +135,13 @@ def job_runner(
     return JobRunner(
         shares=shares,
         deferred=DeferredRequestRunner(
-            listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
+            _listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
         ),
+        uninstalls=UninstallRunner(removal, storage.catalogue, infrastructure.clients, installations),
         removal=removal,
-        catalogue=storage.catalogue,
+        inbox=storage.inbox,
         clients=infrastructure.clients,
         uploads=dependencies.uploads,
-        delete_tokens=delete_tokens,
     )
 
 
@@ -123,9 +150,13 @@ def presenter(
     uploads: ThumbnailUploads,
     directories: DirectoryCache,
     link_of: MakeLink | None,
+    *,
+    guests_see_imports: bool,
 ) -> AnswerPresenter:
     """Build the presenter, which shows each reader only what they may see."""
-    return AnswerPresenter(PrivacyService(), directories, infrastructure.storage.catalogue, uploads, link_of)
+    catalogue = infrastructure.storage.catalogue
+    privacy = PrivacyService(catalogue, guests_see_imports=guests_see_imports)
+    return AnswerPresenter(privacy, directories, catalogue, uploads, link_of)
 
 
 __all__ = [
@@ -135,6 +166,5 @@ __all__ = [
     "ThumbnailUploads",
     "attach",
     "job_runner",
-    "listeners",
     "presenter",
 ]

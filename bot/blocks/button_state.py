@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from bot.blocks.wording.errors import STALE_BUTTON
@@ -79,6 +80,34 @@ class SearchState(InteractionState):
     offset: int = 0
 
 
+_SAME_BUT_FOR = "+"
+"""Begins a line about a file of the same message as the first: it repeats only what differs."""
+
+
+def encode_searches(searches: Sequence[SearchState], *, names: bool = True) -> str:
+    """Return several searches as lines. Without ``names``, many more fit into a modal; Slack knows them too."""
+    if not names:
+        searches = [replace(search, name="") for search in searches]
+    lines = [search.encode() or "" for search in searches[:1]]
+    for search in searches[1:]:
+        if replace(search, file=searches[0].file, name=searches[0].name) == searches[0]:
+            difference = SearchState(file=search.file, name=search.name)
+            lines.append(f"{_SAME_BUT_FOR}{difference.encode() or ''}")
+        else:
+            lines.append(search.encode() or "")
+    return "\n".join(lines)
+
+
+def decode_searches(text: str) -> list[SearchState]:
+    """Read encoded searches. Raises InvalidInput."""
+    searches: list[SearchState] = []
+    for line in text.split("\n"):
+        read = SearchState.decode(line.removeprefix(_SAME_BUT_FOR))
+        is_difference = line.startswith(_SAME_BUT_FOR) and searches
+        searches.append(replace(searches[0], file=read.file, name=read.name) if is_difference else read)
+    return searches
+
+
 @dataclass(frozen=True, slots=True)
 class ListState(InteractionState):
     """A page of a listing; ``offset`` is the number of images on earlier pages."""
@@ -91,10 +120,11 @@ class ListState(InteractionState):
 
 @dataclass(frozen=True, slots=True)
 class EntityState(InteractionState):
-    """An entity of a database that a button deletes."""
+    """An entity of a database that a button deletes; ``mark`` is the catalogue's mark when the button was shown."""
 
     database: str = ""
     entity: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,13 @@ class NameState(InteractionState):
 
     database: str = ""
     channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandState(InteractionState):
+    """The text of a command that a button runs, without ``/vsearch``."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +152,10 @@ class FormState(InteractionState):
         channel_kind: the channel's ``ChannelKind``.
         thread: timestamp of the thread that answers go into.
         database: the database to use if the form names none.
-        state: encoded ``SearchState``s, one on each line.
+        state: encoded ``SearchState``s, as ``encode_searches`` returns them.
         home: whether it was opened in App Home.
         binds: a channel that will use the database that the form creates.
+        mark: the catalogue's mark of the database that the form deletes, when it was opened.
 
     """
 
@@ -129,3 +167,4 @@ class FormState(InteractionState):
     state: str = ""
     home: bool = field(default=False)
     binds: str = ""
+    mark: str = ""

@@ -30,6 +30,7 @@ class ActionId(StrEnum):
     WATCH = "watch_channel"
     UNWATCH = "unwatch_channel"
     DISMISS = "dismiss"
+    RUN_COMMAND = "run_command"
 
 
 class ViewId(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import (
@@ -24,16 +24,34 @@ from bot.blocks.wording import errors as wording
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message. ``text`` is for notifications and screen readers and never empty; others see ``blocks``."""
+    """A message, with the messages that follow because their content doesn't fit into the first.
+
+    Attributes:
+        text: for notifications and screen readers; never empty.
+        blocks: what others see.
+        further: the messages that follow. Each has no further ones.
+        pictures: number of searched pictures that this message answers.
+        marker: if set, the message can be found again in its thread by it.
+
+    """
 
     text: str
     blocks: tuple[Block, ...]
+    further: tuple[Reply, ...] = ()
+    pictures: int = 1
+    marker: str = ""
+
+    @property
+    def messages(self) -> tuple[Reply, ...]:
+        """The messages to send, in order."""
+        return (replace(self, further=()), *self.further)
 
 
-def with_marker(reply: Reply, marker: str) -> Reply:
-    """Name the first block so that the message can be found again in its thread."""
+def with_marker(reply: Reply, marker: str, name: str = BlockId.SUMMARY) -> Reply:
+    """Mark a message, and name its first block, to find it again in its thread. ``name`` says what it is."""
     first, *others = reply.blocks
-    return Reply(reply.text, (first | {"block_id": f"{BlockId.SUMMARY}:{marker}"}, *others))
+    marked = f"{name}:{marker}"
+    return replace(reply, blocks=(first | {"block_id": marked}, *others), marker=marked)
 
 
 def notice(sentence: str, block_id: str = BlockId.NOTICE) -> Reply:

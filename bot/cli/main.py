@@ -18,7 +18,7 @@ from bot.cli.doctor import doctor
 from bot.cli.maintenance import engine, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
 from bot.cli.terminal.exit_codes import SUMMARY, ExitCode, code_for
-from bot.cli.terminal.output import show_error
+from bot.cli.terminal.output import print_remark, show_error
 from bot.domain.errors import (
     BackendCannotFetch,
     BackendCredentials,
@@ -56,6 +56,10 @@ for _commands in (
     app.add_typer(_commands)
 
 
+_TELL_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
+"""Commands that tell unknown settings themselves: in the log, or as a result."""
+
+
 @app.callback(invoke_without_command=True)
 def begin(
     ctx: typer.Context,
@@ -73,6 +77,9 @@ def begin(
     ctx.obj = CommandContext(data_dir, workspace, debug=debug)
     if ctx.invoked_subcommand is None:
         context_of(ctx).serve()
+    elif ctx.invoked_subcommand not in _TELL_UNKNOWN_SETTINGS:
+        for remark in context_of(ctx).unknown_settings():
+            print_remark(remark, "yellow")
 
 
 @app.command(rich_help_panel="Bot")

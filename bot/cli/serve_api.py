@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.session import context_of
+from bot.config.validation import missing_api_keys, unusable_model
 
 app = typer.Typer()
 
@@ -31,7 +32,9 @@ def serve_api(
     """Serve the visual search API to programs that have a key in VSEARCH_API_KEYS (docs/api.md)."""
     from bot.app.api_server import serve_api as serve  # noqa: PLC0415 - slow import
 
-    settings = context_of(ctx).settings()
+    context = context_of(ctx)
+    settings = context.settings(missing_api_keys, unusable_model)
     # --port alone listens on loopback only. PORT in the environment listens on all interfaces, as platforms expect.
     given_host = host or settings.host or (settings.listen_address[0] if port is None else "127.0.0.1")
-    serve(replace(settings, host=given_host, port=settings.listen_address[1] if port is None else port))
+    settings = replace(settings, host=given_host, port=settings.listen_address[1] if port is None else port)
+    serve(settings, context.unknown_settings())

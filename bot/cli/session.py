@@ -17,9 +17,11 @@ import typer
 from dotenv import dotenv_values
 
 from bot.cli.terminal.exit_codes import WorkspaceIsEmpty
-from bot.config.settings import Settings
+from bot.config.settings import Check, Settings
+from bot.config.unknown import unknown_settings
+from bot.config.validation import contradicting_data_dir, missing_credentials, unusable_model
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.errors import InvalidInput
+from bot.domain.errors import BackendError, InvalidInput
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.databases import find_database
 from bot.services.images.listing import ListingService
@@ -91,19 +93,27 @@ class CommandContext:
     workspace: str | None = None
     debug: bool = False
 
-    def settings(self) -> Settings:
-        """Read the settings: options override the environment, which overrides ``.env``. Raises SettingsError."""
-        from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
-        settings = Settings.from_mapping({**from_file, **os.environ})
+    def settings(self, *needs: Check) -> Settings:
+        """Read the settings: options override the environment, which overrides ``.env``.
+
+        ``needs`` are more checks, for what the command is about to do. Raises SettingsError with all problems.
+        """
+        environment = {**_env_file(), **os.environ}
         if self.data_dir is not None:
-            settings = replace(settings, data_dir=self.data_dir.expanduser())
+            environment["VSEARCH_DATA_DIR"] = str(self.data_dir)
+            needs = (contradicting_data_dir, *needs)
+        settings = Settings.from_mapping(environment, *needs)
         return replace(settings, log_level="debug") if self.debug else settings
+
+    def unknown_settings(self) -> tuple[str, ...]:
+        """Return a sentence for each name in the environment and in ``.env`` that is probably a misspelled setting."""
+        return unknown_settings(os.environ, _env_file())
 
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures; loads no model and no index."""
 
         async def with_storage(storage: SqlStorage) -> T:
-            return await work(StorageSession(storage, await self._workspace(storage.catalogue)))
+            return await work(StorageSession(storage, await self._workspace(self.settings(), storage.catalogue)))
 
         return self.run_with_storage_for_all(with_storage)
 
@@ -125,7 +135,7 @@ class CommandContext:
         """Open all services, run work with them and close them."""
 
         async def with_services(services: Services) -> T:
-            workspace = await self._workspace(services.storage.catalogue)
+            workspace = await self._workspace(self.settings(), services.storage.catalogue)
             return await work(ServiceSession(services.storage, workspace, services))
 
         return self.run_with_services_for_all(with_services)
@@ -160,7 +170,7 @@ class CommandContext:
         """Run the bot until SIGTERM or Ctrl-C."""
         from bot.app.bot_server import serve  # noqa: PLC0415 - slow import
 
-        serve(self.settings())
+        serve(self.settings(missing_credentials, unusable_model), self.unknown_settings())
 
     def _run(self, opened: Callable[[Settings], Coroutine[None, None, T]]) -> T:
         settings = self.settings()
@@ -168,13 +178,50 @@ class CommandContext:
         logs.set_up(settings.log_format, settings.log_level if self.debug else "error")
         return asyncio.run(opened(settings))
 
-    async def _workspace(self, catalogue: Catalogue) -> WorkspaceId:
+    async def _workspace(self, settings: Settings, catalogue: Catalogue) -> WorkspaceId:
         if self.workspace is not None:
             return WorkspaceId(self.workspace)
         known = await catalogue.workspaces()
+        if known and settings.many_workspaces and not settings.slack_bot_token and LOCAL_WORKSPACE not in known:
+            # Anybody may install the app through its page, so the only workspace need not be the operator's.
+            known = (*known, LOCAL_WORKSPACE)
         if len(known) > 1:
             raise InvalidInput(f"Name a workspace with --workspace: {_listed(known)}.")
         return known[0] if known else LOCAL_WORKSPACE
+
+
+class SharedStorage:
+    """The storage of the settings, opened at most once for several pieces of work. Close it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._runner = asyncio.Runner()
+        self._storage: SqlStorage | None = None
+        self._error: BackendError | None = None
+
+    def run(self, work: Callable[[SqlStorage], Coroutine[None, None, T]]) -> T:
+        """Run work on the storage. Raises BackendError, the same each time if the storage can't be opened."""
+        if self._storage is None:
+            from bot.app.storage import open_storage  # noqa: PLC0415 - slow import
+
+            if self._error is not None:
+                raise self._error
+            try:
+                self._storage = self._runner.run(open_storage(self._settings))
+            except BackendError as error:
+                self._error = error
+                raise
+        return self._runner.run(work(self._storage))
+
+    def close(self) -> None:
+        """Close the storage if it was opened."""
+        if self._storage is not None:
+            self._runner.run(self._storage.close())
+        self._runner.close()
+
+
+def _env_file() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
 
 
 def context_of(ctx: typer.Context) -> CommandContext:

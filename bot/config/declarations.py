@@ -168,6 +168,13 @@ class DeclaredSettings:
         default=(),
         parse=read.names,
     )
+    guests_see: str = setting(
+        "VSEARCH_GUESTS_SEE",
+        "What guests of the workspace see: channels (images from the channels that they are in) or imports (also images"
+        " that came from no channel)",
+        default="channels",
+        parse=read.one_of("channels", "imports"),
+    )
     cache_ttl_s: int = setting(
         "VSEARCH_CACHE_TTL_S",
         "How long search results are cached; 0 turns the cache off",
@@ -193,10 +200,17 @@ class DeclaredSettings:
     )
     max_image_megapixels: int = setting(
         "VSEARCH_MAX_IMAGE_MEGAPIXELS",
-        "Maximum size of a picture",
+        "Maximum size of a picture; JPEGs may have four times as many, since they are decoded at a reduced size",
         default=50,
         parse=read.integer(1, 500),
         unit="megapixels",
+    )
+    image_memory_mb: int = setting(
+        "VSEARCH_IMAGE_MEMORY_MB",
+        "Memory for downloading and decoding pictures, all together; a machine with 512 MB should have 160",
+        default=576,
+        parse=read.integer(64, 1_000_000),
+        unit="MB",
     )
     fetch_timeout_s: int = setting(
         "VSEARCH_FETCH_TIMEOUT_S",

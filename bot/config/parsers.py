@@ -13,6 +13,8 @@ MIN_API_KEY = 16
 _DATABASE_NAME = re.compile(r"[a-z0-9_]{2,64}", re.ASCII)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
 _REGION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+_IN_MEMORY = re.compile(r"/(:memory:|file:|\?|$)", re.IGNORECASE)
+"""What follows sqlite:// in an address that names no file. SQLite takes file: for a URI, which may be in memory too."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -93,11 +95,13 @@ def path(raw: str) -> Path:
 
 
 def database_url(raw: str) -> str:
-    """an address such as sqlite:///path/to/file or postgresql://user@host/database"""  # noqa: D403, D400 - becomes part of a sentence
+    """an address such as sqlite:///path/to/file (in memory, all data would be lost) or postgresql://user@host/database"""  # noqa: D403, D400 - becomes part of a sentence
     scheme, _, rest = raw.partition("://")
     # Heroku and others use the short form.
     known = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}.get(scheme)
     if known is None or rest in {"", "/"} or (known == "sqlite" and not rest.startswith("/")):
+        raise ValueError(raw)
+    if known == "sqlite" and (_IN_MEMORY.match(rest) or "mode=memory" in rest.lower()):
         raise ValueError(raw)
     if known == "postgresql" and not urlsplit(raw).path.strip("/"):
         raise ValueError(raw)
@@ -124,6 +128,8 @@ def host(raw: str) -> str:
 def base_url(raw: str) -> str:
     """an address that begins with https:// or http://, without ? or #"""  # noqa: D403, D400 - becomes part of a sentence
     parts = urlsplit(api_url(raw))
+    # Raises UnicodeError, a ValueError, if no browser could look the host up.
+    str(parts.hostname).encode("idna")
     if parts.query or parts.fragment or parts.username is not None or "?" in raw or "#" in raw:
         raise ValueError(raw)
     return raw.rstrip("/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.config import validation as checks
@@ -12,14 +12,20 @@ from bot.domain.errors import SettingsError
 
 DEFAULT_PORT = 3000
 
+Check = Callable[[DeclaredSettings], Iterator[str]]
+"""Yields a sentence for each problem."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(DeclaredSettings):
     """All settings. Create them with ``from_mapping``."""
 
     @classmethod
-    def from_mapping(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings; empty values count as unset. Raises SettingsError with all problems."""
+    def from_mapping(cls, environment: Mapping[str, str], *needs: Check) -> Settings:
+        """Read the settings; empty values count as unset. Raises SettingsError with all problems.
+
+        ``needs`` are more checks, for what the caller is about to do.
+        """
         values, wrong = read_fields(cls, environment)
         settings = cls(**values)
         together = [
@@ -27,6 +33,8 @@ class Settings(DeclaredSettings):
             *checks.incomplete_oauth(settings),
             *checks.missing_for_back_end(settings, settings.backend),
             *checks.missing_for_pictures(settings),
+            *checks.too_little_image_memory(settings),
+            *(problem for check in needs for problem in check(settings)),
         ]
         if problems := (*wrong.values(), *checks.unrelated(wrong, together)):
             raise SettingsError(problems)

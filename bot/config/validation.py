@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from bot.config.declarations import DeclaredSettings
 
 MIN_STATE_SECRET = 16
+
+DECODER_MB = 78
+"""Memory that a decoder needs for small pictures: its process has 48 MB."""
+
+MODES = "SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
+TOKENS = "SLACK_BOT_TOKEN (one workspace) or SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and SLACK_STATE_SECRET (many)"
+NO_CREDENTIALS = (
+    "Set {missing}. README.md, “Connect your Slack workspace”, says where to find them.",
+    "To try vsearch without Slack, run “make run”. It needs no account and no settings.",
+)
+NO_KEYS = "Set VSEARCH_API_KEYS to the keys for your callers: 16 characters or more each, separated by commas."
+OTHER_DATABASE = (
+    "--data-dir names {folder}, but DATABASE_URL names a database elsewhere: leave one of them out, so that it is clear"
+    " which data you mean."
+)
 
 
 def unrelated(names: Iterable[str], problems: Iterable[str]) -> Iterator[str]:
@@ -68,6 +85,16 @@ def missing_for_pictures(settings: DeclaredSettings) -> Iterator[str]:
         yield f"VSEARCH_PICTURES=bucket needs {' and '.join(missing)} too, or no access key if the machine has a role."
 
 
+def too_little_image_memory(settings: DeclaredSettings) -> Iterator[str]:
+    """Check that two files of the largest size and a decoder process fit into the memory for pictures."""
+    least = 2 * settings.max_image_mb + DECODER_MB
+    if settings.image_memory_mb < least:
+        yield (
+            f"VSEARCH_IMAGE_MEMORY_MB must be at least {least}: twice VSEARCH_MAX_IMAGE_MB"
+            f" ({settings.max_image_mb}), and {DECODER_MB} for a decoder."
+        )
+
+
 def incomplete_oauth(settings: DeclaredSettings) -> Iterator[str]:
     """Check that the three OAuth settings are complete, unless SLACK_BOT_TOKEN makes them unnecessary."""
     parts = {
@@ -81,3 +108,46 @@ def incomplete_oauth(settings: DeclaredSettings) -> Iterator[str]:
         yield f"With {' and '.join(given)}, {' and '.join(missing)} must be set too."
     if settings.many_workspaces and settings.slack_state_secret and len(settings.slack_state_secret) < MIN_STATE_SECRET:
         yield f"SLACK_STATE_SECRET must have at least {MIN_STATE_SECRET} characters."
+
+
+def missing_credentials(settings: DeclaredSettings) -> Iterator[str]:
+    """Check that the bot can get Slack's deliveries and has a token to answer them."""
+    missing = []
+    if settings.role != "worker" and not settings.slack_app_token and not settings.slack_signing_secret:
+        missing.append(MODES)
+    # Of incomplete OAuth settings, incomplete_oauth says what is missing.
+    if not (settings.slack_bot_token or settings.slack_client_id or settings.slack_client_secret):
+        missing.append(TOKENS)
+    if missing:
+        first, *others = NO_CREDENTIALS
+        yield from (first.format(missing=", and ".join(missing)), *others)
+
+
+def missing_api_keys(settings: DeclaredSettings) -> Iterator[str]:
+    """Check that somebody may use the API."""
+    if not settings.api_keys:
+        yield NO_KEYS
+
+
+def contradicting_data_dir(settings: DeclaredSettings) -> Iterator[str]:
+    """Check that DATABASE_URL doesn't lead away from a data directory that was given on the command line."""
+    scheme, _, rest = (settings.database_url or "").partition("://")
+    folder = settings.data_dir
+    if scheme == "sqlite":
+        file = Path(rest.partition("?")[0].removeprefix("/"))
+        if file.absolute().resolve().is_relative_to(folder.absolute().resolve()):
+            return
+    if scheme == "sqlite" or (scheme and settings.pictures != "files"):
+        yield OTHER_DATABASE.format(folder=folder)
+
+
+def unusable_model(settings: DeclaredSettings) -> Iterator[str]:
+    """Check the settings of a model of one's own, before anything is opened."""
+    if settings.backend == "showapi":
+        return
+    if settings.model_path is not None and not settings.model_path.is_file():
+        yield f"VSEARCH_MODEL_PATH must be a file, and {settings.model_path} is none."
+    if not all(math.isfinite(value) for value in settings.model_mean):
+        yield "VSEARCH_MODEL_MEAN must be three finite numbers."
+    if not all(math.isfinite(value) and value > 0 for value in settings.model_std):
+        yield "VSEARCH_MODEL_STD must be three numbers above 0."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.channels import ChannelKind
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note, WorkspaceId
+
+_NO_NOTE = Note()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +24,30 @@ class NewHostedImage:
     fingerprint: bytes
 
 
+class OriginSource(StrEnum):
+    """The way in which an image came into a database."""
+
+    MESSAGE = "message"
+    """A file of a Slack message: shared in a watched channel, or added by a button, shortcut or command."""
+    FORM = "form"
+    """A file chosen in a form in Slack."""
+    URL = "url"
+    """A URL that somebody named in Slack."""
+    COMMAND_LINE = "command_line"
+    IMPORT = "import"
+    """A folder or table that the operator imported."""
+
+
+OPERATOR_SOURCES = frozenset({OriginSource.COMMAND_LINE, OriginSource.IMPORT})
+"""Sources that no deletion in Slack is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlackOrigin:
-    """The Slack message an image came from; ``kind`` is the channel's kind when the image was added."""
+    """The Slack file and message of an origin; ``kind`` is the channel's kind when the image was added.
+
+    ``message_ts`` is empty for a file from a form, and ``channel`` too if the form was not opened in a channel.
+    """
 
     file_id: str
     channel: str
@@ -32,27 +57,135 @@ class SlackOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """One place that an image came from, and what was said there.
+
+    ``author`` is the Slack user id of whoever shared or added it, or empty for the operator. ``source_name`` is the
+    name of the file. ``slack`` is set for sources MESSAGE and FORM.
+    """
+
+    source: OriginSource
+    added_at: datetime
+    author: str = ""
+    note: Note = _NO_NOTE
+    source_name: str = ""
+    slack: SlackOrigin | None = None
+
+    def is_same_place(self, other: Origin) -> bool:
+        """Return whether both are one origin, such as a share that Slack delivered twice."""
+        if self.slack is not None and other.slack is not None:
+            return _place(self.slack) == _place(other.slack)
+        return (self.slack, self.source, self.author, self.source_name) == (
+            other.slack,
+            other.source,
+            other.author,
+            other.source_name,
+        )
+
+
+def _place(slack: SlackOrigin) -> tuple[str, str, str]:
+    return slack.file_id, slack.channel, slack.message_ts
+
+
+@dataclass(frozen=True, slots=True)
+class OriginScope:
+    """Selects origins: those of a workspace (None: of all) for which all other conditions hold.
+
+    ``file``, ``channel`` and ``message`` are Slack's; they and ``database`` select any if they are empty. ``before``
+    selects origins that are older. ``from_slack`` leaves out those of OPERATOR_SOURCES.
+    """
+
+    workspace: WorkspaceId | None
+    file: str = ""
+    channel: str = ""
+    message: str = ""
+    database: str = ""
+    before: datetime | None = None
+    from_slack: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a scope that would select every origin."""
+        if not (self.file or self.channel or self.before or self.from_slack):
+            raise ValueError("An origin scope needs a file, a channel, an age or a source.")
+        if self.message and not self.channel:
+            raise ValueError("A message is only unique within its channel.")
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """An image in the catalogue, the same for all back ends.
 
-    ``digest`` is the SHA-256 (hex) of the pixels and names the stored picture; ``source_digest`` is that of the file as
-    received. ``fingerprint`` is the PDQ hash (32 bytes). ``width`` and ``height`` are in pixels. ``added_by`` is a
-    Slack user id, or empty for the command line.
+    ``digest`` is the SHA-256 (hex) of the pixels and names the stored picture; ``source_digest`` is that of the first
+    file as received. ``fingerprint`` is the PDQ hash (32 bytes). ``width`` and ``height`` are in pixels. There is at
+    least one origin; the oldest comes first.
+
+    What is shown of an image comes from its origins. A record that is ``seen_through`` some of them shows only theirs.
     """
 
     database: DatabaseKey
     data_id: DataId
     entity: EntityId
-    note: Note
     digest: str
     source_digest: str
     fingerprint: bytes
     width: int
     height: int
-    added_at: datetime
-    added_by: str = ""
-    source_name: str = ""
-    origin: SlackOrigin | None = None
+    origins: tuple[Origin, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if there is no origin."""
+        if not self.origins:
+            raise ValueError("An image needs an origin.")
+
+    def seen_through(self, origins: Collection[Origin]) -> ImageRecord:
+        """Return the record with only those of its origins that are in ``origins``. Raises ValueError if none is."""
+        return replace(self, origins=tuple(origin for origin in self.origins if origin in origins))
+
+    @property
+    def first(self) -> Origin:
+        """The oldest origin: who brought the image, when and from where."""
+        return self.origins[0]
+
+    @property
+    def note(self) -> Note:
+        """The oldest note."""
+        return next((origin.note for origin in self.origins if origin.note), _NO_NOTE)
+
+    @property
+    def added_at(self) -> datetime:
+        """The time of the oldest origin."""
+        return self.first.added_at
+
+    @property
+    def added_by(self) -> str:
+        """The author of the oldest origin."""
+        return self.first.author
+
+    @property
+    def source_name(self) -> str:
+        """The file name of the oldest origin."""
+        return self.first.source_name
+
+    @property
+    def origin(self) -> SlackOrigin | None:
+        """The Slack message of the oldest origin, if it has one."""
+        return self.first.slack
+
+
+@dataclass(frozen=True, slots=True)
+class AddedOrigin:
+    """An image that got another origin. ``is_new`` is False if it had this origin already."""
+
+    record: ImageRecord
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedOrigins:
+    """How many origins of an image were taken away, and how many it has left."""
+
+    removed: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

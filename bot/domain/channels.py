@@ -47,6 +47,21 @@ class ChannelBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class VisibleOrigins:
+    """Selects the origins that readers may see.
+
+    Attributes:
+        channels: The conversations whose images they may see.
+        without_channel: Whether they may see images that came from no conversation.
+        user: A single reader, who also sees their own images that came from no conversation or a direct message.
+    """
+
+    channels: frozenset[str]
+    without_channel: bool = False
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Audience:
     """The readers of an answer: one person if ``user`` is set, else everyone in ``channel``."""
 

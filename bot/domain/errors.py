@@ -42,11 +42,20 @@ class BotError(Exception):
 
 
 class UserError(BotError):
-    """An error that the person can correct. Its text is shown to them as it is."""
+    """An error that the person can correct. Its text is shown to them as it is.
+
+    ``correction`` is what they wrote and what they probably meant, if it is known.
+    """
+
+    correction: tuple[str, str] | None = None
 
 
 class InvalidInput(UserError):
     """A name, number or form is invalid."""
+
+    def __init__(self, text: str, correction: tuple[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.correction = correction
 
 
 class UnknownDatabase(UserError):
@@ -57,6 +66,7 @@ class UnknownDatabase(UserError):
         super().__init__(f"There is no database “{name}” here.{hint}{advice}")
         self.name = name
         self.did_you_mean = did_you_mean
+        self.correction = (name, did_you_mean) if did_you_mean else None
 
 
 class DatabaseExists(UserError):
@@ -67,16 +77,26 @@ class DatabaseExists(UserError):
         self.name = name
 
 
-class UnknownEntity(UserError):
-    """The database has no image with this id."""
+class ChangedSince(UserError):
+    """Images were added to a database after somebody was asked whether to delete it. Nothing was deleted."""
 
-    def __init__(self, entity: str, database: str) -> None:
-        super().__init__(f"“{database}” has no image with the id “{entity}”.")
+    def __init__(self, name: str, added: int) -> None:
+        what = f"{added:,} {'image was' if added == 1 else 'images were'} added to" if added else "There is a new"
+        super().__init__(f"{what} “{name}” since you were asked, so nothing was deleted. Ask to delete it again.")
+
+
+class UnknownEntity(UserError):
+    """The database has no image with this id; ``did_you_mean`` is a similar id that the person may know."""
+
+    def __init__(self, entity: str, database: str, did_you_mean: str = "") -> None:
+        hint = f" Did you mean “{did_you_mean}”?" if did_you_mean else ""
+        super().__init__(f"“{database}” has no image with the id “{entity}”.{hint}")
         self.entity = entity
+        self.correction = (entity, did_you_mean) if did_you_mean else None
 
 
 class AlreadyAdded(UserError):
-    """The database already has this picture; nothing was changed."""
+    """The database already has this picture, under an id that stays. The image may have got another origin."""
 
     def __init__(self, database: str, entity: str) -> None:
         super().__init__(f"This picture is already in “{database}” with the id “{entity}”.")
@@ -173,6 +193,10 @@ class BackendThrottled(BackendError):
     """The back end is limiting our rate of requests."""
 
     user_message = "The image search is busy right now. Please try again in a minute."
+
+
+class PictureBeingRemoved(BackendThrottled):
+    """A picture is being removed, or was while it was added again. Adding it once more succeeds."""
 
 
 class BackendDown(BackendError):

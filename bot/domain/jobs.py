@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.domain.identifiers import WorkspaceId
@@ -20,6 +21,28 @@ class JobKind(StrEnum):
     """Clean up after the app was removed from a workspace."""
     REQUEST = "request"
     """Answer a mention, or a command or form that a web process left to a worker."""
+
+    @property
+    def is_obligation(self) -> bool:
+        """Whether the job fulfils a promise, so that it is retried until it succeeds."""
+        # A kind added later counts as an obligation unless it is named here.
+        return self not in {JobKind.SHARE, JobKind.REQUEST}
+
+
+UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+
+
+ANY = "-"
+"""Stands for all channels, messages or files in the key of a FORGET job. Key columns can't be null."""
+
+
+def deletion_key(channel: str = "") -> str:
+    """Return the value that FORGET jobs have as their channel.
+
+    A job for the deletion of a file is stored under it with the message ANY, one for the deletion of a message with the
+    file ANY, and one for the deletion of a channel with both.
+    """
+    return f"forget:{channel or ANY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +63,9 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that the worker ``owner`` has taken. ``attempts`` includes the current one.
+    """A job that the worker ``owner`` has taken. ``attempts`` counts those that began, with the current one.
 
-    ``answering``: an earlier attempt may already have sent the answer.
+    ``answering``: an earlier attempt may already have sent the answer. ``created_at``: when the job was stored.
     """
 
     id: int
@@ -56,6 +79,31 @@ class Job:
     attempts: int
     answering: bool = False
     owner: str = ""
+    created_at: datetime = UNKNOWN_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRoom:
+    """How many more jobs of a lane a worker can run.
+
+    ``running`` has the number of jobs that run for each workspace. None may get more than ``most_each``.
+    """
+
+    free: int
+    most_each: int
+    running: Mapping[WorkspaceId, int] = field(default_factory=dict)
+
+
+UNLIMITED = 2**31
+_UNLIMITED_ROOM = LaneRoom(UNLIMITED, UNLIMITED)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRoom:
+    """The two lanes of a worker: obligations, and everything else (shares and requests)."""
+
+    obligations: LaneRoom = _UNLIMITED_ROOM
+    others: LaneRoom = _UNLIMITED_ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +121,22 @@ class InboxDepth:
 
     waiting: int
     oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenObligations:
+    """The unfinished jobs that fulfil promises, by kind.
+
+    ``oldest``: when the oldest was stored. ``most_attempts``: how often the one that failed most has begun.
+    ``overdue_since``: when the oldest image that is still there should have been deleted by its age.
+    """
+
+    counts: Mapping[JobKind, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+    most_attempts: int = 0
+    overdue_since: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        """The number of all kinds together."""
+        return sum(self.counts.values())

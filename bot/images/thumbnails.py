@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from cachetools import LRUCache
 from PIL import Image
+
+log = logging.getLogger(__name__)
 
 SIDE = 320
 """Longer side in pixels. Slack shows thumbnails at about 90, on screens with up to three times that density."""
@@ -18,6 +21,10 @@ CACHE_SIZE = 512
 
 RunInThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 """Runs CPU work off the event loop."""
+
+
+class PictureDamaged(KeyError):
+    """The stored bytes are not a whole JPEG. For everybody who asks for the picture, that is as if it were missing."""
 
 
 class PictureSource(Protocol):
@@ -37,18 +44,24 @@ class ThumbnailStore:
         self._cache: LRUCache[str, bytes] = LRUCache(CACHE_SIZE)
 
     async def get(self, digest: str) -> bytes:
-        """Return a thumbnail of the picture as a JPEG. Raises KeyError."""
+        """Return a thumbnail of the picture as a JPEG. Raises KeyError, and PictureDamaged with a line in the log."""
         # Read the picture each time, so that a deleted one is not served from the cache.
         jpeg = await self._pictures.get(digest)
         if digest not in self._cache:
-            self._cache[digest] = await self._run(lambda: thumbnail(jpeg))
+            try:
+                self._cache[digest] = await self._run(lambda: thumbnail(jpeg))
+            except Exception as error:
+                # Pillow raises errors of many kinds for damaged files.
+                log.warning("the stored picture %s is damaged: %s", digest, type(error).__name__)
+                raise PictureDamaged(digest) from error
         return self._cache[digest]
 
 
 def thumbnail(jpeg: bytes, side: int = SIDE) -> bytes:
-    """Return a copy of a trusted JPEG with at most ``side`` pixels a side, or the same bytes if it is small enough."""
-    with Image.open(io.BytesIO(jpeg)) as image:
+    """Return a copy of one of our JPEGs with at most ``side`` pixels a side, or the same bytes if it has no more."""
+    with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
         if max(image.size) <= side:
+            image.load()  # raises OSError if the end is missing
             return jpeg
         # Decode at a fraction of the size, which JPEG supports.
         image.draft("RGB", (side, side))

@@ -84,6 +84,10 @@ class MediaLinks:
         """Return a link to a lent picture (its id has 32 hex digits), valid for RELAY_TTL_S."""
         return self._url(_RELAYED, RELAY_TTL_S, bytes.fromhex(relay_id))
 
+    def expired_token(self) -> str:
+        """Return the token of a link that has expired. Only processes with the same key can tell that it was ours."""
+        return self._url(_RELAYED, 0, bytes(_RELAY_ID_BYTES)).rpartition("/")[2]
+
     def read(self, token: str) -> MediaClaim | RelayClaim:
         """Return the picture that a token stands for. Raises LinkRefused and LinkExpired."""
         expires, claim = self._decrypt(token)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import difflib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import BackendLost, DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, WorkspaceId
-from bot.domain.pages import MAX_PAGE, PageRequest
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.storage import Storage
 
@@ -35,6 +36,19 @@ async def require_in_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterat
         # Raises UnknownDatabase if the catalogue doesn't have the database either, such as after a concurrent deletion.
         await find_database(catalogue, key)
         raise BackendLost(f"the back end has no database “{key.name}”, though the catalogue has") from error
+
+
+OnProgress = Callable[[int, int], None]
+"""Receives the number of images that are deleted, and the total."""
+
+MAX_PAUSE_S = 0.1
+PROGRESS_EVERY_S = 0.5
+REMOVED_AT_ONCE = 50
+"""Pictures that one claim removes."""
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Ignore progress."""
 
 
 class DatabaseService:
@@ -64,23 +78,61 @@ class DatabaseService:
         """Return one database. Raises UnknownDatabase with a similar name, if there is one."""
         return await find_database(self._storage.catalogue, key)
 
-    async def delete(self, key: DatabaseKey) -> DatabaseInfo:
-        """Delete a database with all its images, and return its last state. Raises UnknownDatabase."""
+    async def mark_deleted(self, key: DatabaseKey, mark: str = "") -> DatabaseInfo:
+        """Delete a database for everybody, and return its last state. ``finish_deletions`` deletes its rows.
+
+        Raises UnknownDatabase, and ChangedSince if images were added after a mark of the catalogue.
+        """
         info = await self.find(key)
-        digests = await self._digests(key)
         async with self._storage.unit():
             # If the back end doesn't have the database, there is nothing to delete there.
             with contextlib.suppress(UnknownDatabase):
                 await self._visual.delete_database(key)
-            await self._storage.catalogue.delete_database(key)
-        await self._storage.pictures.discard_unused(digests)
+            await self._storage.catalogue.delete_database(key, mark)
         return info
 
-    async def _digests(self, key: DatabaseKey) -> set[str]:
-        digests: set[str] = set()
-        request: PageRequest | None = PageRequest(limit=MAX_PAGE)
-        while request:
-            page = await self._storage.catalogue.page(key, request)
-            digests.update(record.digest for record in page.items)
-            request = PageRequest(limit=MAX_PAGE, token=page.token) if page.token else None
-        return digests
+    async def finish_deletions(self, on_progress: OnProgress = _no_progress) -> None:
+        """Delete the rows and pictures of deleted databases, in short transactions. Raises BackendError.
+
+        If this is interrupted, any process that runs jobs finishes the work.
+        """
+        await finish_deletions(self._storage, on_progress)
+
+    async def delete(self, key: DatabaseKey, mark: str = "", on_progress: OnProgress = _no_progress) -> DatabaseInfo:
+        """Delete a database with all its images, and return its last state. Raises UnknownDatabase and ChangedSince.
+
+        Others see nothing of it as soon as this has begun, and can create another one of the same name.
+        """
+        info = await self.mark_deleted(key, mark)
+        await self.finish_deletions(on_progress)
+        return info
+
+
+async def remove_pictures(storage: Storage) -> None:
+    """Remove stored pictures whose removal is due, until none is left or the store fails. Raises BackendError."""
+    while await storage.pictures.work_off_removals(REMOVED_AT_ONCE):
+        pass
+
+
+async def finish_deletions(storage: Storage, on_progress: OnProgress = _no_progress) -> int:
+    """Delete the rows and pictures of deleted databases, in short transactions. Return the number of batches.
+
+    Raises BackendError.
+    """
+    total, batches, shown_at = await storage.deleted.remaining(), 0, 0.0
+    began = time.monotonic()
+    while await storage.deleted.purge_some():
+        batches += 1
+        now = time.monotonic()
+        # Other processes poll for SQLite's lock, so leave them gaps as long as the batches.
+        await asyncio.sleep(min(now - began, MAX_PAUSE_S))
+        began = time.monotonic()
+        if total and began - shown_at > PROGRESS_EVERY_S:
+            shown_at, left = began, await storage.deleted.remaining()
+            total = max(total, left)
+            on_progress(total - left, total)
+    await remove_pictures(storage)
+    if batches:
+        on_progress(total, total)
+    await storage.deleted.scrub()
+    return batches

@@ -1,4 +1,7 @@
-"""Worker for inbox jobs: runs several at once, retries failures with a delay, and gives up after the last attempt."""
+"""Worker for inbox jobs: runs several at once, and retries failures with a delay.
+
+After the last attempt it gives a share or a request up. Obligations are retried until they succeed.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,33 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from bot.domain.errors import BackendError, BotError, RetryLater
-from bot.domain.jobs import Job
+from bot.domain.errors import BackendError, BotError
+from bot.domain.jobs import Job, LaneRoom, WorkerRoom
+from bot.images.memory import on_behalf_of
+from bot.services.job_leases import JobLeases
+from bot.services.job_retries import RETRY_DELAYS_S, RetryPolicy
 from bot.storage.ports.inbox import Inbox
 from bot.telemetry.logs import request_scope
 from bot.telemetry.metrics import Metrics, NullMetrics
+from bot.telemetry.supervision import supervise
 
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 4
+OBLIGATIONS_AT_ONCE = 2
+"""Obligations run beside the shares and requests, not in place of them."""
+
 LEASE_S = 15.0
 """How long a claimed job stays with this worker unless the lease is extended."""
 
-RETRY_DELAYS_S = (2.0, 10.0, 60.0, 300.0)
-"""Delays between attempts. They cover a glitch, a restart, Slack's rate limits per minute, and an outage."""
-
 POLL_S = 1.0
-JITTER = 0.2
-"""Retry delays vary by this fraction, so that jobs that failed together aren't retried together."""
 
 _CANCELLED_WITHIN_S = 5.0
 _HOST_CHARACTERS = 32
@@ -51,13 +56,17 @@ class AttemptsCrashed(BotError):
 class JobWorker:
     """Claims and runs jobs in one process.
 
+    Workspaces take turns. While all the places of a lane are taken, one more is open to workspaces that have fewer than
+    all of them, so that nobody waits for the slow jobs of one workspace. Obligations have places of their own.
+
     Args:
         inbox: The queue.
         handle: Runs a job.
-        give_up: Called when a job's last attempt has failed.
-        concurrency: Maximum jobs running at the same time.
+        give_up: Called when the last attempt at a share or request has failed.
+        concurrency: Maximum shares and requests of one workspace running at the same time.
         lease_s: Duration of a lease in seconds. It is extended every third of that.
-        delays_s: Delays between attempts in seconds. There is one more attempt than there are delays.
+        delays_s: Delays between attempts in seconds. There is one more attempt than there are delays. For obligations,
+            OBLIGATION_DELAYS_S follow.
         poll_s: How often the inbox is polled in seconds, besides notifications.
         metrics: Receives the outcome and duration of each job.
     """
@@ -79,11 +88,13 @@ class JobWorker:
         self._give_up = give_up
         self._concurrency = concurrency
         self._lease_s = lease_s
-        self._delays_s = tuple(delays_s)
+        self._retries = RetryPolicy(tuple(delays_s))
         self._poll_s = poll_s
         self._metrics = metrics
         self._owner = f"{socket.gethostname()[:_HOST_CHARACTERS]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._jobs: dict[int, Job] = {}
+        self._leases = JobLeases(inbox, self._owner, lease_s, self._running)
         self._claiming = asyncio.Lock()
         self._wake_event, self._stopping, self._finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._inbox_failing = False
@@ -99,7 +110,10 @@ class JobWorker:
 
     async def run(self) -> None:
         """Claim and run due jobs until ``stop`` has finished. Errors of the inbox don't end it."""
-        lease_task, listen_task = asyncio.create_task(self._extend_leases()), asyncio.create_task(self._listen())
+        lease_task, listen_task = (
+            asyncio.create_task(supervise(name, run), name=name)
+            for name, run in (("leases of jobs", self._leases.keep_extending), ("notifications of jobs", self._listen))
+        )
         try:
             await self._register()
             while not self._stopping.is_set():
@@ -155,15 +169,16 @@ class JobWorker:
                 log.info("recovered %d jobs of processes that died", recovered)
 
     async def _claim_and_start(self) -> bool:
-        """Claim and start due jobs up to the concurrency limit. Return False if the inbox fails."""
-        free = self._concurrency - len(self._running)
-        if free <= 0:
+        """Claim and start jobs while there is room. Return False if the inbox fails."""
+        room = self._room()
+        free = max(room.obligations.free, 0) + max(room.others.free, 0)
+        if not free:
             return True
         async with self._claiming:
             if self._stopping.is_set():
                 return True
             try:
-                jobs = await self._inbox.claim(self._owner, free, self._lease_s)
+                jobs = await self._inbox.claim(self._owner, free, self._lease_s, room)
             except Exception as error:  # noqa: BLE001 - _log_failure logs the first of consecutive failures
                 self._log_failure(error)
                 return False
@@ -172,33 +187,32 @@ class JobWorker:
                 self._start(jobs)
         return True
 
+    def _room(self) -> WorkerRoom:
+        obligations = Counter(job.workspace for job in self._jobs.values() if job.kind.is_obligation)
+        others = Counter(job.workspace for job in self._jobs.values() if not job.kind.is_obligation)
+        return WorkerRoom(
+            LaneRoom(OBLIGATIONS_AT_ONCE - obligations.total(), OBLIGATIONS_AT_ONCE - 1, obligations),
+            LaneRoom(self._concurrency + 1 - others.total(), self._concurrency, others),
+        )
+
     def _start(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             # A process that was suspended for longer than its lease may claim its own running jobs again.
             if job.id in self._running:
                 continue
             task = asyncio.create_task(self._run(job), name=f"job {job.id}")
-            self._running[job.id] = task
+            self._running[job.id], self._jobs[job.id] = task, job
             task.add_done_callback(partial(self._on_task_done, job.id))
 
     def _on_task_done(self, job: int, _task: asyncio.Task[None]) -> None:
-        del self._running[job]
+        del self._running[job], self._jobs[job]
+        self._leases.forget(job)
         self._wake_event.set()
 
     def _log_failure(self, error: Exception) -> None:
         if not self._inbox_failing:
             log.error("the inbox is unavailable; retrying every %s s", self._poll_s, exc_info=error)
         self._inbox_failing = True
-
-    async def _extend_leases(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_s / 3)
-            if not self._running:
-                continue
-            try:
-                await self._inbox.extend(self._owner, tuple(self._running), self._lease_s)
-            except Exception:
-                log.exception("could not extend the leases of %s jobs", len(self._running))
 
     async def _listen(self) -> None:
         """Wake up when another process adds a job."""
@@ -214,27 +228,39 @@ class JobWorker:
                 outcome = "lost"
                 log.exception("could not record the outcome of job %s; it runs again when its lease expires", job.id)
             finally:
+                if self._leases.is_lost(job.id):
+                    outcome = "lost"
                 self._metrics.job(job.kind, outcome, time.perf_counter() - started)
 
-    async def _attempt(self, job: Job) -> str:
-        if job.attempts > len(self._delays_s) + 1:
+    async def _attempt(self, claimed: Job) -> str:
+        leased_at = time.monotonic()
+        job = await self._inbox.begin(claimed)
+        if job is None:
+            return "lost"
+        if self._retries.is_past_last(job):
             return await self._give_up_job(
                 job, AttemptsCrashed(f"The process ended during each of {job.attempts - 1} attempts.")
             )
+        failure = None
         try:
-            await self._handle(job)
-            await self._inbox.finish(job)
+            # A process may have died of a picture at an earlier attempt. A decoder process dies alone.
+            with self._leases.handling(job.id, leased_at), on_behalf_of(job.workspace, isolated=job.attempts > 1):
+                await self._handle(job)
         except Exception as error:  # noqa: BLE001 - the next attempt may succeed after any error
-            return await self._handle_failure(job, error)
+            failure = error
+        if failure is not None:
+            return await self._handle_failure(job, failure)
+        await self._inbox.finish(job)
         return "done"
 
     async def _handle_failure(self, job: Job, error: Exception) -> str:
         if isinstance(error, BackendError):
             self._metrics.backend_error(type(error).__name__)
-        if job.attempts > len(self._delays_s):
+        if self._retries.is_last(job):
             return await self._give_up_job(job, error)
-        delay = self._delay_s(job, error)
-        log.warning(
+        delay = self._retries.delay_s(job, error)
+        log.log(
+            logging.ERROR if self._retries.has_used_all_delays(job) else logging.WARNING,
             "attempt %s at job %s (%s) failed, retrying in %.1f s: %s",
             job.attempts,
             job.id,
@@ -245,11 +271,6 @@ class JobWorker:
         )
         await self._inbox.retry(job, delay)
         return "retried"
-
-    def _delay_s(self, job: Job, error: Exception) -> float:
-        jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not used for security
-        delay = self._delays_s[max(job.attempts, 1) - 1] * jitter
-        return max(delay, error.after_s) if isinstance(error, RetryLater) else delay
 
     async def _give_up_job(self, job: Job, error: Exception) -> str:
         log.error("gave up job %s (%s)", job.id, job.kind, exc_info=error)

@@ -7,49 +7,43 @@ psycopg; the module for installations takes 40 ms, with slack_sdk and cryptograp
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-
-from bot.domain.errors import BackendDown, BackendError
+from bot.domain.errors import BackendError
 from bot.storage.catalogue.api_image_urls import SqlApiImages
 from bot.storage.catalogue.catalogue import SqlCatalogue
+from bot.storage.catalogue.deleted_databases import purge_catalogue, remaining_images
+from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.hosted.pending_deletions import SqlPendingDeletions
 from bot.storage.inbox.inbox import SqlInbox
-from bot.storage.inbox.job_notifier import PostgresJobNotifier
-from bot.storage.inbox.worker_registry import FileWorkerRegistry, NullWorkerRegistry
+from bot.storage.opened_database import CONNECTIONS, OpenedDatabase, open_postgres, open_sqlite, unusable
 from bot.storage.pictures.bucket import Bucket
 from bot.storage.pictures.bucket_store import BucketPictures
 from bot.storage.pictures.file_store import FilePictures
 from bot.storage.pictures.relayed import SqlRelayedPictures
 from bot.storage.pictures.sql_store import SqlPictures
+from bot.storage.process_locks import ProcessLocks
+from bot.storage.removals.deleted_databases import SqlDeletedDatabases
+from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
+from bot.storage.slack.oauth_states import SignedOAuthStates
 from bot.storage.slack.uploads import SqlThumbnails
-from bot.storage.sql import postgres, sqlite
-from bot.storage.sql.database import Database
+from bot.storage.sql import postgres
 from bot.storage.sql.keyring import SqlKeyring
-from bot.storage.sql.migration import migrate
 from bot.storage.transfer.log import refuse_partial_transfer
 from bot.storage.transfer.source import TransferSource
-from bot.storage.vectors.embedded import SqlVectorStore
+from bot.storage.vectors.deleted_databases import purge_vectors
+from bot.storage.vectors.store import SqlVectorStore
 
 if TYPE_CHECKING:
-    from bot.storage.slack.installations import SqlInstallations, SqlOAuthStates
+    from bot.storage.slack.installations import SqlInstallations
     from bot.storage.transfer.transfer import SqlTransfer
     from bot.storage.vectors.pgvector import PgvectorVectorStore
     from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
-
-READERS = 4
-CONNECTIONS = 8
-"""Maximum connections to PostgreSQL. Half of them are for writers."""
 
 IN_FILES, IN_DATABASE, IN_BUCKET = "files", "database", "bucket"
 """Where pictures are stored: values of ``StorageOptions.pictures``."""
@@ -79,19 +73,22 @@ class SqlStorage:
     ``vectors`` is the store of the embedded engine, ``ledger`` that of the hosted service's back end.
     """
 
-    def __init__(self, opened: _OpenedDatabase, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
+    def __init__(self, opened: OpenedDatabase, pictures: FilePictures | SqlPictures | BucketPictures) -> None:
+        self._opened = opened
         database = self._database = opened.database
         self._pictures = pictures
         self._clock = opened.clock
         self._catalogue = SqlCatalogue(database)
         self._bindings = SqlChannelBindings(database)
         self._inbox = opened.inbox
-        self._thumbnails = SqlThumbnails(database)
+        self._thumbnails = SqlThumbnails(database, opened.clock)
         self._keyring = SqlKeyring(database)
+        self._locks = opened.locks
         self._vectors = SqlVectorStore(database)
         self._ledger = SqlLedger(database, opened.clock)
         self._pending_deletions = SqlPendingDeletions(database, opened.clock)
         self._relayed = SqlRelayedPictures(database, opened.clock)
+        self._deleted = _deleted_databases(opened)
 
     @classmethod
     async def open(
@@ -103,20 +100,20 @@ class SqlStorage:
         to this database is unfinished and ``options.allow_partial`` is not set.
         """
         if postgres.is_address(database_url):
-            opened = await asyncio.to_thread(_open_postgres, str(database_url), options)
+            opened = await asyncio.to_thread(open_postgres, str(database_url), options.connections)
         else:
-            opened = await asyncio.to_thread(_open_sqlite, data_dir, database_url)
+            opened = await asyncio.to_thread(open_sqlite, data_dir, database_url)
         pictures = _pictures(opened, data_dir / "pictures", options)
         try:
             if not options.allow_partial:
                 await opened.database.read(refuse_partial_transfer)
             await pictures.open()
         except BackendError:
-            await opened.database.close()
+            await opened.close()
             raise
         except OSError as error:
-            await opened.database.close()
-            raise _unusable(data_dir, error) from error
+            await opened.close()
+            raise unusable(data_dir, error) from error
         return cls(opened, pictures)
 
     @property
@@ -145,6 +142,11 @@ class SqlStorage:
         return self._thumbnails
 
     @property
+    def locks(self) -> ProcessLocks:
+        """Locks that exclude other processes."""
+        return self._locks
+
+    @property
     def keyring(self) -> SqlKeyring:
         """Random secrets that all processes share."""
         return self._keyring
@@ -168,6 +170,16 @@ class SqlStorage:
     def relayed(self) -> SqlRelayedPictures:
         """Pictures lent to the hosted service for a few minutes."""
         return self._relayed
+
+    @property
+    def deleted(self) -> SqlDeletedDatabases:
+        """Databases that were deleted and still have rows."""
+        return self._deleted
+
+    @property
+    def pending_removals(self) -> SqlPendingRemovals:
+        """What still has to be removed outside SQL."""
+        return SqlPendingRemovals(self._database, self._clock)
 
     @property
     def api_images(self) -> SqlApiImages:
@@ -208,11 +220,9 @@ class SqlStorage:
 
         return SqlInstallations(self._database, TokenCipher(secret))
 
-    def oauth_states(self) -> SqlOAuthStates:
-        """Return Bolt's store of OAuth states."""
-        from bot.storage.slack.installations import SqlOAuthStates  # noqa: PLC0415 - slack_sdk
-
-        return SqlOAuthStates(self._database)
+    async def oauth_states(self) -> SignedOAuthStates:
+        """Return Bolt's store of OAuth states. The first call ever creates the key that signs them."""
+        return SignedOAuthStates(self._database, await self._keyring.key("oauth_states"), clock=self._clock)
 
     def unit(self) -> AbstractAsyncContextManager[None]:
         """Run all writes awaited inside in one transaction, and commit it at the end.
@@ -222,74 +232,32 @@ class SqlStorage:
         return self._database.unit()
 
     async def ping(self) -> None:
-        """Return if the storage can be read and written. Raises BackendError."""
-        # A write transaction, because it fails if the file is read-only or the write lock is not available.
-        await self._database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+        """Return if the storage can be read, and written as far as that shows without a write. Raises BackendError."""
+        await self._database.check()
 
     async def close(self) -> None:
         """Close the database and stop the threads."""
         await self._pictures.close()
-        await self._database.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenedDatabase:
-    """An open database with the parts that depend on its kind."""
-
-    database: Database
-    inbox: SqlInbox
-    pictures: str
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-def _open_sqlite(data_dir: Path, database_url: str | None) -> _OpenedDatabase:
-    url = sqlite.address(data_dir, database_url)
-    engine = sqlite.create(url, READERS + sqlite.DIALECT.writers)
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        sqlite.prepare(url)
-        migrate(engine)
-    except BackendError:
-        engine.dispose()
-        raise
-    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-        engine.dispose()
-        raise _unusable(data_dir, error) from error
-    database = Database(engine, READERS, sqlite.DIALECT)
-    return _OpenedDatabase(database, SqlInbox(database, FileWorkerRegistry(data_dir / "workers")), IN_FILES)
-
-
-def _open_postgres(database_url: str, options: StorageOptions) -> _OpenedDatabase:
-    url = postgres.address(database_url)
-    engine = postgres.create(url, options.connections)
-    try:
-        migrate(engine)
-        clock = postgres.clock(engine)
-    except BackendError:
-        engine.dispose()
-        raise
-    except SQLAlchemyError as error:
-        engine.dispose()
-        raise postgres.translate_error(error) from error
-    except UnicodeError as error:
-        # The driver encodes host names as IDNA: an empty label, or one of over 63 characters, is none.
-        engine.dispose()
-        raise BackendDown("DATABASE_URL has an invalid host name. Check its spelling.") from error
-    writers = max(options.connections // 2, 1)
-    database = Database(engine, max(options.connections - writers, 1), postgres.dialect(writers))
-    inbox = SqlInbox(database, NullWorkerRegistry(), clock, PostgresJobNotifier(postgres.connect_arguments(url)))
-    return _OpenedDatabase(database, inbox, IN_DATABASE, clock)
+        await self._locks.close()
+        await self._opened.close()
 
 
 def _pictures(
-    opened: _OpenedDatabase, folder: Path, options: StorageOptions
+    opened: OpenedDatabase, folder: Path, options: StorageOptions
 ) -> FilePictures | SqlPictures | BucketPictures:
-    place = options.pictures or opened.pictures
+    place = options.pictures or (IN_FILES if opened.is_local else IN_DATABASE)
     if place == IN_BUCKET:
         assert options.bucket is not None
-        return BucketPictures(options.bucket, opened.database)
-    return SqlPictures(opened.database) if place == IN_DATABASE else FilePictures(folder, opened.database)
+        return BucketPictures(options.bucket, opened.database, clock=opened.clock)
+    if place == IN_DATABASE:
+        return SqlPictures(opened.database, opened.clock)
+    return FilePictures(folder, opened.database, opened.clock)
 
 
-def _unusable(data_dir: Path, error: Exception) -> BackendDown:
-    return BackendDown(f"The data directory {data_dir} can't be used: {error}")
+def _deleted_databases(opened: OpenedDatabase) -> SqlDeletedDatabases:
+    purges = (
+        purge_vectors,
+        lambda connection, limit: purge_ledger(connection, limit, opened.clock()),
+        lambda connection, limit: purge_catalogue(connection, limit, opened.clock()),
+    )
+    return SqlDeletedDatabases(opened.database, purges, remaining_images)

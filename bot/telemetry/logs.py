@@ -110,5 +110,7 @@ def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter(hide) if log_format == "json" else TextFormatter(hide))
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
+    # Python's own warnings, such as Pillow's about large pictures, would go to standard error as they are.
+    logging.captureWarnings(capture=True)
     for noisy in _QUIET_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from bot.domain.jobs import InboxDepth
+from bot.domain.jobs import InboxDepth, JobKind, OpenObligations
 
 # Buckets in seconds. Slack waits 3 seconds for an acknowledgement; our target is 0.3.
 _ACKNOWLEDGEMENT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3)
@@ -65,8 +65,22 @@ class PrometheusMetrics:
         )
         self._waiting = Gauge("vsearch_inbox_jobs", "Unfinished jobs in the inbox", registry=registry)
         self._oldest = Gauge("vsearch_inbox_oldest_seconds", "Age of the oldest unfinished job", registry=registry)
-        # Each scrape updates both gauges; until the first one they are unknown.
+        self._obligations = Gauge(
+            "vsearch_obligations", "Unfinished deletions and uninstalls by kind", ["kind"], registry=registry
+        )
+        self._oldest_obligation = Gauge(
+            "vsearch_obligations_oldest_seconds",
+            "Age of the oldest unfinished deletion or uninstall",
+            registry=registry,
+        )
+        self._overdue = Gauge(
+            "vsearch_retention_overdue_seconds",
+            "Time since the oldest image that is still there should have been deleted by its age",
+            registry=registry,
+        )
+        # Each scrape updates these gauges; until the first one they are unknown.
         self.inbox(None)
+        self.obligations(None)
         for hit in (True, False):
             self._cache.labels(_cache_outcome(hit))
         ProcessCollector(namespace="vsearch", registry=registry)
@@ -116,6 +130,19 @@ class PrometheusMetrics:
         self._waiting.set(depth.waiting)
         age = ((now or datetime.now(UTC)) - depth.oldest).total_seconds() if depth.oldest else 0.0
         self._oldest.set(max(age, 0.0))
+
+    def obligations(self, found: OpenObligations | None, now: datetime | None = None) -> None:
+        """Set the gauges of obligations; None sets them to NaN, because they are unknown."""
+        for kind in JobKind:
+            if kind.is_obligation:
+                self._obligations.labels(kind).set(math.nan if found is None else found.counts.get(kind, 0))
+        if found is None:
+            self._oldest_obligation.set(math.nan)
+            self._overdue.set(math.nan)
+            return
+        now = now or datetime.now(UTC)
+        for gauge, since in ((self._oldest_obligation, found.oldest), (self._overdue, found.overdue_since)):
+            gauge.set(max((now - since).total_seconds(), 0.0) if since else 0.0)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

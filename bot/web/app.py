@@ -17,7 +17,15 @@ from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import RelayedPictures
 from bot.telemetry.logs import raise_locations, request_scope
 from bot.telemetry.prometheus import PrometheusMetrics
-from bot.web.health import HealthCheck, MetricsEndpoint, ReadinessEndpoint, alive
+from bot.web.health import (
+    Details,
+    HealthCheck,
+    MetricsEndpoint,
+    OpenObligationsReport,
+    ReadinessEndpoint,
+    alive,
+    no_details,
+)
 from bot.web.pictures import PictureEndpoint, StoredPictures
 from bot.web.slack_endpoint import SlackEndpoint
 
@@ -30,7 +38,7 @@ MAX_ROUTE = 80
 
 def web_app(
     *,
-    slack: Handler | None = None,
+    slack: SlackEndpoint | None = None,
     install: Handler | None = None,
     oauth_redirect: Handler | None = None,
     media: MediaLinks | None = None,
@@ -40,17 +48,19 @@ def web_app(
     checks: Mapping[str, HealthCheck],
     metrics: PrometheusMetrics,
     inbox: Inbox,
+    details: Details = no_details,
+    obligations: OpenObligationsReport | None = None,
 ) -> ASGIApp:
     """Build the web app. ``checks`` are the dependencies by name; a failing one raises.
 
     Without ``slack``, ``install``, ``oauth_redirect`` or ``media``, their routes are left out.
     """
     # Starlette tries routes in order, so Slack's comes first.
-    routes = [] if slack is None else [Route("/slack/events", SlackEndpoint(slack).answer, methods=["POST"])]
+    routes = [] if slack is None else [Route("/slack/events", slack.answer, methods=["POST"])]
     routes += [
         Route("/healthz", alive, methods=["GET"]),
-        Route("/readyz", ReadinessEndpoint(checks).answer, methods=["GET"]),
-        Route("/metrics", MetricsEndpoint(metrics, inbox).answer, methods=["GET"]),
+        Route("/readyz", ReadinessEndpoint(checks, details=details).answer, methods=["GET"]),
+        Route("/metrics", MetricsEndpoint(metrics, inbox, obligations).answer, methods=["GET"]),
     ]
     if media is not None:
         routes += _pictures(media, pictures, catalogue, relayed)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from bot.domain.jobs import OpenObligations
 from bot.storage.ports.inbox import Inbox
 from bot.telemetry.prometheus import PrometheusMetrics
 
 log = logging.getLogger(__name__)
 
 HealthCheck = Callable[[], Awaitable[None]]
+
+Details = Callable[[], Awaitable[Sequence[str]]]
+"""Returns sentences for the answer that don't make the process unready. Writes nothing."""
+
+OpenObligationsReport = Callable[[], Awaitable[OpenObligations]]
 
 CHECK_TIMEOUT_S = 2.0
 CACHE_S = 1.0
@@ -28,37 +34,57 @@ TIMED_OUT = "slow"
 _FRESH = {"Cache-Control": "no-store"}
 
 
+async def no_details() -> Sequence[str]:
+    """Return no sentences."""
+    return ()
+
+
 async def alive(_request: Request) -> Response:
     """Answer 200 as long as the process runs. A restart would not repair a broken dependency."""
     return PlainTextResponse(OK, headers=_FRESH)
 
 
 class ReadinessEndpoint:
-    """Checks each dependency. The answer names failing ones; details go to the log."""
+    """Checks each dependency. The answer names failing ones; the reasons go to the log.
+
+    If there are ``details``, such as deletions that are late, the answer has them too.
+    """
 
     def __init__(
         self,
         checks: Mapping[str, HealthCheck],
         *,
+        details: Details = no_details,
         timeout_s: float = CHECK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = dict(checks)
+        self._details = details
         self._timeout_s = timeout_s
         self._clock = clock
         self._checking = asyncio.Lock()
         self._found: dict[str, str] = {}
+        self._told: Sequence[str] = ()
         self._fresh_until = -1.0
 
     async def answer(self, _request: Request) -> Response:
         """Answer 200 if every check succeeds, else 503."""
         async with self._checking:
             if self._clock() >= self._fresh_until:
-                self._found = await self._run_checks()
+                self._found, self._told = await asyncio.gather(self._run_checks(), self._find_details())
                 self._fresh_until = self._clock() + CACHE_S
-            found = self._found
+            found, told = self._found, self._told
         ready = all(status == OK for status in found.values())
-        return JSONResponse({"ready": ready, "checks": found}, 200 if ready else 503, headers=_FRESH)
+        answer = {"ready": ready, "checks": found} | ({"details": list(told)} if told else {})
+        return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
+
+    async def _find_details(self) -> Sequence[str]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._details()
+        except Exception as error:  # noqa: BLE001 - the checks say whether the process is ready
+            log.warning("no details about obligations: %s: %s", type(error).__name__, error)
+            return ()
 
     async def _run_checks(self) -> dict[str, str]:
         running = {name: asyncio.ensure_future(check()) for name, check in self._checks.items()}
@@ -84,9 +110,17 @@ def _status(name: str, task: asyncio.Future[None]) -> str:
 class MetricsEndpoint:
     """``GET /metrics``: metrics in Prometheus' text format."""
 
-    def __init__(self, metrics: PrometheusMetrics, inbox: Inbox, *, timeout_s: float = CHECK_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        metrics: PrometheusMetrics,
+        inbox: Inbox,
+        obligations: OpenObligationsReport | None = None,
+        *,
+        timeout_s: float = CHECK_TIMEOUT_S,
+    ) -> None:
         self._metrics = metrics
         self._inbox = inbox
+        self._obligations = obligations
         self._timeout_s = timeout_s
 
     async def answer(self, _request: Request) -> Response:
@@ -97,4 +131,11 @@ class MetricsEndpoint:
         except Exception as error:  # noqa: BLE001 - the other metrics are still useful
             log.warning("the inbox could not be counted: %s: %s", type(error).__name__, error)
             self._metrics.inbox(None)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                report = self._obligations or self._inbox.open_obligations
+                self._metrics.obligations(await report())
+        except Exception as error:  # noqa: BLE001 - as above
+            log.warning("the obligations could not be counted: %s: %s", type(error).__name__, error)
+            self._metrics.obligations(None)
         return Response(self._metrics.render(), headers=_FRESH | {"Content-Type": self._metrics.content_type})

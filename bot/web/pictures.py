@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 # A link always leads to the same picture. Cache it for an hour at most, since it may be deleted.
 _CACHEABLE = {"Cache-Control": "private, max-age=3600, immutable"}
+_JPEG = b"\xff\xd8\xff"
 _NOT_CACHEABLE = {"Cache-Control": "no-store"}
 # Users sent these bytes. Browsers must treat them only as a picture, and search engines must not index them.
 _SECURITY_HEADERS = {
@@ -48,7 +49,10 @@ class PictureEndpoint:
         self._relayed = relayed
 
     async def answer(self, request: Request) -> Response:
-        """Answer with the JPEG; 404 for a bad link or a deleted picture, 410 for an expired link, 503 on errors."""
+        """Answer with the JPEG; 404 for a bad link or no such picture, 410 for an expired link, 503 on errors.
+
+        A missing or damaged picture counts as none, and leaves a line in the log.
+        """
         try:
             return await self._picture(request.path_params["token"])
         except LinkExpired as error:
@@ -65,7 +69,19 @@ class PictureEndpoint:
             return _jpeg(await self._relayed.get(claim.relay_id), _NOT_CACHEABLE)
         if not await self._catalogue.holds(claim.workspace, claim.digest):
             raise LinkRefused
-        return _jpeg(await self._pictures.get(claim.digest), _CACHEABLE)
+        return _jpeg(await self._stored(claim.digest), _CACHEABLE)
+
+    async def _stored(self, digest: str) -> bytes:
+        try:
+            content = await self._pictures.get(digest)
+        except KeyError as error:
+            # The catalogue has the picture, so it should be there.
+            log.warning("the stored picture %s is missing or damaged (%s)", digest, type(error).__name__)
+            raise
+        if not content.startswith(_JPEG):
+            log.warning("the stored picture %s is damaged: it is no JPEG", digest)
+            raise LinkRefused
+        return content
 
 
 def _jpeg(content: bytes, caching: Mapping[str, str]) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,16 +14,32 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot.domain.errors import CannotListen
+from bot.web.http_protocol import DEFAULT_LIMITS, HttpLimits, limited_protocol, with_header_limit
 
 GRACE_S = 10
 BACKLOG = 2048
+
+ACCEPTED_AT_ONCE = 16
+"""Connections that asyncio accepts before it does anything else. It would accept as many as the backlog has."""
 
 # Longer than the 60 s for which proxies keep a connection, so that they never send a request into one that is closing.
 KEEP_ALIVE_S = 75
 
 
+def freeze_heap() -> None:
+    """Exclude all objects that exist now from garbage collection. Call it once, when the process is about to listen.
+
+    Otherwise a full collection, which any burst of connections can cause, goes through everything that was loaded at
+    the start, while the event loop waits.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S) -> AsyncIterator[tuple[str, int]]:
+async def serving(
+    app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S, limits: HttpLimits = DEFAULT_LIMITS
+) -> AsyncIterator[tuple[str, int]]:
     """Serve the app until the context exits; yield the host and the port. Port 0 picks a free one. Raises CannotListen.
 
     On exit, the server accepts no new requests and gives running ones ``grace_s`` seconds to finish.
@@ -30,8 +47,10 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S)
     listening = await _listen(host, port)
     server = _EmbeddedServer(
         uvicorn.Config(
-            app,
-            http="h11",
+            with_header_limit(app, limits),
+            http=limited_protocol(limits),
+            h11_max_incomplete_event_size=limits.header_bytes,
+            backlog=ACCEPTED_AT_ONCE,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -46,6 +65,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, grace_s: int = GRACE_S)
     running = asyncio.create_task(server.serve(sockets=[listening]), name="web")
     try:
         await server.ready.wait()
+        # The kernel's queue can be longer than what is accepted at once.
+        listening.listen(BACKLOG)
         bound = listening.getsockname()
         yield str(bound[0]), int(bound[1])
     finally:

@@ -1,4 +1,4 @@
-"""Receives Slack's deliveries, limits them and checks their shape before Bolt reads them."""
+"""Receives Slack's deliveries: limits them, verifies their signature and checks their shape before Bolt reads them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,52 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message
 
-from bot.web.request_body import read_body
+from bot.web.request_body import BodyReader
 from bot.web.slack_envelope import is_well_formed
+from bot.web.slack_signature import SlackSignature
 
-MAX_BODY = 4_000_000
+MAX_BODY = 1_000_000
 """In bytes. Slack's payloads are far smaller."""
 
-BODY_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 3.0
+"""Slack gives up a request after 3 seconds."""
+
+MAX_CERTIFICATE_CHECK = 1000
+"""In bytes."""
 
 
 class SlackEndpoint:
-    """``POST /slack/events``: events, commands and interactivity. ``handle`` is Bolt's and verifies the signature."""
+    """``POST /slack/events``: events, commands and interactivity. ``handle`` is Bolt's."""
 
-    def __init__(self, handle: Callable[[Request], Awaitable[Response]], *, timeout_s: float = BODY_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        handle: Callable[[Request], Awaitable[Response]],
+        signature: SlackSignature,
+        *,
+        timeout_s: float = BODY_TIMEOUT_S,
+    ) -> None:
         self._handle = handle
-        self._timeout_s = timeout_s
+        self._signature = signature
+        self._bodies = BodyReader(MAX_BODY, timeout_s)
 
     async def answer(self, request: Request) -> Response:
-        """Return Bolt's answer, or 4xx for a body that Bolt would fail on."""
+        """Return Bolt's answer, or 4xx for a request that Slack did not sign or that Bolt would fail on."""
         try:
-            body = await read_body(request, MAX_BODY, self._timeout_s)
+            body = await self._bodies.read(request)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("The request body did not arrive in time.", 408)
         if body is None:
             return PlainTextResponse("The request is too large.", 413)
+        if not self._signature.is_valid(request.headers, body):
+            # Slack checks the certificate of a command's address without signing the request.
+            return Response(status_code=200 if _is_certificate_check(body) else 401)
         if not is_well_formed(body, request.headers.get("content-type", "")):
             return PlainTextResponse("This is not a request from Slack.", 400)
         return await self._handle(Request(request.scope, _replay(body)))
+
+
+def _is_certificate_check(body: bytes) -> bool:
+    return len(body) <= MAX_CERTIFICATE_CHECK and b"ssl_check=1" in body.split(b"&")
 
 
 def _replay(body: bytes) -> Callable[[], Awaitable[Message]]:

@@ -1,4 +1,4 @@
-"""Checks the shape of a delivery, because Bolt parses it before it verifies the signature and fails on wrong types.
+"""Checks the shape of a delivery, because Bolt fails on wrong types.
 
 The checks cover only what Bolt reads, so that Slack can add or drop other fields.
 """
@@ -15,6 +15,9 @@ _WITH_IDS = ("user", "channel", "team", "enterprise")
 
 _NESTED = ("event", "message", "previous_message", "item", "assistant_thread")
 
+MAX_FIELDS = 100
+"""Fields of a form. Slack's commands have about a dozen."""
+
 _NAMES = ("type", "callback_id", "action_id", "command", "response_url")
 """Each must be text or null where Bolt selects listeners by it."""
 
@@ -28,7 +31,7 @@ def is_well_formed(body: bytes, content_type: str) -> bool:
         text = body.decode()
         if content_type.partition(";")[0].strip().lower() == "application/json" or text.startswith("{"):
             return not text or _has_valid_shape(json.loads(text))
-        payload = dict(parse_qsl(text, keep_blank_values=True)).get("payload")
+        payload = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)).get("payload")
         return payload is None or _has_valid_shape(json.loads(payload))
     except (ValueError, RecursionError):
         return False

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[0-9]{10}\.[0-9]{6}|\bp[0-9]{16}\b|\b[DF][0-9A-Z]{7,}\b")
 """Ids that the stand-in creates: message times, the same in links, files and direct messages."""
 
 _ID_COLUMNS = {
-    "images": ("slack_file", "slack_channel", "slack_message", "slack_permalink"),
+    "image_origins": ("slack_file", "slack_channel", "slack_message", "slack_permalink"),
     "inbox": ("channel", "message", "payload"),
     "inbox_files": ("channel", "message", "file"),
 }

@@ -13,7 +13,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.domain.errors import BackendError
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import JobKind, NewJob
+from bot.domain.jobs import ANY, JobKind, NewJob, deletion_key
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from handlers.inbox.deferred_requests import mention_job
@@ -40,19 +40,24 @@ CACHE_TTL_S = 60
 WAKE_DELAY_S = 0.005
 """Delay before waking the worker, so that it doesn't slow down the acknowledgement being sent."""
 
-ANY_CHANNEL = "-"
-"""Placeholder for jobs without a channel, message or file: key columns can't be null."""
-
 
 class InboxMiddleware:
     """A Bolt middleware that runs before Bolt acknowledges an event and calls its listener."""
 
-    def __init__(self, inbox: Inbox, catalogue: Catalogue, wake: Callable[[], None], bot_user: str = "") -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        catalogue: Catalogue,
+        wake: Callable[[], None],
+        bot_user: str = "",
+        on_new: Callable[[NewJob], None] = lambda _: None,
+    ) -> None:
         self._inbox = inbox
         self._catalogue = catalogue
         self._known: TTLCache[tuple[str, str], bool] = TTLCache(CACHE_SIZE, CACHE_TTL_S)
         self._wake = wake
         self._bot_user = bot_user
+        self._on_new = on_new
 
     async def store(self, body: Mapping[str, Any], next: Callable[[], Awaitable[Any]]) -> BoltResponse | None:  # noqa: A002 - Bolt's name
         """Store the job for a delivery, if there is one, and continue.
@@ -78,6 +83,7 @@ class InboxMiddleware:
         is_new = await self._inbox.put(job)
         log.debug("%s %s in %.3f s", job.kind, "kept" if is_new else "known", time.perf_counter() - started)
         if is_new:
+            self._on_new(job)
             asyncio.get_running_loop().call_later(WAKE_DELAY_S, self._wake)
 
     async def _store_workspace(self, workspace: WorkspaceId, enterprise: str) -> None:
@@ -110,26 +116,31 @@ def _share_job(share: ImageShare) -> NewJob:
 
 def deletion_job(deletion: SlackDeletion) -> NewJob:
     """Return the job for a deletion."""
-    # A file or message can be deleted only once, so its id identifies repeated deliveries.
-    message, file = deletion.message or ANY_CHANNEL, deletion.file or ANY_CHANNEL
+    # A file, message or channel can be deleted only once, so its id identifies repeated deliveries. A file can be
+    # shared again and unshared again.
+    key, message = deletion_key(deletion.channel), deletion.message or ANY
+    if deletion.unshared:
+        key, message = f"unshared:{deletion.channel or ANY}", deletion.event_id or ANY
     return NewJob(
         JobKind.FORGET,
         deletion.workspace,
         deletion.enterprise,
-        f"forget:{deletion.channel or ANY_CHANNEL}",
+        key,
         message,
-        (file,),
+        (deletion.file or ANY,),
         encode_deletion(deletion),
     )
 
 
 def _uninstall_job(uninstall: Uninstall) -> NewJob:
+    # A workspace's data goes with its jobs, and none of them may be about others, too.
+    is_about_one = len(uninstall.workspaces) == 1
     return NewJob(
         JobKind.UNINSTALL,
-        uninstall.workspace,
+        uninstall.workspace if is_about_one else WorkspaceId(""),
         uninstall.enterprise,
         "uninstall",
-        uninstall.event_id or ANY_CHANNEL,
-        (ANY_CHANNEL,),
+        uninstall.event_id or ANY,
+        (ANY,),
         encode_uninstall(uninstall),
     )

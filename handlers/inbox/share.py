@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -12,7 +12,7 @@ from bot.blocks.button_state import SearchState
 from bot.blocks.limits import shorten
 from bot.domain.channels import Audience, ChannelBinding, ChannelKind
 from bot.domain.errors import FetchFailed, RetryLater
-from bot.domain.identifiers import DatabaseKey
+from bot.domain.identifiers import DatabaseKey, Note
 from bot.domain.jobs import Job
 from handlers.parsing.grammar import Modifiers
 from handlers.parsing.payloads import ImageShare, SharedFile
@@ -40,7 +40,11 @@ def retry_first_attempts(job: Job) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share being processed. ``files`` are files that may be images, and files that Slack couldn't describe."""
+    """A share being processed.
+
+    ``files`` are files that may be images, and files that Slack couldn't describe. ``note`` is the note that the
+    message's text gives them.
+    """
 
     job: Job
     message: ImageShare
@@ -49,6 +53,7 @@ class Share:
     binding: ChannelBinding
     modifiers: Modifiers
     files: tuple[SharedFile | UnresolvedFile, ...]
+    note: Note
 
     @property
     def audience(self) -> Audience:
@@ -59,17 +64,7 @@ class Share:
 
     def state(self, file: SharedFile | UnresolvedFile, database: DatabaseKey, minimum: float, top: int) -> SearchState:
         """Return the state of the buttons in an answer about one of the files."""
-        message = self.message
-        return SearchState(
-            file=file.id,
-            name=shorten(file.name, MAX_NAME),
-            channel=message.channel,
-            message=message.ts,
-            thread=message.reply_to,
-            database=database.name,
-            top=top,
-            minimum=minimum,
-        )
+        return replace(search_state(self.message, file, database.name), top=top, minimum=minimum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +74,15 @@ class UnresolvedFile:
     id: str
     name: str
     problem: str
+
+
+def search_state(message: ImageShare, file: SharedFile | UnresolvedFile, database: str) -> SearchState:
+    """Return a search with a file of a message."""
+    return SearchState(
+        file=file.id,
+        name=shorten(file.name, MAX_NAME),
+        channel=message.channel,
+        message=message.ts,
+        thread=message.reply_to,
+        database=database,
+    )

@@ -13,7 +13,7 @@ from bot.blocks.wording.errors import FAILED
 from bot.domain.jobs import Job
 from handlers.listeners.commands import requester_of
 from handlers.listeners.listener_set import Listeners
-from handlers.listeners.views import SubmittedModal
+from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.parsing.payloads import decode_request, parse_command, parse_mention
 from handlers.parsing.payloads.interactions import parse_action, parse_shortcut, parse_submission
 from handlers.replies.requester import Requester

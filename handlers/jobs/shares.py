@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.messages.notices import cannot_post_reply, no_database_reply, several_databases_reply
-from bot.blocks.reply import Reply, notice, with_marker
+from bot.blocks.messages.notices import (
+    cannot_post_reply,
+    no_database_reply,
+    other_database_reply,
+    several_databases_reply,
+)
+from bot.blocks.reply import Reply, notice
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
-from bot.domain.channels import ChannelKind, ChannelMode
+from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
 from bot.domain.errors import (
     BackendError,
     BackendRefused,
     FetchRefused,
-    InvalidInput,
     RetryLater,
     UnknownDatabase,
     UserError,
@@ -29,17 +35,19 @@ from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService, NoDatabase, SeveralDatabases
 from bot.services.search.search import DEFAULT_MINIMUM
 from bot.storage.ports.inbox import Inbox
-from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
+from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts, search_state
 from handlers.jobs.collector import ShareCollector
-from handlers.parsing.grammar import Modifiers, modifiers_of
+from handlers.jobs.thread_answer import LeaseLost, ThreadAnswer
+from handlers.parsing.grammar import Caption, modifiers_of, parse_caption
 from handlers.parsing.payloads import ImageShare, SharedFile, decode_share
 from handlers.replies import delivery
+from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.picture_lookup import MAX_MATCHES
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader
-from handlers.slack_errors import UNREACHABLE, CannotPost, TargetGone, translate_errors
+from handlers.slack_errors import UNREACHABLE, CannotPost, TargetGone
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +80,7 @@ class ShareRunner:
         self._presenter = presenter
         self._collector = collector
         self._directories = directories
+        self._known = KnownDatabases(lookup, channel_settings, directories)
 
     async def run(self, job: Job) -> None:
         """Process the share according to the channel's settings.
@@ -83,79 +92,115 @@ class ShareRunner:
         if message is None or client is None:
             log.warning("dropped job %d: %s", job.id, "unreadable payload" if message is None else "no installation")
             return
+        answer = ThreadAnswer(client, self._inbox, job, message)
+        problem: UserError | None = None
         try:
-            await self._run(job, message, client)
-        except TargetGone as error:
-            log.info("job %d has nothing left to answer: %s", job.id, error)
-        except CannotPost as error:
-            await _post_directly(client, message.user, cannot_post_reply(error.channel, error.reason))
+            await self._run(job, message, client, answer)
+        except LeaseLost as error:
+            log.info("job %d is left to another process: %s", job.id, error)
+            return
         except UserError as error:
-            await self._notify(client, message, str(error))
+            problem = error
         except BackendError as error:
             # Report at once an error that an operator must fix. It may be fixed before the last attempt.
             needs_operator = isinstance(error, BackendRefused)
             if job.attempts == (1 if needs_operator else NOTIFY_AT_ATTEMPT):
                 await self._notify(client, message, error.user_message if needs_operator else STILL_RETRYING)
             raise
+        await answer.withdraw()
+        if problem is not None:
+            await self._report(job, message, client, problem)
+
+    async def _report(self, job: Job, message: ImageShare, client: AsyncWebClient, problem: UserError) -> None:
+        """Tell the author why there is no answer."""
+        if isinstance(problem, TargetGone):
+            log.info("job %d has nothing left to answer: %s", job.id, problem)
+        elif isinstance(problem, CannotPost):
+            await _post_directly(client, message.user, cannot_post_reply(problem.channel, problem.reason))
+        elif isinstance(problem, UnknownDatabase) and problem.did_you_mean and len(message.files) == 1:
+            state = search_state(message, message.files[0], problem.did_you_mean)
+            await self._tell(client, message, other_database_reply(str(problem), state))
+        else:
+            await self._notify(client, message, str(problem))
 
     async def give_up(self, job: Job, error: Exception) -> None:
         """Tell the user that the share failed for good."""
         message = decode_share(job.payload)
         client = await self._clients.client(job.workspace, job.enterprise)
         if message is not None and client is not None:
+            answer = ThreadAnswer(client, self._inbox, job, message)
+            with contextlib.suppress(RetryLater):
+                await answer.find_earlier()
+            await answer.withdraw()
             if await self._mode(message) is ChannelMode.COLLECT:
                 await self._collector.refuse(client, message)
             final_message = error.user_message if isinstance(error, BackendError) else FAILED
             await self._notify(client, message, SLACK_BUSY if isinstance(error, RetryLater) else final_message)
 
     async def _mode(self, message: ImageShare) -> ChannelMode:
-        return (
-            ChannelMode.LOOKUP
-            if _is_question(message)
-            else (await self._channel_settings.get(message.workspace, message.channel)).mode
-        )
+        return _mode_of(message, await self._channel_settings.get(message.workspace, message.channel))
 
-    async def _run(self, job: Job, message: ImageShare, client: AsyncWebClient) -> None:
+    async def _run(self, job: Job, message: ImageShare, client: AsyncWebClient, answer: ThreadAnswer) -> None:
         binding = await self._channel_settings.get(message.workspace, message.channel)
-        is_question = _is_question(message)
-        mode = ChannelMode.LOOKUP if is_question else binding.mode
+        mode = _mode_of(message, binding)
         wanted = [
             file for file in message.files if file.id in job.files and await self._inbox.is_wanted(job.id, file.id)
         ]
         if mode is ChannelMode.OFF or not wanted:
             return
-        if job.answering and await delivery.was_answered(
-            client, message.channel, message.reply_to, message.ts, _marker(job)
-        ):
+        await answer.find_earlier(has_progress=mode is ChannelMode.LOOKUP)
+        wanted = [file for file in wanted if file.id not in answer.answered]
+        if answer.is_complete or not wanted:
             return
+        # In the other modes nobody waits for an answer.
+        async with answer.progress() if mode is ChannelMode.LOOKUP else contextlib.nullcontext():
+            share = await self._share(job, message, client, binding, wanted)
+            if share is not None:
+                await self._handle(share, mode, answer)
+
+    async def _share(
+        self,
+        job: Job,
+        message: ImageShare,
+        client: AsyncWebClient,
+        binding: ChannelBinding,
+        wanted: Sequence[SharedFile],
+    ) -> Share | None:
+        """Return the share with what its files and its text are, or None without images. Raises InvalidInput."""
         files = await asyncio.gather(*(self._resolve(file, client) for file in wanted))
         images = tuple(file for file in files if isinstance(file, UnresolvedFile) or file.may_be_image)
         if not images:
-            return
+            return None
         kind = await self._kind(message, client)
+        caption = await self._caption(message, _mode_of(message, binding), kind, client)
+        return Share(job, message, kind, client, binding, caption.modifiers, images, caption.note)
+
+    async def _handle(self, share: Share, mode: ChannelMode, answer: ThreadAnswer) -> None:
         try:
-            share = Share(job, message, kind, client, binding, _modifiers(message, mode, kind), images)
-            database = await self._choose(share, is_question=is_question)
-        except (InvalidInput, UnknownDatabase):
+            database = await self._choose(share, answer)
+        except UnknownDatabase:
             if mode is ChannelMode.COLLECT:
-                await self._collector.refuse(client, message)
+                await self._collector.refuse(share.client, share.message)
             raise
         if database is None:
             return
         if mode is ChannelMode.LOOKUP:
-            await self._look_up(share, database)
-        else:
-            reply = await self._collector.collect(share, database, mode)
-            if reply is not None:
-                await self._answer(share, reply)
+            await self._look_up(share, database, answer)
+            return
+        if reposts := await self._collector.collect(share, database, mode):
+            reply, files = reposts
+            await self._answer(share, reply, files, answer)
 
-    async def _look_up(self, share: Share, key: DatabaseKey) -> None:
+    async def _look_up(self, share: Share, key: DatabaseKey, answer: ThreadAnswer) -> None:
         limit = share.modifiers.limit or MATCHES_SHOWN
         minimum = share.modifiers.minimum if share.modifiers.minimum is not None else share.binding.minimum
         if minimum is None:
             minimum = DEFAULT_MINIMUM
         pictures = [(file.name, partial(self._read, file, share)) for file in share.files]
-        results = await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=minimum)
+        reader = AnswerReader(share.audience, share.client)
+        results = await self._lookup.look_up(
+            key, pictures, limit=MAX_MATCHES, minimum=minimum, readers=self._presenter.readers(reader)
+        )
         # Don't report files that neither claimed nor turned out to be images.
         answered = [
             (one, file)
@@ -165,44 +210,42 @@ class ShareRunner:
         if not answered:
             return
         states = [share.state(file, key, minimum, limit) for _, file in answered]
-        reader = AnswerReader(share.audience, share.client)
         # Without a button to share: a single reader is in a direct message with the bot.
-        reply = await self._presenter.answer(reader, [one for one, _ in answered], states, can_share=False)
-        await self._answer(share, reply)
+        reply = await self._presenter.answer(
+            reader, [one for one, _ in answered], states, can_share=False, first=len(answer.answered) + 1
+        )
+        await self._answer(share, reply, [state.file for state in states], answer)
 
-    async def _answer(self, share: Share, reply: Reply) -> None:
-        if not await self._inbox.mark_answering(share.job):
-            raise TargetGone("another process has it")
-        if not any([await self._inbox.is_wanted(share.job.id, file.id) for file in share.files]):
-            raise TargetGone("it was deleted meanwhile")
-        with translate_errors(share.message.channel):
-            is_complete = await delivery.post(
-                share.client, share.message.channel, with_marker(reply, _marker(share.job)), share.message.reply_to
-            )
-        if not is_complete:
+    async def _answer(self, share: Share, reply: Reply, files: Sequence[str], answer: ThreadAnswer) -> None:
+        if not await answer.send(reply, files):
             await self._presenter.check_pictures(AnswerReader(share.audience, share.client), reply)
 
-    async def _choose(self, share: Share, *, is_question: bool) -> DatabaseKey | None:
+    async def _choose(self, share: Share, answer: ThreadAnswer) -> DatabaseKey | None:
         """Return the database to use. If it is unclear, offer the choice in the channel and return None."""
         message = share.message
         try:
             if share.modifiers.database is not None:
+                limited = await self._known.of_guest(message.workspace, message.user, share.client)
+                if limited is not None and all(info.key.name != share.modifiers.database for info in limited):
+                    raise UnknownDatabase(share.modifiers.database)
                 return await self._lookup.choose(message.workspace, share.modifiers.database)
             return await self._channel_settings.database_of(share.binding)
         except NoDatabase:
             offer = no_database_reply(message.channel)
         except SeveralDatabases as error:
-            # Don't show the names of databases to other organisations.
-            names = () if share.kind is ChannelKind.SHARED else error.databases
+            # Don't show the names of databases to other organisations or to guests.
+            people = self._directories.of(message.workspace, share.client)
+            is_open = share.kind is not ChannelKind.SHARED and not await people.has_guests(message.channel)
+            names = error.databases if is_open else ()
             offer = several_databases_reply(names, message.channel)
         # Answer a question each time, but send the offer to a channel only once. If this job was already answering,
         # it may have claimed the offer before a call to Slack failed.
         if (
-            is_question
+            message.is_question
             or share.job.answering
             or await self._channel_settings.claim_offer(message.workspace, message.channel)
         ):
-            await self._answer(share, offer)
+            await self._answer(share, offer, [file.id for file in share.files], answer)
         return None
 
     async def _kind(self, message: ImageShare, client: AsyncWebClient) -> ChannelKind:
@@ -210,6 +253,26 @@ class ShareRunner:
         # The event is newer than the cached directory, so a non-public kind in the event wins. Events don't say,
         # however, that workspaces of one organisation share the channel.
         return known if ChannelKind.PUBLIC is message.kind or known is ChannelKind.SHARED else message.kind
+
+    async def _caption(
+        self, message: ImageShare, mode: ChannelMode, kind: ChannelKind, client: AsyncWebClient
+    ) -> Caption:
+        """Return what the message's text says. Raises InvalidInput if it asks the bot and has an invalid modifier."""
+        # Members of other organisations may not probe for other databases.
+        is_guest = kind is ChannelKind.SHARED and message.user_workspace not in {"", message.workspace}
+        if message.is_question:
+            found = modifiers_of(message.text)
+            return Caption(replace(found, database=None) if is_guest else found, "")
+        if is_guest or mode is ChannelMode.GUARD:
+            # Nobody may evade the guard by naming another database.
+            return parse_caption(message.text, ())
+        infos = await self._lookup.databases(message.workspace)
+        caption = parse_caption(message.text, [info.key.name for info in infos])
+        if caption.modifiers.database is None:
+            return caption
+        # To a guest, other databases than the guest's are none, or refusals would tell which there are.
+        infos = await self._known.of(message.workspace, message.user, client)
+        return parse_caption(message.text, [info.key.name for info in infos])
 
     async def _resolve(self, file: SharedFile, client: AsyncWebClient) -> SharedFile | UnresolvedFile:
         try:
@@ -224,28 +287,13 @@ class ShareRunner:
             return await self._files.read(file, share.client.token or "", self._pictures.picture)
 
     async def _notify(self, client: AsyncWebClient, message: ImageShare, sentence: str) -> None:
+        await self._tell(client, message, notice(sentence))
+
+    async def _tell(self, client: AsyncWebClient, message: ImageShare, reply: Reply) -> None:
         try:
-            await delivery.post_ephemeral(client, message.channel, message.user, notice(sentence), message.thread_ts)
+            await delivery.post_ephemeral(client, message.channel, message.user, reply, message.thread_ts)
         except UNREACHABLE as error:
             log.warning("could not notify %s: %s", message.user, type(error).__name__)
-
-
-def _modifiers(message: ImageShare, mode: ChannelMode, kind: ChannelKind) -> Modifiers:
-    """Return the modifiers in the message's text. Raises InvalidInput."""
-    if mode is ChannelMode.GUARD:
-        # Nobody may evade the guard by naming another database or mistyping a modifier.
-        try:
-            return replace(modifiers_of(message.text), database=None)
-        except InvalidInput:
-            return Modifiers()
-    found = modifiers_of(message.text)
-    # Members of other organisations may not probe for other databases.
-    is_guest = kind is ChannelKind.SHARED and message.user_workspace not in {"", message.workspace}
-    return replace(found, database=None) if is_guest else found
-
-
-def _marker(job: Job) -> str:
-    return f"{job.id}-{job.message}"
 
 
 async def _post_directly(client: AsyncWebClient, user: str, reply: Reply) -> None:
@@ -255,6 +303,5 @@ async def _post_directly(client: AsyncWebClient, user: str, reply: Reply) -> Non
         log.warning("could not notify %s: %s", user, type(error).__name__)
 
 
-def _is_question(message: ImageShare) -> bool:
-    """Return whether the message asks the bot for an answer, whatever the channel's mode."""
-    return message.mentioned or message.channel.startswith("D")
+def _mode_of(message: ImageShare, binding: ChannelBinding) -> ChannelMode:
+    return ChannelMode.LOOKUP if message.is_question else binding.mode

@@ -9,22 +9,28 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.button_state import CommandState, EntityState, FormState, ListState, NameState, SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
+from bot.blocks.reply import notice
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
+from bot.blocks.wording.images import DELETION_UNDER_WAY
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
+from handlers.listeners.commands import CommandListener
 from handlers.modals.forms import ModalOpener
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
+
+DELETION_PROGRESS_AFTER_S = 1.0
+"""Time after which whoever deletes is told that it is under way."""
 
 NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
 """Actions that may have to read the picture again, if the result is no longer cached."""
@@ -41,6 +47,7 @@ class ActionListener:
         answers: AnswerComposer,
         forms: ModalOpener,
         home: HomeListener,
+        commands: CommandListener,
         *,
         deferral: RequestDeferral,
         metrics: Metrics,
@@ -50,6 +57,7 @@ class ActionListener:
         self._forms = forms
         self._deferral = deferral
         self._home = home
+        self._commands = commands
         self._metrics = metrics
         self._handlers: Mapping[str, HandleAction] = {
             ActionId.MORE: self._more,
@@ -78,18 +86,23 @@ class ActionListener:
             if request.user_workspace not in {"", request.workspace}:
                 # A member of another organisation in a Slack Connect channel may see only what the whole channel saw.
                 raise UserError(OTHER_ORGANISATION)
+            if request.action_id == ActionId.RUN_COMMAND:
+                await self._run_command(request, requester, body)
+                return
             handle = self._handlers.get(request.action_id)
             if handle is None:
                 raise InvalidInput(STALE_BUTTON)
             if request.action_id in NEEDS_PICTURE and await self._deferral.defer(body, requester.reply_sentence):
                 return
-            await handle(request, requester)
+            await with_progress(handle(request, requester), requester.reply_sentence)
+
+    async def _run_command(self, request: ActionRequest, requester: Requester, body: Mapping[str, Any]) -> None:
+        command = CommandState.decode(request.value).text
+        await self._commands.run_text(requester, command, request.trigger_id, defer=body)
 
     async def _more(self, request: ActionRequest, requester: Requester) -> None:
         state = SearchState.decode(request.value)
-        reply = await with_progress(
-            self._answers.search(requester, requester.as_reader, [state]), requester.reply_sentence
-        )
+        reply = await self._answers.search(requester, requester.as_reader, [state])
         # Replace only ephemeral messages: other people may still be reading the first page of a public one.
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
@@ -113,7 +126,12 @@ class ActionListener:
     async def _delete_entity(self, request: ActionRequest, requester: Requester) -> None:
         state = EntityState.decode(request.value)
         key = DatabaseKey(requester.workspace, DatabaseName(state.database))
-        reply = await self._answers.delete(requester, key, EntityId(state.entity))
+
+        async def report(sentence: str) -> None:
+            await requester.reply_privately(notice(sentence), replace=request.is_ephemeral)
+
+        work = self._answers.delete(requester, key, EntityId(state.entity), state.mark)
+        reply = await with_progress(work, report, after_s=DELETION_PROGRESS_AFTER_S, text=DELETION_UNDER_WAY)
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
     async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:

@@ -39,7 +39,7 @@ class HomeListener:
         """Publish the current state for one user. Log a failure instead of raising it."""
         backend, problem = await self._answers.backend()
         home = HomeContent(
-            databases=await self._dependencies.databases.all(requester.workspace),
+            databases=await self._answers.sized_databases(requester),
             bindings=await self._answers.watched_channels(requester),
             backend=backend,
             problem=problem,

@@ -18,6 +18,7 @@ from bot.blocks.messages.notices import (
     help_reply,
     no_database_reply,
     status_reply,
+    suggestion_reply,
     watching_reply,
 )
 from bot.blocks.reply import Reply
@@ -93,17 +94,24 @@ class CommandListener:
         request = parse_command(body)
         if request is None:
             return
-        requester = requester_of(request, client)
-        async with report_errors(requester.reply_sentence, self._metrics):
-            command = grammar.parse(request.text)
-            if isinstance(command, NEEDS_PICTURE) and await self._deferral.defer(body, requester.reply_sentence):
-                return
-            await self._run(Invocation(requester, command, request.trigger_id))
+        await self.run_text(requester_of(request, client), request.text, request.trigger_id, defer=body)
 
-    async def run_text(self, requester: Requester, text: str) -> None:
-        """Answer a command from a mention or a direct message."""
+    async def run_text(
+        self, requester: Requester, text: str, trigger_id: str = "", *, defer: Mapping[str, Any] | None = None
+    ) -> None:
+        """Answer a command. ``defer``: a payload that a worker can run instead, if the command needs a picture."""
         async with report_errors(requester.reply_sentence, self._metrics):
-            await self._run(Invocation(requester, grammar.parse(text)))
+            try:
+                command = grammar.parse(text)
+                needs_picture = defer is not None and isinstance(command, NEEDS_PICTURE)
+                if needs_picture and await self._deferral.defer(defer or {}, requester.reply_sentence):
+                    return
+                await self._run(Invocation(requester, command, trigger_id))
+            except UserError as error:
+                suggestion = grammar.corrected(text, error)
+                if not suggestion:
+                    raise
+                await requester.reply_privately(suggestion_reply(str(error), suggestion))
 
     async def _run(self, invocation: Invocation[grammar.Command]) -> None:
         requester, answer = invocation.requester, self._commands[type(invocation.command)]
@@ -153,7 +161,7 @@ class CommandListener:
         return await self._answers.ask_to_delete(requester, key, command.entity)
 
     async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
-        return databases_reply(await self._dependencies.databases.all(invocation.requester.workspace))
+        return databases_reply(await self._answers.sized_databases(invocation.requester))
 
     async def _create_database(self, invocation: Invocation[grammar.CreateDatabase]) -> Reply:
         requester = invocation.requester
@@ -202,16 +210,16 @@ class CommandListener:
                 conversation="direct" if requester.channel.startswith("D") else "channel",
                 binding=binding,
                 effective=effective,
-                databases=await self._dependencies.databases.all(requester.workspace),
+                databases=await self._answers.sized_databases(requester),
                 backend=backend,
                 problem=problem,
-                waiting=(await self._dependencies.inbox.depth()).waiting,
+                waiting=(await self._dependencies.inbox.depth(requester.workspace)).waiting,
             )
         )
         return await self._answers.with_invitation(requester, requester.channel, reply)
 
-    async def _help(self, invocation: Invocation[grammar.HelpCommand]) -> Reply:
-        return help_reply(invocation.command.problem)
+    async def _help(self, _invocation: Invocation[grammar.HelpCommand]) -> Reply:
+        return help_reply()
 
 
 def _check_has_settings(requester: Requester) -> None:

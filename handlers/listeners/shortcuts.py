@@ -55,7 +55,7 @@ class ShortcutListener:
             if request.callback_id == ShortcutId.ADD_TO_DATABASE:
                 await self._forms.open_add(requester, request.trigger_id, _states(request, ""))
                 return
-            await self._find(request, requester, body)
+            await with_progress(self._find(request, requester, body), requester.reply_sentence)
 
     async def _find(self, request: ShortcutRequest, requester: Requester, body: Mapping[str, Any]) -> None:
         try:
@@ -68,8 +68,8 @@ class ShortcutListener:
         else:
             if await self._deferral.defer(body, requester.reply_sentence):
                 return
-            search = self._answers.search(requester, requester.as_reader, _states(request, key.name))
-            await requester.reply_privately(await with_progress(search, requester.reply_sentence))
+            states = _states(request, key.name)
+            await requester.reply_privately(await self._answers.search(requester, requester.as_reader, states))
 
 
 def _states(request: ShortcutRequest, database: str) -> list[SearchState]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,15 +11,16 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import FormState, SearchState
+from bot.blocks.button_state import SearchState, decode_searches
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.combination import joined
 from bot.blocks.messages.notices import added_reply, created_reply, database_deleted_reply, watching_reply
-from bot.blocks.modals import text_view, waiting_view
+from bot.blocks.modals import text_view
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording import forms as wording
-from bot.domain.channels import ChannelBinding, ChannelKind
+from bot.domain.catalogue import DatabaseInfo
+from bot.domain.channels import ChannelBinding
 from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.telemetry.metrics import Metrics
@@ -28,78 +28,20 @@ from handlers.errors import report_errors
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.inbox.share import MAX_NAME
 from handlers.listeners.app_home import HomeListener
+from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.modals import fields
 from handlers.modals.fields import FieldErrors
-from handlers.parsing.payloads.interactions import Submission, parse_submission
+from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-from handlers.slack_errors import UNREACHABLE
 
 log = logging.getLogger(__name__)
 
-VIEW_UPDATE_DELAY_S = 0.5
-"""Time that Slack takes to show the view of an acknowledgement. It would overwrite an earlier update."""
+DELETION_PROGRESS_AFTER_S = 1.0
+"""Time after which the modal tells how much is being deleted."""
 
-HandleSubmission = Callable[["SubmittedModal"], Awaitable[None]]
-
-
-class SubmittedModal:
-    """A submitted modal: its fields, its requester, and methods to answer it."""
-
-    def __init__(self, submission: Submission, client: AsyncWebClient, ack: AsyncAck, body: Mapping[str, Any]) -> None:
-        self.body = body
-        self.form = submission.form
-        self.state = FormState.decode(submission.metadata or "{}")
-        self.response_urls = dict(submission.response_urls)
-        self._view_id = submission.view_id
-        self._ack = ack
-        self._acknowledged_at: float | None = None
-        kind = self.state.channel_kind
-        self.requester = Requester(
-            submission.workspace,
-            submission.user,
-            client,
-            self.state.channel,
-            ChannelKind(kind) if kind in set(ChannelKind) else ChannelKind.PRIVATE,
-            self.state.response_url,
-            self.state.thread,
-        )
-
-    async def close(self) -> None:
-        """Acknowledge, and close all modals."""
-        await self._acknowledge(response_action="clear")
-
-    async def refuse(self, problems: Mapping[str, str]) -> None:
-        """Acknowledge, and show error messages at the fields."""
-        await self._acknowledge(response_action="errors", errors={str(name): text for name, text in problems.items()})
-
-    async def wait(self, text: str) -> None:
-        """Acknowledge, and show a progress message."""
-        await self._acknowledge(response_action="update", view=waiting_view(text))
-
-    async def finish(self, title: str, text: str) -> bool:
-        """Show the outcome in the modal. Return False if the user has closed it."""
-        view = text_view(title, text)
-        if self._acknowledged_at is None:
-            await self._acknowledge(response_action="update", view=view)
-            return True
-        await asyncio.sleep(self._acknowledged_at + VIEW_UPDATE_DELAY_S - time.monotonic())
-        try:
-            await self.requester.client.views_update(view_id=self._view_id, view=view)
-        except UNREACHABLE as error:
-            log.info("views.update: %s", type(error).__name__)
-            return False
-        return True
-
-    async def failed(self, sentence: str) -> None:
-        """Show an error in the modal, or in the channel where it was opened if it was closed."""
-        if not await self.finish(wording.FAILED_TITLE, sentence):
-            await self.requester.reply_privately(notice(sentence))
-
-    async def _acknowledge(self, **answer: Any) -> None:
-        await self._ack(**answer)
-        self._acknowledged_at = time.monotonic()
+HandleSubmission = Callable[[SubmittedModal], Awaitable[None]]
 
 
 class ViewListener:
@@ -191,7 +133,7 @@ class ViewListener:
         database = fields.database_field(submitted.form)
         if await self._defer(submitted, wording.SEARCHING):
             return
-        states = [replace(state, database=database, offset=0) for state in _searches(submitted.state)]
+        states = [replace(state, database=database, offset=0) for state in decode_searches(submitted.state.state)]
         await submitted.requester.reply_privately(
             await self._answers.search(submitted.requester, submitted.requester.as_reader, states)
         )
@@ -202,7 +144,9 @@ class ViewListener:
         if await self._defer(submitted, wording.ADDING):
             return
         requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, wanted.database)
-        replies = [await self._add_one(requester, state, key, wanted) for state in _searches(submitted.state)]
+        replies = [
+            await self._add_one(requester, state, key, wanted) for state in decode_searches(submitted.state.state)
+        ]
         reply = joined(replies)
         await requester.reply_privately(reply)
         await submitted.finish(wording.ADD_TITLE, reply.text)
@@ -247,11 +191,24 @@ class ViewListener:
         await submitted.wait(wording.DELETING)
         requester = submitted.requester
         info = await self._answers.deletable_database(requester, name)
-        await self._dependencies.databases.delete(info.key)
+        info = await self._dependencies.databases.mark_deleted(info.key, submitted.state.mark)
+        await self._finish_deletion(submitted, info)
         reply = database_deleted_reply(name, info.images)
         await (self._home.publish(requester) if submitted.state.home else requester.reply_privately(reply))
         await submitted.finish(wording.DONE, reply.text)
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
+
+    async def _finish_deletion(self, submitted: SubmittedModal, info: DatabaseInfo) -> None:
+        """Delete the rows and pictures of a deleted database, and say so in the modal if that takes long."""
+        finishing = asyncio.ensure_future(self._dependencies.databases.finish_deletions())
+        done, _ = await asyncio.wait({finishing}, timeout=DELETION_PROGRESS_AFTER_S)
+        if not done:
+            await submitted.report(wording.deletion_under_way(info))
+        try:
+            await finishing
+        except BackendError:
+            # Nobody sees the database any more, and the worker for pending removals goes on.
+            log.exception("a deleted database still has rows or pictures")
 
     async def _database_settings(self, submitted: SubmittedModal) -> None:
         requester = submitted.requester
@@ -282,8 +239,3 @@ class ViewListener:
         else:
             reply = watching_reply(binding, wanted.database)
             await requester.reply_privately(await self._answers.with_invitation(requester, channel, reply))
-
-
-def _searches(state: FormState) -> list[SearchState]:
-    """Return the searches stored in a modal's state. Raises InvalidInput."""
-    return [SearchState.decode(line) for line in state.state.split("\n")]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
-from bot.blocks.button_state import MAX_METADATA, FormState, SearchState
+from bot.blocks.button_state import MAX_METADATA, FormState, SearchState, encode_searches
 from bot.blocks.wording.forms import TOO_MUCH
 from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from bot.domain.errors import UserError
@@ -36,7 +36,7 @@ class ModalOpener:
 
     async def open_search(self, requester: Requester, trigger_id: str) -> None:
         """Open the search form."""
-        databases = await self._dependencies.databases.all(requester.workspace)
+        databases = await self._answers.databases(requester)
         usual = await self._default_database(requester)
         state = form_state(requester, database=usual)
         form = modals.search_form(databases, state, chosen=usual, with_conversation=not requester.channel)
@@ -44,7 +44,7 @@ class ModalOpener:
 
     async def open_another_database(self, requester: Requester, trigger_id: str, searches: list[SearchState]) -> None:
         """Open the form that repeats searches in another database, or runs them where no database was named."""
-        databases = await self._dependencies.databases.all(requester.workspace)
+        databases = await self._answers.databases(requester)
         state = form_state(requester, database=searches[0].database, searches=searches)
         await self._open(requester, trigger_id, modals.another_database_form(databases, state))
 
@@ -52,7 +52,7 @@ class ModalOpener:
         self, requester: Requester, trigger_id: str, searches: list[SearchState], *, entity: str = "", note: str = ""
     ) -> None:
         """Open the form that adds pictures to a database."""
-        databases = await self._dependencies.databases.all(requester.workspace)
+        databases = await self._answers.databases(requester)
         chosen = searches[0].database or await self._default_database(requester)
         state = form_state(requester, database=chosen, searches=searches)
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
@@ -70,7 +70,8 @@ class ModalOpener:
     ) -> None:
         """Open the form that deletes a database. Raises NotAllowed, UnknownDatabase."""
         info = await self._answers.deletable_database(requester, name)
-        state = form_state(requester, home=home)
+        mark = await self._dependencies.catalogue.mark(info.key)
+        state = replace(form_state(requester, home=home), mark=mark)
         await self._open(requester, trigger_id, modals.delete_database_form(info, state))
 
     async def open_database_settings(self, requester: Requester, trigger_id: str, name: DatabaseName) -> None:
@@ -80,7 +81,7 @@ class ModalOpener:
 
     async def open_watch(self, requester: Requester, trigger_id: str, channel: str, *, home: bool) -> None:
         """Open the form that sets a channel's mode."""
-        databases = await self._dependencies.databases.all(requester.workspace)
+        databases = await self._answers.databases(requester)
         binding = await self._answers.binding(requester, channel) if channel else None
         usual = binding.database if binding and binding.database else await self._default_database(requester)
         form = modals.watch_form(databases, binding, form_state(requester, database=usual, home=home), channel=channel)
@@ -116,16 +117,16 @@ def form_state(
     home: bool = False,
 ) -> FormState:
     """Return the state of a modal that the requester opens. Raises UserError if it is too long for Slack."""
-    several = [state.encode() or "" for state in searches or ()]
-    state = FormState(
-        response_url=requester.response_url,
-        channel=requester.channel,
-        channel_kind=str(requester.kind),
-        thread=requester.thread,
-        database=database,
-        state="\n".join(several),
-        home=home,
-    )
-    if state.encode(MAX_METADATA) is None:
-        raise UserError(TOO_MUCH)
-    return state
+    for names in (True, False):
+        state = FormState(
+            response_url=requester.response_url,
+            channel=requester.channel,
+            channel_kind=str(requester.kind),
+            thread=requester.thread,
+            database=database,
+            state=encode_searches(searches or (), names=names),
+            home=home,
+        )
+        if state.encode(MAX_METADATA) is not None:
+            return state
+    raise UserError(TOO_MUCH)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,14 +16,24 @@ from bot.blocks.wording import channels
 from bot.blocks.wording.images import FILE_DELETED
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelKind
-from bot.domain.errors import AlreadyAdded, BackendError, BackendTimeout, FetchRefused, UnknownEntity, UserError
+from bot.domain.errors import (
+    AlreadyAdded,
+    BackendError,
+    BackendTimeout,
+    FetchRefused,
+    UnknownDatabase,
+    UnknownEntity,
+    UserError,
+)
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
-from bot.domain.pages import Order, Page, PageRequest
+from bot.domain.pages import Order, PageRequest
+from bot.images.memory import on_behalf_of
 from bot.services.access.permissions import NotAllowed
-from handlers.inbox.middleware import deletion_job
+from bot.services.search.lookup import SeveralDatabases
 from handlers.parsing.entity_names import entity_of_file
-from handlers.parsing.payloads import SlackDeletion
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.known_databases import KnownDatabases
+from handlers.replies.near_misses import nearest_entity
 from handlers.replies.presenter import AnswerReader
 from handlers.replies.requester import Requester
 from handlers.slack.directory import SlackDirectory
@@ -39,15 +48,13 @@ MAX_WATCHED = 100
 
 CONCURRENCY = 8
 
-MAX_SCANNED = 2000
-"""Largest number of images with a prefix of which those that the reader may see are counted."""
-
 
 class AnswerComposer:
     """Runs use cases and renders their results for the readers."""
 
     def __init__(self, dependencies: SlackDependencies) -> None:
         self._dependencies = dependencies
+        self._known = KnownDatabases(dependencies.lookup, dependencies.channel_settings, dependencies.directories)
 
     def directory(self, requester: Requester) -> SlackDirectory:
         """Return the directory of the requester's workspace."""
@@ -59,12 +66,36 @@ class AnswerComposer:
         Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
         if named is not None:
+            await self._check_known(requester, named)
             return await self._dependencies.lookup.choose(requester.workspace, named)
-        if not requester.channel:
-            return await self._dependencies.lookup.choose(requester.workspace)
-        return await self._dependencies.channel_settings.database_of(
-            await self._dependencies.channel_settings.get(requester.workspace, requester.channel)
-        )
+        try:
+            if not requester.channel:
+                return await self._dependencies.lookup.choose(requester.workspace)
+            return await self._dependencies.channel_settings.database_of(
+                await self._dependencies.channel_settings.get(requester.workspace, requester.channel)
+            )
+        except SeveralDatabases:
+            limited = await self._known.of_guest(requester.workspace, requester.user, requester.client)
+            if limited is None:
+                raise
+            if not limited:
+                raise UserError(channels.NO_DATABASE_FOR_GUEST) from None
+            raise SeveralDatabases(limited) from None
+
+    async def databases(self, requester: Requester) -> tuple[DatabaseInfo, ...]:
+        """Return the databases that the person may know of, with all their images counted."""
+        return await self._known.of(requester.workspace, requester.user, requester.client)
+
+    async def sized_databases(self, requester: Requester) -> tuple[DatabaseInfo, ...]:
+        """Return the databases that the person may know of, with the images that they may know of."""
+        presenter, reader = self._dependencies.presenter, requester.as_reader
+        return tuple([await presenter.known_size(reader, info) for info in await self.databases(requester)])
+
+    async def _check_known(self, requester: Requester, name: DatabaseName) -> None:
+        """Raise UnknownDatabase, without a similar name, for a database that a guest may not know of."""
+        limited = await self._known.of_guest(requester.workspace, requester.user, requester.client)
+        if limited is not None and all(info.key.name != name for info in limited):
+            raise UnknownDatabase(name)
 
     async def binding(self, requester: Requester, channel: str = "") -> ChannelBinding:
         """Return the settings of ``channel``, or of the requester's channel."""
@@ -74,11 +105,14 @@ class AnswerComposer:
         self, requester: Requester, reader: AnswerReader, states: Sequence[SearchState], *, shared_by: str = ""
     ) -> Reply:
         """Return the matches of pictures. Raises UserError and BackendError."""
-        results = await self._dependencies.finder.look_up(requester.workspace, states, requester.client)
+        presenter = self._dependencies.presenter
+        results = await self._dependencies.finder.look_up(
+            requester.workspace, states, requester.client, presenter.readers(reader)
+        )
         if not any(one.found for one in results) and (len(results) == 1 or not reader.audience.is_one_person):
             # Only the requester learns what went wrong; nothing is posted to the channel.
             raise UserError(" ".join(dict.fromkeys(one.problem for one in results)))
-        return await self._dependencies.presenter.answer(reader, results, states, shared_by=shared_by)
+        return await presenter.answer(reader, results, states, shared_by=shared_by)
 
     async def add(
         self, requester: Requester, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note
@@ -87,8 +121,13 @@ class AnswerComposer:
 
         Raises UserError and BackendError.
         """
-        picture, jpeg = await self._dependencies.finder.picture_and_jpeg(state, requester.client)
+        with on_behalf_of(requester.workspace):
+            picture, jpeg = await self._dependencies.finder.picture_and_jpeg(state, requester.client)
         name = state.name or unquote(urlsplit(state.url).path.rpartition("/")[2])
+        if state.file and not name:
+            # A form about many images has no room for their names.
+            name = await self._dependencies.finder.file_name(state, requester.client)
+        origin = await self._origin(requester, state)
         try:
             added = await self._dependencies.additions.add(
                 key,
@@ -97,25 +136,23 @@ class AnswerComposer:
                 entity or entity_of_file(name or "image", state.file or picture.digest[:12]),
                 note,
                 added_by=requester.user,
-                origin=await self._origin(requester, state),
+                origin=origin,
                 source_name=name[:255],
+                confirm=lambda: self._check_not_deleted(requester.workspace, origin),
             )
         except AlreadyAdded:
             there = await self._dependencies.catalogue.with_digest(key, picture.digest)
-            seen = there is not None and await self._dependencies.presenter.visible(requester.as_reader, [there])
+            # The id came with the oldest origin. The image has the requester's own now, too.
+            seen = there is not None and await self._visible(requester, [there.seen_through([there.first])])
             return already_added_reply(key.name, there.entity if there is not None and seen else "")
-        if await self._was_deleted(requester.workspace, state):
-            with contextlib.suppress(UnknownEntity):
-                await self._dependencies.deletions.delete(key, added.entity, added.data_id)
-            raise FetchRefused(FILE_DELETED)
         return added
 
-    async def _was_deleted(self, workspace: WorkspaceId, state: SearchState) -> bool:
-        """Return whether Slack has sent a deletion of the file or message, whose job may have run before the add."""
-        gone = [SlackDeletion(workspace, "", "", file=state.file)] if state.file else []
-        if state.channel and state.message:
-            gone.append(SlackDeletion(workspace, "", "", channel=state.channel, message=state.message))
-        return any([await self._dependencies.inbox.has_seen(deletion_job(one)) for one in gone])
+    async def _check_not_deleted(self, workspace: WorkspaceId, origin: SlackOrigin | None) -> None:
+        """Raise FetchRefused if Slack has sent a deletion of the file, message or channel. Its job may be done."""
+        if origin and await self._dependencies.inbox.is_deleted(
+            workspace, origin.file_id, origin.channel, origin.message_ts
+        ):
+            raise FetchRefused(FILE_DELETED)
 
     async def _origin(self, requester: Requester, state: SearchState) -> SlackOrigin | None:
         if not state.file:
@@ -138,46 +175,51 @@ class AnswerComposer:
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
         """Return a page of a database's images. Raises UserError."""
-        info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, DatabaseName(state.database)))
-        page, hidden = await self._visible_page(requester, info, state)
+        name = DatabaseName(state.database)
+        await self._check_known(requester, name)
+        info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
+        presenter, reader = self._dependencies.presenter, requester.as_reader
+        request = PageRequest(
+            offset=state.offset, limit=IMAGES_PER_PAGE, order=_order(state), entity_prefix=state.prefix
+        )
+        # Numbers of hidden images would tell, letter by letter, which ids there are.
+        info = replace(info, hints_at_hidden=info.hints_at_hidden and not state.prefix)
+        visible = await presenter.visible_origins(reader, info)
+        page = await self._dependencies.listings.page(info.key, request, visible)
+        shown = await self._visible(requester, page.items)
+        while visible is not None and (closed := _channels_of(page.items, but=shown) & visible.channels):
+            # These were public when the images were added.
+            visible = replace(visible, channels=visible.channels - closed)
+            page = await self._dependencies.listings.page(info.key, request, visible)
+            shown = await self._visible(requester, page.items)
+        known = await presenter.known_size(reader, info)
         return listing_reply(
-            info,
-            page.items,
+            known,
+            shown,
             total=page.total,
             state=state,
-            pictures=await self._dependencies.presenter.pictures(requester.as_reader, page.items),
-            hidden=hidden,
+            pictures=await presenter.pictures(reader, shown),
+            hidden=len(page.items) - len(shown) if info.hints_at_hidden else 0,
             more=page.token is not None,
+            hides_images=known.images < info.images,
         )
 
-    async def _visible_page(
-        self, requester: Requester, info: DatabaseInfo, state: ListState
-    ) -> tuple[Page[ImageRecord], int]:
-        """Return the images of a page that the person may see, and how many they may not."""
-        order, end = _order(state), state.offset + IMAGES_PER_PAGE
-        request = PageRequest(offset=state.offset, limit=IMAGES_PER_PAGE, order=order, entity_prefix=state.prefix)
-        page = await self._dependencies.listings.page(info.key, request)
-        if state.prefix and page.total <= MAX_SCANNED and not info.hints_at_hidden:
-            # A count that includes hidden images would let people guess ids letter by letter.
-            found = [record async for record in self._dependencies.listings.all_records(info.key, order, state.prefix)]
-            seen = await self._visible(requester, found)
-            return Page(seen[state.offset : end], len(seen), "more" if end < len(seen) else None), 0
-        shown = await self._visible(requester, page.items)
-        return replace(page, items=shown), len(page.items) - len(shown)
-
     async def _visible(self, requester: Requester, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
-        visible = await self._dependencies.presenter.visible(requester.as_reader, records)
-        return tuple(record for record in records if record.data_id in visible)
+        """Return the images that the person may see, with only what they may see of them."""
+        shown = await self._dependencies.presenter.shown(requester.as_reader, records)
+        return tuple(shown[record.data_id] for record in records if record.data_id in shown)
 
     async def ask_to_delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
         """Return the question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
+        # Before the images are counted, so that no image is deleted that was not counted.
+        mark = await self._dependencies.catalogue.mark((await self._dependencies.databases.find(key)).key)
         info, records = await self._deletable(requester, key, entity)
-        return delete_question(info, entity, len(records))
+        return delete_question(info, entity, len(records), mark)
 
-    async def delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
-        """Delete an entity's images. Raises NotAllowed, UnknownEntity."""
+    async def delete(self, requester: Requester, key: DatabaseKey, entity: EntityId, mark: str = "") -> Reply:
+        """Delete an entity's images, up to a mark of the catalogue. Raises NotAllowed, UnknownEntity."""
         await self._deletable(requester, key, entity)
-        deletion = await self._dependencies.deletions.delete(key, entity)
+        deletion = await self._dependencies.deletions.delete(key, entity, mark=mark)
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
         return deleted_reply(key.name, entity, deletion.images)
 
@@ -185,7 +227,10 @@ class AnswerComposer:
         self, requester: Requester, key: DatabaseKey, entity: EntityId
     ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
         info = await self._dependencies.databases.find(key)
-        records = await self._dependencies.listings.entity(key, entity)
+        try:
+            records = await self._dependencies.listings.entity(key, entity)
+        except UnknownEntity:
+            raise await self._unknown_entity(requester, info, entity) from None
         try:
             await self._dependencies.permissions.check_delete_images(
                 info, records, requester.user, self.directory(requester)
@@ -193,18 +238,25 @@ class AnswerComposer:
         except NotAllowed:
             if not await self._visible(requester, records):
                 # The person may not even know that the entity exists.
-                raise UnknownEntity(entity, key.name) from None
+                raise await self._unknown_entity(requester, info, entity) from None
             raise
         return info, records
 
+    async def _unknown_entity(self, requester: Requester, info: DatabaseInfo, entity: EntityId) -> UnknownEntity:
+        services = self._dependencies
+        near = await nearest_entity(services.listings, services.presenter, requester.as_reader, info, entity)
+        return UnknownEntity(entity, info.key.name, near)
+
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
+        await self._check_known(requester, name)
         info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
         await self._dependencies.permissions.check_change_settings(info, requester.user, self.directory(requester))
         return info
 
     async def deletable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database that the person may delete. Raises NotAllowed, UnknownDatabase."""
+        await self._check_known(requester, name)
         info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
         await self._dependencies.permissions.check_delete_database(info, requester.user, self.directory(requester))
         return info
@@ -226,11 +278,12 @@ class AnswerComposer:
     async def watched_channels(self, requester: Requester) -> tuple[ChannelBinding, ...]:
         """Return the settings of the first MAX_WATCHED channels, without those that the person can't read."""
         people, slots = self.directory(requester), asyncio.Semaphore(CONCURRENCY)
+        is_guest = await people.is_guest(requester.user)
 
         async def reads(channel: str) -> bool:
             async with slots:
                 is_public = await people.kind(channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
-                return is_public or await people.can_read_or_no(channel, requester.user)
+                return (is_public and not is_guest) or await people.can_read_or_no(channel, requester.user)
 
         bindings = (await self._dependencies.channel_settings.all(requester.workspace))[:MAX_WATCHED]
         seen = await asyncio.gather(*(reads(binding.channel) for binding in bindings))
@@ -247,6 +300,13 @@ class AnswerComposer:
         """Return the first page of a listing. Raises UserError."""
         key = await self.database(requester, named)
         return await self.page(requester, ListState(database=key.name, prefix=prefix, order=order))
+
+
+def _channels_of(records: Sequence[ImageRecord], *, but: Sequence[ImageRecord]) -> frozenset[str]:
+    """Return the conversations of the images that are not among ``but``."""
+    left_out = {record.data_id for record in but}
+    origins = [origin for record in records if record.data_id not in left_out for origin in record.origins]
+    return frozenset(origin.slack.channel for origin in origins if origin.slack)
 
 
 def _order(state: ListState) -> Order:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +21,7 @@ from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.reply import Reply
 from bot.blocks.wording.errors import DELIVERY_UNKNOWN
 from bot.domain.errors import RetryLater, UserError
+from handlers.slack.proxies import proxy_for
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
 log = logging.getLogger(__name__)
@@ -32,7 +36,47 @@ _BLOCK_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_block
 # Slack sends some refusals with status 200.
 _REFUSED = re.compile(r'"ok"\s*:\s*false')
 
+ANSWER_TIMEOUT_S = 30
+"""Longest time from the check of a job's lease to the end of the post. The inbox gives a living owner longer than that
+before another worker may answer."""
+
+METADATA_TYPE = "vsearch_answer"
+
 Send = Callable[[str, list[Block] | None], Awaitable[Any]]
+
+BeforePost = Callable[[], Awaitable[None]]
+"""Called right before each post. It raises an error if the message may not be posted any more."""
+
+
+async def _allow() -> None:
+    """Allow every post."""
+
+
+_before_post: ContextVar[BeforePost] = ContextVar("before_post", default=_allow)
+
+
+@contextmanager
+def checked_posts(check: BeforePost) -> Iterator[None]:
+    """Call ``check`` right before each message that is sent in this context, each attempt with fewer blocks included.
+
+    A message that isn't sent within ANSWER_TIMEOUT_S after its check is given up with TimeoutError.
+    """
+    token = _before_post.set(check)
+    try:
+        yield
+    finally:
+        _before_post.reset(token)
+
+
+@asynccontextmanager
+async def _checked() -> AsyncIterator[None]:
+    check = _before_post.get()
+    if check is _allow:
+        yield
+        return
+    await check()
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        yield
 
 
 class DeliveryUnknown(UserError):
@@ -49,7 +93,8 @@ async def _send(send: Send, reply: Reply) -> bool:
     """
     for attempt, blocks in enumerate(_variants(reply)):
         try:
-            await send(reply.text, blocks)
+            async with _checked():
+                await send(reply.text, blocks)
         except SlackApiError as error:
             code = code_of(error)
             if code not in _BLOCK_ERRORS or blocks is None:
@@ -84,25 +129,81 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
             # Slack would send an unfurled link back as a changed message, and show pictures twice.
             unfurl_links=False,
             unfurl_media=False,
+            # Unlike a block's id, this stays if Slack refuses the blocks.
+            metadata=_metadata(reply.marker),
         )
 
     return await _send(send, reply)
 
 
-async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str) -> bool:
-    """Return whether the thread has a message since ``since`` with a block id that ends with the marker.
+async def post_message(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> str:
+    """Post a reply without pictures, and return the message's timestamp. Raises SlackApiError and network errors."""
+    async with _checked():
+        answer = await client.chat_postMessage(
+            channel=channel,
+            thread_ts=thread_ts or None,
+            text=reply.text,
+            blocks=list(reply.blocks),
+            unfurl_links=False,
+            metadata=_metadata(reply.marker),
+        )
+    return str(answer.get("ts") or "")
 
-    Returns False if the bot may not read the thread. Raises RetryLater if Slack can't be asked now.
+
+def _metadata(marker: str) -> dict[str, Any] | None:
+    return {"event_type": METADATA_TYPE, "event_payload": {"marker": marker}} if marker else None
+
+
+def _names(message: Mapping[str, Any], marker: str) -> Iterator[str]:
+    """Yield what stands before this marker in a message's metadata or in the ids of its blocks."""
+    metadata = message.get("metadata") or {}
+    marked = (
+        [str((metadata.get("event_payload") or {}).get("marker"))]
+        if metadata.get("event_type") == METADATA_TYPE
+        else []
+    )
+    # Answers of earlier versions have no metadata.
+    marked += [str(block.get("block_id")) for block in message.get("blocks") or ()]
+    for name, _, end in (one.partition(":") for one in marked):
+        if end == marker:
+            yield name
+
+
+async def update(client: AsyncWebClient, channel: str, ts: str, reply: Reply) -> bool:
+    """Replace a message of the bot by a reply. Return whether Slack took all of its blocks.
+
+    Raises SlackApiError and network errors.
     """
-    cursor = ""
+
+    async def send(text: str, blocks: list[Block] | None) -> None:
+        # Without blocks, Slack would keep those of the message.
+        await client.chat_update(
+            channel=channel, ts=ts, text=text, blocks=blocks or [], metadata=_metadata(reply.marker)
+        )
+
+    return await _send(send, reply)
+
+
+async def marked_messages(
+    client: AsyncWebClient, channel: str, thread_ts: str, since: str, marker: str
+) -> Mapping[str, str]:
+    """Return the thread's messages since ``since`` that have this marker, as timestamps by what stands before it.
+
+    Returns nothing if the bot may not read the thread. Raises RetryLater if Slack can't be asked now.
+    """
+    cursor, found = "", dict[str, str]()
     try:
         for _ in range(MAX_PAGES):
             answer = await client.conversations_replies(
-                channel=channel, ts=thread_ts, oldest=since, limit=REPLIES_PER_PAGE, cursor=cursor
+                channel=channel,
+                ts=thread_ts,
+                oldest=since,
+                limit=REPLIES_PER_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
             )
             for message in answer.get("messages") or ():
-                if any(str(block.get("block_id")).endswith(f":{marker}") for block in message.get("blocks") or ()):
-                    return True
+                found.update((name, str(message.get("ts"))) for name in _names(message, marker))
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 break
@@ -113,7 +214,7 @@ async def was_answered(client: AsyncWebClient, channel: str, thread_ts: str, sin
         log.warning("the thread may not be read (%s): answering, perhaps again", code_of(error))
     except UNREACHABLE as error:
         raise RetryLater("the thread can't be read now") from error
-    return False
+    return found
 
 
 async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
@@ -151,7 +252,13 @@ async def respond(
         body["thread_ts"] = thread_ts
     status = 0
     for blocks in _variants(reply):
-        status, problem = await _send_webhook(response_url, body | ({} if blocks is None else {"blocks": blocks}))
+        try:
+            async with _checked():
+                status, problem = await _send_webhook(
+                    response_url, body | ({} if blocks is None else {"blocks": blocks})
+                )
+        except TimeoutError as error:
+            raise DeliveryUnknown from error
         if status == HTTP_OK and not _REFUSED.search(problem):
             return True
         if not any(code in problem for code in _BLOCK_ERRORS):
@@ -175,6 +282,7 @@ async def _send_webhook(response_url: str, body: dict[str, Any]) -> tuple[int, s
     webhook = AsyncWebhookClient(
         response_url, timeout=RESPONSE_TIMEOUT_S, retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)]
     )
+    webhook.proxy = proxy_for(response_url)
     try:
         answer = await webhook.send_dict(body)
     except UNREACHABLE as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -13,10 +14,12 @@ from bot.blocks.wording.images import NO_IMAGE_YET, NOT_AN_IMAGE
 from bot.domain.errors import FetchRefused, InvalidInput
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
+from bot.images.memory import on_behalf_of
 from bot.services.search.lookup import LookupResult, LookupService
+from bot.services.search.search import Readers
 from bot.storage.ports.inbox import Inbox
 from handlers.parsing.payloads import FileState, SharedFile, decode_share, parse_file
-from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack.files import HoldMemory, PictureReader, SharedFileReader
 from handlers.slack_errors import UNREACHABLE
 
 T = TypeVar("T")
@@ -34,13 +37,21 @@ class PictureFinder:
     """Reads and looks up the pictures that states name."""
 
     def __init__(
-        self, lookup: LookupService, files: SharedFileReader, reader: PictureReader, fetch: FetchUrl, inbox: Inbox
+        self,
+        lookup: LookupService,
+        files: SharedFileReader,
+        reader: PictureReader,
+        fetch: FetchUrl,
+        inbox: Inbox,
+        *,
+        hold_memory: HoldMemory = nullcontext,
     ) -> None:
         self._lookup = lookup
         self._files = files
         self._reader = reader
         self._fetch = fetch
         self._inbox = inbox
+        self._hold_memory = hold_memory
 
     async def picture(self, state: SearchState, client: AsyncWebClient) -> Picture:
         """Return the picture. Raises FetchRefused, PictureRefused."""
@@ -50,22 +61,35 @@ class PictureFinder:
         """Return the picture, and the JPEG to store. Raises FetchRefused, PictureRefused."""
         return await self._read(state, client, self._reader.picture_and_jpeg)
 
+    async def file_name(self, state: SearchState, client: AsyncWebClient) -> str:
+        """Return the name of a search's file, or an empty string if it has none. Raises FetchRefused."""
+        return (await self._files.resolve(SharedFile(state.file, FileState.STUB), client)).name
+
     async def _read(self, state: SearchState, client: AsyncWebClient, decode: Callable[[bytes], Awaitable[T]]) -> T:
         if state.url:
-            return await decode(await self._fetch(state.url))
+            async with self._hold_memory():
+                return await decode(await self._fetch(state.url))
         file = await self._files.resolve(SharedFile(state.file, FileState.STUB), client)
         if not file.may_be_image:
             raise FetchRefused(NOT_AN_IMAGE)
         return await self._files.read(file, client.token or "", decode)
 
     async def look_up(
-        self, workspace: WorkspaceId, states: Sequence[SearchState], client: AsyncWebClient
+        self,
+        workspace: WorkspaceId,
+        states: Sequence[SearchState],
+        client: AsyncWebClient,
+        readers: Readers | None = None,
     ) -> tuple[LookupResult, ...]:
-        """Look pictures up in the database and with the minimum score of the first state."""
+        """Look pictures up in the database and with the minimum score of the first state.
+
+        ``readers`` tells what the readers of the answer may see.
+        """
         first = states[0]
         key = DatabaseKey(workspace, DatabaseName(first.database))
         pictures = [(state.name, partial(self.picture, state, client)) for state in states]
-        return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum)
+        with on_behalf_of(workspace):
+            return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
 
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
         """Return the newest image that was shared in a channel. Raises InvalidInput if there is none."""

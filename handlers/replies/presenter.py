@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.fallback import slack_files
-from bot.blocks.messages.search_results import MATCHES_PER_PICTURE, PictureRef, PresentationOptions, pictures_reply
+from bot.blocks.messages.image_details import PictureRef
+from bot.blocks.messages.matches import PresentationOptions
+from bot.blocks.messages.several_pictures import MATCHES_PER_PICTURE, pictures_reply
 from bot.blocks.reply import Reply
-from bot.domain.catalogue import ImageRecord
-from bot.domain.channels import Audience, ChannelKind
-from bot.domain.identifiers import DataId, WorkspaceId
+from bot.blocks.wording.results import NOTHING_TO_SHARE
+from bot.domain.catalogue import DatabaseInfo, ImageRecord
+from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
+from bot.domain.errors import UserError
+from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
 from bot.services.access.privacy import PrivacyService
 from bot.services.search.lookup import LookupResult
 from bot.storage.ports.catalogue import Catalogue
 from handlers.replies.uploads import ThumbnailUploads
-from handlers.slack.directory import DirectoryCache
+from handlers.slack.directory import DirectoryCache, SlackDirectory
 
 MAX_PICTURES = 10
-"""Pictures in one message. More would exceed Slack's limit of characters."""
+"""Pictures in an answer about fewer images. More would exceed Slack's limit of characters."""
 
 FAILED_FILE_TTL_S = 3600
 FAILED_FILE_CACHE_SIZE = 10_000
@@ -32,6 +37,10 @@ _SHOWN_BY_SLACK = (".png", ".jpg", ".jpeg", ".gif")
 
 MakeLink = Callable[[WorkspaceId, str], str]
 """Returns the signed URL of a workspace's picture, by its digest."""
+
+
+class NothingToShare(UserError):
+    """The channel may see nothing of the results that somebody wants to share with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class AnswerPresenter:
         *,
         shared_by: str = "",
         can_share: bool = True,
+        first: int = 1,
     ) -> Reply:
         """Return the reply for search results.
 
@@ -77,14 +87,18 @@ class AnswerPresenter:
             states: the state of each picture's buttons.
             shared_by: the user who shared private results with the channel.
             can_share: whether a single reader could share the results with anyone.
+            first: the number of the first picture, if earlier messages answered others of the same message.
 
+        Raises NothingToShare if nothing of the shared results is visible to the channel.
         """
         audience = reader.audience
         seen = [await self._visible_result(reader, one) for one in results]
-        records = [
-            record for one, state in zip(seen, states, strict=True) for record in _shown_records(one, state, len(seen))
-        ]
-        pictures = await self.pictures(reader, records[:MAX_PICTURES])
+        if shared_by and _hides_everything(seen):
+            raise NothingToShare(NOTHING_TO_SHARE)
+        shown_records = [_shown_records(one, state, len(seen)) for one, state in zip(seen, states, strict=True)]
+        # Every picture's best match first: these are shown in any case.
+        by_rank = [record for same_rank in zip_longest(*shown_records) for record in same_rank if record is not None]
+        pictures = await self.pictures(reader, by_rank[: max(MAX_PICTURES, len(seen))])
         databases = len(await self._catalogue.databases(audience.workspace))
         shown = [
             PresentationOptions(
@@ -97,17 +111,37 @@ class AnswerPresenter:
             )
             for state in states
         ]
-        return pictures_reply(seen, shown)
+        return pictures_reply(seen, shown, first=first)
 
     async def has_anything(self, reader: AnswerReader, results: LookupResult) -> bool:
         """Return whether the readers may see, or know of, any match of a picture."""
         found = (await self._visible_result(reader, results)).found
         return found is not None and bool(found.matches or found.hidden)
 
-    async def visible(self, reader: AnswerReader, records: Iterable[ImageRecord]) -> frozenset[DataId]:
-        """Return the ids of the images that the readers may see."""
-        people = self._directories.of(reader.audience.workspace, reader.client)
-        return await self._privacy.visible(records, reader.audience, people)
+    async def shown(self, reader: AnswerReader, records: Iterable[ImageRecord | None]) -> Mapping[DataId, ImageRecord]:
+        """Return the images that the readers may see, with only what they may see of them."""
+        return await self._privacy.shown(records, reader.audience, self._directory(reader))
+
+    async def hidden(self, reader: AnswerReader, key: DatabaseKey) -> frozenset[DataId]:
+        """Return images of a database that the readers may not see. It may be incomplete."""
+        return await self._privacy.hidden(key, reader.audience, self._directory(reader))
+
+    def readers(self, reader: AnswerReader) -> SearchReaders:
+        """Return the readers for a search, which goes on below what they may not see."""
+        return SearchReaders(self, reader)
+
+    async def known_size(self, reader: AnswerReader, info: DatabaseInfo) -> DatabaseInfo:
+        """Return the database with the number of images that the readers may know of."""
+        return await self._privacy.known_size(info, reader.audience, self._directory(reader))
+
+    async def visible_origins(self, reader: AnswerReader, info: DatabaseInfo) -> VisibleOrigins | None:
+        """Return which origins a listing may count; None for all, if the database hints at hidden images."""
+        if info.hints_at_hidden:
+            return None
+        return await self._privacy.visible_origins(info.key, reader.audience, self._directory(reader))
+
+    def _directory(self, reader: AnswerReader) -> SlackDirectory:
+        return self._directories.of(reader.audience.workspace, reader.client)
 
     async def pictures(self, reader: AnswerReader, records: Sequence[ImageRecord]) -> Mapping[DataId, PictureRef]:
         """Return how each image is shown: by a signed link, as its original Slack file, or as an uploaded file."""
@@ -129,17 +163,42 @@ class AnswerPresenter:
 
     def _original_file(self, record: ImageRecord, audience: Audience) -> str:
         """Return the Slack file that the image came from, if Slack shows it to these readers."""
-        origin = record.origin
-        if origin is None or not record.source_name.lower().endswith(_SHOWN_BY_SLACK):
-            return ""
-        readable = origin.kind is ChannelKind.PUBLIC or origin.channel == audience.channel
-        return origin.file_id if readable and origin.file_id not in self._not_shown else ""
+        for origin in record.origins:
+            slack = origin.slack
+            if slack is None or not origin.source_name.lower().endswith(_SHOWN_BY_SLACK):
+                continue
+            readable = slack.kind is ChannelKind.PUBLIC or slack.channel == audience.channel
+            if readable and slack.file_id not in self._not_shown:
+                return slack.file_id
+        return ""
 
     async def _visible_result(self, reader: AnswerReader, one: LookupResult) -> LookupResult:
         if one.found is None:
             return one
-        people = self._directories.of(reader.audience.workspace, reader.client)
-        return replace(one, found=await self._privacy.for_audience(one.found, reader.audience, people))
+        found = await self._privacy.for_audience(one.found, reader.audience, self._directory(reader))
+        return replace(one, found=found)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReaders:
+    """Implements ``Readers`` of the search service for the readers of one answer."""
+
+    presenter: AnswerPresenter
+    reader: AnswerReader
+
+    async def shown(self, records: Sequence[ImageRecord]) -> Mapping[DataId, ImageRecord]:
+        """Return those images that they may see, with only the origins that they may see."""
+        return await self.presenter.shown(self.reader, records)
+
+    async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
+        """Return images of a database that they may not see. It may be incomplete."""
+        return await self.presenter.hidden(self.reader, key)
+
+
+def _hides_everything(seen: Sequence[LookupResult]) -> bool:
+    """Return whether no match is left, and something may be hidden."""
+    found = [one.found for one in seen if one.found is not None]
+    return not any(one.matches for one in found) and any(one.hidden or one.hides_images for one in found)
 
 
 def _shown_records(one: LookupResult, state: SearchState, pictures: int) -> list[ImageRecord]:

@@ -16,6 +16,9 @@ from handlers.replies import delivery
 from handlers.replies.presenter import AnswerReader
 from handlers.slack_errors import UNREACHABLE, cannot_post, is_outcome_unknown
 
+MAX_AT_URL = 3
+"""Messages of one reply that go to a response URL, which takes five; progress and an error may need the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requester:
@@ -58,7 +61,11 @@ class Requester:
 
     async def reply_privately(self, reply: Reply, *, replace: bool = False) -> None:
         """Reply to the person alone: to the response URL, in the channel, or directly. Raises SlackApiError."""
-        if await self._try_response_url(reply, replace=replace):
+        for number, message in enumerate(reply.messages):
+            await self._send_privately(message, replace=replace and not number, has_url=number < MAX_AT_URL)
+
+    async def _send_privately(self, reply: Reply, *, replace: bool, has_url: bool) -> None:
+        if has_url and await self._try_response_url(reply, replace=replace):
             return
         if self.channel:
             await delivery.post_ephemeral(self.client, self.channel, self.user, reply, self.thread)
@@ -70,7 +77,15 @@ class Requester:
 
         Raises CannotPost, SlackApiError, and DeliveryUnknown, after which a retry could post the reply twice.
         """
-        if self.response_url and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread):
+        for number, message in enumerate(reply.messages):
+            await self._send_publicly(message, has_url=number < MAX_AT_URL)
+
+    async def _send_publicly(self, reply: Reply, *, has_url: bool) -> None:
+        if (
+            has_url
+            and self.response_url
+            and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread)
+        ):
             return
         try:
             await delivery.post(self.client, self.channel, reply, self.thread)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from weakref import WeakValueDictionary
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -27,6 +28,16 @@ PROCESSING_DELAYS_S = (0.2, 0.4, 0.8, 1.6)
 """Slack refuses a whole message if it shows a file that is still being processed."""
 
 SWEEP_BATCH = 100
+
+REMOVED_AT_ONCE = 10
+"""Uploads of one claim. Slack lets an app delete about 50 files a minute, and a claim lasts for two minutes."""
+
+UPLOAD_TIMEOUT_S = 15.0
+
+UPLOAD_NAME, UPLOAD_TITLE = "picture.jpg", "Picture"
+"""One upload shows a picture in all databases, and a reader may not know its id in another one."""
+
+_GONE = {"file_not_found", "file_deleted"}
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -76,7 +87,7 @@ class ThumbnailUploads:
                 if not ((await client.files_info(file=file)).get("file") or {}).get("mimetype"):
                     unready.append(file)
             except SlackApiError as error:
-                if code_of(error) in {"file_not_found", "file_deleted"}:
+                if code_of(error) in _GONE:
                     gone.append(file)
             except UNREACHABLE as error:
                 log.info("files.info: %s", type(error).__name__)
@@ -90,22 +101,32 @@ class ThumbnailUploads:
 
     async def sweep(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
         """Delete uploads from Slack whose pictures are in none of the workspace's databases."""
-        while unused := await self._thumbnails.unused(workspace, SWEEP_BATCH):
-            done = [digest for digest, file in unused.items() if await _is_deleted(client, file)]
-            await self._thumbnails.remove(workspace, done)
-            if len(done) < len(unused):
-                log.info("%d uploads are deleted from Slack later", len(unused) - len(done))
+        while await self._thumbnails.queue_unused(workspace, SWEEP_BATCH) == SWEEP_BATCH:
+            pass
+        await self.work_off(workspace, client)
+
+    async def work_off(self, workspace: WorkspaceId, client: AsyncWebClient) -> None:
+        """Delete uploads from Slack whose removal is pending and due."""
+        while claimed := await self._thumbnails.claim_removals(workspace, REMOVED_AT_ONCE):
+            deleted = [removal for removal in claimed if await _is_deleted(client, removal.name)]
+            await self._thumbnails.finish_removals(deleted)
+            if left := [removal for removal in claimed if removal not in deleted]:
+                await self._thumbnails.postpone_removals(left)
+                log.info("%d uploads are deleted from Slack later", len(left))
                 return
 
     async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
         """Upload a picture, and return the file's id; empty if Slack can't show it yet."""
         try:
             jpeg = await self._pictures.get(record.digest)
-            answer = await client.files_upload_v2(file=jpeg, filename=f"{record.entity}.jpg", title=str(record.entity))
-            file = (answer.get("file") or {}).get("id") or ""
-            if not file:
+            answer = await client.files_getUploadURLExternal(filename=UPLOAD_NAME, length=len(jpeg))
+            file, url = answer.get("file_id") or "", answer.get("upload_url") or ""
+            if not file or not url:
                 return ""
-            # First of all, since an upload that is not recorded is never deleted from Slack.
+            # Before the upload, since a file that is not recorded is never deleted from Slack.
+            await self._thumbnails.note(workspace, file)
+            await _send(url, jpeg)
+            await client.files_completeUploadExternal(files=[{"id": file, "title": UPLOAD_TITLE}])
             await self._thumbnails.put(workspace, record.digest, file)
             return file if await self._is_processed(client, file) else ""
         except (KeyError, BackendError, *UNREACHABLE) as error:
@@ -121,13 +142,26 @@ class ThumbnailUploads:
         return False
 
 
+async def _send(url: str, jpeg: bytes) -> None:
+    """Send a file to the address that Slack gave for it. Raises aiohttp.ClientError and TimeoutError."""
+    timeout = aiohttp.ClientTimeout(total=UPLOAD_TIMEOUT_S)
+    # The address itself authorises the upload, so no token is sent.
+    async with (
+        aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+        session.post(url, data=jpeg) as answer,
+    ):
+        answer.raise_for_status()
+
+
 async def _is_deleted(client: AsyncWebClient, file: str) -> bool:
     """Delete an upload; return False if it must be tried again."""
     try:
         await client.files_delete(file=file)
     except SlackApiError as error:
-        # After a permanent refusal, the file is gone already or belongs to someone else.
-        return retry_later(error) is None
+        # After a permanent refusal, the file is gone already, or this token can't delete it any more.
+        if (settled := retry_later(error) is None) and code_of(error) not in _GONE:
+            log.warning("an uploaded picture stays in Slack: %s", code_of(error))
+        return settled
     except UNREACHABLE:
         return False
     return True

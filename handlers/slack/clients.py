@@ -18,6 +18,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.identifiers import WorkspaceId
+from handlers.slack.proxies import proxy_for
 
 CALL_TIMEOUT_S = 15
 
@@ -108,7 +109,9 @@ def web_client(token: str | None, base_url: str) -> AsyncWebClient:
         _BoundedRateLimitHandler(max_retry_count=2),
         _IdempotentServerErrorHandler(max_retry_count=2),
     ]
-    return AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=handlers)
+    client = AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=handlers)
+    client.proxy = proxy_for(base_url)
+    return client
 
 
 class Clients(Protocol):

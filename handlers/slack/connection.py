@@ -140,7 +140,7 @@ async def socket_mode(
     answer = await _start_call(client, "apps.connections.open", "SLACK_APP_TOKEN", "url")
     socket = ReconnectingClient(app_token, app.logger, client, ping_interval=PING_INTERVAL_S)
     # Use the URL of this call. The SDK's client would retry a refused token for ever.
-    socket.wss_uri = answer["url"]
+    socket.use(answer["url"])
 
     async def handle(_client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         # Track this task too: it sends the acknowledgement after the listener has started.

@@ -1,9 +1,10 @@
-"""A cached directory of channels and members: who can read a channel, and who is an admin."""
+"""A cached directory of channels and members: who can read a channel, who is an admin, and who is a guest."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cachetools import TTLCache
@@ -12,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
+from handlers.slack.guests import GuestRegister, is_guest
 from handlers.slack_errors import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
@@ -27,42 +29,63 @@ MEMBERS_PER_PAGE = 1000
 MAX_PAGES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The members of a channel; ``complete`` is False if the channel has more than were read."""
+
+    users: frozenset[str]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What the bot has to know about a person."""
+
+    is_admin: bool
+    is_guest: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Caches:
+    """What Slack said, by workspace and channel or user."""
+
+    kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None] = field(
+        default_factory=lambda: TTLCache(CACHE_SIZE, KINDS_TTL_S)
+    )
+    members: TTLCache[tuple[WorkspaceId, str], _Members] = field(
+        default_factory=lambda: TTLCache(CACHE_SIZE, MEMBERS_TTL_S)
+    )
+    people: TTLCache[tuple[WorkspaceId, str], _Person] = field(
+        default_factory=lambda: TTLCache(CACHE_SIZE, KINDS_TTL_S)
+    )
+    guests: GuestRegister = field(default_factory=GuestRegister)
+
+
 class DirectoryCache:
     """Caches look-ups in all workspaces."""
 
     def __init__(self) -> None:
-        self._kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
-        self._members: TTLCache[tuple[WorkspaceId, str], frozenset[str]] = TTLCache(CACHE_SIZE, MEMBERS_TTL_S)
-        self._admins: TTLCache[tuple[WorkspaceId, str], bool] = TTLCache(CACHE_SIZE, KINDS_TTL_S)
+        self._caches = _Caches()
 
     def of(self, workspace: WorkspaceId, client: AsyncWebClient) -> SlackDirectory:
         """Return the directory of one workspace, which looks up what isn't cached with this client."""
-        return SlackDirectory(workspace, client, self._kinds, self._members, self._admins)
+        return SlackDirectory(workspace, client, self._caches)
 
 
 class SlackDirectory:
     """Implements ``ChannelDirectory`` and ``MemberDirectory`` for one workspace."""
 
-    def __init__(
-        self,
-        workspace: WorkspaceId,
-        client: AsyncWebClient,
-        kinds: TTLCache[tuple[WorkspaceId, str], ChannelKind | None],
-        members: TTLCache[tuple[WorkspaceId, str], frozenset[str]],
-        admins: TTLCache[tuple[WorkspaceId, str], bool],
-    ) -> None:
+    def __init__(self, workspace: WorkspaceId, client: AsyncWebClient, caches: _Caches) -> None:
         self._workspace = workspace
         self._client = client
-        self._kinds = kinds
-        self._members = members
-        self._admins = admins
+        self._caches = caches
 
     async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
         """Return who can read a channel now, or ``known``, the stored kind, if Slack doesn't answer."""
         if not channel:
             return known
         try:
-            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
+            found = await _cached(self._caches.kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
         except SlackApiError as error:
             if code_of(error) == "channel_not_found" and known is ChannelKind.PUBLIC:
                 # conversations.info finds every public channel, so this one has become private or was deleted.
@@ -77,7 +100,7 @@ class SlackDirectory:
     async def audience(self, channel: str, known: ChannelKind) -> ChannelKind:
         """Return who will see an answer in a channel. If Slack doesn't answer, assume that outsiders can see it."""
         try:
-            found = await _cached(self._kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
+            found = await _cached(self._caches.kinds, (self._workspace, channel), lambda: self._fetch_kind(channel))
         except SlackApiError as error:
             # A substitute for Slack without this method has no Slack Connect either.
             return known if code_of(error) == "unknown_method" else ChannelKind.SHARED
@@ -87,8 +110,35 @@ class SlackDirectory:
 
     async def can_read(self, channel: str, user: str) -> bool:
         """Return whether the user is a member of the channel. Raises the client's errors."""
-        key = (self._workspace, channel)
-        return user in await _cached(self._members, key, lambda: self._fetch_members(channel))
+        person = self._caches.people.get((self._workspace, user))
+        if person is not None and person.is_guest and not channel.startswith("D"):
+            joined = await self._caches.guests.channels_of(self._workspace, user, self._client)
+            if joined is not None:
+                return channel in joined
+        return user in (await self._members(channel)).users
+
+    async def is_guest(self, user: str) -> bool:
+        """Return whether Slack limits the user to certain channels. If Slack doesn't answer, assume that it does."""
+        try:
+            return (await self._person(user)).is_guest
+        except SlackApiError as error:
+            # A substitute for Slack without this method has no guests either.
+            return code_of(error) != "unknown_method"
+        except UNREACHABLE as error:
+            log.info("users.info failed: %s", type(error).__name__)
+            return True
+
+    async def has_guests(self, channel: str) -> bool:
+        """Return whether guests read the channel. If Slack doesn't answer, assume that they do."""
+        guests = await self._caches.guests.of(self._workspace, self._client)
+        if not guests:
+            return guests is None
+        try:
+            members = await self._members(channel)
+        except UNREACHABLE as error:
+            log.info("conversations.members failed: %s", type(error).__name__)
+            return True
+        return not members.complete or not guests.isdisjoint(members.users)
 
     async def is_bot_member(self, channel: str) -> bool:
         """Return whether the bot is a member of the channel, or True if Slack doesn't answer."""
@@ -112,7 +162,7 @@ class SlackDirectory:
     async def is_admin(self, user: str) -> bool:
         """Return whether the user is an admin or owner of the workspace, or False if Slack doesn't answer."""
         try:
-            return await _cached(self._admins, (self._workspace, user), lambda: self._fetch_admin(user))
+            return (await self._person(user)).is_admin
         except UNREACHABLE as error:
             log.info("users.info failed: %s", type(error).__name__)
             return False
@@ -120,7 +170,13 @@ class SlackDirectory:
     async def _fetch_kind(self, channel: str) -> ChannelKind | None:
         return kind_of((await self._client.conversations_info(channel=channel)).get("channel"))
 
-    async def _fetch_members(self, channel: str) -> frozenset[str]:
+    async def _members(self, channel: str) -> _Members:
+        return await _cached(self._caches.members, (self._workspace, channel), lambda: self._fetch_members(channel))
+
+    async def _person(self, user: str) -> _Person:
+        return await _cached(self._caches.people, (self._workspace, user), lambda: self._fetch_person(user))
+
+    async def _fetch_members(self, channel: str) -> _Members:
         members: set[str] = set()
         cursor = ""
         for _ in range(MAX_PAGES):
@@ -129,11 +185,13 @@ class SlackDirectory:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 break
-        return frozenset(members)
+        return _Members(frozenset(members), complete=not cursor)
 
-    async def _fetch_admin(self, user: str) -> bool:
+    async def _fetch_person(self, user: str) -> _Person:
         about = (await self._client.users_info(user=user)).get("user") or {}
-        return any(about.get(flag) is True for flag in ("is_admin", "is_owner", "is_primary_owner"))
+        is_admin = any(about.get(flag) is True for flag in ("is_admin", "is_owner", "is_primary_owner"))
+        # An empty object tells nothing, and whoever is unknown is treated as a guest.
+        return _Person(is_admin, not about or is_guest(about))
 
 
 def kind_of(channel: object) -> ChannelKind | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -28,6 +29,9 @@ _REFUSALS = {"file_deleted": FILE_DELETED, "file_not_found": FILE_NOT_VISIBLE}
 Download = Callable[[str, str], Awaitable[bytes]]
 """Downloads a URL with a token. Raises FetchRefused."""
 
+HoldMemory = Callable[[], AbstractAsyncContextManager[object]]
+"""Returns a context that holds memory for one file. Raises FetchFailed if too many wait."""
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -46,9 +50,17 @@ class PictureReader(Protocol):
 class SharedFileReader:
     """Downloads shared files and decodes their pictures."""
 
-    def __init__(self, download: Download, *, max_bytes: int, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        download: Download,
+        *,
+        max_bytes: int,
+        hold_memory: HoldMemory = nullcontext,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._download = download
         self._max_bytes = max_bytes
+        self._hold_memory = hold_memory
         self._sleep = sleep
 
     async def read(self, file: SharedFile, token: str, decode: Callable[[bytes], Awaitable[T]]) -> T:
@@ -56,7 +68,8 @@ class SharedFileReader:
         refusal: PictureRefused | None = None
         for url in self._copies(file):
             try:
-                return await decode(await self._download(url, token))
+                async with self._hold_memory():
+                    return await decode(await self._download(url, token))
             except PictureRefused as error:
                 # Slack may have a rendition of a picture that we can't decode or that is too large. Report the first
                 # error, because it is about the file that the user shared.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
+from itertools import chain, repeat
+from typing import Protocol
 
 from cachetools import TTLCache
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
-from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -31,6 +33,13 @@ ROTATE_BEFORE_MINUTES = 120
 EXPIRY_MARGIN_S = 60
 """A token that expires within this time may expire during use."""
 
+SAVE_DELAYS_S = (1.0, 5.0, 15.0, 60.0)
+"""Delays between attempts to save a rotated token. The last one repeats."""
+
+LAST_SAVE_DELAY_S = 0.2
+SAVED_WITHIN_S = 5.0
+"""How long a stop waits for rotated tokens to be saved."""
+
 MAX_ROTATION_WAIT_S = 1.0
 """How long a delivery waits for a new token while the old one is valid, because Slack expects an acknowledgement."""
 
@@ -40,12 +49,26 @@ _REFRESH_TOKEN_DEAD = frozenset(
 """Errors that a retry can't fix."""
 
 
+class TokenStore(Protocol):
+    """The part of the installation store that holds the bots' tokens."""
+
+    async def async_find_bot(
+        self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
+    ) -> Bot | None:
+        """Return the bot of a workspace, or of its organisation."""
+        ...
+
+    async def save_rotated(self, old: Bot, new: Bot) -> bool:
+        """Replace tokens. Return False, and save nothing, if ``old`` isn't stored any more."""
+        ...
+
+
 class InstalledClients:
     """``Clients`` with the tokens of OAuth installations, rotated before they expire."""
 
     def __init__(
         self,
-        store: AsyncInstallationStore,
+        store: TokenStore,
         client_id: str,
         client_secret: str,
         base_url: str,
@@ -61,6 +84,10 @@ class InstalledClients:
         self._bots: TTLCache[tuple[str, str], Bot] = TTLCache(CACHE_SIZE, CACHE_TTL_S)
         self._rotating: dict[str, asyncio.Task[Bot | None]] = {}
         self._changes = 0
+        self._unsaved: dict[str, Bot] = {}
+        """Rotated tokens that could not be saved yet, by the refresh token that was used up for them."""
+        self._saving: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     async def authorize(
         self, enterprise_id: str | None, team_id: str | None, *, is_enterprise_install: bool = False
@@ -90,9 +117,18 @@ class InstalledClients:
             self._bots.pop(key, None)
 
     async def close(self) -> None:
-        """Wait for running rotations. A token that isn't stored is lost, and its old refresh token no longer works."""
+        """Wait for running rotations, and for some seconds until their tokens are saved.
+
+        A token that isn't saved is lost, and its old refresh token no longer works.
+        """
         if self._rotating:
             await asyncio.wait(set(self._rotating.values()))
+        self._closing.set()
+        if self._saving:
+            _, unsaved = await asyncio.wait(self._saving, timeout=SAVED_WITHIN_S)
+            for task in unsaved:
+                task.cancel()
+                log.error("%s was not saved: install the app again", task.get_name())
 
     async def _bot(self, enterprise: str, team: str, *, is_enterprise_install: bool = False) -> Bot | None:
         key = (enterprise, team)
@@ -118,18 +154,22 @@ class InstalledClients:
         Return None if the token has expired and can't be rotated. Raises RetryLater if Slack can't rotate it now.
         """
         refresh_token = bot.bot_refresh_token
-        if refresh_token is None or self._is_valid_for(bot, ROTATE_BEFORE_MINUTES * 60):
+        if refresh_token is None:
+            return bot
+        stored, bot = bot, self._unsaved.get(refresh_token, bot)
+        if self._is_valid_for(bot, ROTATE_BEFORE_MINUTES * 60):
             return bot
         # A refresh token works only once, so concurrent requests share one rotation.
         task = self._rotating.get(refresh_token)
         if task is None:
-            task = asyncio.create_task(self._rotate(bot), name="token rotation")
+            task = asyncio.create_task(self._rotate(stored, bot), name="token rotation")
             self._rotating[refresh_token] = task
             task.add_done_callback(lambda _: self._rotating.pop(refresh_token, None))
         await asyncio.wait({task}, timeout=MAX_ROTATION_WAIT_S if self._is_valid_for(bot, EXPIRY_MARGIN_S) else None)
         return task.result() if task.done() else bot
 
-    async def _rotate(self, bot: Bot) -> Bot | None:
+    async def _rotate(self, stored: Bot, bot: Bot) -> Bot | None:
+        """Rotate a token and save it in place of the stored one, which differs if that could not be saved yet."""
         name = bot.team_id or bot.enterprise_id
         try:
             rotated = await self._rotator.perform_bot_token_rotation(
@@ -139,9 +179,51 @@ class InstalledClients:
             return await self._after_failed_rotation(bot, error)
         if rotated is None:
             return bot
-        await self._store.async_save_bot(rotated)
         log.info("rotated the token of %s", name)
-        return rotated
+        try:
+            return await self._save(stored, rotated)
+        except Exception:
+            log.exception("could not save the rotated token of %s; it is in use, and saved later", name)
+            self._save_later(stored, rotated)
+            return rotated
+
+    async def _save(self, old: Bot, new: Bot) -> Bot | None:
+        """Save a rotated token and return it.
+
+        If the app was uninstalled or installed again since, save nothing, and return what is stored now.
+        """
+        if await self._store.save_rotated(old, new):
+            return new
+        return await self._stored(old.enterprise_id, old.team_id, old.is_enterprise_install)
+
+    def _save_later(self, old: Bot, new: Bot) -> None:
+        refresh_token = old.bot_refresh_token
+        assert refresh_token is not None
+        is_saving = refresh_token in self._unsaved
+        self._unsaved[refresh_token] = new
+        if not is_saving:
+            name = f"the rotated token of {new.team_id or new.enterprise_id}"
+            task = asyncio.create_task(self._save_until_done(old, refresh_token), name=name)
+            self._saving.add(task)
+            task.add_done_callback(self._saving.discard)
+
+    async def _save_until_done(self, old: Bot, refresh_token: str) -> None:
+        for delay in chain(SAVE_DELAYS_S, repeat(SAVE_DELAYS_S[-1])):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._closing.wait()
+                    await asyncio.sleep(LAST_SAVE_DELAY_S)
+            new = self._unsaved[refresh_token]
+            try:
+                saved = await self._store.save_rotated(old, new)
+            except Exception as error:  # noqa: BLE001 - the token must not be lost, whatever is wrong
+                log.warning("a rotated token can't be saved yet: %s", error or type(error).__name__)
+                continue
+            if self._unsaved[refresh_token] is new:
+                log.info("saved a rotated token" if saved else "dropped a rotated token: the installation has changed")
+                break
+        self._changes += 1
+        del self._unsaved[refresh_token]
 
     async def _after_failed_rotation(self, bot: Bot, error: Exception) -> Bot | None:
         """After a failed rotation, return another process's new token, the old one while it is valid, or None."""

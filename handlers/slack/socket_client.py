@@ -10,6 +10,8 @@ from typing import Any
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
+from handlers.slack.proxies import proxy_for
+
 ATTEMPT_TIMEOUT_S = 15.0
 """Time limit for connecting to one URL, handshake included. Slack's URLs are valid for half a minute."""
 
@@ -40,6 +42,16 @@ class ReconnectingClient(SocketModeClient):
                 await self.current_session.close()
             return
         await super().run_message_listeners(message, raw_message)
+
+    async def issue_new_wss_url(self) -> str:
+        """Return a URL that works once, and choose its proxy."""
+        url = await super().issue_new_wss_url()
+        self.use(url)
+        return url
+
+    def use(self, url: str) -> None:
+        """Connect to this URL next."""
+        self.wss_uri, self.proxy = url, proxy_for(url)
 
     async def connect(self) -> None:
         """Try until the client is connected or closed."""

@@ -8,7 +8,7 @@ import pytest
 
 from bot.adapters.port import VisualSearch
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import DatabaseKey, EntityId, Note
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.matches import Verdict
 from tests.fakes.features import flat_picture, noisy_copy, random_picture
 
@@ -117,3 +117,27 @@ async def test_deleted_image_is_not_found(visual: VisualSearch, parts: DatabaseK
     matches = await visual.search(parts, random_picture(4), 100)
     assert "part_4" not in {match.entity for match in matches}
     assert len(matches) == 9
+
+
+async def test_excluded_images_make_room_for_others(visual: VisualSearch, parts: DatabaseKey) -> None:
+    await fill(visual, parts, 30)
+    everything = await visual.search(parts, random_picture(3), 30)
+    hidden = frozenset(match.data_id for match in everything[:12])
+    found = await visual.search(parts, random_picture(3), 10, hidden)
+    assert [match.data_id for match in found] == [match.data_id for match in everything[12:22]]
+    rest = await visual.search(parts, random_picture(3), 1000, hidden)
+    assert {match.data_id for match in rest} == {match.data_id for match in everything[12:]}
+
+
+async def test_unknown_excluded_images_change_nothing(visual: VisualSearch, parts: DatabaseKey) -> None:
+    await fill(visual, parts, 3)
+    found = await visual.search(parts, random_picture(1), 10, [DataId("absent")])
+    assert found == await visual.search(parts, random_picture(1))
+
+
+async def test_excluded_copies_do_not_hide_another_copy(visual: VisualSearch, parts: DatabaseKey) -> None:
+    picture = random_picture(1)
+    hidden = [await visual.add_image(parts, picture, EntityId(f"secret_{number}"), Note()) for number in range(40)]
+    public = await visual.add_image(parts, noisy_copy(picture), EntityId("public"), Note())
+    [match] = await visual.search(parts, picture, 1, hidden)
+    assert match.data_id == public

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from bot.domain.channels import ChannelKind
+from bot.domain.channels import ChannelKind, VisibleOrigins
+from bot.domain.identifiers import DatabaseKey, DataId
+
+
+class NoOrigins:
+    """An ``OriginCatalogue`` of databases whose images were counted elsewhere."""
+
+    async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
+        return ()
+
+    async def count_hidden(self, key: DatabaseKey, visible: VisibleOrigins) -> int:
+        return 0
+
+    async def hidden_images(self, key: DatabaseKey, visible: VisibleOrigins, limit: int) -> frozenset[DataId]:
+        return frozenset()
 
 
 class FakeChannelDirectory:
-    """A ``ChannelDirectory`` that records its calls. Conversations in ``broken`` raise an error."""
+    """A ``ChannelDirectory`` that records its look-ups of channels. Conversations in ``broken`` raise an error.
+
+    ``guests`` are people who are guests, and channels that have some.
+    """
 
     def __init__(
         self,
         kinds: dict[str, ChannelKind] | None = None,
         members: dict[str, set[str]] | None = None,
         broken: frozenset[str] = frozenset(),
+        guests: frozenset[str] = frozenset(),
     ) -> None:
         self.kinds = kinds or {}
         self.members = members or {}
         self.broken = broken
+        self.guests = guests
         self.asked: list[tuple[str, ...]] = []
 
     async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
@@ -30,6 +49,14 @@ class FakeChannelDirectory:
         if channel in self.broken:
             raise ConnectionError("Slack is away")
         return user in self.members.get(channel, set())
+
+    async def is_guest(self, user: str) -> bool:
+        return user in self.guests
+
+    async def has_guests(self, channel: str) -> bool:
+        if channel in self.broken:
+            raise ConnectionError("Slack is away")
+        return channel in self.guests
 
 
 class FakeMemberDirectory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from bot.adapters.memory import MemorySearch
 from bot.adapters.port import Capabilities
@@ -45,10 +46,12 @@ class FaultySearch(MemorySearch):
         self._called("add")
         return await super().add_image(database, picture, entity, note, data_id)
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
         """Return the best matches, or with SAME_IMAGES_ONLY only copies."""
         self._called("search")
-        found = await super().search(database, picture, limit)
+        found = await super().search(database, picture, limit, exclude)
         only_copies = Caveat.SAME_IMAGES_ONLY in self.caveats
         return Matches([match for match in found if match.verdict is Verdict.SAME or not only_copies], self.caveats)
 

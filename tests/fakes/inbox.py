@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth, Job, JobKind, NewJob, StoredShare
+from bot.domain.jobs import (
+    ANY,
+    InboxDepth,
+    Job,
+    JobKind,
+    LaneRoom,
+    NewJob,
+    OpenObligations,
+    StoredShare,
+    WorkerRoom,
+    deletion_key,
+)
 
 BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class StoredJob:
-    """One job. ``state``: waiting, running, done or failed."""
+    """One job. ``state``: waiting, running, done or failed. ``begun``: the owner has begun it."""
 
     job: Job
     due: datetime
     created: datetime
     state: str = "waiting"
     owner: str = ""
+    begun: bool = False
     finished: datetime | None = None
     withdrawn: set[str] = field(default_factory=set)
 
@@ -65,7 +78,8 @@ class MemoryInbox:
         if not files:
             return False
         self._number += 1
-        one = Job(self._number, job.kind, *where[:1], job.enterprise, *where[1:], files, job.payload, attempts=0)
+        identity = (self._number, job.kind, job.workspace, job.enterprise, job.channel, job.message)
+        one = Job(*identity, files, job.payload, attempts=0, created_at=self.now)
         self.kept[one.id] = StoredJob(one, self.now, self.now)
         return True
 
@@ -95,23 +109,46 @@ class MemoryInbox:
         ]
         return any(kept.state == "waiting" and not kept.job.attempts for kept in same)
 
-    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
+    async def claim(
+        self,
+        owner: str,
+        limit: int,
+        lease_s: float,
+        room: WorkerRoom = WorkerRoom(),  # noqa: B008 - it is frozen
+    ) -> tuple[Job, ...]:
         self._fail()
-        self.claims.append(limit)
-        due = [kept for kept in self.kept.values() if kept.state in {"waiting", "running"} and kept.due <= self.now]
-        taken = sorted(due, key=lambda kept: (kept.due, kept.job.id))[:limit]
+        self.claims.append(min(limit, room.others.free, room.others.most_each))
+        taken = self._take(True, room.obligations, limit)
+        taken += self._take(False, room.others, limit - len(taken))
         for kept in taken:
             kept.state, kept.owner, kept.due = "running", owner, self.now + timedelta(seconds=lease_s)
-            kept.job = replace(kept.job, attempts=kept.job.attempts + 1, owner=owner)
+            kept.begun, kept.job = False, replace(kept.job, owner=owner)
         return tuple(kept.job for kept in taken)
 
-    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
+    def _take(self, obligations: bool, room: LaneRoom, limit: int) -> list[StoredJob]:
+        due = [kept for kept in self.kept.values() if kept.state in {"waiting", "running"} and kept.due <= self.now]
+        taken: list[StoredJob] = []
+        running = Counter(room.running)
+        for kept in sorted(due, key=lambda kept: (kept.due, kept.job.id)):
+            fits = running[kept.job.workspace] < room.most_each and len(taken) < min(room.free, limit)
+            if fits and kept.job.kind.is_obligation is obligations:
+                running[kept.job.workspace] += 1
+                taken.append(kept)
+        return taken
+
+    async def begin(self, job: Job) -> Job | None:
+        if (kept := self._held(job)) is None:
+            return None
+        kept.begun, kept.job = True, replace(kept.job, attempts=kept.job.attempts + 1)
+        return kept.job
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> frozenset[int]:
         self._fail()
         self.extended.append(tuple(jobs))
-        for job in jobs:
-            kept = self.kept[job]
-            if (kept.state, kept.owner) == ("running", owner):
-                kept.due = self.now + timedelta(seconds=lease_s)
+        held = {job for job in jobs if (self.kept[job].state, self.kept[job].owner) == ("running", owner)}
+        for job in held:
+            self.kept[job].due = self.now + timedelta(seconds=lease_s)
+        return frozenset(held)
 
     async def mark_answering(self, job: Job) -> bool:
         kept = self._held(job)
@@ -139,19 +176,40 @@ class MemoryInbox:
         for kept in self.kept.values():
             if (kept.state, kept.owner) == ("running", owner):
                 kept.state, kept.owner, kept.due = "waiting", "", self.now
-                kept.job = replace(kept.job, attempts=kept.job.attempts - 1)
+                kept.job = replace(kept.job, attempts=kept.job.attempts - kept.begun)
 
-    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
+    async def withdraw(
+        self,
+        workspace: WorkspaceId,
+        *,
+        file: str = "",
+        channel: str = "",
+        message: str = "",
+        whole_channel: bool = False,
+        kept: Collection[tuple[str, str]] = (),
+    ) -> None:
         self._fail()
-        for kept in self.kept.values():
-            job = kept.job
-            if job.workspace == workspace and channel in {"", job.channel} and message in {"", job.message}:
-                kept.withdrawn.update(one for one in job.files if file in {"", one})
+        assert file or message or whole_channel
+        for one in self.kept.values():
+            job = one.job
+            is_meant = job.workspace == workspace and channel in {"", job.channel} and message in {"", job.message}
+            if is_meant and (job.channel, job.message) not in kept:
+                one.withdrawn.update(name for name in job.files if file in {"", name})
 
     async def is_wanted(self, job: int, file: str) -> bool:
         self._fail()
         kept = self.kept.get(job)
-        return kept is not None and file in kept.job.files and file not in kept.withdrawn
+        if kept is None or file not in kept.job.files or file in kept.withdrawn:
+            return False
+        return not await self.is_deleted(kept.job.workspace, file, kept.job.channel, kept.job.message)
+
+    async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
+        self._fail()
+        keys = {(deletion_key(), ANY, (file,))}
+        if channel:
+            keys |= {(deletion_key(channel), one, (ANY,)) for one in (ANY, message or ANY)}
+        jobs = (one.job for one in self.kept.values() if one.job.workspace == workspace)
+        return any((job.channel, job.message, job.files) in keys for job in jobs)
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         self._fail()
@@ -164,10 +222,20 @@ class MemoryInbox:
         ]
         return max(shares, key=lambda share: (share.message, share.file), default=None)
 
-    async def depth(self) -> InboxDepth:
+    async def depth(self, workspace: WorkspaceId | None = None) -> InboxDepth:
         self._fail()
-        waiting = [kept.created for kept in self.kept.values() if kept.finished is None]
+        of = [kept for kept in self.kept.values() if workspace in {None, kept.job.workspace}]
+        waiting = [kept.created for kept in of if kept.finished is None]
         return InboxDepth(len(waiting), min(waiting, default=None))
+
+    async def open_obligations(self) -> OpenObligations:
+        self._fail()
+        kept = [one for one in self.kept.values() if one.finished is None and one.job.kind.is_obligation]
+        return OpenObligations(
+            Counter(one.job.kind for one in kept),
+            min((one.created for one in kept), default=None),
+            max((one.job.attempts for one in kept), default=0),
+        )
 
     async def purge(self, before: datetime) -> int:
         self._fail()

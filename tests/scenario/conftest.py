@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -83,7 +83,12 @@ async def start(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[Start]:
 
 
 async def fill(app: SlackApp, name: str, **pictures: bytes) -> None:
-    """Create a database with these pictures, by entity."""
+    """Create a database with these pictures, by entity, as if the operator had imported them."""
+    await fill_as("", app, name, pictures)
+
+
+async def fill_as(author: str, app: SlackApp, name: str, pictures: Mapping[str, bytes]) -> None:
+    """Create a database with these pictures, by entity, added by somebody in Slack; the operator has no name."""
     services = app.services
     assert app.identity is not None
     key = DatabaseKey(WorkspaceId(app.identity.workspace), DatabaseName(name))
@@ -91,4 +96,5 @@ async def fill(app: SlackApp, name: str, **pictures: bytes) -> None:
     for entity, content in pictures.items():
         picture = await services.normaliser.picture(content)
         jpeg = await services.normaliser.jpeg(picture)
-        await services.additions.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
+        note = Note(f"About {entity}")
+        await services.additions.add(key, picture, jpeg, EntityId(entity), note, added_by=author)

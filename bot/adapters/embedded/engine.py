@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
 from cachetools import TTLCache
 
-from bot.adapters.embedded.index import Floats, NeighbourQuery, Neighbours
+from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
+from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.ports import (
     CalibrationCurve,
     Candidate,
@@ -123,8 +124,13 @@ class EmbeddedSearch:
         """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         return await self._store.write(lambda rows: rows.remove(rows.state(database).id, entity, data_id))
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """Return up to ``limit`` (1 to 1000) matches, best first. Raises InvalidInput and ModelMismatch."""
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        """Return up to ``limit`` (1 to 1000) matches, best first, without the images in ``exclude``.
+
+        Raises InvalidInput and ModelMismatch.
+        """
         validate_limit(limit)
         if not self._neighbours.is_known(database):
             # Check the database before the costly feature extraction. For a known one, the search itself checks it.
@@ -132,7 +138,7 @@ class EmbeddedSearch:
             if state.model_id is None:
                 return Matches()
         query_features = await self._extractor.extract_query(picture)
-        return await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit))
+        return await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
         """Return the data ids of the images that are stored."""
@@ -185,11 +191,23 @@ class EmbeddedSearch:
             raise ModelMismatch(database.name)
         return state
 
-    def _search(self, rows: VectorRows, database: DatabaseKey, query_features: QueryFeatures, limit: int) -> Matches:
+    def _search(
+        self,
+        rows: VectorRows,
+        database: DatabaseKey,
+        query_features: QueryFeatures,
+        limit: int,
+        exclude: Collection[DataId],
+    ) -> Matches:
         """Find, verify and rank candidates, in one thread and on one snapshot."""
         embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
-        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES))
+        query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
         state, found = self._neighbours.search(rows, database, query)
+        if exclude:
+            # Drop them before verification, which looks at the nearest candidates only.
+            found = found.without(
+                rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
+            )
         candidates = _candidates(found, rows)
         scored_matches = self._verifier.verify(query_features, candidates, _calibration_of(state))
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]

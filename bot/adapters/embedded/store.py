@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -111,6 +111,10 @@ class VectorRows(Protocol):
 
     def vector_ids(self, database_id: int, model_id: str) -> Sequence[int]:
         """Return the row ids of all vectors of a model, ascending."""
+        ...
+
+    def vector_ids_of(self, database_id: int, model_id: str, data_ids: Collection[DataId]) -> frozenset[int]:
+        """Return the row ids of a model's vectors of these images."""
         ...
 
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:

@@ -135,8 +135,13 @@ class HostedSearch:
         await self._ledger.after_commit(self._deletions.wake)
         return deleted
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        """Return up to ``limit`` matches, best first. Raises InvalidInput.
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        """Return up to ``limit`` matches, best first, without the images in ``exclude``. Raises InvalidInput.
+
+        The service returns no more than MAX_REQUESTED matches and excludes none. With ``exclude``, copies are therefore
+        also found among all images by our own fingerprints.
 
         While the service is unavailable, only copies are found, by our own fingerprints, and the result has a caveat.
         """
@@ -147,19 +152,23 @@ class HostedSearch:
         if not size:
             return Matches()
         dedicated = is_dedicated(hosted.upstream, hosted.prefix)
-        requested = min(MAX_REQUESTED, OVERFETCH * limit) if dedicated else MAX_REQUESTED
+        requested = min(MAX_REQUESTED, OVERFETCH * limit) if dedicated and not exclude else MAX_REQUESTED
         try:
             found = await self._search_upstream(hosted, picture, requested)
         except _TRANSIENT as error:
             log.warning("the image search is unavailable; searching our own fingerprints instead: %s", error)
-            return await self._search_copies(database, detector, limit, error)
+            return await self._search_copies(database, detector, limit, error, exclude)
         # The service may not list recent images yet. Our own fingerprints find copies among them.
         recent = await self._ledger.fingerprints(database, LISTING_DELAY)
-        copies = await asyncio.to_thread(detector.find_copies, recent)
+        checked = await self._ledger.fingerprints(database) if exclude else recent
+        copies = await asyncio.to_thread(detector.find_copies, checked)
         best = {name: copy.score for name, copy in copies.items()} | dict(found.scores)
+        for name in exclude:
+            best.pop(name, None)
         matches = _ranked(best, await self._ledger.images(database, best), detector)[:limit]
         caveats = []
-        if found.is_full and len(matches) < min(limit, size):
+        # In a database of its own, only excluded images can crowd out others, and nobody may learn of those.
+        if found.is_full and len(matches) < min(limit, size) and not (dedicated and exclude):
             caveats.append(Caveat.CROWDED_OUT)
         if not found.is_full and any(name not in found.scores for name, _, _ in recent):
             caveats.append(Caveat.SETTLING)
@@ -212,9 +221,16 @@ class HostedSearch:
         return _BestScores.of(await self._service.search(hosted.upstream, url, requested), hosted.prefix, requested)
 
     async def _search_copies(
-        self, database: DatabaseKey, detector: CopyDetector, limit: int, cause: BackendError
+        self,
+        database: DatabaseKey,
+        detector: CopyDetector,
+        limit: int,
+        cause: BackendError,
+        exclude: Collection[DataId],
     ) -> Matches:
         copies = await asyncio.to_thread(detector.find_copies, await self._ledger.fingerprints(database))
+        for name in exclude:
+            copies.pop(name, None)
         best = sorted(copies.items(), key=lambda item: (-item[1].score, item[0]))[:limit]
         images = await self._ledger.images(database, [data_id for data_id, _ in best])
         matches = [

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from bot.adapters.showapi.http.client import ShowApiClient
 from bot.adapters.showapi.ports import PendingDeletion, PendingDeletions, PictureLender
 from bot.domain.errors import BackendDown, BackendError, BackendLost, BackendRefused, BackendThrottled, BackendTimeout
+from bot.telemetry.supervision import supervised
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +58,10 @@ class PendingDeletionWorker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run in the background. On exit, finish what was requested last, for at most FINAL_RUN_S seconds."""
-        task = asyncio.create_task(self._run(), name="showapi-deletions")
         try:
-            yield
+            async with supervised("showapi-deletions", self._run):
+                yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
             if self._wanted.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FINAL_RUN_S):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.config.settings import Settings
 from bot.images.decode.normaliser import Normaliser, PictureLimits
+from bot.images.memory import DownloadMemory
 from bot.media.links import MediaLinks
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import Metrics
@@ -29,7 +30,19 @@ class BackendDependencies:
 def new_normaliser(settings: Settings) -> Normaliser:
     """Return a decoder of pictures with the limits in the settings."""
     limits = PictureLimits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
-    return Normaliser(limits, threads=threads_of(settings))
+    memory = settings.image_memory_mb * MEGA - _for_files(settings)
+    return Normaliser(limits, threads=threads_of(settings), memory=memory)
+
+
+def new_download_memory(settings: Settings) -> DownloadMemory:
+    """Return the memory for downloaded files with the limits in the settings."""
+    return DownloadMemory(_for_files(settings), settings.max_image_mb * MEGA)
+
+
+def _for_files(settings: Settings) -> int:
+    """Return the part of VSEARCH_IMAGE_MEMORY_MB that holds files, in bytes; decoders have the rest."""
+    # Room for two, so that a slow download doesn't stop the others.
+    return max(2 * settings.max_image_mb * MEGA, settings.image_memory_mb * MEGA // 5)
 
 
 async def media_links(settings: Settings, storage: SqlStorage) -> MediaLinks | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
@@ -12,7 +11,7 @@ from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies
 from bot.app.back_ends.embedded import open_extractor
-from bot.storage.vectors.pgvector_indexes import PgvectorMaintenance
+from bot.telemetry.supervision import supervised
 
 
 @asynccontextmanager
@@ -21,16 +20,9 @@ async def open_pgvector(dependencies: BackendDependencies) -> AsyncIterator[Visu
     rows, maintenance = await dependencies.storage.open_pgvector()
     async with open_extractor(dependencies) as extractor:
         finder = PgvectorNeighbourSearch(extractor.model_id, dependencies.settings.index_memory_mb * MEGA)
-        async with _maintaining_indexes(maintenance) if dependencies.settings.runs_jobs else nullcontext():
+        async with (
+            supervised("indexes of large databases", maintenance.run)
+            if dependencies.settings.runs_jobs
+            else nullcontext()
+        ):
             yield EmbeddedSearch(rows, extractor, GeometricVerifier(), neighbours=finder, name="pgvector")
-
-
-@asynccontextmanager
-async def _maintaining_indexes(maintenance: PgvectorMaintenance) -> AsyncIterator[None]:
-    """Build the indexes of large databases until the context exits; only processes that run jobs do this."""
-    running = asyncio.create_task(maintenance.run(), name="indexes of large databases")
-    try:
-        yield
-    finally:
-        running.cancel()
-        await asyncio.wait([running])

@@ -12,6 +12,7 @@ from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance
 from bot.blocks.reply import Reply, button, buttons, context_block, section, verbatim
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import images as wording
+from bot.blocks.wording.results import nothing_visible
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DataId
 from bot.domain.pages import Order
@@ -32,6 +33,7 @@ def listing_reply(
     pictures: Mapping[DataId, PictureRef],
     hidden: int,
     more: bool,
+    hides_images: bool = False,
 ) -> Reply:
     """Return a page.
 
@@ -43,9 +45,12 @@ def listing_reply(
         pictures: where Slack gets each image's picture from.
         hidden: number of images of this page that the reader may know of but not see.
         more: whether there is another page.
+        hides_images: whether the database has images that the reader may not know of.
 
     """
-    text = _title(info, state, total)
+    # An empty listing must neither confirm nor deny that there are hidden images with such an id.
+    is_unsure = hides_images and not total
+    text = nothing_visible(f"`{info.key.name}`") if is_unsure else _title(info, state, total)
     first = section(text, BlockId.SUMMARY)
     last = [*_hidden(hidden), *_page_buttons(state, more=more)]
     blocks: tuple[Block, ...] = ()

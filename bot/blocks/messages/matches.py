@@ -34,6 +34,8 @@ class RankedAnswer(Protocol):
     def match(self) -> Match: ...  # noqa: D102
     @property
     def record(self) -> ImageRecord | None: ...  # noqa: D102
+    @property
+    def note(self) -> str: ...  # noqa: D102
 
 
 class SearchAnswer(Protocol):
@@ -47,6 +49,8 @@ class SearchAnswer(Protocol):
     def weaker(self) -> int: ...  # noqa: D102
     @property
     def hidden(self) -> int: ...  # noqa: D102
+    @property
+    def hides_images(self) -> bool: ...  # noqa: D102
     @property
     def cached_at(self) -> datetime | None: ...  # noqa: D102
     @property
@@ -93,7 +97,7 @@ def match_blocks(
         lines.append(provenance(ranked.record))
     picture = pictures.get(match.data_id, NO_PICTURE)
     text = with_picture(section("\n".join(lines)), picture, f"{match.entity}, {score}, {match.verdict}")
-    note = sendable(match.note)
+    note = sendable(ranked.note)
     return [text, verbatim(note, note_shown)] if note and note_shown else [text]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.blocks.button_state import EntityState, NameState
+from bot.blocks.button_state import CommandState, EntityState, NameState, SearchState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, escape, fit, sendable
 from bot.blocks.messages.matches import MAX_NOTE_SHOWN
-from bot.blocks.mrkdwn import escape_sentence
+from bot.blocks.mrkdwn import escape_sentence, one_line
 from bot.blocks.reply import (
     Reply,
     button,
@@ -60,13 +60,27 @@ class StatusInfo:
     waiting: int = 0
 
 
-def help_reply(problem: str = "") -> Reply:
-    """Return the help, after a sentence about what was not understood."""
-    usage = tuple(section(escape(part)) for part in help_wording.HELP.split("\n\n"))
-    if not problem:
-        return Reply(help_wording.TITLE, usage)
-    first = notice(problem)
-    return Reply(first.text, (*first.blocks, *usage))
+def help_reply() -> Reply:
+    """Return the help."""
+    return Reply(help_wording.TITLE, tuple(section(escape(part)) for part in help_wording.HELP.split("\n\n")))
+
+
+def suggestion_reply(sentence: str, command: str) -> Reply:
+    """Return what was wrong with a command, and a button that runs the command that was probably meant."""
+    reply, value = notice(sentence), CommandState(text=command).encode()
+    if value is None:
+        return reply
+    row = buttons([button(labels.run_command(one_line(command)), ActionId.RUN_COMMAND, value)], BlockId.BUTTONS)
+    return replace(reply, blocks=(*reply.blocks, row))
+
+
+def other_database_reply(sentence: str, search: SearchState) -> Reply:
+    """Return why a picture was not searched, and a button that searches the database that was probably meant."""
+    reply, value = notice(sentence), search.encode()
+    if value is None:
+        return reply
+    row = buttons([button(labels.search_in(search.database), ActionId.MORE, value)], BlockId.BUTTONS)
+    return replace(reply, blocks=(*reply.blocks, row))
 
 
 def databases_reply(infos: Sequence[DatabaseInfo]) -> Reply:
@@ -168,11 +182,11 @@ def collected_problems_reply(problems: Sequence[tuple[str, str]]) -> Reply:
     return Reply(text, fit(len(lines), build))
 
 
-def delete_question(info: DatabaseInfo, entity: str, number: int) -> Reply:
-    """Return the question before all ``number`` images of an entity are deleted."""
+def delete_question(info: DatabaseInfo, entity: str, number: int, mark: str = "") -> Reply:
+    """Return the question before all ``number`` images of an entity are deleted; ``mark`` is the catalogue's."""
     name = info.key.name
     title, text = images.delete_confirmation(name, entity, number)
-    value = EntityState(database=name, entity=entity).encode() or ""
+    value = EntityState(database=name, entity=entity, mark=mark).encode() or ""
     choices = [
         button(
             labels.DELETE,

@@ -18,3 +18,13 @@ EDIT_SETTINGS = "Edit settings"
 STOP_WATCHING = "Stop watching"
 DELETE = "Delete"
 KEEP = "Keep"
+
+
+def search_in(database: str) -> str:
+    """Return the label of the button that searches a suggested database."""
+    return f"Search {database}"
+
+
+def run_command(command: str) -> str:
+    """Return the label of the button that runs a suggested command."""
+    return f"/vsearch {command}"

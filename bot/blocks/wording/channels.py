@@ -6,6 +6,7 @@ from bot.blocks.mrkdwn import channel_link, code, count, points
 from bot.domain.channels import GUARD_MINIMUM, ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseName
 
+NO_DATABASE_FOR_GUEST = "This channel has no image database. Ask a member to choose one with `/vsearch watch`."
 DIRECT_MESSAGES_HAVE_NO_MODE = "Images you send me directly are always looked up. Set a mode in a channel instead."
 
 CANNOT_POST_REASONS = {

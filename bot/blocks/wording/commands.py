@@ -58,6 +58,12 @@ def unknown(quoted: str) -> str:
     return f"I don't know “{quoted}”."
 
 
+def unknown_verb(quoted: str, suggestion: str) -> str:
+    """Return that a command is unknown, what was probably meant, and where all commands are."""
+    meant = f" {did_you_mean(suggestion)}" if suggestion else ""
+    return f"{unknown(quoted)}{meant} `/vsearch help` shows all commands."
+
+
 def did_you_mean(suggestion: str) -> str:
     """Return a suggestion."""
     return f"Did you mean `{suggestion}`?"

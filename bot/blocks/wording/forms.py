@@ -102,6 +102,11 @@ def delete_warning(info: DatabaseInfo) -> str:
     return f"This deletes {database_size(info)} for everyone. It can't be undone."
 
 
+def deletion_under_way(info: DatabaseInfo) -> str:
+    """Return that a large database is being deleted."""
+    return f"Deleting {database_size(info)}. Nobody sees them any more. You can close this, I'll go on."
+
+
 def type_name(name: str) -> str:
     """Return the request to type a database's name before it is deleted."""
     return f"Type {name} to delete it"

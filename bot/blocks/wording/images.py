@@ -47,6 +47,9 @@ def delete_confirmation(database: DatabaseName, entity: str, images: int) -> tup
     return f"Delete {entity}?", f"This deletes {_which(images)} of {entity} from {database} for everyone."
 
 
+DELETION_UNDER_WAY = "Deleting. This takes a moment with so many images, and I'll say when it's done."
+
+
 def deleted(database: str, entity: str, images: int) -> str:
     """Return that an entity's images were deleted."""
     return f"Deleted {count_images(images)} of {code(entity)} from {code(database)}."

@@ -59,8 +59,12 @@ def no_matches(where: str, caveats: frozenset[Caveat], *, weaker: bool) -> str:
 
 
 def nothing_visible(where: str) -> str:
-    """Return that all matches are hidden from these readers; it neither confirms nor denies that there are any."""
+    """Return that there is nothing to show to these readers; it neither confirms nor denies that anything is hidden."""
     return f"Nothing in {where} that I can show here."
+
+
+NOTHING_TO_SHARE = "Nothing that I can show here. I posted nothing in the channel."
+"""The sharer alone gets it if the channel may see none of the matches."""
 
 
 def database_empty(database: DatabaseName) -> str:
@@ -109,9 +113,15 @@ def matches_cut(left_out: int) -> str:
     return f"{count(left_out, 'more match', 'more matches')} didn't fit here."
 
 
-def pictures_cut(left_out: int) -> str:
-    """Return for how many pictures the results didn't fit into the message."""
-    return f"Results for {count(left_out, 'more picture')} didn't fit here. Share fewer at a time."
+def pictures_continued(first: int, total: int) -> str:
+    """Return the first line of a further message about several pictures, which starts with picture ``first``."""
+    which = f"Picture {first}" if first == total else f"From picture {first} on"
+    return f"*{which}*, of {total}"
+
+
+def short_picture_title(number: int, name: str) -> str:
+    """Return the first line about one picture of many; ``name`` is its file name as code, or empty."""
+    return f"*Picture {number}*  {name}".rstrip()
 
 
 def weaker_hidden(number: int) -> str:

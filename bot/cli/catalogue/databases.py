@@ -1,8 +1,9 @@
-"""``vsearch db``: create, list and delete databases."""
+"""``vsearch db``: create, list, give and delete databases."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +11,17 @@ from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import NotConfirmed
 from bot.cli.terminal.options import AsJson, Yes, ask
 from bot.cli.terminal.output import counted, print_line, show_json, show_table, when
+from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.domain.errors import InvalidInput, UnknownDatabase
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
+from bot.services.databases import find_database
 
-app = typer.Typer(help="Create, list and delete databases.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from bot.app.services import Services
+    from bot.storage.sql_storage import SqlStorage
+
+app = typer.Typer(help="Create, list, give and delete databases.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the database.", show_default=False)]
 
@@ -50,20 +58,88 @@ def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
         print_line("There is no database yet. Create one with “vsearch db create NAME”.")
 
 
+@app.command("delete-unused-api")
+def delete_unused_api(ctx: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete the databases of API keys that are no longer in VSEARCH_API_KEYS. You can't undo this."""
+    context = context_of(ctx)
+
+    async def work(services: Services) -> list[DatabaseKey]:
+        from bot.app.services import unused_api_databases  # noqa: PLC0415 - slow import
+
+        keys = await unused_api_databases(services.settings, services.storage)
+        if keys and not yes:
+            names = ", ".join(f"{key.name} of {key.workspace}" for key in keys)
+            question = f"This deletes {counted(len(keys), 'database')} permanently: {names}. Continue? [y/N]"
+            if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
+                raise NotConfirmed("Nothing was deleted.")
+        deleted = []
+        for key in keys:
+            # A database of another back end than the one in use stays.
+            with contextlib.suppress(UnknownDatabase):
+                await services.visual.delete_database(key)
+                deleted.append(key)
+            await services.storage.api_images.forget_database(key)
+        with ProgressLine("Deleting") as line:
+            await services.databases.finish_deletions(line.update)
+        return deleted
+
+    deleted = context.run_with_services_for_all(work)
+    if as_json:
+        show_json({"deleted": [{"workspace": key.workspace, "name": key.name} for key in deleted]})
+    else:
+        print_line(f"Deleted {counted(len(deleted), 'database')} of API keys that were taken away.")
+
+
+@app.command()
+def give(
+    ctx: typer.Context,
+    name: NameArgument,
+    workspace: Annotated[
+        str, typer.Argument(metavar="WORKSPACE", help="Id of a connected Slack workspace.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Give a database of the workspace “local” to a Slack workspace, whose members can then search it."""
+    checked = DatabaseName(name)
+
+    async def work(storage: SqlStorage) -> None:
+        connected = [known for known, _ in await storage.catalogue.connected()]
+        if workspace not in connected:
+            raise InvalidInput(
+                f"No connected workspace has the id “{workspace}”. Connected: {', '.join(connected) or 'none'}."
+            )
+        try:
+            await storage.catalogue.give_local(checked, WorkspaceId(workspace))
+        except UnknownDatabase:
+            # Name a similar local database.
+            await find_database(storage.catalogue, DatabaseKey(LOCAL_WORKSPACE, checked))
+            raise
+
+    context_of(ctx).run_with_storage_for_all(work)
+    if as_json:
+        show_json({"database": checked, "workspace": workspace})
+    else:
+        print_line(f"“{checked}” now belongs to the workspace {workspace}.")
+
+
 @app.command()
 def delete(ctx: typer.Context, name: NameArgument, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a database and all its images, after you type its name. You can't undo this."""
     checked = DatabaseName(name)
     context = context_of(ctx)
 
-    async def find(storage_session: StorageSession) -> DatabaseInfo:
-        return await storage_session.find(checked)
+    async def find(storage_session: StorageSession) -> tuple[DatabaseInfo, str]:
+        mark = await storage_session.storage.catalogue.mark((await storage_session.find(checked)).key)
+        return await storage_session.find(checked), mark
 
     async def work(services_session: ServiceSession) -> DatabaseInfo:
-        return await services_session.services.databases.delete(DatabaseKey(services_session.workspace, checked))
+        key = DatabaseKey(services_session.workspace, checked)
+        with ProgressLine("Deleting") as line:
+            return await services_session.services.databases.delete(key, mark, line.update)
 
+    mark = ""
     if not yes:
-        info = context.run_with_storage(find)
+        info, mark = context.run_with_storage(find)
         question = (
             f"This deletes {counted(info.images, 'image')} permanently. Type the name of the database to continue"
         )

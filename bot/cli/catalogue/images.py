@@ -13,6 +13,7 @@ from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode, NotConfirmed
 from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
 from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table, when
+from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
 from bot.domain.identifiers import DatabaseKey, EntityId, Note
@@ -160,21 +161,26 @@ def delete(
     checked = EntityId(entity)
     context = context_of(ctx)
 
-    async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int]:
+    async def count(storage_session: StorageSession) -> tuple[DatabaseKey, int, str]:
         key = await storage_session.database(database)
-        images = 0
+        # Before the images are counted, so that no image is deleted that was not counted.
+        images, mark = 0, await storage_session.storage.catalogue.mark(key)
         async for record in storage_session.listings.all_records(key, entity_prefix=checked):
             images += record.entity == checked
         if not images:
             raise UnknownEntity(checked, key.name)
-        return key, images
+        return key, images, mark
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
         key = await services_session.database(database)
-        return key, await services_session.services.deletions.delete(key, checked)
+        with ProgressLine("Deleting") as line:
+            return key, await services_session.services.deletions.delete(
+                key, checked, mark=mark, on_progress=lambda done: line.update(done, None)
+            )
 
+    mark = ""
     if not yes:
-        key, images = context.run_with_storage(count)
+        key, images, mark = context.run_with_storage(count)
         question = f"This deletes {counted(images, 'image')} of “{checked}” from “{key.name}”. Continue? [y/N]"
         if ask(question, as_json=as_json).lower() not in {"y", "yes"}:
             raise NotConfirmed("Nothing was deleted.")

@@ -33,11 +33,13 @@ class PictureArgument:
 
 async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:
     """Read or fetch a picture and decode it. Raises PictureRefused and FetchRefused."""
-    if named.is_address:
-        data = await services_session.services.fetcher.fetch(named.text)
-    else:
-        data = await asyncio.to_thread(_read, Path(named.text), services_session.services.settings.max_image_mb)
-    return await services_session.services.normaliser.picture(data)
+    services = services_session.services
+    async with services.downloads.hold():
+        if named.is_address:
+            data = await services.fetcher.fetch(named.text)
+        else:
+            data = await asyncio.to_thread(_read, Path(named.text), services.settings.max_image_mb)
+        return await services.normaliser.picture(data)
 
 
 def _read(path: Path, max_mb: int) -> bytes:

@@ -70,7 +70,7 @@ def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
         f"{match.score:.1f}/10",
         Text(verdict(match), style=_STYLES[match.verdict]),
         match.entity,
-        clean(match.note),
+        clean(ranked.note),
         ranked.record.source_name if ranked.record else "",
     )
 

@@ -48,16 +48,18 @@ def settings_of(read: Callable[[], Settings]) -> tuple[Settings, list[CheckResul
 def data_directory(settings: Settings) -> Iterator[CheckResult]:
     """Check that the data directory is writable and has at least 1 GB free."""
     folder = settings.data_dir
+    # The doctor leaves no directory behind: the first command that needs one creates it.
+    existing = next((one for one in (folder, *folder.absolute().parents) if one.exists()), folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
+        with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(b"vsearch")
     except OSError as error:
         remedy = "Make it writable, or choose another with VSEARCH_DATA_DIR or --data-dir."
         yield CheckResult("Data directory", CheckStatus.WRONG, f"{folder}: {error.strerror or error}", remedy)
         return
-    yield CheckResult("Data directory", CheckStatus.OK, str(folder.absolute()))
-    free = shutil.disk_usage(folder).free / 1e9
+    later = "" if existing == folder else "; the first command creates it"
+    yield CheckResult("Data directory", CheckStatus.OK, f"{folder.absolute()}{later}")
+    free = shutil.disk_usage(existing).free / 1e9
     enough = free >= LOW_SPACE_GB
     remedy = "" if enough else "Free some space, or move the data directory. An image takes about 0.1 MB."
     yield CheckResult("Disk space", CheckStatus.OK if enough else CheckStatus.WRONG, f"{free:,.1f} GB free", remedy)

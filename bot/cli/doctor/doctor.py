@@ -25,7 +25,8 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Check the set-up and say what to do about each problem."""
     from bot.cli.doctor.report import run_checks  # noqa: PLC0415 - slow import
 
-    findings = run_checks(context_of(ctx).settings)
+    context = context_of(ctx)
+    findings = run_checks(context.settings, context.unknown_settings())
     wrong = [finding for finding in findings if finding.state is CheckStatus.WRONG]
     if as_json:
         show_json({"ok": not wrong, "checks": [_document(finding) for finding in findings]})

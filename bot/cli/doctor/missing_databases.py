@@ -1,13 +1,12 @@
-"""Check, in our own tables, that the search back end in use has every database of the catalogue."""
+"""Check in our own tables that the back end has every database of the catalogue."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 
-from bot.app.storage import open_storage
 from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.session import SharedStorage
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.cli.terminal.output import counted
 from bot.config.settings import Settings
@@ -19,10 +18,10 @@ from bot.storage.sql_storage import SqlStorage
 MAX_SHOWN = 10
 
 
-def missing_databases(settings: Settings) -> Iterator[CheckResult]:
+def missing_databases(settings: Settings, shared: SharedStorage) -> Iterator[CheckResult]:
     """Check the databases. Call it only for tables of this version, since opening older ones upgrades them."""
     try:
-        databases, lacking = asyncio.run(_find_missing(settings))
+        databases, lacking = shared.run(partial(_find_missing, settings.backend))
     except BackendError as error:
         found = str(error).removesuffix(".")
         yield CheckResult("Databases", CheckStatus.WRONG, found, "Repair the storage first.", ExitCode.STORAGE)
@@ -41,15 +40,11 @@ def missing_databases(settings: Settings) -> Iterator[CheckResult]:
         )
 
 
-async def _find_missing(settings: Settings) -> tuple[int, tuple[MissingDatabases, ...]]:
+async def _find_missing(backend: str, storage: SqlStorage) -> tuple[int, tuple[MissingDatabases, ...]]:
     """Return the number of databases in the catalogue, and the missing ones by workspace."""
-    storage = await open_storage(settings)
-    try:
-        catalogue = storage.catalogue
-        databases = sum([len(await catalogue.databases(one)) for one in await catalogue.workspaces()])
-        return databases, await find_missing_databases(catalogue, partial(_names, storage, settings.backend))
-    finally:
-        await storage.close()
+    catalogue = storage.catalogue
+    databases = sum([len(await catalogue.databases(one)) for one in await catalogue.workspaces()])
+    return databases, await find_missing_databases(catalogue, partial(_names, storage, backend))
 
 
 async def _names(storage: SqlStorage, backend: str, workspace: WorkspaceId) -> tuple[DatabaseName, ...]:

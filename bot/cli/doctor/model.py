@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.app.back_ends.embedded import load_model
-from bot.app.storage import open_storage
 from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.session import SharedStorage
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.cli.terminal.output import counted
 from bot.config.settings import Settings
 from bot.domain.errors import BackendError, SettingsError
 from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey
+from bot.storage.sql_storage import SqlStorage
 
 MAX_SHOWN = 10
 
 
-def model(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
+def model(settings: Settings, shared: SharedStorage, *, has_tables: bool) -> Iterator[CheckResult]:
     """Check that the model loads, and that it has embedded every database.
 
     ``has_tables``: the tables are of this version, so that opening the storage changes nothing.
@@ -41,7 +41,7 @@ def model(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
     if not custom:
         yield _exactness(loaded.model_id)
     if has_tables and settings.backend != "showapi":
-        yield from embeddings(settings, loaded.model_id)
+        yield from embeddings(shared, loaded.model_id)
 
 
 def _exactness(model_id: str) -> CheckResult:
@@ -55,10 +55,10 @@ def _exactness(model_id: str) -> CheckResult:
     )
 
 
-def embeddings(settings: Settings, model_id: str) -> Iterator[CheckResult]:
+def embeddings(shared: SharedStorage, model_id: str) -> Iterator[CheckResult]:
     """Check that this model embedded every database."""
     try:
-        indexed = asyncio.run(_indexed(settings))
+        indexed = shared.run(_indexed)
     except BackendError:
         return  # missing_databases reports it
     stale = [key for key, known in indexed if known != model_id]
@@ -85,10 +85,6 @@ def _listed(keys: list[DatabaseKey]) -> str:
     )
 
 
-async def _indexed(settings: Settings) -> list[tuple[DatabaseKey, str]]:
+async def _indexed(storage: SqlStorage) -> list[tuple[DatabaseKey, str]]:
     """Return each database that has embeddings, with the id of the model that computed them."""
-    storage = await open_storage(settings)
-    try:
-        return await storage.vectors.read(lambda rows: rows.models())
-    finally:
-        await storage.close()
+    return await storage.vectors.read(lambda rows: rows.models())

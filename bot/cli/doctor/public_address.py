@@ -6,13 +6,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 
 import httpx
 
 from bot.app.back_ends.dependencies import media_links
-from bot.app.storage import open_storage
 from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.session import SharedStorage
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
 from bot.domain.errors import BackendError, SettingsError
@@ -30,7 +31,7 @@ _GATEWAY_ERRORS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILA
 _CHECK_ADDRESS = "Check that PUBLIC_BASE_URL, through any proxy, leads to this bot's HOST and PORT"
 
 
-def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckResult]:
+def public_address(settings: Settings, shared: SharedStorage, *, has_tables: bool) -> Iterator[CheckResult]:
     """Check the address; yield nothing without PUBLIC_BASE_URL.
 
     ``has_tables``: the tables are of this version, so a stored picture can be requested.
@@ -38,7 +39,8 @@ def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckRes
     if settings.public_base_url is None:
         return
     try:
-        yield asyncio.run(_check(settings, settings.public_base_url, has_tables=has_tables))
+        link = shared.run(partial(_link, settings)) if has_tables else None
+        yield asyncio.run(_request_picture(settings.public_base_url, link))
     except SettingsError as error:
         yield CheckResult(
             NAME, CheckStatus.WRONG, error.problems[0].removesuffix("."), "Correct PUBLIC_BASE_URL.", ExitCode.SETTINGS
@@ -46,10 +48,6 @@ def public_address(settings: Settings, *, has_tables: bool) -> Iterator[CheckRes
     except BackendError:
         # Other checks report problems of the storage.
         return
-
-
-async def _check(settings: Settings, base_url: str, *, has_tables: bool) -> CheckResult:
-    return await _request_picture(base_url, await _link(settings) if has_tables else None)
 
 
 async def _request_picture(base_url: str, link: str | None) -> CheckResult:
@@ -120,15 +118,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or seen.__context__
 
 
-async def _link(settings: Settings) -> str | None:
+async def _link(settings: Settings, storage: SqlStorage) -> str | None:
     """Return a link to a stored picture, if there is one. Raises BackendError, and SettingsError for a bad address."""
-    storage = await open_storage(settings)
-    try:
-        links = await media_links(settings, storage)
-        picture = await _any_picture(storage)
-        return None if links is None or picture is None else links.url(*picture)
-    finally:
-        await storage.close()
+    links = await media_links(settings, storage)
+    picture = await _any_picture(storage)
+    return None if links is None or picture is None else links.url(*picture)
 
 
 async def _any_picture(storage: SqlStorage) -> tuple[WorkspaceId, str] | None:

@@ -17,6 +17,7 @@ from bot.config.settings import Settings
 from bot.domain.errors import BackendRefused
 from bot.storage.slack.token_encryption import TokenCipher
 from bot.storage.sql import sqlite
+from handlers.slack.proxies import proxy_for
 
 TIMEOUT_S = 10
 
@@ -68,6 +69,7 @@ def _delivery(settings: Settings) -> CheckResult:
 
 async def _check_token(name: str, token: str, api_url: str) -> CheckResult:
     client = AsyncWebClient(token, base_url=api_url, timeout=TIMEOUT_S)
+    client.proxy = proxy_for(api_url)
     # apps.connections.open returns a WebSocket address, which expires unused.
     method = "apps.connections.open" if name == "SLACK_APP_TOKEN" else "auth.test"
     try:

@@ -16,7 +16,7 @@ from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import decode_stored
 from bot.storage.sql_storage import SqlStorage
-from bot.storage.vectors.embedded import SqlVectorStore
+from bot.storage.vectors.store import SqlVectorStore
 
 Indexed = tuple[DatabaseKey, ReindexResult | None]
 """A database and its result; None if reindexing it was interrupted."""

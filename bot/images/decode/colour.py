@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,19 +22,34 @@ _FULL_16_BIT = 65535
 _FULL_8_BIT = 255
 
 
-def to_eight_bit(image: Image.Image) -> Image.Image:
-    """Return the image as L, LA, RGB, RGBA or CMYK with 8 bits a channel. In most cases this is the image itself."""
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return Image.fromarray(_scale_to_eight_bit(np.asarray(image)))
+WITHOUT_RANGE = frozenset({"I", "F"})
+"""Modes of greyscale pictures whose values may mean anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """The lowest and highest value of a greyscale picture."""
+
+    low: float
+    high: float
+
+
+def to_eight_bit(image: Image.Image, values: ValueRange | None = None) -> Image.Image:
+    """Return the image as L, LA, RGB, RGBA or CMYK with 8 bits a channel. In most cases this is the image itself.
+
+    ``values`` is the range of the whole picture, if ``image`` is a part of it.
+    """
+    if image.mode in WITHOUT_RANGE:
+        return Image.fromarray(_scale_to_eight_bit(np.asarray(image), values or value_range(image)))
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in {"P", "PA"} or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
         return image
-    if image.mode == "1":
-        return image.convert("L")
     if image.mode == "LAB":
         return _lab_to_rgb(image)
-    return image.convert("RGB")
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def flatten_on_white(image: Image.Image) -> Image.Image:
@@ -61,15 +78,28 @@ def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> 
     return np.asarray(image.convert("RGB"), np.uint8)
 
 
-def _scale_to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Scale greyscale values of 16 or 32 bits or floating point to 8 bits, without clipping.
+def value_range(image: Image.Image) -> ValueRange:
+    """Return the range of the values of an image in a mode without a fixed range."""
+    real = _finite(np.asarray(image))
+    return ValueRange(float(real.min()), float(real.max()))
+
+
+def joint_range(ranges: Iterable[ValueRange]) -> ValueRange:
+    """Return the range of a picture, from those of its parts."""
+    all_ranges = tuple(ranges)
+    return ValueRange(min(part.low for part in all_ranges), max(part.high for part in all_ranges))
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _scale_to_eight_bit(values: npt.NDArray[Any], found: ValueRange) -> npt.NDArray[np.uint8]:
+    """Scale greyscale values of 32 bits or floating point to 8 bits, without clipping.
 
     The range is guessed from the values: 0 to 1, 0 to 255, 0 to 65535, or their own minimum to maximum.
     """
-    if values.dtype.kind == "u":  # 16 bits, in either byte order
-        return (values >> 8).astype(np.uint8)
-    real = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(real.min()), float(real.max())
+    low, high = found.low, found.high
     floating = np.issubdtype(values.dtype, np.floating)
     if low >= 0 and high <= 1 and floating:
         low, high = 0.0, 1.0
@@ -77,7 +107,7 @@ def _scale_to_eight_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         low, high = 0.0, float(_FULL_8_BIT)
     elif low >= 0 and high <= _FULL_16_BIT:
         low, high = 0.0, float(_FULL_16_BIT)
-    scaled: npt.NDArray[np.float32] = (real - low) * (_FULL_8_BIT / ((high - low) or 1.0))
+    scaled: npt.NDArray[np.float32] = (_finite(values) - low) * (_FULL_8_BIT / ((high - low) or 1.0))
     return np.rint(scaled).astype(np.uint8)
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
 from typing import TypeVar
 
 import cv2
@@ -19,20 +16,29 @@ from PIL import Image
 
 from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
-from bot.images.decode import colour, formats
+from bot.images.decode import colour, decoder, formats, worker
+from bot.images.decode.plan import DEFAULT_LIMITS, DecodePlan, PictureLimits, plan
+from bot.images.decode.worker_pool import IDLE_S, OUT_OF_MEMORY, DecodeCall, DecoderPool
+from bot.images.memory import FairBudget, must_isolate
+
+__all__ = ["DEFAULT_LIMITS", "Normaliser", "PictureLimits", "decode_stored", "encode_jpeg", "normalise"]
 
 T = TypeVar("T")
 
 JPEG_QUALITY = 88
 
-_ORIENTATION = 0x0112
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
+_MEGA = 1_000_000
 
-_DRAFT_SHARE = 0.88
-"""Share of ``max_side`` that the decoder's reduced size of a JPEG must reach. 4032 px give 1008 with no resampling."""
+IN_PROCESS_BYTES = 80 * _MEGA
+"""Most memory of a decode in the bot's own process: a JPEG of a phone, and a screenshot. Others go to a process."""
 
-_MAX_SCANS = 40
-"""Most scans of a progressive JPEG. Encoders write about ten, and each costs a pass over the whole picture."""
+CHILD_BYTES = 48 * _MEGA
+"""Memory of a decoder process before it decodes anything, NumPy and Pillow's libraries included."""
+
+_SMALL_WORK = 16 * _MEGA
+"""Memory of encoding a picture and of a thumbnail."""
+
+DEFAULT_MEMORY = 480 * _MEGA
 
 _UPRIGHT: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
     2: lambda stored: cv2.flip(stored, 1),
@@ -46,37 +52,27 @@ _UPRIGHT: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = 
 """By EXIF orientation: the function that turns the stored rows upright."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureLimits:
-    """Limits of accepted pictures. ``max_side`` is in pixels; larger pictures are scaled down to it."""
-
-    max_bytes: int = 25_000_000
-    max_pixels: int = 50_000_000
-    max_side: int = 1023
-    seconds: float = 10.0
-
-
-DEFAULT_LIMITS = PictureLimits()
-
-
 def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     """Verify and decode a picture. Raises PictureRefused with a message for the user.
 
     Pure CPU work of some milliseconds to about a second: call it off the event loop, as Normaliser does. The limits on
     bytes, pixels and scans are checked before decoding. Only the first frame is decoded. Normaliser, not this function,
-    applies ``limits.seconds``.
+    applies ``limits.seconds`` and the memory budget.
     """
     if len(data) > limits.max_bytes:
         raise PictureRefused(formats.too_many_bytes(limits.max_bytes))
-    found = formats.detect_format(data)
     try:
-        with _open(data, found, limits) as image:
-            size = image.size
-            pixels, orientation = _decode(image, limits.max_side)
-    except PictureRefused:
-        raise
-    except Exception as error:  # decoders may raise anything for hostile bytes
-        raise PictureRefused(f"The {found.name} is damaged or incomplete. Save it again and send the copy.") from error
+        decoded = decoder.decode(data, limits)
+    except MemoryError:
+        raise PictureRefused(OUT_OF_MEMORY) from None
+    return _finish(data, decoded, limits)
+
+
+def _finish(data: bytes, decoded: decoder.Decoded, limits: PictureLimits) -> Picture:
+    """Return the picture at its final size, upright and in sRGB."""
+    image = colour.flatten_on_white(decoded.image)
+    pixels = colour.to_srgb(_scale_down(image, limits.max_side), image.mode, decoded.profile)
+    size, orientation = decoded.size, decoded.orientation
     if orientation in _UPRIGHT:
         pixels = np.ascontiguousarray(_UPRIGHT[orientation](pixels))
         size = size if orientation < 5 else size[::-1]  # noqa: PLR2004 - orientations 5 to 8 swap width and height
@@ -85,7 +81,7 @@ def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
         pixels=pixels,
         digest=_digest(pixels),
         source_digest=hashlib.sha256(data).hexdigest(),
-        source_format=found.name,
+        source_format=formats.detect_format(data).name,
         source_size=size,
     )
 
@@ -103,61 +99,106 @@ def decode_stored(jpeg: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Pictur
 
 
 class Normaliser:
-    """Runs ``normalise`` off the event loop, for at most ``threads`` pictures at a time.
+    """Decodes pictures off the event loop, within a memory budget that workspaces share fairly.
+
+    At most ``threads`` pictures are decoded at a time. Those whose memory is small and certain are decoded in this
+    process, the others in decoder processes with a hard limit. ``memory`` is the budget in bytes.
 
     ``close`` shuts down only an executor of its own, not one that was passed in. A decode that exceeds
-    ``limits.seconds`` is refused at once, but its thread can't be stopped and keeps its slot until it is done. The
-    limits on bytes, pixels and scans keep that to seconds.
+    ``limits.seconds`` is refused at once. A decoder process is killed then; a thread can't be stopped and keeps its
+    memory and its slot until it is done, which the limits on bytes, pixels and scans keep to seconds.
     """
 
     def __init__(
-        self, limits: PictureLimits = DEFAULT_LIMITS, *, threads: int = 2, executor: ThreadPoolExecutor | None = None
+        self,
+        limits: PictureLimits = DEFAULT_LIMITS,
+        *,
+        threads: int = 2,
+        executor: ThreadPoolExecutor | None = None,
+        memory: int = DEFAULT_MEMORY,
     ) -> None:
         self.limits = limits
         self._owned = None if executor else ThreadPoolExecutor(threads, thread_name_prefix="pictures")
         self._executor = executor or self._owned
-        self._slots = asyncio.Semaphore(threads)
-        # Pillow's own limit (it warns above about 89 megapixels and refuses at twice that) must not be below ours.
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, limits.max_pixels)
+        self._budget = FairBudget(memory, max_holders=threads)
+        self._processes = DecoderPool()
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, data: bytes) -> Picture:
-        """Verify and decode a picture. Raises PictureRefused."""
+        """Verify and decode a picture. Raises PictureRefused, and FetchFailed if too many wait."""
         return await self.picture(data)
 
     async def picture(self, data: bytes) -> Picture:
-        """Verify and decode a picture. Raises PictureRefused."""
-        return await self._run(lambda: normalise(data, self.limits))
+        """Verify and decode a picture. Raises PictureRefused, and FetchFailed if too many wait."""
+        return await self._decode(data, lambda picture: picture)
 
     async def jpeg(self, picture: Picture) -> bytes:
         """Encode a picture as it is stored."""
-        return await self._run(lambda: encode_jpeg(picture))
+        return await self.run(lambda: encode_jpeg(picture))
 
     async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
-        """Return a decoded picture and its encoding for storage, in one step. Raises PictureRefused."""
-
-        def work() -> tuple[Picture, bytes]:
-            picture = normalise(data, self.limits)
-            return picture, encode_jpeg(picture)
-
-        return await self._run(work)
+        """Return a decoded picture and its encoding for storage, in one step. Raises PictureRefused and FetchFailed."""
+        return await self._decode(data, lambda picture: (picture, encode_jpeg(picture)))
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run other CPU work with the same slots. Raises PictureRefused if it exceeds ``limits.seconds``."""
-        return await self._run(work)
+        return await self._run(work, _SMALL_WORK)
 
     async def close(self) -> None:
-        """Shut down the executor, unless it was passed in. Queued work is cancelled."""
+        """Shut down the executor, unless it was passed in, and the decoder processes. Queued work is cancelled."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        await asyncio.to_thread(self._processes.close)
         if self._owned:
             self._owned.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        await self._slots.acquire()
+    async def _decode(self, data: bytes, then: Callable[[Picture], T]) -> T:
+        needed = await asyncio.to_thread(plan, data, self.limits)
+        if needed.is_certain and needed.memory <= min(IN_PROCESS_BYTES, self._budget.total) and not must_isolate():
+            return await self._run(lambda: then(normalise(data, self.limits)), needed.memory)
+        return await self._decode_in_process(data, needed, then)
+
+    async def _decode_in_process(self, data: bytes, needed: DecodePlan, then: Callable[[Picture], T]) -> T:
+        """Decode in a decoder process. Raises PictureRefused, also if the picture kills the process."""
+        if len(data) > self.limits.max_bytes:
+            raise PictureRefused(formats.too_many_bytes(self.limits.max_bytes))
+        own = CHILD_BYTES + len(data)
+        allowed = min(needed.memory, self._budget.total - own)
+        if allowed <= 0 or (allowed < needed.memory and not worker.can_limit_memory()):
+            raise PictureRefused(OUT_OF_MEMORY)
+        call = DecodeCall(data, allowed, self.limits, is_capped=allowed < needed.memory)
+
+        def work() -> T:
+            return then(_finish(data, self._processes.decode(call), self.limits))
+
+        try:
+            return await self._run(work, own + allowed)
+        except BaseException:
+            call.cancel()
+            raise
+        finally:
+            self._stop_idle_later()
+
+    def _stop_idle_later(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle_timer = loop.call_later(IDLE_S, loop.run_in_executor, None, self._processes.stop_idle)
+
+    async def _run(self, work: Callable[[], T], memory: int) -> T:
+        reservation = await self._budget.acquire(memory)
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, work)
         except BaseException:
-            self._slots.release()
+            self._budget.release(reservation)
             raise
-        future.add_done_callback(self._on_finished)
+
+        def finished(done: asyncio.Future[T]) -> None:
+            self._budget.release(reservation)
+            if not done.cancelled():
+                done.exception()  # after a timeout nothing retrieves it, and asyncio would log that
+
+        future.add_done_callback(finished)
         try:
             async with asyncio.timeout(self.limits.seconds):
                 # Shielded, so that the slot stays taken until the thread is done.
@@ -167,68 +208,6 @@ class Normaliser:
                 f"Reading the picture took longer than {self.limits.seconds:g} seconds. "
                 "Save it as a standard JPEG and send that."
             ) from None
-
-    def _on_finished(self, future: asyncio.Future[T]) -> None:
-        self._slots.release()
-        if not future.cancelled():
-            future.exception()  # after a timeout nothing retrieves it, and asyncio would log that
-
-
-def _open(data: bytes, found: formats.Format, limits: PictureLimits) -> Image.Image:
-    """Open a picture by its header, without decoding pixels. Raises PictureRefused if decoding would cost too much."""
-    if found is formats.HEIC:
-        _register_heic()
-    try:
-        image = Image.open(io.BytesIO(data), formats=(found.decoder,))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureRefused(
-            f"The picture is far larger than the limit of {limits.max_pixels / 1_000_000:g} megapixels. "
-            "Make it smaller and send it again."
-        ) from error
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise PictureRefused(f"The {found.name} is empty. Save it again and send the copy.")
-    if width * height > limits.max_pixels:
-        raise PictureRefused(formats.too_many_pixels(width, height, limits.max_pixels))
-    if found is formats.JPEG and image.info.get("progressive") and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise PictureRefused("The JPEG has too many progressive scans. Save it as a standard JPEG and send that.")
-    if found is formats.TIFF:
-        _check_tiles(image, limits)
-    return image
-
-
-def _check_tiles(image: Image.Image, limits: PictureLimits) -> None:
-    """Check the size of a TIFF's tiles, which are decoded as a whole and may be declared larger than the picture.
-
-    Raises PictureRefused.
-    """
-    tags = getattr(image, "tag_v2", {})
-    width, height = tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1)
-    if width * height > limits.max_pixels:
-        raise PictureRefused(formats.too_many_pixels(width, height, limits.max_pixels))
-
-
-def _decode(image: Image.Image, side: int) -> tuple[npt.NDArray[np.uint8], int]:
-    """Return the sRGB pixels, scaled down to at most ``side``, and their EXIF orientation, which is not applied yet."""
-    _set_draft_size(image, side)
-    image.load()
-    profile = image.info.get("icc_profile")
-    # Read the orientation after the load: Pillow turns TIFFs upright there, and PNGs may have their EXIF at the end.
-    orientation = _orientation(image)
-    converted = colour.to_eight_bit(image)
-    max_side = max(converted.size)
-    if max_side >= 2 * side:
-        converted = converted.reduce(max_side // side)
-    converted = colour.flatten_on_white(converted)
-    return colour.to_srgb(_scale_down(converted, side), converted.mode, profile), orientation
-
-
-def _set_draft_size(image: Image.Image, side: int) -> None:
-    """Let libjpeg decode at an eighth, a quarter or half of the size, whichever is the smallest that suffices."""
-    max_side, enough = max(image.size), side * _DRAFT_SHARE
-    if image.format in {"JPEG", "MPO"} and max_side > side:
-        width, height = (max(1, int(length * enough / max_side)) for length in image.size)
-        image.draft(None, (width, height))
 
 
 def _scale_down(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
@@ -245,31 +224,8 @@ def _scale_down(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - a picture with broken EXIF is still readable
-        return 1
-
-
 def _digest(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the SHA-256 of shape and pixels as hex. The shape is included, so that 2 × 8 and 4 × 4 differ."""
     digest = hashlib.sha256(np.array(pixels.shape, dtype="<u4").tobytes())
     digest.update(pixels.data)
     return digest.hexdigest()
-
-
-_registering = threading.Lock()
-
-
-def _register_heic() -> None:
-    """Register HEIC with Pillow on the first HEIC file."""
-    with _registering:
-        _registered_heic()
-
-
-@cache
-def _registered_heic() -> None:
-    import pillow_heif  # noqa: PLC0415 - a missing or broken libheif must affect only HEIC files
-
-    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import httpx
 
 from bot.domain.errors import FetchFailed, FetchRefused, FetchTooLarge
 from bot.images.decode import formats
+from bot.images.memory import expect_bytes
 
 HEADERS = {
     # Some hosts refuse clients without a User-Agent.
@@ -79,12 +81,16 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
         raise FetchTooLarge(formats.too_many_bytes(max_bytes))
-    received = bytearray()
+    if declared.isdecimal():
+        expect_bytes(int(declared[:20]))  # the HTTP client accepts no more
+    # BytesIO hands out its own bytes at the end; a bytearray would be copied.
+    received = io.BytesIO()
     async for chunk in response.aiter_raw():
-        received += chunk
-        if len(received) > max_bytes:
+        received.write(chunk)
+        if received.tell() > max_bytes:
             raise FetchTooLarge(formats.too_many_bytes(max_bytes))
-    return bytes(received)
+    expect_bytes(received.tell())
+    return received.getvalue()
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -45,8 +45,9 @@ class PermissionService:
     async def may_delete_images(
         self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory
     ) -> bool:
-        """Return whether the user added all of the images, or may delete the database."""
-        if user and records and all(record.added_by == user for record in records):
+        """Return whether every origin of the images is the user's, or the user may delete the database."""
+        authors = {origin.author for record in records for origin in record.origins}
+        if user and authors == {user}:
             return True
         return await self.may_delete_database(info, user, members)
 

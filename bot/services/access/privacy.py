@@ -1,68 +1,98 @@
-"""Privacy: show an image from a conversation only to people who can read that conversation."""
+"""Privacy: show an image through those of its origins that its readers can see in Slack, and count nothing else."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from bot.domain.catalogue import ImageRecord
-from bot.domain.channels import Audience, ChannelKind
-from bot.domain.identifiers import DataId
-from bot.services.search.search import SearchResult
+from bot.domain.catalogue import DatabaseInfo, ImageRecord
+from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
+from bot.domain.identifiers import DatabaseKey, DataId
+from bot.services.access.channel_access import AccessCheck, ChannelAccess, ChannelDirectory
+from bot.services.search.search import MAX_HIDDEN, SearchResult
 
-log = logging.getLogger(__name__)
-
-CONCURRENCY = 8
-"""Channels that one answer looks up in Slack at the same time."""
+MAX_CHANNELS_COUNTED = 100
+"""Closed conversations that are looked up in Slack for a count. Images of further ones are not counted."""
 
 _KINDS_STRICTEST_FIRST = (ChannelKind.SHARED, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.PUBLIC)
 
 
-class ChannelDirectory(Protocol):
-    """Looks up the channels of one workspace in Slack.
+class OriginCatalogue(Protocol):
+    """The part of the catalogue that tells where a database's images came from."""
 
-    Methods may raise any exception. PrivacyService then treats the conversation as unreadable.
-    """
-
-    async def kind(self, channel: str, known: ChannelKind) -> ChannelKind:
-        """Return who can read the conversation now. ``known`` is the kind stored when an image of it was added."""
+    async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
+        """Return the conversations that images came from, with stored kinds. An empty id stands for none."""
         ...
 
-    async def can_read(self, channel: str, user: str) -> bool:
-        """Return whether the user can read the conversation."""
+    async def count_hidden(self, key: DatabaseKey, visible: VisibleOrigins) -> int:
+        """Return how many images of a database have no visible origin."""
+        ...
+
+    async def hidden_images(self, key: DatabaseKey, visible: VisibleOrigins, limit: int) -> frozenset[DataId]:
+        """Return up to ``limit`` images of a database that have no visible origin."""
         ...
 
 
 class PrivacyService:
-    """Filters images for an audience. An image whose visibility is unknown is hidden."""
+    """Filters images and counts for an audience. An image whose visibility is unknown is hidden.
+
+    Args:
+        catalogue: The catalogue.
+        guests_see_imports: Whether guests may see images that came from no conversation, such as imported ones.
+    """
+
+    def __init__(self, catalogue: OriginCatalogue, *, guests_see_imports: bool = False) -> None:
+        self._catalogue = catalogue
+        self._guests_see_imports = guests_see_imports
+
+    async def shown(
+        self, records: Iterable[ImageRecord | None], audience: Audience, channels: ChannelDirectory
+    ) -> Mapping[DataId, ImageRecord]:
+        """Return the images that everyone in the audience may see, with only the origins that they may see.
+
+        A record of None stands for an image that the catalogue doesn't have. It is never visible.
+        """
+        known = [record for record in records if record and record.database.workspace == audience.workspace]
+        access = await self._check(audience, channels).access(_kinds_of(known))
+        return _seen(known, access)
 
     async def visible(
         self, records: Iterable[ImageRecord | None], audience: Audience, channels: ChannelDirectory
     ) -> frozenset[DataId]:
-        """Return the ids of the images that everyone in the audience may see.
+        """Return the ids of the images that everyone in the audience may see."""
+        return frozenset(await self.shown(records, audience, channels))
 
-        A record of None stands for an image that the catalogue doesn't have. It is never visible.
+    async def hidden(self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory) -> frozenset[DataId]:
+        """Return images of a database that are hidden from the audience: all of them, or none if there are too many.
+
+        Channels that are looked up in Slack only when an image of them is found don't count as hidden.
         """
-        shown: set[DataId] = set()
-        undecided: defaultdict[str, list[ImageRecord]] = defaultdict(list)
-        for record in records:
-            if record is None:
-                continue
-            decision = _visible_by_record(record, audience)
-            if decision:
-                shown.add(record.data_id)
-            elif decision is None and record.origin:
-                undecided[record.origin.channel].append(record)
-        if undecided:
-            check = _VisibilityCheck(audience, channels)
-            for data_ids in await asyncio.gather(*(check.visible(*group) for group in undecided.items())):
-                shown.update(data_ids)
-            check.report()
-        return frozenset(shown)
+        access, unknown = await self._access_to(key, audience, channels)
+        found = await self._catalogue.hidden_images(
+            key, replace(access, channels=access.channels | unknown), MAX_HIDDEN + 1
+        )
+        return found if len(found) <= MAX_HIDDEN else frozenset()
+
+    async def visible_origins(self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory) -> VisibleOrigins:
+        """Return which of a database's origins the audience may see, by stored kinds where a channel was public."""
+        return (await self._access_to(key, audience, channels))[0]
+
+    async def known_size(self, info: DatabaseInfo, audience: Audience, channels: ChannelDirectory) -> DatabaseInfo:
+        """Return the database with the number of images that the audience may know of.
+
+        If the database hints at hidden images, these are all of its images.
+        """
+        if info.hints_at_hidden or not info.images:
+            return info
+        visible = await self.visible_origins(info.key, audience, channels)
+        return replace(info, images=max(0, info.images - await self._catalogue.count_hidden(info.key, visible)))
+
+    async def known_sizes(
+        self, infos: Iterable[DatabaseInfo], audience: Audience, channels: ChannelDirectory
+    ) -> tuple[DatabaseInfo, ...]:
+        """Return ``known_size`` of several databases."""
+        return tuple([await self.known_size(info, audience, channels) for info in infos])
 
     async def for_audience(self, result: SearchResult, audience: Audience, channels: ChannelDirectory) -> SearchResult:
         """Return the result with only the matches that the audience may see, ranked from 1.
@@ -71,88 +101,72 @@ class PrivacyService:
         0, and ``weaker`` counts only weaker matches that the catalogue shows to be visible.
         """
         hints = result.database.hints_at_hidden
-        shown = await self.visible((ranked.record for ranked in result.matches), audience, channels)
-        kept = [ranked for ranked in result.matches if ranked.record and ranked.record.data_id in shown]
+        shown = await self.shown((ranked.record for ranked in result.matches), audience, channels)
+        kept = [
+            replace(ranked, record=shown[ranked.match.data_id])
+            for ranked in result.matches
+            if ranked.match.data_id in shown
+        ]
         known = [ranked for ranked in result.matches if ranked.record]
-        apparent = tuple(record for record in result.weaker_records if _visible_by_catalogue(record, audience))
+        apparent = await self._apparent(result.weaker_records, audience, channels)
+        database = await self.known_size(result.database, audience, channels)
+        hidden = result.hidden + len(known) - len(kept)
         return replace(
             result,
+            database=database,
             matches=tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(kept, start=1)),
             weaker=result.weaker if hints else len(apparent),
             weaker_records=apparent,
-            hidden=result.hidden + len(known) - len(kept) if hints else 0,
+            hidden=hidden if hints else 0,
+            hides_images=not hints and (hidden > 0 or database.images < result.database.images),
         )
 
+    async def _apparent(
+        self, records: Sequence[ImageRecord], audience: Audience, channels: ChannelDirectory
+    ) -> tuple[ImageRecord, ...]:
+        """Return the images that stored kinds show to be visible. Counts don't justify a look-up of each channel."""
+        known = [record for record in records if record.database.workspace == audience.workspace]
+        kinds = _kinds_of(known)
+        public = {channel: kind for channel, kind in kinds.items() if kind is ChannelKind.PUBLIC}
+        access = await self._check(audience, channels).access(public, stored_kinds_suffice=True)
+        direct = frozenset(channel for channel, kind in kinds.items() if kind is ChannelKind.DIRECT)
+        seen = _seen(known, replace(access, direct=direct))
+        return tuple(seen[record.data_id] for record in known if record.data_id in seen)
 
-class _VisibilityCheck:
-    """Looks up channels for one answer. A look-up that fails hides the channel's images."""
+    async def _access_to(
+        self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory
+    ) -> tuple[VisibleOrigins, frozenset[str]]:
+        """Return which origins of a database are visible, and the conversations that were not looked up."""
+        stored: dict[str, ChannelKind] = {}
+        for channel, kind in await self._catalogue.origin_channels(key):
+            stored[channel] = _strictest(stored.get(channel, kind), kind)
+        closed = [channel for channel, kind in stored.items() if channel and kind is not ChannelKind.PUBLIC]
+        unknown = frozenset(closed[MAX_CHANNELS_COUNTED:])
+        kinds = {channel: kind for channel, kind in stored.items() if channel not in unknown}
+        access = await self._check(audience, channels).access(kinds, stored_kinds_suffice=True)
+        return access.visible, unknown
 
-    def __init__(self, audience: Audience, channels: ChannelDirectory) -> None:
-        self._audience = audience
-        self._channels = channels
-        # Slack limits the rate of calls, and an answer may show images from 50 channels.
-        self._slots = asyncio.Semaphore(CONCURRENCY)
-        self._failures: list[Exception] = []
-
-    async def visible(self, channel: str, records: Sequence[ImageRecord]) -> list[DataId]:
-        """Return the ids of the images from this channel that the audience may see."""
-        async with self._slots:
-            try:
-                kind = await self._kind(channel, records)
-            except Exception as error:  # noqa: BLE001 - no failure may reveal a private image
-                self._failures.append(error)
-                return []
-            shown = [record.data_id for record in records if _visible_by_kind(kind, record, self._audience)]
-            if len(shown) < len(records) and self._audience.is_one_person and await self._can_read(channel):
-                shown = [record.data_id for record in records]
-            return shown
-
-    async def _kind(self, channel: str, records: Sequence[ImageRecord]) -> ChannelKind:
-        kinds = {record.origin.kind for record in records if record.origin}
-        known = next(kind for kind in _KINDS_STRICTEST_FIRST if kind in kinds)
-        # An image uploaded in a modal has no channel.
-        return await self._channels.kind(channel, known) if channel else known
-
-    async def _can_read(self, channel: str) -> bool:
-        try:
-            return bool(channel) and await self._channels.can_read(channel, self._audience.user)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._failures.append(error)
-            return False
-
-    def report(self) -> None:
-        """Log failed look-ups, once for the whole answer."""
-        if self._failures:
-            log.warning(
-                "%s channel look-ups failed, so images from those channels are hidden",
-                len(self._failures),
-                exc_info=self._failures[0],
-            )
+    def _check(self, audience: Audience, channels: ChannelDirectory) -> AccessCheck:
+        return AccessCheck(audience, channels, guests_see_imports=self._guests_see_imports)
 
 
-def _visible_by_record(record: ImageRecord, audience: Audience) -> bool | None:
-    """Return whether the image may be shown, or None if that depends on the image's conversation."""
-    if record.database.workspace != audience.workspace:
-        return False
-    # Members of other organisations read answers in a shared channel.
-    has_outsiders = audience.kind is ChannelKind.SHARED and not audience.is_one_person
-    if record.origin is None:
-        return not has_outsiders
-    if record.origin.channel and record.origin.channel == audience.channel:
-        return True
-    return False if has_outsiders else None
+def _kinds_of(records: Iterable[ImageRecord]) -> dict[str, ChannelKind]:
+    """Return the stored kinds of all conversations that images came from; an empty id stands for none."""
+    kinds: dict[str, ChannelKind] = {}
+    for record in records:
+        for origin in record.origins:
+            channel, kind = (origin.slack.channel, origin.slack.kind) if origin.slack else ("", ChannelKind.PUBLIC)
+            kinds[channel] = _strictest(kinds.get(channel, kind), kind)
+    return kinds
 
 
-def _visible_by_kind(kind: ChannelKind, record: ImageRecord, audience: Audience) -> bool:
-    """Return whether an image from another conversation of this kind may be shown without a membership check."""
-    if kind is ChannelKind.PUBLIC:
-        return True
-    return kind is ChannelKind.DIRECT and audience.is_one_person and record.added_by == audience.user
+def _strictest(*kinds: ChannelKind) -> ChannelKind:
+    return min(kinds, key=_KINDS_STRICTEST_FIRST.index)
 
 
-def _visible_by_catalogue(record: ImageRecord, audience: Audience) -> bool:
-    """Return whether the catalogue alone shows that the image is visible. Counts don't justify calls to Slack."""
-    decision = _visible_by_record(record, audience)
-    if decision is None and record.origin:
-        return _visible_by_kind(record.origin.kind, record, audience)
-    return bool(decision)
+def _seen(records: Iterable[ImageRecord], access: ChannelAccess) -> dict[DataId, ImageRecord]:
+    seen: dict[DataId, ImageRecord] = {}
+    for record in records:
+        if origins := [origin for origin in record.origins if access.shows(origin)]:
+            seen[record.data_id] = record.seen_through(origins)
+    return seen

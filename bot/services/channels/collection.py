@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.domain.catalogue import ImageRecord, SlackOrigin
-from bot.domain.errors import AlreadyAdded, BotError
+from bot.domain.errors import BotError
 from bot.domain.identifiers import DatabaseKey
 from bot.services.images.addition import AddService, NewImage
 from bot.storage.ports.storage import Storage
@@ -32,29 +32,32 @@ class CollectService:
         self._storage = storage
 
     async def collect(self, key: DatabaseKey, shared: SharedImage) -> ImageRecord:
-        """Add the image. Raises AlreadyAdded, FileWithdrawn, UnknownDatabase and BackendError."""
+        """Add the image.
+
+        Raises AlreadyAdded if the database has the picture, whose image then has this origin too. Raises FileWithdrawn,
+        UnknownDatabase and BackendError.
+        """
         image = replace(shared.image, origin=shared.origin)
-        try:
-            async with self._storage.unit():
-                [outcome] = await self._additions.add_all(key, [image])
-                # Check last, while this transaction holds the write lock: a concurrent deletion is either visible here
-                # or runs after the commit and finds the image.
-                if not await self._storage.inbox.is_wanted(shared.job, shared.origin.file_id):
-                    raise FileWithdrawn(shared.origin.file_id)
-        except AlreadyAdded as error:
-            outcome = error
-        except BotError:
-            await self._storage.pictures.discard_unused([image.picture.digest])
-            raise
+
+        async def confirm() -> None:
+            # While this transaction holds the write lock, a concurrent deletion is either visible here or runs after
+            # the commit and finds the origin.
+            if not await self._storage.inbox.is_wanted(shared.job, shared.origin.file_id):
+                raise FileWithdrawn(shared.origin.file_id)
+
+        [outcome] = await self._additions.add_all(key, [image], confirm)
         if isinstance(outcome, ImageRecord):
             return outcome
         existing = await self._storage.catalogue.with_digest(key, image.picture.digest)
-        if existing is not None and _is_same_share(existing, shared.origin):
+        if existing is not None and _place(existing.origin) == _place(shared.origin):
             # An earlier attempt of this job added the image and crashed before it finished.
             return existing
         raise outcome
 
+    async def find(self, key: DatabaseKey, shared: SharedImage) -> ImageRecord | None:
+        """Return the image of the same picture. Raises UnknownDatabase."""
+        return await self._storage.catalogue.with_digest(key, shared.image.picture.digest)
 
-def _is_same_share(record: ImageRecord, origin: SlackOrigin) -> bool:
-    known = record.origin
-    return known is not None and (known.file_id, known.message_ts) == (origin.file_id, origin.message_ts)
+
+def _place(origin: SlackOrigin | None) -> tuple[str, str, str] | None:
+    return (origin.file_id, origin.channel, origin.message_ts) if origin else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.adapters.port import VisualSearch
-from bot.domain.catalogue import ImageRecord, SlackOrigin
-from bot.domain.errors import AlreadyAdded, BotError, UnknownDatabase
+from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
+from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.services.databases import find_database, require_in_both
@@ -18,6 +18,9 @@ from bot.telemetry.metrics import Metrics, NullMetrics
 
 _NO_METRICS = NullMetrics()
 
+ATTEMPTS = 5
+"""Attempts at adding a picture that other processes add and delete at the same time."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -25,7 +28,11 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewImage:
-    """A picture to add, its metadata, and the JPEG to store (``jpeg``)."""
+    """A picture to add, its metadata, and the JPEG to store (``jpeg``).
+
+    ``note``, ``added_by``, ``origin`` and ``source_name`` belong to the origin that this add brings. ``imported``: it
+    was read from the operator's folder or table.
+    """
 
     picture: Picture
     jpeg: bytes
@@ -34,6 +41,34 @@ class NewImage:
     added_by: str = ""
     origin: SlackOrigin | None = None
     source_name: str = ""
+    imported: bool = False
+    exported: tuple[Origin, ...] = ()
+    """The origins that the image had when it was exported. They stand instead of the import's own."""
+
+    def origins_at(self, moment: datetime) -> tuple[Origin, ...]:
+        """Return the origins that this add brings, oldest first."""
+        own = Origin(self._source, moment, self.added_by, self.note, self.source_name, self.origin)
+        return tuple(sorted(self.exported, key=lambda origin: origin.added_at)) or (own,)
+
+    @property
+    def _source(self) -> OriginSource:
+        if self.origin is not None:
+            return OriginSource.MESSAGE if self.origin.message_ts else OriginSource.FORM
+        if self.added_by:
+            return OriginSource.URL
+        return OriginSource.IMPORT if self.imported else OriginSource.COMMAND_LINE
+
+
+Confirm = Callable[[], Awaitable[None]]
+"""Runs last in the transaction of an add, under the write lock. Whatever it raises undoes the add."""
+
+
+async def _always() -> None:
+    """Confirm every add."""
+
+
+class _ImageGone(BotError):
+    """Another process deleted the image while it was getting an origin."""
 
 
 AddOutcome = ImageRecord | AlreadyAdded
@@ -66,6 +101,7 @@ class AddService:
         added_by: str = "",
         origin: SlackOrigin | None = None,
         source_name: str = "",
+        confirm: Confirm = _always,
     ) -> ImageRecord:
         """Add one picture. Once this returns, the image survives a crash.
 
@@ -78,69 +114,85 @@ class AddService:
             added_by: Slack user id, or empty.
             origin: The Slack file and message that the image comes from, if any.
             source_name: The name of the file that was read, or empty.
+            confirm: Runs last in the transaction.
 
-        Raises AlreadyAdded, UnknownDatabase (with a similar name, if there is one) and BackendError.
+        Raises AlreadyAdded if the database has the picture, whose image then has this origin too; UnknownDatabase
+        (with a similar name, if there is one), BackendError, and the errors of ``confirm``.
         """
-        [outcome] = await self.add_all(key, [NewImage(picture, jpeg, entity, note, added_by, origin, source_name)])
+        image = NewImage(picture, jpeg, entity, note, added_by, origin, source_name)
+        [outcome] = await self.add_all(key, [image], confirm)
         if isinstance(outcome, AlreadyAdded):
             raise outcome
         return outcome
 
-    async def add_all(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[AddOutcome]:
+    async def add_all(
+        self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm = _always
+    ) -> list[AddOutcome]:
         """Add several images in one transaction, and return an outcome for each.
 
-        A hosted back end gets one transaction for each image. Raises UnknownDatabase and BackendError.
+        An image that the database has already gets another origin, unless it has this one. A hosted back end gets one
+        transaction for each image. Raises UnknownDatabase, BackendError and the errors of ``confirm``.
         """
-        catalogue = self._storage.catalogue
+        # A hosted service takes no part in our transaction, so commit each image as soon as the service has it.
+        size = 1 if self._visual.capabilities.needs_public_url else max(len(images), 1)
         try:
-            present = dict(await catalogue.known_pictures(key, (image.picture.digest for image in images)))
+            outcomes = [
+                outcome
+                for start in range(0, len(images), size)
+                for outcome in await self._add_batch(key, images[start : start + size], confirm)
+            ]
         except UnknownDatabase:
-            await find_database(catalogue, key)
+            await find_database(self._storage.catalogue, key)
             raise
-        duplicates: list[AlreadyAdded | None] = []
-        new_images: list[NewImage] = []
-        for image in images:
-            digest = image.picture.digest
-            duplicates.append(AlreadyAdded(key.name, present[digest]) if digest in present else None)
-            if digest not in present:
-                present[digest] = image.entity
-                new_images.append(image)
-        stored = iter(await self._add_or_report_duplicate(key, new_images))
-        outcomes = [duplicate or next(stored) for duplicate in duplicates]
         for outcome in outcomes:
             self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
         return outcomes
 
-    async def _add_or_report_duplicate(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[AddOutcome]:
-        if len(images) > 1 and self._visual.capabilities.needs_public_url:
-            # A hosted service takes no part in our transaction, so commit each image as soon as the service has it.
-            return [outcome for image in images for outcome in await self._add_or_report_duplicate(key, [image])]
-        try:
-            return [*await self._store(key, images)] if images else []
-        except AlreadyAdded as error:
-            # Another process added one of them. Add them one by one to find out which.
-            if len(images) == 1:
-                return [error]
-            return [outcome for image in images for outcome in await self._add_or_report_duplicate(key, [image])]
+    async def _add_batch(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
+        conflict: BotError | None = None
+        for _ in range(ATTEMPTS if len(images) == 1 else 1):
+            try:
+                return await self._store(key, images, confirm)
+            except (AlreadyAdded, _ImageGone, PictureBeingRemoved) as error:
+                # Another process added or deleted one of them since we looked, or is removing its stored picture.
+                conflict = error
+        if len(images) == 1:
+            raise BackendDown("other processes keep adding and deleting the same picture") from conflict
+        # Add them one by one to find out which.
+        return [outcome for image in images for outcome in await self._add_batch(key, [image], confirm)]
 
-    async def _store(self, key: DatabaseKey, images: Sequence[NewImage]) -> list[ImageRecord]:
-        jpegs = {image.picture.digest: image.jpeg for image in images}
-        # Store the files before the records. After a crash there may be unused files, but never a record without its
-        # file. This also keeps the slow writes outside the write lock.
-        await self._storage.pictures.put_all(jpegs)
-        try:
-            async with self._storage.unit():
-                records = [await self._add_image(key, image) for image in images]
-                # Store them again under the write lock: a concurrent deletion may have discarded the same picture.
-                await self._storage.pictures.put_all(jpegs)
-        except BotError:
-            await self._storage.pictures.discard_unused(jpegs)
-            raise
-        return records
+    async def _store(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
+        digests = [image.picture.digest for image in images]
+        known = set(await self._storage.catalogue.known_pictures(key, digests))
+        # Of a picture that is there twice, the first is new, and the others are further origins.
+        new = {image.picture.digest: image for image in reversed(images) if image.picture.digest not in known}
+        async with self._storage.unit():
+            # Store the pictures before the transaction begins, which would wait for disk or bucket. If the unit is
+            # rolled back they are removed again, and after a crash the sweep finds them.
+            await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
+            records = {
+                id(image): await self._add_image(key, image)
+                for image in images
+                if new.get(image.picture.digest) is image
+            }
+            # After the new images, which write nothing until the first of these begins the transaction.
+            outcomes = [records.get(id(image)) or await self._add_origin(key, image) for image in images]
+            await confirm()
+        return outcomes
+
+    async def _add_origin(self, key: DatabaseKey, image: NewImage) -> AlreadyAdded:
+        entity = image.entity
+        for origin in image.origins_at(self._clock()):
+            added = await self._storage.catalogue.add_origin(key, image.picture.digest, origin)
+            if added is None:
+                raise _ImageGone
+            entity = added.record.entity
+        return AlreadyAdded(key.name, entity)
 
     async def _add_image(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
         async with require_in_both(self._storage.catalogue, key):
-            data_id = await self._visual.add_image(key, image.picture, image.entity, image.note)
+            # The note goes with its origin, and back ends can't change one, so they get none.
+            data_id = await self._visual.add_image(key, image.picture, image.entity, Note())
         record = await self._build_record(key, data_id, image)
         await self._storage.catalogue.add(record)
         return record
@@ -154,14 +206,10 @@ class AddService:
             database=key,
             data_id=data_id,
             entity=image.entity,
-            note=image.note,
             digest=picture.digest,
             source_digest=picture.source_digest,
             fingerprint=await asyncio.to_thread(fingerprint.compute, picture) if cached is None else cached,
             width=picture.width,
             height=picture.height,
-            added_at=self._clock(),
-            added_by=image.added_by,
-            source_name=image.source_name,
-            origin=image.origin,
+            origins=image.origins_at(self._clock()),
         )

@@ -1,4 +1,4 @@
-"""Export a database as pictures and a CSV table of file, entity and note. Both can be imported again."""
+"""Export a database as pictures, their origins, and a CSV table of file, entity and note, for a later import."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.pages import Order
 from bot.services.databases import find_database
+from bot.services.images.exported_origins import SUFFIX, encode_origins
 from bot.services.images.import_sources import HEADER
 from bot.services.images.listing import ListingService
+from bot.services.images.spreadsheet_cells import defuse
 from bot.storage.ports.storage import Storage
 
 TABLE = "images.csv"
@@ -88,8 +90,10 @@ class ExportService:
             report.missing += 1
             return
         name = f"{PICTURES}/{record.entity}-{record.digest[:16]}.jpg"
-        await asyncio.to_thread((directory / name).write_bytes, jpeg)
-        rows.writerow((name, record.entity, record.note))
+        picture = directory / name
+        await asyncio.to_thread(picture.write_bytes, jpeg)
+        await asyncio.to_thread(picture.with_suffix(SUFFIX).write_text, encode_origins(record), encoding="utf-8")
+        rows.writerow(map(defuse, (name, record.entity, record.note)))
         report.written += 1
 
 
@@ -106,7 +110,8 @@ def _open_partial(directory: Path, partial: Path) -> TextIO:
         if (directory / TABLE).exists():
             raise InvalidInput(f"{directory} already has an export. Name another folder.")
         (directory / PICTURES).mkdir(parents=True, exist_ok=True)
-        return partial.open("w", encoding="utf-8", newline="")
+        # Without the byte order mark, Excel shows umlauts as two characters.
+        return partial.open("w", encoding="utf-8-sig", newline="")
     except OSError as error:
         raise InvalidInput(f"Can't write to {directory}: {error.strerror}.") from None
 

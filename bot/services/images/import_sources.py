@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.domain.errors import InvalidInput
+from bot.services.images.spreadsheet_cells import restore
 
 HEADER = ("file", "entity", "note")
 
@@ -83,7 +84,8 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
 class CsvTable:
     """The rows of a CSV file with columns file, entity and note. File paths are relative to the CSV file's folder.
 
-    If the first row is a header, the columns may come in any order. Entity and note may be missing or empty.
+    If the first row is a header, the columns may come in any order. Entity and note may be missing or empty. An
+    apostrophe with which an export kept a spreadsheet program from running a cell is removed.
     """
 
     path: Path
@@ -108,7 +110,7 @@ class CsvTable:
                 columns, is_header = _columns(row)
                 if is_header:
                     continue
-            file, entity, note = (_cell(row, columns.get(name)) for name in HEADER)
+            file, entity, note = (restore(_cell(row, columns.get(name))) for name in HEADER)
             if file.strip():
                 path = self.path.parent / file.strip()
                 yield ImportSource(path, entity.strip() or entity_from_name(path.name), note)

@@ -6,16 +6,20 @@ import asyncio
 import hashlib
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from bot.domain.errors import AlreadyAdded, InvalidInput, PictureRefused, UserError
-from bot.domain.identifiers import DatabaseKey, EntityId, Note
+from bot.domain.catalogue import Origin
+from bot.domain.errors import AlreadyAdded, FetchFailed, InvalidInput, PictureRefused, UserError
+from bot.domain.identifiers import DatabaseKey, EntityId, Note, WorkspaceId
 from bot.domain.pictures import Picture
+from bot.images.memory import expect_bytes
 from bot.services.databases import find_database
 from bot.services.images.addition import AddService, NewImage
+from bot.services.images.exported_origins import MAX_BYTES, SUFFIX, decode_origins
 from bot.services.images.import_sources import ImportSource, printable
 from bot.storage.ports.catalogue import Catalogue
 
@@ -63,6 +67,9 @@ def _no_progress(_report: ImportReport) -> None:
     """Ignore progress."""
 
 
+HoldMemory = Callable[[], AbstractAsyncContextManager[object]]
+"""Returns a context that holds memory for one file. Raises FetchFailed if too many wait."""
+
 CONCURRENCY = 32
 REMOTE_CONCURRENCY = 4
 """Concurrency for a back end that needs a remote call for each picture."""
@@ -83,6 +90,7 @@ class ImportService:
         *,
         concurrency: int = CONCURRENCY,
         max_bytes: int = 25_000_000,
+        hold_memory: HoldMemory = nullcontext,
     ) -> None:
         self._catalogue = catalogue
         self._additions = additions
@@ -90,6 +98,7 @@ class ImportService:
         self._workers = min(_WORKERS, concurrency)
         self._batch_size = concurrency // self._workers
         self._max_bytes = max_bytes
+        self._hold_memory = hold_memory
 
     async def run(
         self,
@@ -121,10 +130,11 @@ class ImportService:
 
     async def import_files(self, key: DatabaseKey, sources: Sequence[ImportSource]) -> list[ImportOutcome]:
         """Import a batch of pictures in one transaction, and return an outcome for each."""
-        files = await asyncio.to_thread(lambda: [self._read(source) for source in sources])
+        # Only their digests: the files of a batch may have hundreds of megabytes.
+        files = await asyncio.to_thread(lambda: [self._identify(source, key) for source in sources])
         digests = [file.digest for file in files if isinstance(file, _File)]
         # Look up known files before decoding, so that a second run is fast.
-        known = await self._catalogue.known_sources(key, digests)
+        known = await self._catalogue.imported_sources(key, digests)
         outcomes: list[ImportOutcome] = []
         images: list[NewImage] = []
         for file in files:
@@ -140,27 +150,60 @@ class ImportService:
 
     async def _decode(self, file: _File) -> NewImage | UserError:
         try:
-            picture, jpeg = await self._reader.picture_and_jpeg(file.data)
-        except PictureRefused as error:
+            async with self._hold_memory():
+                data = await asyncio.to_thread(self._read, file.path)
+                picture, jpeg = await self._reader.picture_and_jpeg(data)
+        except (PictureRefused, FetchFailed) as error:
             return error
-        return NewImage(picture, jpeg, file.entity, file.note, source_name=file.name)
+        return NewImage(
+            picture, jpeg, file.entity, file.note, source_name=file.name, imported=True, exported=file.origins
+        )
 
-    def _read(self, source: ImportSource) -> _File | UserError:
+    def _identify(self, source: ImportSource, key: DatabaseKey) -> _File | UserError:
         try:
             entity, note = EntityId(source.entity), Note(source.note)
-            mode = source.path.stat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            status = source.path.stat()
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                 # Opening a named pipe would block until another process writes to it.
                 return PictureRefused("The file can't be read: it is no ordinary file.")
+            if stat.S_ISREG(status.st_mode) and status.st_size > self._max_bytes:
+                return self._too_large()
             with source.path.open("rb") as stream:
-                data = stream.read(self._max_bytes + 1)
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            origins = _exported_origins(source.path, key.workspace)
         except InvalidInput as error:
             return error
         except OSError as error:
-            return PictureRefused(f"The file can't be read: {error.strerror or error}.")
+            return _unreadable(error)
+        return _File(source.path, digest, entity, note, printable(source.path.name), origins)
+
+    def _read(self, path: Path) -> bytes:
+        """Return the content of a file. Raises PictureRefused."""
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(self._max_bytes + 1)
+        except OSError as error:
+            raise _unreadable(error) from None
         if len(data) > self._max_bytes:
-            return PictureRefused(f"The file is larger than {self._max_bytes // 1_000_000} MB.")
-        return _File(data, hashlib.sha256(data).hexdigest(), entity, note, printable(source.path.name))
+            raise self._too_large()
+        expect_bytes(len(data))
+        return data
+
+    def _too_large(self) -> PictureRefused:
+        return PictureRefused(f"The file is larger than {self._max_bytes // 1_000_000} MB.")
+
+
+def _unreadable(error: OSError) -> PictureRefused:
+    return PictureRefused(f"The file can't be read: {error.strerror or error}.")
+
+
+def _exported_origins(picture: Path, workspace: WorkspaceId) -> tuple[Origin, ...]:
+    """Return the origins that were exported with a picture, if there are any. Raises InvalidInput and OSError."""
+    beside = picture.with_suffix(SUFFIX)
+    if not beside.is_file():
+        return ()
+    with beside.open("rb") as stream:
+        return decode_origins(stream.read(MAX_BYTES), workspace)
 
 
 ImportOutcome = bool | UserError
@@ -169,13 +212,14 @@ ImportOutcome = bool | UserError
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that was read but not decoded yet."""
+    """A file that is not decoded yet."""
 
-    data: bytes
+    path: Path
     digest: str
     entity: EntityId
     note: Note
     name: str
+    origins: tuple[Origin, ...] = ()
 
 
 class _ImportRun:

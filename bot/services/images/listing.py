@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from bot.domain.catalogue import ImageRecord
+from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import UnknownEntity
 from bot.domain.identifiers import DatabaseKey, EntityId
 from bot.domain.pages import MAX_PAGE, Order, Page, PageRequest
@@ -18,10 +19,15 @@ class ListingService:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """Return a page of records. Raises UnknownDatabase (with a similar name, if there is one) and InvalidInput."""
+    async def page(
+        self, key: DatabaseKey, request: PageRequest, visible: VisibleOrigins | None = None
+    ) -> Page[ImageRecord]:
+        """Return a page of records, with ``visible`` only of images that have such an origin.
+
+        Raises UnknownDatabase (with a similar name, if there is one) and InvalidInput.
+        """
         await find_database(self._catalogue, key)
-        return await self._catalogue.page(key, request)
+        return await self._catalogue.page(key, request, visible)
 
     async def entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
         """Return all images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""

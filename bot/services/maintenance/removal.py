@@ -3,20 +3,56 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 from bot.adapters.port import VisualSearch
-from bot.domain.catalogue import ImageRecord
-from bot.domain.errors import UnknownDatabase, UnknownEntity
-from bot.domain.identifiers import DatabaseKey, WorkspaceId
-from bot.domain.pages import Order, PageRequest
+from bot.domain.catalogue import ImageRecord, OriginScope
+from bot.domain.errors import ChangedSince, UnknownDatabase
+from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
 from bot.services.databases import DatabaseService
 from bot.services.images.deletion import DeleteService
 from bot.storage.ports.storage import Storage
 
+log = logging.getLogger(__name__)
+
+MAX = 10_000
+"""Images of one file that are considered when it is unshared."""
+
 DELETE_BATCH = 200
 """Images read at a time. Each is deleted in its own transaction, to hold the write lock only briefly."""
+
+
+MAX_FAILED = 1000
+"""Images that can't be removed, after which a run stops. The next run tries them all again."""
+
+
+class _Failures:
+    """The images that could not be removed, and the first error."""
+
+    def __init__(self) -> None:
+        self.images: set[tuple[DatabaseKey, DataId]] = set()
+        self._first: Exception | None = None
+
+    @contextlib.contextmanager
+    def kept_for(self, record: ImageRecord) -> Iterator[None]:
+        """Keep an error of the context, and go on."""
+        identifier = (record.database, record.data_id)
+        # Until it is removed: an image of which another process says that it is gone must not come again.
+        self.images.add(identifier)
+        try:
+            yield
+        except UnknownDatabase:
+            raise
+        except Exception as error:  # noqa: BLE001 - one image may not stop the others, whatever is wrong with it
+            log.warning("the image %s could not be removed: %s", record.data_id, error or type(error).__name__)
+            self._first = self._first or error
+
+    def raise_first(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._first is not None:
+            raise self._first
 
 
 class RemovalService:
@@ -31,63 +67,125 @@ class RemovalService:
         self._databases = databases
 
     async def remove_file(self, workspace: WorkspaceId, file_id: str) -> int:
-        """Remove all images of a Slack file and return their number. Raises BackendError."""
-        # Withdraw the file from the inbox first: a job that is adding it right now has either committed, and the image
+        """Remove what came from a Slack file. Return how many images had no other origin. Raises BackendError."""
+        # Withdraw the file from the inbox first: a job that is adding it right now has either committed, and the origin
         # is found below, or will see that the file was withdrawn.
         await self._storage.inbox.withdraw(workspace, file=file_id)
-        return await self._delete(await self._storage.catalogue.from_file(workspace, file_id))
+        return await self._remove_origins(OriginScope(workspace, file=file_id))
 
     async def remove_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> int:
-        """Remove all images of a message's files and return their number. Raises BackendError."""
+        """Remove what came from a message. Return how many images had no other origin. Raises BackendError."""
         await self._storage.inbox.withdraw(workspace, channel=channel, message=message_ts)
-        return await self._delete(await self._storage.catalogue.from_message(workspace, channel, message_ts))
+        return await self._remove_origins(OriginScope(workspace, channel=channel, message=message_ts))
+
+    async def remove_channel(self, workspace: WorkspaceId, channel: str) -> int:
+        """Remove what came from a channel. Return how many images had no other origin. Raises BackendError."""
+        await self._storage.inbox.withdraw(workspace, channel=channel, whole_channel=True)
+        return await self._remove_origins(OriginScope(workspace, channel=channel))
+
+    async def remove_unshared(
+        self,
+        workspace: WorkspaceId,
+        file_id: str,
+        is_shared: Callable[[str, str], bool],
+        *,
+        channel: str = "",
+        kept: Collection[tuple[str, str]] | None,
+    ) -> int:
+        """Remove what came from messages in which a file is no longer shared.
+
+        Args:
+            workspace: The workspace.
+            file_id: The file.
+            is_shared: Says for a channel and a message's time whether the file is still shared there.
+            channel: The only channel in question, or empty for all.
+            kept: Messages with their channels that still have the file. None if Slack doesn't tell all of them; then
+                shares that wait in the inbox are handled.
+
+        Return how many images had no other origin. Raises BackendError.
+        """
+        if kept is not None:
+            await self._storage.inbox.withdraw(workspace, file=file_id, channel=channel, kept=kept)
+        # A workspace has one image of a picture in each database, so these are few.
+        records = await self._storage.catalogue.with_origins(OriginScope(workspace, file=file_id, channel=channel), MAX)
+        shares = {
+            (slack.channel, slack.message_ts)
+            for record in records
+            for origin in record.origins
+            if (slack := origin.slack) and slack.file_id == file_id and slack.message_ts
+        }
+        removed = 0
+        for place, message in sorted(shares):
+            if channel in {"", place} and not is_shared(place, message):
+                removed += await self._remove_origins(
+                    OriginScope(workspace, file=file_id, channel=place, message=message)
+                )
+        return removed
 
     async def remove_older_than(self, moment: datetime) -> int:
-        """Remove images added before ``moment`` and return their number. Raises BackendError."""
-        removed, previous = 0, None
-        while (batch := await self._storage.catalogue.added_before(moment, DELETE_BATCH)) and batch != previous:
-            removed += await self._delete(batch)
-            previous = batch
+        """Remove origins older than ``moment``. Return how many images had no newer one. Raises BackendError."""
+        return await self._remove_origins(OriginScope(None, before=moment))
+
+    async def _remove_origins(self, scope: OriginScope) -> int:
+        """Remove origins, and images with their last one. Return the number of these images.
+
+        Images that can't be removed don't stop the others. Raises their first error at the end.
+        """
+        removed, failures = 0, _Failures()
+        while len(failures.images) < MAX_FAILED:
+            # Those that failed are still there.
+            found = await self._storage.catalogue.with_origins(scope, DELETE_BATCH + len(failures.images))
+            batch = [record for record in found if (record.database, record.data_id) not in failures.images]
+            if not batch:
+                break
+            for record in batch:
+                # Another process may have deleted the database.
+                with contextlib.suppress(UnknownDatabase), failures.kept_for(record):
+                    removed += await self._deletions.delete_origins(record, scope)
+                    failures.images.discard((record.database, record.data_id))
+        await self._storage.deleted.scrub()
+        failures.raise_first()
         return removed
 
     async def remove_workspace(self, workspace: WorkspaceId) -> int:
         """Remove all data of a workspace and return the number of images. Raises BackendError."""
         await self._storage.inbox.forget_workspace(workspace)
-        removed = 0
+        removed, failures = 0, list[Exception]()
         for info in await self._storage.catalogue.databases(workspace):
-            removed += await self._remove_database(info.key)
+            try:
+                # Another process may have deleted or returned it.
+                with contextlib.suppress(UnknownDatabase):
+                    removed += await self._remove_database(info.key)
+            except Exception as error:  # noqa: BLE001 - the other databases are removed first
+                failures.append(error)
+        if failures:
+            raise failures[0]
         # An earlier attempt may have left databases in a back end that doesn't share the catalogue's transactions.
         for name in await self._visual.list_databases(workspace):
             with contextlib.suppress(UnknownDatabase):
                 await self._visual.delete_database(DatabaseKey(workspace, name))
+        await self._databases.finish_deletions()
         await self._storage.bindings.forget_workspace(workspace)
-        await self._remove_thumbnails(workspace)
+        if stranded := await self._storage.thumbnails.abandon(workspace):
+            log.warning("%d uploaded pictures stay in Slack, because the token of %s is gone", stranded, workspace)
         await self._storage.catalogue.forget_workspace(workspace)
         return removed
 
     async def _remove_database(self, key: DatabaseKey) -> int:
-        """Delete a database's images in batches, then the database."""
-        removed = 0
-        request: PageRequest | None = PageRequest(limit=DELETE_BATCH, order=Order.OLDEST_FIRST)
-        with contextlib.suppress(UnknownDatabase):
-            while request:
-                page = await self._storage.catalogue.page(key, request)
-                removed += await self._delete(page.items)
-                request = PageRequest(limit=DELETE_BATCH, order=request.order, token=page.token) if page.token else None
-            removed += (await self._databases.delete(key)).images
-        return removed
+        """Delete a database; return one with the operator's images to the operator, without what came from Slack.
 
-    async def _delete(self, records: Iterable[ImageRecord]) -> int:
-        removed = 0
-        for record in records:
-            # Another process may have deleted the image or its database.
-            with contextlib.suppress(UnknownEntity, UnknownDatabase):
-                removed += (await self._deletions.delete(record.database, record.entity, record.data_id)).images
-        return removed
-
-    async def _remove_thumbnails(self, workspace: WorkspaceId) -> None:
-        """Remove the records of thumbnails uploaded to Slack. The files stay in the workspace."""
-        thumbnails, previous = self._storage.thumbnails, None
-        while (unused := await thumbnails.unused(workspace, DELETE_BATCH)) and unused != previous:
-            await thumbnails.remove(workspace, unused)
-            previous = unused
+        Return how many images are gone. Raises UnknownDatabase and BackendError.
+        """
+        catalogue, removed = self._storage.catalogue, 0
+        from_slack = OriginScope(key.workspace, database=key.name, from_slack=True)
+        # Again, if an add that was under way has brought an image or an origin meanwhile.
+        while True:
+            mark = await catalogue.mark(key)
+            if not await catalogue.has_operator_images(key):
+                with contextlib.suppress(ChangedSince):
+                    return removed + (await self._databases.mark_deleted(key, mark)).images
+                continue
+            removed += await self._remove_origins(from_slack)
+            revision = (await catalogue.database(key)).revision
+            if not await catalogue.with_origins(from_slack, 1) and await catalogue.return_to_operator(key, revision):
+                return removed

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import BackendError, BackendRefused, DatabaseExists, PictureRefused, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import MAX_PAGE, PageRequest
 from bot.services.databases import require_in_both
 from bot.services.maintenance.comparison import (
@@ -223,7 +223,7 @@ class Repairer:
         if isinstance(picture, SkippedImage):
             return picture
         try:
-            await self._visual.add_image(record.database, picture, record.entity, record.note, record.data_id)
+            await self._visual.add_image(record.database, picture, record.entity, Note(), record.data_id)
         except PictureRefused as error:
             return SkippedImage(record.data_id, record.entity, str(error))
         return None

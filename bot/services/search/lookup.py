@@ -10,13 +10,17 @@ from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
+from bot.images.memory import FairBudget
 from bot.services.databases import find_database
-from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, SearchResult, SearchService
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, Readers, SearchResult, SearchService
 from bot.storage.ports.catalogue import Catalogue
 
 ReadPicture = Callable[[], Awaitable[Picture]]
 """Fetches and verifies one picture. Raises UserError."""
 
+
+MAX_SHARE = 0.75
+"""Share of the slots that one workspace's pictures may hold."""
 
 MAX_NAMED = 10
 """Maximum databases that an error message lists."""
@@ -77,8 +81,8 @@ class LookupService:
     def __init__(self, search: SearchService, catalogue: Catalogue, *, concurrency: int = 4) -> None:
         self._search = search
         self._catalogue = catalogue
-        # Limits the pictures in memory, however many are shared at the same time.
-        self._slots = asyncio.Semaphore(concurrency)
+        # Limits the pictures in memory, however many are shared at the same time. One workspace leaves room for others.
+        self._slots = FairBudget(concurrency, max_share=MAX_SHARE, max_wait_s=None)
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases, ordered by name."""
@@ -95,19 +99,21 @@ class LookupService:
         *,
         limit: int = DEFAULT_LIMIT,
         minimum: float = DEFAULT_MINIMUM,
+        readers: Readers | None = None,
     ) -> tuple[LookupResult, ...]:
-        """Return an answer for each (name, reader) pair, in order.
+        """Return an answer for each (name, reader) pair, in order, with what its ``readers`` may see.
 
         A picture that can't be read gets a problem in its answer and doesn't affect the others. Raises BackendError.
         """
 
         async def one(name: str, read: ReadPicture) -> LookupResult:
-            async with self._slots:
-                try:
+            try:
+                async with self._slots.reserve(1):
                     picture = await read()
-                    return LookupResult(name, await self._search.search(key, picture, limit=limit, minimum=minimum))
-                except UserError as error:
-                    return LookupResult(name, problem=str(error))
+                    found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
+                    return LookupResult(name, found)
+            except UserError as error:
+                return LookupResult(name, problem=str(error))
 
         # Wait for all before raising, so that no search keeps running in the background.
         outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)

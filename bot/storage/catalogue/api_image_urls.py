@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select, tuple_
 
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.domain.identifiers import (
+    API_WORKSPACE_PREFIX,
+    DatabaseKey,
+    DatabaseName,
+    DataId,
+    EntityId,
+    WorkspaceId,
+)
 from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import api_image_urls
+from bot.storage.sql.schema.tables import api_image_urls, embedded_databases, hosted_databases
+
+FORGOTTEN_AT_ONCE = 100
 
 _columns = api_image_urls.c
 
@@ -54,14 +63,53 @@ class SqlApiImages:
         await self._delete(_in(key) & (_columns.entity == str(entity)))
 
     async def forget_database(self, key: DatabaseKey) -> None:
-        """Delete all URLs of a database."""
-        await self._delete(_in(key))
+        """Delete all URLs of a database, in short transactions."""
+        while await self._database.write(lambda connection: _forget_some(connection, _in(key))):
+            pass
+
+    async def databases(self) -> tuple[DatabaseKey, ...]:
+        """Return the databases of all API keys in all back ends, also of keys that were taken away."""
+
+        def work(connection: Connection) -> tuple[DatabaseKey, ...]:
+            keys = {
+                DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name))
+                for table in (embedded_databases, hosted_databases)
+                for row in connection.execute(
+                    select(table.c.workspace, table.c.name).where(table.c.workspace.startswith(API_WORKSPACE_PREFIX))
+                )
+            }
+            return tuple(sorted(keys))
+
+        return await self._database.read(work)
+
+    async def forget_unnamed(self) -> int:
+        """Delete URLs of databases that no back end has any more, in short transactions. Return how many."""
+        named = (_columns.workspace, _columns.database)
+        unnamed = and_(
+            *(
+                ~exists().where(table.c.workspace == named[0], table.c.name == named[1])
+                for table in (embedded_databases, hosted_databases)
+            )
+        )
+        forgotten = 0
+        while some := await self._database.write(lambda connection: _forget_some(connection, unnamed)):
+            forgotten += some
+        return forgotten
 
     async def _delete(self, which: ColumnElement[bool]) -> None:
         def work(connection: Connection) -> None:
             connection.execute(delete(api_image_urls).where(which))
 
         await self._database.write(work)
+
+
+def _forget_some(connection: Connection, which: ColumnElement[bool]) -> int:
+    columns = (_columns.workspace, _columns.database, _columns.data_id)
+    rows = connection.execute(select(*columns).where(which).limit(FORGOTTEN_AT_ONCE)).all()
+    if rows:
+        chosen = tuple_(*columns).in_([tuple(row) for row in rows])
+        connection.execute(delete(api_image_urls).where(chosen))
+    return len(rows)
 
 
 def _in(key: DatabaseKey) -> ColumnElement[bool]:

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
+from bot.domain.catalogue import AddedOrigin, DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.channels import ChannelKind, VisibleOrigins
+from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.pages import Page, PageRequest
-from bot.storage.catalogue.rows import (
-    bump_revision,
-    columns_of,
-    database_id_of,
-    database_infos,
-    find_database,
-    in_batches,
-    record_of,
-)
+from bot.storage.catalogue.deleted_databases import delete_database
+from bot.storage.catalogue.image_changes import add_image, add_origin, remove_images, remove_origins
+from bot.storage.catalogue.marks import check_unchanged, images_until, mark_of
+from bot.storage.catalogue.origins import find_records, has_operator_origin, images_in_scope, read_records
+from bot.storage.catalogue.ownership import move_database, return_to_operator
+from bot.storage.catalogue.rows import database_id_of, database_infos, find_database, in_batches
+from bot.storage.catalogue.visibility import count_hidden, has_visible_origin, hidden_data_ids, read_channels
+from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images, workspaces
-
-# Every add runs these. Built once, they cost little more than the work of the driver.
-_ENTITY_OF = select(images.c.entity).where(
-    images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
-)
-_NEW_IMAGE = insert(images)
-_ALL_IMAGES = select(images, databases.c.workspace, databases.c.name).join(databases)
+from bot.storage.sql.schema.tables import databases, images, workspaces
 
 
 class SqlCatalogue:
@@ -53,13 +45,33 @@ class SqlCatalogue:
 
         await self._database.write(work)
 
-    async def delete_database(self, key: DatabaseKey) -> None:
-        """Delete a database and the records of its images."""
+    async def delete_database(self, key: DatabaseKey, mark: str = "") -> None:
+        """Delete a database and the records of its images. Large ones are hidden, and deleted by ``purge_some``.
+
+        Raises ChangedSince if images were added after a mark.
+        """
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(databases).where(databases.c.id == database_id_of(connection, key)))
+            database_id = database_id_of(connection, key, update_lock=True)
+            check_unchanged(connection, key, database_id, mark)
+            delete_database(connection, database_id, self._clock())
 
         await self._database.write(work)
+
+    async def mark(self, key: DatabaseKey) -> str:
+        """Return what tells images that the database has now from those that are added later."""
+        return await self._database.read(lambda connection: mark_of(connection, database_id_of(connection, key)))
+
+    async def ids_of_entity(self, key: DatabaseKey, entity: EntityId, limit: int, mark: str = "") -> tuple[DataId, ...]:
+        """Return the data ids of up to ``limit`` images of an entity, oldest first, up to a mark."""
+
+        def work(connection: Connection) -> tuple[DataId, ...]:
+            database_id = database_id_of(connection, key)
+            wanted = images_until(database_id, mark) & (images.c.entity == str(entity))
+            query = select(images.c.data_id).where(wanted).order_by(images.c.id).limit(limit)
+            return tuple(DataId(data_id) for data_id in connection.execute(query).scalars())
+
+        return await self._database.read(work)
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases with their sizes, by name."""
@@ -81,76 +93,89 @@ class SqlCatalogue:
 
     async def workspaces(self) -> tuple[WorkspaceId, ...]:
         """Return the workspaces that are connected or own a database."""
-
-        def work(connection: Connection) -> tuple[WorkspaceId, ...]:
-            query = select(workspaces.c.id).union(select(databases.c.workspace))
-            return tuple(sorted(WorkspaceId(name) for name in connection.execute(query).scalars()))
-
-        return await self._database.read(work)
+        return await self._database.read(read_workspaces)
 
     async def connected(self) -> tuple[tuple[WorkspaceId, str], ...]:
         """Return the connected workspaces, each with its Enterprise Grid organisation (empty if it has none)."""
-        query = select(workspaces.c.id, workspaces.c.enterprise).order_by(workspaces.c.id)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple((WorkspaceId(row.id), row.enterprise) for row in rows)
+        return await self._database.read(read_connected)
 
     async def workspaces_of(self, enterprise: str) -> tuple[WorkspaceId, ...]:
         """Return the connected workspaces of an Enterprise Grid organisation."""
+        return await self._database.read(lambda connection: read_workspaces_of(connection, enterprise))
 
-        def work(connection: Connection) -> tuple[WorkspaceId, ...]:
-            query = select(workspaces.c.id).where(workspaces.c.enterprise == enterprise).order_by(workspaces.c.id)
-            return tuple(WorkspaceId(name) for name in connection.execute(query).scalars())
-
-        return await self._database.read(work)
-
-    async def record_workspace(self, workspace: WorkspaceId, enterprise: str = "") -> None:
+    async def record_workspace(
+        self, workspace: WorkspaceId, enterprise: str = "", *, adopts_local: bool = False
+    ) -> None:
         """Record a connected workspace.
 
-        If it is the only one, it gets the databases of LOCAL_WORKSPACE, except those whose names it uses already.
+        With ``adopts_local``, it gets the databases of LOCAL_WORKSPACE if it is the only connected one, except those
+        whose names it uses already.
         """
         if workspace == LOCAL_WORKSPACE:
             return
 
         def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "workspaces")
-            known = set(connection.execute(select(workspaces.c.id)).scalars())
-            if workspace not in known:
-                values = {"id": workspace, "enterprise": enterprise, "connected_at": self._clock()}
-                connection.execute(insert(workspaces).values(**values))
-            elif enterprise:
-                connection.execute(update(workspaces).where(workspaces.c.id == workspace).values(enterprise=enterprise))
-            if not known - {workspace}:
-                _adopt_local(connection, workspace)
+            record_workspace(connection, workspace, enterprise, self._clock(), adopts_local=adopts_local)
 
         await self._database.write(work)
 
+    async def give_local(self, name: DatabaseName, workspace: WorkspaceId) -> None:
+        """Give a database of LOCAL_WORKSPACE to a workspace. Raises UnknownDatabase and DatabaseExists."""
+        old, new = DatabaseKey(LOCAL_WORKSPACE, name), DatabaseKey(workspace, name)
+        await self._database.write(lambda connection: move_database(connection, old, new))
+
     async def add(self, record: ImageRecord) -> None:
         """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
+        await self._database.defer(lambda connection: add_image(connection, record))
 
-        def work(connection: Connection) -> None:
-            database_id = bump_revision(connection, record.database)
-            entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
-            if entity is not None:
-                raise AlreadyAdded(record.database.name, entity)
-            connection.execute(_NEW_IMAGE, {"database_id": database_id, **columns_of(record)})
+    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> AddedOrigin | None:
+        """Add an origin to the image with exactly these pixels, unless it has it. Return None if there is no image."""
+        return await self._database.write(lambda connection: add_origin(connection, key, digest, origin))
 
-        await self._database.defer(work)
+    async def remove_origins(self, key: DatabaseKey, data_id: DataId, scope: OriginScope) -> RemovedOrigins:
+        """Take those of an image's origins away that are in the scope, and the image's record with the last one."""
+        return await self._database.write(
+            lambda connection: remove_origins(connection, key, data_id, scope, self._clock())
+        )
 
-    async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
-        """Return those of the digests of original files from which the database has an image."""
-        return frozenset(await self._entities(key, images.c.source_digest, source_digests))
+    async def has_operator_images(self, key: DatabaseKey) -> bool:
+        """Return whether the operator added an image to the database."""
+
+        def work(connection: Connection) -> bool:
+            in_database = images.c.database_id == database_id_of(connection, key)
+            query = select(images.c.id).where(in_database, has_operator_origin()).limit(1)
+            return connection.execute(query).first() is not None
+
+        return await self._database.read(work)
+
+    async def return_to_operator(self, key: DatabaseKey, revision: int) -> DatabaseKey | None:
+        """Make a database of this revision local again, and return its key; None if it has another revision.
+
+        If its name is taken, the database gets a number.
+        """
+        return await self._database.write(lambda connection: return_to_operator(connection, key, revision))
+
+    async def with_origins(self, scope: OriginScope, limit: int) -> tuple[ImageRecord, ...]:
+        """Return up to ``limit`` images that have an origin in the scope, oldest first, with all their origins."""
+        query = images_in_scope(scope).limit(limit)
+        return await self._database.read(lambda connection: find_records(connection, query))
+
+    async def imported_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
+        """Return those of the digests of original files from which the operator added an image to the database."""
+        return frozenset(await self._entities(key, images.c.source_digest, source_digests, has_operator_origin()))
 
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
         """Return the entities of the images with exactly these pixels, by digest."""
         return await self._entities(key, images.c.digest, digests)
 
     async def _entities(
-        self, key: DatabaseKey, column: ColumnElement[str], digests: Iterable[str]
+        self, key: DatabaseKey, column: ColumnElement[str], digests: Iterable[str], *further: ColumnElement[bool]
     ) -> dict[str, EntityId]:
         wanted = list(digests)
 
         def work(connection: Connection) -> dict[str, EntityId]:
-            found = select(column, images.c.entity).where(images.c.database_id == database_id_of(connection, key))
+            in_database = images.c.database_id == database_id_of(connection, key)
+            found = select(column, images.c.entity).where(in_database, *further)
             return {
                 digest: EntityId(entity)
                 for some in in_batches(wanted)
@@ -167,18 +192,44 @@ class SqlCatalogue:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
             found: dict[DataId, ImageRecord] = {}
             for some in in_batches(wanted):
-                for row in connection.execute(in_database.where(images.c.data_id.in_(some))):
-                    found[DataId(row.data_id)] = record_of(key, row)
+                rows = connection.execute(in_database.where(images.c.data_id.in_(some))).all()
+                found.update({record.data_id: record for record in read_records(connection, key, rows)})
             return found
 
         return await self._database.read(work)
 
-    async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """Return a page of records. Raises InvalidInput for a token of another listing."""
+    async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
+        """Return the conversations that a database's images came from at some time, with the kinds they had."""
+        return await self._database.read(lambda connection: read_channels(connection, database_id_of(connection, key)))
+
+    async def count_hidden(self, key: DatabaseKey, visible: VisibleOrigins) -> int:
+        """Return how many images of a database have no visible origin."""
+        return await self._database.read(
+            lambda connection: count_hidden(connection, database_id_of(connection, key), visible)
+        )
+
+    async def hidden_images(self, key: DatabaseKey, visible: VisibleOrigins, limit: int) -> frozenset[DataId]:
+        """Return up to ``limit`` images of a database that have no visible origin."""
+
+        def work(connection: Connection) -> frozenset[DataId]:
+            found = hidden_data_ids(connection, database_id_of(connection, key), visible, limit)
+            return frozenset(DataId(data_id) for data_id in found)
+
+        return await self._database.read(work)
+
+    async def page(
+        self, key: DatabaseKey, request: PageRequest, visible: VisibleOrigins | None = None
+    ) -> Page[ImageRecord]:
+        """Return a page of records, with ``visible`` only of images that have such an origin.
+
+        Raises InvalidInput for a token of another listing.
+        """
 
         def work(connection: Connection) -> Page[ImageRecord]:
             owner = ListedDatabase(database_id_of(connection, key), key)
-            return read_page(connection, images, owner, request, lambda row: record_of(key, row))
+            shown = [] if visible is None else has_visible_origin(connection, owner.row_id, visible)
+            page = read_page(connection, images, owner, request, lambda row: row, *shown)
+            return Page(read_records(connection, key, page.items), page.total, page.token)
 
         return await self._database.read(work)
 
@@ -186,19 +237,9 @@ class SqlCatalogue:
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None
     ) -> tuple[ImageRecord, ...]:
         """Delete the records of an entity's images, or of one of them. Return the deleted records."""
-
-        def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            database_id = database_id_of(connection, key, update_lock=True)
-            wanted = [images.c.database_id == database_id, images.c.entity == str(entity)]
-            if data_id is not None:
-                wanted.append(images.c.data_id == data_id)
-            rows = connection.execute(select(images).where(*wanted).order_by(images.c.id)).all()
-            if rows:
-                connection.execute(delete(images).where(*wanted))
-                bump_revision(connection, key)
-            return tuple(record_of(key, row) for row in rows)
-
-        return await self._database.write(work)
+        return await self._database.write(
+            lambda connection: remove_images(connection, key, entity, data_id, self._clock())
+        )
 
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
         """Set whether searchers are told that images which they may not see matched."""
@@ -214,8 +255,8 @@ class SqlCatalogue:
 
         def work(connection: Connection) -> ImageRecord | None:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            row = connection.execute(in_database.where(images.c.digest == digest)).first()
-            return None if row is None else record_of(key, row)
+            rows = connection.execute(in_database.where(images.c.digest == digest)).all()
+            return next(iter(read_records(connection, key, rows)), None)
 
         return await self._database.read(work)
 
@@ -225,34 +266,8 @@ class SqlCatalogue:
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
             of_entity = in_database.where(images.c.entity == str(entity))
-            rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id))
-            return tuple(record_of(key, row) for row in rows)
-
-        return await self._database.read(work)
-
-    async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-        """Return the images made from a Slack file, in all databases of the workspace."""
-        made = (databases.c.workspace == workspace) & (images.c.slack_file == file_id)
-        return await self._find_records(_ALL_IMAGES.where(made).order_by(images.c.id))
-
-    async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
-        """Return the images made from a message's files, in all databases of the workspace."""
-        made = (databases.c.workspace == workspace) & (images.c.slack_message == message_ts)
-        return await self._find_records(
-            _ALL_IMAGES.where(made, images.c.slack_channel == channel).order_by(images.c.id)
-        )
-
-    async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
-        """Return up to ``limit`` images added before a moment, oldest first, in all workspaces."""
-        older = _ALL_IMAGES.where(images.c.created_at < moment)
-        return await self._find_records(older.order_by(images.c.created_at, images.c.id).limit(limit))
-
-    async def _find_records(self, query: Select[Any]) -> tuple[ImageRecord, ...]:
-        def work(connection: Connection) -> tuple[ImageRecord, ...]:
-            return tuple(
-                record_of(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row)
-                for row in connection.execute(query)
-            )
+            rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id)).all()
+            return read_records(connection, key, rows)
 
         return await self._database.read(work)
 
@@ -273,14 +288,3 @@ class SqlCatalogue:
 
 def _is(key: DatabaseKey) -> ColumnElement[bool]:
     return (databases.c.workspace == key.workspace) & (databases.c.name == str(key.name))
-
-
-def _adopt_local(connection: Connection, workspace: WorkspaceId) -> None:
-    # Change the back ends' rows as well, so that a database is never in two workspaces.
-    tables = (databases, embedded_databases, hosted_databases)
-    taken: set[str] = set()
-    for table in tables:
-        taken.update(connection.execute(select(table.c.name).where(table.c.workspace == workspace)).scalars())
-    for table in tables:
-        moving = (table.c.workspace == LOCAL_WORKSPACE) & table.c.name.not_in(taken)
-        connection.execute(update(table).where(moving).values(workspace=workspace))

@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
 
-from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
-from bot.domain.channels import ChannelKind
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin
 from bot.domain.errors import UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
-from bot.storage.sql.schema.tables import databases, images
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images
 
 T = TypeVar("T")
 MAX_VARIABLES = 500
@@ -28,6 +27,12 @@ _BUMP_REVISION = (
     .where(databases.c.workspace == bindparam("of"), databases.c.name == bindparam("called"))
     .values(revision=databases.c.revision + 1)
     .returning(databases.c.id)
+)
+_LOCKED_IN_BACK_ENDS = tuple(
+    select(table.c.id)
+    .where(table.c.workspace == bindparam("of"), table.c.name == bindparam("called"))
+    .with_for_update(key_share=True)
+    for table in (embedded_databases, hosted_databases)
 )
 
 
@@ -55,6 +60,17 @@ def database_id_of(
         _LOCKED_DATABASE_ID if update_lock else _KEY_SHARE_DATABASE_ID if key_share_lock else _DATABASE_ID,
         key,
     )
+
+
+def lock_in_back_ends(connection: Connection, key: DatabaseKey) -> None:
+    """Lock a database's rows in the back ends until the transaction ends.
+
+    Adds and deletions take these locks before the catalogue's. Call this first where a transaction changes the
+    catalogue before a back end, or PostgreSQL finds deadlocks. With SQLite, only one transaction writes at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        for locked in _LOCKED_IN_BACK_ENDS:
+            connection.execute(locked, {"of": key.workspace, "called": str(key.name)})
 
 
 def bump_revision(connection: Connection, key: DatabaseKey) -> int:
@@ -85,54 +101,28 @@ def database_infos(connection: Connection, wanted: ColumnElement[bool]) -> Itera
 
 def columns_of(record: ImageRecord) -> dict[str, Any]:
     """Return the columns of an image's row, except its database."""
-    origin = record.origin
     return {
         "data_id": record.data_id,
         "entity": str(record.entity),
-        "note": str(record.note),
         "digest": record.digest,
         "source_digest": record.source_digest,
         "fingerprint": record.fingerprint,
         "width": record.width,
         "height": record.height,
         "created_at": record.added_at,
-        "added_by": record.added_by,
-        "source_name": record.source_name,
-        "slack_file": origin.file_id if origin else None,
-        "slack_channel": origin.channel if origin else None,
-        "slack_message": origin.message_ts if origin else None,
-        "slack_permalink": origin.permalink if origin else None,
-        "slack_kind": str(origin.kind) if origin else None,
     }
 
 
-def record_of(key: DatabaseKey, row: Row[Any]) -> ImageRecord:
-    """Return the record of an image's row."""
+def record_of(key: DatabaseKey, row: Row[Any], origins: Sequence[Origin]) -> ImageRecord:
+    """Return the record of an image's row and its origins."""
     return ImageRecord(
         database=key,
         data_id=DataId(row.data_id),
         entity=EntityId(row.entity),
-        note=Note(row.note),
         digest=row.digest,
         source_digest=row.source_digest,
         fingerprint=row.fingerprint,
         width=row.width,
         height=row.height,
-        added_at=row.created_at,
-        added_by=row.added_by,
-        source_name=row.source_name,
-        origin=_origin_of(row),
-    )
-
-
-def _origin_of(row: Row[Any]) -> SlackOrigin | None:
-    if row.slack_file is None:
-        return None
-    return SlackOrigin(
-        file_id=row.slack_file,
-        channel=row.slack_channel,
-        message_ts=row.slack_message,
-        permalink=row.slack_permalink,
-        # Null if a process of a version before this column added the row.
-        kind=ChannelKind(row.slack_kind or ChannelKind.PRIVATE),
+        origins=tuple(origins),
     )

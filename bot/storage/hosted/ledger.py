@@ -16,6 +16,7 @@ from bot.domain.errors import AlreadyAdded, BackendTimeout, DatabaseExists
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.storage.catalogue.rows import in_batches
+from bot.storage.hosted.deleted_databases import delete_database
 from bot.storage.hosted.rows import (
     IS_CONFIRMED,
     IS_UNSETTLED,
@@ -85,9 +86,7 @@ class SqlLedger:
                 connection.execute(delete(hosted_deletions).where(_deletions.upstream == location.upstream))
                 deletion = {"upstream": location.upstream, "entity": "", "due_at": now}
                 connection.execute(insert(hosted_deletions), deletion)
-            else:
-                queue_deletions(connection, is_in(location), now)
-            connection.execute(delete(hosted_databases).where(_databases.id == location.id))
+            delete_database(connection, location, now, whole=whole)
 
         await self._database.write(work)
 

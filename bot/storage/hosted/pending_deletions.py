@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, select, union, update
 
 from bot.storage.catalogue.rows import in_batches
+from bot.storage.hosted.deleted_databases import IS_WHOLE
 from bot.storage.hosted.rows import ADD_LEASE, IS_UNSETTLED, HostedDeletion, HostedLocation, queue_deletions
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
@@ -75,7 +76,8 @@ class SqlPendingDeletions:
 
     async def databases(self) -> Sequence[HostedLocation]:
         """Return the locations of all databases."""
-        query = select(_databases.id, _databases.upstream, _databases.prefix).order_by(_databases.id)
+        query = select(_databases.id, _databases.upstream, _databases.prefix).where(~IS_WHOLE)
+        query = query.order_by(_databases.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [HostedLocation(*row) for row in rows]
 

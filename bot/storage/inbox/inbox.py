@@ -3,67 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Delete, Update, bindparam, case, insert, literal, select, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth, Job, JobKind, NewJob, StoredShare
+from bot.domain.jobs import InboxDepth, Job, JobKind, LaneRoom, NewJob, OpenObligations, StoredShare, WorkerRoom
+from bot.storage.inbox import recovery
+from bot.storage.inbox.claims import LaneQueue, Lease
+from bot.storage.inbox.depth import read_depth, read_obligations
 from bot.storage.inbox.job_notifier import JobNotifier, NullJobNotifier
+from bot.storage.inbox.retention import delete_finished, delete_of_workspace
+from bot.storage.inbox.rows import JobState, claimed_jobs, held, new_row
+from bot.storage.inbox.withdrawals import Withdrawal, is_deleted, is_wanted
 from bot.storage.inbox.worker_registry import WorkerRegistry
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import inbox, inbox_files
 
-REQUEST_PRIORITY_S = 60.0
-"""Requests are claimed before shares of the last minute, because somebody waits for the answer."""
+log = logging.getLogger(__name__)
 
-ANSWER_SETTLE_S = 3.0
-"""Delay before a dead process's job is retried if it was posting an answer. The answer may not be visible yet."""
+ANSWER_LEASE_S = 15.0
+"""Shortest lease of a job whose answer is about to be posted."""
 
+MAX_DELAY_S = 6 * 3600.0
+"""Longest delay before another attempt, whatever Slack asks for."""
 
-class _State(StrEnum):
-    WAITING = "waiting"
-    """Can be claimed from ``due_at`` on."""
-    RUNNING = "running"
-    """Leased to its owner until ``due_at``; can be claimed afterwards."""
-    DONE = "done"
-    FAILED = "failed"
-
-
-_UNFINISHED = (_State.WAITING, _State.RUNNING)
 _jobs, _files = inbox.c, inbox_files.c
 
-# Slack waits for ``put``, and workers poll for due jobs. Built once, these statements cost little more than the work of
-# the driver.
+# Slack waits for ``put``. Built once, these statements cost little more than the work of the driver.
 _KNOWN_FILES = select(_files.file).where(
     _files.workspace == bindparam("of"), _files.channel == bindparam("among"), _files.message == bindparam("at")
 )
 _NEW_JOB, _NEW_FILE = insert(inbox), insert(inbox_files)
-_IS_DUE = select(_jobs.id).where(_jobs.state == bindparam("state"), _jobs.due_at <= bindparam("moment")).limit(1)
-_DUE = (
-    select(inbox)
-    .where(_jobs.state == bindparam("state"), _jobs.due_at <= bindparam("moment"))
-    .order_by(_jobs.due_at, _jobs.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)  # concurrent workers claim different jobs
-)
-_TAKE = (
-    update(inbox)
-    .where(_jobs.id.in_(bindparam("some", expanding=True)))
-    .values(state=_State.RUNNING, attempts=_jobs.attempts + 1, owner=bindparam("by"), due_at=bindparam("until"))
-)
-_FILES_OF = (
-    select(_files.job_id, _files.file)
-    .where(_files.job_id.in_(bindparam("some", expanding=True)))
-    .order_by(_files.job_id, _files.file)
-)
-
 
 _NULL_NOTIFIER = NullJobNotifier()
+_EVERYTHING = WorkerRoom()
 
 
 class SqlInbox:
@@ -80,6 +58,8 @@ class SqlInbox:
         self._workers = workers
         self._clock = clock
         self._notifier = notifier
+        self._obligations, self._others = LaneQueue(obligations=True), LaneQueue(obligations=False)
+        self._latest = datetime.min.replace(tzinfo=UTC)
 
     async def enter(self, owner: str) -> int:
         """Register an owner, and make the jobs of owners that are known to be dead due. Return how many these are.
@@ -87,10 +67,15 @@ class SqlInbox:
         Their attempts count, because the job may have killed the process.
         """
         await asyncio.to_thread(self._workers.register, owner)
+        await self._rebase_clock()
         dead = await asyncio.to_thread(self._workers.dead_workers)
         if not dead:
             return 0
-        due = await self._execute(_release_running(self._clock()).where(_jobs.owner.in_(dead)))
+
+        def work(connection: Connection) -> int:
+            return recovery.release_of(connection, dead, self._clock(), uncounted=False)
+
+        due = await self._database.write(work)
         await asyncio.to_thread(self._workers.unregister, *dead)
         return due
 
@@ -105,7 +90,7 @@ class SqlInbox:
             files = [file for file in dict.fromkeys(job.files) if file not in known]
             if not files:
                 return False
-            key = connection.execute(_NEW_JOB, {**place, **_columns_of(job, self._clock())}).inserted_primary_key
+            key = connection.execute(_NEW_JOB, new_row(job, self._clock())).inserted_primary_key
             assert key is not None
             connection.execute(_NEW_FILE, [{**place, "job_id": key[0], "file": f, "withdrawn": False} for f in files])
             self._notifier.notify(connection)
@@ -128,93 +113,115 @@ class SqlInbox:
         of_message = (
             (_jobs.workspace == job.workspace) & (_jobs.channel == job.channel) & (_jobs.message == job.message)
         )
-        query = select(_jobs.id).where(of_message, _jobs.state == _State.WAITING, _jobs.attempts == 0).limit(1)
+        query = select(_jobs.id).where(of_message, _jobs.state == JobState.WAITING, _jobs.attempts == 0).limit(1)
         return await self._database.read(lambda connection: connection.execute(query).first() is not None)
 
-    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
-        """Lease up to ``limit`` due jobs to the owner, oldest first, and count an attempt of each.
+    async def claim(self, owner: str, limit: int, lease_s: float, room: WorkerRoom = _EVERYTHING) -> tuple[Job, ...]:
+        """Lease up to ``limit`` jobs to the owner: obligations first, and from each workspace in turn its oldest.
 
-        After ``lease_s`` seconds, others may claim them unless ``extend`` was called.
+        After ``lease_s`` seconds, others may claim them unless ``extend`` was called. ``begin`` counts an attempt.
         """
+        if limit <= 0:
+            return ()
+        if self._clock() + timedelta(seconds=recovery.CLOCK_TOLERANCE_S) < self._latest:
+            await self._rebase_clock()
 
-        def any_due(connection: Connection) -> bool:
-            moment = self._clock()
-            return any(connection.execute(_IS_DUE, {"state": state, "moment": moment}).first() for state in _UNFINISHED)
+        def is_any_due(connection: Connection) -> bool:
+            if recovery.is_any_due(connection, self._now()):
+                return True
+            return self._obligations.is_any_ready(connection, room.obligations) or self._others.is_any_ready(
+                connection, room.others
+            )
 
         def work(connection: Connection) -> tuple[Job, ...]:
-            moment = self._clock()
-            rows: list[Row[Any]] = []
-            # Jobs that were running before are older than those that wait.
-            for state in (_State.RUNNING, _State.WAITING):
-                rows += connection.execute(_DUE, {"state": state, "moment": moment, "most": limit - len(rows)})
-            taken = {"some": [row.id for row in rows], "by": owner, "until": moment + timedelta(seconds=lease_s)}
-            connection.execute(_TAKE, taken)
-            return tuple(_claimed_jobs(connection, rows, owner))
+            lease = Lease(owner, self._now(), lease_s)
+            recovery.recover_due(connection, lease.moment)
+            rows = self._obligations.take(connection, _at_most(limit, room.obligations), lease)
+            rows += self._others.take(connection, _at_most(limit - len(rows), room.others), lease)
+            return claimed_jobs(connection, rows, owner)
 
         # Mostly nothing is due, and a read does not block writers.
-        return await self._database.write(work) if limit > 0 and await self._database.read(any_due) else ()
+        return await self._database.write(work) if await self._database.read(is_any_due) else ()
 
-    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
-        """Extend the leases of the owner's jobs. Jobs that others have claimed since are left alone."""
-        until = self._clock() + timedelta(seconds=lease_s)
-        held = update(inbox).where(_jobs.id.in_(jobs), _jobs.owner == owner, _jobs.state == _State.RUNNING)
-        await self._execute(held.values(due_at=until))
+    async def begin(self, job: Job) -> Job | None:
+        """Count an attempt of a claimed job, and return the job with it; None if somebody else has claimed it."""
+        counted = held(job).values(attempts=_jobs.attempts + 1, begun=True).returning(_jobs.attempts)
+        attempts = await self._database.write(lambda connection: connection.execute(counted).scalar())
+        return None if attempts is None else replace(job, attempts=attempts)
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> frozenset[int]:
+        """Extend the leases of the owner's jobs. Return those that it holds; others have claimed the rest since."""
+        now = self._clock()
+        own = update(inbox).where(_jobs.id.in_(jobs), _jobs.owner == owner, _jobs.state == JobState.RUNNING)
+        extended = own.values(due_at=now + timedelta(seconds=lease_s), due_set_at=now).returning(_jobs.id)
+        return frozenset(await self._database.write(lambda connection: connection.execute(extended).scalars().all()))
 
     async def mark_answering(self, job: Job) -> bool:
         """Record that an answer is about to be posted, so that a later attempt checks whether it was.
 
-        Return False if the lease has expired and somebody else has claimed the job.
+        Return False if somebody else has claimed the job. Otherwise its lease lasts ANSWER_LEASE_S at least.
         """
-        return await self._execute(_held(job).values(answering=True)) > 0
+        now = self._clock()
+        until = literal(now + timedelta(seconds=ANSWER_LEASE_S), _jobs.due_at.type)
+        lasting = case((_jobs.due_at < until, until), else_=_jobs.due_at)
+        return await self._execute(held(job).values(answering=True, due_at=lasting, due_set_at=now)) > 0
 
     async def finish(self, job: Job, *, failed: bool = False) -> None:
         """Mark a job as done or failed. Does nothing if somebody else has claimed it."""
-        state = _State.FAILED if failed else _State.DONE
+        state = JobState.FAILED if failed else JobState.DONE
         # For privacy, don't keep what somebody asked, or the URL for the answer.
         payload = case((_jobs.kind == JobKind.REQUEST, ""), else_=_jobs.payload)
-        await self._execute(_held(job).values(state=state, owner="", finished_at=self._clock(), payload=payload))
+        await self._execute(held(job).values(state=state, owner="", finished_at=self._clock(), payload=payload))
 
     async def retry(self, job: Job, delay_s: float) -> None:
         """Give the job up and make it due again after the delay. Does nothing if somebody else has claimed it."""
-        due_at = self._clock() + timedelta(seconds=delay_s)
-        await self._execute(_held(job).values(state=_State.WAITING, owner="", due_at=due_at))
+        now = self._clock()
+        due_at = now + timedelta(seconds=min(delay_s, MAX_DELAY_S))
+        await self._execute(
+            held(job).values(state=JobState.DELAYED, owner="", begun=False, due_at=due_at, due_set_at=now)
+        )
 
     async def release(self, owner: str) -> None:
         """Release all jobs of an owner that stops. Their last attempt doesn't count."""
-        held = update(inbox).where(_jobs.owner == owner, _jobs.state == _State.RUNNING)
-        await self._execute(
-            held.values(state=_State.WAITING, owner="", due_at=self._clock(), attempts=_jobs.attempts - 1)
-        )
-        await asyncio.to_thread(self._workers.unregister, owner)
 
-    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
-        """Record that a file or message was deleted, so that its files are not processed any more."""
-        if not file and not (channel and message):
-            raise ValueError("Name the file or the message to withdraw.")
-        wanted = [_files.workspace == workspace]
-        for column, value in ((_files.file, file), (_files.channel, channel), (_files.message, message)):
-            if value:
-                wanted.append(column == value)
-        still_wanted = exists().where(_files.job_id == _jobs.id, _files.withdrawn.is_(False))
-        jobs = select(_files.job_id).where(*wanted)
-        # If no file is left, delete the text of the message too.
-        emptied = update(inbox).where(_jobs.id.in_(jobs), _jobs.kind == JobKind.SHARE, ~still_wanted)
-        # Without the lock, two calls that each withdraw one file of a message would each see the other file as wanted.
-        lock = select(_jobs.id).where(_jobs.id.in_(jobs)).order_by(_jobs.id).with_for_update()
-
-        def work(connection: Connection) -> None:
-            connection.execute(lock)
-            connection.execute(update(inbox_files).where(*wanted).values(withdrawn=True))
-            connection.execute(emptied.values(payload=""))
+        def work(connection: Connection) -> int:
+            return recovery.release_of(connection, [owner], self._clock(), uncounted=True)
 
         await self._database.write(work)
+        await asyncio.to_thread(self._workers.unregister, owner)
+
+    async def withdraw(
+        self,
+        workspace: WorkspaceId,
+        *,
+        file: str = "",
+        channel: str = "",
+        message: str = "",
+        whole_channel: bool = False,
+        kept: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """Record that a file, message or whole channel was deleted, so that its files are not processed any more.
+
+        ``kept`` are channels with messages that still have the file.
+        """
+        withdrawal = Withdrawal(
+            workspace=workspace, file=file, channel=channel, message=message, whole_channel=whole_channel, kept=kept
+        )
+        await self._database.write(withdrawal.apply)
 
     async def is_wanted(self, job: int, file: str) -> bool:
-        """Return whether the file of a job was not withdrawn. Inside a unit, this takes the write lock."""
-        # A write with a row lock, so that no withdrawal happens between this check and the add that follows it.
-        query = select(_files.withdrawn).where(_files.job_id == job, _files.file == file).with_for_update(read=True)
-        withdrawn = await self._database.write(lambda connection: connection.execute(query).scalar())
-        return withdrawn is False
+        """Return whether the file of a job was neither withdrawn nor deleted. Inside a unit, this takes the write lock.
+
+        A deletion may have arrived before the share.
+        """
+        return await self._database.write(lambda connection: is_wanted(connection, job, file))
+
+    async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
+        """Return whether the deletion of a file, of its message or of its channel has arrived.
+
+        Inside a unit, this takes the write lock.
+        """
+        return await self._database.write(lambda connection: is_deleted(connection, workspace, file, channel, message))
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """Return the newest file that was shared in the channel and not withdrawn."""
@@ -229,28 +236,41 @@ class SqlInbox:
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else StoredShare(*row)
 
-    async def depth(self) -> InboxDepth:
-        """Return the number of unfinished jobs and when the oldest was stored."""
-        query = select(func.count(), func.min(_jobs.created_at)).where(_jobs.state.in_(_UNFINISHED))
-        return InboxDepth(*await self._database.read(lambda connection: connection.execute(query).one()))
+    async def depth(self, workspace: WorkspaceId | None = None) -> InboxDepth:
+        """Return the number of unfinished jobs, of all workspaces or one, and when the oldest was stored."""
+        return await self._database.read(lambda connection: read_depth(connection, workspace))
+
+    async def open_obligations(self) -> OpenObligations:
+        """Return the unfinished jobs that fulfil promises. Writes nothing."""
+        return await self._database.read(read_obligations)
 
     async def purge(self, before: datetime) -> int:
-        """Delete jobs that finished before a moment. Return how many."""
-        done = delete(inbox).where(_jobs.finished_at < before)
-        return await self._database.write(lambda connection: connection.execute(done).rowcount)
+        """Delete jobs that finished before a moment, in small transactions. Return how many."""
+        return await self._delete_in_batches(delete_finished(before))
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Delete all jobs of a workspace except running ones of kind UNINSTALL."""
-        uninstalling = (_jobs.kind == JobKind.UNINSTALL) & (_jobs.state == _State.RUNNING)
-        jobs = delete(inbox).where(_jobs.workspace == workspace, ~uninstalling)
+        """Delete all jobs of a workspace except running ones of kind UNINSTALL, in small transactions."""
+        await self._delete_in_batches(delete_of_workspace(workspace))
 
-        def work(connection: Connection) -> None:
-            connection.execute(jobs)
+    async def _delete_in_batches(self, batch: Delete) -> int:
+        deleted = 0
+        while count := await self._execute(batch):
+            deleted += count
+        return deleted
 
-        await self._database.write(work)
+    async def _rebase_clock(self) -> None:
+        """Let delays and leases begin now that were computed before the clock was set back."""
+        self._latest = self._clock()
+        while await self._database.write(lambda connection: recovery.rebase_clock(connection, self._latest)):
+            log.warning("the clock was set back: delays and leases of jobs begin again")
 
-    async def _execute(self, statement: Update) -> int:
-        """Execute an update. Return how many rows it changed."""
+    def _now(self) -> datetime:
+        now = self._clock()
+        self._latest = max(self._latest, now)
+        return now
+
+    async def _execute(self, statement: Update | Delete) -> int:
+        """Execute an update or a delete. Return how many rows it changed."""
 
         def work(connection: Connection) -> int:
             return connection.execute(statement).rowcount
@@ -258,52 +278,5 @@ class SqlInbox:
         return await self._database.write(work)
 
 
-def release_all_jobs(connection: Connection, moment: datetime) -> None:
-    """Make all running jobs due, because no owner is alive."""
-    connection.execute(_release_running(moment))
-
-
-def _release_running(moment: datetime) -> Update:
-    """Return an update that makes running jobs due."""
-    now, settled = (literal(moment + timedelta(seconds=wait), _jobs.due_at.type) for wait in (0, ANSWER_SETTLE_S))
-    running = update(inbox).where(_jobs.state == _State.RUNNING)
-    return running.values(due_at=case((_jobs.answering, settled), else_=now))
-
-
-def _held(job: Job) -> Update:
-    """Return an update of a job that changes nothing if somebody else has claimed it."""
-    return update(inbox).where(_jobs.id == job.id, _jobs.owner == job.owner, _jobs.state == _State.RUNNING)
-
-
-def _columns_of(job: NewJob, moment: datetime) -> dict[str, Any]:
-    return {
-        "kind": job.kind,
-        "enterprise": job.enterprise,
-        "payload": job.payload,
-        "state": _State.WAITING,
-        "attempts": 0,
-        "answering": False,
-        "owner": "",
-        "due_at": moment - timedelta(seconds=REQUEST_PRIORITY_S if job.kind is JobKind.REQUEST else 0),
-        "created_at": moment,
-    }
-
-
-def _claimed_jobs(connection: Connection, rows: Sequence[Row[Any]], owner: str) -> Iterable[Job]:
-    files: dict[int, list[str]] = {row.id: [] for row in rows}
-    for job_id, file in connection.execute(_FILES_OF, {"some": list(files)}):
-        files[job_id].append(file)
-    for row in rows:
-        yield Job(
-            id=row.id,
-            kind=JobKind(row.kind),
-            workspace=WorkspaceId(row.workspace),
-            enterprise=row.enterprise,
-            channel=row.channel,
-            message=row.message,
-            files=tuple(files[row.id]),
-            payload=row.payload,
-            attempts=row.attempts + 1,
-            answering=row.answering,
-            owner=owner,
-        )
+def _at_most(limit: int, room: LaneRoom) -> LaneRoom:
+    return replace(room, free=min(room.free, limit))

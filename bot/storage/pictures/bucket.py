@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -22,11 +22,15 @@ from bot.domain.errors import (
 )
 
 if TYPE_CHECKING:
+    from obstore import ListStream, ObjectMeta
     from obstore.store import S3Credential
 
 T = TypeVar("T")
 CONCURRENCY = 16
 """Maximum number of concurrent calls of ``for_each``."""
+
+LISTED = 500
+"""Objects in one batch of a listing."""
 
 ANY_REGION = "us-east-1"
 """The region to name to services that have no regions."""
@@ -81,14 +85,12 @@ class BucketTimeouts:
     ``request_s``: for one request.
     ``retry_within_s``: no request is retried later than this after the first.
     ``call_s``: for a call with all its attempts.
-    ``transaction_s``: for all calls inside a transaction, because other writers wait for it and give up after 15 s.
     """
 
     connect_s: float = 3.0
     request_s: float = 8.0
     retry_within_s: float = 8.0
     call_s: float = 20.0
-    transaction_s: float = 10.0
     attempts: int = 3
 
 
@@ -145,6 +147,15 @@ class BucketObjects:
         except FileNotFoundError:
             return
 
+    async def stored_before(self, moment: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield the names of objects that were stored before a moment, in batches."""
+        listing = self._store.list(chunk_size=LISTED)
+        while True:
+            batch = await self._call(lambda: _next_batch(listing))
+            if not batch:
+                return
+            yield [str(found["path"]) for found in batch if found["last_modified"] < moment]
+
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run ``work`` within the time limit of a call. Raises FileNotFoundError and BackendError."""
         try:
@@ -190,6 +201,13 @@ class BucketObjects:
 
     def _no_bucket_error(self) -> BackendRefused:
         return BackendRefused(f"There is no bucket {self._bucket}: create it, or correct VSEARCH_BUCKET.")
+
+
+async def _next_batch(listing: ListStream[Sequence[ObjectMeta]]) -> Sequence[ObjectMeta]:
+    # Not with anext and a default: obstore's stream raises SystemError from that at its end.
+    async for batch in listing:
+        return batch
+    return ()
 
 
 async def for_each(work: Callable[[str], Awaitable[None]], names: Iterable[str]) -> None:

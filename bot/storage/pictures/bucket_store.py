@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import Connection, select
-
-from bot.domain.errors import BackendError, BackendTimeout
+from bot.storage.catalogue.unnamed_pictures import without_images
 from bot.storage.pictures.bucket import DEFAULT_TIMEOUTS, Bucket, BucketObjects, BucketTimeouts, for_each
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.removals.pictures import PictureRemovals
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import images
-
-log = logging.getLogger(__name__)
-
-DISCARD_BATCH = 100
-"""Pictures that one transaction deletes. Few, so that it is short."""
-
-MAX_UNDISCARDED = 10_000
-"""Maximum number of failed deletions to remember for the next time."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PROBE_OBJECT = "vsearch-is-here"
@@ -31,15 +19,20 @@ _PROBE_OBJECT = "vsearch-is-here"
 class BucketPictures:
     """Implements ``storage.ports.pictures.PictureStore``. Adds and discards may run concurrently, as in FilePictures.
 
-    Objects are named like the files of ``FilePictures``. An object is stored before the record that refers to it is
-    committed, and deleted after the last such record. If the process ends in between, an unused object stays.
+    Objects are named like the files of ``FilePictures``. An object is stored before the transaction of its record
+    begins, and deleted after that of the last such record, so that no transaction ever waits for the bucket.
     """
 
-    def __init__(self, bucket: Bucket, database: Database, timeouts: BucketTimeouts = DEFAULT_TIMEOUTS) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        database: Database,
+        timeouts: BucketTimeouts = DEFAULT_TIMEOUTS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._objects = BucketObjects(bucket, timeouts)
-        self._timeouts = timeouts
         self._database = database
-        self._undiscarded: set[str] = set()
+        self._removals = PictureRemovals(database, clock, self._remove, "the bucket")
 
     async def open(self) -> None:
         """Check bucket, endpoint and key. Raises BackendError."""
@@ -62,18 +55,10 @@ class BucketPictures:
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
         """Store several pictures, by digest."""
         objects = {_name(digest): jpeg for digest, jpeg in jpegs.items()}
-        digests = list(jpegs)
-        if not objects:
-            return
-        if not self._database.in_unit:
+        if objects:
+            tokens = await self._removals.before_put(jpegs)
             await self._put_missing(objects)
-            return
-
-        def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "pictures", digests)
-            self._run_in_transaction(self._put_missing(objects))
-
-        await self._database.defer(work)
+            await self._removals.keep(jpegs, tokens)
 
     async def get(self, digest: str) -> bytes:
         """Return the JPEG bytes. Raises KeyError."""
@@ -86,13 +71,23 @@ class BucketPictures:
     async def discard_unused(self, digests: Iterable[str]) -> None:
         """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed.
 
-        If the bucket fails, this raises nothing, and the next call deletes them.
+        If the bucket fails, this raises nothing, and they are deleted later.
         """
         wanted = sorted(set(digests))
         for digest in wanted:
             _name(digest)
-        if wanted:
-            await self._database.after_commit(partial(self._discard, wanted))
+        await self._removals.discard_unused(wanted)
+
+    async def work_off_removals(self, limit: int) -> int:
+        """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
+        return await self._removals.work_off(limit)
+
+    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield pictures that no image uses and that were stored before a moment, in batches. Raises BackendError."""
+        async for names in self._objects.stored_before(before):
+            digests = [digest for name in names if (digest := _digest_of(name))]
+            if unnamed := await self._database.read(partial(without_images, digests)):
+                yield unnamed
 
     async def close(self) -> None:
         """Do nothing; there is nothing to close."""
@@ -104,41 +99,8 @@ class BucketPictures:
 
         await for_each(put, objects)
 
-    async def _discard(self, wanted: Iterable[str]) -> None:
-        digests = sorted({*wanted, *self._undiscarded})
-        for start in range(0, len(digests), DISCARD_BATCH):
-            batch = digests[start : start + DISCARD_BATCH]
-            error = await self._database.write(partial(self._discard_now, batch))
-            if error is not None:
-                rest = digests[start:]
-                self._undiscarded.update(rest[: MAX_UNDISCARDED - len(self._undiscarded)])
-                log.warning("%d pictures will be deleted from the bucket later: %s", len(rest), error)
-                return
-            self._undiscarded.difference_update(batch)
-
-    def _discard_now(self, digests: list[str], connection: Connection) -> BackendError | None:
-        take_advisory_locks(connection, "pictures", digests)
-        used = set(connection.execute(select(images.c.digest).where(images.c.digest.in_(digests))).scalars())
-        names = [_name(digest) for digest in digests if digest not in used]
-        try:
-            # Inside the transaction, so that nobody adds the same picture between the check and the deletion.
-            self._run_in_transaction(for_each(self._objects.delete, names))
-        except BackendError as error:
-            return error
-        return None
-
-    def _run_in_transaction(self, work: Coroutine[None, None, None]) -> None:
-        """Run ``work`` in this writer thread, while a transaction is open. Blocks. Raises BackendError."""
-        limit_s = self._timeouts.transaction_s
-
-        async def bounded() -> None:
-            try:
-                async with asyncio.timeout(limit_s):
-                    await work
-            except TimeoutError:
-                raise BackendTimeout(f"The bucket took over {limit_s:g} s while a transaction was open.") from None
-
-        asyncio.run(bounded())
+    async def _remove(self, digests: Sequence[str]) -> None:
+        await for_each(self._objects.delete, map(_name, digests))
 
 
 def _name(digest: str) -> str:
@@ -146,3 +108,9 @@ def _name(digest: str) -> str:
     if not _DIGEST.fullmatch(digest):
         raise KeyError(digest)
     return f"{digest[:2]}/{digest}.jpg"
+
+
+def _digest_of(name: str) -> str:
+    """Return the digest of the picture in an object; empty if the object is not a picture of ours."""
+    digest = name.rpartition("/")[2].removesuffix(".jpg")
+    return digest if _DIGEST.fullmatch(digest) and name == _name(digest) else ""

@@ -7,23 +7,25 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
-
 from bot.domain.errors import BackendDown
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.catalogue.unnamed_pictures import without_images
+from bot.storage.removals.pictures import PictureRemovals
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import images
 
 T = TypeVar("T")
 ABANDONED_AFTER_S = 3600
 """Age from which an incomplete file is deleted; a younger one may be another process's."""
+
+LISTED = 500
+"""Pictures that are compared with the catalogue at a time."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -31,15 +33,18 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class FilePictures:
     """Implements ``storage.ports.pictures.PictureStore`` with files such as ``pictures/ab/abcd….jpg``.
 
-    An add stores its picture inside the unit, after the record. A concurrent ``discard_unused`` can't delete it,
-    because both take the same lock.
+    An add stores its picture inside the unit, before its transaction begins. ``PictureRemovals`` keeps a concurrent
+    removal from deleting it.
     """
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(
+        self, folder: Path, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._database = database
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="pictures")
+        self._removals = PictureRemovals(database, clock, self._remove, "the folder")
 
     async def open(self) -> None:
         """Create the folders, and delete incomplete files left by a crash."""
@@ -56,19 +61,13 @@ class FilePictures:
         """Store several pictures, by digest."""
         paths = {self._path(digest): jpeg for digest, jpeg in jpegs.items()}
 
-        def put_each(put: Callable[[Path, bytes], None]) -> None:
+        def put_each() -> None:
             for path, jpeg in paths.items():
-                put(path, jpeg)
+                self._put_now(path, jpeg)
 
-        if self._database.in_unit:
-
-            def work(connection: Connection) -> None:
-                take_advisory_locks(connection, "pictures", jpegs)
-                _translate_errors(partial(put_each, self._put_missing_now))
-
-            await self._database.defer(work)
-        else:
-            await self._in_thread(partial(put_each, self._put_now))
+        tokens = await self._removals.before_put(jpegs)
+        await self._in_thread(put_each)
+        await self._removals.keep(jpegs, tokens)
 
     async def get(self, digest: str) -> bytes:
         """Return the JPEG bytes. Raises KeyError."""
@@ -78,21 +77,31 @@ class FilePictures:
             raise KeyError(digest) from None
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed."""
+        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed.
+
+        What can't be deleted now is deleted later.
+        """
         wanted = sorted(set(digests))
-        paths = {digest: self._path(digest) for digest in wanted}
+        for digest in wanted:
+            self._path(digest)
+        await self._removals.discard_unused(wanted)
 
-        def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "pictures", wanted)
-            for digest, path in paths.items():
-                used = connection.execute(select(images.c.id).where(images.c.digest == digest).limit(1)).scalar()
-                if used is None:
-                    with suppress(OSError):  # at worst an unused file stays
-                        path.unlink(missing_ok=True)
+    async def work_off_removals(self, limit: int) -> int:
+        """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
+        return await self._removals.work_off(limit)
 
-        # In a write transaction, so that nobody adds the same picture between the check and the deletion.
-        if wanted:
-            await self._database.after_commit(lambda: self._database.write(work))
+    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield pictures that no image uses and that were stored before a moment, in batches.
+
+        Incomplete files from before that moment, which a process has left that died, are deleted at once.
+        """
+        await self._in_thread(partial(self._delete_incomplete_now, before.timestamp()))
+        for folder in await self._in_thread(self._subfolders_now):
+            digests = await self._in_thread(partial(_stored_before, folder, before.timestamp()))
+            for start in range(0, len(digests), LISTED):
+                some = digests[start : start + LISTED]
+                if unnamed := await self._database.read(partial(without_images, some)):
+                    yield unnamed
 
     async def ping(self) -> None:
         """Return if the folder can be read and written. Raises BackendDown."""
@@ -107,7 +116,9 @@ class FilePictures:
 
     def _open_now(self) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True)
-        oldest = time.time() - ABANDONED_AFTER_S
+        self._delete_incomplete_now(time.time() - ABANDONED_AFTER_S)
+
+    def _delete_incomplete_now(self, oldest: float) -> None:
         for path in self._incoming.iterdir():
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
@@ -117,9 +128,17 @@ class FilePictures:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise BackendDown("The pictures folder is no longer readable and writable.")
 
-    def _put_missing_now(self, path: Path, jpeg: bytes) -> None:
-        if not path.exists():
-            self._put_now(path, jpeg)
+    def _subfolders_now(self) -> list[Path]:
+        return sorted(path for path in self._folder.iterdir() if path.is_dir() and path != self._incoming)
+
+    async def _remove(self, digests: Sequence[str]) -> None:
+        paths = [self._path(digest) for digest in digests]
+
+        def unlink() -> None:
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+        await self._in_thread(unlink)
 
     def _put_now(self, path: Path, jpeg: bytes) -> None:
         if path.exists():
@@ -142,7 +161,14 @@ class FilePictures:
         _sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _translate_errors, work)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, _translate_errors, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # The thread goes on. What the caller does next must come after it, such as removing what it has stored.
+            await asyncio.wait([future])
+            future.exception()
+            raise
 
 
 def read_file(folder: Path, digest: str) -> bytes | None:
@@ -151,6 +177,18 @@ def read_file(folder: Path, digest: str) -> bytes | None:
         return _translate_errors(_path_in(folder, digest).read_bytes)
     except (FileNotFoundError, KeyError):
         return None
+
+
+def _stored_before(folder: Path, moment: float) -> list[str]:
+    """Return the digests of the pictures in a folder that were stored before a moment (seconds)."""
+    digests = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            digest = entry.name.removesuffix(".jpg")
+            with suppress(FileNotFoundError):
+                if _DIGEST.fullmatch(digest) and entry.stat().st_mtime < moment:
+                    digests.append(digest)
+    return digests
 
 
 def _path_in(folder: Path, digest: str) -> Path:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, delete, insert, select
 
-from bot.storage.catalogue.rows import in_batches
+from bot.storage.catalogue.rows import MAX_VARIABLES, in_batches
+from bot.storage.removals.pictures import PictureRemovals
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
 from bot.storage.sql.schema.tables import images, pictures
@@ -19,8 +23,9 @@ _columns = pictures.c
 class SqlPictures:
     """Implements ``storage.ports.pictures.PictureStore``. Adds and discards may be concurrent, as in FilePictures."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
+        self._removals = PictureRemovals(database, clock, self._remove)
 
     async def open(self) -> None:
         """Do nothing; there is nothing to prepare."""
@@ -47,7 +52,9 @@ class SqlPictures:
                     connection.execute(insert(pictures), new)
 
         if wanted:
+            tokens = await self._removals.before_put(wanted)
             await self._database.defer(work)
+            await self._removals.keep(wanted, tokens)
 
     async def get(self, digest: str) -> bytes:
         """Return the JPEG bytes. Raises KeyError."""
@@ -63,21 +70,43 @@ class SqlPictures:
         wanted = sorted(set(digests))
         for digest in wanted:
             _check(digest)
+        await self._removals.discard_unused(wanted)
+
+    async def work_off_removals(self, limit: int) -> int:
+        """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
+        return await self._removals.work_off(limit)
+
+    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:  # noqa: ARG002 - see below
+        """Yield pictures that no image uses, in batches.
+
+        Their age doesn't matter: an add stores its picture and its image in one transaction.
+        """
         used = select(images.c.id).where(images.c.digest == _columns.digest).exists()
+        last = ""
+        while True:
+            query = select(_columns.digest).where(~used, _columns.digest > last).order_by(_columns.digest)
+            some = await self._database.read(partial(_digests, query.limit(MAX_VARIABLES)))
+            if not some:
+                return
+            yield some
+            last = some[-1]
 
+    async def _remove(self, digests: Sequence[str]) -> None:
         def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "pictures", wanted)
-            for some in in_batches(wanted):
-                connection.execute(delete(pictures).where(_columns.digest.in_(some), ~used))
+            for some in in_batches(digests):
+                connection.execute(delete(pictures).where(_columns.digest.in_(some)))
 
-        if wanted:
-            await self._database.after_commit(lambda: self._database.write(work))
+        await self._database.write(work)
 
     async def ping(self) -> None:
         """Do nothing, because ``SqlStorage.ping`` checks the database itself."""
 
     async def close(self) -> None:
         """Do nothing; there is nothing to close."""
+
+
+def _digests(query: Select[Any], connection: Connection) -> Sequence[str]:
+    return connection.execute(query).scalars().all()
 
 
 def _check(digest: str) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Protocol
 
-from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId, WorkspaceId
+from bot.domain.catalogue import AddedOrigin, DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.channels import ChannelKind, VisibleOrigins
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.pages import Page, PageRequest
 
 
@@ -21,8 +21,20 @@ class Catalogue(Protocol):
         """Create a database. Raises DatabaseExists."""
         ...
 
-    async def delete_database(self, key: DatabaseKey) -> None:
-        """Delete a database and the records of its images."""
+    async def delete_database(self, key: DatabaseKey, mark: str = "") -> None:
+        """Delete a database and the records of its images. Nobody sees them any more.
+
+        Rows of a large database stay until ``DeletedDatabases.purge_some`` has deleted them. Raises ChangedSince if
+        images were added after a mark.
+        """
+        ...
+
+    async def mark(self, key: DatabaseKey) -> str:
+        """Return what tells images that the database has now from those that are added later."""
+        ...
+
+    async def ids_of_entity(self, key: DatabaseKey, entity: EntityId, limit: int, mark: str = "") -> tuple[DataId, ...]:
+        """Return the data ids of up to ``limit`` images of an entity, oldest first, up to a mark."""
         ...
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
@@ -37,10 +49,20 @@ class Catalogue(Protocol):
         """Return the workspaces that are connected or own a database."""
         ...
 
-    async def record_workspace(self, workspace: WorkspaceId, enterprise: str = "") -> None:
+    async def record_workspace(
+        self, workspace: WorkspaceId, enterprise: str = "", *, adopts_local: bool = False
+    ) -> None:
         """Record a connected workspace.
 
-        If it is the only one, it gets the databases of LOCAL_WORKSPACE, except those whose names it uses already.
+        With ``adopts_local``, it gets the databases of LOCAL_WORKSPACE if it is the only connected one, except those
+        whose names it uses already.
+        """
+        ...
+
+    async def give_local(self, name: DatabaseName, workspace: WorkspaceId) -> None:
+        """Give a database of LOCAL_WORKSPACE to a workspace.
+
+        Raises UnknownDatabase, and DatabaseExists if the workspace uses the name.
         """
         ...
 
@@ -56,8 +78,31 @@ class Catalogue(Protocol):
         """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
         ...
 
-    async def known_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
-        """Return those of the digests of original files from which the database has an image."""
+    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> AddedOrigin | None:
+        """Add an origin to the image with exactly these pixels, unless it has it. Return None if there is no image."""
+        ...
+
+    async def remove_origins(self, key: DatabaseKey, data_id: DataId, scope: OriginScope) -> RemovedOrigins:
+        """Take those of an image's origins away that are in the scope, and the image's record with the last one."""
+        ...
+
+    async def has_operator_images(self, key: DatabaseKey) -> bool:
+        """Return whether the operator added an image to the database."""
+        ...
+
+    async def return_to_operator(self, key: DatabaseKey, revision: int) -> DatabaseKey | None:
+        """Make a database local again, and return its key. If its name is taken, the database gets a number.
+
+        Return None, and do nothing, if the database has another revision. Raises UnknownDatabase.
+        """
+        ...
+
+    async def with_origins(self, scope: OriginScope, limit: int) -> tuple[ImageRecord, ...]:
+        """Return up to ``limit`` images that have an origin in the scope, oldest first, with all their origins."""
+        ...
+
+    async def imported_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> frozenset[str]:
+        """Return those of the digests of original files from which the operator added an image to the database."""
         ...
 
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
@@ -68,8 +113,28 @@ class Catalogue(Protocol):
         """Return the records of these images. Unknown ids are left out."""
         ...
 
-    async def page(self, key: DatabaseKey, request: PageRequest) -> Page[ImageRecord]:
-        """Return a page of records. Raises InvalidInput for a token of another listing."""
+    async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
+        """Return the conversations that a database's images came from at some time, with the kinds they had.
+
+        An empty id stands for images from no conversation.
+        """
+        ...
+
+    async def count_hidden(self, key: DatabaseKey, visible: VisibleOrigins) -> int:
+        """Return how many images of a database have no visible origin."""
+        ...
+
+    async def hidden_images(self, key: DatabaseKey, visible: VisibleOrigins, limit: int) -> frozenset[DataId]:
+        """Return up to ``limit`` images of a database that have no visible origin."""
+        ...
+
+    async def page(
+        self, key: DatabaseKey, request: PageRequest, visible: VisibleOrigins | None = None
+    ) -> Page[ImageRecord]:
+        """Return a page of records, with ``visible`` only of images that have such an origin.
+
+        Raises InvalidInput for a token of another listing.
+        """
         ...
 
     async def remove(
@@ -88,18 +153,6 @@ class Catalogue(Protocol):
 
     async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
         """Return the images of an entity, oldest first."""
-        ...
-
-    async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-        """Return the images made from a Slack file, in all databases of the workspace."""
-        ...
-
-    async def from_message(self, workspace: WorkspaceId, channel: str, message_ts: str) -> tuple[ImageRecord, ...]:
-        """Return the images made from a message's files, in all databases of the workspace."""
-        ...
-
-    async def added_before(self, moment: datetime, limit: int) -> tuple[ImageRecord, ...]:
-        """Return up to ``limit`` images added before a moment, oldest first, in all workspaces."""
         ...
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth, Job, NewJob, StoredShare
+from bot.domain.jobs import InboxDepth, Job, NewJob, OpenObligations, StoredShare, WorkerRoom
 
 
 class Inbox(Protocol):
@@ -36,15 +36,19 @@ class Inbox(Protocol):
         """Return whether a job of the same message waits that nobody has claimed yet."""
         ...
 
-    async def claim(self, owner: str, limit: int, lease_s: float) -> tuple[Job, ...]:
-        """Lease up to ``limit`` due jobs to the owner, oldest first, and count an attempt of each.
+    async def claim(self, owner: str, limit: int, lease_s: float, room: WorkerRoom = ...) -> tuple[Job, ...]:
+        """Lease up to ``limit`` jobs to the owner: obligations first, and from each workspace in turn its oldest.
 
-        After ``lease_s`` seconds, others may claim them unless ``extend`` was called.
+        After ``lease_s`` seconds, others may claim them unless ``extend`` was called. ``begin`` counts an attempt.
         """
         ...
 
-    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> None:
-        """Extend the leases of the owner's jobs."""
+    async def begin(self, job: Job) -> Job | None:
+        """Count an attempt of a claimed job, and return the job with it; None if somebody else has claimed it."""
+        ...
+
+    async def extend(self, owner: str, jobs: Sequence[int], lease_s: float) -> frozenset[int]:
+        """Extend the leases of the owner's jobs. Return those that it holds; others have claimed the rest since."""
         ...
 
     async def mark_answering(self, job: Job) -> bool:
@@ -66,26 +70,52 @@ class Inbox(Protocol):
         """Release all jobs of an owner that stops. Their last attempt doesn't count."""
         ...
 
-    async def withdraw(self, workspace: WorkspaceId, *, file: str = "", channel: str = "", message: str = "") -> None:
-        """Record that a file or message was deleted, so that its files are not processed any more."""
+    async def withdraw(
+        self,
+        workspace: WorkspaceId,
+        *,
+        file: str = "",
+        channel: str = "",
+        message: str = "",
+        whole_channel: bool = False,
+        kept: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """Record that a file, message or whole channel was deleted, so that its files are not processed any more.
+
+        ``kept`` are channels with messages that still have the file.
+        """
         ...
 
     async def is_wanted(self, job: int, file: str) -> bool:
-        """Return whether the file of a job was not withdrawn. Inside a unit, this takes the write lock."""
+        """Return whether the file of a job was neither withdrawn nor deleted. Inside a unit, this takes the write lock.
+
+        A deletion may have arrived before the share.
+        """
+        ...
+
+    async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
+        """Return whether the deletion of a file, of its message or of its channel has arrived.
+
+        Inside a unit, this takes the write lock.
+        """
         ...
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         """Return the newest file that was shared in the channel and not withdrawn."""
         ...
 
-    async def depth(self) -> InboxDepth:
-        """Return the number of unfinished jobs and when the oldest was stored."""
+    async def depth(self, workspace: WorkspaceId | None = None) -> InboxDepth:
+        """Return the number of unfinished jobs, of all workspaces or one, and when the oldest was stored."""
+        ...
+
+    async def open_obligations(self) -> OpenObligations:
+        """Return the unfinished jobs that fulfil promises. Writes nothing."""
         ...
 
     async def purge(self, before: datetime) -> int:
-        """Delete jobs that finished before a moment. Return how many."""
+        """Delete jobs that finished before a moment, in small transactions. Return how many."""
         ...
 
     async def forget_workspace(self, workspace: WorkspaceId) -> None:
-        """Delete all jobs of a workspace except running ones of kind UNINSTALL."""
+        """Delete all jobs of a workspace except running ones of kind UNINSTALL, in small transactions."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -13,7 +13,8 @@ class PictureStore(Protocol):
     async def put(self, digest: str, jpeg: bytes) -> None:
         """Store a picture. It is durable on return, or inside a unit when the unit ends.
 
-        Storing the same picture again changes nothing.
+        Storing the same picture again changes nothing. Raises PictureBeingRemoved (in a unit, at its end) if the
+        picture was removed meanwhile; storing it once more succeeds.
         """
         ...
 
@@ -26,7 +27,18 @@ class PictureStore(Protocol):
         ...
 
     async def discard_unused(self, digests: Iterable[str]) -> None:
-        """Delete those of the pictures that no image in any database uses."""
+        """Delete those of the pictures that no image in any database uses; inside a unit, after it has committed.
+
+        What can't be deleted now is deleted later. Nothing raises for that.
+        """
+        ...
+
+    async def work_off_removals(self, limit: int) -> int:
+        """Delete up to ``limit`` pictures whose removal is pending and due. Return how many; 0 after a failure."""
+        ...
+
+    def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield pictures that no image uses and that were stored before a moment, in batches. Raises BackendError."""
         ...
 
     async def ping(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from bot.domain.channels import ChannelBinding
 from bot.domain.identifiers import WorkspaceId
+from bot.storage.ports.removals import ClaimedRemoval
 
 
 class ChannelBindings(Protocol):
@@ -40,18 +41,38 @@ class Thumbnails(Protocol):
         """Return the Slack file ids of these pictures, by digest. Pictures without an upload are left out."""
         ...
 
-    async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:
-        """Record an upload. It replaces an earlier one."""
-        ...
-
-    async def unused(self, workspace: WorkspaceId, limit: int) -> Mapping[str, str]:
-        """Return up to ``limit`` uploads whose picture is no longer in any database of the workspace."""
-        ...
-
-    async def remove(self, workspace: WorkspaceId, digests: Iterable[str]) -> None:
-        """Delete the records of uploads, by digest."""
-        ...
-
     async def remove_files(self, workspace: WorkspaceId, file_ids: Iterable[str]) -> None:
         """Delete the records of uploads, by Slack file id."""
+        ...
+
+    async def note(self, workspace: WorkspaceId, file_id: str) -> None:
+        """Record a file before its upload. Unless ``put`` follows within an hour, it will be deleted from Slack."""
+        ...
+
+    async def put(self, workspace: WorkspaceId, digest: str, file_id: str) -> None:
+        """Record an upload. An earlier one of the picture will be deleted from Slack."""
+        ...
+
+    async def queue_unused(self, workspace: WorkspaceId, limit: int) -> int:
+        """Queue the deletion of up to ``limit`` uploads whose pictures the workspace no longer has; return how many."""
+        ...
+
+    async def claim_removals(self, workspace: WorkspaceId, limit: int) -> Sequence[ClaimedRemoval]:
+        """Claim up to ``limit`` due files of a workspace for deletion, for two minutes."""
+        ...
+
+    async def finish_removals(self, removals: Sequence[ClaimedRemoval]) -> None:
+        """Record that claimed files are deleted."""
+        ...
+
+    async def postpone_removals(self, removals: Sequence[ClaimedRemoval]) -> None:
+        """Make claimed files due again later."""
+        ...
+
+    async def abandon(self, workspace: WorkspaceId) -> int:
+        """Forget all files of a workspace, because its token is gone. Return how many files stay in Slack."""
+        ...
+
+    async def workspaces_with_removals(self) -> Sequence[WorkspaceId]:
+        """Return the workspaces with files that are due."""
         ...

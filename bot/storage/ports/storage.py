@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore
+from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
 from bot.storage.ports.slack import ChannelBindings, Thumbnails
 
 
@@ -16,6 +17,14 @@ class Keyring(Protocol):
 
     async def key(self, name: str) -> bytes:
         """Return the secret with this name: 32 random bytes, created on first use."""
+        ...
+
+
+class ProcessLocks(Protocol):
+    """Locks that exclude all other processes with the same storage, without a transaction."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Hold a lock by name; a crash releases it. Raises BackendTimeout if another process holds it for too long."""
         ...
 
 
@@ -48,8 +57,23 @@ class Storage(Protocol):
         ...
 
     @property
+    def deleted(self) -> DeletedDatabases:
+        """Databases that were deleted and still have rows."""
+        ...
+
+    @property
+    def pending_removals(self) -> PendingRemovals:
+        """What still has to be removed outside SQL."""
+        ...
+
+    @property
     def keyring(self) -> Keyring:
         """Random secrets that all processes share."""
+        ...
+
+    @property
+    def locks(self) -> ProcessLocks:
+        """Locks that exclude other processes."""
         ...
 
     def unit(self) -> AbstractAsyncContextManager[None]:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
-from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
-from sqlalchemy import ColumnElement, Connection, delete, false, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, false, insert, select, update
 
 from bot.storage.slack.token_encryption import TokenCipher
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
-from bot.storage.sql.schema.tables import installations, oauth_states
+from bot.storage.sql.schema.tables import installations
 
 _columns = installations.c
 _ORGANISATION = ""
@@ -60,6 +58,47 @@ class SqlInstallations(AsyncInstallationStore):
             self._save(connection, Installation(**{**known, **bot.to_dict_for_copying()}))
 
         await self._database.write(work)
+
+    async def save_rotated(self, old: Bot, new: Bot) -> bool:
+        """Replace the tokens that were rotated. Return False, and save nothing, if they aren't the stored ones.
+
+        Then the app was uninstalled, or installed again, or another process has rotated the tokens.
+        """
+
+        def work(connection: Connection) -> bool:
+            _lock(connection)
+            own = _installed_in(old.enterprise_id, _workspace(old.team_id, old.is_enterprise_install))
+            encrypted = connection.execute(select(_columns.sealed).where(own)).scalar()
+            known = None if encrypted is None else self._decrypt(encrypted)
+            if known is None or known.bot_refresh_token != old.bot_refresh_token:
+                return False
+            rotated = Installation(**{**known.to_dict_for_copying(), **new.to_dict_for_copying()})
+            # The time of the installation stays, because uninstalls are compared with it.
+            return connection.execute(update(installations).where(own).values(sealed=self._seal(rotated))).rowcount > 0
+
+        return await self._database.write(work)
+
+    async def installed_at(self, enterprise: str, workspace: str) -> datetime | None:
+        """Return when the app was installed in a workspace, or else in its organisation; None if it is in neither."""
+        wanted = _is_row(enterprise, _ORGANISATION) if enterprise else false()
+        if workspace:
+            wanted |= _columns.workspace == workspace
+        query = select(_columns.installed_at).where(wanted).order_by((_columns.workspace == workspace).desc()).limit(1)
+        return await self._database.read(lambda connection: connection.execute(query).scalar())
+
+    async def delete_until(self, enterprise: str, workspace: str, moment: datetime) -> bool:
+        """Delete an install made until a moment; without ``workspace``, the organisation-wide one.
+
+        Return False if a newer one is there, which stays.
+        """
+        own = _installed_in(enterprise, workspace)
+
+        def work(connection: Connection) -> bool:
+            _lock(connection)
+            connection.execute(delete(installations).where(own, _columns.installed_at <= moment))
+            return connection.execute(select(_columns.workspace).where(own)).first() is None
+
+        return await self._database.write(work)
 
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
@@ -140,54 +179,19 @@ class SqlInstallations(AsyncInstallationStore):
     def _save(self, connection: Connection, installation: Installation) -> None:
         enterprise = installation.enterprise_id or ""
         workspace = _workspace(installation.team_id, installation.is_enterprise_install)
-        content = json.dumps(installation.to_dict_for_copying(), default=datetime.isoformat)
-        values = {"sealed": self._cipher.encrypt(content.encode()), "installed_at": self._clock()}
+        values = {"sealed": self._seal(installation), "installed_at": self._clock()}
         _lock(connection)
         # By team id alone, because the workspace may have joined an organisation since the last install.
         connection.execute(delete(installations).where(_installed_in(enterprise, workspace)))
         connection.execute(insert(installations).values(enterprise=enterprise, workspace=workspace, **values))
 
+    def _seal(self, installation: Installation) -> bytes:
+        content = json.dumps(installation.to_dict_for_copying(), default=datetime.isoformat)
+        return self._cipher.encrypt(content.encode())
+
     def _decrypt(self, encrypted: bytes) -> Installation:
         content = json.loads(self._cipher.decrypt(encrypted))
         return Installation(**{"user_id": "", **{name: value for name, value in content.items() if value is not None}})
-
-
-class SqlOAuthStates(AsyncOAuthStateStore):
-    """Bolt's state store: the OAuth states that were issued and not used yet."""
-
-    def __init__(
-        self,
-        database: Database,
-        expiration_seconds: int = 600,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._database = database
-        self._lifetime = timedelta(seconds=expiration_seconds)
-        self._clock = clock
-        self._logger = logging.getLogger(__name__)
-
-    @property
-    def logger(self) -> logging.Logger:
-        """The logger that Bolt uses for this store."""
-        return self._logger
-
-    async def async_issue(self, *_: object, **__: object) -> str:
-        """Create and return a state for one use."""
-        state = secrets.token_urlsafe(32)
-        now = self._clock()
-
-        def work(connection: Connection) -> None:
-            connection.execute(delete(oauth_states).where(oauth_states.c.expires_at <= now))
-            connection.execute(insert(oauth_states).values(state=state, expires_at=now + self._lifetime))
-
-        await self._database.write(work)
-        return state
-
-    async def async_consume(self, state: str) -> bool:
-        """Use a state up. Return whether it was issued, unused and not expired."""
-        used = delete(oauth_states).where(oauth_states.c.state == state).returning(oauth_states.c.expires_at)
-        expires_at = await self._database.write(lambda connection: connection.execute(used).scalar())
-        return expires_at is not None and expires_at > self._clock()
 
 
 def _lock(connection: Connection) -> None:

@@ -18,11 +18,12 @@ def take_advisory_locks(connection: Connection, kind: str, names: Iterable[str] 
     transaction writes at a time.
     """
     if connection.dialect.name == "postgresql":
-        keys = sorted({_key(kind, name) for name in names})
+        keys = sorted({lock_key(kind, name) for name in names})
         connection.execute(_LOCK, {"keys": keys})
 
 
-def _key(kind: str, name: str) -> int:
+def lock_key(kind: str, name: str) -> int:
+    """Return the number that stands for a name in PostgreSQL."""
     # Two names that share a key by chance only wait for each other.
     digest = hashlib.blake2b(f"{kind}\n{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -1,35 +1,32 @@
-"""Connections, threads and transactions. SQL runs in threads, so that the event loop never waits for the disk."""
+"""Threads and units of work. SQL runs in threads, so that the event loop never waits for the disk."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RootTransaction
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from bot.domain.errors import BackendError
 from bot.storage.sql.dialect import SqlDialect
+from bot.storage.sql.transactions import Transactions, Work
 from bot.storage.sql.writer_threads import WriterPool
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 UnitHook = Callable[[], Awaitable[None]]
 
-ATTEMPTS = 4
-"""How often a transaction is tried if the database rolls it back because of a conflict."""
-
-_BACKOFF_S = 0.05
+WRITE_FAILURE_S = 30.0
+"""How long a failed write counts as a sign that the database can't be written, unless a later one succeeds."""
 
 
 class _Unit:
@@ -52,11 +49,11 @@ class Database:
     def __init__(self, engine: Engine, readers: int, dialect: SqlDialect) -> None:
         self._engine = engine
         self._dialect = dialect
-        self._reading = engine.execution_options(**dialect.read_options)
-        self._writing = engine.execution_options(**dialect.write_options)
+        self._transactions = Transactions(engine, dialect)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="storage-read")
         self._writers = WriterPool(dialect.writers, dialect.write_wait_s)
         self._unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
+        self._write_failure: tuple[float, BackendError] | None = None
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` on one snapshot; inside a unit that has written, in the unit's transaction."""
@@ -67,7 +64,16 @@ class Database:
 
     async def snapshot(self, work: Work[T]) -> T:
         """Run ``work`` on a snapshot of committed data, even inside a unit."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._transactions.read, work)
+
+    async def check(self) -> None:
+        """Return if the database can be read, and if writes don't fail at the moment. Writes nothing itself.
+
+        Raises BackendError.
+        """
+        await self.snapshot(self._dialect.check)
+        if self._write_failure is not None and time.monotonic() - self._write_failure[0] < WRITE_FAILURE_S:
+            raise self._write_failure[1]
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return."""
@@ -146,6 +152,24 @@ class Database:
         """Open a connection for statements that can't run in a transaction. Blocks. The caller closes it."""
         return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
+    async def checkpoint(self) -> None:
+        """Copy the database's log without holding up writers, so that no commit has to."""
+
+        def work() -> None:
+            with self._transactions.translating_errors():
+                self._dialect.checkpoint(self._engine)
+
+        await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def scrub(self) -> bool:
+        """Remove deleted content from the database's log. Return False if it has to be tried again."""
+
+        def work() -> bool:
+            with self._transactions.translating_errors():
+                return self._dialect.scrub(self._engine)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
     async def close(self) -> None:
         """Wait for running work, then close the connections."""
 
@@ -163,7 +187,7 @@ class Database:
 
     async def _write_alone(self, work: Work[T]) -> T:
         async with self._writers.writer() as writer:
-            return await self._run_in(writer, self._write_now, work)
+            return await self._run_in(writer, self._transactions.write, work)
 
     async def _write_deferred(self, unit: _Unit) -> None:
         async with self._writers.writer() as writer:
@@ -206,74 +230,30 @@ class Database:
             return
         assert unit.writer is not None
         try:
-            await self._run_in(unit.writer, self._finish, unit, unit.connection, commit)
+            await self._run_in(unit.writer, self._end_now, unit, unit.connection, commit)
         finally:
             self._writers.release(unit.writer)
 
     def _begin_and_write_now(self, unit: _Unit, work: Work[T]) -> T:
-        connection = self._writing.connect()
-        try:
-            connection.begin()
-        except BaseException:
-            connection.close()
-            raise
-        unit.connection = connection
+        connection = unit.connection = self._transactions.begin()
         _run_all(unit.deferred, connection)
         unit.deferred.clear()
         return work(connection)
 
     def _write_deferred_now(self, unit: _Unit) -> None:
-        self._write_now(partial(_run_all, unit.deferred))
+        self._transactions.write(partial(_run_all, unit.deferred))
         unit.committed = True
 
-    def _read_now(self, work: Work[T]) -> T:
-        with self._translating_errors():
-            try:
-                return self._read_once(work)
-            except SQLAlchemyError as error:
-                if not self._dialect.is_connection_lost(error):
-                    raise
-            return self._read_once(work)
-
-    def _read_once(self, work: Work[T]) -> T:
-        with self._reading.connect() as connection, connection.begin():
-            return work(connection)
-
-    def _write_now(self, work: Work[T]) -> T:
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return self._write_once(work)
-            except SQLAlchemyError as error:
-                if not self._dialect.is_rolled_back(error):
-                    raise
-            time.sleep(_BACKOFF_S * attempt * random.random())  # noqa: S311 - not used for security
-        return self._write_once(work)
-
-    def _write_once(self, work: Work[T]) -> T:
-        with self._writing.connect() as connection, connection.begin() as transaction:
-            result = work(connection)
-            self._commit(transaction)
-            return result
-
-    def _finish(self, unit: _Unit, connection: Connection, commit: bool) -> None:
+    def _end_now(self, unit: _Unit, connection: Connection, commit: bool) -> None:
         transaction = connection.get_transaction()
         try:
             if commit and transaction is not None:
-                self._commit(transaction)
+                self._transactions.commit(transaction)
                 unit.committed = True
             elif transaction is not None:
                 transaction.rollback()
         finally:
             connection.close()
-
-    def _commit(self, transaction: RootTransaction) -> None:
-        try:
-            transaction.commit()
-        except SQLAlchemyError as error:
-            translated = self._dialect.translate_error(error)
-            # The database may have committed although its answer was lost.
-            translated.may_have_been_done = self._dialect.is_connection_lost(error)
-            raise translated from error
 
     async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` in a writer's thread. A cancelled caller still waits, because it holds what the work uses."""
@@ -291,15 +271,17 @@ class Database:
             raise
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        with self._translating_errors():
-            return work(*arguments)
-
-    @contextmanager
-    def _translating_errors(self) -> Iterator[None]:
         try:
-            yield
-        except SQLAlchemyError as error:
-            raise self._dialect.translate_error(error) from error
+            with self._transactions.translating_errors():
+                result = work(*arguments)
+        except BackendError as error:
+            cause = error.__cause__
+            # A lost connection is replaced by the next use. Whether the server answers, a read finds out.
+            if isinstance(cause, OperationalError) and not self._dialect.is_connection_lost(cause):
+                self._write_failure = time.monotonic(), error
+            raise
+        self._write_failure = None
+        return result
 
 
 def _run_all(works: Sequence[Work[None]], connection: Connection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError
@@ -13,6 +14,18 @@ from bot.domain.errors import BackendError
 
 def _never(_: SQLAlchemyError) -> bool:
     return False
+
+
+def _answers(connection: Connection) -> None:
+    connection.execute(text("SELECT 1"))
+
+
+def _no_checkpoint(_: Engine) -> None:
+    """Do nothing."""
+
+
+def _nothing_to_scrub(_: Engine) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,9 @@ class SqlDialect:
     ``read_options``, ``write_options``: SQLAlchemy's execution options of read and write transactions.
     ``is_connection_lost``: whether an error only says that the connection was lost.
     ``is_rolled_back``: whether the database rolled back a transaction because of a conflict, so that it can be retried.
+    ``check``: raises BackendError if the database can't be used. It reads only.
+    ``scrub``: removes deleted content from the database's log; False if it has to be tried again. Blocks.
+    ``checkpoint``: copies the database's log without holding up writers. Blocks.
     """
 
     writers: int
@@ -34,3 +50,6 @@ class SqlDialect:
     write_options: Mapping[str, Any] = field(default_factory=dict)
     is_connection_lost: Callable[[SQLAlchemyError], bool] = _never
     is_rolled_back: Callable[[SQLAlchemyError], bool] = _never
+    check: Callable[[Connection], None] = _answers
+    scrub: Callable[[Engine], bool] = _nothing_to_scrub
+    checkpoint: Callable[[Engine], None] = _no_checkpoint

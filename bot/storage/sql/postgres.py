@@ -22,7 +22,7 @@ WRITE_WAIT_S = 15.0
 
 _OTHER_CONNECTIONS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND application_name = current_setting('application_name')"
+    " AND application_name IN ('vsearch', current_setting('application_name'))"
 )
 _CLOSING_S, _CHECK_INTERVAL_S = 1.0, 0.05
 """How long to wait for the server to notice that a process has ended, and how often to check."""
@@ -107,7 +107,14 @@ def dialect(writers: int) -> SqlDialect:
         translate_error=translate_error,
         is_connection_lost=_is_connection_lost,
         is_rolled_back=lambda error: _sqlstate(error) in _ROLLED_BACK,
+        check=check,
     )
+
+
+def check(connection: Connection) -> None:
+    """Raise BackendDown if the server doesn't accept writes."""
+    if connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one():
+        raise BackendDown("The PostgreSQL server is read-only: it is a standby.")
 
 
 def translate_error(error: SQLAlchemyError) -> BackendError:
@@ -166,7 +173,7 @@ def disable_timeouts(connection: Connection) -> None:
 
 
 def _register_types(connection: Any, _record: object) -> None:
-    from bot.storage.sql import halfvec  # noqa: PLC0415 - loads psycopg (60 ms), which SQLite doesn't need
+    from bot.storage.sql.schema import halfvec  # noqa: PLC0415 - loads psycopg (60 ms), which SQLite doesn't need
 
     halfvec.register(connection)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -19,6 +19,8 @@ from bot.storage.sql.dialect import SqlDialect
 BUSY_TIMEOUT_MS = 15_000
 PAGE_BYTES = 8192  # fits three embeddings; 4096 would waste a third of the file
 JOURNAL_BYTES = 64 * 2**20
+LOG_PAGES = 4000  # 32 MB
+TRUNCATE_WAIT_MS = 20  # writers wait while the log is truncated
 
 
 def address(data_dir: Path, database_url: str | None = None) -> URL:
@@ -74,8 +76,58 @@ def translate_error(error: SQLAlchemyError) -> BackendError:
     return BackendDown(f"Storage failed: {cause or error}")
 
 
+def check(connection: Connection) -> None:
+    """Raise BackendDown if the file can't be read, or if its permissions say that it can't be written."""
+    file = Path(connection.execute(text("SELECT file FROM pragma_database_list WHERE name = 'main'")).scalar_one())
+    connection.execute(text("SELECT count(*) FROM sqlite_master"))
+    # SQLite creates its journal beside the file.
+    if not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK):
+        raise BackendDown("The database file is no longer there or can't be written.")
+
+
+def copy_log(engine: Engine) -> None:
+    """Copy the write-ahead log into the file as far as readers allow, without holding up writers."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        cursor.close()
+    finally:
+        connection.close()
+
+
+def truncate_log(engine: Engine) -> bool:
+    """Copy the write-ahead log into the file and empty it. Return False if readers or a writer kept it from that.
+
+    The log holds earlier contents of pages, deleted rows among them.
+    """
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    try:
+        # Copies most of the log without holding up writers.
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
+        row = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return row is not None and row[0] == 0
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise BackendDown(f"Storage failed: {error}") from error
+        return False
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.close()
+        connection.close()
+
+
 # One writer, because SQLite makes further ones poll for the file's lock.
-DIALECT = SqlDialect(writers=1, write_options={"immediate": True}, translate_error=translate_error)
+DIALECT = SqlDialect(
+    writers=1,
+    write_options={"immediate": True},
+    translate_error=translate_error,
+    check=check,
+    scrub=truncate_log,
+    checkpoint=copy_log,
+)
 
 
 def _configure(connection: Any, _record: object) -> None:
@@ -84,6 +136,10 @@ def _configure(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # Overwrite deleted rows with zeros. Otherwise they stay readable in the file until other rows take their place.
+    connection.execute("PRAGMA secure_delete = ON")
+    # The commit that exceeds this copies the log while others wait. Batches of deletions copy it beside the writer.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
 
 

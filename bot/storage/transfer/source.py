@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError, TransferRefused
 from bot.storage.catalogue.rows import in_batches
-from bot.storage.inbox.worker_registry import FileWorkerRegistry
+from bot.storage.inbox.process_registry import has_live_processes
 from bot.storage.pictures.file_store import read_file
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.database import Database
@@ -47,13 +47,13 @@ class SourceLocation:
         return self.name if self.file is None else str(self.file.resolve())
 
     def is_in_use(self) -> bool:
-        """Return whether a vsearch process uses the source, as far as can be found out.
+        """Return whether a vsearch process uses the source: the bot, the API server or a command.
 
         Blocks. Raises BackendError and OSError.
         """
         if self.file is None:
             return postgres.in_use(postgres.address(self.address))
-        return any(FileWorkerRegistry(folder / "workers").has_live_workers() for folder in self.folders)
+        return has_live_processes(self.folders)
 
 
 def source_location(data_dir: Path, database_url: str | None = None) -> SourceLocation:

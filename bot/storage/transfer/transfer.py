@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text
 
 from bot.domain.errors import TransferRefused
 from bot.storage.catalogue.rows import in_batches
-from bot.storage.inbox.inbox import release_all_jobs
+from bot.storage.inbox.recovery import release_all_jobs
 from bot.storage.ports.transfer import TransferPlan
 from bot.storage.sql import postgres
 from bot.storage.sql.advisory_locks import take_advisory_locks
@@ -21,6 +21,7 @@ from bot.storage.sql.schema.tables import (
     keys,
     metadata,
     oauth_states,
+    pending_removals,
     pictures,
     relayed_pictures,
     workspaces,
@@ -214,7 +215,9 @@ def _used_digests(digests: Sequence[str], connection: Connection) -> set[str]:
 
 
 def _finish(checksums: TableChecksums, last_ids: Mapping[str, int], moment: datetime, connection: Connection) -> None:
-    if names := differing_tables(checksums, table_checksums(connection, TABLES)):
+    # Storing the picture of an image cancels a removal of that picture which was pending.
+    unchanged = {pending_removals.name: checksums[pending_removals.name]}
+    if names := differing_tables(checksums, {**table_checksums(connection, TABLES), **unchanged}):
         raise TransferRefused(
             f"The copy differs from the original ({', '.join(names)}) because another program wrote to it. "
             f"{_MUST_BE_EMPTY}"

@@ -1,12 +1,11 @@
-"""The embedded engine's rows in SQL. Implements ``adapters.embedded.store``, which storage can't import."""
+"""The embedded engine's rows in SQL, inside one transaction. ``store`` runs the transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func, insert, select, update
 
@@ -14,12 +13,12 @@ from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.storage.catalogue.rows import in_batches
+from bot.storage.removals.tombstones import is_tombstone
 from bot.storage.sql.advisory_locks import take_advisory_locks
-from bot.storage.sql.database import Database
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors
+from bot.storage.vectors.deleted_databases import delete_database
 
-T = TypeVar("T")
 LOAD_BATCH = 1024
 
 _databases, _images, _vectors = embedded_databases.c, embedded_images.c, embedded_vectors.c
@@ -63,7 +62,10 @@ class EmbeddedDatabaseState:
 
 
 class SqlVectorRows:
-    """Access to the rows inside one transaction. With ``writing``, ``state`` locks the database."""
+    """Implements ``adapters.embedded.store.VectorRows``, which storage can't import.
+
+    With ``writing``, ``state`` locks the database.
+    """
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
         self._connection = connection
@@ -102,14 +104,14 @@ class SqlVectorRows:
     def models(self) -> list[tuple[DatabaseKey, str]]:
         """Return each database that has vectors and the id of their model, by workspace and name."""
         query = select(_databases.workspace, _databases.name, _databases.model_id).where(
-            _databases.model_id.is_not(None)
+            _databases.model_id.is_not(None), ~is_tombstone(embedded_databases)
         )
         rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
         return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.model_id) for row in rows]
 
     def delete(self, database_id: int) -> None:
-        """Delete a database and all its rows."""
-        self._connection.execute(delete(embedded_databases).where(_databases.id == database_id))
+        """Delete a database. Rows of a large one are deleted later, in batches, and nobody sees them any more."""
+        delete_database(self._connection, database_id)
 
     def set_model(self, database_id: int, model_id: str) -> None:
         """Set the model whose vectors are searched."""
@@ -205,6 +207,15 @@ class SqlVectorRows:
         query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id == model_id)
         return self._connection.execute(query.order_by(_vectors.id)).scalars().all()
 
+    def vector_ids_of(self, database_id: int, model_id: str, data_ids: Collection[DataId]) -> frozenset[int]:
+        """Return the row ids of a model's vectors of these images."""
+        of_model = (_images.database_id == database_id) & (_vectors.model_id == model_id)
+        query = select(_vectors.id).join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
+        found: set[int] = set()
+        for some in in_batches(tuple(data_ids)):
+            found.update(self._connection.execute(query.where(of_model, _images.data_id.in_(some))).scalars())
+        return frozenset(found)
+
     def local_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
         """Return the stored local features of vectors, by row id. Vectors without any are left out."""
         found: dict[int, bytes] = {}
@@ -254,36 +265,6 @@ class SqlVectorRows:
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
-
-
-class SqlVectorStore:
-    """Implements ``adapters.embedded.store.VectorStore``."""
-
-    _rows: type[SqlVectorRows] = SqlVectorRows
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def read(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run ``work`` on one snapshot; inside a unit that has written, in the unit's transaction."""
-        return await self._database.read(lambda connection: _run(work, self._rows(connection)))
-
-    async def snapshot(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run ``work`` on a snapshot of committed data, even inside a unit."""
-        return await self._database.snapshot(lambda connection: _run(work, self._rows(connection)))
-
-    async def write(self, work: Callable[[SqlVectorRows], T]) -> T:
-        """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return."""
-        return await self._database.write(lambda connection: _run(work, self._rows(connection, writing=True)))
-
-    async def defer(self, work: Callable[[SqlVectorRows], None]) -> None:
-        """Run work without a result: inside a unit at its end, outside of units at once."""
-        await self._database.defer(lambda connection: _run(work, self._rows(connection, writing=True)))
-
-
-def _run(work: Callable[[SqlVectorRows], T], rows: SqlVectorRows) -> T:
-    with closing(rows):
-        return work(rows)
 
 
 def vector_values(

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from sqlalchemy import LargeBinary, String, TextClause, bindparam, text
 
 from bot.domain.identifiers import DataId, EntityId, Note
-from bot.storage.sql.halfvec import Halfvec
 from bot.storage.sql.schema.columns import ROW_ID, UtcTime
-from bot.storage.vectors.embedded import SqlVectorRows, SqlVectorStore, vector_values
+from bot.storage.sql.schema.halfvec import Halfvec
+from bot.storage.vectors.embedded import SqlVectorRows, vector_values
+from bot.storage.vectors.store import SqlVectorStore
 
 Floats = npt.NDArray[np.float32]
 

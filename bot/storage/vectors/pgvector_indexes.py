@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendDown, BackendError, BackendRefused
+from bot.storage.removals.tombstones import TOMBSTONE_PREFIX
 from bot.storage.sql import postgres
 from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
@@ -50,7 +51,15 @@ _MISSING = text(
 _LARGE_DATABASES = text(
     "SELECT database_id, model_id, (SELECT vector_dims(one.embedding) FROM pgvector_rows one"
     "  WHERE (one.database_id, one.model_id) = (r.database_id, r.model_id) LIMIT 1)"
-    " FROM pgvector_rows r GROUP BY database_id, model_id HAVING count(*) >= :least"
+    " FROM pgvector_rows r WHERE EXISTS (SELECT 1 FROM embedded_databases d"
+    "  WHERE d.id = r.database_id AND NOT starts_with(d.workspace, :prefix))"
+    " GROUP BY database_id, model_id HAVING count(*) >= :least"
+)
+# Every name has the form that ``index_name`` gives it, so that it needs no quotes.
+_UNUSED_INDEXES = text(
+    "SELECT indexname FROM pg_indexes WHERE tablename = 'pgvector_rows' AND schemaname = current_schema()"
+    " AND indexname ~ '^ix_pgvector_[0-9]+_[0-9a-f]+$' AND NOT EXISTS (SELECT 1 FROM embedded_databases d"
+    "  WHERE d.id = CAST(split_part(indexname, '_', 3) AS bigint) AND NOT starts_with(d.workspace, :prefix))"
 )
 _VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtext('vsearch indexes'))")
@@ -203,8 +212,11 @@ def _index_if_unlocked(connection: Connection, from_rows: int) -> int:
 
 def _index_all(connection: Connection, from_rows: int) -> int:
     built = 0
+    for name in connection.execute(_UNUSED_INDEXES, {"prefix": TOMBSTONE_PREFIX}).scalars().all():
+        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
     connection.execute(text("SET statement_timeout = 0; SET lock_timeout = 0; SET maintenance_work_mem = '512MB'"))
-    for database_id, model_id, dimensions in connection.execute(_LARGE_DATABASES, {"least": from_rows}).all():
+    large = {"least": from_rows, "prefix": TOMBSTONE_PREFIX}
+    for database_id, model_id, dimensions in connection.execute(_LARGE_DATABASES, large).all():
         column = f"(embedding::halfvec({dimensions})) halfvec_ip_ops"
         built += _index(connection, index_name(database_id, model_id), column, rows_of(database_id, model_id))
     connection.execute(text("RESET statement_timeout; RESET lock_timeout; RESET maintenance_work_mem"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlers.parsing.grammar.captions import Caption, parse_caption
 from handlers.parsing.grammar.commands import (
     AddCommand,
     Command,
@@ -18,6 +19,7 @@ from handlers.parsing.grammar.commands import (
     UnwatchCommand,
     WatchCommand,
 )
+from handlers.parsing.grammar.corrections import corrected
 from handlers.parsing.grammar.mentions import Modifiers, mention_command, modifiers_of
 from handlers.parsing.grammar.parser import VERBS, parse
 from handlers.parsing.grammar.tokens import MODIFIERS, unescape
@@ -28,6 +30,7 @@ __all__ = [
     "MODIFIERS",
     "VERBS",
     "AddCommand",
+    "Caption",
     "Command",
     "CreateDatabase",
     "DeleteDatabase",
@@ -42,8 +45,10 @@ __all__ = [
     "StatusCommand",
     "UnwatchCommand",
     "WatchCommand",
+    "corrected",
     "mention_command",
     "modifiers_of",
     "parse",
+    "parse_caption",
     "unescape",
 ]

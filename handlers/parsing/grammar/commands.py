@@ -100,9 +100,7 @@ class StatusCommand:
 
 @dataclass(frozen=True, slots=True)
 class HelpCommand:
-    """Show the help text, after a sentence about an unknown command in ``problem``."""
-
-    problem: str = ""
+    """Show the help text."""
 
 
 Command = (

@@ -1,4 +1,4 @@
-"""Parse modifiers in the text of shares and mentions, which may contain any prose."""
+"""Parse messages that ask the bot directly: modifiers beside an image, and the command after a mention."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from handlers.parsing.grammar.tokens import tokenise
 
 _MENTION = re.compile(r"\s*<@([A-Za-z0-9]+)(?:\|[^<>]*)?>[\s:,]*")
 
+BESIDE_IMAGE = frozenset({"in", "top", "min", "id", "note"})
+"""Modifiers that the text beside a shared image may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Modifiers:
@@ -26,13 +29,13 @@ class Modifiers:
 
 
 def modifiers_of(text: str) -> Modifiers:
-    """Return the modifiers in a message, and ignore all other text. Raises InvalidInput for an invalid value.
+    """Return the modifiers in a message to the bot, and ignore its other text. Raises InvalidInput for invalid values.
 
     The value must follow the colon directly: “found this in: the yard” names no database.
     """
     given: dict[str, str] = {}
     for token in tokenise(text):
-        if token.name not in {"in", "top", "min", "id", "note"} or not token.is_attached:
+        if token.name not in BESIDE_IMAGE or not token.is_attached:
             continue
         if token.is_unclosed:
             raise InvalidInput(UNCLOSED_QUOTE)

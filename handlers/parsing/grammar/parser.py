@@ -93,7 +93,7 @@ def parse(text: str) -> Command:
     )
     if parse_verb := _VERBS.get(verb):
         return parse_verb(parsed)
-    return HelpCommand(_unknown_verb(words[0]))
+    raise _unknown_verb(words[0])
 
 
 def _refuse_malformed(tokens: Iterable[Token]) -> None:
@@ -104,13 +104,14 @@ def _refuse_malformed(tokens: Iterable[Token]) -> None:
             raise InvalidInput(wording.URL_INVALID)
 
 
-def _unknown_verb(word: str) -> str:
+def _unknown_verb(word: str) -> InvalidInput:
     verb = word.lower()
     if looks_like_url(verb):
-        return wording.scheme_missing(quote_back(word))
+        return InvalidInput(wording.scheme_missing(quote_back(word)), (word, f"https://{word}"))
     known = _SUGGESTIONS.get(verb) or closest(verb, (*_VERBS, "help", *_VERB_SYNONYMS, *_MODES))
     meant = _SUGGESTIONS.get(known, _VERB_SYNONYMS.get(known, known))
-    return _unknown(word, f"/vsearch {meant}" if meant else "")
+    sentence = wording.unknown_verb(quote_back(word), f"/vsearch {meant}" if meant else "")
+    return InvalidInput(sentence, (word, meant) if meant else None)
 
 
 def _search(parsed: _ParsedCommand) -> SearchCommand:
@@ -136,7 +137,7 @@ def _add(parsed: _ParsedCommand) -> AddCommand:
 def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
     for word in parsed.words:
         if word.lower() != "last":
-            raise InvalidInput(_invalid_source(verb, word))
+            raise _invalid_source(verb, word)
     found = [ImageReference(address) for address in parsed.addresses] + [ImageReference(last=True)] * len(parsed.words)
     if len(found) != 1:
         sentence = wording.one_image if found else wording.which_image
@@ -144,20 +145,21 @@ def _source(verb: str, parsed: _ParsedCommand) -> ImageReference:
     return found[0]
 
 
-def _invalid_source(verb: str, word: str) -> str:
+def _invalid_source(verb: str, word: str) -> InvalidInput:
     if looks_like_url(word):
-        return wording.scheme_missing(quote_back(word))
+        return InvalidInput(wording.scheme_missing(quote_back(word)), (word, f"https://{word}"))
     if closest(word.lower(), ("last", "latest", "newest")):
-        return _unknown(word, f"/vsearch {verb} last")
+        return InvalidInput(_unknown(word, f"/vsearch {verb} last"), (word, "last"))
     note = f" {wording.QUOTED_NOTE}" if verb == "add" else ""
-    return wording.not_an_image(quote_back(word), usage_of(verb)) + note
+    return InvalidInput(wording.not_an_image(quote_back(word), usage_of(verb)) + note)
 
 
 def _list(parsed: _ParsedCommand) -> ListImages:
     given = _modifiers("list", parsed)
     if parsed.words and not parsed.addresses and "in" not in given:
-        name = values.database(" ".join(parsed.words))
-        raise InvalidInput(wording.did_you_mean(f"/vsearch list in:{name}"))
+        named = " ".join(parsed.words)
+        name = values.database(named)
+        raise InvalidInput(wording.did_you_mean(f"/vsearch list in:{name}"), (named, f"in:{name}"))
     _refuse_extra("list", parsed)
     return ListImages(
         values.database(given["in"]) if "in" in given else None,
@@ -170,7 +172,8 @@ def _delete(parsed: _ParsedCommand) -> DeleteEntity:
     given = _modifiers("delete", parsed)
     if len(parsed.words) > 1 and parsed.words[0].lower() in {"db", "database"}:
         name = values.database(" ".join(parsed.words[1:]))
-        raise InvalidInput(wording.did_you_mean(f"/vsearch db delete {name}"))
+        meant = f"db delete {name}"
+        raise InvalidInput(wording.did_you_mean(f"/vsearch {meant}"), (" ".join(("delete", *parsed.words)), meant))
     named = [given["id"]] if "id" in given else []
     named += [" ".join(parsed.words)] if parsed.words else []
     _refuse_extra("delete", replace(parsed, words=()))
@@ -189,7 +192,7 @@ def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDataba
         _refuse_extra("db", rest)
         return ListDatabases()
     if action not in {"create", "delete"}:
-        raise InvalidInput(_unknown_action(parsed.words))
+        raise _unknown_action(parsed.words)
     verb = f"db {action}"
     _modifiers(verb, rest)
     if not rest.words:
@@ -199,19 +202,20 @@ def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDataba
     return CreateDatabase(name) if action == "create" else DeleteDatabase(name)
 
 
-def _unknown_action(words: Sequence[str]) -> str:
+def _unknown_action(words: Sequence[str]) -> InvalidInput:
     known = closest(words[0].lower(), ("create", "delete", "remove", "list"))
     meant = {"remove": "delete"}.get(known, known)
     if not meant:
-        return wording.unknown_database_action(quote_back(words[0]))
-    return _unknown(f"db {words[0]}", wording.USAGE.get(f"db {meant}", wording.USAGE["db"]))
+        return InvalidInput(wording.unknown_database_action(quote_back(words[0])))
+    usage = wording.USAGE.get(f"db {meant}", wording.USAGE["db"])
+    return InvalidInput(_unknown(f"db {words[0]}", usage), (words[0], meant))
 
 
 def _watch(parsed: _ParsedCommand) -> WatchCommand:
     given = _modifiers("watch", parsed)
     word = parsed.words[0].lower() if parsed.words else ""
     if word and word not in _MODES:
-        raise InvalidInput(_unknown_mode(word))
+        raise _unknown_mode(word)
     _refuse_extra("watch", replace(parsed, words=parsed.words[1:]))
     if word == ChannelMode.COLLECT and "min" in given:
         raise InvalidInput(wording.COLLECT_TAKES_NO_MINIMUM)
@@ -222,12 +226,12 @@ def _watch(parsed: _ParsedCommand) -> WatchCommand:
     )
 
 
-def _unknown_mode(word: str) -> str:
+def _unknown_mode(word: str) -> InvalidInput:
     if word in {ChannelMode.OFF, "none", "nothing", "stop"}:
-        return wording.did_you_mean("/vsearch unwatch")
+        return InvalidInput(wording.did_you_mean("/vsearch unwatch"), (f"watch {word}", "unwatch"))
     if mode := closest(word, _MODES):
-        return _unknown(word, f"/vsearch watch {mode}")
-    return wording.unknown_mode(quote_back(word), _MODES, usage_of("watch"))
+        return InvalidInput(_unknown(word, f"/vsearch watch {mode}"), (word, mode))
+    return InvalidInput(wording.unknown_mode(quote_back(word), _MODES, usage_of("watch")))
 
 
 def _unknown(word: str, suggestion: str = "") -> str:

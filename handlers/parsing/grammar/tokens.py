@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 MODIFIERS = ("in", "top", "min", "id", "note", "order", "prefix")
 
-# Invisible characters that come along with text copied from web pages.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 
 # Slack writes links and mentions as <target> or <target|typed text>. It escapes a < that somebody typed.
@@ -56,6 +55,9 @@ class Token:
         is_address: The token is a URL.
         is_attached: The value directly follows the colon.
         is_unclosed: The token begins with a quote that is never closed.
+        is_quoted: The value of a modifier is in quotes.
+        start: Where the token starts in the text that ``visible`` returns. Positions don't count in comparisons.
+        end: Where it ends.
     """
 
     text: str
@@ -63,11 +65,19 @@ class Token:
     is_address: bool = False
     is_attached: bool = False
     is_unclosed: bool = False
+    is_quoted: bool = field(default=False, compare=False)
+    start: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
+
+
+def visible(text: str) -> str:
+    """Remove invisible characters that come along with text copied from web pages."""
+    return text.translate(_INVISIBLE)
 
 
 def tokenise(text: str) -> tuple[Token, ...]:
     """Return the tokens in order."""
-    return tuple(_Tokeniser(text.translate(_INVISIBLE)).tokens())
+    return tuple(_Tokeniser(visible(text)).tokens())
 
 
 class _Tokeniser:
@@ -80,7 +90,8 @@ class _Tokeniser:
 
     def tokens(self) -> Iterator[Token]:
         while self._match(_SKIPPED) and self._position < len(self._text):
-            yield self._token()
+            start = self._position
+            yield replace(self._token(), start=start, end=self._position)
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         found = pattern.match(self._text, self._position)
@@ -106,7 +117,7 @@ class _Tokeniser:
         if gap and (name not in MODIFIERS or self._is_at_modifier()):
             return Token("", name)
         if (quoted := self._quoted()) is not None:
-            return Token(as_typed(quoted).strip(), name, is_attached=attached)
+            return Token(as_typed(quoted).strip(), name, is_attached=attached, is_quoted=True)
         unclosed = self._text[self._position : self._position + 1] in _DOUBLE
         self._position += unclosed
         return Token(as_typed(self._bare()), name, is_attached=attached, is_unclosed=unclosed)

@@ -83,7 +83,7 @@ def _name(kind: Callable[[str], NameType], value: str) -> NameType:
             kind(suggestion)
         except InvalidInput:
             raise error from None
-        raise InvalidInput(f"{error}{_hint('', suggestion)}") from None
+        raise InvalidInput(f"{error}{_hint('', suggestion)}", (value, suggestion)) from None
 
 
 def _suggest(cleaned: str) -> str:

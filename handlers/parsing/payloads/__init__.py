@@ -5,7 +5,7 @@ from __future__ import annotations
 from handlers.parsing.payloads.commands import CommandRequest, parse_command
 from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall, parse_deletion, parse_uninstall
 from handlers.parsing.payloads.events import HomeOpened, ImageShare, Mention, parse_home, parse_mention, parse_share
-from handlers.parsing.payloads.files import RENDITIONS, FileState, SharedFile, parse_file
+from handlers.parsing.payloads.files import RENDITIONS, FileShares, FileState, SharedFile, parse_file, parse_shares
 from handlers.parsing.payloads.stored import (
     decode_deletion,
     decode_request,
@@ -20,6 +20,7 @@ from handlers.parsing.payloads.stored import (
 __all__ = [
     "RENDITIONS",
     "CommandRequest",
+    "FileShares",
     "FileState",
     "HomeOpened",
     "ImageShare",
@@ -41,5 +42,6 @@ __all__ = [
     "parse_home",
     "parse_mention",
     "parse_share",
+    "parse_shares",
     "parse_uninstall",
 ]

@@ -20,6 +20,9 @@ _OF_TYPE = {
 _OF_NAME = {"privategroup": ChannelKind.PRIVATE, "directmessage": ChannelKind.DIRECT}
 _OF_LETTER = {"C": ChannelKind.PUBLIC, "G": ChannelKind.PRIVATE, "D": ChannelKind.DIRECT, "": ChannelKind.DIRECT}
 
+_END_OF_TIME = 1e11
+"""Seconds since 1970. Python's dates end later."""
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """Lone surrogates, which JSON can escape, and NUL, which PostgreSQL refuses."""
 
@@ -42,6 +45,12 @@ def text(value: object) -> str:
 def texts(value: object) -> tuple[str, ...]:
     """Return the distinct non-empty strings of an array, in order."""
     return tuple(dict.fromkeys(text(one) for one in items(value) if text(one)))
+
+
+def time_of(value: object) -> float:
+    """Return a time in seconds since 1970, or 0 for any other value."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < _END_OF_TIME else 0.0  # type: ignore[operator, arg-type]
 
 
 def authorization(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,12 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.identifiers import WorkspaceId
-from handlers.parsing.payloads.common import enterprise_of, is_for_organisation, mapping, text, texts, workspace_of
+from handlers.parsing.payloads.common import (
+    enterprise_of,
+    is_for_organisation,
+    mapping,
+    text,
+    texts,
+    time_of,
+    workspace_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SlackDeletion:
-    """The deletion of either a ``file`` or a ``message`` in a ``channel``. The other fields are empty."""
+    """What was deleted in Slack: a ``file``, a ``message`` in a ``channel``, or a whole ``channel``.
+
+    The other fields are empty. With ``unshared``, the ``file`` exists, but was taken out of a message, which was in the
+    ``channel`` if that is known.
+    """
 
     workspace: WorkspaceId
     enterprise: str
@@ -20,31 +32,44 @@ class SlackDeletion:
     file: str = ""
     channel: str = ""
     message: str = ""
+    unshared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Uninstall:
     """The app was uninstalled from ``workspaces``, or from the whole organisation if there are none.
 
-    ``workspace`` is the first of them, or empty.
+    ``workspace`` is the first of them, or empty. ``event_time`` is when it happened, in seconds since 1970; 0 if Slack
+    didn't say.
     """
 
     workspace: WorkspaceId
     enterprise: str
     event_id: str
     workspaces: tuple[WorkspaceId, ...]
+    event_time: float = 0.0
 
 
 def parse_deletion(body: Mapping[str, Any]) -> SlackDeletion | None:
-    """Parse the deletion of a file or message, whose images must be removed. Return None for other events."""
+    """Parse the deletion or unsharing of what images may have come from. Return None for other events."""
     event = mapping(body.get("event"))
     workspace, enterprise, event_id = workspace_of(body), enterprise_of(body), text(body.get("event_id"))
     if not workspace:
         return None
-    if event.get("type") == "file_deleted":
-        file = text(event.get("file_id"))
-        return SlackDeletion(workspace, enterprise, event_id, file=file) if file else None
-    channel, message = text(event.get("channel")), _deleted_message(event)
+    channel = text(event.get("channel"))
+    match event.get("type"):
+        case "file_deleted":
+            file = text(event.get("file_id"))
+            return SlackDeletion(workspace, enterprise, event_id, file=file) if file else None
+        case "file_unshared":
+            file = text(event.get("file_id")) or text(mapping(event.get("file")).get("id"))
+            # Slack's examples leave the channel out.
+            channel = text(event.get("channel_id"))
+            found = SlackDeletion(workspace, enterprise, event_id, file=file, channel=channel, unshared=True)
+            return found if file else None
+        case "channel_deleted" | "group_deleted":
+            return SlackDeletion(workspace, enterprise, event_id, channel=channel) if channel else None
+    message = _deleted_message(event)
     return (
         SlackDeletion(workspace, enterprise, event_id, channel=channel, message=message)
         if channel and message
@@ -74,7 +99,8 @@ def parse_uninstall(body: Mapping[str, Any]) -> Uninstall | None:
             nested = mapping(event.get("event"))
             team_ids = texts(event.get("team_ids")) or texts(nested.get("team_ids"))
             workspaces = tuple(WorkspaceId(one) for one in team_ids)
-            return Uninstall(workspaces[0], enterprise, event_id, workspaces) if workspaces else None
+            happened = time_of(body.get("event_time"))
+            return Uninstall(workspaces[0], enterprise, event_id, workspaces, happened) if workspaces else None
         case "app_uninstalled":
             return _uninstall_from_one(body)
         case "tokens_revoked" if texts(mapping(event.get("tokens")).get("bot")):
@@ -86,7 +112,7 @@ def parse_uninstall(body: Mapping[str, Any]) -> Uninstall | None:
 
 def _uninstall_from_one(body: Mapping[str, Any]) -> Uninstall | None:
     workspace, enterprise = workspace_of(body), enterprise_of(body)
-    event_id = text(body.get("event_id"))
+    event_id, happened = text(body.get("event_id")), time_of(body.get("event_time"))
     if enterprise and (is_for_organisation(body) or workspace in {"", enterprise}):
-        return Uninstall(WorkspaceId(""), enterprise, event_id, ())
-    return Uninstall(workspace, enterprise, event_id, (workspace,)) if workspace else None
+        return Uninstall(WorkspaceId(""), enterprise, event_id, (), happened)
+    return Uninstall(workspace, enterprise, event_id, (workspace,), happened) if workspace else None

@@ -39,6 +39,11 @@ class ImageShare:
     user_workspace: WorkspaceId
 
     @property
+    def is_question(self) -> bool:
+        """Whether the message asks the bot for an answer, whatever the channel's mode."""
+        return self.mentioned or self.channel.startswith("D")
+
+    @property
     def reply_to(self) -> str:
         """The thread for the answer."""
         return self.thread_ts or self.ts

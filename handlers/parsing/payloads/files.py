@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from handlers.parsing.payloads.common import mapping, text
+from handlers.parsing.payloads.common import items, mapping, text, texts
 
 RENDITIONS = ("thumb_1024", "thumb_960", "thumb_720")
 """Slack's scaled copies, largest first. Slack makes none that are larger than the original."""
@@ -65,6 +65,31 @@ def parse_file(raw: object) -> SharedFile | None:
         url,
         tuple(found for name in RENDITIONS if (found := text(file.get(name)))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FileShares:
+    """Where a file is shared: channels with message times, and the channels of which Slack names no message."""
+
+    messages: frozenset[tuple[str, str]] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+    def include(self, channel: str, message: str) -> bool:
+        """Return whether the file is still shared in a message, as far as Slack tells."""
+        return channel in self.channels or (channel, message) in self.messages
+
+
+def parse_shares(raw: object) -> FileShares:
+    """Parse where a file object says that it is shared."""
+    file = mapping(raw)
+    listed = [(channel, items(found)) for kind in mapping(file.get("shares")).values() for channel, found in _of(kind)]
+    messages = {(channel, ts) for channel, found in listed for one in found if (ts := text(mapping(one).get("ts")))}
+    channels = {channel for kind in ("channels", "groups", "ims") for channel in texts(file.get(kind))}
+    return FileShares(frozenset(messages), frozenset(channels - {channel for channel, _ in messages}))
+
+
+def _of(kind: object) -> Iterable[tuple[str, object]]:
+    return mapping(kind).items()
 
 
 def byte_count(value: object) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
-from handlers.parsing.payloads.common import items, mapping, text, texts
+from handlers.parsing.payloads.common import items, mapping, text, texts, time_of
 from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall
 from handlers.parsing.payloads.events import ImageShare
 from handlers.parsing.payloads.files import FileState, SharedFile, byte_count
@@ -59,9 +59,9 @@ def decode_deletion(stored: str) -> SlackDeletion | None:
         text(given.get("file")),
         text(given.get("channel")),
         text(given.get("message")),
+        unshared=given.get("unshared") is True,
     )
-    names_something = deletion.file or (deletion.channel and deletion.message)
-    return deletion if deletion.workspace and names_something else None
+    return deletion if deletion.workspace and (deletion.file or deletion.channel) else None
 
 
 def encode_uninstall(uninstall: Uninstall) -> str:
@@ -77,6 +77,7 @@ def decode_uninstall(stored: str) -> Uninstall | None:
         text(given.get("enterprise")),
         text(given.get("event_id")),
         tuple(WorkspaceId(one) for one in texts(given.get("workspaces"))),
+        time_of(given.get("event_time")),
     )
     # Without workspaces, all data of the organisation is removed. Accept that only if the list was stored as empty.
     is_whole_organisation = bool(uninstall.enterprise) and given.get("workspaces") == []

@@ -39,6 +39,8 @@ class FileHosting:
             self._state.fail("the token was sent to another origin")
         if file.refuses_token or not self._opens(authorization, file):
             return web.Response(text=SIGN_IN_PAGE, content_type="text/html")
+        if file.held is not None:
+            await file.held.wait()
         if file.redirect_to:
             raise web.HTTPFound(file.redirect_to.rstrip("/") + request.path)
         if "size" in request.match_info:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -104,6 +105,8 @@ class HostedFile:
     stubs: int = 0
     redirect_to: str = ""
     refuses_token: bool = False
+    held: asyncio.Event | None = None
+    """Downloads hang until it is set."""
     downloads: list[str] = field(default_factory=list)
     channels: set[str] = field(default_factory=set)
     given_to_app: bool = False

@@ -170,10 +170,17 @@ async def test_listing_leaves_out_images_hidden_from_the_reader(slack: FakeSlack
     strangers = await run_command(slack, "list in:parts")
     assert "`valve_0042`" in strangers.everything
     assert "prototype" not in strangers.everything
-    # The number of images in a database is public.
-    assert "1 image on this page is from a conversation that you can't see" in strangers.everything
+    assert "1 image in `parts`" in strangers.text
+    assert "from a conversation" not in strangers.everything
     members = await run_command(slack, "list in:parts", user=OTHER)
     assert "`prototype`" in members.everything
+    assert "2 images in `parts`" in members.text
+    # A database that hints at hidden images counts them for everybody.
+    await app.services.storage.catalogue.set_hints(key_of(app, "parts"), hints_at_hidden=True)
+    strangers = await run_command(slack, "list in:parts")
+    assert "2 images in `parts`" in strangers.text
+    assert "1 image on this page is from a conversation that you can't see" in strangers.everything
+    assert "prototype" not in strangers.everything
 
 
 async def test_prefix_listing_does_not_reveal_hidden_images(slack: FakeSlack, start: Start) -> None:
@@ -191,9 +198,12 @@ async def test_hidden_images_are_counted_if_the_database_hints(slack: FakeSlack,
     await fill(app, "parts", valve_0042=VALVE)
     await collect_in_private_channel(slack, app, GASKET, "prototype")
     await app.services.storage.catalogue.set_hints(key_of(app, "parts"), hints_at_hidden=True)
-    answer = await run_command(slack, "list in:parts prefix:prot")
+    answer = await run_command(slack, "list in:parts")
     assert "1 image on this page is from a conversation that you can't see" in answer.everything
     assert "prototype" not in answer.everything
+    # But not by their ids, which could be guessed letter by letter.
+    guesses = [await run_command(slack, f"list in:parts prefix:{guess}") for guess in ("prot", "nota")]
+    assert guesses[0].everything.replace("prot", "nota") == guesses[1].everything
 
 
 async def test_page_of_a_deleted_database_says_so(slack: FakeSlack, start: Start) -> None:

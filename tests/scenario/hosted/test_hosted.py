@@ -19,7 +19,7 @@ from tests.fakes.hosted import HostedService
 from tests.fakes.hosted import misbehaviours as bad
 from tests.fakes.jobs import eventually
 from tests.fakes.slack import SOMEONE, FakeSlack
-from tests.scenario.conftest import PictureServer, fill
+from tests.scenario.conftest import PictureServer, fill, fill_as
 from tests.scenario.support.program import free_port, program
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, run_command
 from tests.scenario.support.shares import entities, images_in, reply, retry_at_once, settled, watch
@@ -165,8 +165,8 @@ async def test_uninstalling_leaves_nothing_at_the_service(
     slack: FakeSlack, service: HostedService, start: StartHosted
 ) -> None:
     app = await start()
-    await fill(app, "parts", valve=VALVE)
-    await fill(app, "logos", gasket=GASKET)
+    await fill_as(SOMEONE, app, "parts", {"valve": VALVE})
+    await fill_as(SOMEONE, app, "logos", {"gasket": GASKET})
     slack.uninstall()
     await eventually(lambda: service.names == [])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +14,8 @@ from bot.app.slack_app import build
 from bot.config.settings import Settings
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import SettingsError
-from bot.domain.identifiers import DatabaseName, WorkspaceId
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.slack.oauth_states import SignedOAuthStates
 from handlers.slack.connection import socket_mode
 from handlers.slack.oauth import SCOPES
 from tests.fakes.slack import FakeSlack
@@ -122,18 +122,22 @@ async def test_state_of_another_browser_is_refused(slack: FakeSlack, bot: WebBot
     assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 200
 
 
-async def test_expired_state_is_refused(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+async def test_expired_state_is_refused(slack: FakeSlack, bot: WebBot) -> None:
     begun = await begin_install(bot.browser)
-    connection = sqlite3.connect(tmp_path / "vsearch.db")
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    (before,) = connection.execute("SELECT expires_at FROM oauth_states").fetchone()
-    assert before
-    stamp = past.timestamp() if isinstance(before, float) else past.strftime("%Y-%m-%d %H:%M:%S.%f")
-    connection.execute("UPDATE oauth_states SET expires_at = ?", (stamp,))
-    connection.commit()
-    connection.close()
-    redirect = slack.approve_install(begun.authorize_url, team=ONE)
-    assert (await finish_install(bot.browser, redirect, begun.cookie)).status_code == 401
+    storage = bot.app.services.storage
+    expired = await SignedOAuthStates(storage._database, await storage.keyring.key("oauth_states"), 0).async_issue()
+    (issued,) = parse_qs(urlsplit(begun.authorize_url).query)["state"]
+    redirect = slack.approve_install(begun.authorize_url.replace(issued, expired), team=ONE)
+    assert (await finish_install(bot.browser, redirect, begun.cookie.replace(issued, expired))).status_code == 401
+    assert slack.calls("oauth.v2.access") == []
+
+
+async def test_two_installations_cannot_share_a_state(slack: FakeSlack, bot: WebBot) -> None:
+    begun = await begin_install(bot.browser)
+    redirects = [slack.approve_install(begun.authorize_url, team=team) for team in (ONE, TWO)]
+    pages = await asyncio.gather(*(finish_install(bot.browser, one, begun.cookie) for one in redirects))
+    assert [page.status_code == 200 for page in pages].count(True) == 1
+    assert len(await bot.app.services.storage.installations(STATE_SECRET).workspaces()) == 1
 
 
 async def test_refused_code_and_cancelled_install_are_explained(
@@ -266,3 +270,14 @@ async def test_readiness_lists_slack_before_any_installation(slack: FakeSlack, b
     assert answer.json() == {"ready": True, "checks": checks}
     assert {call.method for call in slack.state.calls} == {"auth.test"}
     assert {call.token for call in slack.state.calls} == {""}
+
+
+async def test_installation_through_the_page_adopts_nothing(slack: FakeSlack, bot: WebBot) -> None:
+    catalogue = bot.app.services.storage.catalogue
+    local = DatabaseKey(LOCAL_WORKSPACE, DatabaseName("ours"))
+    await bot.app.services.databases.create(local)
+    assert (await install(slack, bot.browser, ONE)).status_code == 200
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    await slack.wait_for_reply(C_ONE, shared.ts)
+    assert [info.key for info in await catalogue.databases(LOCAL_WORKSPACE)] == [local]
+    assert await catalogue.databases(WorkspaceId(ONE)) == ()

@@ -10,7 +10,10 @@ import pytest
 
 from bot.blocks.ids import ActionId, ShortcutId
 from bot.domain.identifiers import WorkspaceId
+from handlers.inbox.middleware import InboxMiddleware
 from tests.fakes.slack import GENERAL, FakeSlack
+from tests.fakes.slack.payloads import event_body
+from tests.fakes.slack.values import Json
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.support.web_bot import (
     STATE_SECRET,
@@ -106,6 +109,23 @@ async def test_withdrawing_from_one_workspace_deletes_that_one(slack: FakeSlack,
     assert await databases(bot, EAST) == ["east_parts"]
     shared = await slack.upload(VALVE, channel=CHANNELS[EAST])
     assert "east_parts" in (await slack.wait_for_reply(CHANNELS[EAST], shared.ts)).everything
+
+
+async def test_uninstall_of_one_workspace_does_not_drop_another_that_covers_more(slack: FakeSlack, bot: WebBot) -> None:
+    for team in (EAST, WEST):
+        await make_by_command(slack, team, "parts")
+    storage = bot.app.services.storage
+    middleware = InboxMiddleware(storage.inbox, storage.catalogue, bot.app.worker.wake)
+    events: list[Json] = [{"type": "app_uninstalled"}, {"type": "team_access_revoked", "team_ids": [EAST, WEST]}]
+    # Both wait before the first is run.
+    async with storage.unit():
+        for event in events:
+            body = event_body(slack.state, slack.state.workspace(EAST), event)
+            job = middleware.job_of(body | {"team_id": EAST, "is_enterprise_install": False, "authorizations": []})
+            assert job is not None
+            await storage.inbox.put(job)
+    await wait_until_forgotten(bot, EAST)
+    assert (await databases(bot, EAST), await databases(bot, WEST)) == ([], [])
 
 
 async def test_uninstalling_after_a_reinstall_deletes_all_again(slack: FakeSlack, bot: WebBot) -> None:

@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from slack_sdk.oauth.installation_store import Bot
 
+from bot.domain.errors import BackendDown
+from bot.storage.slack.installations import SqlInstallations
 from handlers.inbox.middleware import InboxMiddleware
 from handlers.slack import installed_workspaces
 from handlers.slack.installed_workspaces import InstalledClients
@@ -175,3 +178,50 @@ async def test_token_renewed_by_another_process_is_used(slack: FakeSlack, bot: W
     third = await InstalledClients(store, "1.2", "wrong", slack.api_url).authorize(None, ONE)
     assert third is not None
     assert third.bot_token == new
+
+
+async def test_rotated_token_is_kept_until_it_can_be_saved(
+    slack: FakeSlack, bot: WebBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installed_workspaces, "SAVE_DELAYS_S", (0.05,))
+    monkeypatch.setattr(installed_workspaces, "CACHE_TTL_S", 0)
+    save, failing = SqlInstallations.save_rotated, [True]
+
+    async def fail(self: SqlInstallations, old: Bot, new: Bot) -> bool:
+        if failing[0]:
+            raise BackendDown("the disk is full")
+        return await save(self, old, new)
+
+    monkeypatch.setattr(SqlInstallations, "save_rotated", fail)
+    for _ in range(2):
+        before = len(slack.transcript)
+        await slack.command("db", channel=C_ONE)
+        assert "`parts`" in (await slack.wait_for_answer(after=before)).everything
+    shared = await slack.upload(VALVE, channel=C_ONE)
+    assert "`valve_0042`" in (await slack.wait_for_reply(C_ONE, shared.ts)).everything
+    assert rotations(slack) == 1
+    assert await kept_expiry(bot) < time.time() + SOON_S + 60
+    failing[0] = False
+    async with asyncio.timeout(10):
+        while await kept_expiry(bot) < time.time() + LATER_S - 60:  # noqa: ASYNC110 - it is the database that changes
+            await asyncio.sleep(0.02)
+
+
+async def test_rotated_token_is_not_saved_after_the_uninstall(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+    store = bot.app.services.storage.installations(STATE_SECRET)
+
+    class Uninstalled:
+        """The store, from which the app is uninstalled while Slack rotates the token."""
+
+        async_find_bot = store.async_find_bot
+
+        async def save_rotated(self, old: Bot, new: Bot) -> bool:
+            await store.async_delete_all(enterprise_id=None, team_id=ONE)
+            return await store.save_rotated(old, new)
+
+    clients = InstalledClients(Uninstalled(), slack.oauth.client_id, slack.oauth.client_secret, slack.api_url)
+    await clients.authorize(None, ONE)
+    await clients.close()
+    assert rotations(slack) == 1
+    assert await store.workspaces() == ()
+    assert await clients.authorize(None, ONE) is None

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import BackendDown
+from bot.domain.errors import BackendDown, BackendError
+from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql import sqlite
 from bot.web import health
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fixtures.pictures import encoded, photo
@@ -45,6 +47,12 @@ def _uncached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_S", 0.0)
 
 
+@pytest.fixture
+def _short_wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let writes fail soon while another connection holds the lock. Applies to storages that are opened later."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
+
+
 @pytest.mark.usefixtures("_uncached_checks")
 async def test_readiness_reports_slack_failure_and_recovery(slack: FakeSlack, bot: WebBot) -> None:
     assert await ready(bot) == (200, WELL)
@@ -75,11 +83,16 @@ async def test_readiness_reports_picture_storage_failure_and_recovery(bot: WebBo
     assert await ready(bot) == (200, WELL)
 
 
-@pytest.mark.usefixtures("_uncached_checks")
-async def test_readiness_reports_database_timeout_and_recovery(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_uncached_checks", "_short_wait_for_locks")
+async def test_readiness_reports_failed_writes_and_recovery(slack: FakeSlack, bot: WebBot, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
-    assert await ready(bot) == (503, WELL | {"storage": "slow"})
+    other = DatabaseKey(WorkspaceId(slack.state.team), DatabaseName("other"))
+    # The check itself writes nothing. It knows of a write that failed.
+    assert await ready(bot) == (200, WELL)
+    with pytest.raises(BackendError):
+        await bot.app.services.storage.catalogue.create_database(other)
+    assert await ready(bot) == (503, WELL | {"storage": "failing"})
     # Everything else keeps working.
     assert (await bot.browser.get("/healthz")).status_code == 200
     assert (await bot.browser.get("/metrics")).status_code == 200
@@ -87,6 +100,7 @@ async def test_readiness_reports_database_timeout_and_recovery(slack: FakeSlack,
     assert "Find similar images" in (await slack.wait_for_answer()).everything
     connection.execute("ROLLBACK")
     connection.close()
+    await bot.app.services.storage.catalogue.create_database(other)
     assert await ready(bot) == (200, WELL)
 
 

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:Deprecat
 UNFIT = {
     "no credentials": {"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""},
     "no way to be reached": {"SLACK_SIGNING_SECRET": ""},
+    "several problems": {"SLACK_SIGNING_SECRET": "", "VSEARCH_THREADS": "many"},
+    "no database": {"DATABASE_URL": "sqlite:///:memory:"},
     "half of OAuth": {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2"},
     "a wrong setting": {"VSEARCH_THREADS": "many"},
     "no model": {"VSEARCH_MODEL_PATH": "none.onnx"},
@@ -26,10 +28,13 @@ UNFIT = {
     "no such address": {"HOST": "192.0.2.1"},
     "a database elsewhere": {"DATABASE_URL": "sqlite:////nowhere/at/all.db"},
 }
+LINES = {"several problems": 3}
 
 
 def create_obstacle(kind: str, data_dir: Path) -> None:
     """Create an obstacle to starting."""
+    if kind in UNFIT:
+        return
     data_dir.mkdir()
     match kind:
         case "no database file":
@@ -51,6 +56,8 @@ def create_obstacle(kind: str, data_dir: Path) -> None:
     [
         ("no credentials", 3, "Set SLACK_APP_TOKEN"),
         ("no way to be reached", 3, "Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET"),
+        ("several problems", 3, "Set SLACK_APP_TOKEN"),
+        ("no database", 3, "DATABASE_URL must be an address such as sqlite:///path/to/file"),
         ("half of OAuth", 3, "SLACK_CLIENT_SECRET and SLACK_STATE_SECRET must be set too"),
         ("a wrong setting", 3, "VSEARCH_THREADS must be"),
         ("no model", 3, "VSEARCH_MODEL_PATH"),
@@ -74,7 +81,9 @@ async def test_start_error_prints_a_sentence_and_sets_the_exit_code(
     assert says in bot.errors
     assert bot.errors.startswith("Error: ")
     assert "Traceback" not in bot.errors
-    assert len(bot.errors.splitlines()) == (2 if says.startswith("Set ") else 1)
+    assert len(bot.errors.splitlines()) == (LINES.get(kind) or (2 if says.startswith("Set ") else 1))
+    if kind in UNFIT:
+        assert not (tmp_path / "data").is_dir() or any((tmp_path / "data").iterdir())
 
 
 async def doctor(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
@@ -86,6 +95,18 @@ async def doctor(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
     return asked.process.returncode or 0, {
         check["found"]: check["state"] for check in checks if check["check"] == "Slack"
     }
+
+
+async def test_settings_that_contradict_each_other_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    given = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere.db"}
+    for arguments in (("db", "list"), ("doctor",), ("serve",)):
+        async with program(given, "--data-dir", str(tmp_path / "other"), *arguments) as asked:
+            out, errors = await asked.process.communicate()
+            assert asked.process.returncode == 3
+        assert b"--data-dir names" in errors + out
+    async with program(given | {"DATABASE_URL": "mysql://x/y"}, "doctor") as asked:
+        await asked.process.communicate()
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
 
 
 async def test_doctor_checks_every_way_to_run(slack: FakeSlack, tmp_path: Path) -> None:

@@ -262,3 +262,18 @@ async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     assert reveals_nothing(outsider)
     assert "`sofa`" in outsider.everything
     assert "tell nobody" in (await listed(slack, INSIDER)).everything
+
+
+async def test_form_adds_nothing_to_a_conversation_that_was_deleted(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", sofa=OTHER)
+    slack.add_channel(THERE, "secrets", kind="private", members=[INSIDER])
+    await slack.command("", user=INSIDER, channel=THERE)
+    await slack.submit(await slack.wait_for_view("search_form", user=INSIDER), {"files": ORIGINAL})
+    await slack.press(await slack.wait_for_answer(to=INSIDER), "results_add_this", user=INSIDER)
+    form = await slack.wait_for_view("add_form", user=INSIDER)
+    await (await slack.delete_channel(THERE))
+    await settled(slack, app)
+    await slack.submit(form, {"database": "parts", "entity": "secret_plan"})
+    await slack.wait_until(lambda: "deleted" in form.everything)
+    assert [record.entity for record in await images_in(app)] == ["sofa"]

@@ -11,8 +11,8 @@ from bot.domain.channels import ChannelMode
 from tests.fakes.slack import FakeSlack, Json
 from tests.fakes.slack.files import connect_stub
 from tests.scenario.conftest import Start, fill
-from tests.scenario.support.requests import action_ids, run_command
-from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, reply, settled, watch
+from tests.scenario.support.requests import action_ids, press, run_command
+from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, entities, images_in, reply, settled, watch
 
 SHARED = "C0SHARED"
 OURS, GUEST, THEIR_TEAM = "U0OURS", "U0GUEST", "T0THEIRS"
@@ -57,13 +57,16 @@ async def test_answer_in_a_shared_channel_shows_only_images_from_there(slack: Fa
 
 
 async def test_shared_answer_leaves_out_images_from_elsewhere(slack: FakeSlack, start: Start) -> None:
-    await fill(await start(), "parts", sofa=ORIGINAL)
+    app = await start()
+    await fill(app, "parts", sofa=ORIGINAL)
     await slack.upload(ORIGINAL, channel=SHARED, user=OURS)
     alone = await run_command(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
-    await slack.press(alone, "results_share", user=OURS)
-    public = await slack.wait_for(lambda message: "Shared by" in message.everything)
-    assert "sofa" not in public.everything
+    public = [message for message in slack.transcript if not message.to]
+    told = await press(slack, alone, "results_share", user=OURS)
+    assert "Nothing that I can show here" in told.everything
+    await settled(slack, app)
+    assert [message for message in slack.transcript if not message.to] == public
 
 
 async def test_database_names_are_not_shown_in_a_shared_channel(slack: FakeSlack, start: Start) -> None:
@@ -90,7 +93,8 @@ async def test_guests_cannot_find_databases_by_naming_them(
     shared = await slack.upload(ORIGINAL, channel=SHARED, user=GUEST, text=f"in:{named}", mention=True)
     answer = await reply(slack, shared)
     await settled(slack, app)
-    assert "No close matches in `parts`" in answer.everything
+    # The sofa is hidden here, so the answer neither confirms nor denies that it matches.
+    assert "Nothing in `parts` that I can show here." in answer.everything
     said = [message.everything for message in slack.transcript if message.user == slack.state.bot_user]
     assert not any("secret_project" in text for text in said)
     assert len(said) == 1
@@ -210,3 +214,18 @@ async def test_guard_in_a_shared_channel_reports_only_images_from_there(slack: F
     repost = await slack.upload(OTHER, channel=SHARED, user=GUEST)
     assert "`theirs`" in (await reply(slack, repost)).everything
     assert slack.replies(quiet.ts) == slack.replies(first.ts) == []
+
+
+async def test_caption_of_another_organisation_names_no_database(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start()
+    await fill(app, "parts")
+    await fill(app, "logos")
+    await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
+    send_as_guests(slack, monkeypatch)
+    shared = await slack.upload(slack.host(NEW, "new.png"), channel=SHARED, user=GUEST, text="for in:logos, please")
+    await slack.wait_for_reaction(shared)
+    await settled(slack, app)
+    assert await entities(app, "logos") == []
+    assert [record.note for record in await images_in(app)] == ["for in:logos, please"]

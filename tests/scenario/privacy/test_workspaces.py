@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.domain.catalogue import OriginScope
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pages import PageRequest
@@ -76,7 +77,7 @@ async def test_image_added_in_one_workspace_is_missing_in_the_other(slack: FakeS
     shared = await slack.upload(slack.host(ORIGINAL, "theirs.png", team=TWO), channel=C_TWO)
     catalogue = bot.app.services.storage.catalogue
     for _ in range(1000):
-        if await catalogue.from_message(WorkspaceId(TWO), C_TWO, shared.ts):
+        if await catalogue.with_origins(OriginScope(WorkspaceId(TWO), channel=C_TWO, message=shared.ts), 1):
             break
         await asyncio.sleep(0.01)
     repost = await slack.upload(slack.host(ORIGINAL, "again.png", team=TWO), channel=C_TWO)
@@ -93,7 +94,9 @@ async def test_image_deleted_in_one_workspace_stays_in_the_other(slack: FakeSlac
     await watch(bot, ONE, C_ONE, ChannelMode.COLLECT)
     shared = await slack.upload(slack.host(ORIGINAL, "valve.png", team=ONE), channel=C_ONE)
     await slack.wait_for_reaction(shared)
-    [own] = await bot.app.services.storage.catalogue.from_file(WorkspaceId(ONE), shared.files[0].id)
+    [own] = await bot.app.services.storage.catalogue.with_origins(
+        OriginScope(WorkspaceId(ONE), file=shared.files[0].id), 2
+    )
     first = await reply(slack, await slack.upload(ORIGINAL, channel=C_ONE, mention=True))
     second = await reply(slack, await slack.upload(ORIGINAL, channel=C_TWO))
     addresses = [picture_of(message) for message in (first, second)]

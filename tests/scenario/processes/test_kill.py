@@ -46,3 +46,23 @@ async def test_posted_answer_that_was_not_recorded_is_not_posted_again(slack: Fa
         await finished(tmp_path / "data", bot)
         assert await bot.end() == 0, bot.errors
     assert [len(slack.replies(message.ts)) for message in shared] == [1] * len(shared)
+
+
+@pytest.mark.parametrize("answered", [1, 2])
+async def test_answer_in_several_messages_goes_on_after_a_kill(slack: FakeSlack, tmp_path: Path, answered: int) -> None:
+    url, settings = await settings_over_http(slack, tmp_path / "data")
+    slack.tolerate_silence()
+    async with program(settings) as bot:
+        await bot.wait_until_listening(url)
+        shared = await slack.upload(*(slack.host(VALVE, f"{n:02} {'shelf ' * 8}.png") for n in range(1, 51)))
+        await slack.wait_until(lambda: len(slack.replies(shared.ts)) == answered, timeout_s=30)
+        assert await bot.end(signal.SIGKILL) == -signal.SIGKILL
+    killed_after = len(slack.replies(shared.ts))
+    async with program(settings) as bot:
+        await bot.wait_until_listening(url)
+        await slack.wait_until(lambda: "50." in slack.replies(shared.ts)[-1].text, timeout_s=60)
+        await finished(tmp_path / "data", bot)
+        assert await bot.end() == 0, bot.errors
+    lines = [line for message in slack.replies(shared.ts) for line in message.text.splitlines()]
+    assert [int(line.partition(".")[0]) for line in lines] == list(range(1, 51))
+    assert len(slack.replies(shared.ts)) > killed_after

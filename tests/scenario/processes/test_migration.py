@@ -49,10 +49,10 @@ async def some_have_come(data: Path) -> None:
             await asyncio.sleep(0.01)
 
 
-def images(data: Path, table: str) -> list[tuple[str, str, str]]:
+def images(data: Path, table: str) -> list[tuple[str, str]]:
     connection = sqlite3.connect(f"file:{data}/vsearch.db?mode=ro", uri=True)
     try:
-        return connection.execute(f"SELECT data_id, entity, note FROM {table} ORDER BY data_id").fetchall()
+        return connection.execute(f"SELECT data_id, entity FROM {table} ORDER BY data_id").fetchall()
     finally:
         connection.close()
 

@@ -14,8 +14,8 @@ from bot.app.slack_app import SlackApp, build
 from bot.blocks.wording.errors import FAILED, NOT_STARTED_YET
 from bot.config.settings import Settings
 from bot.domain.jobs import JobKind
-from bot.services.job_worker import RETRY_DELAYS_S
-from handlers.inbox import deferred_requests
+from bot.services.job_retries import RETRY_DELAYS_S
+from handlers.inbox import waiting_notices
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE, action_ids, images_of, press, run_command
@@ -127,6 +127,7 @@ async def test_person_is_told_if_every_attempt_ended_with_its_process(
     for _ in range(len(RETRY_DELAYS_S) + 1):
         [job] = await inbox.claim("one that dies", 1, 0.0)
         assert job.kind is JobKind.REQUEST
+        assert await inbox.begin(job)
     values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_ROLE": "worker"}
     async with build(Settings.from_mapping(values)):
         assert FAILED in (await slack.wait_for_answer()).everything
@@ -135,7 +136,7 @@ async def test_person_is_told_if_every_attempt_ended_with_its_process(
 async def test_command_without_a_worker_is_announced_and_answered_later(
     slack: FakeSlack, start: Start, tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", 0.05)
+    monkeypatch.setattr(waiting_notices, "BUSY_NOTICE_AFTER_S", 0.05)
     own = {"VSEARCH_DATA_DIR": str(tmp_path / "data"), "VSEARCH_TRUSTED_HOSTS": pictures.address}
     worker = Settings.from_mapping({**slack.environment, **own, "VSEARCH_ROLE": "worker"})
     async with build(worker) as earlier:

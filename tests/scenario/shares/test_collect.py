@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from bot.domain.channels import ChannelKind, ChannelMode
 from bot.domain.errors import BackendDown
+from bot.images.decode import worker_pool
 from bot.services.channels.collection import CollectService
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
+from tests.fixtures.pictures import encoded, quarters
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, UNRELATED, VALVE
 from tests.scenario.support.shares import entities, images_in, retry_at_once, settled, watch
@@ -140,7 +145,10 @@ async def test_existing_image_gets_the_reaction_and_stays_unchanged(slack: FakeS
     await settled(slack, app)
     [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
-    assert slack.transcript == [shared]
+    # The author is told, alone, by which id the picture is known.
+    first, told = slack.transcript
+    assert (first, told.to) == (shared, SOMEONE)
+    assert "`valve_0042`" in told.everything
 
 
 async def test_two_equal_images_in_one_message_are_added_once(slack: FakeSlack, start: Start) -> None:
@@ -231,3 +239,26 @@ async def test_images_are_collected_if_slack_lacks_a_method(slack: FakeSlack, st
     await slack.wait_for(lambda message: "`broken.png`" in message.everything)
     await settled(slack, app)
     assert await entities(app) == ["one"]
+
+
+async def test_picture_that_kills_its_decoder_is_refused_once_and_the_bot_goes_on(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def dying() -> subprocess.Popen[bytes]:
+        started.append(1)
+        code = "import os, sys; sys.stdin.buffer.readline(); os.kill(os.getpid(), 9)"
+        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(worker_pool, "_start", dying)
+    app = await start()
+    await fill(app, "parts")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    deadly = await slack.upload(slack.host(encoded(quarters(), "TIFF"), "deadly.tiff"))
+    assert await slack.wait_for_reaction(deadly) == FAILED
+    await settled(slack, app)
+    assert started == [1]
+    assert "can't be decoded safely" in slack.transcript[-1].text + str(slack.transcript[-1].blocks)
+    good = await slack.upload(slack.host(VALVE, "valve.png"))
+    assert await slack.wait_for_reaction(good) == DONE

@@ -15,10 +15,11 @@ from tests.scenario.support.shares import images_in, reply, running, settled, wa
 
 
 def date_back(folder: Path, days: int) -> None:
-    """Date all images back by this many days."""
+    """Date all images and their origins back by this many days."""
     connection = sqlite3.connect(folder / "vsearch.db")
     past = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S.%f")
     assert connection.execute("UPDATE images SET created_at = ?", (past,)).rowcount
+    assert connection.execute("UPDATE image_origins SET created_at = ?", (past,)).rowcount
     connection.commit()
     connection.close()
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import DatabaseExists
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.records import image_record
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 
@@ -38,7 +38,7 @@ async def add(storage: SqlStorage, visual: EmbeddedSearch, seed: int) -> None:
     picture = random_picture(seed)
     async with storage.unit():
         data_id = await visual.add_image(PARTS, picture, EntityId(f"part_{seed}"), Note())
-        record = ImageRecord(
+        record = image_record(
             database=PARTS,
             data_id=data_id,
             entity=EntityId(f"part_{seed}"),

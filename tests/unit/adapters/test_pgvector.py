@@ -19,7 +19,8 @@ from bot.config.settings import Settings
 from bot.domain.errors import BackendRefused, ModelMismatch, SettingsError, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match
-from bot.storage.sql.halfvec import Halfvec
+from bot.storage.removals.tombstones import INLINE_ROWS
+from bot.storage.sql.schema.halfvec import Halfvec
 from bot.storage.sql_storage import SqlStorage
 from bot.storage.vectors.embedded import SqlVectorRows
 from bot.storage.vectors.pgvector import PgvectorRows, PgvectorVectorStore, index_name
@@ -186,6 +187,16 @@ async def test_index_follows_adds_and_deletions(harness: Harness) -> None:
     await searching.delete_database(PARTS)
     with pytest.raises(UnknownDatabase):
         await searching.search(PARTS, random_picture(3))
+
+
+async def test_database_that_is_being_deleted_loses_its_index_and_gets_none(harness: Harness) -> None:
+    await fill(harness.pgvector, PARTS, range(LARGE + INLINE_ROWS))
+    assert await harness.upkeep.index_large() == 1
+    named = {"name": index_name(await row_id(harness, PARTS), MODEL)}
+    await harness.pgvector.delete_database(PARTS)
+    assert await harness.upkeep.index_large() == 0
+    exists = text("SELECT to_regclass(:name) IS NOT NULL")
+    assert not await harness.storage._database.read(lambda connection: connection.execute(exists, named).scalar())
 
 
 async def test_half_built_index_is_rebuilt(harness: Harness) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,12 @@ class Failing(MemorySearch):
 
     failure: Exception | None = None
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
         if self.failure:
             raise self.failure
-        return await super().search(database, picture, limit)
+        return await super().search(database, picture, limit, exclude)
 
     async def add_image(
         self, database: DatabaseKey, picture: Picture, entity: EntityId, note: Note, data_id: DataId | None = None
@@ -101,8 +104,10 @@ async def test_failing_back_end_gives_an_internal_error(
 class Degraded(MemorySearch):
     """A back end that returns an incomplete result with its cause."""
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        found = await super().search(database, picture, limit)
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        found = await super().search(database, picture, limit, exclude)
         return Matches(found, [Caveat.SAME_IMAGES_ONLY], BackendDown("secret detail"))
 
 

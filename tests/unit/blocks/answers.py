@@ -21,6 +21,7 @@ from bot.domain.identifiers import MAX_NOTE, DatabaseKey, DatabaseName, DataId, 
 from bot.domain.matches import Caveat, Edit, Match, Verdict
 from bot.services.search.search import RankedMatch, SearchResult
 from tests.fakes.slack.blocks import block_kit
+from tests.fixtures.records import image_record
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 ADDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -104,17 +105,17 @@ def record(
     data_id: str = "1", note: str = "", *, entity: str = "valve_0042", origin: str = "", added_by: str = "U0ADDER"
 ) -> ImageRecord:
     where = SlackOrigin("F1", "C1", "1.2", origin) if origin else None
-    return ImageRecord(
-        KEY,
-        DataId(data_id),
-        EntityId(entity),
-        Note(note),
-        "d",
-        "s",
-        b"",
-        10,
-        10,
-        ADDED,
+    return image_record(
+        database=KEY,
+        data_id=DataId(data_id),
+        entity=EntityId(entity),
+        note=Note(note),
+        digest="d",
+        source_digest="s",
+        fingerprint=b"",
+        width=10,
+        height=10,
+        added_at=ADDED,
         added_by=added_by,
         origin=where,
     )

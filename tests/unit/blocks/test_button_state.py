@@ -14,12 +14,15 @@ from bot.blocks.button_state import (
     MAX_BUTTON_VALUE,
     MAX_METADATA,
     MAX_NUMBER,
+    CommandState,
     EntityState,
     FormState,
     InteractionState,
     ListState,
     NameState,
     SearchState,
+    decode_searches,
+    encode_searches,
 )
 from bot.blocks.limits import MESSAGE_BLOCKS, length
 from bot.blocks.messages.combination import joined
@@ -33,7 +36,7 @@ from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DataId
 from tests.unit.blocks import answers
 
-KINDS: list[type[InteractionState]] = [SearchState, ListState, EntityState, NameState, FormState]
+KINDS: list[type[InteractionState]] = [SearchState, ListState, EntityState, NameState, CommandState, FormState]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 JSON = st.recursive(
@@ -171,3 +174,29 @@ def test_joined_messages_stay_within_slacks_limits(replies: list[Any]) -> None:
     assert len(whole.blocks) <= MESSAGE_BLOCKS
     assert section("x") | {"text": whole.blocks[0]["text"]} == whole.blocks[0]
     answers.check(whole)
+
+
+MESSAGE_SEARCHES = st.builds(
+    SearchState, file=TEXT, name=TEXT, channel=st.just("C1"), message=st.just("1.2"), top=st.just(5)
+)
+
+
+@given(st.lists(MESSAGE_SEARCHES | SEARCHES, min_size=1, max_size=8))
+def test_searches_of_a_form_come_back(several: list[SearchState]) -> None:
+    sent = [state for state in several if state.encode() is not None]
+    if sent:
+        assert decode_searches(encode_searches(sent)) == sent
+        nameless = [dataclasses.replace(state, name="") for state in sent]
+        assert decode_searches(encode_searches(sent, names=False)) == nameless
+
+
+def test_form_holds_the_pictures_of_a_large_message() -> None:
+    base = SearchState(channel="C0123456789", message="1796026077.000001", thread="1796026077.000001", database="parts")
+    several = [dataclasses.replace(base, file=f"F{n:010}", name="name" * 20) for n in range(60)]
+    state = FormState(response_url="https://hooks.slack.com/" + "x" * 100, state=encode_searches(several, names=False))
+    assert state.encode(MAX_METADATA) is not None
+
+
+def test_form_of_an_older_version_is_read() -> None:
+    lines = [SearchState(file="F1", name="a.png", channel="C1").encode(), SearchState(file="F2", channel="C1").encode()]
+    assert [state.file for state in decode_searches("\n".join(line or "" for line in lines))] == ["F1", "F2"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.blocks.messages.matches import PresentationOptions
-from bot.blocks.messages.search_results import pictures_reply, search_reply
+from bot.blocks.messages.search_results import search_reply
+from bot.blocks.messages.several_pictures import pictures_reply
 from bot.domain.matches import Caveat
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import STATE, check, match, pressable, ranked, result, shown

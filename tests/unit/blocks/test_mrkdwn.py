@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.blocks import limits
-from bot.blocks.messages.notices import help_reply
+from bot.blocks.button_state import SearchState
+from bot.blocks.messages.notices import help_reply, other_database_reply, suggestion_reply
 from bot.blocks.mrkdwn import channel_link, code, count, escape_sentence, one_line, points, user_mention
 from bot.blocks.reply import notice
 from tests.fakes.slack.blocks import block_kit
@@ -14,7 +15,7 @@ from tests.unit.blocks.answers import HOSTILE, check, shown, texts
 
 def test_quoted_text_mentions_nobody() -> None:
     check(notice(f"I don't know “{HOSTILE}”."))
-    check(help_reply(f"I don't know “{HOSTILE}”."))
+    check(suggestion_reply(f"I don't know “{HOSTILE}”.", HOSTILE))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,8 @@ def test_numbers_are_formatted_for_people() -> None:
 
 @given(st.text(max_size=5000) | texts)
 def test_every_problem_is_within_the_limits(problem: str) -> None:
-    check(help_reply(problem))
+    check(suggestion_reply(problem, problem))
+    check(other_database_reply(problem, SearchState(name=problem, database="parts")))
     check(notice(problem))
 
 

@@ -14,6 +14,7 @@ from bot.blocks.mrkdwn import score_text
 from bot.blocks.reply import Reply
 from bot.domain.identifiers import MAX_NOTE, DataId
 from bot.services.search.search import SearchResult
+from tests.fixtures.records import with_first_origin
 from tests.unit.blocks.answers import (
     ADDED,
     HOSTILE,
@@ -96,7 +97,7 @@ def test_note_is_shown_literally() -> None:
 def test_invalid_permalink_user_or_picture_is_left_out() -> None:
     odd = match(origin="https://x|y> <!channel>")
     assert odd.record is not None
-    odd = dataclasses.replace(odd, record=dataclasses.replace(odd.record, added_by="U1> <!channel>"))
+    odd = dataclasses.replace(odd, record=with_first_origin(odd.record, author="U1> <!channel>"))
     reply = search_reply(
         result(odd), PresentationOptions({DataId("1"): PictureRef(url="javascript:1")}, shared_by="U1> <!here>")
     )

@@ -1,15 +1,18 @@
 """The single answer to a message with several pictures: each picture has its section, within the limits."""
 
 import dataclasses
+from collections.abc import Iterable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.blocks.button_state import SearchState
+from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
-from bot.blocks.messages.search_results import pictures_reply
-from bot.blocks.reply import with_marker
+from bot.blocks.messages.several_pictures import pictures_reply
+from bot.blocks.reply import Reply, with_marker
 from bot.domain.identifiers import MAX_NOTE
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import PICTURES, STATE, check, match, ranked, result, results, shown, texts, ways
@@ -46,21 +49,75 @@ def test_each_of_several_pictures_has_buttons_to_its_full_answer() -> None:
     assert SearchState.decode(rows["buttons_1"][0]["value"]) == states[0]
 
 
-def test_ten_pictures_with_many_matches_are_all_answered() -> None:
-    results = [LookupResult(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, 11)]
-    address = PictureRef(url="https://bot.example/media/" + "x" * 250)
-    pictures = dict.fromkeys(PICTURES, address)
-    reply = pictures_reply(results, [PresentationOptions(pictures, STATE, databases=2)] * 10)
-    check(reply)
-    assert [f"{n}. IMG_{n}.jpeg" in shown(reply) for n in range(1, 11)] == [True] * 10
-    assert shown(reply).count("`valve_0042`") == 10
+def several(number: int, *, url: str = "") -> tuple[list[LookupResult], list[PresentationOptions]]:
+    """Return results of pictures with many matches, and how they are shown, each with a state of its own."""
+    results = [
+        LookupResult(f"IMG_{n}.jpeg", result(*ranked(50, "n" * MAX_NOTE), weaker=3)) for n in range(1, number + 1)
+    ]
+    pictures = dict.fromkeys(PICTURES, PictureRef(url=url) if url else PictureRef(slack_file="F0123456789"))
+    states = [dataclasses.replace(STATE, file=f"F{n:010}", name=f"IMG_{n}.jpeg") for n in range(1, number + 1)]
+    return results, [PresentationOptions(pictures, state, databases=2) for state in states]
 
 
-def test_pictures_that_do_not_fit_are_counted() -> None:
-    reply = pictures_reply([LookupResult("x" * 150, result(match())) for _ in range(60)])
+def added_files(messages: Iterable[Reply]) -> list[str]:
+    """Return the files that the messages' buttons add."""
+    blocks = [block for message in messages for block in message.blocks]
+    elements = [element for block in blocks for element in (*block.get("elements", ()), block.get("accessory", {}))]
+    values = [element["value"] for element in elements if element.get("action_id") == ActionId.ADD_THIS]
+    return [SearchState.decode(value).file for value in values]
+
+
+LONG_URL = "https://bot.example/media/" + "x" * 250
+
+
+@pytest.mark.parametrize("url", ["", LONG_URL])
+@pytest.mark.parametrize("number", [2, 9, 10, 11, 12, 15, 19, 20, 21, 35, 60])
+def test_each_of_many_pictures_is_answered_and_can_be_added(number: int, url: str) -> None:
+    results, options = several(number, url=url)
+    reply = pictures_reply(results, options)
+    for message in reply.messages:
+        check(message)
+        assert not message.further
+    together = "".join(shown(message) for message in reply.messages)
+    assert together.count("`valve_0042`") >= number
+    assert all(f"IMG_{n}.jpeg" in together for n in range(1, number + 1))
+    assert added_files(reply.messages) == [option.state.file for option in options if option.state]
+    assert sum(message.pictures for message in reply.messages) == number
+    lines = [line for message in reply.messages for line in message.text.splitlines()]
+    assert [line.partition(".")[0] for line in lines] == [str(n) for n in range(1, number + 1)]
+
+
+def test_ten_pictures_fit_into_one_message() -> None:
+    results, options = several(10)
+    assert not pictures_reply(results, options).further
+
+
+def test_second_message_says_where_it_goes_on() -> None:
+    results, options = several(20, url=LONG_URL)
+    first, second, *rest = pictures_reply(results, options).messages
+    assert "*20 pictures* looked up in `parts`" in shown(first)
+    assert f"*From picture {first.pictures + 1} on*, of 20" in shown(second)
+    assert len(rest) <= 1
+    assert second.blocks[0]["block_id"] == "summary"
+
+
+def test_later_attempt_continues_the_numbers() -> None:
+    results, options = several(2)
+    reply = pictures_reply(results[1:], options[1:], first=2)
     check(reply)
-    answered = sum(block["type"] == "header" for block in reply.blocks)
-    assert f"Results for {60 - answered} more pictures didn't fit here" in shown(reply)
+    assert "*Picture 2*, of 2" in shown(reply)
+    assert "2. IMG_2.jpeg" in shown(reply)
+
+
+def test_refused_pictures_of_many_keep_their_reasons() -> None:
+    results, options = several(20, url=LONG_URL)
+    results[18] = LookupResult("broken_*.png", problem="It is damaged.")
+    results[19] = LookupResult("", problem="It is damaged.")
+    messages = pictures_reply(results, options).messages
+    for message in messages:
+        check(message)
+    assert shown(messages[-1]).count("It is damaged.") == 2
+    assert "*20 pictures*" in shown(messages[0])
 
 
 def test_single_refused_picture_gets_only_the_reason() -> None:
@@ -91,4 +148,7 @@ def test_marker_names_the_first_block_of_every_kind_of_answer() -> None:
 def test_every_message_with_pictures_is_within_the_limits(
     pictures: list[tuple[LookupResult, PresentationOptions]],
 ) -> None:
-    check(with_marker(pictures_reply([results for results, _ in pictures], [way for _, way in pictures]), "7"))
+    reply = pictures_reply([results for results, _ in pictures], [way for _, way in pictures])
+    for message in reply.messages:
+        check(with_marker(message, "7"))
+    assert sum(message.pictures for message in reply.messages) == len(pictures)

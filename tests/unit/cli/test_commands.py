@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer import Typer
 
 from bot.cli import main
 from bot.cli.terminal.exit_codes import ExitCode
+from bot.domain.identifiers import WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
 
@@ -193,3 +195,39 @@ def _commands(app: Typer, prefix: str = "") -> Iterator[str]:
     for group in app.registered_groups:
         assert group.typer_instance is not None
         yield from _commands(group.typer_instance, f"{prefix}{group.name} " if isinstance(group.name, str) else prefix)
+
+
+def test_local_database_is_given_to_a_connected_workspace(vsearch: Vsearch) -> None:
+    vsearch("db", "create", "parts")
+    unknown = vsearch("db", "give", "parts", "T0ONE")
+    assert unknown.code != ExitCode.OK
+    assert "No connected workspace has the id “T0ONE”" in " ".join(unknown.err.split())
+    connect("T0ONE")
+    near = vsearch("db", "give", "partz", "T0ONE")
+    assert "Did you mean “parts”" in " ".join(near.err.split())
+    assert vsearch("db", "give", "parts", "T0ONE", "--json").document == {"database": "parts", "workspace": "T0ONE"}
+    listed = vsearch("--workspace", "T0ONE", "db", "list", "--json").document
+    assert [info["name"] for info in listed["databases"]] == ["parts"]
+
+
+def test_workspace_of_the_public_page_is_not_the_default(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect("T0ONE")
+    assert vsearch("db", "create", "theirs").code == ExitCode.OK
+    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "12.34")
+    monkeypatch.setenv("SLACK_STATE_SECRET", "s" * 40)
+    outcome = vsearch("db", "create", "ours")
+    assert outcome.code != ExitCode.OK
+    assert "Name a workspace with --workspace: T0ONE, local." in " ".join(outcome.err.split())
+    assert vsearch("--workspace", "local", "db", "create", "ours").code == ExitCode.OK
+
+
+def connect(workspace: str) -> None:
+    """Record a connected workspace, as an installation does."""
+
+    async def record() -> None:
+        storage = await SqlStorage.open(Path("data"))
+        await storage.catalogue.record_workspace(WorkspaceId(workspace))
+        await storage.close()
+
+    asyncio.run(record())

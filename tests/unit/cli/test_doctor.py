@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from bot.adapters.embedded.model import exactness
 from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.cli.doctor import checks
 from bot.cli.doctor.model import embeddings
-from bot.cli.doctor.result import CheckStatus
+from bot.cli.doctor.result import CheckResult, CheckStatus
+from bot.cli.session import SharedStorage
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
 from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
@@ -42,6 +44,22 @@ def test_set_up_with_pictures_passes_all_checks(indexed: Vsearch) -> None:
     document = indexed("doctor", "--json").document
     assert document["ok"] is True
     assert any("is intact" in check["found"] for check in document["checks"])
+
+
+def test_storage_is_opened_once(indexed: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    unpatched = SqlStorage.open.__func__  # type: ignore[attr-defined]
+
+    async def counted(cls: type[SqlStorage], *given: object) -> SqlStorage:
+        opened.append(given)
+        storage: SqlStorage = await unpatched(cls, *given)
+        return storage
+
+    monkeypatch.setattr(SqlStorage, "open", classmethod(counted))
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:9")
+    document = indexed("doctor", "--json").document
+    assert {"Databases", "Embeddings", "Public address"} <= {check["check"] for check in document["checks"]}
+    assert len(opened) == 1
 
 
 def test_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
@@ -104,7 +122,12 @@ async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     await engine.create_database(key)
     await engine.add_image(key, random_picture(1), EntityId("valve"), Note())
     await storage.close()
-    found = await asyncio.to_thread(lambda: list(embeddings(Settings(data_dir=tmp_path), BUILT_IN_ID)))
+
+    def check() -> list[CheckResult]:
+        with closing(SharedStorage(Settings(data_dir=tmp_path))) as shared:
+            return list(embeddings(shared, BUILT_IN_ID))
+
+    found = await asyncio.to_thread(check)
     assert [finding.state for finding in found] == [CheckStatus.WRONG]
     assert "add their images again" in found[0].remedy
 

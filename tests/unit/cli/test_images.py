@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from pathlib import Path
 
@@ -169,11 +170,17 @@ def test_table_gives_entities_and_notes(vsearch: Vsearch, pictures: Path) -> Non
 def test_import_of_an_export_restores_it(stocked: Vsearch, tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "new.png").write_bytes(encoded(photo(64, 64, 81), "PNG"))
     stocked("add", tmp_path / "new.png", "--id", "pump", "--note", ' spaced, "quoted"\nand ünïcode 図 ')
+    for number, note in enumerate(("=HYPERLINK(1)", "'=kept", "'tis", "\t+1 x"), start=82):
+        (tmp_path / f"{number}.png").write_bytes(encoded(photo(64, 64, number), "PNG"))
+        stocked("add", tmp_path / f"{number}.png", "--note", note)
     exported = stocked("export", tmp_path / "out", "--json")
     assert exported.code == ExitCode.OK
-    assert (exported.document["written"], exported.document["missing"]) == (4, 0)
-    with (tmp_path / "out" / "images.csv").open(encoding="utf-8", newline="") as stream:
-        assert next(csv.reader(stream)) == ["file", "entity", "note"]
+    assert (exported.document["written"], exported.document["missing"]) == (8, 0)
+    assert (tmp_path / "out" / "images.csv").read_bytes().startswith(codecs.BOM_UTF8)
+    with (tmp_path / "out" / "images.csv").open(encoding="utf-8-sig", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ["file", "entity", "note"]
+    assert {"'=HYPERLINK(1)", "''=kept", "'tis", "'\t+1 x"} < {note for _, _, note in rows}
 
     assert stocked("import", tmp_path / "out" / "images.csv", "--in", "again", "--create").code == ExitCode.OK
 

@@ -14,6 +14,7 @@ from bot.domain.errors import BackendDown, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import Normaliser
+from bot.images.memory import DownloadMemory
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.import_sources import CsvTable, ImportSource, PictureFolder
@@ -53,6 +54,7 @@ class Harness:
 
     def __init__(self, storage: SqlStorage, normaliser: Normaliser) -> None:
         self.storage = storage
+        self.normaliser = normaliser
         self.visual = Slow()
         self.additions = AddService(self.visual, storage)
         self.service = ImportService(storage.catalogue, self.additions, normaliser, concurrency=3, max_bytes=1_000_000)
@@ -110,6 +112,27 @@ async def test_back_end_failure_ends_the_import_and_loses_nothing(harness: Harne
     report = await harness.service.run(KEY, PictureFolder(folder))
     assert report.added == FILES - before
     assert await harness.images() == FILES
+
+
+async def test_files_of_a_batch_are_read_one_after_another(harness: Harness, folder: Path) -> None:
+    """A batch of large files would fill the memory if all were read before the first is decoded."""
+    memory = DownloadMemory(2_000_000, 1_000_000)
+    service = ImportService(
+        harness.storage.catalogue, harness.additions, harness.normaliser, max_bytes=1_000_000, hold_memory=memory.hold
+    )
+    most = 0
+    picture_and_jpeg = harness.normaliser.picture_and_jpeg
+
+    async def observed(data: bytes) -> tuple[Picture, bytes]:
+        nonlocal most
+        most = max(most, memory.used)
+        return await picture_and_jpeg(data)
+
+    harness.normaliser.picture_and_jpeg = observed  # type: ignore[method-assign]
+    report = await service.run(KEY, PictureFolder(folder))
+    assert report.added == FILES
+    assert 0 < most <= 2_000_000
+    assert memory.used == 0
 
 
 async def test_equal_files_added_concurrently_become_one_image(harness: Harness, folder: Path) -> None:

@@ -128,7 +128,7 @@ def test_databases_migrate_to_another_back_end(
     hosted: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rows(tmp_path) as connection:
-        known = connection.execute("SELECT data_id, entity, note FROM images ORDER BY data_id").fetchall()
+        known = connection.execute("SELECT data_id, entity, '' FROM images ORDER BY data_id").fetchall()
         connection.execute("DELETE FROM embedded_databases")
     moved = hosted("migrate", "--to", "embedded", "--json")
     assert moved.code == ExitCode.OK

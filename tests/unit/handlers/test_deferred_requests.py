@@ -8,7 +8,7 @@ import pytest
 
 from bot.blocks.wording.errors import NOT_STARTED_YET
 from bot.domain.errors import BackendDown
-from handlers.inbox import deferred_requests
+from handlers.inbox import waiting_notices
 from handlers.inbox.deferred_requests import DeferredRequests
 from tests.fakes.inbox import MemoryInbox
 
@@ -18,7 +18,7 @@ WAITS_FOR_S = 0.01
 
 @pytest.fixture(autouse=True)
 def _send_notices_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deferred_requests, "BUSY_NOTICE_AFTER_S", WAITS_FOR_S)
+    monkeypatch.setattr(waiting_notices, "BUSY_NOTICE_AFTER_S", WAITS_FOR_S)
 
 
 class RecordedReplies:

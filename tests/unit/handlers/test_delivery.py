@@ -8,11 +8,12 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.reply import Reply, notice, section
+from bot.blocks.reply import Reply, notice, section, with_marker
 from bot.domain.errors import RetryLater
 from handlers.replies import delivery
 from handlers.replies.delivery import DeliveryUnknown
 from handlers.slack.clients import web_client
+from handlers.slack_errors import TargetGone
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.support.response_urls import ResponseUrl
 
@@ -91,16 +92,30 @@ async def test_reads_are_retried(slack: FakeSlack, client: AsyncWebClient) -> No
     assert (await client.conversations_info(channel=GENERAL))["ok"]
 
 
-async def test_answer_is_found_by_its_marker(slack: FakeSlack, client: AsyncWebClient) -> None:
+async def test_marked_messages_are_found(slack: FakeSlack, client: AsyncWebClient) -> None:
     message = await shared(slack)
     look = (client, GENERAL, message.ts, message.ts)
-    assert not await delivery.was_answered(*look, "7-1.2")
+    assert await delivery.marked_messages(*look, "7-1.2") == {}
+    progress_ts = await delivery.post_message(client, GENERAL, with_marker(WHOLE, "7-1.2", "progress"), message.ts)
     await delivery.post(client, GENERAL, WHOLE, message.ts)
-    assert await delivery.was_answered(*look, "7-1.2")
-    assert not await delivery.was_answered(*look, "17-1.2")
-    assert not await delivery.was_answered(*look, "7-1")
+    found = await delivery.marked_messages(*look, "7-1.2")
+    assert found == {"progress": progress_ts, "summary": slack.replies(message.ts)[1].ts}
+    assert await delivery.marked_messages(*look, "17-1.2") == {}
+    assert await delivery.marked_messages(*look, "7-1") == {}
     later = await shared(slack)
-    assert not await delivery.was_answered(client, GENERAL, message.ts, later.ts, "7-1.2")
+    assert await delivery.marked_messages(client, GENERAL, message.ts, later.ts, "7-1.2") == {}
+
+
+async def test_update_replaces_all_of_a_message(slack: FakeSlack, client: AsyncWebClient) -> None:
+    message = await shared(slack)
+    ts = await delivery.post_message(client, GENERAL, notice("Still working."), message.ts)
+    assert await delivery.update(client, GENERAL, ts, WHOLE)
+    [answer] = slack.replies(message.ts)
+    assert (answer.text, answer.blocks) == (WHOLE.text, WHOLE.blocks)
+    slack.refuse_next("chat.update", "invalid_blocks", times=2)
+    assert not await delivery.update(client, GENERAL, ts, WHOLE)
+    [answer] = slack.replies(message.ts)
+    assert (answer.text, answer.blocks) == (WHOLE.text, ())
 
 
 async def test_long_thread_is_read_to_its_end(
@@ -111,13 +126,13 @@ async def test_long_thread_is_read_to_its_end(
     for _ in range(8):
         await slack.say("me too", thread_ts=message.ts)
     await delivery.post(client, GENERAL, WHOLE, message.ts)
-    assert await delivery.was_answered(client, GENERAL, message.ts, message.ts, "7-1.2")
+    assert "summary" in await delivery.marked_messages(client, GENERAL, message.ts, message.ts, "7-1.2")
 
 
 @pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "thread_not_found", "not_in_channel"])
 async def test_unreadable_thread_counts_as_unanswered(slack: FakeSlack, client: AsyncWebClient, error: str) -> None:
     slack.refuse_next("conversations.replies", error)
-    assert not await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")
+    assert await delivery.marked_messages(client, GENERAL, "1.2", "1.2", "7-1.2") == {}
 
 
 async def test_ephemeral_message_is_seen_by_one_user(slack: FakeSlack, client: AsyncWebClient) -> None:
@@ -225,4 +240,48 @@ async def test_trigger_id_does_not_expire_during_a_retry(slack: FakeSlack, clien
 async def test_thread_that_slack_can_not_return_now_is_retried_later(slack: FakeSlack, client: AsyncWebClient) -> None:
     slack.refuse_next("conversations.replies", "internal_error")
     with pytest.raises(RetryLater):
-        await delivery.was_answered(client, GENERAL, "1.2", "1.2", "7-1.2")
+        await delivery.marked_messages(client, GENERAL, "1.2", "1.2", "7-1.2")
+
+
+async def test_text_that_replaces_refused_blocks_carries_the_marker(slack: FakeSlack, client: AsyncWebClient) -> None:
+    message = await shared(slack)
+    slack.refuse_next("chat.postMessage", "invalid_blocks", times=2)
+    await delivery.post(client, GENERAL, with_marker(WHOLE, "7-1.2"), message.ts)
+    assert slack.replies(message.ts)[0].blocks == ()
+    look = (client, GENERAL, message.ts, message.ts)
+    assert "summary" in await delivery.marked_messages(*look, "7-1.2")
+    assert await delivery.marked_messages(*look, "17-1.2") == {}
+
+
+async def test_lease_is_checked_right_before_each_post(
+    slack: FakeSlack, client: AsyncWebClient, url: ResponseUrl
+) -> None:
+    checked: list[int] = []
+
+    async def check() -> None:
+        checked.append(len(slack.calls("chat.postMessage")))
+        if len(checked) == 3:
+            raise TargetGone("another process has the job")
+
+    slack.refuse_next("chat.postMessage", "invalid_blocks", times=3)
+    with delivery.checked_posts(check), pytest.raises(TargetGone):
+        await delivery.post(client, GENERAL, WHOLE)
+    assert checked == [0, 1, 2]
+    assert len(slack.calls("chat.postMessage")) == 2
+    checked.extend([0] * 2)
+    with delivery.checked_posts(check):
+        assert await delivery.respond(url.address, WHOLE)
+    assert len(checked) == 6
+
+
+async def test_post_that_takes_longer_than_a_lease_is_given_up(
+    slack: FakeSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check() -> None:
+        pass
+
+    monkeypatch.setattr(delivery, "ANSWER_TIMEOUT_S", 0.05)
+    slack.rate_limit("chat.postMessage", next_calls=1, retry_after_s=5)
+    with delivery.checked_posts(check), pytest.raises(TimeoutError):
+        await delivery.post(client, GENERAL, WHOLE)
+    assert slack.transcript == []

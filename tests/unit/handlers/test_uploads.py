@@ -17,6 +17,7 @@ from bot.storage.sql_storage import SqlStorage
 from handlers.replies import uploads as module
 from handlers.replies.uploads import ThumbnailUploads
 from tests.fakes.slack import FakeSlack
+from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
 DELAYS_S = (0.2, 0.4, 0.8, 1.6)
@@ -78,7 +79,7 @@ async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
 
 
 def image(number: int) -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=DatabaseKey(WorkspaceId("T0FAKE"), DatabaseName("parts")),
         data_id=DataId(f"id{number}"),
         entity=EntityId(f"valve_{number}"),
@@ -100,7 +101,7 @@ async def test_picture_is_uploaded_once_and_shared_with_nobody(harness: Harness)
     for file in first.values():
         hosted = harness.slack.state.files[file]
         assert hosted.channels == set()
-        assert hosted.name.startswith("valve_")
+        assert (hosted.name, hosted.info["title"]) == ("picture.jpg", "Picture")
     assert harness.slept == []
 
 

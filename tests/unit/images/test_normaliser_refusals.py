@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin, TiffTags
 
 from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
+from bot.images.decode import decoder
 from bot.images.decode import normaliser as module
 from bot.images.decode.normaliser import Normaliser, PictureLimits, normalise
 from tests.fixtures import pictures
@@ -80,7 +81,7 @@ def test_decompression_bomb_is_refused_by_its_header(width: int, height: int, mo
     def must_not_decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(module, "_decode", must_not_decode)
+    monkeypatch.setattr(decoder, "_decode", must_not_decode)
     assert "megapixels" in refusal(png_of(width, height))
 
 

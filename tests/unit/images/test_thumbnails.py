@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from bot.images.thumbnails import SIDE, ThumbnailStore, thumbnail
+from bot.images.thumbnails import SIDE, PictureDamaged, ThumbnailStore, thumbnail
 from tests.fixtures.pictures import encoded, photo
 
 LARGE = encoded(photo(1023, 700, seed=1), "JPEG")
@@ -53,3 +53,24 @@ async def test_thumbnail_is_cached_but_not_beyond_deletion() -> None:
     pictures.stored.clear()
     with pytest.raises(KeyError):
         await store.get("a")
+
+
+SMALL = encoded(photo(200, 100, seed=2), "JPEG")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a picture", LARGE[: len(LARGE) // 2], SMALL[: len(SMALL) // 2], encoded(photo(64, 48, seed=3), "PNG")],
+    ids=["empty", "text", "half of a large one", "half of a small one", "another format"],
+)
+async def test_damaged_picture_is_logged_and_counts_as_missing(
+    content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run(work: Callable[[], bytes]) -> bytes:
+        return work()
+
+    pictures = Pictures()
+    pictures.stored["a"] = content
+    with pytest.raises(PictureDamaged):
+        await ThumbnailStore(pictures, run).get("a")
+    assert "the stored picture a is damaged" in caplog.text

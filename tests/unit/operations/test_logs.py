@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -225,3 +226,21 @@ def test_unformattable_line_does_not_reveal_its_arguments(fresh_root: None, caps
     written = capsys.readouterr().err
     assert "could not write a log record of bot.x at " in written
     assert "abcDEF" not in written
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_python_warnings_go_to_the_log(log_format: str) -> None:
+    script = (
+        "import warnings; from bot.telemetry.logs import set_up; from PIL import Image;"
+        f"set_up({log_format!r}, 'info', ['of-the-settings']);"
+        "warnings.warn('large, of-the-settings', Image.DecompressionBombWarning)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert "DecompressionBombWarning" in lines[0]
+    assert "of-the-settings" not in done.stderr
+    if log_format == "json":
+        assert json.loads(lines[0])["logger"] == "py.warnings"
+        assert len(lines) == 1
+    else:
+        assert " WARNING - py.warnings: " in " ".join(lines[0].split())

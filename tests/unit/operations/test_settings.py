@@ -112,6 +112,7 @@ def test_values_are_parsed(name: str, text: str, value: Any) -> None:
         ("PUBLIC_BASE_URL", "https://vsearch.example.com/?a=b"),
         ("PUBLIC_BASE_URL", "https://me:hidden@vsearch.example.com"),
         ("PUBLIC_BASE_URL", "https://vsearch.example.com:99999"),
+        ("PUBLIC_BASE_URL", f"https://{'ü' * 70}.example.com"),
         ("VSEARCH_MEDIA_TTL_S", "7"),
         ("VSEARCH_RETENTION_DAYS", "-7"),
         ("VSEARCH_CACHE_SIZE", "-7"),
@@ -202,7 +203,20 @@ def test_supported_database_urls_are_accepted(url: str, read: str) -> None:
     assert Settings.from_mapping({"DATABASE_URL": url}).database_url == read
 
 
-@pytest.mark.parametrize("url", ["mysql://user:hidden@host/db", "postgresql://host", "sqlite:///", "vsearch.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://user:hidden@host/db",
+        "postgresql://host",
+        "sqlite:///",
+        "vsearch.db",
+        "sqlite:///:memory:",
+        "sqlite:///:MEMORY:?cache=shared",
+        "sqlite:///file:hidden?mode=memory&uri=true",
+        "sqlite:///hidden.db?mode=memory",
+        "sqlite:///?cache=shared",
+    ],
+)
 def test_unsupported_database_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL must be an address such as sqlite:///") as refused:
         Settings.from_mapping({"DATABASE_URL": url})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bot.config.settings import Settings
+from bot.config import validation
+from bot.config.settings import Check, Settings
 from bot.domain.errors import SettingsError
 
 HOSTED = {
@@ -127,3 +130,61 @@ def test_short_state_secret_is_refused() -> None:
     with pytest.raises(SettingsError, match="SLACK_STATE_SECRET must have at least 16 characters") as refused:
         Settings.from_mapping({**MANY, "SLACK_STATE_SECRET": "hidden"})
     assert "hidden" not in str(refused.value)
+
+
+def _problems(given: dict[str, str], *needs: Check) -> list[str]:
+    try:
+        Settings.from_mapping(given, *needs)
+    except SettingsError as error:
+        return list(error.problems)
+    return []
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    given = {
+        "VSEARCH_THREADS": "many",
+        "VSEARCH_MODEL_PATH": str(tmp_path / "none.onnx"),
+        "VSEARCH_BACKEND": "pgvector",
+    }
+    told = _problems(given, validation.missing_credentials, validation.unusable_model)
+    assert [problem.partition(" ")[0] for problem in told] == [
+        "VSEARCH_THREADS",
+        "VSEARCH_BACKEND=pgvector",
+        "Set",
+        "To",
+        "VSEARCH_MODEL_PATH",
+    ]
+    assert _problems({}, validation.missing_api_keys) == [validation.NO_KEYS]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("VSEARCH_MODEL_MEAN", "nan,0,0"), ("VSEARCH_MODEL_STD", "0,1,1"), ("VSEARCH_MODEL_STD", "inf,1,1")],
+)
+def test_unusable_model_settings_are_told_before_anything_is_opened(name: str, value: str) -> None:
+    (told,) = _problems({name: value}, validation.unusable_model)
+    assert told.startswith(name)
+    assert _problems({name: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "given", "is_refused"),
+    [
+        ("data", {}, False),
+        ("data", {"DATABASE_URL": "sqlite:///data/vsearch.db"}, False),
+        ("data", {"DATABASE_URL": "sqlite:///data/deeper/x.db?timeout=3"}, False),
+        ("data", {"DATABASE_URL": "sqlite:///elsewhere/vsearch.db"}, True),
+        ("data", {"DATABASE_URL": "sqlite:////var/lib/vsearch.db"}, True),
+        ("data", {"DATABASE_URL": "sqlite:///data/../vsearch.db"}, True),
+        ("data", {"DATABASE_URL": "postgresql://me:hidden@host/db"}, True),
+        ("data", {"DATABASE_URL": "postgresql://me:hidden@host/db", "VSEARCH_PICTURES": "files"}, False),
+    ],
+)
+def test_data_directory_that_contradicts_the_database_is_refused(
+    folder: str, given: dict[str, str], is_refused: bool
+) -> None:
+    told = _problems({**given, "VSEARCH_DATA_DIR": folder}, validation.contradicting_data_dir)
+    assert len(told) == is_refused
+    assert not any("hidden" in problem for problem in told)
+    # In the environment alone, the two are a choice: pictures in one place, the database in another.
+    assert _problems({**given, "VSEARCH_DATA_DIR": folder}) == []

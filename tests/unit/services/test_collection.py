@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.domain.catalogue import SlackOrigin
+from bot.domain.catalogue import ImageRecord, SlackOrigin
 from bot.domain.errors import AlreadyAdded, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.jobs import JobKind, NewJob
 from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
@@ -36,7 +36,9 @@ class Harness:
 
     def __post_init__(self) -> None:
         self.collecting = CollectService(AddService(self.visual, self.storage), self.storage)
-        self.repost_guard = RepostGuard(SearchService(self.visual, self.storage.catalogue), self.collecting)
+        self.repost_guard = RepostGuard(
+            SearchService(self.visual, self.storage.catalogue), self.collecting, self.storage.locks
+        )
 
     async def shared(
         self, picture: Picture, message: str = "1.1", file: str = "F1", entity: str = "valve"
@@ -188,3 +190,62 @@ async def test_guard_raises_the_errors_of_collect(harness: Harness) -> None:
     with pytest.raises(FileWithdrawn):
         await harness.repost_guard.check(PARTS, shared, 9)
     assert await harness.held() == []
+
+
+class OnlyFrom:
+    """Readers who see what came from one channel."""
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+
+    async def shown(self, records: Sequence[ImageRecord]) -> Mapping[DataId, ImageRecord]:
+        seen = {}
+        for record in records:
+            if here := [one for one in record.origins if one.slack and one.slack.channel == self.channel]:
+                seen[record.data_id] = record.seen_through(here)
+        return seen
+
+    async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
+        return frozenset()
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_guard_counts_a_hidden_match_as_none_and_tells_the_next_repost(harness: Harness, edited: bool) -> None:
+    picture = random_picture(1)
+    secret = await harness.shared(noisy_copy(picture) if edited else picture, "1.1", "F1", "secret")
+    await harness.collecting.collect(PARTS, replace(secret, origin=replace(secret.origin, channel="C0SECRET")))
+    here = OnlyFrom("C1")
+    first = await harness.shared(picture, "2.1", "F2", "ours")
+    assert await harness.repost_guard.check(PARTS, first, 9, here) is None
+    again = await harness.shared(picture, "3.1", "F3", "again")
+    found = await harness.repost_guard.check(PARTS, again, 9, here)
+    assert found is not None
+    [match] = found.matches
+    assert match.record is not None
+    assert [origin.slack and origin.slack.message_ts for origin in match.record.origins] == ["2.1"]
+    assert await harness.held() == (["ours", "secret"] if edited else ["secret"])
+
+
+async def test_two_processes_tell_a_picture_and_its_copy_apart(storage_place: StoragePlace) -> None:
+    processes = []
+    for number in range(2):
+        storage = await storage_place.open()
+        visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+        processes.append(Harness(storage, visual))
+        if not number:
+            async with storage.unit():
+                await visual.create_database(PARTS)
+                await storage.catalogue.create_database(PARTS)
+    picture = random_picture(1)
+    for attempt in range(3):
+        shared = [
+            await one.shared(some, f"{attempt}.{place}", f"F{attempt}{place}", f"copy_{attempt}_{place}")
+            for place, (one, some) in enumerate(zip(processes, (picture, noisy_copy(picture)), strict=True))
+        ]
+        outcomes = await asyncio.gather(
+            *(one.repost_guard.check(PARTS, some, 9) for one, some in zip(processes, shared, strict=True))
+        )
+        assert sum(outcome is None for outcome in outcomes) == (1 if attempt == 0 else 0)
+    assert len(await processes[0].held()) == 1
+    for one in processes:
+        await one.storage.close()

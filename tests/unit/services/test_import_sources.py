@@ -20,6 +20,7 @@ from bot.services.images.import_sources import (
     printable,
     sources_at,
 )
+from bot.services.images.spreadsheet_cells import defuse, restore
 
 
 @given(st.text(max_size=200))
@@ -53,12 +54,55 @@ def test_csv_rows_round_trip(
     writer = csv.writer(text)
     if header or not rows:
         writer.writerow(("file", "entity", "note"))
-    writer.writerows((file, "part", note) for file, note in rows)
+    writer.writerows((file, "part", defuse(note)) for file, note in rows)
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_bytes(text.getvalue().encode())
     assert [(source.path, source.entity, source.note) for source in CsvTable(path)] == [
         (path.parent / file, "part", note) for file, note in rows
     ]
+
+
+_RUNNABLE = st.text("'=+-@＝＠\t\r\n 1\u00a0\"", max_size=8)
+
+
+@given(st.lists(st.tuples(_RUNNABLE | _CELL, _RUNNABLE | _CELL), min_size=1, max_size=4))
+def test_exported_cells_come_back_and_run_nowhere(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("file", "entity", "note"))
+    writer.writerows(("a.png", defuse(entity), defuse(note)) for entity, note in rows)
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    path.write_text(text.getvalue(), "utf-8-sig", newline="")
+    assert [(source.entity, source.note) for source in CsvTable(path)] == [
+        (entity.strip() or "a", note) for entity, note in rows
+    ]
+    for row in csv.reader(io.StringIO(text.getvalue(), newline="")):
+        assert not any(cell.strip() and cell.strip()[0] in "=+-@＝＋－＠" for cell in row)
+        assert not any(cell[:1] in {"\t", "\r", "\n"} for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("note", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49 30", "'+49 30"),
+        ("-5 °C", "'-5 °C"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("'=1", "''=1"),
+        ("''@x", "'''@x"),
+        ("'tis fine", "'tis fine"),
+        ("''quoted''", "''quoted''"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_only_cells_that_a_spreadsheet_runs_are_defused(note: str, cell: str) -> None:
+    assert defuse(note) == cell
+    assert restore(cell) == note
 
 
 @pytest.mark.parametrize(

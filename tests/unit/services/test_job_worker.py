@@ -10,7 +10,9 @@ import pytest
 
 from bot.domain.errors import BackendDown, RetryLater
 from bot.domain.jobs import Job
-from bot.services.job_worker import JITTER, RETRY_DELAYS_S, AttemptsCrashed, JobWorker
+from bot.images.memory import must_isolate
+from bot.services.job_retries import JITTER, RETRY_DELAYS_S
+from bot.services.job_worker import AttemptsCrashed, JobWorker
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.logs import TextFormatter
 from tests.fakes.inbox import MemoryInbox, share
@@ -26,6 +28,13 @@ def inbox() -> MemoryInbox:
 @pytest.fixture
 def handler() -> Handler:
     return Handler()
+
+
+async def begin_and_crash(inbox: MemoryInbox, owner: str) -> None:
+    """Let a process begin a job and die, and its lease expire."""
+    [job] = await inbox.claim(owner, 1, lease_s=15)
+    assert await inbox.begin(job)
+    inbox.advance(16)
 
 
 async def test_jobs_from_before_the_start_are_run(inbox: MemoryInbox, handler: Handler) -> None:
@@ -44,6 +53,23 @@ async def test_wake_claims_jobs_before_the_next_poll(inbox: MemoryInbox, handler
         await put(inbox)
         worker.wake()
         await eventually(lambda: handler.done == [1])
+
+
+async def test_repeated_job_decodes_in_decoder_processes_only(inbox: MemoryInbox) -> None:
+    """The process may have died of a picture at the first attempt."""
+    isolated: list[bool] = []
+
+    async def handle(_job: Job) -> None:
+        isolated.append(must_isolate())
+        if len(isolated) == 1:
+            raise RetryLater("busy")
+
+    await put(inbox)
+    async with running(JobWorker(inbox, handle, Handler().give_up, poll_s=0.001)):
+        await eventually(lambda: inbox.retries)
+        inbox.advance(NEVER_S)
+        await eventually(lambda: inbox.states() == ["done"])
+    assert isolated == [False, True]
 
 
 async def test_poll_finds_jobs_without_a_wake_up(inbox: MemoryInbox, handler: Handler) -> None:
@@ -137,8 +163,7 @@ async def test_retry_delays_have_jitter(inbox: MemoryInbox, handler: Handler) ->
 async def test_job_that_crashed_every_attempt_is_given_up(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S) + 1):
-        await inbox.claim(f"process {number}", 1, lease_s=15)
-        inbox.advance(16)
+        await begin_and_crash(inbox, f"process {number}")
     async with running(worker_of(inbox, handler)):
         await eventually(lambda: inbox.states() == ["failed"])
     assert handler.begun == []
@@ -150,8 +175,7 @@ async def test_job_that_crashed_every_attempt_is_given_up(inbox: MemoryInbox, ha
 async def test_last_attempt_runs_although_earlier_ones_crashed(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox)
     for number in range(len(RETRY_DELAYS_S)):
-        await inbox.claim(f"process {number}", 1, lease_s=15)
-        inbox.advance(16)
+        await begin_and_crash(inbox, f"process {number}")
     async with running(worker_of(inbox, handler)):
         await eventually(lambda: inbox.states() == ["done"])
     assert [job.attempts for job in handler.begun] == [5]
@@ -187,7 +211,7 @@ async def test_running_job_that_is_claimed_again_is_not_started_twice(inbox: Mem
         # Like after a suspended machine: the lease has expired, and no other worker claimed the job.
         inbox.advance(NEVER_S)
         worker.wake()
-        await eventually(lambda: inbox.kept[1].job.attempts == 2)
+        await eventually(lambda: inbox.kept[1].due > inbox.now)
         handler.gate.set()
         await eventually(lambda: inbox.states() == ["done"])
     assert len(handler.begun) == 1

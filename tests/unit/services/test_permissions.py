@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.services.access.permissions import NotAllowed, PermissionService
 from tests.fakes.conversations import FakeMemberDirectory
+from tests.fixtures.records import image_record
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -26,7 +27,18 @@ def info(created_by: str = CREATOR) -> DatabaseInfo:
 
 def images(*added_by: str) -> list[ImageRecord]:
     return [
-        ImageRecord(KEY, DataId(f"id{n}"), EntityId("valve"), Note(), "d", "s", b"", 1, 1, NOW, user)
+        image_record(
+            database=KEY,
+            data_id=DataId(f"id{n}"),
+            entity=EntityId("valve"),
+            digest="d",
+            source_digest="s",
+            fingerprint=b"",
+            width=1,
+            height=1,
+            added_at=NOW,
+            added_by=user,
+        )
         for n, user in enumerate(added_by)
     ]
 

@@ -10,20 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginSource, SlackOrigin
 from bot.domain.channels import Audience, ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match
 from bot.services.access.privacy import PrivacyService
 from bot.services.search.search import RankedMatch, SearchResult
-from tests.fakes.conversations import FakeChannelDirectory
+from tests.fakes.conversations import FakeChannelDirectory, NoOrigins
+from tests.fixtures.records import image_record
 
 PUBLIC, PRIVATE, DIRECT, SHARED = ChannelKind.PUBLIC, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.SHARED
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
+NOW, LATER = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
 ANN, BOB = "U0ANN", "U0BOB"
 
-privacy = PrivacyService()
+privacy = PrivacyService(NoOrigins())
 
 
 def record(
@@ -35,7 +36,7 @@ def record(
     workspace: WorkspaceId = TEAM,
 ) -> ImageRecord:
     """Return an image from a channel, or with None one without an origin."""
-    return ImageRecord(
+    return image_record(
         database=DatabaseKey(workspace, DatabaseName("parts")),
         data_id=DataId(f"id{number}"),
         entity=EntityId("valve"),
@@ -158,7 +159,7 @@ async def test_failed_look_ups_hide_images_and_are_logged_once(caplog: pytest.Lo
         assert await privacy.visible(images, audience, slack) == {"id3", "id4"}
         [line] = caplog.records
         assert line.levelno == logging.WARNING
-        assert "2 channel look-ups failed" in line.getMessage()
+        assert "2 look-ups of channels or guests failed" in line.getMessage()
 
 
 async def test_failed_membership_look_up_hides_all_but_own_images(caplog: pytest.LogCaptureFixture) -> None:
@@ -217,18 +218,29 @@ async def test_count_of_weaker_matches_excludes_hidden_ones_without_look_ups() -
 channels = st.sampled_from(["C0HERE", "C0A", "C0B", "C0C", "D0A", ""])
 kinds = st.sampled_from(list(ChannelKind))
 users = st.sampled_from([ANN, BOB, ""])
+origins = st.builds(
+    lambda channel, kind, author, note: Origin(
+        OriginSource.COMMAND_LINE if channel is None else OriginSource.MESSAGE,
+        NOW,
+        author,
+        Note(note),
+        slack=None if channel is None else SlackOrigin("F1", channel, "1.0", f"https://{channel}", kind),
+    ),
+    st.one_of(st.none(), channels),
+    kinds,
+    users,
+    st.sampled_from(["", "one", "two"]),
+)
 some_records = st.lists(
     st.one_of(
         st.none(),
         st.builds(
-            lambda channel, kind, added_by, workspace: record(0, channel, kind, added_by=added_by, workspace=workspace),
-            st.one_of(st.none(), channels),
-            kinds,
-            users,
+            lambda found, workspace: replace(record(0, workspace=workspace), origins=tuple(found)),
+            st.lists(origins, min_size=1, max_size=4),
             st.sampled_from([TEAM, TEAM, TEAM, OTHER_TEAM]),
         ),
     ),
-    max_size=12,
+    max_size=8,
 ).map(lambda found: [one and replace(one, data_id=DataId(f"id{number}")) for number, one in enumerate(found)])
 audiences = st.builds(Audience, st.just(TEAM), channels, kinds, users)
 slacks = st.builds(
@@ -236,42 +248,94 @@ slacks = st.builds(
     st.dictionaries(channels, kinds),
     st.dictionaries(channels, st.sets(st.sampled_from([ANN, BOB]))),
     st.frozensets(channels),
+    st.frozensets(st.one_of(channels, users)),
 )
 
 
-def may_see(one: ImageRecord, audience: Audience, slack: FakeChannelDirectory) -> bool:
-    """State the rule independently: everyone who reads the answer can read the image's conversation."""
-    origin, strangers = one.origin, audience.kind is SHARED and not audience.user
-    if one.database.workspace != audience.workspace:
-        return False
-    if origin is None:
-        return not strangers
-    if origin.channel and origin.channel == audience.channel:
+def may_see(
+    origin: Origin, stored: dict[str, ChannelKind], audience: Audience, slack: FakeChannelDirectory, *, imports: bool
+) -> bool:
+    """State the rule independently: everyone who reads the answer can read where the image came from."""
+    place, user = origin.slack, audience.user
+    channel = place.channel if place else ""
+    if channel and channel == audience.channel:
         return True
-    today = slack.kinds.get(origin.channel, origin.kind) if origin.channel else origin.kind
-    if strangers or origin.channel in slack.broken - {""}:
+    if audience.kind is SHARED and not user:
         return False
-    own = today is DIRECT and bool(audience.user) and one.added_by == audience.user
-    member = bool(audience.user and origin.channel) and audience.user in slack.members.get(origin.channel, set())
-    return today is PUBLIC or own or member
+    here = audience.channel
+    guests = user in slack.guests if user else not here or here in slack.broken | slack.guests
+    own = bool(user) and origin.author == user
+    if not channel:
+        return own or ((imports or not guests) and (place is None or place.kind is PUBLIC))
+    if channel in slack.broken:
+        return False
+    today = slack.kinds.get(channel, stored[channel])
+    member = bool(user) and user in slack.members.get(channel, set())
+    return (today is PUBLIC and not guests) or (own and today is DIRECT) or member
 
 
 @settings(max_examples=400)
-@given(some_records, audiences, slacks, st.booleans())
-async def test_audience_never_sees_unreadable_images(
-    found: list[ImageRecord | None], audience: Audience, slack: FakeChannelDirectory, hints: bool
+@given(some_records, audiences, slacks, st.booleans(), st.booleans())
+async def test_audience_sees_exactly_what_came_from_readable_places(
+    found: list[ImageRecord | None], audience: Audience, slack: FakeChannelDirectory, hints: bool, imports: bool
 ) -> None:
-    seen = await privacy.for_audience(result_of(found, hints=hints), audience, slack)
+    service = PrivacyService(NoOrigins(), guests_see_imports=imports)
+    seen = await service.for_audience(result_of(found, hints=hints), audience, slack)
     shown = [ranked.record for ranked in seen.matches]
-    assert all(one is not None and may_see(one, audience, slack) for one in shown)
     assert [ranked.rank for ranked in seen.matches] == list(range(1, len(shown) + 1))
-    assert [one for one in found if one in shown and one is not None] == shown
     known = [one for one in found if one is not None]
     assert seen.hidden == (len(known) - len(shown) if hints else 0)
-    # If each channel has one kind, exactly the permitted images are visible.
-    kinds_of: dict[str, set[ChannelKind]] = {}
-    for one in known:
-        if one.origin:
-            kinds_of.setdefault(one.origin.channel, set()).add(one.origin.kind)
-    if all(len(some) == 1 for some in kinds_of.values()):
-        assert shown == [one for one in known if may_see(one, audience, slack)]
+    assert seen.hides_images is (not hints and len(shown) < len(known))
+    own = [one for one in known if one.database.workspace == TEAM]
+    # The strictest stored kind of a channel counts.
+    stored: dict[str, ChannelKind] = {}
+    for kind in (PUBLIC, DIRECT, PRIVATE, SHARED):
+        places = [origin.slack for one in own for origin in one.origins if origin.slack]
+        stored |= {place.channel: kind for place in places if place.kind is kind}
+    permitted = {
+        one.data_id: tuple(o for o in one.origins if may_see(o, stored, audience, slack, imports=imports))
+        for one in own
+    }
+    assert {one.data_id: one.origins for one in shown if one} == {
+        name: some for name, some in permitted.items() if some
+    }
+
+
+async def test_image_is_shown_through_its_visible_origins_alone() -> None:
+    secret = Origin(
+        OriginSource.MESSAGE, NOW, ANN, Note("tell nobody"), "plan.png", SlackOrigin("F1", "C0P", "1.0", "x", PRIVATE)
+    )
+    public = Origin(
+        OriginSource.MESSAGE, LATER, BOB, Note("our chair"), "chair.png", SlackOrigin("F2", "C0A", "2.0", "y")
+    )
+    image = replace(record(1), origins=(secret, public))
+    slack = FakeChannelDirectory(members={"C0P": {ANN}})
+    [seen] = (await privacy.shown([image], everyone_in("C0HERE", PUBLIC), slack)).values()
+    assert (seen.note, seen.added_by, seen.added_at, seen.origin) == ("our chair", BOB, LATER, public.slack)
+    [seen] = (await privacy.shown([image], only(ANN), slack)).values()
+    assert seen == image
+
+
+async def test_guest_sees_images_of_their_channels_and_their_own() -> None:
+    slack = FakeChannelDirectory(members={"C0A": {ANN}}, guests=frozenset({ANN}))
+    images = [
+        record(1, "C0A"),
+        record(2, "C0B"),
+        record(3),
+        record(4, "", added_by=ANN),
+        record(5, "C0HERE"),
+        record(6, "C0P", PRIVATE),
+    ]
+    assert await privacy.visible(images, only(ANN), slack) == {"id1", "id4", "id5"}
+    lenient = PrivacyService(NoOrigins(), guests_see_imports=True)
+    assert await lenient.visible(images, only(ANN), slack) == {"id1", "id3", "id4", "id5"}
+
+
+@pytest.mark.parametrize("kind", [PUBLIC, PRIVATE, DIRECT])
+async def test_channel_with_guests_sees_its_own_images(kind: ChannelKind) -> None:
+    images = [record(1, "C0HERE", kind), record(2, "C0B"), record(3)]
+    audience = everyone_in("C0HERE", kind)
+    assert await privacy.visible(images, audience, FakeChannelDirectory(guests=frozenset({"C0HERE"}))) == {"id1"}
+    # Whatever Slack doesn't say counts as a guest.
+    assert await privacy.visible(images, audience, FakeChannelDirectory(broken=frozenset({"C0HERE"}))) == {"id1"}
+    assert len(await privacy.visible(images, audience, FakeChannelDirectory())) == 3

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
 from bot.domain.errors import AlreadyAdded, DatabaseExists, InvalidInput, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import Order, PageRequest
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.records import image_record, with_first_origin
 from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -32,7 +33,7 @@ async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
 
 
 def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=key,
         data_id=DataId(f"id-{number:04d}"),
         entity=EntityId(entity),
@@ -51,7 +52,9 @@ def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> Imag
 
 async def test_record_round_trip(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
-    from_command_line = dataclasses.replace(record(2), origin=None, added_by="", source_name="", fingerprint=b"")
+    from_command_line = dataclasses.replace(
+        record(2), origins=(Origin(OriginSource.COMMAND_LINE, BEGINNING),), fingerprint=b""
+    )
     await catalogue.add(record(1))
     await catalogue.add(from_command_line)
     first = record(1)
@@ -61,19 +64,20 @@ async def test_record_round_trip(storage: SqlStorage) -> None:
 
 async def test_known_pictures_and_sources_are_found_by_digest(storage: SqlStorage) -> None:
     catalogue = storage.catalogue
-    await catalogue.add(record(1))
-    await catalogue.add(record(2))
-    first, second, third = record(1), record(2), record(3)
+    first, second, third = record(1), with_first_origin(record(2), source=OriginSource.IMPORT, slack=None), record(3)
+    await catalogue.add(first)
+    await catalogue.add(second)
     digests = [first.digest, second.digest, third.digest]
     assert await catalogue.known_pictures(PARTS, digests) == {first.digest: first.entity, second.digest: second.entity}
-    sources = [second.source_digest, third.source_digest]
-    assert await catalogue.known_sources(PARTS, sources) == {second.source_digest}
-    assert await catalogue.known_sources(PARTS, []) == frozenset()
+    # The first came from Slack, so the operator's file would be a new origin.
+    sources = [first.source_digest, second.source_digest, third.source_digest]
+    assert await catalogue.imported_sources(PARTS, sources) == {second.source_digest}
+    assert await catalogue.imported_sources(PARTS, []) == frozenset()
 
 
 async def test_times_are_returned_in_utc(storage: SqlStorage) -> None:
     at = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-    await storage.catalogue.add(dataclasses.replace(record(1), added_at=at))
+    await storage.catalogue.add(with_first_origin(record(1), added_at=at))
     found = (await storage.catalogue.records(PARTS, [record(1).data_id]))[record(1).data_id]
     assert found.added_at == at
     assert found.added_at.utcoffset() == timedelta(0)
@@ -81,7 +85,7 @@ async def test_times_are_returned_in_utc(storage: SqlStorage) -> None:
 
 async def test_unknown_images_are_left_out(storage: SqlStorage) -> None:
     assert await storage.catalogue.known_pictures(PARTS, ["0" * 64]) == {}
-    assert await storage.catalogue.known_sources(PARTS, ["0" * 64]) == frozenset()
+    assert await storage.catalogue.imported_sources(PARTS, ["0" * 64]) == frozenset()
     assert await storage.catalogue.records(PARTS, [DataId("nothing")]) == {}
     assert await storage.catalogue.remove(PARTS, EntityId("nothing")) == ()
 
@@ -104,7 +108,7 @@ async def test_unknown_database_is_refused(storage: SqlStorage) -> None:
         catalogue.delete_database(absent),
         catalogue.database(absent),
         catalogue.add(record(1, absent)),
-        catalogue.known_sources(absent, ["0"]),
+        catalogue.imported_sources(absent, ["0"]),
         catalogue.known_pictures(absent, ["0"]),
         catalogue.records(absent, [DataId("x")]),
         catalogue.page(absent, PageRequest()),
@@ -155,7 +159,7 @@ async def test_more_records_than_fit_into_one_statement(storage: SqlStorage) -> 
 async def test_pages_are_complete_when_times_are_equal(storage: SqlStorage, order: Order) -> None:
     async with storage.unit():
         for number in range(10):
-            await storage.catalogue.add(dataclasses.replace(record(number), added_at=BEGINNING))
+            await storage.catalogue.add(with_first_origin(record(number), added_at=BEGINNING))
     seen: list[DataId] = []
     token = None
     while True:
@@ -190,7 +194,7 @@ async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
 async def test_only_workspace_gets_the_local_databases(storage: SqlStorage) -> None:
     visual = await local_database(storage, "catalogue")
     await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
 
     moved = DatabaseKey(TEAM, DatabaseName("catalogue"))
     assert (await storage.catalogue.database(moved)).images == 0
@@ -200,13 +204,13 @@ async def test_only_workspace_gets_the_local_databases(storage: SqlStorage) -> N
         await visual.search(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")), random_picture(1))
 
     await local_database(storage, "later")
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     assert [info.key.name for info in await storage.catalogue.databases(TEAM)] == ["catalogue", "later", "parts"]
 
 
 async def test_local_database_with_a_taken_name_is_not_adopted(storage: SqlStorage) -> None:
     visual = await local_database(storage, "parts")
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     assert [info.key.workspace for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [LOCAL_WORKSPACE]
     # Its vectors stay with it.
     assert await visual.list_databases(TEAM) == ()
@@ -214,14 +218,14 @@ async def test_local_database_with_a_taken_name_is_not_adopted(storage: SqlStora
 
 
 async def test_second_workspace_adopts_no_databases(storage: SqlStorage) -> None:
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     await local_database(storage, "catalogue")
-    await storage.catalogue.record_workspace(OTHER_TEAM)
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(OTHER_TEAM, adopts_local=True)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     assert [info.key.name for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == ["catalogue"]
     assert await storage.catalogue.workspaces() == (TEAM, OTHER_TEAM, LOCAL_WORKSPACE)
 
 
 async def test_adopting_the_local_workspace_does_nothing(storage: SqlStorage) -> None:
-    await storage.catalogue.record_workspace(LOCAL_WORKSPACE)
+    await storage.catalogue.record_workspace(LOCAL_WORKSPACE, adopts_local=True)
     assert await storage.catalogue.workspaces() == (TEAM,)

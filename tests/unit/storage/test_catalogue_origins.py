@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -34,7 +35,7 @@ async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
 
 
 def record(number: int, key: DatabaseKey = PARTS, origin: SlackOrigin | None = ORIGIN) -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=key,
         data_id=DataId(f"id-{number}"),
         entity=EntityId("valve"),
@@ -89,9 +90,9 @@ async def test_images_of_a_file_are_found_in_all_databases_of_the_workspace(stor
         record(4, origin=None),
         record(1, THEIRS),
     )
-    assert await storage.catalogue.from_file(TEAM, "F1") == made[:3]
-    assert await storage.catalogue.from_file(OTHER_TEAM, "F1") == made[5:]
-    assert await storage.catalogue.from_file(TEAM, "F9") == ()
+    assert await storage.catalogue.with_origins(OriginScope(TEAM, file="F1"), 10) == made[:3]
+    assert await storage.catalogue.with_origins(OriginScope(OTHER_TEAM, file="F1"), 10) == made[5:]
+    assert await storage.catalogue.with_origins(OriginScope(TEAM, file="F9"), 10) == ()
 
 
 async def test_images_of_a_message_are_found(storage: SqlStorage) -> None:
@@ -103,15 +104,17 @@ async def test_images_of_a_message_are_found(storage: SqlStorage) -> None:
         record(4, origin=dataclasses.replace(ORIGIN, message_ts="1700000000.000200")),
         record(5, THEIRS),
     )
-    assert await storage.catalogue.from_message(TEAM, "C1", ORIGIN.message_ts) == made[:2]
-    assert await storage.catalogue.from_message(TEAM, "C9", ORIGIN.message_ts) == ()
+    of_message = OriginScope(TEAM, channel="C1", message=ORIGIN.message_ts)
+    assert await storage.catalogue.with_origins(of_message, 10) == made[:2]
+    assert await storage.catalogue.with_origins(OriginScope(TEAM, channel="C9", message=ORIGIN.message_ts), 10) == ()
 
 
-async def test_oldest_images_are_found_across_workspaces(storage: SqlStorage) -> None:
+async def test_images_with_old_origins_are_found_across_workspaces(storage: SqlStorage) -> None:
     third, first, second = await kept(storage, record(3), record(1, THEIRS), record(2, BRAND, None))
-    assert await storage.catalogue.added_before(third.added_at, 10) == (first, second)
-    assert await storage.catalogue.added_before(third.added_at, 1) == (first,)
-    assert await storage.catalogue.added_before(first.added_at, 10) == ()
+    old = OriginScope(None, before=third.added_at)
+    assert await storage.catalogue.with_origins(old, 10) == (first, second)
+    assert await storage.catalogue.with_origins(old, 1) == (first,)
+    assert await storage.catalogue.with_origins(OriginScope(None, before=first.added_at), 10) == ()
 
 
 async def test_holds_looks_in_all_databases_of_the_workspace(storage: SqlStorage) -> None:

@@ -43,6 +43,7 @@ EVENT_SCOPES = {
     "file_public": frozenset({"files:read"}),
     "file_shared": frozenset({"files:read"}),
     "file_unshared": frozenset({"files:read"}),
+    "group_deleted": frozenset({"groups:read"}),
     "member_joined_channel": frozenset({"channels:read", "groups:read"}),
     "member_left_channel": frozenset({"channels:read", "groups:read"}),
     "message.channels": frozenset({"channels:history"}),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 from starlette.requests import Request
 
 from bot.domain.errors import BackendDown
-from bot.domain.jobs import InboxDepth
+from bot.domain.jobs import InboxDepth, JobKind, OpenObligations
 from bot.storage.ports.inbox import Inbox
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web.health import MetricsEndpoint, ReadinessEndpoint
@@ -104,3 +105,31 @@ async def test_hanging_inbox_does_not_delay_the_metrics() -> None:
     scrape = MetricsEndpoint(PrometheusMetrics(), cast("Inbox", Stuck()), timeout_s=0.01)
     answer = await scrape.answer(Request({"type": "http", "method": "GET", "headers": []}))
     assert answer.status_code == 200
+
+
+async def test_late_deletions_are_told_beside_the_checks() -> None:
+    async def late() -> tuple[str, ...]:
+        return ("open obligations: 2 forget",)
+
+    answer = await WebClient(checks={"database": _passing}, details=late).get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "checks": {"database": "ok"},
+        "details": ["open obligations: 2 forget"],
+    }
+
+
+async def test_metrics_show_open_obligations() -> None:
+    async def report() -> OpenObligations:
+        long_ago = datetime.now(UTC) - timedelta(hours=3)
+        return OpenObligations({JobKind.FORGET: 2}, long_ago, 9, long_ago)
+
+    text = (await WebClient(obligations=report).get("/metrics")).text
+    assert 'vsearch_obligations{kind="forget"} 2.0' in text
+    assert 'vsearch_obligations{kind="uninstall"} 0.0' in text
+    values = dict(
+        line.split() for line in text.splitlines() if line.startswith(("vsearch_obligations_o", "vsearch_ret"))
+    )
+    assert {round(float(value) / 3600) for value in values.values()} == {3}
+    assert len(values) == 2

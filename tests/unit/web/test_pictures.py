@@ -48,6 +48,19 @@ async def test_link_without_a_picture_gives_a_plain_404(url: Callable[[WebClient
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no JPEG"], ids=["missing", "empty", "another format"])
+async def test_missing_or_damaged_picture_gives_404_and_a_line_in_the_log(
+    content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    web = WebClient()
+    web.storage.pictures = {} if content is None else {DIGEST: content}
+    url = web.links.url(TEAM, DIGEST)
+    answer = await web.get(url)
+    assert (answer.status_code, answer.text) == (404, "There is no picture here.")
+    assert f"the stored picture {DIGEST} is" in caplog.text
+    assert url[-40:] not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("bot"))
+
+
 async def test_deleted_picture_is_not_served() -> None:
     web = WebClient()
     url = web.links.url(TEAM, DIGEST)

@@ -19,7 +19,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot.telemetry.logs import TextFormatter
 from bot.web.slack_endpoint import MAX_BODY, SlackEndpoint
-from tests.unit.web.web_application import DIGEST, TEAM, WebClient
+from bot.web.slack_signature import SlackSignature
+from tests.unit.web.web_application import DIGEST, FORM, SECRET, TEAM, WebClient, signed
 
 
 async def _echo(request: Request) -> Response:
@@ -67,8 +68,8 @@ async def test_unknown_path_gives_a_plain_404(path: str) -> None:
 
 async def test_delivery_is_passed_on_unchanged() -> None:
     web = WebClient(slack=_echo)
-    body = json.dumps({"type": "event_callback", "text": "x" * 5000})
-    assert (await web.ask("POST", "/slack/events", content=body)).text == f"read {len(body)}"
+    body = json.dumps({"type": "event_callback", "text": "x" * 5000}).encode()
+    assert (await web.ask("POST", "/slack/events", content=body, headers=signed(body))).text == f"read {len(body)}"
     assert (await web.get("/slack/events")).status_code == 405
 
 
@@ -83,10 +84,14 @@ async def test_too_large_delivery_is_refused_unread(chunked: bool) -> None:
             yield b"x" * 500_000
 
     web = WebClient(slack=_echo)
-    content = chunks() if chunked else b"x" * (MAX_BODY + 1)
-    assert (await web.ask("POST", "/slack/events", content=content)).status_code == 413
+    too_large = b"x" * (MAX_BODY + 1)
+    content = chunks() if chunked else too_large
+    headers = signed(too_large, "text/plain")
+    assert (await web.ask("POST", "/slack/events", content=content, headers=headers)).status_code == 413
+    assert sent <= MAX_BODY + 500_000
     fits = b"x" * MAX_BODY
-    assert (await web.ask("POST", "/slack/events", content=fits)).text == f"read {MAX_BODY}"
+    answer = await web.ask("POST", "/slack/events", content=fits, headers=signed(fits, "text/plain"))
+    assert answer.text == f"read {MAX_BODY}"
 
 
 async def test_endless_delivery_times_out() -> None:
@@ -95,7 +100,7 @@ async def test_endless_delivery_times_out() -> None:
         raise AssertionError
 
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
-    assert (await SlackEndpoint(_echo, timeout_s=0.01).answer(request)).status_code == 408
+    assert (await SlackEndpoint(_echo, SlackSignature(SECRET), timeout_s=0.01).answer(request)).status_code == 408
 
 
 async def test_disconnected_sender_is_not_an_error() -> None:
@@ -103,7 +108,7 @@ async def test_disconnected_sender_is_not_an_error() -> None:
         return {"type": "http.disconnect"}
 
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
-    assert (await SlackEndpoint(_echo).answer(request)).status_code == 408
+    assert (await SlackEndpoint(_echo, SlackSignature(SECRET)).answer(request)).status_code == 408
 
 
 @pytest.mark.parametrize(
@@ -119,15 +124,16 @@ async def test_disconnected_sender_is_not_an_error() -> None:
         (b"\xff\xfe", "application/x-www-form-urlencoded"),
         (b'{"a":' * 100_000, "application/json; charset=utf-8"),
         (b"payload=" + b"[" * 100_000, "application/x-www-form-urlencoded"),
+        (b"a=1&" * 100 + b"command=x", "application/x-www-form-urlencoded"),
     ],
 )
 async def test_malformed_deliveries_give_400(body: bytes, kind: str) -> None:
-    answer = await WebClient(slack=_echo).ask("POST", "/slack/events", content=body, headers={"Content-Type": kind})
-    assert answer.status_code == 400
+    web = WebClient(slack=_echo)
+    assert (await web.ask("POST", "/slack/events", content=body, headers=signed(body, kind))).status_code == 400
 
 
 def _bolt() -> WebClient:
-    app = AsyncApp(token="xoxb-1", signing_secret="s" * 32)
+    app = AsyncApp(token="xoxb-1", signing_secret=SECRET)
     return WebClient(slack=AsyncSlackRequestHandler(app).handle)
 
 
@@ -148,14 +154,48 @@ BODIES = st.one_of(
 async def test_unsigned_bodies_never_give_5xx(body: bytes, kind: str) -> None:
     headers = {"Content-Type": kind} if kind else {}
     answer = await _bolt().ask("POST", "/slack/events", content=body, headers=headers)
-    assert answer.status_code in {400, 401}
+    assert answer.status_code == 401
+
+
+async def test_unsigned_bodies_are_refused_unparsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def note(body: bytes, _content_type: str) -> bool:
+        parsed.append(body)
+        return True
+
+    monkeypatch.setattr("bot.web.slack_endpoint.is_well_formed", note)
+    web, body = WebClient(slack=_echo), b"payload=%7B%7D"
+    good = signed(body, FORM)
+    wrong: dict[str, dict[str, str]] = {
+        "none": {"Content-Type": FORM},
+        "old": signed(body, FORM, age_s=301),
+        "of the future": signed(body, FORM, age_s=-302),
+        "of another body": signed(body + b" ", FORM),
+        "short": good | {"X-Slack-Signature": good["X-Slack-Signature"][:-1]},
+        "no timestamp": {name: value for name, value in good.items() if "Timestamp" not in name},
+    }
+    for headers in wrong.values():
+        assert (await web.ask("POST", "/slack/events", content=body, headers=headers)).status_code == 401
+    twice = [*good.items(), ("X-Slack-Signature", "v0=0")]
+    assert (await web.ask("POST", "/slack/events", content=body, headers=twice)).status_code == 401
+    assert parsed == []
+    await web.ask("POST", "/slack/events", content=body, headers=good)
+    assert parsed == [body]
+
+
+async def test_certificate_check_is_answered_without_a_signature() -> None:
+    web = WebClient(slack=_break)
+    for body, status in ((b"ssl_check=1&token=x", 200), (b"ssl_check=10", 401), (b"ssl_check=1&" * 100, 401)):
+        assert (await web.ask("POST", "/slack/events", content=body)).status_code == status
 
 
 async def test_errors_give_500_without_their_text_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     web = WebClient(slack=_break, install=_break)
+    body = b'{"text": "hidden words"}'
     with caplog.at_level(logging.DEBUG):
         answers = [
-            await web.ask("POST", "/slack/events", json={"text": "hidden words"}),
+            await web.ask("POST", "/slack/events", content=body, headers=signed(body)),
             await web.get("/slack/install?code=hidden"),
         ]
     for answer in answers:

@@ -16,9 +16,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.signature import SignatureVerifier
 
 from bot.web.slack_envelope import is_well_formed
-from tests.unit.web.web_application import WebClient
-
-SECRET = "s" * 32
+from tests.unit.web.web_application import SECRET, WebClient
 
 EVENT: dict[str, Any] = {
     "type": "event_callback",

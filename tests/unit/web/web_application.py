@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth
+from bot.domain.jobs import InboxDepth, OpenObligations
 from bot.media.links import MediaLinks
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore, RelayedPictures
 from bot.telemetry.prometheus import PrometheusMetrics
 from bot.web import web_app
+from bot.web.slack_endpoint import SlackEndpoint
+from bot.web.slack_signature import SlackSignature
+from tests.fakes.slack.delivery.http_mode import FORM, JSON, signature
 
+__all__ = ["BASE", "DIGEST", "FORM", "GONE", "JPEG", "JSON", "OTHER", "SECRET", "START", "TEAM", "WebClient", "signed"]
+
+SECRET = "s" * 32
 BASE = "http://v.example"
 JPEG = b"\xff\xd8\xff a picture"
 DIGEST, GONE = "ab" * 32, "cd" * 32
@@ -50,6 +60,10 @@ class FakeWebStorage:
         self.fail()
         return self.waiting
 
+    async def open_obligations(self) -> OpenObligations:
+        self.fail()
+        return OpenObligations()
+
 
 class FakeRelayedPictures:
     """Relayed pictures by id."""
@@ -63,14 +77,27 @@ class FakeRelayedPictures:
         return self.pictures[relay_id]
 
 
+def signed(body: bytes, content_type: str = JSON, *, age_s: float = 0) -> dict[str, str]:
+    """Return the headers of a delivery that Slack signed ``age_s`` seconds ago."""
+    timestamp = str(int(time.time() - age_s))
+    return {
+        "Content-Type": content_type,
+        "X-Slack-Request-Timestamp": timestamp,
+        "X-Slack-Signature": signature(SECRET, timestamp, body),
+    }
+
+
 class WebClient:
-    def __init__(self, **given: Any) -> None:
+    """``slack`` handles deliveries that SECRET signed."""
+
+    def __init__(self, slack: Callable[[Request], Awaitable[Response]] | None = None, **given: Any) -> None:
         self.storage = FakeWebStorage()
         self.links = MediaLinks(BASE, b"k" * 32, 60, lambda: self.storage.now)
         self.relayed = FakeRelayedPictures(self.storage)
         self.metrics = PrometheusMetrics()
         parts: dict[str, Any] = {"media": self.links, "checks": {}} | given
         self.app: ASGIApp = web_app(
+            slack=SlackEndpoint(slack, SlackSignature(SECRET)) if slack else None,
             pictures=cast("PictureStore", self.storage),
             catalogue=cast("Catalogue", self.storage),
             relayed=cast("RelayedPictures", self.relayed),

@@ -19,6 +19,7 @@ from circuitbreaker import CircuitBreaker
 from bot.adapters.showapi.http.error_codes import RetryRule
 from bot.adapters.showapi.http.error_mapping import CallFailure
 from bot.domain.errors import BackendDown, BackendGarbled, BackendThrottled, BackendTimeout
+from bot.telemetry.supervision import supervise
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,8 @@ class Circuit:
             self._policy.probe_after_s,
         )
         if self._probing is None or self._probing.done():
-            self._probing = asyncio.create_task(self._probe_until_recovered(), name="showapi-probe")
+            probe = supervise("showapi-probe", self._probe_until_recovered)
+            self._probing = asyncio.create_task(probe, name="showapi-probe")
 
     async def _probe_until_recovered(self) -> None:
         while not self.is_closed:

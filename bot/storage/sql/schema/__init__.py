@@ -1,1 +1,1 @@
-"""The tables. Migrations create them; a test checks that both agree."""
+"""The tables and their column types. Migrations create the tables; a test checks that both agree."""

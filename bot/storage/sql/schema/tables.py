@@ -22,12 +22,20 @@ from sqlalchemy import (
 )
 
 from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.sql.schema.embedded_tables import (
+    embedded_databases,
+    embedded_images,
+    embedded_local_features,
+    embedded_vectors,
+)
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
+from bot.storage.sql.schema.inbox_tables import inbox, inbox_files
 
 __all__ = [
     "UtcTime",
     "api_image_urls",
     "channel_bindings",
+    "database_channels",
     "databases",
     "embedded_databases",
     "embedded_images",
@@ -36,6 +44,7 @@ __all__ = [
     "hosted_databases",
     "hosted_deletions",
     "hosted_images",
+    "image_origins",
     "images",
     "inbox",
     "inbox_files",
@@ -43,6 +52,7 @@ __all__ = [
     "keys",
     "metadata",
     "oauth_states",
+    "pending_removals",
     "pictures",
     "relayed_pictures",
     "thumbnails",
@@ -78,83 +88,55 @@ images = Table(
     Column("database_id", ROW_ID, owner("databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
-    Column("note", Text, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("source_digest", String(64), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    Column("added_by", String(64), nullable=False),
-    Column("source_name", Text, nullable=False),
-    Column("slack_file", String(64)),
-    Column("slack_channel", String(64)),
-    Column("slack_message", String(64)),
-    Column("slack_permalink", Text),
-    Column("slack_kind", String(16)),
     UniqueConstraint("database_id", "data_id"),
     UniqueConstraint("database_id", "digest"),
     Index(None, "database_id", "created_at", "id"),
     Index(None, "database_id", "entity"),
     Index(None, "database_id", "source_digest"),
     Index(None, "digest"),
-    Index(None, "slack_file"),
-    Index(None, "slack_message"),
     Index(None, "created_at"),
     sqlite_autoincrement=True,
 )
 
-# The embedded engine's rows: an image has an id and a note, and one vector (embedding and fingerprint) for each model.
-embedded_databases = Table(
-    "embedded_databases",
+# The conversations that images of a database came from at some time, with the kinds they had. An empty id stands for
+# none. Counts of visible images look here first, instead of at each image.
+database_channels = Table(
+    "database_channels",
     metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("workspace", String(64), nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("model_id", String(255)),
-    Column("revision", BigInteger, nullable=False),
-    Column("removals", BigInteger, nullable=False),
-    Column("calibration", Text),
-    UniqueConstraint("workspace", "name"),
-    sqlite_autoincrement=True,
+    Column("database_id", ROW_ID, owner("databases"), primary_key=True, autoincrement=False),
+    Column("channel", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
 )
 
-embedded_images = Table(
-    "embedded_images",
+# Each place that an image came from. An image without one is deleted in the transaction that takes the last one away.
+image_origins = Table(
+    "image_origins",
     metadata,
     Column("id", ROW_ID, primary_key=True),
-    Column("database_id", ROW_ID, owner("embedded_databases"), nullable=False),
-    Column("data_id", String(64), nullable=False),
-    Column("entity", ENTITY, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("image_id", ROW_ID, owner("images"), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("author", String(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    UniqueConstraint("database_id", "data_id"),
-    Index(None, "database_id", "created_at", "id"),
-    Index(None, "database_id", "entity"),
+    Column("note", Text, nullable=False),
+    Column("source_name", Text, nullable=False),
+    Column("slack_file", String(64)),
+    Column("slack_channel", String(64)),
+    Column("slack_message", String(64)),
+    Column("slack_permalink", Text),
+    Column("slack_kind", String(16)),
+    Index(None, "image_id", "created_at", "id"),
+    Index(None, "author"),
+    Index(None, "created_at"),
+    Index(None, "slack_file"),
+    Index(None, "slack_message"),
+    Index(None, "slack_channel"),
     sqlite_autoincrement=True,
-)
-
-embedded_vectors = Table(
-    "embedded_vectors",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("image_id", ROW_ID, owner("embedded_images"), nullable=False),
-    Column("database_id", ROW_ID, nullable=False),
-    Column("model_id", String(255), nullable=False),
-    Column("embedding", LargeBinary, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
-    UniqueConstraint("image_id", "model_id"),
-    Index(None, "database_id", "model_id", "id"),
-    sqlite_autoincrement=True,
-)
-
-# A table of its own, so that loading the vectors does not read past the local features.
-embedded_local_features = Table(
-    "embedded_local_features",
-    metadata,
-    Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
-    Column("features", LargeBinary, nullable=False),
 )
 
 # The URLs from which our own server of the hosted API fetched its images.
@@ -184,42 +166,6 @@ channel_bindings = Table(
     Index(None, "database_id"),
 )
 
-# Jobs. Finished rows stay for a while, so that repeated deliveries are recognised.
-inbox = Table(
-    "inbox",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("kind", String(16), nullable=False),
-    Column("workspace", String(64), nullable=False),
-    Column("enterprise", String(64), nullable=False),
-    Column("channel", String(64), nullable=False),
-    Column("message", String(64), nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("answering", Boolean(create_constraint=False), nullable=False),
-    Column("owner", String(64), nullable=False),
-    Column("due_at", UtcTime, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("finished_at", UtcTime),
-    Index(None, "state", "due_at"),
-    Index(None, "finished_at"),
-    sqlite_autoincrement=True,
-)
-
-inbox_files = Table(
-    "inbox_files",
-    metadata,
-    Column("job_id", ROW_ID, owner("inbox"), nullable=False),
-    Column("workspace", String(64), primary_key=True),
-    Column("channel", String(64), primary_key=True),
-    Column("message", String(64), primary_key=True),
-    Column("file", String(64), primary_key=True),
-    Column("withdrawn", Boolean(create_constraint=False), nullable=False),
-    Index(None, "job_id"),
-    Index(None, "workspace", "file"),
-)
-
 # Normalised pictures, if they are stored in the database.
 pictures = Table(
     "pictures",
@@ -234,6 +180,27 @@ thumbnails = Table(
     Column("workspace", String(64), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("file_id", String(64), nullable=False),
+    Index(None, "digest"),
+)
+
+# What has to be removed outside SQL: stored pictures, and pictures uploaded to Slack. Rows are written in the
+# transaction that deletes what named them.
+pending_removals = Table(
+    "pending_removals",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("workspace", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("again", Boolean(create_constraint=False), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("kind", "workspace", "name"),
+    Index(None, "kind", "state", "due_at"),
+    sqlite_autoincrement=True,
 )
 
 # Random secrets shared by all processes, such as the key that signs picture links.

@@ -63,6 +63,10 @@ class ConversationActions(StandInBase):
             self.event(shared | {"file": {"id": file.id}, "event_ts": message.ts}, team=workspace.team)
         return message
 
+    def deliver_share(self, message: Message) -> None:
+        """Deliver a share's event late or again."""
+        self._repeated(share_event(self.state, message), 0)
+
     async def say(
         self,
         text: str,
@@ -134,6 +138,32 @@ class ConversationActions(StandInBase):
         await self.state.notify()
         event = {"type": "file_deleted", "file_id": file.id, "event_ts": self.state.ts()}
         return self.event(event, team=file.workspace.team)
+
+    async def unshare_file(
+        self, file: HostedFile, message: Message, *, names_channel: bool = True
+    ) -> asyncio.Task[Json]:
+        """Take a file out of a message, which stays. The bot gets ``file_unshared``.
+
+        ``names_channel``: whether the event has the channel, which Slack's examples leave out.
+        """
+        before = self._now(message)
+        await self.state.edit(before, files=tuple(one for one in before.files if one.id != file.id))
+        here = [one for one in self.state.messages if one.channel == message.channel and file in one.files]
+        if not here:
+            file.channels.discard(message.channel)
+        event: Json = {"type": "file_unshared", "file_id": file.id, "file": {"id": file.id}, "user_id": before.user}
+        if names_channel:
+            event["channel_id"] = message.channel
+        return self.event(event | {"event_ts": self.state.ts()}, team=file.workspace.team)
+
+    async def delete_channel(self, channel: str) -> asyncio.Task[Json]:
+        """Delete a channel with its messages. The bot gets ``channel_deleted``; of a private one ``group_deleted``."""
+        kind, workspace = self.state.channels[channel].kind, self.state.workspace_of(channel)
+        for message in [one for one in self.state.messages if one.channel == channel]:
+            await self.state.remove(message)
+        del self.state.channels[channel]
+        event = {"type": "group_deleted" if kind == "private" else "channel_deleted", "channel": channel}
+        return self.event(event | {"event_ts": self.state.ts()}, team=workspace.team)
 
     def _now(self, message: Message) -> Message:
         found = self.state.find(message.channel, message.ts)

@@ -34,6 +34,11 @@ class WebApiMethods:
         if missing := [name for name in names if not args.get(name)]:
             raise self.fault("invalid_arguments", f"missing {', '.join(missing)}")
 
+    def require_team(self, args: Json, token: Token) -> None:
+        """Check that a call with an organisation's token names the workspace. Raises Refused."""
+        if token.workspace.org_install and not args.get("team_id"):
+            raise self.fault("missing_argument", "team_id is required with a token of an organisation")
+
     def fault(self, error: str, what: str) -> Refused:
         """Return a refusal that is the app's fault, and record it as a failure."""
         self.state.fail(f"{error}: {what}")

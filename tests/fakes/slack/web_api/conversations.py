@@ -18,6 +18,7 @@ class ConversationMethods(WebApiMethods):
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "conversations.open": self._open,
+            "users.conversations": self._of_user,
         }
 
     async def _info(self, args: Json, token: Token) -> Json:
@@ -29,6 +30,24 @@ class ConversationMethods(WebApiMethods):
         members, rest = paged([*channel.members, *own], args)
         rest.pop("has_more")
         return {"members": members, **rest}
+
+    async def _of_user(self, args: Json, token: Token) -> Json:
+        self.require(args, "user", "types")
+        kinds = {"public_channel": "channel", "private_channel": "group", "mpim": "mpim", "im": "im"}
+        wanted = {kinds[kind] for kind in str(args["types"]).split(",")}
+        self.require_team(args, token)
+        # Slack names the conversations that the bot shares with that person.
+        found = [
+            channel
+            for channel in self.state.channels.values()
+            if channel.type in wanted
+            and args["user"] in channel.members
+            and channel.bot_is_member
+            and token.workspace in {channel.workspace, *channel.guests}
+        ]
+        page, rest = paged(found, args)
+        rest.pop("has_more")
+        return {"channels": [described(channel) for channel in page], **rest}
 
     async def _history(self, args: Json, token: Token) -> Json:
         channel = self.joined(args, token)

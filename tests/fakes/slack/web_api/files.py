@@ -28,7 +28,16 @@ class FileMethods(WebApiMethods):
         if file.stub is not None and file.stubs > 0:
             file.stubs -= 1
             return {"file": file.stub}
-        return {"file": file.info}
+        return {"file": file.info | {"shares": self._shares(file)}}
+
+    def _shares(self, file: HostedFile) -> Json:
+        """Return the messages that have the file, by kind and channel."""
+        shares: Json = {}
+        for message in self.state.messages:
+            if any(one.id == file.id for one in message.files):
+                kind = "public" if self.state.channels[message.channel].kind == "public" else "private"
+                shares.setdefault(kind, {}).setdefault(message.channel, []).append({"ts": message.ts})
+        return shares
 
     async def _delete(self, args: Json, token: Token) -> Json:
         file = self._file(args, token)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.values import Json, Token
-from tests.fakes.slack.web_api.arguments import Method, WebApiMethods
+from tests.fakes.slack.values import Json, Person, Token
+from tests.fakes.slack.web_api.arguments import Method, WebApiMethods, paged
 
 
 class PeopleMethods(WebApiMethods):
@@ -11,7 +11,12 @@ class PeopleMethods(WebApiMethods):
 
     def methods(self) -> dict[str, Method]:
         """Return the methods by name."""
-        return {"auth.test": self._test, "auth.revoke": self._revoke, "users.info": self._info}
+        return {
+            "auth.test": self._test,
+            "auth.revoke": self._revoke,
+            "users.info": self._info,
+            "users.list": self._list,
+        }
 
     async def _test(self, args: Json, token: Token) -> Json:
         workspace = token.workspace
@@ -37,21 +42,30 @@ class PeopleMethods(WebApiMethods):
     async def _info(self, args: Json, token: Token) -> Json:
         self.require(args, "user")
         person = self.state.person(args["user"])
-        return {
-            "user": {
-                "id": person.id,
-                "team_id": token.workspace.team,
-                "name": person.name,
-                "real_name": person.name.title(),
-                "deleted": person.deleted,
-                "is_admin": person.is_admin or person.is_owner,
-                "is_owner": person.is_owner,
-                "is_primary_owner": False,
-                "is_restricted": person.is_restricted or person.is_ultra_restricted,
-                "is_ultra_restricted": person.is_ultra_restricted,
-                "is_bot": person.is_bot,
-                "is_app_user": False,
-                "tz": "Europe/Berlin",
-                "profile": {"real_name": person.name.title(), "display_name": person.name},
-            }
-        }
+        return {"user": _described(person, token)}
+
+    async def _list(self, args: Json, token: Token) -> Json:
+        self.require_team(args, token)
+        people, rest = paged([*self.state.people.values()], args)
+        rest.pop("has_more")
+        return {"members": [_described(person, token) for person in people], **rest}
+
+
+def _described(person: Person, token: Token) -> Json:
+    """Return the user object of a person."""
+    return {
+        "id": person.id,
+        "team_id": token.workspace.team,
+        "name": person.name,
+        "real_name": person.name.title(),
+        "deleted": person.deleted,
+        "is_admin": person.is_admin or person.is_owner,
+        "is_owner": person.is_owner,
+        "is_primary_owner": False,
+        "is_restricted": person.is_restricted or person.is_ultra_restricted,
+        "is_ultra_restricted": person.is_ultra_restricted,
+        "is_bot": person.is_bot,
+        "is_app_user": False,
+        "tz": "Europe/Berlin",
+        "profile": {"real_name": person.name.title(), "display_name": person.name},
+    }

@@ -18,6 +18,8 @@ FIXED = {
     "reactions.add": "reactions:write",
     "reactions.remove": "reactions:write",
     "users.info": "users:read",
+    "users.conversations": "channels:read",
+    "users.list": "users:read",
 }
 BY_CONVERSATION = {
     "conversations.info": "read",

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.embedded import index as module
-from bot.adapters.embedded.index import NeighbourQuery, Neighbours, Segment, VectorIndex, memory_for, search_segments
+from bot.adapters.embedded.index import Segment, VectorIndex, memory_for
+from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours, search_segments
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.adapters.embedded.store import VectorRow
 from bot.domain.errors import BackendDown

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from bot.domain.errors import InvalidInput
-from handlers.parsing.grammar import HelpCommand, parse
+from bot.domain.errors import InvalidInput, UnknownDatabase, UnknownEntity
+from handlers.parsing.grammar import corrected, parse
 
 URL = "https://example.com/valve.jpg"
 
@@ -137,19 +137,69 @@ def test_malformed_command_is_refused_with_the_right_form(text: str, says: str) 
     ],
 )
 def test_misspelt_verb_gets_a_suggestion(text: str, hint: str) -> None:
-    answer = parse(text)
-    assert isinstance(answer, HelpCommand)
-    assert f"Did you mean `/vsearch {hint}`?" in answer.problem
+    with pytest.raises(InvalidInput) as refusal:
+        parse(text)
+    said = str(refusal.value)
+    assert f"Did you mean `/vsearch {hint}`?" in said
+    assert said.endswith(" `/vsearch help` shows all commands.")
 
 
 def test_url_without_scheme_gets_a_suggestion() -> None:
-    answer = parse("example.com/valve.jpg")
-    assert isinstance(answer, HelpCommand)
-    assert "Put https:// before “example.com/valve.jpg”" in answer.problem
+    with pytest.raises(InvalidInput, match=re.escape("Put https:// before “example.com/valve.jpg”")):
+        parse("example.com/valve.jpg")
 
 
-def test_unknown_text_gets_help_and_a_short_quote() -> None:
-    answer = parse("zqx" * 1000)
-    assert isinstance(answer, HelpCommand)
-    assert "Did you mean" not in answer.problem
-    assert len(answer.problem) < 80
+def test_unknown_verb_gets_one_sentence_and_a_short_quote() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse("zqx" * 1000)
+    said = str(refusal.value)
+    assert "Did you mean" not in said
+    assert said.endswith("”. `/vsearch help` shows all commands.")
+    assert len(said) < 110
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("serach last in:parts", "search last in:parts"),
+        ("/vsearch serach last", "search last"),
+        ("in:parts Serach last", "in:parts search last"),
+        ("hlep", "help"),
+        ("gaurd in:parts", "watch guard in:parts"),
+        ("create parts", "db create parts"),
+        ("remvoe valve_0042", "delete valve_0042"),
+        ("search lats top:3", "search last top:3"),
+        ("add latest in:parts", "add last in:parts"),
+        ("add last id:VALVE-0042 in:parts", "add last id:valve_0042 in:parts"),
+        (f"{URL} in:Product-Photos", f"{URL} in:product_photos"),
+        (f"{URL} in:“product photos”", f"{URL} in:“product_photos”"),
+        ("db create Pièces détachées", "db create pieces_detachees"),
+        ("delete valve 0042", "delete valve_0042"),
+        ("list parts", "list in:parts"),
+        ("delete db parts", "db delete parts"),
+        ("db crate parts", "db create parts"),
+        ("watch gaurd in:parts", "watch guard in:parts"),
+        ("watch off", "unwatch"),
+        ("search example.com/valve.jpg", "search https://example.com/valve.jpg"),
+        ("example.com/valve.jpg", "https://example.com/valve.jpg"),
+    ],
+)
+def test_near_miss_is_corrected(text: str, meant: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse(text)
+    assert corrected(text, refusal.value) == meant
+    parse(meant)
+
+
+@pytest.mark.parametrize("text", ["zzzzz", "serach", "serach x", "db crate", f"{URL} top:99", "watch zzzzz"])
+def test_command_that_would_fail_again_is_not_offered(text: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse(text)
+    assert corrected(text, refusal.value) == ""
+
+
+def test_names_that_do_not_exist_are_corrected() -> None:
+    text = "search https://example.com/prats.png in:Prats"
+    assert corrected(text, UnknownDatabase("prats", "parts")) == "search https://example.com/prats.png in:parts"
+    assert corrected("delete valv_1", UnknownEntity("valv_1", "parts", "valve_1")) == "delete valve_1"
+    assert corrected("delete valv_1", UnknownEntity("valv_1", "parts")) == ""

@@ -48,6 +48,12 @@ class MemoryInstallations(AsyncInstallationStore):
     async def async_save_bot(self, bot: Bot) -> None:
         self.bots[bot.enterprise_id, bot.team_id] = bot
 
+    async def save_rotated(self, old: Bot, new: Bot) -> bool:
+        is_stored = (old.enterprise_id, old.team_id) in self.bots
+        if is_stored:
+            self.bots[new.enterprise_id, new.team_id] = new
+        return is_stored
+
 
 def installed(store: MemoryInstallations, url: str = NOWHERE) -> InstalledClients:
     return InstalledClients(store, "1.2", "fake-client-secret", url)

@@ -118,7 +118,8 @@ class ReconcileCase:
 
     async def in_catalogue(self, key: DatabaseKey) -> set[tuple[str, str, str]]:
         page = await self.storage.catalogue.page(key, PageRequest(limit=1000))
-        return {(record.data_id, record.entity, record.note) for record in page.items}
+        # Notes belong to origins, which back ends don't have.
+        return {(record.data_id, record.entity, "") for record in page.items}
 
     async def in_back_end(self, key: DatabaseKey, visual: VisualSearch | None = None) -> set[tuple[str, str, str]]:
         back_end = visual or self.visual

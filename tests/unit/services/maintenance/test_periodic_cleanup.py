@@ -66,7 +66,8 @@ async def test_failed_cleanup_is_logged_and_retried(caplog: pytest.LogCaptureFix
     removal, inbox, done = RecordingRemoval(BackendDown("away")), RecordingInbox(), asyncio.Event()
 
     async def tidy() -> None:
-        done.set()
+        if len(removal.cutoffs) > 1:
+            done.set()
 
     running = asyncio.create_task(PeriodicMaintenance(removal, inbox, 30, lambda: NOW, tidy).run(interval_s=0.001))
     async with asyncio.timeout(5):
@@ -75,4 +76,23 @@ async def test_failed_cleanup_is_logged_and_retried(caplog: pytest.LogCaptureFix
     with pytest.raises(asyncio.CancelledError):
         await running
     assert len(removal.cutoffs) >= 2
-    assert [record.levelno for record in caplog.records if "retrying" in record.getMessage()] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records if "retrying later" in record.getMessage()] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("error", [BackendDown("away"), RuntimeError("a mistake of ours"), OSError("no space")])
+async def test_failed_step_stops_neither_the_others_nor_the_task(error: Exception) -> None:
+    removal, inbox, tidied, done = RecordingRemoval(error, error), RecordingInbox(), list[bool](), asyncio.Event()
+
+    async def tidy() -> None:
+        tidied.append(True)
+        if len(tidied) < 3:
+            raise error
+        done.set()
+
+    running = asyncio.create_task(PeriodicMaintenance(removal, inbox, 30, lambda: NOW, tidy).run(interval_s=0.001))
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert not running.done()
+    running.cancel()
+    assert len(removal.cutoffs) >= len(tidied) - 1
+    assert len(inbox.purged) >= len(tidied) - 1

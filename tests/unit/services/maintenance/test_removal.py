@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.adapters.memory import MemorySearch
-from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import BackendDown
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import PageRequest
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
-from bot.services.images.deletion import DeleteService, Deletion
+from bot.services.images.deletion import DeleteService
 from bot.services.maintenance import removal
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.catalogue.catalogue import SqlCatalogue
@@ -133,9 +133,9 @@ async def test_file_is_withdrawn_before_the_catalogue_is_read(harness: Harness) 
     [job] = await inbox.claim("worker", 1, 15)
 
     class Looking(SqlCatalogue):
-        async def from_file(self, workspace: WorkspaceId, file_id: str) -> tuple[ImageRecord, ...]:
-            results.append(await inbox.is_wanted(job.id, file_id))
-            return await super().from_file(workspace, file_id)
+        async def with_origins(self, scope: OriginScope, limit: int) -> tuple[ImageRecord, ...]:
+            results.append(await inbox.is_wanted(job.id, scope.file))
+            return await super().with_origins(scope, limit)
 
     harness.storage._catalogue = Looking(harness.storage._database)
     await harness.removal.remove_file(TEAM, "F1")
@@ -144,12 +144,12 @@ async def test_file_is_withdrawn_before_the_catalogue_is_read(harness: Harness) 
 
 async def test_concurrent_deletion_is_not_an_error(harness: Harness) -> None:
     class Raced(DeleteService):
-        async def delete(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> Deletion:
-            if data_id == first.data_id:
-                await super().delete(key, entity, data_id)
-            if data_id == third.data_id:
-                await harness.databases.delete(key)
-            return await super().delete(key, entity, data_id)
+        async def delete_origins(self, record: ImageRecord, scope: OriginScope) -> bool:
+            if record.data_id == first.data_id:
+                await super().delete_origins(record, scope)
+            if record.data_id == third.data_id:
+                await harness.databases.delete(record.database)
+            return await super().delete_origins(record, scope)
 
     first, _, third = await harness.add(PARTS, "F1"), await harness.add(PARTS, "F1"), await harness.add(LOGOS, "F1")
     raced = Raced(harness.visual, harness.storage)
@@ -214,3 +214,25 @@ async def test_databases_only_in_the_back_end_are_removed_with_the_workspace(har
     await harness.removal.remove_workspace(TEAM)
     assert await harness.visual.list_databases(TEAM) == ()
     assert await harness.visual.list_databases(OTHER_TEAM) == ("parts",)
+
+
+@pytest.mark.parametrize("error", [BackendDown("away"), RuntimeError("a mistake of ours")])
+async def test_image_that_cannot_be_deleted_does_not_stop_the_retention(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(removal, "DELETE_BATCH", 2)
+    records = [await harness.add(PARTS, f"F{number}") for number in range(9)]
+    stuck = {records[0].data_id, records[1].data_id, records[4].data_id}
+    delete = DeleteService.delete_origins
+
+    async def fail(self: DeleteService, record: ImageRecord, scope: OriginScope) -> bool:
+        if record.data_id in stuck:
+            raise error
+        return await delete(self, record, scope)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeleteService, "delete_origins", fail)
+        with pytest.raises(type(error)):
+            await harness.removal.remove_older_than(BEGINNING + timedelta(days=7))
+        assert await harness.left(PARTS) == stuck | {records[7].data_id, records[8].data_id}
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=7)) == 3

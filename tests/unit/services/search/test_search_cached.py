@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.adapters.memory import MemorySearch
 from bot.domain.errors import BackendDown, InvalidInput, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Matches
 from bot.domain.pictures import Picture
 from bot.services.databases import DatabaseService
@@ -37,12 +38,14 @@ class CountingSearch(MemorySearch):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
         self.searches += 1
         await self.gate.wait()
         if self.failing:
             raise self.failing
-        return await super().search(database, picture, limit)
+        return await super().search(database, picture, limit, exclude)
 
 
 class RecordingMetrics(NullMetrics):

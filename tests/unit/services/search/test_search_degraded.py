@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from bot.adapters.memory import MemorySearch
 from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import BackendDown, BackendLost
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Caveat, Matches
 from bot.domain.pictures import Picture
 from bot.services.channels.collection import CollectService, SharedImage
@@ -33,8 +33,10 @@ class IncompleteSearch(MemorySearch):
         super().__init__()
         self.caveats: set[Caveat] = set()
 
-    async def search(self, database: DatabaseKey, picture: Picture, limit: int = 10) -> Matches:
-        found = await super().search(database, picture, limit)
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
+        found = await super().search(database, picture, limit, exclude)
         return Matches([] if Caveat.SAME_IMAGES_ONLY in self.caveats else found, self.caveats)
 
 
@@ -80,7 +82,7 @@ async def test_guard_treats_incomplete_searches_as_not_new(storage: SqlStorage) 
     visual = IncompleteSearch()
     await DatabaseService(visual, storage).create(PARTS)
     adding = AddService(visual, storage)
-    guard = RepostGuard(SearchService(visual, storage.catalogue), CollectService(adding, storage))
+    guard = RepostGuard(SearchService(visual, storage.catalogue), CollectService(adding, storage), storage.locks)
     image = NewImage(random_picture(1), b"jpeg", EntityId("valve"), Note())
     visual.caveats = {Caveat.SAME_IMAGES_ONLY}
     with pytest.raises(BackendDown):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.errors import BackendTimeout, UnknownDatabase
+from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.sql_storage import SqlStorage
 from tests.unit.storage.hosted.ledger import (
@@ -85,12 +86,18 @@ async def test_deleting_a_whole_database_queues_one_deletion(ledger: SqlLedger) 
     assert await ledger.count(PARTS) == 0
 
 
-async def test_deleting_a_shared_database_queues_every_image(ledger: SqlLedger, clock: Clock) -> None:
+async def test_deleting_a_shared_database_queues_every_image(
+    storage: SqlStorage, ledger: SqlLedger, clock: Clock
+) -> None:
     await keep(ledger, *range(1200))
     await ledger.begin_add(PARTS, image(2000))
     await ledger.mark_doubtful(PARTS, image(2000).data_id)
     await ledger.begin_add(PARTS, image(2001))
     await ledger.delete_database(PARTS, whole=False)
+    # A large database goes in short transactions.
+    assert 0 < len(await pending_deletions(ledger).due(2000)) < 1201
+    while await storage._database.write(lambda connection: purge_ledger(connection, 500, clock())):
+        pass
     assert len(await pending_deletions(ledger).due(2000)) == 1201
     assert (await pending_deletions(ledger).due(2))[1].entity == "p_id_0001"
     # The last image was in flight to the service, where a deletion could have arrived before it.

@@ -152,7 +152,7 @@ async def test_first_workspace_adopts_local_databases(storage: SqlStorage, ledge
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "catalogue_upstream", "c_")
     await keep(ledger, 1, key=here)
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     assert (await storage.catalogue.database(moved)).images == 0
     location = await ledger.database(moved)
     assert (location.upstream, location.prefix) == ("catalogue_upstream", "c_")
@@ -166,6 +166,6 @@ async def test_local_database_with_a_name_taken_in_the_ledger_is_not_adopted(
     here = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
     await storage.catalogue.create_database(here)
     await ledger.create_database(here, "local_upstream", "c_")
-    await storage.catalogue.record_workspace(TEAM)
+    await storage.catalogue.record_workspace(TEAM, adopts_local=True)
     assert (await ledger.database(here)).upstream == "local_upstream"
     assert [info.key for info in await storage.catalogue.databases(LOCAL_WORKSPACE)] == [here]

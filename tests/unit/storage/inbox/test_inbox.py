@@ -11,7 +11,8 @@ import pytest
 
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import InboxDepth, Job, JobKind, NewJob, StoredShare
-from bot.storage.inbox.inbox import SqlInbox
+from bot.storage.inbox.inbox import ANSWER_LEASE_S, SqlInbox
+from bot.storage.inbox.recovery import LIVING_OWNER_SETTLE_S
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.storages import StoragePlace
@@ -61,11 +62,13 @@ def share(number: int = 1, *files: str, workspace: WorkspaceId = TEAM) -> NewJob
 
 
 async def only(inbox: SqlInbox, owner: str = "one") -> Job:
-    (job,) = await inbox.claim(owner, 10, LEASE_S)
+    (claimed,) = await inbox.claim(owner, 10, LEASE_S)
+    job = await inbox.begin(claimed)
+    assert job is not None
     return job
 
 
-async def test_job_round_trip(inbox: SqlInbox) -> None:
+async def test_job_round_trip(inbox: SqlInbox, clock: Clock) -> None:
     assert await inbox.put(share(1, "F1", "F2"))
     job = await only(inbox)
     assert dataclasses.asdict(job) == {
@@ -74,6 +77,7 @@ async def test_job_round_trip(inbox: SqlInbox) -> None:
         "attempts": 1,
         "owner": "one",
         "answering": False,
+        "created_at": clock.now,
     }
 
 
@@ -150,12 +154,25 @@ async def test_concurrent_puts_store_a_share_once(storage_place: StoragePlace, i
 async def test_job_with_an_expired_lease_can_be_claimed(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(share())
     first = await only(inbox)
-    await inbox.mark_answering(first)
     clock.pass_by(LEASE_S - 0.001)
     assert await inbox.claim("two", 10, LEASE_S) == ()
     clock.pass_by(0.001)
     again = await only(inbox, "two")
+    assert again == dataclasses.replace(first, attempts=2, owner="two")
+
+
+async def test_owner_that_was_answering_gets_time_to_settle_after_its_lease(inbox: SqlInbox, clock: Clock) -> None:
+    await inbox.put(share())
+    first = await only(inbox)
+    clock.pass_by(LEASE_S - 1)
+    assert await inbox.mark_answering(first)
+    # The lease is renewed, and the owner may still be alive when it expires.
+    clock.pass_by(ANSWER_LEASE_S + LIVING_OWNER_SETTLE_S - 0.001)
+    assert await inbox.claim("two", 10, LEASE_S) == ()
+    clock.pass_by(0.001)
+    again = await only(inbox, "two")
     assert again == dataclasses.replace(first, attempts=2, answering=True, owner="two")
+    assert not await inbox.mark_answering(first)
 
 
 async def test_expired_lease_holder_changes_nothing(inbox: SqlInbox, clock: Clock) -> None:
@@ -174,13 +191,13 @@ async def test_only_the_owner_can_extend_a_lease(inbox: SqlInbox, clock: Clock) 
     await inbox.put(share())
     job = await only(inbox)
     clock.pass_by(10)
-    await inbox.extend("one", [job.id, 999], LEASE_S)
+    assert await inbox.extend("one", [job.id, 999], LEASE_S) == {job.id}
     clock.pass_by(10)
     assert await inbox.claim("two", 10, LEASE_S) == ()
     clock.pass_by(10)
     assert (await only(inbox, "two")).attempts == 2
-    await inbox.extend("one", [job.id], 1000)
-    await inbox.extend("one", [], 1000)
+    assert await inbox.extend("one", [job.id], 1000) == frozenset()
+    assert await inbox.extend("one", [], 1000) == frozenset()
     clock.pass_by(LEASE_S)
     assert (await only(inbox, "three")).attempts == 3
 
@@ -204,6 +221,22 @@ async def test_release_returns_jobs_without_counting_the_attempt(inbox: SqlInbox
     back = await only(inbox, "three")
     assert (back.id, back.attempts) == (mine.id, 1)
     assert theirs.id not in {job.id for job in await inbox.claim("four", 10, LEASE_S)}
+
+
+async def test_only_attempts_that_began_count(inbox: SqlInbox, clock: Clock) -> None:
+    await inbox.put(share())
+    for _ in range(3):
+        [claimed] = await inbox.claim("dies before it begins", 10, LEASE_S)
+        assert claimed.attempts == 0
+        clock.pass_by(LEASE_S)
+    await inbox.claim("stops", 10, LEASE_S)
+    await inbox.release("stops")
+    job = await only(inbox)
+    assert job.attempts == 1
+    clock.pass_by(LEASE_S)
+    [claimed] = await inbox.claim("two", 10, LEASE_S)
+    assert claimed.attempts == 1
+    assert await inbox.begin(job) is None
 
 
 @pytest.mark.parametrize("failed", [False, True])
@@ -281,7 +314,8 @@ async def test_forget_workspace_keeps_the_running_uninstall_job(inbox: SqlInbox)
     assert [job.workspace for job in await inbox.claim("two", 10, LEASE_S)] == [OTHER_TEAM]
     assert not await inbox.put(goodbye)
     assert await inbox.put(share(1))
-    assert [await inbox.is_wanted(job.id, job.files[0]) for job in claimed] == [False, True]
+    wanted = {job.kind: await inbox.is_wanted(job.id, job.files[0]) for job in claimed}
+    assert wanted == {JobKind.SHARE: False, JobKind.UNINSTALL: True}
 
 
 async def test_newest_share_skips_withdrawn_files(inbox: SqlInbox) -> None:

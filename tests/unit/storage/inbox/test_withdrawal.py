@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from bot.domain.catalogue import ImageRecord, SlackOrigin
+from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.jobs import Job, JobKind, NewJob
 from bot.storage.sql.schema.tables import inbox
 from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -54,12 +55,12 @@ async def payloads(storage: SqlStorage) -> list[str]:
 
 async def forget(storage: SqlStorage, file: str = "F1") -> None:
     await storage.inbox.withdraw(TEAM, file=file)
-    for one in await storage.catalogue.from_file(TEAM, file):
+    for one in await storage.catalogue.with_origins(OriginScope(TEAM, file=file), 10):
         await storage.catalogue.remove(one.database, one.entity, one.data_id)
 
 
 def record(file: str) -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=PARTS,
         data_id=DataId(file),
         entity=EntityId("valve"),
@@ -93,7 +94,7 @@ async def test_concurrent_add_and_withdrawal_leave_no_image(
         await forget(other)
 
     await asyncio.gather(add_if_wanted(storage, job), later(turn))
-    assert await storage.catalogue.from_file(TEAM, "F1") == ()
+    assert await storage.catalogue.with_origins(OriginScope(TEAM, file="F1"), 10) == ()
     await add_if_wanted(storage, job)
     await add_if_wanted(storage, job, "F2")
     assert (await storage.catalogue.database(PARTS)).images == 1

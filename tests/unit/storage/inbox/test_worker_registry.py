@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.storage.inbox.inbox import ANSWER_SETTLE_S, SqlInbox
+from bot.storage.inbox.inbox import SqlInbox
+from bot.storage.inbox.recovery import ANSWER_SETTLE_S
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.inbox import share
@@ -121,10 +122,13 @@ async def test_jobs_of_dead_workers_are_due_at_once_and_count_an_attempt(storage
         first, answering = await inbox.claim("dead", 2, LEASE_S)
         assert await inbox.mark_answering(answering)
         (alive,) = await inbox.claim("alive", 1, LEASE_S)
+        for job in (first, answering, alive):
+            assert await inbox.begin(job)
         assert await inbox.enter("early") == 0
     assert await inbox.enter("next") == 2
     again = await inbox.claim("next", 10, LEASE_S)
-    assert [(job.files, job.attempts) for job in again] == [(first.files, 2), (("F3",), 1)]
+    # Those that the dead worker has begun count an attempt.
+    assert [(job.files, job.attempts) for job in again] == [(first.files, 1), (("F3",), 0)]
     assert not await inbox.mark_answering(first)
     # Slack may still be processing the last message of the dead worker.
     clock.now += timedelta(seconds=ANSWER_SETTLE_S)

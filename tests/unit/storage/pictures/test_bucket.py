@@ -23,7 +23,7 @@ from tests.fakes.bucket import HANGS_UP, NEVER, NOT_THERE, FakeBucket, fake_buck
 from tests.fixtures.buckets import KEY
 
 JPEG = b"\xff\xd8 not really \xff\xd9"
-HASTE = BucketTimeouts(connect_s=0.4, request_s=0.4, call_s=5, transaction_s=0.3, attempts=2)
+HASTE = BucketTimeouts(connect_s=0.4, request_s=0.4, call_s=5, attempts=2)
 SLOW_DOWN = ("503 Slow Down", "SlowDown")
 ASTRAY: Mapping[str, str] = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",

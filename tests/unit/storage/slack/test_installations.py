@@ -1,8 +1,7 @@
-"""Installs with encrypted tokens by workspace and organisation, and OAuth states for one use."""
+"""Installs with encrypted tokens by workspace and organisation."""
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,9 @@ import pytest
 from slack_sdk.oauth.installation_store import Bot, Installation
 
 from bot.domain.errors import BackendRefused
-from bot.storage.slack.installations import SqlInstallations, SqlOAuthStates
+from bot.storage.slack.installations import SqlInstallations
 from bot.storage.slack.token_encryption import TokenCipher
 from bot.storage.sql_storage import SqlStorage
-from tests.fixtures.storages import StoragePlace
 
 SECRET = "a state secret"
 TOKEN = "xoxb-not-a-real-token"
@@ -187,28 +185,37 @@ def test_decryption_needs_the_same_secret() -> None:
         TokenCipher("")
 
 
-async def test_state_can_be_used_once(storage_place: StoragePlace, storage: SqlStorage) -> None:
-    states = storage.oauth_states()
-    first, second = await states.async_issue(), await states.async_issue()
-    assert first != second
-    other = await storage_place.open()
-    try:
-        used = await asyncio.gather(*(one.oauth_states().async_consume(first) for one in (storage, other) * 5))
-    finally:
-        await other.close()
-    assert sorted(used) == [False] * 9 + [True]
-    assert await states.async_consume(second)
-    assert not await states.async_consume("never issued")
-
-
-async def test_state_expires(storage: SqlStorage) -> None:
+async def test_rotated_tokens_are_saved_only_in_place_of_the_stored_ones(storage: SqlStorage) -> None:
     now = [datetime(2026, 1, 2, tzinfo=UTC)]
-    states = SqlOAuthStates(storage._database, 600, lambda: now[0])
-    young, old = await states.async_issue(), await states.async_issue()
-    now[0] += timedelta(seconds=599)
-    assert await states.async_consume(young)
-    now[0] += timedelta(seconds=1)
-    assert not await states.async_consume(old)
+    store = SqlInstallations(storage._database, TokenCipher(SECRET), lambda: now[0])
+    made = installation(bot_refresh_token="xoxe-1", bot_token_expires_at=1_767_365_445)
+    await store.async_save(made)
+    old, new = made.to_bot(), made.to_bot()
+    new.bot_token, new.bot_refresh_token = "xoxb-new", "xoxe-2"
+    now[0] += timedelta(hours=1)
+    assert await store.save_rotated(old, new)
+    assert await token(store, "T1") == "xoxb-new"
+    assert await store.installed_at("", "T1") == now[0] - timedelta(hours=1)
+    # Another process rotated it, or the app was installed again.
+    assert not await store.save_rotated(old, new)
+    await store.async_delete_all(enterprise_id=None, team_id="T1")
+    assert not await store.save_rotated(new, old)
+    assert await store.workspaces() == ()
+
+
+async def test_newer_install_is_not_deleted(storage: SqlStorage) -> None:
+    now = [datetime(2026, 1, 2, tzinfo=UTC)]
+    store = SqlInstallations(storage._database, TokenCipher(SECRET), lambda: now[0])
+    for team, enterprise in (("T1", "E1"), (None, "E1"), ("T2", None)):
+        await store.async_save(installation(team, enterprise))
+    earlier = now[0] - timedelta(seconds=1)
+    assert not await store.delete_until("E1", "T1", earlier)
+    assert not await store.delete_until("E1", "", earlier)
+    assert await store.delete_until("", "T9", earlier)
+    assert await store.delete_until("E1", "", now[0])
+    assert await store.workspaces() == (("", "T2"), ("E1", "T1"))
+    assert await store.installed_at("E1", "T1") == now[0]
+    assert await store.installed_at("E1", "T9") is None
 
 
 def test_importing_the_storage_does_not_import_slack() -> None:

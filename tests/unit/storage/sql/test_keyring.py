@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
+from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
@@ -44,8 +45,10 @@ async def test_uploads_are_stored_by_workspace(storage: SqlStorage) -> None:
     assert await storage.thumbnails.get(TEAM, DIGESTS) == {DIGESTS[0]: "F0", DIGESTS[1]: "F9"}
     assert await storage.thumbnails.get(OTHER_TEAM, DIGESTS[:1]) == {DIGESTS[0]: "F7"}
     assert await storage.thumbnails.get(TEAM, []) == {}
-    await storage.thumbnails.remove(TEAM, DIGESTS)
-    await storage.thumbnails.remove(TEAM, DIGESTS)
+    # The upload that F9 replaced is deleted from Slack.
+    assert [removal.name for removal in await storage.thumbnails.claim_removals(TEAM, 10)] == ["F1"]
+    assert await storage.thumbnails.abandon(TEAM) == 3
+    assert await storage.thumbnails.abandon(TEAM) == 0
     assert await storage.thumbnails.get(TEAM, DIGESTS) == {}
     assert await storage.thumbnails.get(OTHER_TEAM, DIGESTS) == {DIGESTS[0]: "F7"}
 
@@ -59,12 +62,15 @@ async def test_upload_is_unused_if_no_database_of_its_workspace_has_the_picture(
     assert await storage.thumbnails.unused(TEAM, 10) == {DIGESTS[1]: "F1", DIGESTS[2]: "F2"}
     assert len(await storage.thumbnails.unused(TEAM, 1)) == 1
     await storage.catalogue.remove(PARTS, EntityId("valve"))
-    assert set(await storage.thumbnails.unused(TEAM, 10)) == set(DIGESTS[:3])
+    # The transaction that deletes the last image queues the removal of its upload.
+    assert [removal.name for removal in await storage.thumbnails.claim_removals(TEAM, 10)] == ["F0"]
+    assert await storage.thumbnails.queue_unused(TEAM, 10) == 2
+    assert {removal.name for removal in await storage.thumbnails.claim_removals(TEAM, 10)} == {"F1", "F2"}
     assert await storage.thumbnails.unused(OTHER_TEAM, 10) == {}
 
 
 def record(key: DatabaseKey, digest: str) -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=key,
         data_id=DataId(digest[:8]),
         entity=EntityId("valve"),

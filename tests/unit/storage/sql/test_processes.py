@@ -16,6 +16,7 @@ from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
 TEAM = WorkspaceId("T1")
@@ -34,7 +35,7 @@ async def processes(storage_place: StoragePlace) -> AsyncIterator[list[SqlStorag
 
 
 def record(name: str, digest: str, entity: str = "valve") -> ImageRecord:
-    return ImageRecord(
+    return image_record(
         database=PARTS,
         data_id=DataId(name),
         entity=EntityId(entity),
@@ -95,7 +96,10 @@ async def test_concurrent_delete_leaves_no_images_or_bindings(processes: list[Sq
 async def test_local_databases_go_to_one_of_several_new_workspaces(processes: list[SqlStorage]) -> None:
     await processes[0].catalogue.create_database(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("catalogue")))
     teams = [WorkspaceId(f"T{number}") for number in range(2, 2 + PROCESSES)]
-    works = [one.catalogue.record_workspace(team) for one, team in zip(processes * 2, teams * 2, strict=True)]
+    works = [
+        one.catalogue.record_workspace(team, adopts_local=True)
+        for one, team in zip(processes * 2, teams * 2, strict=True)
+    ]
     assert await failures(works) == []
     owners = [team for team in teams if await processes[0].catalogue.databases(team)]
     assert len(owners) == 1

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from bot.domain.errors import BackendDown, BackendTimeout
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.storage.sql import database as database_module
 from bot.storage.sql import sqlite
 from bot.storage.sql.database import Database
 from bot.storage.sql_storage import SqlStorage
@@ -80,12 +81,47 @@ async def test_lock_held_by_another_process_raises_timeout(tmp_path: Path, monke
     try:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(BackendTimeout):
-            await storage.ping()
-        with pytest.raises(BackendTimeout):
             await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
         assert await names(storage) == []
+        with pytest.raises(BackendTimeout):
+            await storage.ping()
         other.execute("ROLLBACK")
+        await storage.catalogue.create_database(key("two"))
         await storage.ping()
+    finally:
+        other.close()
+        await storage.close()
+
+
+async def test_failed_write_counts_for_half_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
+    storage = await SqlStorage.open(tmp_path)
+    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BackendTimeout):
+            await storage.catalogue.create_database(key("one"))
+        with pytest.raises(BackendTimeout):
+            await storage.ping()
+        # Nobody writes on an idle bot, so that no write could show that all is well again.
+        monkeypatch.setattr(database_module, "WRITE_FAILURE_S", 0.0)
+        await storage.ping()
+    finally:
+        other.close()
+        await storage.close()
+
+
+async def test_ping_finds_a_file_that_is_gone_and_writes_nothing(tmp_path: Path) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
+    try:
+        # A writer of another process would have to wait for this one.
+        other.execute("BEGIN IMMEDIATE")
+        await storage.ping()
+        other.execute("ROLLBACK")
+        (tmp_path / "vsearch.db").rename(tmp_path / "elsewhere.db")
+        with pytest.raises(BackendDown, match="no longer there"):
+            await storage.ping()
     finally:
         other.close()
         await storage.close()

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, delete, event, insert, select, update
 from bot.domain.errors import BackendError, BackendRefused, TransferRefused
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
 from bot.services.maintenance.data_transfer import TransferResult
-from bot.storage.inbox.inbox import ANSWER_SETTLE_S
-from bot.storage.sql.schema.tables import databases, images, inbox, metadata, pictures
+from bot.storage.inbox.recovery import ANSWER_SETTLE_S
+from bot.storage.sql.schema.tables import databases, image_origins, images, inbox, metadata, pictures
 from bot.storage.sql_storage import IN_BUCKET, StorageOptions
 from bot.storage.transfer.transfer import TABLES, SqlTransfer
 from tests.fixtures.buckets import BucketService
@@ -178,7 +178,7 @@ async def test_local_databases_are_adopted_after_a_transfer(to_postgres: Transfe
     await early.close()
     assert (await to_postgres.run()).complete
     after = await to_postgres.after.open()
-    await after.catalogue.record_workspace(team)
+    await after.catalogue.record_workspace(team, adopts_local=True)
     assert [info.key.name for info in await after.catalogue.databases(team)] == ["parts"]
     assert await after.keyring.key("media") != early_key
     await after.close()
@@ -240,6 +240,7 @@ async def test_pictures_are_copied_to_the_configured_store(
 async def test_nul_characters_in_texts_are_removed(to_postgres: TransferCase) -> None:
     before = await to_postgres.before.open()
     await before._database.write(fill_all_tables)
-    await before._database.write(lambda connection: connection.execute(update(images).values(source_name="a\0b.jpg")))
+    with_nul = update(image_origins).values(source_name="a\0b.jpg")
+    await before._database.write(lambda connection: connection.execute(with_nul))
     await before.close()
     assert (await to_postgres.run()).complete

@@ -58,10 +58,10 @@ def test_catalogue_gets_the_new_ids(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         for table, columns in _ID_COLUMNS.items():
             connection.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
-        connection.execute("INSERT INTO images VALUES ('FMWUOLD001', 'C1', '1795521447.000001', NULL)")
+        connection.execute("INSERT INTO image_origins VALUES ('FMWUOLD001', 'C1', '1795521447.000001', NULL)")
     rename_in_catalogue(database, renames())
     with closing(sqlite3.connect(database)) as connection:
-        assert connection.execute("SELECT * FROM images").fetchall() == [
+        assert connection.execute("SELECT * FROM image_origins").fetchall() == [
             ("FMWUNEW001", "C1", "1795599999.000007", None)
         ]
 

@@ -1,0 +1,215 @@
+"""Estimate from its header how much memory a picture takes to decode, and decide where to decode it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.errors import PictureRefused
+from bot.images.decode import containers, formats, headers
+
+SCALED_PIXELS = 4
+"""How many times ``max_pixels`` a JPEG may have that the decoder reduces: a phone's 200 megapixels cost little more
+memory than 12."""
+
+JPEG_FACTORS = (8, 4, 2, 1)
+
+DRAFT_SHARE = 0.88
+"""Share of ``max_side`` that the decoder's reduced size of a JPEG must reach. 4032 px give 1008 with no resampling."""
+
+_SMALL_BYTES = 2_000_000
+"""Working memory of any decoder, and the reduced picture."""
+
+_COPIES = 12
+"""Bytes a pixel of the reduced picture, in all its copies."""
+
+_MAX_TEXT = 64
+_TEXT_BYTES = 1_000_000
+"""Pillow expands a compressed text of a PNG to 1 MB at most, and 64 such texts."""
+
+_WEBP_CANVAS = 16
+"""Bytes a pixel of Pillow's WebP decoder: two canvases, its answer and the picture."""
+
+_WEBP_LOSSLESS, _WEBP_LOSSY = 5, 2
+"""Bytes a pixel that libwebp uses itself."""
+
+LARGE_WEBP = 2_000_000
+"""Pixels from which OpenCV decodes a WebP, with the same library in less memory. Loading it takes 90 ms."""
+_TIFF_VALUES = 80
+"""Bytes of each number in a TIFF's directory, as Python objects."""
+
+_PNG_BYTES = {0: 1, 2: 4, 3: 1, 4: 4, 6: 4}
+"""Bytes a pixel in Pillow, by the colour type of a PNG: grey, RGB, palette, grey with alpha, RGBA."""
+
+_IN_CHILD_ONLY = (formats.TIFF, formats.AVIF, formats.HEIC)
+_BYTE, _DEEP = 8, 16
+_GIF_BYTES, _BMP_BYTES = 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """Limits of accepted pictures. ``max_side`` is in pixels; larger pictures are scaled down to it."""
+
+    max_bytes: int = 25_000_000
+    max_pixels: int = 50_000_000
+    max_side: int = 1023
+    seconds: float = 10.0
+
+
+DEFAULT_LIMITS = PictureLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePlan:
+    """What decoding takes: ``memory`` in bytes, besides the file itself.
+
+    ``is_certain``: the header tells the truth about it. Other pictures are decoded under a hard limit only.
+    """
+
+    memory: int
+    is_certain: bool = True
+
+
+def plan(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> DecodePlan:
+    """Return what it takes to decode a file. A file that is no picture takes next to nothing: it is refused."""
+    try:
+        found = formats.detect_format(data)
+    except PictureRefused:
+        return DecodePlan(_SMALL_BYTES)
+    return DecodePlan(
+        _SMALL_BYTES + _reduced(data, found, limits) + _memory(data, found, limits), found not in _IN_CHILD_ONLY
+    )
+
+
+def check_size(data: bytes, found: formats.Format, limits: PictureLimits) -> None:
+    """Check the size in the header. Raises PictureRefused.
+
+    Some decoders allocate the whole picture when they open a file, so this comes before.
+    """
+    jpeg = headers.jpeg_header(data) if found is formats.JPEG else None
+    size = _size(data, found)
+    if size is None:
+        return
+    allowed = limits.max_pixels
+    if jpeg and jpeg_factor(jpeg, limits.max_side) > 1:
+        allowed *= SCALED_PIXELS
+    if size[0] * size[1] > allowed:
+        raise PictureRefused(formats.too_many_pixels(*size, allowed))
+
+
+def is_large_webp(header: headers.WebpHeader) -> bool:
+    """Return whether OpenCV decodes the WebP: all large ones whose first frame covers the canvas."""
+    is_whole = not header.is_animated or header.first_frame is not None
+    return is_whole and header.width * header.height >= LARGE_WEBP
+
+
+def draft_size(width: int, height: int, side: int) -> tuple[int, int] | None:
+    """Return the size to ask libjpeg for, or None if the picture is small enough."""
+    longer, enough = max(width, height), side * DRAFT_SHARE
+    if longer <= side:
+        return None
+    return max(1, int(width * enough / longer)), max(1, int(height * enough / longer))
+
+
+def jpeg_factor(jpeg: headers.JpegHeader, side: int) -> int:
+    """Return the factor by which libjpeg reduces a JPEG."""
+    wanted = draft_size(jpeg.width, jpeg.height, side) if jpeg.is_scalable else None
+    if wanted is None:
+        return 1
+    possible = min(jpeg.width // wanted[0], jpeg.height // wanted[1])
+    return next((factor for factor in JPEG_FACTORS if factor <= possible), 1)
+
+
+def _size(data: bytes, found: formats.Format) -> tuple[int, int] | None:
+    header = _HEADERS[found](data)
+    return None if header is None else (header.width, header.height)
+
+
+def _reduced(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
+    """Return the bytes of the reduced picture: as decoded, converted, sent by a decoder process and received."""
+    header = _HEADERS[found](data)
+    if header is None:
+        return 0
+    width, height = header.width, header.height
+    if isinstance(header, headers.JpegHeader):
+        factor = jpeg_factor(header, limits.max_side)
+        width, height = -(-width // factor), -(-height // factor)
+    factor = max(1, max(width, height) // limits.max_side)
+    return _COPIES * -(-width // factor) * -(-height // factor)
+
+
+def _memory(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
+    """Return the bytes of the pixels in all the copies that exist at the same time."""
+    header = _HEADERS[found](data)
+    pixels = header.width * header.height if header else 0
+    match header:
+        case headers.JpegHeader():
+            return _jpeg_memory(header, limits)
+        case headers.PngHeader():
+            return _png_memory(data, header)
+        case headers.WebpHeader():
+            return _webp_memory(header) + len(data)
+        case containers.TiffHeader():
+            return _tiff_memory(header) + 2 * len(data)
+        case containers.HeifHeader():
+            return _heif_memory(header, found) + len(data)
+    # A GIF's palette, and the run-length decoder of BMPs, which collects bytes first.
+    return pixels * (_BMP_BYTES if found is formats.BMP else _GIF_BYTES)
+
+
+def _jpeg_memory(jpeg: headers.JpegHeader, limits: PictureLimits) -> int:
+    factor = jpeg_factor(jpeg, limits.max_side)
+    decoded = -(-jpeg.width // factor) * -(-jpeg.height // factor) * (1 if jpeg.components == 1 else 4)
+    rows = 64 * jpeg.width * jpeg.components
+    return jpeg.coefficients + decoded + rows
+
+
+def _png_memory(data: bytes, header: headers.PngHeader) -> int:
+    width = 2 if header.colour == 0 and header.depth == _DEEP else _PNG_BYTES.get(header.colour, 4)
+    texts = min(headers.png_texts(data), _MAX_TEXT) * _TEXT_BYTES
+    return header.width * header.height * width + texts + 24 * header.width
+
+
+def _webp_memory(header: headers.WebpHeader) -> int:
+    own = _WEBP_LOSSLESS if header.is_lossless else _WEBP_LOSSY
+    if not is_large_webp(header):
+        return header.width * header.height * (own + _WEBP_CANVAS)
+    # OpenCV copies the pixels once, when libwebp has given its own back.
+    shown = 4 if header.has_alpha else 3
+    return header.width * header.height * max(own + shown, 2 * shown)
+
+
+def _tiff_memory(header: containers.TiffHeader) -> int:
+    is_gray = header.samples == 1
+    width = 1 if is_gray and header.bits <= _BYTE else 2 if is_gray and header.bits <= _DEEP else 4
+    unit = header.unit_bytes if header.is_compressed else 0
+    return header.width * header.height * width + unit + header.values * _TIFF_VALUES
+
+
+def _heif_memory(header: containers.HeifHeader, found: formats.Format) -> int:
+    decoded = header.planes * (2 if header.is_grid and found is formats.AVIF else 1)
+    shown = 4 if header.has_alpha else 3
+    # AVIF: the converted pixels and the bytes that Pillow makes of them. HEIC: libheif converts deep pictures twice.
+    converted = 2 * shown if found is formats.AVIF else shown * (3 if header.is_deep else 1) + 1
+    return int(header.width * header.height * (decoded * 1.1 + converted))
+
+
+class _Sized(Protocol):
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+
+_HEADERS: dict[formats.Format, Callable[[bytes], _Sized | None]] = {
+    formats.JPEG: headers.jpeg_header,
+    formats.PNG: headers.png_header,
+    formats.GIF: headers.gif_header,
+    formats.BMP: headers.bmp_header,
+    formats.WEBP: headers.webp_header,
+    formats.TIFF: containers.tiff_header,
+    formats.AVIF: containers.heif_header,
+    formats.HEIC: containers.heif_header,
+}

@@ -1,0 +1,45 @@
+"""Marks: what a database had when somebody was asked whether to delete it."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from bot.domain.errors import ChangedSince
+from bot.domain.identifiers import DatabaseKey
+from bot.storage.sql.schema.tables import images
+
+
+def mark_of(connection: Connection, database_id: int) -> str:
+    """Return the mark of a database's present state: its row id and that of its newest image."""
+    newest = select(func.coalesce(func.max(images.c.id), 0)).where(images.c.database_id == database_id)
+    return f"{database_id}-{connection.execute(newest).scalar_one()}"
+
+
+def images_until(database_id: int, mark: str) -> ColumnElement[bool]:
+    """Return the condition for images that a database had at a mark; without a mark, for all of its images."""
+    in_database = images.c.database_id == database_id
+    if not mark:
+        return in_database
+    marked_id, newest = _parsed(mark)
+    # A database that was created again under the same name had none of its images at that time.
+    return in_database & (images.c.id <= (newest if marked_id == database_id else 0))
+
+
+def check_unchanged(connection: Connection, key: DatabaseKey, database_id: int, mark: str) -> None:
+    """Raise ChangedSince if images were added after the mark, or the database was created after it."""
+    if not mark:
+        return
+    marked_id, newest = _parsed(mark)
+    later = (images.c.database_id == database_id) & (images.c.id > newest)
+    added = connection.execute(select(func.count()).select_from(images).where(later)).scalar_one()
+    if added or marked_id != database_id:
+        raise ChangedSince(key.name, added)
+
+
+def _parsed(mark: str) -> tuple[int, int]:
+    database_id, _, newest = mark.partition("-")
+    try:
+        return int(database_id), int(newest)
+    except ValueError:
+        # Nothing that we wrote. It matches no database.
+        return -1, 0

@@ -1,0 +1,134 @@
+"""Rows of origins: read, add, select and delete them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, insert, select
+
+from bot.domain.catalogue import OPERATOR_SOURCES, ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
+from bot.domain.channels import ChannelKind
+from bot.domain.identifiers import DatabaseKey, DatabaseName, Note, WorkspaceId
+from bot.storage.catalogue.rows import in_batches, record_of
+from bot.storage.removals.tombstones import is_tombstone
+from bot.storage.sql.schema.tables import databases, image_origins, images
+
+_columns = image_origins.c
+
+# Every add and every search runs these. Built once, they cost little more than the work of the driver.
+_NEW_ORIGIN = insert(image_origins)
+_ORIGINS_OF = (
+    select(image_origins)
+    .where(_columns.image_id.in_(bindparam("some", expanding=True)))
+    .order_by(_columns.image_id, _columns.created_at, _columns.id)
+)
+
+
+def insert_origins(connection: Connection, image_id: int, origins: Iterable[Origin]) -> None:
+    """Add origins to an image."""
+    connection.execute(_NEW_ORIGIN, [{"image_id": image_id, **_columns_of(origin)} for origin in origins])
+
+
+def read_origins(connection: Connection, image_ids: Sequence[int]) -> Mapping[int, Sequence[Origin]]:
+    """Return the origins of images, oldest first, by the image's row id."""
+    found: defaultdict[int, list[Origin]] = defaultdict(list)
+    for some in in_batches(image_ids):
+        for row in connection.execute(_ORIGINS_OF, {"some": some}):
+            found[row.image_id].append(_origin_of(row))
+    return found
+
+
+def read_records(connection: Connection, key: DatabaseKey, rows: Sequence[Row[Any]]) -> tuple[ImageRecord, ...]:
+    """Return the records of a database's image rows, in their order."""
+    origins = read_origins(connection, [row.id for row in rows])
+    return tuple(record_of(key, row, origins[row.id]) for row in rows)
+
+
+def find_records(connection: Connection, query: Select[Any]) -> tuple[ImageRecord, ...]:
+    """Return the records of image rows that a query found together with ``workspace`` and ``name``."""
+    rows = connection.execute(query).all()
+    origins = read_origins(connection, [row.id for row in rows])
+    return tuple(
+        record_of(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row, origins[row.id]) for row in rows
+    )
+
+
+def images_in_scope(scope: OriginScope) -> Select[Any]:
+    """Return a query for the images that have an origin in the scope, oldest first, with workspace and name."""
+    query = select(images, databases.c.workspace, databases.c.name).join(databases)
+    if scope.workspace is not None:
+        query = query.where(databases.c.workspace == scope.workspace)
+    else:
+        query = query.where(~is_tombstone(databases))
+    if scope.database:
+        query = query.where(databases.c.name == scope.database)
+    return query.where(exists().where(_columns.image_id == images.c.id, *_in_scope(scope))).order_by(images.c.id)
+
+
+def delete_origins(connection: Connection, image_id: int, scope: OriginScope) -> int:
+    """Delete the origins of an image that are in the scope. Return how many."""
+    return connection.execute(delete(image_origins).where(_columns.image_id == image_id, *_in_scope(scope))).rowcount
+
+
+def has_operator_origin() -> ColumnElement[bool]:
+    """Return a condition on images: the operator added it, too."""
+    return exists().where(_columns.image_id == images.c.id, _columns.source.in_(sorted(OPERATOR_SOURCES)))
+
+
+def _in_scope(scope: OriginScope) -> list[ColumnElement[bool]]:
+    conditions = [
+        column == value
+        for column, value in (
+            (_columns.slack_file, scope.file),
+            (_columns.slack_channel, scope.channel),
+            (_columns.slack_message, scope.message),
+        )
+        if value
+    ]
+    if scope.before is not None:
+        conditions.append(_columns.created_at < scope.before)
+    if scope.from_slack:
+        conditions.append(_columns.source.not_in(sorted(OPERATOR_SOURCES)))
+    return conditions
+
+
+def _columns_of(origin: Origin) -> dict[str, Any]:
+    slack = origin.slack
+    return {
+        "source": str(origin.source),
+        "author": origin.author,
+        "created_at": origin.added_at,
+        "note": str(origin.note),
+        "source_name": origin.source_name,
+        "slack_file": slack.file_id if slack else None,
+        "slack_channel": slack.channel if slack else None,
+        "slack_message": slack.message_ts if slack else None,
+        "slack_permalink": slack.permalink if slack else None,
+        "slack_kind": str(slack.kind) if slack else None,
+    }
+
+
+def _origin_of(row: Row[Any]) -> Origin:
+    return Origin(
+        source=OriginSource(row.source),
+        added_at=row.created_at,
+        author=row.author,
+        note=Note(row.note),
+        source_name=row.source_name,
+        slack=_slack_origin_of(row),
+    )
+
+
+def _slack_origin_of(row: Row[Any]) -> SlackOrigin | None:
+    if row.slack_file is None:
+        return None
+    return SlackOrigin(
+        file_id=row.slack_file,
+        channel=row.slack_channel or "",
+        message_ts=row.slack_message or "",
+        permalink=row.slack_permalink or "",
+        # Null in rows of the first versions.
+        kind=ChannelKind(row.slack_kind or ChannelKind.PRIVATE),
+    )

@@ -1,0 +1,18 @@
+"""Find stored pictures that no image uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from bot.storage.catalogue.rows import in_batches
+from bot.storage.sql.schema.tables import images
+
+
+def without_images(digests: Sequence[str], connection: Connection) -> list[str]:
+    """Return those of the digests that no image in any database uses."""
+    used: set[str] = set()
+    for some in in_batches(digests):
+        used.update(connection.execute(select(images.c.digest).where(images.c.digest.in_(some))).scalars())
+    return [digest for digest in digests if digest not in used]

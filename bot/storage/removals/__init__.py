@@ -1,0 +1,1 @@
+"""Pending removals: what has to be deleted outside SQL, and databases whose rows are being deleted in batches."""

@@ -1,0 +1,49 @@
+"""The tables of the inbox. Import them from ``schema.tables``, like all others."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false
+
+from bot.storage.sql.schema.columns import ROW_ID, UtcTime, metadata, owner
+
+# Jobs. Finished rows stay for a while, so that repeated deliveries are recognised. ``due_set_at`` is the time by which
+# ``due_at`` was computed; ``begun`` says that the owner has begun the job that it leases.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("workspace", String(64), nullable=False),
+    Column("enterprise", String(64), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("message", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("answering", Boolean(create_constraint=False), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("obligation", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("begun", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("due_set_at", UtcTime),
+    Index(None, "state", "due_at"),
+    # For each workspace in turn, its next waiting job.
+    Index(None, "state", "obligation", "workspace", "due_at", "id"),
+    Index(None, "finished_at"),
+    sqlite_autoincrement=True,
+)
+
+inbox_files = Table(
+    "inbox_files",
+    metadata,
+    Column("job_id", ROW_ID, owner("inbox"), nullable=False),
+    Column("workspace", String(64), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("message", String(64), primary_key=True),
+    Column("file", String(64), primary_key=True),
+    Column("withdrawn", Boolean(create_constraint=False), nullable=False),
+    Index(None, "job_id"),
+    Index(None, "workspace", "file"),
+)

@@ -1,0 +1,39 @@
+"""Slack's signature of a request (version v0), checked on the raw body before anything parses it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+
+VALID_FOR_S = 300
+"""Slack's own limit for the age of a request. It keeps recorded requests from being sent again later."""
+
+MAX_TIMESTAMP = 20
+_VERSION = b"v0"
+
+
+class SlackSignature:
+    """Verifies that Slack signed a request with the app's signing secret."""
+
+    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+        self._secret = secret.encode()
+        self._clock = clock
+
+    def is_valid(self, headers: Headers, body: bytes) -> bool:
+        """Return whether the headers sign this body now. Takes constant time for signatures of the right length."""
+        timestamps = headers.getlist("x-slack-request-timestamp")
+        signatures = headers.getlist("x-slack-signature")
+        # A second header would let this check and Bolt's read different ones.
+        if len(timestamps) != 1 or len(signatures) != 1 or not self._is_recent(timestamps[0]):
+            return False
+        signed = b":".join((_VERSION, timestamps[0].encode(), body))
+        expected = _VERSION + b"=" + hmac.new(self._secret, signed, hashlib.sha256).hexdigest().encode()
+        return hmac.compare_digest(expected, signatures[0].encode("latin-1"))
+
+    def _is_recent(self, timestamp: str) -> bool:
+        is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP
+        return is_number and abs(self._clock() - int(timestamp)) <= VALID_FOR_S

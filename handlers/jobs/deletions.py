@@ -1,0 +1,73 @@
+"""Run deletion jobs: remove what came from a deleted file, message or channel, or from the unsharing of a file."""
+
+from __future__ import annotations
+
+import logging
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.blocks.mrkdwn import count_images
+from bot.domain.errors import RetryLater
+from bot.domain.jobs import Job
+from bot.services.maintenance.removal import RemovalService
+from handlers.jobs.uninstalls import UnreadablePayload
+from handlers.parsing.payloads import FileShares, SlackDeletion, decode_deletion, parse_shares
+from handlers.replies.uploads import ThumbnailUploads
+from handlers.slack.clients import Clients
+from handlers.slack_errors import UNREACHABLE, code_of, retry_later
+
+log = logging.getLogger(__name__)
+
+
+class DeletionRunner:
+    """Runs jobs of kind FORGET. Each may run again after a crash."""
+
+    def __init__(self, removal: RemovalService, clients: Clients, uploads: ThumbnailUploads) -> None:
+        self._removal = removal
+        self._clients = clients
+        self._uploads = uploads
+
+    async def run(self, job: Job) -> None:
+        """Remove the origins that a deletion in Slack is about. Any error makes the worker retry it."""
+        deletion = decode_deletion(job.payload)
+        if deletion is None:
+            raise UnreadablePayload(f"job {job.id} has an unreadable payload")
+        removed = await self._remove(deletion)
+        if not removed:
+            return
+        log.info("removed %s deleted in Slack", count_images(removed))
+        if client := await self._clients.client(job.workspace, job.enterprise):
+            await self._uploads.sweep(job.workspace, client)
+
+    async def _remove(self, deletion: SlackDeletion) -> int:
+        workspace = deletion.workspace
+        if deletion.unshared:
+            client = await self._clients.client(workspace, deletion.enterprise)
+            # Without an installation nobody can say where the file is still shared.
+            shares = await _shares(deletion.file, client) if client else FileShares()
+            # If Slack names channels without messages, shares in them may still stand.
+            kept = None if shares.channels else shares.messages
+            return await self._removal.remove_unshared(
+                workspace, deletion.file, shares.include, channel=deletion.channel, kept=kept
+            )
+        if deletion.file:
+            await self._uploads.deleted(workspace, deletion.file)
+            return await self._removal.remove_file(workspace, deletion.file)
+        if deletion.message:
+            return await self._removal.remove_message(workspace, deletion.channel, deletion.message)
+        return await self._removal.remove_channel(workspace, deletion.channel)
+
+
+async def _shares(file: str, client: AsyncWebClient) -> FileShares:
+    """Return where Slack says that the file is shared. Raises RetryLater."""
+    try:
+        answer = await client.files_info(file=file)
+    except SlackApiError as error:
+        if code_of(error) in {"file_not_found", "file_deleted"}:
+            # The bot sees a file while it is shared in one of the bot's conversations.
+            return FileShares()
+        raise retry_later(error) or RetryLater(f"Slack refused ({code_of(error)})") from error
+    except UNREACHABLE as error:
+        raise RetryLater(f"Slack can't be reached ({type(error).__name__})") from error
+    return parse_shares(answer.get("file"))

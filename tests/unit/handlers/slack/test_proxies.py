@@ -1,0 +1,54 @@
+"""Requests to Slack go through the proxy of the environment, unless NO_PROXY names the host."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from handlers.slack.clients import web_client
+from handlers.slack.proxies import proxy_for
+from handlers.slack.socket_client import ReconnectingClient
+
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", PROXY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost,.inner.example,host.example:8080")
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [
+        ("https://slack.com/api/", PROXY),
+        ("wss://wss-primary.slack.com/link/?ticket=1", PROXY),
+        ("http://127.0.0.1:5000/api/", None),
+        ("ws://127.0.0.1:5000/link", None),
+        ("http://localhost/api/", None),
+        ("https://slack.inner.example/api/", None),
+        ("https://host.example:8080/api/", None),
+        ("https://host.example/api/", PROXY),
+    ],
+)
+def test_no_proxy_is_honoured(url: str, proxy: str | None) -> None:
+    assert proxy_for(url) == proxy
+    assert web_client("xoxb-1", url).proxy == proxy
+
+
+def test_proxy_for_http_serves_https_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HTTPS_PROXY")
+    assert proxy_for("https://slack.com/api/") is None
+    monkeypatch.setenv("HTTP_PROXY", PROXY)
+    assert proxy_for("https://slack.com/api/") == PROXY
+
+
+async def test_each_socket_has_the_proxy_of_its_url() -> None:
+    client = ReconnectingClient("xapp-1", logging.getLogger(__name__), web_client("xapp-1", "https://slack.com/api/"))
+    try:
+        for url, proxy in (("ws://127.0.0.1:1/link", None), ("wss://wss-primary.slack.com/link", PROXY)):
+            client.use(url)
+            assert (client.wss_uri, client.proxy) == (url, proxy)
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]

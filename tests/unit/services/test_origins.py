@@ -1,0 +1,313 @@
+"""Origins: whatever is shared, added and deleted, an image stands as long as one of its origins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.domain.catalogue import OriginScope, OriginSource, SlackOrigin
+from bot.domain.channels import ChannelKind
+from bot.domain.errors import AlreadyAdded
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.jobs import JobKind, NewJob, deletion_key
+from bot.domain.pages import PageRequest
+from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
+from bot.services.databases import DatabaseService
+from bot.services.images.addition import AddService, NewImage
+from bot.services.images.deletion import DeleteService
+from bot.services.maintenance.removal import RemovalService
+from bot.storage.catalogue.catalogue import SqlCatalogue
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fixtures.storages import StoragePlace
+
+TEAM = WorkspaceId("T1")
+PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Harness:
+    def __init__(self, storage: SqlStorage) -> None:
+        self.storage = storage
+        self.visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+        self.day = 0
+        self.additions = AddService(self.visual, storage, lambda: BEGINNING + timedelta(days=self.day))
+        self.collecting = CollectService(self.additions, storage)
+        self.databases = DatabaseService(self.visual, storage)
+        self.removal = RemovalService(self.visual, storage, DeleteService(self.visual, storage), self.databases)
+
+    async def add(
+        self,
+        seed: int,
+        file: str = "",
+        channel: str = "",
+        message: str = "",
+        *,
+        entity: str = "valve",
+        note: str = "",
+        user: str = "U1",
+        kind: ChannelKind = ChannelKind.PUBLIC,
+    ) -> None:
+        origin = SlackOrigin(file, channel, message, kind=kind) if file else None
+        picture = random_picture(seed)
+        with contextlib.suppress(AlreadyAdded):
+            await self.additions.add(
+                PARTS, picture, b"jpeg", EntityId(entity), Note(note), added_by=user, origin=origin
+            )
+
+    async def share(self, seed: int, file: str, channel: str, message: str) -> None:
+        """Run the job of a share in a collect channel."""
+        await self.storage.inbox.put(NewJob(JobKind.SHARE, TEAM, "", channel, message, (file,), "{}"))
+        for job in await self.storage.inbox.claim("worker", 1, 60):
+            image = NewImage(random_picture(seed), b"jpeg", EntityId("valve"), Note(), added_by="U1")
+            with contextlib.suppress(AlreadyAdded, FileWithdrawn):
+                await self.collecting.collect(PARTS, SharedImage(image, SlackOrigin(file, channel, message), job.id))
+            await self.storage.inbox.finish(job)
+
+    async def origins(self) -> dict[str, set[tuple[str, str, str, str]]]:
+        """Return the origins of each image, after checking that all stores agree on which images there are."""
+        records = (await self.storage.catalogue.page(PARTS, PageRequest(limit=1000))).items
+        listed = (await self.visual.list_images(PARTS, PageRequest(limit=1000))).items
+        assert {record.data_id for record in records} == {image.data_id for image in listed}
+        for record in records:
+            assert await self.storage.pictures.get(record.digest)
+            assert list(record.origins) == sorted(record.origins, key=lambda origin: origin.added_at)
+        return {
+            record.digest: {
+                (str(origin.source), *((s.file_id, s.channel, s.message_ts) if (s := origin.slack) else ("", "", "")))
+                for origin in record.origins
+            }
+            for record in records
+        }
+
+
+@pytest.fixture
+async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
+    storage = await storage_place.open()
+    one = Harness(storage)
+    await one.databases.create(PARTS)
+    yield one
+    await storage.close()
+
+
+async def only(harness: Harness, seed: int = 1) -> set[tuple[str, str, str, str]]:
+    """Return the origins of the image of a picture, which must be the only one."""
+    found = await harness.origins()
+    assert list(found) == [random_picture(seed).digest]
+    return found[random_picture(seed).digest]
+
+
+async def test_every_way_in_adds_an_origin(harness: Harness) -> None:
+    await harness.share(1, "F1", "C1", "1.1")
+    await harness.share(1, "F2", "C2", "1.2")
+    await harness.add(1, "F3", "C1", "1.3")
+    await harness.add(1, "F4")
+    await harness.add(1)
+    await harness.add(1, user="")
+    imported = NewImage(random_picture(1), b"jpeg", EntityId("other"), Note(), imported=True)
+    assert isinstance((await harness.additions.add_all(PARTS, [imported]))[0], AlreadyAdded)
+    assert await only(harness) == {
+        (OriginSource.MESSAGE, "F1", "C1", "1.1"),
+        (OriginSource.MESSAGE, "F2", "C2", "1.2"),
+        (OriginSource.MESSAGE, "F3", "C1", "1.3"),
+        (OriginSource.FORM, "F4", "", ""),
+        (OriginSource.URL, "", "", ""),
+        (OriginSource.COMMAND_LINE, "", "", ""),
+        (OriginSource.IMPORT, "", "", ""),
+    }
+
+
+async def test_redelivered_share_adds_no_second_origin(harness: Harness) -> None:
+    for _ in range(2):
+        await harness.add(1, "F1", "C1", "1.1", user="U1")
+        await harness.add(1, "F2", "C1", "1.1", user="U2")
+    [record] = (await harness.storage.catalogue.page(PARTS, PageRequest())).items
+    assert len(record.origins) == 2
+
+
+async def test_image_goes_with_its_last_origin(harness: Harness) -> None:
+    await harness.add(1, "F1", "C1", "1.1", note="first", user="U1")
+    harness.day = 1
+    await harness.add(1, "F2", "C2", "1.2", note="second", user="U2", entity="pump")
+    assert await harness.removal.remove_message(TEAM, "C1", "1.1") == 0
+    [record] = (await harness.storage.catalogue.page(PARTS, PageRequest())).items
+    # Note, author and date went with their origin. The image keeps the id that it has.
+    assert (record.entity, record.note, record.added_by) == ("valve", "second", "U2")
+    assert record.added_at == BEGINNING + timedelta(days=1)
+    assert await harness.removal.remove_file(TEAM, "F2") == 1
+    assert await harness.origins() == {}
+
+
+async def test_deleted_channel_takes_away_its_origins_only(harness: Harness) -> None:
+    await harness.add(1, "F1", "C1", "1.1")
+    await harness.add(1, "F1", "C2", "1.2")
+    await harness.add(2, "F2", "C1", "1.3")
+    assert await harness.removal.remove_channel(TEAM, "C1") == 1
+    assert await only(harness) == {(OriginSource.MESSAGE, "F1", "C2", "1.2")}
+
+
+async def test_unsharing_takes_away_the_messages_that_lost_the_file(harness: Harness) -> None:
+    await harness.add(1, "F1", "C1", "1.1")
+    await harness.add(1, "F1", "C1", "1.2")
+    await harness.add(1, "F1", "C2", "1.3")
+    await harness.add(1, "F1")
+    left = {("C1", "1.2"), ("C2", "1.3")}
+    await harness.removal.remove_unshared(TEAM, "F1", lambda *place: place in left, channel="C1", kept=left)
+    assert {origin[2:] for origin in await only(harness)} == {*left, ("", "")}
+    await harness.removal.remove_unshared(TEAM, "F1", lambda *_: False, kept=())
+    # A file chosen in a form is in no message.
+    assert await only(harness) == {(OriginSource.FORM, "F1", "", "")}
+
+
+async def test_retention_takes_old_origins_away(harness: Harness) -> None:
+    await harness.add(1, "F1", "C1", "1.1", note="old")
+    harness.day = 10
+    await harness.add(1, "F2", "C1", "1.2", note="new")
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=5)) == 0
+    [record] = (await harness.storage.catalogue.page(PARTS, PageRequest())).items
+    assert [origin.note for origin in record.origins] == ["new"]
+    assert await harness.removal.remove_older_than(BEGINNING + timedelta(days=11)) == 1
+
+
+async def test_uninstall_returns_the_operators_images(harness: Harness) -> None:
+    await harness.add(1, user="")
+    await harness.add(1, "F1", "C1", "1.1", note="said in Slack")
+    await harness.add(2, "F2", "C1", "1.2")
+    assert await harness.removal.remove_workspace(TEAM) == 1
+    local = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
+    [record] = (await harness.storage.catalogue.page(local, PageRequest())).items
+    assert [(origin.source, origin.note) for origin in record.origins] == [(OriginSource.COMMAND_LINE, "")]
+    assert [image.data_id for image in (await harness.visual.list_images(local, PageRequest())).items] == [
+        record.data_id
+    ]
+    assert await harness.storage.catalogue.databases(TEAM) == ()
+
+
+async def test_add_during_an_uninstall_leaves_nothing_of_slack(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.add(1, user="")
+    await harness.add(1, "F1", "C1", "1.1")
+    give_back, late = SqlCatalogue.return_to_operator, ["F2", "F3"]
+
+    async def add_first(catalogue: SqlCatalogue, *arguments: Any) -> DatabaseKey | None:
+        if late:
+            await harness.add(1, late.pop(), "C1", "1.2", note="said in Slack")
+        return await give_back(catalogue, *arguments)
+
+    monkeypatch.setattr(SqlCatalogue, "return_to_operator", add_first)
+    await harness.removal.remove_workspace(TEAM)
+    local = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
+    [record] = (await harness.storage.catalogue.page(local, PageRequest())).items
+    assert (late, [origin.source for origin in record.origins]) == ([], [OriginSource.COMMAND_LINE])
+
+
+async def test_import_during_an_uninstall_is_not_destroyed(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    await harness.add(1, "F1", "C1", "1.1")
+    look = SqlCatalogue.has_operator_images
+
+    async def add_after(catalogue: SqlCatalogue, key: DatabaseKey) -> bool:
+        found = await look(catalogue, key)
+        if not found:
+            await harness.add(2, user="")
+        return found
+
+    monkeypatch.setattr(SqlCatalogue, "has_operator_images", add_after)
+    await harness.removal.remove_workspace(TEAM)
+    local = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
+    assert (await harness.storage.catalogue.page(local, PageRequest())).total == 1
+
+
+@pytest.mark.parametrize(
+    "deletion",
+    [(deletion_key(), "-", "F1"), (deletion_key("C1"), "1.1", "-"), (deletion_key("C1"), "-", "-")],
+    ids=["file", "message", "channel"],
+)
+async def test_share_that_arrives_after_its_deletion_is_not_added(
+    harness: Harness, deletion: tuple[str, str, str]
+) -> None:
+    inbox = harness.storage.inbox
+    channel, message, file = deletion
+    await inbox.put(NewJob(JobKind.FORGET, TEAM, "", channel, message, (file,), "{}"))
+    await inbox.finish((await inbox.claim("worker", 1, 60))[0])
+    await harness.share(1, "F1", "C1", "1.1")
+    assert await harness.origins() == {}
+    assert await inbox.is_deleted(TEAM, "F1", "C1", "1.1")
+    await harness.share(1, "F2", "C2", "1.2")
+    assert await only(harness) == {(OriginSource.MESSAGE, "F2", "C2", "1.2")}
+
+
+@pytest.mark.parametrize("turn", range(8))
+async def test_concurrent_share_and_deletion_lose_no_origin(
+    harness: Harness, storage_place: StoragePlace, turn: int
+) -> None:
+    other = Harness(await storage_place.open())
+    try:
+        await harness.add(1, "F1", "C1", "1.1")
+
+        async def later() -> None:
+            await asyncio.sleep(turn / 500)
+            await other.removal.remove_file(TEAM, "F1")
+
+        await asyncio.gather(harness.add(1, "F2", "C2", "1.2"), later())
+        assert await only(harness) == {(OriginSource.MESSAGE, "F2", "C2", "1.2")}
+    finally:
+        await other.storage.close()
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("share"), st.integers(1, 2), st.sampled_from("AB"), st.sampled_from("CD"), st.sampled_from("12")),
+    st.tuples(st.just("add"), st.integers(1, 2), st.sampled_from(["", "U1"])),
+    st.tuples(st.just("file"), st.sampled_from("AB")),
+    st.tuples(st.just("message"), st.sampled_from("CD"), st.sampled_from("12")),
+    st.tuples(st.just("channel"), st.sampled_from("CD")),
+    st.tuples(st.just("age"), st.integers(0, 12)),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=12))
+async def test_image_is_there_exactly_if_one_origin_stands(harness: Harness, steps: list[tuple[object, ...]]) -> None:
+    model: dict[tuple[int, tuple[str, str, str, str]], int] = {}
+    for info in await harness.databases.all(TEAM):
+        await harness.databases.delete(info.key)
+    await harness.databases.create(PARTS)
+    for day, step in enumerate(steps):
+        harness.day = day
+        match step:
+            case ("share", int(seed), str(file), str(channel), str(message)):
+                await harness.add(seed, file, channel, message)
+                model.setdefault((seed, ("message", file, channel, message)), day)
+            case ("add", int(seed), str(user)):
+                await harness.add(seed, user=user)
+                model.setdefault((seed, ("url" if user else "command_line", "", "", "")), day)
+            case ("file", str(file)):
+                await harness.removal.remove_file(TEAM, file)
+                model = {key: at for key, at in model.items() if key[1][1] != file}
+            case ("message", str(channel), str(message)):
+                await harness.removal.remove_message(TEAM, channel, message)
+                model = {key: at for key, at in model.items() if key[1][2:] != (channel, message)}
+            case ("channel", str(channel)):
+                await harness.removal.remove_channel(TEAM, channel)
+                model = {key: at for key, at in model.items() if key[1][2] != channel}
+            case ("age", int(limit)):
+                await harness.removal.remove_older_than(BEGINNING + timedelta(days=limit))
+                model = {key: at for key, at in model.items() if at >= limit}
+        expected: dict[str, set[tuple[str, str, str, str]]] = {}
+        for seed, origin in model:
+            expected.setdefault(random_picture(seed).digest, set()).add(origin)
+        assert await harness.origins() == expected
+
+
+@pytest.mark.parametrize(("file", "channel", "message"), [("F1", "", "1.1"), ("", "", "")])
+def test_scope_that_selects_too_much_is_refused(file: str, channel: str, message: str) -> None:
+    with pytest.raises(ValueError, match=r"scope needs|unique within"):
+        OriginScope(TEAM, file=file, channel=channel, message=message)

@@ -1,0 +1,1 @@
+"""Tests of pending removals and deleted databases."""
