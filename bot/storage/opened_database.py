@@ -17,9 +17,9 @@ from bot.storage.inbox.inbox import SqlInbox
 from bot.storage.inbox.job_notifier import PostgresJobNotifier
 from bot.storage.inbox.process_registry import ProcessRegistration
 from bot.storage.inbox.worker_registry import FileWorkerRegistry, NullWorkerRegistry
-from bot.storage.process_locks import FileLocks, PostgresLocks, ProcessLocks
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.processes import FileLocks, PostgresLocks, ProcessLocks
 from bot.storage.sql.migration import migrate
 
 READERS = 4

@@ -26,7 +26,6 @@ from bot.storage.pictures.bucket_store import BucketPictures
 from bot.storage.pictures.file_store import FilePictures
 from bot.storage.pictures.relayed import SqlRelayedPictures
 from bot.storage.pictures.sql_store import SqlPictures
-from bot.storage.process_locks import ProcessLocks
 from bot.storage.removals.deleted_databases import SqlDeletedDatabases
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.slack.channel_settings import SqlChannelBindings
@@ -34,6 +33,7 @@ from bot.storage.slack.oauth_states import SignedOAuthStates
 from bot.storage.slack.uploads import SqlThumbnails
 from bot.storage.sql import postgres
 from bot.storage.sql.keyring import SqlKeyring
+from bot.storage.sql.locks.processes import ProcessLocks
 from bot.storage.transfer.log import refuse_partial_transfer
 from bot.storage.transfer.source import TransferSource
 from bot.storage.vectors.deleted_databases import purge_vectors

@@ -20,8 +20,8 @@ from bot.storage.catalogue.ownership import move_database, return_to_operator
 from bot.storage.catalogue.rows import database_id_of, database_infos, find_database, in_batches
 from bot.storage.catalogue.visibility import count_hidden, has_visible_origin, hidden_data_ids, read_channels
 from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import databases, images, workspaces
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from bot.domain.identifiers import WorkspaceId
 from bot.storage.catalogue.ownership import adopt_local
 from bot.storage.removals.tombstones import is_tombstone
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, workspaces
 
 

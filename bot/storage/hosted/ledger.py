@@ -32,8 +32,8 @@ from bot.storage.hosted.rows import (
     new_add_columns,
     queue_deletions,
 )
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 

@@ -20,8 +20,8 @@ from bot.storage.inbox.retention import delete_finished, delete_of_workspace
 from bot.storage.inbox.rows import JobState, claimed_jobs, held, new_row
 from bot.storage.inbox.withdrawals import Withdrawal, is_deleted, is_wanted
 from bot.storage.inbox.worker_registry import WorkerRegistry
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import inbox, inbox_files
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, exists, select, tuple_, update
 
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import ANY, JobKind, deletion_key
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import inbox, inbox_files
 
 _jobs, _files = inbox.c, inbox_files.c

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Select, delete, insert, select
 
 from bot.storage.catalogue.rows import MAX_VARIABLES, in_batches
 from bot.storage.removals.pictures import PictureRemovals
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import images, pictures
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Executable, case, delete, func
 
 from bot.storage.ports.removals import ClaimedRemoval, PendingCounts
 from bot.storage.removals.rows import PICTURE_LOCKS, RemovalKind, RemovalState
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import images, pending_removals
 
 CLAIM = timedelta(minutes=2)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot.domain.errors import PictureBeingRemoved
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, images, pending_removals, thumbnails
 
 PICTURE_LOCKS = "pictures"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.catalogue.rows import database_id_of
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import channel_bindings, databases
 
 _columns = channel_bindings.c

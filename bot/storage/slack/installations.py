@@ -15,8 +15,8 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 from sqlalchemy import ColumnElement, Connection, delete, false, insert, select, update
 
 from bot.storage.slack.token_encryption import TokenCipher
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import installations
 
 _columns = installations.c

@@ -12,8 +12,8 @@ from bot.storage.catalogue.rows import in_batches
 from bot.storage.ports.removals import ClaimedRemoval
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.removals.rows import RemovalKind, cancel_upload_removal, queue_unused_uploads, queue_uploads
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, images, thumbnails
 
 UNFINISHED_AFTER = timedelta(hours=1)

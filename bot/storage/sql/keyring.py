@@ -6,8 +6,8 @@ import secrets
 
 from sqlalchemy import Connection, insert, select
 
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import keys
 
 KEY_BYTES = 32

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.domain.errors import BackendRefused
 from bot.storage.sql import postgres
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.locks.advisory import take_advisory_locks
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -13,8 +13,8 @@ from bot.storage.catalogue.rows import in_batches
 from bot.storage.inbox.recovery import release_all_jobs
 from bot.storage.ports.transfer import TransferPlan
 from bot.storage.sql import postgres
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import (
     embedded_vectors,
     images,

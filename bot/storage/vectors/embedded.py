@@ -14,7 +14,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, 
 from bot.domain.pages import ListedImage, Page, PageRequest
 from bot.storage.catalogue.rows import in_batches
 from bot.storage.removals.tombstones import is_tombstone
-from bot.storage.sql.advisory_locks import take_advisory_locks
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors
 from bot.storage.vectors.deleted_databases import delete_database

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.domain.errors import BackendDown, BackendError, BackendRefused
 from bot.storage.removals.tombstones import TOMBSTONE_PREFIX
 from bot.storage.sql import postgres
-from bot.storage.sql.advisory_locks import take_advisory_locks
 from bot.storage.sql.database import Database
+from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.vectors.pgvector import ADD_ROW, index_name, pgvector_row, rows_of
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendDown, BackendTimeout
 from bot.storage.sql import postgres
-from bot.storage.sql.advisory_locks import lock_key
+from bot.storage.sql.locks.advisory import lock_key
 
 if sys.platform != "win32":
     import fcntl

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import BackendTimeout
-from bot.storage import process_locks
-from bot.storage.process_locks import FileLocks, ProcessLocks
+from bot.storage.sql.locks import processes as process_locks
+from bot.storage.sql.locks.processes import FileLocks, ProcessLocks
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.storages import StoragePlace
 
