@@ -8,6 +8,7 @@ import pytest
 
 from bot.app.slack_app import SlackApp
 from bot.blocks.wording.errors import SLACK_BUSY
+from bot.services.job_retries import RetryPolicy
 from handlers.replies.delivery import DeliveryUnknown
 from handlers.slack import files
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
@@ -31,7 +32,7 @@ async def url() -> AsyncIterator[ResponseUrl]:
 async def app(slack: FakeSlack, start: Start, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> SlackApp:
     """A bot with a valve and a gasket in its database, and short retry delays."""
     started = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
-    monkeypatch.setattr(started.worker, "_delays_s", (0.02, 0.02, 0.02, 0.02))
+    monkeypatch.setattr(started.worker, "_retries", RetryPolicy((0.02, 0.02, 0.02, 0.02)))
     monkeypatch.setattr(started.worker, "_poll_s", 0.02)
     monkeypatch.setattr(files, "STUB_DELAYS_S", (0.01, 0.01, 0.01))
     await fill(started, "parts", valve_0042=VALVE, gasket_7=GASKET)

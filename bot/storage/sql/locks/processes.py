@@ -156,9 +156,12 @@ class PostgresLocks:
         return self._ask(name, _TRY)
 
     def release(self, name: str) -> None:
-        """Release a lock. If the connection was lost, the server has released it."""
-        with suppress(Exception):
-            self._ask(name, _UNLOCK)
+        """Release a lock. If the connection was lost or closed, the server has released it."""
+        with self._using:
+            has_session = self._connection is not None
+        if has_session:
+            with suppress(Exception):
+                self._ask(name, _UNLOCK)
 
     def close(self) -> None:
         """End the session."""
