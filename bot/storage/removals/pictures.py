@@ -109,12 +109,27 @@ class PictureRemovals:
 
     async def _discard(self, digests: Sequence[str]) -> None:
         for start in range(0, len(digests), BATCH):
-            claimed = await self._pending.claim_pictures(BATCH, digests[start : start + BATCH])
-            if claimed and not await self._settle(claimed):
+            if not await self._claim_and_settle(digests[start : start + BATCH]):
                 return
         # The store works. Don't leave what failed before to its long delay.
         if await self._pending.retry_failed(RemovalKind.PICTURE):
             await self.work_off()
+
+    async def _claim_and_settle(self, digests: Sequence[str]) -> bool:
+        """Claim pictures and remove them. Return False after a failure."""
+
+        async def work() -> bool:
+            claimed = await self._pending.claim_pictures(BATCH, digests)
+            return not claimed or await self._settle(claimed) > 0
+
+        # If the caller is cancelled, a claim that is being written must still be settled. Adds wait for it.
+        working = asyncio.ensure_future(work())
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            with suppress(BackendError):
+                await working
+            raise
 
     async def _settle(self, claimed: Sequence[ClaimedRemoval]) -> int:
         """Make claimed removals, even if the caller is cancelled meanwhile. Return how many; 0 after a failure."""
