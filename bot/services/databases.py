@@ -28,13 +28,16 @@ async def find_database(catalogue: Catalogue, key: DatabaseKey) -> DatabaseInfo:
 
 
 @asynccontextmanager
-async def require_in_both(catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
+async def require_in_both(visual: VisualSearch, catalogue: Catalogue, key: DatabaseKey) -> AsyncIterator[None]:
     """Wrap a call to the back end, and raise BackendLost if only the catalogue has the database."""
     try:
         yield
     except UnknownDatabase as error:
         # Raises UnknownDatabase if the catalogue doesn't have the database either, such as after a concurrent deletion.
         await find_database(catalogue, key)
+        if key.name in await visual.list_databases(key.workspace):
+            # Somebody deleted the database during the call, and created another one of the same name.
+            raise
         raise BackendLost(f"the back end has no database “{key.name}”, though the catalogue has") from error
 
 

@@ -190,7 +190,7 @@ class AddService:
         return AlreadyAdded(key.name, entity)
 
     async def _add_image(self, key: DatabaseKey, image: NewImage) -> ImageRecord:
-        async with require_in_both(self._storage.catalogue, key):
+        async with require_in_both(self._visual, self._storage.catalogue, key):
             # The note goes with its origin, and back ends can't change one, so they get none.
             data_id = await self._visual.add_image(key, image.picture, image.entity, Note())
         record = await self._build_record(key, data_id, image)

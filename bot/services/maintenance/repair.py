@@ -118,7 +118,7 @@ class Repairer:
                 await self._delete_lost(key)
             if difference.location is not DatabaseLocation.BOTH:
                 await self._create(key)
-            async with require_in_both(self._storage.catalogue, key):
+            async with require_in_both(self._visual, self._storage.catalogue, key):
                 await self._remove_all(key, difference.orphans, progress)
                 await self._add_all(key, difference.missing, progress)
         except UnknownDatabase:

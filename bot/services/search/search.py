@@ -228,5 +228,5 @@ class SearchService:
 
     async def _search(self, query: _Query, limit: int, exclude: frozenset[DataId] = frozenset()) -> Matches:
         key = query.info.key
-        async with require_in_both(self._catalogue, key):
+        async with require_in_both(self._visual, self._catalogue, key):
             return await self._visual.search(key, query.picture, limit, exclude)

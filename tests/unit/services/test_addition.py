@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
+from typing import Any
 
 import pytest
 
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.memory import MemorySearch
 from bot.domain.catalogue import ImageRecord
-from bot.domain.errors import AlreadyAdded, BackendLost
+from bot.domain.errors import AlreadyAdded, BackendLost, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.pages import PageRequest
 from bot.domain.pictures import Picture
@@ -48,6 +49,18 @@ async def test_picture_of_another_database_is_kept_after_a_failed_add(storage: S
     with pytest.raises(BackendLost):
         await adding.add(GONE, picture, b"jpeg", EntityId("one"), Note())
     assert await storage.pictures.get(picture.digest) == b"jpeg"
+
+
+async def test_database_that_is_created_again_during_an_add_is_not_lost(storage: SqlStorage) -> None:
+    class CreatedAgain(MemorySearch):
+        async def add_image(self, database: DatabaseKey, *arguments: Any, **more: Any) -> DataId:
+            try:
+                return await super().add_image(database, *arguments, **more)
+            finally:
+                await self.create_database(database)
+
+    with pytest.raises(UnknownDatabase):
+        await AddService(CreatedAgain(), storage).add(GONE, random_picture(1), b"jpeg", EntityId("one"), Note())
 
 
 async def test_duplicates_in_batch_and_database_are_reported(storage: SqlStorage) -> None:
