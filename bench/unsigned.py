@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import tempfile
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -83,6 +84,8 @@ async def _while_flooded(slack: StandIn, url: str, pictures: list[bytes]) -> lis
 
 
 def _flood(address: tuple[str, int], stop: Event) -> None:
+    # Whoever floods a bot has processors of their own. Here they share one, so that the bot is not starved by them.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     contents = [make() for make in REQUESTS.values()]
     while not stop.is_set():
         idle = open_many(address, CONNECTIONS // FLOODERS)
