@@ -22,6 +22,7 @@ from bench.report import Row
 
 if TYPE_CHECKING:
     from bot.images.decode.normaliser import Normaliser
+    from bot.images.memory import DownloadMemory
 
 LIMIT_MB = 600.0
 AT_ONCE = 10
@@ -135,7 +136,7 @@ def resident_bytes() -> int:
     return total
 
 
-def _normaliser(budget_mb: int) -> tuple[Normaliser, object]:
+def _normaliser(budget_mb: int) -> tuple[Normaliser, DownloadMemory]:
     from bot.app.back_ends.dependencies import new_download_memory, new_normaliser  # noqa: PLC0415 - slow import
     from bot.config.settings import Settings  # noqa: PLC0415
 
@@ -145,10 +146,9 @@ def _normaliser(budget_mb: int) -> tuple[Normaliser, object]:
 
 async def _measure(path: Path, budget_mb: int) -> dict[str, float]:
     from bot.domain.errors import PictureRefused  # noqa: PLC0415
-    from bot.images.memory import DownloadMemory, expect_bytes  # noqa: PLC0415
+    from bot.images.memory import expect_bytes  # noqa: PLC0415
 
     normaliser, downloads = _normaliser(budget_mb)
-    assert isinstance(downloads, DownloadMemory)
     size = (await asyncio.to_thread(path.stat)).st_size
     idle, sampler = resident_bytes(), MemorySampler()
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

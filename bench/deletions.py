@@ -66,7 +66,7 @@ async def run() -> list[Row]:
 
 
 async def _kill() -> list[Row]:
-    """Kill processes that add and delete, and count what nobody names afterwards."""
+    """Kill processes that add and delete, and count what they leave behind or lose."""
     with tempfile.TemporaryDirectory(prefix="vsearch-bench-") as folder:
         async with FakeSlack() as slack:
             slack.tolerate_silence()

@@ -1,4 +1,4 @@
-"""Measure requests that nobody signed: the loop's longest turn for each, and acknowledgements while they arrive.
+"""Measure unsigned requests: the loop's longest turn for each, and acknowledgements while they arrive.
 
 A turn is measured in CPU time of the loop's own thread, so that other work on the machine doesn't count. Then the bot
 gets signed shares at Slack's highest rate over HTTP, while a few clients in other processes send one unsigned request

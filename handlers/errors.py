@@ -35,6 +35,9 @@ SendSentence = Callable[[str], Awaitable[None]]
 PROGRESS_AFTER_S = 2.5
 """Delay before the requester is told that the work takes longer."""
 
+DELETION_PROGRESS_AFTER_S = 1.0
+"""The same delay for deletions."""
+
 SEEN_CACHE_SIZE = 100_000
 SEEN_TTL_S = 60 * 60
 """Slack's last retry comes about six minutes after the first delivery."""

@@ -14,6 +14,7 @@ from bot.storage.sql import postgres
 from bot.storage.sql.migration import migrate
 from bot.storage.sql_storage import SqlStorage
 from scripts.environment.proxies import without_proxies
+from tests.fakes.slack import FakeSlack
 from tests.fixtures.buckets import BucketService, serving
 from tests.fixtures.postgres import Cluster, running
 from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace, delete_all_rows
@@ -87,3 +88,11 @@ async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
     opened = await storage_place.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[FakeSlack]:
+    """The stand-in. It fails the test for everything that the real Slack would have refused."""
+    async with FakeSlack() as fake:
+        yield fake
+        assert fake.failures == []

@@ -10,13 +10,11 @@ from contextlib import AsyncExitStack
 from bot.api import api_app
 from bot.api.limits import MAX_SEARCH_BYTES
 from bot.app.background import running_removals
+from bot.app.server_process import on_stop_signal, run_server
 from bot.app.services import build_services
-from bot.app.signals import on_stop_signal
 from bot.config.settings import Settings
 from bot.config.validation import missing_api_keys
-from bot.domain.errors import BackendError, CannotStart, SettingsError
 from bot.images.fetch.fetcher import Fetcher
-from bot.telemetry import logs
 from bot.web import freeze_heap, serving
 from bot.web.request_body import read_body
 
@@ -32,15 +30,7 @@ def serve_api(settings: Settings, remarks: Iterable[str] = ()) -> None:
     Raises SettingsError without keys, CannotListen if the port is in use, and CannotStart if the storage or the search
     back end can't be opened.
     """
-    if missing := tuple(missing_api_keys(settings)):
-        raise SettingsError(missing)
-    logs.set_up(settings.log_format, settings.log_level, settings.secrets)
-    for remark in remarks:
-        log.warning("%s", remark)
-    try:
-        asyncio.run(_serve(settings))
-    except BackendError as error:
-        raise CannotStart(str(error)) from error
+    run_server(settings, missing_api_keys, _serve, remarks)
 
 
 async def _serve(settings: Settings) -> None:

@@ -1,8 +1,7 @@
-"""What runs beside a server: the job worker, maintenance and pending removals."""
+"""Background tasks of a server: the job worker, maintenance and pending removals."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -48,15 +47,10 @@ async def running_jobs(
 
 @asynccontextmanager
 async def running_removals(services: Services, remove_uploads: RemoveUploads = no_uploads) -> AsyncIterator[None]:
-    """Work off pending removals until the context exits. What is left continues at the next start."""
-    worker = RemovalWorker(services.storage, remove_uploads, services.storage.api_images.forget_unnamed)
-    running = asyncio.create_task(worker.run(), name="pending removals")
-    try:
+    """Make pending removals until the context exits. What is left continues at the next start."""
+    worker = RemovalWorker(services.storage, remove_uploads, services.storage.api_images.forget_deleted_databases)
+    async with supervised("pending removals", worker.run):
         yield
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 @asynccontextmanager
@@ -71,7 +65,7 @@ async def _running_worker(worker: JobWorker) -> AsyncIterator[None]:
 
 
 def _upload_removal(services: Services, clients: Clients, uploads: ThumbnailUploads) -> RemoveUploads:
-    """Return what deletes due uploads from Slack."""
+    """Return a function that deletes due uploads from Slack."""
     storage = services.storage
 
     async def remove() -> None:
@@ -89,7 +83,7 @@ def _upload_removal(services: Services, clients: Clients, uploads: ThumbnailUplo
 
 
 def _upload_sweep(services: Services, clients: Clients, uploads: ThumbnailUploads) -> CleanUp:
-    """Return what deletes unused uploads from Slack."""
+    """Return a function that deletes unused uploads from Slack."""
 
     async def sweep() -> None:
         failures: list[Exception] = []

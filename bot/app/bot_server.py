@@ -7,12 +7,10 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from bot.app.signals import on_stop_signal
+from bot.app.server_process import on_stop_signal, run_server
 from bot.app.slack_app import SlackApp, build
 from bot.config.settings import Settings
 from bot.config.validation import missing_credentials
-from bot.domain.errors import BackendError, CannotStart, SettingsError
-from bot.telemetry import logs
 from bot.web import freeze_heap, serving
 from handlers.slack.connection import socket_mode
 
@@ -44,15 +42,7 @@ def serve(settings: Settings, remarks: Iterable[str] = ()) -> None:
     Raises SettingsError if credentials are missing, SlackUnavailable if Slack refuses them or can't be reached,
     CannotListen if the port is in use, and CannotStart if the storage or the search back end can't be opened.
     """
-    if missing := tuple(missing_credentials(settings)):
-        raise SettingsError(missing)
-    logs.set_up(settings.log_format, settings.log_level, settings.secrets)
-    for remark in remarks:
-        log.warning("%s", remark)
-    try:
-        asyncio.run(_serve(settings))
-    except BackendError as error:
-        raise CannotStart(str(error)) from error
+    run_server(settings, missing_credentials, _serve, remarks)
 
 
 async def _serve(settings: Settings) -> None:

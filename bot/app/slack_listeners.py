@@ -21,10 +21,11 @@ from handlers.inbox.middleware import InboxMiddleware
 from handlers.inbox.waiting_notices import WaitingNotices
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.deferred_runner import DeferredRequestRunner
+from handlers.jobs.deletions import DeletionRunner
 from handlers.jobs.job_runner import JobRunner
 from handlers.jobs.queued_questions import QueuedQuestions
 from handlers.jobs.shares import ShareRunner
-from handlers.jobs.uninstalls import Installations, UninstallRunner
+from handlers.jobs.uninstalls import UninstallRunner
 from handlers.listeners.actions import ActionListener
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
@@ -42,6 +43,7 @@ from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack.installation_records import Installations
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,8 @@ def job_runner(
             _listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
         ),
         uninstalls=UninstallRunner(removal, storage.catalogue, infrastructure.clients, installations),
-        removal=removal,
+        deletions=DeletionRunner(removal, infrastructure.clients, dependencies.uploads),
         inbox=storage.inbox,
-        clients=infrastructure.clients,
-        uploads=dependencies.uploads,
     )
 
 

@@ -56,8 +56,8 @@ for _commands in (
     app.add_typer(_commands)
 
 
-_TELL_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
-"""Commands that tell unknown settings themselves: in the log, or as a result."""
+_REPORT_UNKNOWN_SETTINGS = ("serve", "serve-api", "doctor")
+"""Commands that report unknown settings themselves: in the log, or as a result."""
 
 
 @app.callback(invoke_without_command=True)
@@ -77,7 +77,7 @@ def begin(
     ctx.obj = CommandContext(data_dir, workspace, debug=debug)
     if ctx.invoked_subcommand is None:
         context_of(ctx).serve()
-    elif ctx.invoked_subcommand not in _TELL_UNKNOWN_SETTINGS:
+    elif ctx.invoked_subcommand not in _REPORT_UNKNOWN_SETTINGS:
         for remark in context_of(ctx).unknown_settings():
             print_remark(remark, "yellow")
 

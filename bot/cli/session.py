@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -112,22 +113,18 @@ class CommandContext:
     def run_with_storage(self, work: Callable[[StorageSession], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures; loads no model and no index."""
 
-        async def with_storage(storage: SqlStorage) -> T:
-            return await work(StorageSession(storage, await self._workspace(self.settings(), storage.catalogue)))
+        async def opened(settings: Settings) -> T:
+            async with _open_storage(settings) as storage:
+                return await work(StorageSession(storage, await self._workspace(settings, storage.catalogue)))
 
-        return self.run_with_storage_for_all(with_storage)
+        return self._run(opened)
 
     def run_with_storage_for_all(self, work: Callable[[SqlStorage], Awaitable[T]]) -> T:
         """Run work that needs only catalogue and pictures, for all workspaces."""
 
         async def opened(settings: Settings) -> T:
-            from bot.app.storage import open_storage  # noqa: PLC0415 - slow import
-
-            storage = await open_storage(settings)
-            try:
+            async with _open_storage(settings) as storage:
                 return await work(storage)
-            finally:
-                await storage.close()
 
         return self._run(opened)
 
@@ -135,7 +132,7 @@ class CommandContext:
         """Open all services, run work with them and close them."""
 
         async def with_services(services: Services) -> T:
-            workspace = await self._workspace(self.settings(), services.storage.catalogue)
+            workspace = await self._workspace(services.settings, services.storage.catalogue)
             return await work(ServiceSession(services.storage, workspace, services))
 
         return self.run_with_services_for_all(with_services)
@@ -218,6 +215,17 @@ class SharedStorage:
         if self._storage is not None:
             self._runner.run(self._storage.close())
         self._runner.close()
+
+
+@asynccontextmanager
+async def _open_storage(settings: Settings) -> AsyncIterator[SqlStorage]:
+    from bot.app.storage import open_storage  # noqa: PLC0415 - slow import
+
+    storage = await open_storage(settings)
+    try:
+        yield storage
+    finally:
+        await storage.close()
 
 
 def _env_file() -> dict[str, str]:

@@ -142,11 +142,11 @@ def contradicting_data_dir(settings: DeclaredSettings) -> Iterator[str]:
 
 
 def unusable_model(settings: DeclaredSettings) -> Iterator[str]:
-    """Check the settings of a model of one's own, before anything is opened."""
+    """Check the settings of a custom model, before anything is opened."""
     if settings.backend == "showapi":
         return
     if settings.model_path is not None and not settings.model_path.is_file():
-        yield f"VSEARCH_MODEL_PATH must be a file, and {settings.model_path} is none."
+        yield f"VSEARCH_MODEL_PATH must be a file, but {settings.model_path} isn't one."
     if not all(math.isfinite(value) for value in settings.model_mean):
         yield "VSEARCH_MODEL_MEAN must be three finite numbers."
     if not all(math.isfinite(value) and value > 0 for value in settings.model_std):

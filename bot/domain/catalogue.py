@@ -39,7 +39,7 @@ class OriginSource(StrEnum):
 
 
 OPERATOR_SOURCES = frozenset({OriginSource.COMMAND_LINE, OriginSource.IMPORT})
-"""Sources that no deletion in Slack is about."""
+"""Sources of images that the operator added. Deletions in Slack don't affect them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +170,6 @@ class ImageRecord:
     def origin(self) -> SlackOrigin | None:
         """The Slack message of the oldest origin, if it has one."""
         return self.first.slack
-
-
-@dataclass(frozen=True, slots=True)
-class AddedOrigin:
-    """An image that got another origin. ``is_new`` is False if it had this origin already."""
-
-    record: ImageRecord
-    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)

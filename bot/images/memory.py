@@ -13,7 +13,7 @@ from bot.domain.errors import FetchFailed
 from bot.domain.identifiers import LOCAL_WORKSPACE
 
 MAX_WAITING = 1000
-"""Requests that may wait for memory at the same time. The next one is told to come back later."""
+"""Requests that may wait for memory at the same time. Further requests fail at once."""
 
 MAX_WAIT_S = 90.0
 
@@ -164,11 +164,10 @@ class FairBudget:
 
     def _grant(self) -> None:
         """Serve the waiting workspaces in turn, as long as there is memory for the one whose turn it is."""
-        for workspace in tuple(self._queues):
-            if not self._serve(workspace):
-                return
-        if self._queues and any(self._may_hold(queue[0].reservation) for queue in self._queues.values()):
-            self._grant()
+        while any(self._may_hold(queue[0].reservation) for queue in self._queues.values()):
+            for workspace in tuple(self._queues):
+                if not self._serve(workspace):
+                    return
 
     def _serve(self, workspace: str) -> bool:
         """Serve one request of a workspace. Return False if everybody must wait until memory is released."""

@@ -24,7 +24,7 @@ RunInThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 
 class PictureDamaged(KeyError):
-    """The stored bytes are not a whole JPEG. For everybody who asks for the picture, that is as if it were missing."""
+    """The stored bytes are not a whole JPEG. Callers handle this like a missing picture."""
 
 
 class PictureSource(Protocol):
@@ -44,17 +44,24 @@ class ThumbnailStore:
         self._cache: LRUCache[str, bytes] = LRUCache(CACHE_SIZE)
 
     async def get(self, digest: str) -> bytes:
-        """Return a thumbnail of the picture as a JPEG. Raises KeyError, and PictureDamaged with a line in the log."""
+        """Return a thumbnail of the picture as a JPEG.
+
+        Raises KeyError, PictureDamaged with a line in the log, and the errors of the thread that computes it.
+        """
         # Read the picture each time, so that a deleted one is not served from the cache.
         jpeg = await self._pictures.get(digest)
         if digest not in self._cache:
-            try:
-                self._cache[digest] = await self._run(lambda: thumbnail(jpeg))
-            except Exception as error:
-                # Pillow raises errors of many kinds for damaged files.
-                log.warning("the stored picture %s is damaged: %s", digest, type(error).__name__)
-                raise PictureDamaged(digest) from error
+            self._cache[digest] = await self._run(lambda: _thumbnail_of_stored(digest, jpeg))
         return self._cache[digest]
+
+
+def _thumbnail_of_stored(digest: str, jpeg: bytes) -> bytes:
+    try:
+        return thumbnail(jpeg)
+    except Exception as error:
+        # Pillow raises errors of many kinds for damaged files.
+        log.warning("the stored picture %s is damaged: %s", digest, type(error).__name__)
+        raise PictureDamaged(digest) from error
 
 
 def thumbnail(jpeg: bytes, side: int = SIDE) -> bytes:

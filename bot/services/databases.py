@@ -113,7 +113,7 @@ class DatabaseService:
 
 async def remove_pictures(storage: Storage) -> None:
     """Remove stored pictures whose removal is due, until none is left or the store fails. Raises BackendError."""
-    while await storage.pictures.work_off_removals(REMOVED_AT_ONCE):
+    while await storage.pictures.remove_due(REMOVED_AT_ONCE):
         pass
 
 

@@ -47,7 +47,7 @@ class JobLeases:
         return job in self._lost
 
     def forget(self, job: int) -> None:
-        """Forget a job that runs no longer."""
+        """Forget a job that has ended."""
         self._lost.discard(job)
 
     async def keep_extending(self) -> None:

@@ -78,7 +78,7 @@ class SqlStorage:
         database = self._database = opened.database
         self._pictures = pictures
         self._clock = opened.clock
-        self._catalogue = SqlCatalogue(database)
+        self._catalogue = SqlCatalogue(database, opened.clock)
         self._bindings = SqlChannelBindings(database)
         self._inbox = opened.inbox
         self._thumbnails = SqlThumbnails(database, opened.clock)
@@ -107,6 +107,7 @@ class SqlStorage:
         try:
             if not options.allow_partial:
                 await opened.database.read(refuse_partial_transfer)
+            await SqlPendingRemovals(opened.database, opened.clock).release_abandoned(opened.processes.is_alone)
             await pictures.open()
         except BackendError:
             await opened.close()

@@ -64,18 +64,18 @@ class ReadinessEndpoint:
         self._clock = clock
         self._checking = asyncio.Lock()
         self._found: dict[str, str] = {}
-        self._told: Sequence[str] = ()
+        self._sentences: Sequence[str] = ()
         self._fresh_until = -1.0
 
     async def answer(self, _request: Request) -> Response:
         """Answer 200 if every check succeeds, else 503."""
         async with self._checking:
             if self._clock() >= self._fresh_until:
-                self._found, self._told = await asyncio.gather(self._run_checks(), self._find_details())
+                self._found, self._sentences = await asyncio.gather(self._run_checks(), self._find_details())
                 self._fresh_until = self._clock() + CACHE_S
-            found, told = self._found, self._told
+            found, details = self._found, self._sentences
         ready = all(status == OK for status in found.values())
-        answer = {"ready": ready, "checks": found} | ({"details": list(told)} if told else {})
+        answer = {"ready": ready, "checks": found} | ({"details": list(details)} if details else {})
         return JSONResponse(answer, 200 if ready else 503, headers=_FRESH)
 
     async def _find_details(self) -> Sequence[str]:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SMALL_BODY = 65_536
-"""Size in bytes up to which the rest of a body is parsed and dropped that nobody reads."""
+"""Size in bytes up to which the unread rest of a body is parsed and dropped."""
 
 HEADER_FIELDS_REFUSED = "The request has too many header fields."
 
@@ -22,7 +22,7 @@ class HttpLimits:
     """Limits of a server.
 
     ``connections``: open connections. When they are all in use, the one that has waited longest for a request ends.
-    ``header_s``: seconds to send the head of a request, or the rest of a body that nobody reads any more.
+    ``header_s``: seconds to send the head of a request, or the unread rest of a body.
     ``request_s``: seconds from the head of a request to the end of its response.
     ``header_bytes``, ``header_fields``: size of a request's head.
     ``receive_bytes``: bytes to take from a connection at a time. Parsing them takes a few milliseconds at most.
@@ -57,7 +57,7 @@ class LimitedProtocol(H11Protocol):
         self._since = self.loop.time()
         self._discarding = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timed: object = None
+        self._timed_phase: object = None
 
     @property
     def is_waiting(self) -> bool:
@@ -105,10 +105,10 @@ class LimitedProtocol(H11Protocol):
     def _watch(self) -> None:
         """Start the timer of what the connection waits for now, unless it runs already."""
         phase, seconds = self._phase()
-        if phase == self._timed:
+        if phase == self._timed_phase:
             return
         self._stop_timer()
-        self._timed, self._since = phase, self.loop.time()
+        self._timed_phase, self._since = phase, self.loop.time()
         if seconds is not None and not self.transport.is_closing():
             self._timer = self.loop.call_later(seconds, self._abort)
 

@@ -9,7 +9,8 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.domain.errors import BackendError
+from bot.domain.errors import BackendError, FetchFailed, PictureRefused
+from bot.images.thumbnails import PictureDamaged
 from bot.media.links import LinkExpired, LinkRefused, MediaLinks, RelayClaim
 from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.pictures import RelayedPictures
@@ -59,7 +60,8 @@ class PictureEndpoint:
             return _sentence(str(error), 410)
         except (LinkRefused, KeyError):
             return _sentence(str(LinkRefused()), 404)
-        except BackendError as error:
+        except (BackendError, FetchFailed, PictureRefused) as error:
+            # The last two: too many pictures wait to be decoded, or this one took too long.
             log.warning("a picture could not be read: %s", error)
             return _sentence("The picture can't be read right now. Please try again in a minute.", 503)
 
@@ -74,9 +76,11 @@ class PictureEndpoint:
     async def _stored(self, digest: str) -> bytes:
         try:
             content = await self._pictures.get(digest)
-        except KeyError as error:
+        except PictureDamaged:
+            raise  # already logged
+        except KeyError:
             # The catalogue has the picture, so it should be there.
-            log.warning("the stored picture %s is missing or damaged (%s)", digest, type(error).__name__)
+            log.warning("the stored picture %s is missing", digest)
             raise
         if not content.startswith(_JPEG):
             log.warning("the stored picture %s is damaged: it is no JPEG", digest)

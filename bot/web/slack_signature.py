@@ -17,7 +17,10 @@ _VERSION = b"v0"
 
 
 class SlackSignature:
-    """Verifies that Slack signed a request with the app's signing secret."""
+    """Verifies that Slack signed a request with the app's signing secret.
+
+    The verifier of Slack's SDK raises errors for bodies that are not UTF-8 and for timestamps that are no numbers.
+    """
 
     def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
         self._secret = secret.encode()

@@ -82,7 +82,8 @@ class ShareCollector:
                     problems.append((file.name, str(error)))
         await self._report(share, problems, done=is_stored and mode is ChannelMode.COLLECT)
         # Leave out reposts whose matches the readers may not see. They may not even learn that there was a match.
-        visible = [(one, state) for one, state in reposts if await self._presenter.has_anything(reader, one)]
+        are_visible = await self._presenter.has_anything(reader, [one for one, _ in reposts])
+        visible = [repost for repost, is_visible in zip(reposts, are_visible, strict=True) if is_visible]
         if not visible:
             return None
         states = [state for _, state in visible]
@@ -90,7 +91,7 @@ class ShareCollector:
         return reply, [state.file for state in states]
 
     async def _tell_other_id(self, share: Share, key: DatabaseKey, image: SharedImage) -> None:
-        """Tell the author of a share with an ``id:`` as what the picture is known already, if it is another one."""
+        """Tell an author who gave the picture an ``id:`` if the database has it under another one."""
         message, named = share.message, share.modifiers.entity
         there = await self._collecting.find(key, image) if named is not None else None
         if there is None or there.entity == named:
@@ -98,16 +99,8 @@ class ShareCollector:
         reader = AnswerReader(replace(share.audience, user=message.user), share.client)
         # The id came with the oldest origin.
         seen = await self._presenter.shown(reader, [there.seen_through([there.first])])
-        try:
-            await delivery.post_ephemeral(
-                share.client,
-                message.channel,
-                message.user,
-                already_added_reply(key.name, there.entity if seen else ""),
-                message.thread_ts,
-            )
-        except UNREACHABLE as error:
-            log.warning("could not notify %s: %s", message.user, type(error).__name__)
+        reply = already_added_reply(key.name, there.entity if seen else "")
+        await delivery.try_post_ephemeral(share.client, message.channel, message.user, reply, message.thread_ts)
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:
         """React to a share of which nothing can be added. The caller tells the user why."""
@@ -132,12 +125,8 @@ class ShareCollector:
         if not problems:
             return
         await _react(client, message.channel, message.ts, FAILED)
-        try:
-            await delivery.post_ephemeral(
-                client, message.channel, message.user, collected_problems_reply(problems), message.thread_ts
-            )
-        except UNREACHABLE as error:
-            log.warning("could not notify %s: %s", message.user, type(error).__name__)
+        reply = collected_problems_reply(problems)
+        await delivery.try_post_ephemeral(client, message.channel, message.user, reply, message.thread_ts)
 
 
 async def _react(client: AsyncWebClient, channel: str, ts: str, name: str) -> None:

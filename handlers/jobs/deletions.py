@@ -11,8 +11,7 @@ from bot.blocks.mrkdwn import count_images
 from bot.domain.errors import RetryLater
 from bot.domain.jobs import Job
 from bot.services.maintenance.removal import RemovalService
-from handlers.jobs.uninstalls import UnreadablePayload
-from handlers.parsing.payloads import FileShares, SlackDeletion, decode_deletion, parse_shares
+from handlers.parsing.payloads import FileShares, SlackDeletion, UnreadablePayload, decode_deletion, parse_shares
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
@@ -44,7 +43,7 @@ class DeletionRunner:
         workspace = deletion.workspace
         if deletion.unshared:
             client = await self._clients.client(workspace, deletion.enterprise)
-            # Without an installation nobody can say where the file is still shared.
+            # Without an installation, Slack can't be asked where the file is still shared.
             shares = await _shares(deletion.file, client) if client else FileShares()
             # If Slack names channels without messages, shares in them may still stand.
             kept = None if shares.channels else shares.messages

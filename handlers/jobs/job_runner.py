@@ -6,15 +6,12 @@ import logging
 from functools import partial
 
 from bot.domain.jobs import Job, JobKind
-from bot.services.maintenance.removal import RemovalService
 from bot.storage.ports.inbox import Inbox
 from handlers.jobs.deferred_runner import DeferredRequestRunner
 from handlers.jobs.deletions import DeletionRunner
 from handlers.jobs.shares import ShareRunner
 from handlers.jobs.uninstalls import UninstallRunner
 from handlers.replies import delivery
-from handlers.replies.uploads import ThumbnailUploads
-from handlers.slack.clients import Clients
 from handlers.slack_errors import TargetGone
 
 log = logging.getLogger(__name__)
@@ -32,16 +29,14 @@ class JobRunner:
         shares: ShareRunner,
         deferred: DeferredRequestRunner,
         uninstalls: UninstallRunner,
-        removal: RemovalService,
+        deletions: DeletionRunner,
         inbox: Inbox,
-        clients: Clients,
-        uploads: ThumbnailUploads,
     ) -> None:
         self._shares = shares
         self._deferred = deferred
         self._uninstalls = uninstalls
+        self._deletions = deletions
         self._inbox = inbox
-        self._deletions = DeletionRunner(removal, clients, uploads)
 
     async def run(self, job: Job) -> None:
         """Run a job. Any error makes the worker retry it. It sends nothing after its lease has run out."""
@@ -65,7 +60,7 @@ class JobRunner:
                 await self._deferred.give_up(job)
 
     async def _check_lease(self, job: Job) -> None:
-        # A share that is marked as answering looks for its answer in the thread, so its notices only renew the lease.
+        # Only renew the lease of a share. If it were marked as answering, its next attempt would search the thread.
         is_held = (
             await self._inbox.mark_answering(job)
             if job.kind is JobKind.REQUEST

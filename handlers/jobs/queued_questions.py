@@ -1,4 +1,4 @@
-"""Watch new shares and mentions, whose authors wait for an answer, while no worker has started on them."""
+"""Watch new shares and mentions until a worker starts on them, because their authors wait for an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handlers.slack.clients import Clients
 
 
 class QueuedQuestions:
-    """Tells authors that their question waits. In collect and guard channels nobody waits."""
+    """Tells authors that their question is queued. Images in collect and guard channels are no questions."""
 
     def __init__(self, notices: WaitingNotices, clients: Clients, channel_settings: ChannelSettingsService) -> None:
         self._notices = notices

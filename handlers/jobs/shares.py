@@ -20,14 +20,7 @@ from bot.blocks.messages.notices import (
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording.errors import FAILED, SLACK_BUSY, STILL_RETRYING
 from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
-from bot.domain.errors import (
-    BackendError,
-    BackendRefused,
-    FetchRefused,
-    RetryLater,
-    UnknownDatabase,
-    UserError,
-)
+from bot.domain.errors import BackendError, BackendRefused, FetchRefused, RetryLater, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey
 from bot.domain.jobs import Job
 from bot.domain.pictures import Picture
@@ -105,7 +98,7 @@ class ShareRunner:
             # Report at once an error that an operator must fix. It may be fixed before the last attempt.
             needs_operator = isinstance(error, BackendRefused)
             if job.attempts == (1 if needs_operator else NOTIFY_AT_ATTEMPT):
-                await self._notify(client, message, error.user_message if needs_operator else STILL_RETRYING)
+                await _notify(client, message, error.user_message if needs_operator else STILL_RETRYING)
             raise
         await answer.withdraw()
         if problem is not None:
@@ -119,9 +112,9 @@ class ShareRunner:
             await _post_directly(client, message.user, cannot_post_reply(problem.channel, problem.reason))
         elif isinstance(problem, UnknownDatabase) and problem.did_you_mean and len(message.files) == 1:
             state = search_state(message, message.files[0], problem.did_you_mean)
-            await self._tell(client, message, other_database_reply(str(problem), state))
+            await _tell(client, message, other_database_reply(str(problem), state))
         else:
-            await self._notify(client, message, str(problem))
+            await _notify(client, message, str(problem))
 
     async def give_up(self, job: Job, error: Exception) -> None:
         """Tell the user that the share failed for good."""
@@ -135,7 +128,7 @@ class ShareRunner:
             if await self._mode(message) is ChannelMode.COLLECT:
                 await self._collector.refuse(client, message)
             final_message = error.user_message if isinstance(error, BackendError) else FAILED
-            await self._notify(client, message, SLACK_BUSY if isinstance(error, RetryLater) else final_message)
+            await _notify(client, message, SLACK_BUSY if isinstance(error, RetryLater) else final_message)
 
     async def _mode(self, message: ImageShare) -> ChannelMode:
         return _mode_of(message, await self._channel_settings.get(message.workspace, message.channel))
@@ -152,7 +145,7 @@ class ShareRunner:
         wanted = [file for file in wanted if file.id not in answer.answered]
         if answer.is_complete or not wanted:
             return
-        # In the other modes nobody waits for an answer.
+        # In the other modes people expect no answer.
         async with answer.progress() if mode is ChannelMode.LOOKUP else contextlib.nullcontext():
             share = await self._share(job, message, client, binding, wanted)
             if share is not None:
@@ -166,7 +159,7 @@ class ShareRunner:
         binding: ChannelBinding,
         wanted: Sequence[SharedFile],
     ) -> Share | None:
-        """Return the share with what its files and its text are, or None without images. Raises InvalidInput."""
+        """Return the share with its resolved files and its caption, or None without images. Raises InvalidInput."""
         files = await asyncio.gather(*(self._resolve(file, client) for file in wanted))
         images = tuple(file for file in files if isinstance(file, UnresolvedFile) or file.may_be_image)
         if not images:
@@ -225,9 +218,7 @@ class ShareRunner:
         message = share.message
         try:
             if share.modifiers.database is not None:
-                limited = await self._known.of_guest(message.workspace, message.user, share.client)
-                if limited is not None and all(info.key.name != share.modifiers.database for info in limited):
-                    raise UnknownDatabase(share.modifiers.database)
+                await self._known.check(share.modifiers.database, message.workspace, message.user, share.client)
                 return await self._lookup.choose(message.workspace, share.modifiers.database)
             return await self._channel_settings.database_of(share.binding)
         except NoDatabase:
@@ -270,7 +261,7 @@ class ShareRunner:
         caption = parse_caption(message.text, [info.key.name for info in infos])
         if caption.modifiers.database is None:
             return caption
-        # To a guest, other databases than the guest's are none, or refusals would tell which there are.
+        # For a guest, the name of any other database is prose. An error would reveal that the database exists.
         infos = await self._known.of(message.workspace, message.user, client)
         return parse_caption(message.text, [info.key.name for info in infos])
 
@@ -286,14 +277,13 @@ class ShareRunner:
         with retry_first_attempts(share.job):
             return await self._files.read(file, share.client.token or "", self._pictures.picture)
 
-    async def _notify(self, client: AsyncWebClient, message: ImageShare, sentence: str) -> None:
-        await self._tell(client, message, notice(sentence))
 
-    async def _tell(self, client: AsyncWebClient, message: ImageShare, reply: Reply) -> None:
-        try:
-            await delivery.post_ephemeral(client, message.channel, message.user, reply, message.thread_ts)
-        except UNREACHABLE as error:
-            log.warning("could not notify %s: %s", message.user, type(error).__name__)
+async def _notify(client: AsyncWebClient, message: ImageShare, sentence: str) -> None:
+    await _tell(client, message, notice(sentence))
+
+
+async def _tell(client: AsyncWebClient, message: ImageShare, reply: Reply) -> None:
+    await delivery.try_post_ephemeral(client, message.channel, message.user, reply, message.thread_ts)
 
 
 async def _post_directly(client: AsyncWebClient, user: str, reply: Reply) -> None:

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 PROGRESS_AFTER_S = 4.5
 """Delay before the thread says that the work takes longer.
 
-Most answers come sooner, and a notification shows only the first version of a message. Together with the time in the
-queue after which the author is told, it stays below 10 s.
+Most answers come sooner, and a notification shows only the first version of a message. With the delay of the notice
+about a queued request, it stays below 10 s.
 """
 
 _PROGRESS = "progress"
@@ -105,8 +105,8 @@ class ThreadAnswer:
                 return
             message = self._message
             try:
-                sign = with_marker(notice(STILL_WORKING), self._marker, _PROGRESS)
-                self._progress_ts = await delivery.post_message(self._client, message.channel, sign, message.reply_to)
+                reply = with_marker(notice(STILL_WORKING), self._marker, _PROGRESS)
+                self._progress_ts = await delivery.post_message(self._client, message.channel, reply, message.reply_to)
             except UNREACHABLE as error:
                 log.info("the progress could not be shown: %s", type(error).__name__)
 
@@ -125,7 +125,7 @@ class ThreadAnswer:
         await self._check_lease()
         are_complete, answered, messages = True, 0, reply.messages
         for number, message in enumerate(messages, start=1):
-            if not any([await self._inbox.is_wanted(self._job.id, file) for file in files]):
+            if not await self._is_any_wanted(files):
                 raise TargetGone("it was deleted meanwhile")
             answered += message.pictures
             is_last = number == len(messages)
@@ -134,6 +134,12 @@ class ThreadAnswer:
                 is_complete = await self._post(with_marker(message, self._marker, name))
             are_complete = are_complete and is_complete
         return are_complete
+
+    async def _is_any_wanted(self, files: Sequence[str]) -> bool:
+        for file in files:
+            if await self._inbox.is_wanted(self._job.id, file):
+                return True
+        return False
 
     async def _check_lease(self) -> None:
         if not await self._inbox.mark_answering(self._job):

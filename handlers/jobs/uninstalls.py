@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.errors import BotError, RetryLater
+from bot.domain.errors import RetryLater
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import Job
 from bot.services.maintenance.removal import RemovalService
 from bot.storage.ports.catalogue import Catalogue
-from handlers.parsing.payloads import decode_uninstall
+from handlers.parsing.payloads import UnreadablePayload, decode_uninstall
 from handlers.slack.clients import Clients
+from handlers.slack.installation_records import Installations
 from handlers.slack_errors import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
@@ -22,22 +22,6 @@ log = logging.getLogger(__name__)
 _DEAD_TOKEN = frozenset(
     {"account_inactive", "invalid_auth", "not_authed", "team_not_found", "token_expired", "token_revoked"}
 )
-
-
-class Installations(Protocol):
-    """When the app was installed, and its tokens. An empty workspace stands for the whole organisation."""
-
-    async def installed_at(self, enterprise: str, workspace: WorkspaceId) -> datetime | None:
-        """Return when the app was installed in a workspace, or else in its organisation; None if it is in neither."""
-        ...
-
-    async def delete_until(self, enterprise: str, workspace: WorkspaceId, moment: datetime) -> bool:
-        """Delete an installation made until a moment. Return False if a newer one is there, which stays."""
-        ...
-
-
-class UnreadablePayload(BotError):
-    """The stored payload is incomplete, so it isn't known what to delete. A newer version may be able to read it."""
 
 
 class UninstallRunner:

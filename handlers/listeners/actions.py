@@ -18,7 +18,7 @@ from bot.blocks.wording.images import DELETION_UNDER_WAY
 from bot.domain.errors import InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
 from bot.telemetry.metrics import Metrics
-from handlers.errors import report_errors, with_progress
+from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
@@ -28,9 +28,6 @@ from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
-
-DELETION_PROGRESS_AFTER_S = 1.0
-"""Time after which whoever deletes is told that it is under way."""
 
 NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
 """Actions that may have to read the picture again, if the result is no longer cached."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -24,7 +23,7 @@ from bot.domain.channels import ChannelBinding
 from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.telemetry.metrics import Metrics
-from handlers.errors import report_errors
+from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.inbox.share import MAX_NAME
 from handlers.listeners.app_home import HomeListener
@@ -37,9 +36,6 @@ from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 
 log = logging.getLogger(__name__)
-
-DELETION_PROGRESS_AFTER_S = 1.0
-"""Time after which the modal tells how much is being deleted."""
 
 HandleSubmission = Callable[[SubmittedModal], Awaitable[None]]
 
@@ -200,12 +196,9 @@ class ViewListener:
 
     async def _finish_deletion(self, submitted: SubmittedModal, info: DatabaseInfo) -> None:
         """Delete the rows and pictures of a deleted database, and say so in the modal if that takes long."""
-        finishing = asyncio.ensure_future(self._dependencies.databases.finish_deletions())
-        done, _ = await asyncio.wait({finishing}, timeout=DELETION_PROGRESS_AFTER_S)
-        if not done:
-            await submitted.report(wording.deletion_under_way(info))
+        work, text = self._dependencies.databases.finish_deletions(), wording.deletion_under_way(info)
         try:
-            await finishing
+            await with_progress(work, submitted.report, after_s=DELETION_PROGRESS_AFTER_S, text=text)
         except BackendError:
             # Nobody sees the database any more, and the worker for pending removals goes on.
             log.exception("a deleted database still has rows or pictures")

@@ -21,7 +21,6 @@ from bot.domain.errors import (
     BackendError,
     BackendTimeout,
     FetchRefused,
-    UnknownDatabase,
     UnknownEntity,
     UserError,
 )
@@ -46,8 +45,6 @@ PING_TIMEOUT_S = 5
 MAX_WATCHED = 100
 """Channels that App Home asks Slack about; it shows no more."""
 
-CONCURRENCY = 8
-
 
 class AnswerComposer:
     """Runs use cases and renders their results for the readers."""
@@ -66,7 +63,7 @@ class AnswerComposer:
         Raises UnknownDatabase, NoDatabase, SeveralDatabases.
         """
         if named is not None:
-            await self._check_known(requester, named)
+            await self._known.check(named, requester.workspace, requester.user, requester.client)
             return await self._dependencies.lookup.choose(requester.workspace, named)
         try:
             if not requester.channel:
@@ -91,11 +88,10 @@ class AnswerComposer:
         presenter, reader = self._dependencies.presenter, requester.as_reader
         return tuple([await presenter.known_size(reader, info) for info in await self.databases(requester)])
 
-    async def _check_known(self, requester: Requester, name: DatabaseName) -> None:
-        """Raise UnknownDatabase, without a similar name, for a database that a guest may not know of."""
-        limited = await self._known.of_guest(requester.workspace, requester.user, requester.client)
-        if limited is not None and all(info.key.name != name for info in limited):
-            raise UnknownDatabase(name)
+    async def _known_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
+        """Return a database that the person may know of. Raises UnknownDatabase."""
+        await self._known.check(name, requester.workspace, requester.user, requester.client)
+        return await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
 
     async def binding(self, requester: Requester, channel: str = "") -> ChannelBinding:
         """Return the settings of ``channel``, or of the requester's channel."""
@@ -175,9 +171,7 @@ class AnswerComposer:
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
         """Return a page of a database's images. Raises UserError."""
-        name = DatabaseName(state.database)
-        await self._check_known(requester, name)
-        info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
+        info = await self._known_database(requester, DatabaseName(state.database))
         presenter, reader = self._dependencies.presenter, requester.as_reader
         request = PageRequest(
             offset=state.offset, limit=IMAGES_PER_PAGE, order=_order(state), entity_prefix=state.prefix
@@ -249,15 +243,13 @@ class AnswerComposer:
 
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
-        await self._check_known(requester, name)
-        info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
+        info = await self._known_database(requester, name)
         await self._dependencies.permissions.check_change_settings(info, requester.user, self.directory(requester))
         return info
 
     async def deletable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database that the person may delete. Raises NotAllowed, UnknownDatabase."""
-        await self._check_known(requester, name)
-        info = await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
+        info = await self._known_database(requester, name)
         await self._dependencies.permissions.check_delete_database(info, requester.user, self.directory(requester))
         return info
 
@@ -277,17 +269,9 @@ class AnswerComposer:
 
     async def watched_channels(self, requester: Requester) -> tuple[ChannelBinding, ...]:
         """Return the settings of the first MAX_WATCHED channels, without those that the person can't read."""
-        people, slots = self.directory(requester), asyncio.Semaphore(CONCURRENCY)
-        is_guest = await people.is_guest(requester.user)
-
-        async def reads(channel: str) -> bool:
-            async with slots:
-                is_public = await people.kind(channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC
-                return (is_public and not is_guest) or await people.can_read_or_no(channel, requester.user)
-
         bindings = (await self._dependencies.channel_settings.all(requester.workspace))[:MAX_WATCHED]
-        seen = await asyncio.gather(*(reads(binding.channel) for binding in bindings))
-        return tuple(binding for binding, is_seen in zip(bindings, seen, strict=True) if is_seen)
+        channels = await self.directory(requester).readable([one.channel for one in bindings], requester.user)
+        return tuple(binding for binding in bindings if binding.channel in channels)
 
     async def with_invitation(self, requester: Requester, channel: str, reply: Reply) -> Reply:
         """Append a request for an invitation to the reply, unless the bot is a member of the channel."""

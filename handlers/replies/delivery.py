@@ -21,6 +21,7 @@ from bot.blocks.messages.fallback import without_pictures
 from bot.blocks.reply import Reply
 from bot.blocks.wording.errors import DELIVERY_UNKNOWN
 from bot.domain.errors import RetryLater, UserError
+from handlers.slack.clients import pages
 from handlers.slack.proxies import proxy_for
 from handlers.slack_errors import UNREACHABLE, code_of, retry_later
 
@@ -191,22 +192,12 @@ async def marked_messages(
 
     Returns nothing if the bot may not read the thread. Raises RetryLater if Slack can't be asked now.
     """
-    cursor, found = "", dict[str, str]()
+    found: dict[str, str] = {}
+    thread = {"channel": channel, "ts": thread_ts, "oldest": since, "limit": REPLIES_PER_PAGE}
     try:
-        for _ in range(MAX_PAGES):
-            answer = await client.conversations_replies(
-                channel=channel,
-                ts=thread_ts,
-                oldest=since,
-                limit=REPLIES_PER_PAGE,
-                cursor=cursor,
-                include_all_metadata=True,
-            )
+        async for answer, _ in pages(client.conversations_replies, MAX_PAGES, **thread, include_all_metadata=True):
             for message in answer.get("messages") or ():
                 found.update((name, str(message.get("ts"))) for name in _names(message, marker))
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                break
     except SlackApiError as error:
         if later := retry_later(error):
             raise later from error
@@ -234,6 +225,16 @@ async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply:
     except SlackApiError as error:
         log.info("a whisper was refused (%s): writing directly", code_of(error))
         await post(client, user, reply)
+
+
+async def try_post_ephemeral(
+    client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = ""
+) -> None:
+    """Post to one person in a channel. Log a failure instead of raising it."""
+    try:
+        await post_ephemeral(client, channel, user, reply, thread_ts)
+    except UNREACHABLE as error:
+        log.warning("could not notify %s: %s", user, type(error).__name__)
 
 
 async def respond(

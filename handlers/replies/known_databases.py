@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.channels import ChannelBinding
-from bot.domain.identifiers import WorkspaceId
+from bot.domain.errors import UnknownDatabase
+from bot.domain.identifiers import DatabaseName, WorkspaceId
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.search.lookup import LookupService
-from handlers.slack.directory import DirectoryCache, SlackDirectory
+from handlers.slack.directory import DirectoryCache
 
 MAX_CHANNELS = 100
 """Channels with settings that are looked up for a guest."""
-
-CONCURRENCY = 8
 
 
 class KnownDatabases:
@@ -32,9 +27,14 @@ class KnownDatabases:
 
     async def of(self, workspace: WorkspaceId, user: str, client: AsyncWebClient) -> tuple[DatabaseInfo, ...]:
         """Return the databases that the person may know of, by name, with all their images counted."""
-        infos = await self._lookup.databases(workspace)
         limited = await self.of_guest(workspace, user, client)
-        return infos if limited is None else limited
+        return await self._lookup.databases(workspace) if limited is None else limited
+
+    async def check(self, name: DatabaseName, workspace: WorkspaceId, user: str, client: AsyncWebClient) -> None:
+        """Raise UnknownDatabase, without a similar name, for a database that a guest may not know of."""
+        limited = await self.of_guest(workspace, user, client)
+        if limited is not None and all(info.key.name != name for info in limited):
+            raise UnknownDatabase(name)
 
     async def of_guest(
         self, workspace: WorkspaceId, user: str, client: AsyncWebClient
@@ -51,18 +51,6 @@ class KnownDatabases:
             # Every channel without settings uses it.
             return infos
         bindings = (await self._channel_settings.all(workspace))[:MAX_CHANNELS]
-        names = {binding.database for binding in await _readable(bindings, user, directory)}
+        channels = await directory.readable([binding.channel for binding in bindings], user)
+        names = {binding.database for binding in bindings if binding.channel in channels}
         return tuple(info for info in infos if info.key.name in names or info.created_by == user)
-
-
-async def _readable(
-    bindings: Sequence[ChannelBinding], user: str, directory: SlackDirectory
-) -> tuple[ChannelBinding, ...]:
-    slots = asyncio.Semaphore(CONCURRENCY)
-
-    async def reads(binding: ChannelBinding) -> bool:
-        async with slots:
-            return await directory.can_read_or_no(binding.channel, user)
-
-    seen = await asyncio.gather(*(reads(binding) for binding in bindings))
-    return tuple(binding for binding, is_seen in zip(bindings, seen, strict=True) if is_seen)

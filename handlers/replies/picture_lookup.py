@@ -83,7 +83,7 @@ class PictureFinder:
     ) -> tuple[LookupResult, ...]:
         """Look pictures up in the database and with the minimum score of the first state.
 
-        ``readers`` tells what the readers of the answer may see.
+        ``readers`` says what the readers of the answer may see.
         """
         first = states[0]
         key = DatabaseKey(workspace, DatabaseName(first.database))

@@ -92,7 +92,7 @@ class AnswerPresenter:
         Raises NothingToShare if nothing of the shared results is visible to the channel.
         """
         audience = reader.audience
-        seen = [await self._visible_result(reader, one) for one in results]
+        seen = await self._visible_results(reader, results)
         if shared_by and _hides_everything(seen):
             raise NothingToShare(NOTHING_TO_SHARE)
         shown_records = [_shown_records(one, state, len(seen)) for one, state in zip(seen, states, strict=True)]
@@ -113,10 +113,10 @@ class AnswerPresenter:
         ]
         return pictures_reply(seen, shown, first=first)
 
-    async def has_anything(self, reader: AnswerReader, results: LookupResult) -> bool:
-        """Return whether the readers may see, or know of, any match of a picture."""
-        found = (await self._visible_result(reader, results)).found
-        return found is not None and bool(found.matches or found.hidden)
+    async def has_anything(self, reader: AnswerReader, results: Sequence[LookupResult]) -> list[bool]:
+        """Return for each picture whether the readers may see, or know of, any match of it."""
+        seen = [one.found for one in await self._visible_results(reader, results)]
+        return [found is not None and bool(found.matches or found.hidden) for found in seen]
 
     async def shown(self, reader: AnswerReader, records: Iterable[ImageRecord | None]) -> Mapping[DataId, ImageRecord]:
         """Return the images that the readers may see, with only what they may see of them."""
@@ -172,11 +172,10 @@ class AnswerPresenter:
                 return slack.file_id
         return ""
 
-    async def _visible_result(self, reader: AnswerReader, one: LookupResult) -> LookupResult:
-        if one.found is None:
-            return one
-        found = await self._privacy.for_audience(one.found, reader.audience, self._directory(reader))
-        return replace(one, found=found)
+    async def _visible_results(self, reader: AnswerReader, results: Sequence[LookupResult]) -> list[LookupResult]:
+        found = [one.found for one in results if one.found is not None]
+        seen = iter(await self._privacy.for_audience(found, reader.audience, self._directory(reader)))
+        return [one if one.found is None else replace(one, found=next(seen)) for one in results]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
@@ -16,6 +16,7 @@ from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.identifiers import WorkspaceId
 from handlers.slack.proxies import proxy_for
@@ -112,6 +113,22 @@ def web_client(token: str | None, base_url: str) -> AsyncWebClient:
     client = AsyncWebClient(token, base_url, timeout=CALL_TIMEOUT_S, retry_handlers=handlers)
     client.proxy = proxy_for(base_url)
     return client
+
+
+async def pages(
+    call: Callable[..., Awaitable[AsyncSlackResponse]], most: int, **arguments: Any
+) -> AsyncIterator[tuple[AsyncSlackResponse, bool]]:
+    """Call a method of the Web API once a page, at most ``most`` times.
+
+    Yields each answer, and whether it is the last page. Raises the client's errors.
+    """
+    cursor = ""
+    for _ in range(most):
+        answer = await call(**arguments, cursor=cursor)
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        yield answer, not cursor
+        if not cursor:
+            return
 
 
 class Clients(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import WorkspaceId
+from handlers.slack.clients import pages
 from handlers.slack.guests import GuestRegister, is_guest
 from handlers.slack_errors import UNREACHABLE, code_of
 
@@ -25,6 +27,7 @@ MEMBERS_TTL_S = 60
 """Somebody removed from a channel may still see its pictures for this long."""
 
 CACHE_SIZE = 10_000
+CONCURRENCY = 8
 MEMBERS_PER_PAGE = 1000
 MAX_PAGES = 20
 
@@ -151,6 +154,21 @@ class SlackDirectory:
             return True
         return not isinstance(about, Mapping) or about.get("is_member") is not False
 
+    async def readable(self, channels: Iterable[str], user: str) -> frozenset[str]:
+        """Return which of the channels the user can read, without those of which Slack doesn't tell."""
+        slots, is_guest = asyncio.Semaphore(CONCURRENCY), await self.is_guest(user)
+
+        async def is_readable(channel: str) -> bool:
+            async with slots:
+                # Everyone but guests can read public channels without being a member.
+                if not is_guest and await self.kind(channel, ChannelKind.PRIVATE) is ChannelKind.PUBLIC:
+                    return True
+                return await self.can_read_or_no(channel, user)
+
+        wanted = tuple(dict.fromkeys(channels))
+        answers = await asyncio.gather(*map(is_readable, wanted))
+        return frozenset(channel for channel, answer in zip(wanted, answers, strict=True) if answer)
+
     async def can_read_or_no(self, channel: str, user: str) -> bool:
         """Return whether the user is a member of the channel, or False if Slack doesn't answer."""
         try:
@@ -178,19 +196,16 @@ class SlackDirectory:
 
     async def _fetch_members(self, channel: str) -> _Members:
         members: set[str] = set()
-        cursor = ""
-        for _ in range(MAX_PAGES):
-            answer = await self._client.conversations_members(channel=channel, limit=MEMBERS_PER_PAGE, cursor=cursor)
+        is_complete, call = False, self._client.conversations_members
+        async for answer, is_last in pages(call, MAX_PAGES, channel=channel, limit=MEMBERS_PER_PAGE):
             members.update(member for member in answer.get("members") or () if isinstance(member, str))
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                break
-        return _Members(frozenset(members), complete=not cursor)
+            is_complete = is_last
+        return _Members(frozenset(members), is_complete)
 
     async def _fetch_person(self, user: str) -> _Person:
         about = (await self._client.users_info(user=user)).get("user") or {}
         is_admin = any(about.get(flag) is True for flag in ("is_admin", "is_owner", "is_primary_owner"))
-        # An empty object tells nothing, and whoever is unknown is treated as a guest.
+        # An empty object describes nobody. An unknown person counts as a guest.
         return _Person(is_admin, not about or is_guest(about))
 
 

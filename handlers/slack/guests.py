@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.identifiers import WorkspaceId
+from handlers.slack.clients import pages
 from handlers.slack_errors import UNREACHABLE, code_of
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ TOTAL_TIMEOUT_S = 20.0
 
 
 class GuestRegister:
-    """The guests of all workspaces. An entry of None means that Slack didn't name them all."""
+    """The guests of all workspaces, and the channels that they are in."""
 
     def __init__(self) -> None:
         self._guests: TTLCache[WorkspaceId, frozenset[str]] = TTLCache(CACHE_SIZE, GUESTS_TTL_S)
@@ -50,7 +51,7 @@ class GuestRegister:
                 return known
             if workspace in self._failed:
                 return None
-            guests = await _fetch(workspace, client)
+            guests = await _fetch_guests(workspace, client)
             if guests is None:
                 self._failed[workspace] = True
             else:
@@ -72,17 +73,11 @@ class GuestRegister:
 
 async def _fetch_channels(workspace: WorkspaceId, user: str, client: AsyncWebClient) -> frozenset[str] | None:
     channels: set[str] = set()
-    cursor = ""
+    arguments = {"team_id": workspace, "user": user, "types": CHANNEL_TYPES, "limit": CHANNELS_PER_PAGE}
     try:
         async with asyncio.timeout(TOTAL_TIMEOUT_S):
-            for _ in range(MAX_PAGES):
-                answer = await client.users_conversations(
-                    team_id=workspace, user=user, types=CHANNEL_TYPES, limit=CHANNELS_PER_PAGE, cursor=cursor
-                )
+            async for answer, _ in pages(client.users_conversations, MAX_PAGES, **arguments):
                 channels.update(str(about["id"]) for about in answer.get("channels") or ())
-                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-                if not cursor:
-                    break
     except SlackApiError as error:
         if code_of(error) == "unknown_method":
             return None
@@ -92,17 +87,14 @@ async def _fetch_channels(workspace: WorkspaceId, user: str, client: AsyncWebCli
     return frozenset(channels)
 
 
-async def _fetch(workspace: WorkspaceId, client: AsyncWebClient) -> frozenset[str] | None:
+async def _fetch_guests(workspace: WorkspaceId, client: AsyncWebClient) -> frozenset[str] | None:
     guests: set[str] = set()
-    cursor = ""
+    is_complete, arguments = False, {"team_id": workspace, "limit": PEOPLE_PER_PAGE}
     try:
         async with asyncio.timeout(TOTAL_TIMEOUT_S):
-            for _ in range(MAX_PAGES):
-                answer = await client.users_list(team_id=workspace, limit=PEOPLE_PER_PAGE, cursor=cursor)
+            async for answer, is_last in pages(client.users_list, MAX_PAGES, **arguments):
                 guests.update(str(about["id"]) for about in answer.get("members") or () if _is_present_guest(about))
-                cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-                if not cursor:
-                    return frozenset(guests)
+                is_complete = is_last
     except SlackApiError as error:
         # A substitute for Slack without this method has no guests either.
         if code_of(error) == "unknown_method":
@@ -111,6 +103,8 @@ async def _fetch(workspace: WorkspaceId, client: AsyncWebClient) -> frozenset[st
     except (TimeoutError, *UNREACHABLE) as error:
         log.warning("users.list failed: %s", type(error).__name__)
     else:
+        if is_complete:
+            return frozenset(guests)
         log.warning(
             "the workspace has more than %d people, so every channel may have guests", MAX_PAGES * PEOPLE_PER_PAGE
         )

@@ -8,20 +8,20 @@ from typing import Protocol
 from bot.domain.identifiers import WorkspaceId
 
 
-class InstallationStore(Protocol):
-    """The part of the installation store that uninstalls need."""
+class Installations(Protocol):
+    """When the app was installed, and its tokens. An empty workspace stands for the whole organisation."""
 
-    async def installed_at(self, enterprise: str, workspace: str) -> datetime | None:
+    async def installed_at(self, enterprise: str, workspace: WorkspaceId) -> datetime | None:
         """Return when the app was installed in a workspace, or else in its organisation; None if it is in neither."""
         ...
 
-    async def delete_until(self, enterprise: str, workspace: str, moment: datetime) -> bool:
+    async def delete_until(self, enterprise: str, workspace: WorkspaceId, moment: datetime) -> bool:
         """Delete an installation made until a moment. Return False if a newer one is there, which stays."""
         ...
 
 
 class InstallationRecords:
-    """Implements ``handlers.jobs.uninstalls.Installations``.
+    """``Installations`` that include the token in the settings.
 
     Args:
         store: The OAuth installations, if there are any.
@@ -29,7 +29,7 @@ class InstallationRecords:
         verified_at: When Slack last confirmed that token. Whatever uninstalled the app before is over.
     """
 
-    def __init__(self, store: InstallationStore | None, own: str, verified_at: datetime) -> None:
+    def __init__(self, store: Installations | None, own: str, verified_at: datetime) -> None:
         self._store = store
         self._own = own
         self._verified_at = verified_at

@@ -50,7 +50,7 @@ RecordWorkspace = Callable[[WorkspaceId, str], Awaitable[None]]
 
 
 class OAuthStates(Protocol):
-    """Port for OAuth states. Issuing and checking one write nothing, because anybody can cause it."""
+    """Port for OAuth states. Issuing and checking one write nothing, because any visitor can do so."""
 
     async def async_issue(self, *args: object, **kwargs: object) -> str:
         """Return a new state."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import (
     FINGERPRINT_RADIUS,
     CalibrationCurve,
@@ -18,6 +19,7 @@ from bot.adapters.embedded.ports import (
 )
 from bot.domain.matches import Verdict
 from bot.domain.pictures import Picture
+from bot.storage.sql_storage import SqlStorage
 
 SIDE = 8
 DIMENSIONS = 3 * SIDE * SIDE
@@ -124,3 +126,8 @@ def _fingerprint(picture: Picture) -> bytes:
     order = np.random.default_rng(0).permutation(DIMENSIONS * 2)[:256] % DIMENSIONS
     values = blocks.ravel()
     return np.packbits(values[order] > np.roll(values, 7)[order]).tobytes()
+
+
+def embedded_search(storage: SqlStorage) -> EmbeddedSearch:
+    """Return the embedded engine on a storage, with the fakes of this module."""
+    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)

@@ -94,13 +94,6 @@ class MemoryInbox:
         self.entered.append(owner)
         return self.left
 
-    async def has_seen(self, job: NewJob) -> bool:
-        self._fail()
-        where = (job.workspace, job.channel, job.message)
-        kept = [one.job for one in self.kept.values()]
-        known = {file for one in kept if (one.workspace, one.channel, one.message) == where for file in one.files}
-        return known.issuperset(job.files)
-
     async def is_waiting(self, job: NewJob) -> bool:
         self._fail()
         where = (job.workspace, job.channel, job.message)

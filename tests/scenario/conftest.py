@@ -17,14 +17,6 @@ from tests.fakes.slack import FakeSlack
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    """The stand-in. It fails the test for everything that the real Slack would have refused."""
-    async with FakeSlack() as fake:
-        yield fake
-        assert fake.failures == []
-
-
-@pytest.fixture
 async def pictures() -> AsyncIterator[PictureServer]:
     """A server of pictures on 127.0.0.1."""
     server = PictureServer()

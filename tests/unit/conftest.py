@@ -8,14 +8,15 @@ import pytest
 
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
 from tests.fixtures.data_transfer import TransferCase, fill_all_tables
 from tests.fixtures.storages import DATABASE_KINDS, POSTGRESQL, StoragePlace
-from tests.unit.storage.hosted.ledger import Clock, ledger_on
+from tests.unit.storage.hosted.ledger import ledger_on
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return the ledger's clock."""
+    """Return a clock that stands still until the test advances it."""
     return Clock()
 
 

@@ -167,7 +167,7 @@ class HostedSearch:
             best.pop(name, None)
         matches = _ranked(best, await self._ledger.images(database, best), detector)[:limit]
         caveats = []
-        # In a database of its own, only excluded images can crowd out others, and nobody may learn of those.
+        # In a database of its own, only excluded images can crowd out others, and the readers must not learn of those.
         if found.is_full and len(matches) < min(limit, size) and not (dedicated and exclude):
             caveats.append(Caveat.CROWDED_OUT)
         if not found.is_full and any(name not in found.scores for name, _, _ in recent):

@@ -129,7 +129,9 @@ def delete(ctx: typer.Context, name: NameArgument, yes: Yes = False, as_json: As
     context = context_of(ctx)
 
     async def find(storage_session: StorageSession) -> tuple[DatabaseInfo, str]:
-        mark = await storage_session.storage.catalogue.mark((await storage_session.find(checked)).key)
+        key = (await storage_session.find(checked)).key
+        # Before the images are counted, so that no image is deleted that was not counted.
+        mark = await storage_session.storage.catalogue.mark(key)
         return await storage_session.find(checked), mark
 
     async def work(services_session: ServiceSession) -> DatabaseInfo:

@@ -1,4 +1,4 @@
-"""Check what was deleted and still has traces, and what nobody names any more."""
+"""Check for unfinished deletions, and for stored data that nothing refers to."""
 
 from __future__ import annotations
 
@@ -27,24 +27,40 @@ MAX_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class _Leftovers:
-    unnamed: int
+    late: tuple[str, ...]
+    unused: int
     pending: PendingCounts
     api_databases: tuple[DatabaseKey, ...]
 
 
 def deletions(settings: Settings, shared: SharedStorage) -> Iterator[CheckResult]:
-    """Finish deletions, remove what nobody names, and name what is left.
+    """Report deletions that are late, and finish others.
 
     Call it only for tables of this version, since opening older ones upgrades them.
     """
     try:
         left = shared.run(partial(_finish, settings))
     except BackendError as error:
-        remedy = "Repair the storage first."
-        yield CheckResult(NAME, CheckStatus.WRONG, str(error).removesuffix("."), remedy)
+        found = str(error).removesuffix(".")
+        yield CheckResult(NAME, CheckStatus.WRONG, found, "Repair the storage first.", ExitCode.STORAGE)
         return
-    if left.unnamed:
-        found = f"removed {counted(left.unnamed, 'stored picture')} that no image uses"
+    if not left.late:
+        yield CheckResult(NAME, CheckStatus.OK, "none is late")
+    for sentence in left.late:
+        remedy = "Keep the bot running. It tries again every few hours at least; its log says why this fails."
+        yield CheckResult(NAME, CheckStatus.WRONG, sentence, remedy)
+    yield from _removals(left)
+    if left.api_databases:
+        names = ", ".join(f"{key.name} of {key.workspace}" for key in left.api_databases[:MAX_SHOWN])
+        more = ", …" if len(left.api_databases) > MAX_SHOWN else ""
+        count = counted(len(left.api_databases), "database")
+        found = f"{count} of API keys that are not in VSEARCH_API_KEYS: {names}{more}"
+        yield CheckResult(NAME, CheckStatus.NOTE, f"{found}; “vsearch db delete-unused-api” deletes them")
+
+
+def _removals(left: _Leftovers) -> Iterator[CheckResult]:
+    if left.unused:
+        found = f"removed {counted(left.unused, 'stored picture')} that no image uses"
         yield CheckResult(NAME, CheckStatus.NOTE, found)
     if left.pending.failed:
         remedy = "The running bot tries them again. Its log says why they failed."
@@ -55,36 +71,12 @@ def deletions(settings: Settings, shared: SharedStorage) -> Iterator[CheckResult
         yield CheckResult(NAME, CheckStatus.NOTE, found)
     else:
         yield CheckResult(NAME, CheckStatus.OK, "nothing is left to remove")
-    if left.api_databases:
-        names = ", ".join(f"{key.name} of {key.workspace}" for key in left.api_databases[:MAX_SHOWN])
-        more = ", …" if len(left.api_databases) > MAX_SHOWN else ""
-        count = counted(len(left.api_databases), "database")
-        found = f"{count} of API keys that are not in VSEARCH_API_KEYS: {names}{more}"
-        yield CheckResult(NAME, CheckStatus.NOTE, f"{found}; “vsearch db delete-unused-api” deletes them")
 
 
 async def _finish(settings: Settings, storage: SqlStorage) -> _Leftovers:
+    late = await ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days).late()
     await finish_deletions(storage)
-    unnamed = await sweep_pictures(storage, datetime.now(UTC) - GRACE)
-    await storage.api_images.forget_unnamed()
+    unused = await sweep_pictures(storage, datetime.now(UTC) - GRACE)
+    await storage.api_images.forget_deleted_databases()
     counts = await storage.pending_removals.counts()
-    return _Leftovers(unnamed, counts, await unused_api_databases(settings, storage))
-
-
-def obligations(settings: Settings, shared: SharedStorage) -> Iterator[CheckResult]:
-    """Check that no deletion is late. Call it only for tables of this version."""
-
-    async def find_late(storage: SqlStorage) -> tuple[str, ...]:
-        return await ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days).late()
-
-    try:
-        late = shared.run(find_late)
-    except BackendError as error:
-        found = str(error).removesuffix(".")
-        yield CheckResult(NAME, CheckStatus.WRONG, found, "Repair the storage first.", ExitCode.STORAGE)
-        return
-    if not late:
-        yield CheckResult(NAME, CheckStatus.OK, "none is late")
-    for one in late:
-        remedy = "Keep the bot running. It tries again every few hours at least; its log says why this fails."
-        yield CheckResult(NAME, CheckStatus.WRONG, one, remedy)
+    return _Leftovers(late, unused, counts, await unused_api_databases(settings, storage))

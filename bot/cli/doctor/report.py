@@ -7,7 +7,7 @@ from contextlib import closing
 
 from bot.cli.doctor import checks
 from bot.cli.doctor.bucket import bucket
-from bot.cli.doctor.deletions import deletions, obligations
+from bot.cli.doctor.deletions import deletions
 from bot.cli.doctor.hosted_service import hosted
 from bot.cli.doctor.missing_databases import missing_databases
 from bot.cli.doctor.model import model
@@ -40,7 +40,6 @@ def run_checks(read_settings: Callable[[], Settings], unknown: Iterable[str] = (
     has_tables = any(finding.check == checks.TABLES and finding.state is CheckStatus.OK for finding in findings)
     with closing(SharedStorage(settings)) as shared:
         findings.extend(missing_databases(settings, shared) if has_tables else ())
-        findings.extend(obligations(settings, shared) if has_tables else ())
         findings.extend(deletions(settings, shared) if has_tables else ())
         findings.extend(model(settings, shared, has_tables=has_tables))
         findings.extend(public_address(settings, shared, has_tables=has_tables))

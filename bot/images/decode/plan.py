@@ -36,6 +36,7 @@ _WEBP_LOSSLESS, _WEBP_LOSSY = 5, 2
 
 LARGE_WEBP = 2_000_000
 """Pixels from which OpenCV decodes a WebP, with the same library in less memory. Loading it takes 90 ms."""
+
 _TIFF_VALUES = 80
 """Bytes of each number in a TIFF's directory, as Python objects."""
 
@@ -77,9 +78,9 @@ def plan(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> DecodePlan:
         found = formats.detect_format(data)
     except PictureRefused:
         return DecodePlan(_SMALL_BYTES)
-    return DecodePlan(
-        _SMALL_BYTES + _reduced(data, found, limits) + _memory(data, found, limits), found not in _IN_CHILD_ONLY
-    )
+    header = _HEADERS[found](data)
+    memory = 0 if header is None else _reduced(header, limits) + _memory(data, found, header, limits)
+    return DecodePlan(_SMALL_BYTES + memory, found not in _IN_CHILD_ONLY)
 
 
 def check_size(data: bytes, found: formats.Format, limits: PictureLimits) -> None:
@@ -87,15 +88,14 @@ def check_size(data: bytes, found: formats.Format, limits: PictureLimits) -> Non
 
     Some decoders allocate the whole picture when they open a file, so this comes before.
     """
-    jpeg = headers.jpeg_header(data) if found is formats.JPEG else None
-    size = _size(data, found)
-    if size is None:
+    header = _HEADERS[found](data)
+    if header is None:
         return
     allowed = limits.max_pixels
-    if jpeg and jpeg_factor(jpeg, limits.max_side) > 1:
+    if isinstance(header, headers.JpegHeader) and jpeg_factor(header, limits.max_side) > 1:
         allowed *= SCALED_PIXELS
-    if size[0] * size[1] > allowed:
-        raise PictureRefused(formats.too_many_pixels(*size, allowed))
+    if header.width * header.height > allowed:
+        raise PictureRefused(formats.too_many_pixels(header.width, header.height, allowed))
 
 
 def is_large_webp(header: headers.WebpHeader) -> bool:
@@ -121,16 +121,8 @@ def jpeg_factor(jpeg: headers.JpegHeader, side: int) -> int:
     return next((factor for factor in JPEG_FACTORS if factor <= possible), 1)
 
 
-def _size(data: bytes, found: formats.Format) -> tuple[int, int] | None:
-    header = _HEADERS[found](data)
-    return None if header is None else (header.width, header.height)
-
-
-def _reduced(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
+def _reduced(header: _Sized, limits: PictureLimits) -> int:
     """Return the bytes of the reduced picture: as decoded, converted, sent by a decoder process and received."""
-    header = _HEADERS[found](data)
-    if header is None:
-        return 0
     width, height = header.width, header.height
     if isinstance(header, headers.JpegHeader):
         factor = jpeg_factor(header, limits.max_side)
@@ -139,10 +131,8 @@ def _reduced(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
     return _COPIES * -(-width // factor) * -(-height // factor)
 
 
-def _memory(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
+def _memory(data: bytes, found: formats.Format, header: _Sized, limits: PictureLimits) -> int:
     """Return the bytes of the pixels in all the copies that exist at the same time."""
-    header = _HEADERS[found](data)
-    pixels = header.width * header.height if header else 0
     match header:
         case headers.JpegHeader():
             return _jpeg_memory(header, limits)
@@ -155,7 +145,7 @@ def _memory(data: bytes, found: formats.Format, limits: PictureLimits) -> int:
         case containers.HeifHeader():
             return _heif_memory(header, found) + len(data)
     # A GIF's palette, and the run-length decoder of BMPs, which collects bytes first.
-    return pixels * (_BMP_BYTES if found is formats.BMP else _GIF_BYTES)
+    return header.width * header.height * (_BMP_BYTES if found is formats.BMP else _GIF_BYTES)
 
 
 def _jpeg_memory(jpeg: headers.JpegHeader, limits: PictureLimits) -> int:

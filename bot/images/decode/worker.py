@@ -20,6 +20,8 @@ from bot.images.decode.decoder import Decoded, decode, is_threaded, prepare
 from bot.images.decode.plan import PictureLimits
 
 _TOLERANCE = 8_000_000
+"""Address space beyond the estimate."""
+
 _STACKS = 40_000_000
 """Address space for the stacks of libavif's and libheif's threads, most of which is never used."""
 
@@ -78,7 +80,7 @@ def _head(decoded: Decoded) -> dict[str, Any]:
     }
 
 
-def received(head: dict[str, Any], body: bytes) -> Decoded:
+def parse_answer(head: dict[str, Any], body: bytes) -> Decoded:
     """Return the picture in an answer."""
     end = len(body) - head["profile"]
     image = Image.frombytes(head["mode"], tuple(head["decoded"]), memoryview(body)[:end])

@@ -77,7 +77,7 @@ class DecodeCall:
             self._process = process
         try:
             head, body = self._exchange(process)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             process.kill()
             code = process.wait()
             if code == worker.EXIT_OUT_OF_MEMORY:
@@ -91,7 +91,7 @@ class DecodeCall:
             raise PictureRefused(OUT_OF_MEMORY)
         if "refused" in head:
             raise PictureRefused(head["refused"])
-        return worker.received(head, body)
+        return worker.parse_answer(head, body)
 
     def _exchange(self, process: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes]:
         assert process.stdin is not None

@@ -19,7 +19,7 @@ _KINDS_STRICTEST_FIRST = (ChannelKind.SHARED, ChannelKind.PRIVATE, ChannelKind.D
 
 
 class OriginCatalogue(Protocol):
-    """The part of the catalogue that tells where a database's images came from."""
+    """The part of the catalogue that knows where a database's images came from."""
 
     async def origin_channels(self, key: DatabaseKey) -> tuple[tuple[str, ChannelKind], ...]:
         """Return the conversations that images came from, with stored kinds. An empty id stands for none."""
@@ -57,12 +57,6 @@ class PrivacyService:
         access = await self._check(audience, channels).access(_kinds_of(known))
         return _seen(known, access)
 
-    async def visible(
-        self, records: Iterable[ImageRecord | None], audience: Audience, channels: ChannelDirectory
-    ) -> frozenset[DataId]:
-        """Return the ids of the images that everyone in the audience may see."""
-        return frozenset(await self.shown(records, audience, channels))
-
     async def hidden(self, key: DatabaseKey, audience: Audience, channels: ChannelDirectory) -> frozenset[DataId]:
         """Return images of a database that are hidden from the audience: all of them, or none if there are too many.
 
@@ -88,18 +82,23 @@ class PrivacyService:
         visible = await self.visible_origins(info.key, audience, channels)
         return replace(info, images=max(0, info.images - await self._catalogue.count_hidden(info.key, visible)))
 
-    async def known_sizes(
-        self, infos: Iterable[DatabaseInfo], audience: Audience, channels: ChannelDirectory
-    ) -> tuple[DatabaseInfo, ...]:
-        """Return ``known_size`` of several databases."""
-        return tuple([await self.known_size(info, audience, channels) for info in infos])
+    async def for_audience(
+        self, results: Sequence[SearchResult], audience: Audience, channels: ChannelDirectory
+    ) -> tuple[SearchResult, ...]:
+        """Return the results with only the matches that the audience may see, ranked from 1.
 
-    async def for_audience(self, result: SearchResult, audience: Audience, channels: ChannelDirectory) -> SearchResult:
-        """Return the result with only the matches that the audience may see, ranked from 1.
-
-        If the database hints at hidden images, the result counts them and all weaker matches. Otherwise ``hidden`` is
-        0, and ``weaker`` counts only weaker matches that the catalogue shows to be visible.
+        If the database hints at hidden images, a result counts them and all weaker matches. Otherwise ``hidden`` is 0,
+        and ``weaker`` counts only weaker matches that the catalogue shows to be visible.
         """
+        # The results of one message are nearly always about one database.
+        databases = dict.fromkeys(result.database for result in results)
+        known = {database: await self.known_size(database, audience, channels) for database in databases}
+        return tuple([await self._filtered(result, known[result.database], audience, channels) for result in results])
+
+    async def _filtered(
+        self, result: SearchResult, database: DatabaseInfo, audience: Audience, channels: ChannelDirectory
+    ) -> SearchResult:
+        """Return a result without hidden matches. ``database`` has the number of images that the audience may know."""
         hints = result.database.hints_at_hidden
         shown = await self.shown((ranked.record for ranked in result.matches), audience, channels)
         kept = [
@@ -109,7 +108,6 @@ class PrivacyService:
         ]
         known = [ranked for ranked in result.matches if ranked.record]
         apparent = await self._apparent(result.weaker_records, audience, channels)
-        database = await self.known_size(result.database, audience, channels)
         hidden = result.hidden + len(known) - len(kept)
         return replace(
             result,

@@ -43,7 +43,7 @@ class NewImage:
     source_name: str = ""
     imported: bool = False
     exported: tuple[Origin, ...] = ()
-    """The origins that the image had when it was exported. They stand instead of the import's own."""
+    """The origins that the image had when it was exported. If there are any, they replace the import's own."""
 
     def origins_at(self, moment: datetime) -> tuple[Origin, ...]:
         """Return the origins that this add brings, oldest first."""
@@ -186,7 +186,7 @@ class AddService:
             added = await self._storage.catalogue.add_origin(key, image.picture.digest, origin)
             if added is None:
                 raise _ImageGone
-            entity = added.record.entity
+            entity = added
         return AlreadyAdded(key.name, entity)
 
     async def _add_image(self, key: DatabaseKey, image: NewImage) -> ImageRecord:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.adapters.port import VisualSearch
+from bot.domain.batch_size import BatchSize
 from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.errors import UnknownDatabase, UnknownEntity
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
@@ -19,8 +20,6 @@ OnDeleted = Callable[[int], None]
 
 TARGET_S = 0.04
 """Time that the transaction of one batch should take, because every other write waits for it."""
-
-FIRST_BATCH, MAX_BATCH = 8, 200
 
 
 def _no_progress(_done: int) -> None:
@@ -92,14 +91,13 @@ class DeleteService:
         self, key: DatabaseKey, entity: EntityId, mark: str, on_progress: OnDeleted
     ) -> Deletion:
         records: list[ImageRecord] = []
-        size = FIRST_BATCH
-        while data_ids := await self._storage.catalogue.ids_of_entity(key, entity, size, mark):
+        size = BatchSize(TARGET_S, first=8, fewest=1, most=200)
+        while data_ids := await self._storage.catalogue.ids_of_entity(key, entity, size.rows, mark):
             began = time.monotonic()
             deleted = await self._delete_now(key, entity, data_ids)
             records += deleted.records
             on_progress(len(records))
-            took = time.monotonic() - began
-            size = max(1, min(int(len(data_ids) * TARGET_S / max(took, 1e-6)), 2 * size, MAX_BATCH))
+            size.record(len(data_ids), time.monotonic() - began)
         return Deletion(len(records), tuple(records))
 
     async def _delete_now(self, key: DatabaseKey, entity: EntityId, data_ids: tuple[DataId | None, ...]) -> Deletion:

@@ -23,7 +23,6 @@ MAX = 10_000
 DELETE_BATCH = 200
 """Images read at a time. Each is deleted in its own transaction, to hold the write lock only briefly."""
 
-
 MAX_FAILED = 1000
 """Images that can't be removed, after which a run stops. The next run tries them all again."""
 
@@ -36,15 +35,16 @@ class _Failures:
         self._first: Exception | None = None
 
     @contextlib.contextmanager
-    def kept_for(self, record: ImageRecord) -> Iterator[None]:
-        """Keep an error of the context, and go on."""
+    def recording(self, record: ImageRecord) -> Iterator[None]:
+        """Record the error of a removal, and go on. It is none if another process has deleted the database."""
         identifier = (record.database, record.data_id)
-        # Until it is removed: an image of which another process says that it is gone must not come again.
+        # Also if its database is deleted: the run would never end if the next batch had the image again.
         self.images.add(identifier)
         try:
             yield
+            self.images.discard(identifier)
         except UnknownDatabase:
-            raise
+            return
         except Exception as error:  # noqa: BLE001 - one image may not stop the others, whatever is wrong with it
             log.warning("the image %s could not be removed: %s", record.data_id, error or type(error).__name__)
             self._first = self._first or error
@@ -139,10 +139,8 @@ class RemovalService:
             if not batch:
                 break
             for record in batch:
-                # Another process may have deleted the database.
-                with contextlib.suppress(UnknownDatabase), failures.kept_for(record):
+                with failures.recording(record):
                     removed += await self._deletions.delete_origins(record, scope)
-                    failures.images.discard((record.database, record.data_id))
         await self._storage.deleted.scrub()
         failures.raise_first()
         return removed

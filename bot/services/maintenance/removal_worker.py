@@ -1,4 +1,4 @@
-"""Works off what is still to be deleted: rows of deleted databases, pictures without images, and their traces."""
+"""Carries out pending removals: rows of deleted databases, pictures that no image uses, and uploads to Slack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.errors import BackendError
 from bot.services.databases import finish_deletions, remove_pictures
 from bot.storage.ports.storage import Storage
 
@@ -17,9 +16,7 @@ INTERVAL_S = 30.0
 SWEEP_INTERVAL = timedelta(days=1)
 
 GRACE = timedelta(hours=1)
-"""Age from which a stored picture without an image counts as unnamed. An add that is under way is younger."""
-
-MAX_DELAY_S = 900.0
+"""Age from which a stored picture without an image counts as unused. An add that is under way is younger."""
 
 RemoveUploads = Callable[[], Awaitable[None]]
 """Deletes due uploads from Slack. Raises BackendError."""
@@ -61,21 +58,13 @@ class RemovalWorker:
         self._swept_at: datetime | None = None
 
     async def run(self, interval_s: float = INTERVAL_S) -> None:
-        """Work until cancelled. A failure delays the next attempt, for a quarter of an hour at most."""
-        failures = 0
+        """Work until cancelled. Raises the first error; ``supervise`` starts it again."""
         while True:
-            try:
-                await self.run_once()
-                failures = 0
-            except Exception as error:
-                # An obligation survives every error, also one that nobody has foreseen.
-                failures += 1
-                level = logging.WARNING if isinstance(error, BackendError) else logging.ERROR
-                log.log(level, "pending removals failed and are tried again", exc_info=error)
-            await asyncio.sleep(min(interval_s * 2 ** min(failures, 10), max(MAX_DELAY_S, interval_s)))
+            await self.run_once()
+            await asyncio.sleep(interval_s)
 
     async def run_once(self) -> None:
-        """Work off everything that is due. Raises BackendError."""
+        """Make all removals that are due. Raises BackendError."""
         await finish_deletions(self._storage)
         await self._remove_uploads()
         now = self._clock()
@@ -93,7 +82,7 @@ async def sweep_pictures(storage: Storage, before: datetime) -> int:
     An add that is under way keeps its picture: removals go through the same queue as all others. Raises BackendError.
     """
     found = 0
-    async for digests in storage.pictures.unnamed(before):
+    async for digests in storage.pictures.unused(before):
         found += len(digests)
         await storage.pictures.discard_unused(digests)
     await remove_pictures(storage)

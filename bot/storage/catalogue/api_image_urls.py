@@ -14,8 +14,8 @@ from bot.domain.identifiers import (
     EntityId,
     WorkspaceId,
 )
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import api_image_urls, embedded_databases, hosted_databases
 
 FORGOTTEN_AT_ONCE = 100
@@ -82,17 +82,17 @@ class SqlApiImages:
 
         return await self._database.read(work)
 
-    async def forget_unnamed(self) -> int:
+    async def forget_deleted_databases(self) -> int:
         """Delete URLs of databases that no back end has any more, in short transactions. Return how many."""
         named = (_columns.workspace, _columns.database)
-        unnamed = and_(
+        unused = and_(
             *(
                 ~exists().where(table.c.workspace == named[0], table.c.name == named[1])
                 for table in (embedded_databases, hosted_databases)
             )
         )
         forgotten = 0
-        while some := await self._database.write(lambda connection: _forget_some(connection, unnamed)):
+        while some := await self._database.write(lambda connection: _forget_some(connection, unused)):
             forgotten += some
         return forgotten
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from bot.domain.catalogue import AddedOrigin, DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
@@ -17,10 +17,11 @@ from bot.storage.catalogue.image_changes import add_image, add_origin, remove_im
 from bot.storage.catalogue.marks import check_unchanged, images_until, mark_of
 from bot.storage.catalogue.origins import find_records, has_operator_origin, images_in_scope, read_records
 from bot.storage.catalogue.ownership import move_database, return_to_operator
-from bot.storage.catalogue.rows import database_id_of, database_infos, find_database, in_batches
+from bot.storage.catalogue.rows import database_id_of, database_infos, find_database
 from bot.storage.catalogue.visibility import count_hidden, has_visible_origin, hidden_data_ids, read_channels
 from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import databases, images, workspaces
@@ -59,7 +60,7 @@ class SqlCatalogue:
         await self._database.write(work)
 
     async def mark(self, key: DatabaseKey) -> str:
-        """Return what tells images that the database has now from those that are added later."""
+        """Return a mark of the database's present images. A deletion with this mark leaves later images alone."""
         return await self._database.read(lambda connection: mark_of(connection, database_id_of(connection, key)))
 
     async def ids_of_entity(self, key: DatabaseKey, entity: EntityId, limit: int, mark: str = "") -> tuple[DataId, ...]:
@@ -128,8 +129,11 @@ class SqlCatalogue:
         """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
         await self._database.defer(lambda connection: add_image(connection, record))
 
-    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> AddedOrigin | None:
-        """Add an origin to the image with exactly these pixels, unless it has it. Return None if there is no image."""
+    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
+        """Add an origin to the image with exactly these pixels, unless it has this one.
+
+        Return the image's entity; None if there is no such image.
+        """
         return await self._database.write(lambda connection: add_origin(connection, key, digest, origin))
 
     async def remove_origins(self, key: DatabaseKey, data_id: DataId, scope: OriginScope) -> RemovedOrigins:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select, update
 
 from bot.storage.catalogue.image_changes import queue_removals
-from bot.storage.removals.tombstones import INLINE_ROWS, is_tombstone, mark_deleted
+from bot.storage.removals.tombstones import INLINE_ROWS, find_deleted, finish_batch, is_tombstone, mark_deleted
 from bot.storage.sql.schema.tables import channel_bindings, databases, images
 
 
@@ -25,7 +25,7 @@ def purge_catalogue(connection: Connection, limit: int, now: datetime) -> int:
 
     An empty database counts as one.
     """
-    database_id = connection.execute(select(databases.c.id).where(is_tombstone(databases)).limit(1)).scalar()
+    database_id = find_deleted(connection, databases)
     return 0 if database_id is None else _purge(connection, database_id, limit, now)
 
 
@@ -41,7 +41,4 @@ def _purge(connection: Connection, database_id: int, limit: int, now: datetime) 
     if rows:
         connection.execute(delete(images).where(images.c.id.in_([row.id for row in rows])))
         queue_removals(connection, {row.digest for row in rows}, now)
-    if len(rows) < limit:
-        connection.execute(delete(databases).where(databases.c.id == database_id))
-        return max(len(rows), 1)
-    return len(rows)
+    return finish_batch(connection, databases, database_id, len(rows), limit)

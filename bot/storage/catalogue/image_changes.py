@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from bot.domain.catalogue import AddedOrigin, ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.catalogue import ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.errors import AlreadyAdded
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
 from bot.storage.catalogue.origins import delete_origins, insert_origins, read_origins, read_records
@@ -38,20 +38,20 @@ def add_image(connection: Connection, record: ImageRecord) -> None:
     record_channels(connection, database_id, record.origins)
 
 
-def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Origin) -> AddedOrigin | None:
-    """Add an origin to the image with exactly these pixels, unless it has it. Return None if there is no image."""
+def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
+    """Add an origin to the image with exactly these pixels, unless it has this one.
+
+    Return the image's entity; None if there is no such image.
+    """
     database_id = bump_revision(connection, key)
     wanted = (images.c.database_id == database_id) & (images.c.digest == digest)
-    row = connection.execute(select(images).where(wanted)).first()
+    row = connection.execute(select(images.c.id, images.c.entity).where(wanted)).first()
     if row is None:
         return None
-    [record] = read_records(connection, key, [row])
-    if any(origin.is_same_place(known) for known in record.origins):
-        return AddedOrigin(record, is_new=False)
-    insert_origins(connection, row.id, [origin])
-    record_channels(connection, database_id, [origin])
-    [record] = read_records(connection, key, [row])
-    return AddedOrigin(record, is_new=True)
+    if not any(origin.is_same_place(known) for known in read_origins(connection, [row.id])[row.id]):
+        insert_origins(connection, row.id, [origin])
+        record_channels(connection, database_id, [origin])
+    return EntityId(row.entity)
 
 
 def remove_origins(

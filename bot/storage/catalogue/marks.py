@@ -41,5 +41,5 @@ def _parsed(mark: str) -> tuple[int, int]:
     try:
         return int(database_id), int(newest)
     except ValueError:
-        # Nothing that we wrote. It matches no database.
+        # Not a mark that this bot wrote. It matches no database.
         return -1, 0

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete
 from bot.domain.catalogue import OPERATOR_SOURCES, ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, Note, WorkspaceId
-from bot.storage.catalogue.rows import in_batches, record_of
+from bot.storage.catalogue.rows import record_of
 from bot.storage.removals.tombstones import is_tombstone
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import databases, image_origins, images
 
 _columns = image_origins.c

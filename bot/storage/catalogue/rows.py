@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, Row, bindparam, func, select, update
 
@@ -11,10 +11,6 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql.schema.tables import databases, embedded_databases, hosted_databases, images
-
-T = TypeVar("T")
-MAX_VARIABLES = 500
-"""Maximum size of a list in one statement; databases limit the number of bound parameters."""
 
 # Every add runs it. Built once, it costs little more than the work of the driver.
 _DATABASE_ID = select(databases.c.id).where(
@@ -34,12 +30,6 @@ _LOCKED_IN_BACK_ENDS = tuple(
     .with_for_update(key_share=True)
     for table in (embedded_databases, hosted_databases)
 )
-
-
-def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Split ``items`` into batches that fit into one statement."""
-    for start in range(0, len(items), MAX_VARIABLES):
-        yield items[start : start + MAX_VARIABLES]
 
 
 def find_database(connection: Connection, key: DatabaseKey) -> int | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from bot.storage.hosted.rows import HostedLocation, queue_deletions
-from bot.storage.removals.tombstones import INLINE_ROWS, WHOLE_PREFIX, is_tombstone, mark_deleted
+from bot.storage.removals.tombstones import INLINE_ROWS, WHOLE_PREFIX, finish_batch, is_tombstone, mark_deleted
 from bot.storage.sql.schema.tables import hosted_databases, hosted_images
 
 _databases, _images = hosted_databases.c, hosted_images.c
@@ -36,7 +36,4 @@ def _purge(connection: Connection, database_id: int, limit: int, now: datetime, 
         connection.execute(delete(hosted_images).where(_images.id.in_(ids)))
     elif ids:
         queue_deletions(connection, _images.id.in_(ids), now)
-    if len(ids) < limit:
-        connection.execute(delete(hosted_databases).where(_databases.id == database_id))
-        return max(len(ids), 1)
-    return len(ids)
+    return finish_batch(connection, hosted_databases, database_id, len(ids), limit)

@@ -15,7 +15,6 @@ from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import AlreadyAdded, BackendTimeout, DatabaseExists
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.hosted.deleted_databases import delete_database
 from bot.storage.hosted.rows import (
     IS_CONFIRMED,
@@ -33,6 +32,7 @@ from bot.storage.hosted.rows import (
     queue_deletions,
 )
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images

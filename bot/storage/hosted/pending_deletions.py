@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select, union, update
 
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.hosted.deleted_databases import IS_WHOLE
 from bot.storage.hosted.rows import ADD_LEASE, IS_UNSETTLED, HostedDeletion, HostedLocation, queue_deletions
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
 _databases, _images, _deletions = hosted_databases.c, hosted_images.c, hosted_deletions.c

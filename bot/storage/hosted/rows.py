@@ -13,7 +13,7 @@ from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import ListedImage
-from bot.storage.catalogue.rows import in_batches
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import hosted_databases, hosted_deletions, hosted_images
 
 ADD_LEASE = timedelta(minutes=2)

@@ -102,12 +102,6 @@ class SqlInbox:
         """Yield, without end, when any process has stored a job. Notifications may be missing."""
         return self._notifier.listen()
 
-    async def has_seen(self, job: NewJob) -> bool:
-        """Return whether all files of the job were stored before and not purged since."""
-        where = {"of": job.workspace, "among": job.channel, "at": job.message}
-        known = await self._database.read(lambda connection: set(connection.execute(_KNOWN_FILES, where).scalars()))
-        return known.issuperset(job.files)
-
     async def is_waiting(self, job: NewJob) -> bool:
         """Return whether a job of the same message waits that nobody has claimed yet."""
         of_message = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bot.storage.inbox.worker_registry import FileWorkerRegistry
 
 FOLDER = "processes"
 _FOLDERS = (FOLDER, "workers")
-"""Earlier versions registered only workers."""
+"""Folders to search. Earlier versions registered only workers."""
 
 
 class ProcessRegistration:
@@ -30,6 +31,13 @@ class ProcessRegistration:
         for registry in self._registries.values():
             registry.unregister(*registry.dead_workers())
             registry.register(self._name)
+
+    def is_alone(self) -> bool:
+        """Return whether every other process has ended. False if that isn't known. Blocks. Raises OSError."""
+        registries = self._registries.values()
+        # Windows has no such locks.
+        is_known = bool(registries) and sys.platform != "win32"
+        return is_known and not any(registry.has_live_workers() for registry in registries)
 
     def close(self) -> None:
         """Unregister. Blocks."""

@@ -23,9 +23,11 @@ LIVING_OWNER_SETTLE_S = 20.0
 With a lease of 15 s, this covers ``ANSWER_TIMEOUT_S`` (30 s) of the handlers and the time until Slack shows a message.
 """
 
-CRASHES_BORNE = 4
+MAX_QUICK_CRASHES = 4
+"""Attempts at an obligation after which it is begun again without a delay if its process died."""
+
 CRASH_DELAY_S = 300.0
-"""Delay before an obligation is begun again after more attempts than that, whose process died. It may be the cause."""
+"""Delay before it is begun again after more attempts. The job may be what ends its processes."""
 
 CLOCK_TOLERANCE_S = 5.0
 """A time that lies further ahead than that was computed before the clock was set back."""
@@ -91,7 +93,7 @@ def release(
     """Release running jobs, which were older than those that wait. One that was answering waits ``settle_s`` first."""
     for row in rows:
         delay = settle_s if row.answering else 0.0
-        if row.obligation and not uncounted and row.attempts > CRASHES_BORNE:
+        if row.obligation and not uncounted and row.attempts > MAX_QUICK_CRASHES:
             delay = CRASH_DELAY_S
         values = {
             "job": row.id,

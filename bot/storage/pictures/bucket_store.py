@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.storage.catalogue.unnamed_pictures import without_images
+from bot.storage.catalogue.used_pictures import unused_digests
 from bot.storage.pictures.bucket import DEFAULT_TIMEOUTS, Bucket, BucketObjects, BucketTimeouts, for_each
 from bot.storage.removals.pictures import PictureRemovals
 from bot.storage.sql.database import Database
@@ -78,16 +78,16 @@ class BucketPictures:
             _name(digest)
         await self._removals.discard_unused(wanted)
 
-    async def work_off_removals(self, limit: int) -> int:
+    async def remove_due(self, limit: int) -> int:
         """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
-        return await self._removals.work_off(limit)
+        return await self._removals.remove_due(limit)
 
-    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+    async def unused(self, before: datetime) -> AsyncIterator[Sequence[str]]:
         """Yield pictures that no image uses and that were stored before a moment, in batches. Raises BackendError."""
         async for names in self._objects.stored_before(before):
             digests = [digest for name in names if (digest := _digest_of(name))]
-            if unnamed := await self._database.read(partial(without_images, digests)):
-                yield unnamed
+            if unused := await self._database.read(partial(unused_digests, digests)):
+                yield unused
 
     async def close(self) -> None:
         """Do nothing; there is nothing to close."""
@@ -111,6 +111,6 @@ def _name(digest: str) -> str:
 
 
 def _digest_of(name: str) -> str:
-    """Return the digest of the picture in an object; empty if the object is not a picture of ours."""
+    """Return the digest of the picture in an object; empty if the object is not one of this store's pictures."""
     digest = name.rpartition("/")[2].removesuffix(".jpg")
     return digest if _DIGEST.fullmatch(digest) and name == _name(digest) else ""

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.domain.errors import BackendDown
-from bot.storage.catalogue.unnamed_pictures import without_images
+from bot.storage.catalogue.used_pictures import unused_digests
 from bot.storage.removals.pictures import PictureRemovals
 from bot.storage.sql.database import Database
+from bot.storage.sql.writer_threads import run_to_end
 
 T = TypeVar("T")
 ABANDONED_AFTER_S = 3600
@@ -59,6 +60,8 @@ class FilePictures:
 
     async def put_all(self, jpegs: Mapping[str, bytes]) -> None:
         """Store several pictures, by digest."""
+        if not jpegs:
+            return
         paths = {self._path(digest): jpeg for digest, jpeg in jpegs.items()}
 
         def put_each() -> None:
@@ -86,11 +89,11 @@ class FilePictures:
             self._path(digest)
         await self._removals.discard_unused(wanted)
 
-    async def work_off_removals(self, limit: int) -> int:
+    async def remove_due(self, limit: int) -> int:
         """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
-        return await self._removals.work_off(limit)
+        return await self._removals.remove_due(limit)
 
-    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+    async def unused(self, before: datetime) -> AsyncIterator[Sequence[str]]:
         """Yield pictures that no image uses and that were stored before a moment, in batches.
 
         Incomplete files from before that moment, which a process has left that died, are deleted at once.
@@ -100,8 +103,8 @@ class FilePictures:
             digests = await self._in_thread(partial(_stored_before, folder, before.timestamp()))
             for start in range(0, len(digests), LISTED):
                 some = digests[start : start + LISTED]
-                if unnamed := await self._database.read(partial(without_images, some)):
-                    yield unnamed
+                if unused := await self._database.read(partial(unused_digests, some)):
+                    yield unused
 
     async def ping(self) -> None:
         """Return if the folder can be read and written. Raises BackendDown."""
@@ -161,14 +164,8 @@ class FilePictures:
         _sync_folder(path.parent)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._threads, _translate_errors, work)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # The thread goes on. What the caller does next must come after it, such as removing what it has stored.
-            await asyncio.wait([future])
-            future.exception()
-            raise
+        # What a cancelled caller does next must come after this, such as removing what it has stored.
+        return await run_to_end(asyncio.get_running_loop().run_in_executor(self._threads, _translate_errors, work))
 
 
 def read_file(folder: Path, digest: str) -> bytes | None:

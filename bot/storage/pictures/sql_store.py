@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select
 
-from bot.storage.catalogue.rows import MAX_VARIABLES, in_batches
 from bot.storage.removals.pictures import PictureRemovals
+from bot.storage.removals.rows import PICTURE_LOCKS
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import MAX_VARIABLES, in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import images, pictures
 
@@ -44,7 +45,7 @@ class SqlPictures:
             _check(digest)
 
         def work(connection: Connection) -> None:
-            take_advisory_locks(connection, "pictures", wanted)
+            take_advisory_locks(connection, PICTURE_LOCKS, wanted)
             for some in in_batches(list(wanted)):
                 known = set(connection.execute(select(_columns.digest).where(_columns.digest.in_(some))).scalars())
                 new = [{"digest": digest, "jpeg": wanted[digest]} for digest in some if digest not in known]
@@ -72,11 +73,11 @@ class SqlPictures:
             _check(digest)
         await self._removals.discard_unused(wanted)
 
-    async def work_off_removals(self, limit: int) -> int:
+    async def remove_due(self, limit: int) -> int:
         """Delete up to ``limit`` pictures whose removal is pending and due. Return how many."""
-        return await self._removals.work_off(limit)
+        return await self._removals.remove_due(limit)
 
-    async def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:  # noqa: ARG002 - see below
+    async def unused(self, before: datetime) -> AsyncIterator[Sequence[str]]:  # noqa: ARG002 - see below
         """Yield pictures that no image uses, in batches.
 
         Their age doesn't matter: an add stores its picture and its image in one transaction.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from bot.domain.catalogue import AddedOrigin, DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.pages import Page, PageRequest
@@ -30,7 +30,7 @@ class Catalogue(Protocol):
         ...
 
     async def mark(self, key: DatabaseKey) -> str:
-        """Return what tells images that the database has now from those that are added later."""
+        """Return a mark of the database's present images. A deletion with this mark leaves later images alone."""
         ...
 
     async def ids_of_entity(self, key: DatabaseKey, entity: EntityId, limit: int, mark: str = "") -> tuple[DataId, ...]:
@@ -78,8 +78,11 @@ class Catalogue(Protocol):
         """Record an image. Raises AlreadyAdded if the database has the same ``digest``; in a unit, at its end."""
         ...
 
-    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> AddedOrigin | None:
-        """Add an origin to the image with exactly these pixels, unless it has it. Return None if there is no image."""
+    async def add_origin(self, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
+        """Add an origin to the image with exactly these pixels, unless it has this one.
+
+        Return the image's entity; None if there is no such image.
+        """
         ...
 
     async def remove_origins(self, key: DatabaseKey, data_id: DataId, scope: OriginScope) -> RemovedOrigins:

@@ -28,10 +28,6 @@ class Inbox(Protocol):
         """Register an owner, and make the jobs of owners that are known to be dead due. Return how many these are."""
         ...
 
-    async def has_seen(self, job: NewJob) -> bool:
-        """Return whether all files of the job were stored before and not purged since."""
-        ...
-
     async def is_waiting(self, job: NewJob) -> bool:
         """Return whether a job of the same message waits that nobody has claimed yet."""
         ...

@@ -33,11 +33,11 @@ class PictureStore(Protocol):
         """
         ...
 
-    async def work_off_removals(self, limit: int) -> int:
+    async def remove_due(self, limit: int) -> int:
         """Delete up to ``limit`` pictures whose removal is pending and due. Return how many; 0 after a failure."""
         ...
 
-    def unnamed(self, before: datetime) -> AsyncIterator[Sequence[str]]:
+    def unused(self, before: datetime) -> AsyncIterator[Sequence[str]]:
         """Yield pictures that no image uses and that were stored before a moment, in batches. Raises BackendError."""
         ...
 

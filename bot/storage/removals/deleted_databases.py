@@ -8,8 +8,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from bot.storage.removals.tombstones import BatchSize
+from bot.domain.batch_size import BatchSize
+from bot.storage.removals.tombstones import INLINE_ROWS
 from bot.storage.sql.database import Database
+
+TARGET_S = 0.015
+"""Time that the statements of one batch should take. Others wait for the writer as long, and for the commit."""
 
 CHECKPOINT_EVERY = 8
 """Batches between copies of the log. Together they write far less than the log may hold."""
@@ -25,7 +29,7 @@ class SqlDeletedDatabases:
 
     def __init__(self, database: Database, purges: Sequence[PurgeRows], count: CountRows) -> None:
         self._database = database
-        self._purges = tuple((purge, BatchSize()) for purge in purges)
+        self._purges = tuple((purge, new_batch_size()) for purge in purges)
         self._count = count
         self._batches = 0
 
@@ -48,6 +52,11 @@ class SqlDeletedDatabases:
     async def scrub(self) -> bool:
         """Remove deleted content from SQLite's write-ahead log. Return False if readers kept it from finishing."""
         return await self._database.scrub()
+
+
+def new_batch_size() -> BatchSize:
+    """Return the sizes of the batches of one store, which begin with that of databases that are deleted at once."""
+    return BatchSize(TARGET_S, first=INLINE_ROWS, fewest=10, most=500)
 
 
 def _purge(purge: PurgeRows, limit: int, connection: Connection) -> tuple[int, float]:

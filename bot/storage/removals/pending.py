@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -89,6 +90,20 @@ class SqlPendingRemovals:
                     connection.execute(update(pending_removals).where(ours).values(**values, again=False))
 
         await self._database.write(work)
+
+    async def release_abandoned(self, is_alone: Callable[[], bool]) -> None:
+        """Make claimed removals due now if no other process is left. Call it before this process claims any.
+
+        ``is_alone`` says whether every other process has ended. It blocks.
+        """
+        # With the kinds, so that the index is used.
+        claimed = _removals.kind.in_(list(RemovalKind)) & (_removals.state == RemovalState.CLAIMED)
+        query = select(_removals.id, _removals.name, _removals.claims).where(claimed)
+        # Read first: a process that claims between the two is alive, and keeps its claim.
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        alone = await asyncio.to_thread(is_alone) if rows else False
+        if alone:
+            await self._settle([ClaimedRemoval(*row) for row in rows], {"due_at": self._clock()})
 
     async def retry_failed(self, kind: RemovalKind) -> bool:
         """Make postponed removals due now, because what failed works again. Return whether there were any."""

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,6 +28,7 @@ from bot.storage.removals.rows import (
     tokens_of,
 )
 from bot.storage.sql.database import Database
+from bot.storage.sql.writer_threads import run_to_end
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ class PictureRemovals:
     async def before_put(self, digests: Collection[str]) -> RemovalTokens:
         """Wait until none of the pictures is being removed, and return the tokens for ``keep``.
 
-        If the current unit is rolled back, the pictures are removed again unless an image uses them.
-        Raises PictureBeingRemoved.
+        A removal whose claim has expired is made here, because no other process may be left to make it. If the current
+        unit is rolled back, the pictures are removed again unless an image uses them. Raises PictureBeingRemoved.
         """
         if self._database.in_unit:
             wanted = list(digests)
@@ -68,12 +69,15 @@ class PictureRemovals:
         deadline = time.monotonic() + WAIT_S
         while True:
             tokens = await self._database.snapshot(lambda connection: tokens_of(connection, digests))
-            busy = [digest for digest, token in tokens.items() if token.state is RemovalState.CLAIMED]
+            busy = {digest: token for digest, token in tokens.items() if token.state is RemovalState.CLAIMED}
             if not busy:
                 return tokens
             if time.monotonic() > deadline:
-                raise PictureBeingRemoved(busy[0])
-            await asyncio.sleep(_CHECK_S)
+                raise PictureBeingRemoved(next(iter(busy)))
+            if expired := [digest for digest, token in busy.items() if token.due_at <= self._clock()]:
+                await self._database.run_separately(partial(self._claim_and_remove, BATCH, expired))
+            else:
+                await asyncio.sleep(_CHECK_S)
 
     async def keep(self, digests: Collection[str], tokens: RemovalTokens) -> None:
         """Cancel removals of stored pictures: inside a unit in its transaction, outside at once.
@@ -100,50 +104,35 @@ class PictureRemovals:
         await self._database.defer(lambda connection: queue_pictures(connection, wanted, self._clock()))
         await self._database.after_commit(lambda: self._discard(wanted))
 
-    async def work_off(self, limit: int = BATCH) -> int:
-        """Remove up to ``limit`` due pictures. Return how many were settled."""
-        settled = await self._settle(await self._pending.claim_pictures(limit))
-        if settled:
+    async def remove_due(self, limit: int = BATCH) -> int:
+        """Remove up to ``limit`` due pictures. Return how many; 0 after a failure."""
+        _, removed = await self._claim_and_remove(limit)
+        if removed:
             await self._pending.retry_failed(RemovalKind.PICTURE)
-        return settled
+        return removed
 
     async def _discard(self, digests: Sequence[str]) -> None:
         for start in range(0, len(digests), BATCH):
-            if not await self._claim_and_settle(digests[start : start + BATCH]):
+            claimed, removed = await self._claim_and_remove(BATCH, digests[start : start + BATCH])
+            if removed < claimed:
                 return
         # The store works. Don't leave what failed before to its long delay.
         if await self._pending.retry_failed(RemovalKind.PICTURE):
-            await self.work_off()
+            await self.remove_due()
 
-    async def _claim_and_settle(self, digests: Sequence[str]) -> bool:
-        """Claim pictures and remove them. Return False after a failure."""
+    async def _claim_and_remove(self, limit: int, digests: Sequence[str] | None = None) -> tuple[int, int]:
+        """Claim and remove pictures. Return how many were claimed, and how many of these were removed.
 
-        async def work() -> bool:
-            claimed = await self._pending.claim_pictures(BATCH, digests)
-            return not claimed or await self._settle(claimed) > 0
+        A cancelled caller waits for the end: adds of the pictures would otherwise wait until the claim expires.
+        """
 
-        # If the caller is cancelled, a claim that is being written must still be settled. Adds wait for it.
-        working = asyncio.ensure_future(work())
-        try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            with suppress(BackendError):
-                await working
-            raise
+        async def work() -> tuple[int, int]:
+            claimed = await self._pending.claim_pictures(limit, digests)
+            return len(claimed), await self._remove_claimed(claimed) if claimed else 0
 
-    async def _settle(self, claimed: Sequence[ClaimedRemoval]) -> int:
-        """Make claimed removals, even if the caller is cancelled meanwhile. Return how many; 0 after a failure."""
-        if not claimed:
-            return 0
-        settling = asyncio.ensure_future(self._settle_now(claimed))
-        try:
-            return await asyncio.shield(settling)
-        except asyncio.CancelledError:
-            with suppress(BackendError):
-                await settling
-            raise
+        return await run_to_end(asyncio.ensure_future(work()))
 
-    async def _settle_now(self, claimed: Sequence[ClaimedRemoval]) -> int:
+    async def _remove_claimed(self, claimed: Sequence[ClaimedRemoval]) -> int:
         try:
             async with asyncio.timeout(REMOVE_TIMEOUT_S):
                 await self._remove([removal.name for removal in claimed])

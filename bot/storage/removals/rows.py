@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,13 +10,12 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot.domain.errors import PictureBeingRemoved
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, images, pending_removals, thumbnails
 
 PICTURE_LOCKS = "pictures"
 """The kind of advisory lock that adds and removals of a picture take on its digest."""
-
-_MAX_VARIABLES = 500
 
 _removals = pending_removals.c
 
@@ -47,22 +46,16 @@ class RemovalToken:
     id: int
     state: RemovalState
     claims: int
+    due_at: datetime
 
 
 RemovalTokens = Mapping[str, RemovalToken]
 """Tokens by digest. Pictures without a removal are left out."""
 
 # Every add runs it. Built once, it costs little more than the work of the driver.
-_STATES = select(_removals.name, _removals.id, _removals.state, _removals.claims).where(
+_STATES = select(_removals.name, _removals.id, _removals.state, _removals.claims, _removals.due_at).where(
     _removals.kind == RemovalKind.PICTURE, _removals.name.in_(bindparam("names", expanding=True))
 )
-
-
-def batches(items: Collection[str]) -> Iterator[Sequence[str]]:
-    """Split ``items`` into sorted batches that fit into one statement."""
-    ordered = sorted(items)
-    for start in range(0, len(ordered), _MAX_VARIABLES):
-        yield ordered[start : start + _MAX_VARIABLES]
 
 
 def queue_pictures(connection: Connection, digests: Iterable[str], now: datetime) -> None:
@@ -95,7 +88,7 @@ def queue_unused_uploads(connection: Connection, digests: Iterable[str], now: da
         .where(images.c.digest == thumbnails.c.digest, databases.c.workspace == thumbnails.c.workspace)
         .exists()
     )
-    for some in batches(set(digests)):
+    for some in in_batches(sorted(set(digests))):
         query = select(thumbnails.c.workspace, thumbnails.c.digest, thumbnails.c.file_id)
         for row in connection.execute(query.where(thumbnails.c.digest.in_(some), ~used)).all():
             forget_upload(connection, row.workspace, row.file_id)
@@ -117,9 +110,9 @@ def cancel_upload_removal(connection: Connection, workspace: str, file_id: str) 
 def tokens_of(connection: Connection, digests: Collection[str]) -> dict[str, RemovalToken]:
     """Return how far the removals of these pictures are."""
     return {
-        name: RemovalToken(row_id, RemovalState(state), claims)
-        for some in batches(digests)
-        for name, row_id, state, claims in connection.execute(_STATES, {"names": some})
+        name: RemovalToken(row_id, RemovalState(state), claims, due_at)
+        for some in in_batches(list(digests))
+        for name, row_id, state, claims, due_at in connection.execute(_STATES, {"names": some})
     }
 
 
@@ -136,14 +129,14 @@ def keep_pictures(connection: Connection, digests: Collection[str], before: Remo
         unchanged = earlier is not None and (earlier.id, earlier.claims) == (token.id, token.claims)
         if token.state is RemovalState.CLAIMED or not (unchanged or token.claims == 0):
             raise PictureBeingRemoved(digest)
-    for some in batches(now):
+    for some in in_batches(list(now)):
         waiting = (_removals.kind == RemovalKind.PICTURE) & _removals.name.in_(some)
         # A finished removal stays for other adds that began before it.
         connection.execute(delete(pending_removals).where(waiting, _removals.state == RemovalState.WAITING))
 
 
 def _queue(connection: Connection, kind: RemovalKind, workspace: str, names: Collection[str], due_at: datetime) -> None:
-    for some in batches(names):
+    for some in in_batches(sorted(names)):
         ours = (_removals.kind == kind) & (_removals.workspace == workspace) & _removals.name.in_(some)
         rows = connection.execute(select(_removals.name, _removals.state).where(ours))
         known = {row.name: row.state for row in rows}

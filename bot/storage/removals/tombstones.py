@@ -1,4 +1,4 @@
-"""Databases that are being deleted: their rows get a workspace that nobody can name, and are deleted in batches.
+"""Databases that are being deleted: their rows get a workspace that no request can have, and are deleted in batches.
 
 The name is free again at once, and no query by workspace and name finds the rows. They are the record of the work that
 is left, so that any process can continue after a crash.
@@ -6,7 +6,7 @@ is left, so that any process can continue after a crash.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, Table, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
 TOMBSTONE_PREFIX = "deleting:"
 """Prefix of the workspaces of deleted databases. Slack's ids, "local" and "api:…" never begin like this."""
@@ -16,11 +16,6 @@ WHOLE_PREFIX = f"{TOMBSTONE_PREFIX}whole:"
 
 INLINE_ROWS = 25
 """Databases of at most this size are deleted at once, in the transaction that marks larger ones."""
-
-TARGET_S = 0.015
-"""Time that the statements of one batch should take. Others wait for the writer as long, and for the commit."""
-
-_FEWEST_ROWS, _MOST_ROWS, _GROWTH = 10, 500, 2
 
 
 def is_tombstone(table: Table) -> ColumnElement[bool]:
@@ -34,19 +29,13 @@ def mark_deleted(connection: Connection, table: Table, row_id: int, *, whole: bo
     connection.execute(update(table).where(table.c.id == row_id).values(workspace=workspace))
 
 
-class BatchSize:
-    """Chooses the number of rows of the next batch, so that each takes about TARGET_S seconds."""
+def find_deleted(connection: Connection, table: Table) -> int | None:
+    """Return the row id of a database that is being deleted; None if there is none."""
+    return connection.execute(select(table.c.id).where(is_tombstone(table)).limit(1)).scalar()
 
-    def __init__(self) -> None:
-        self._rows = float(INLINE_ROWS)
 
-    @property
-    def rows(self) -> int:
-        """The number of rows of the next batch."""
-        return int(self._rows)
-
-    def record(self, rows: int, seconds: float) -> None:
-        """Adapt to a batch that took this long."""
-        if rows:
-            ideal = rows * TARGET_S / max(seconds, 1e-6)
-            self._rows = max(_FEWEST_ROWS, min(ideal, self._rows * _GROWTH, _MOST_ROWS))
+def finish_batch(connection: Connection, table: Table, row_id: int, deleted: int, limit: int) -> int:
+    """Delete a database whose last images were in this batch. Return how many rows the batch had, at least one."""
+    if deleted < limit:
+        connection.execute(delete(table).where(table.c.id == row_id))
+    return max(deleted, 1)

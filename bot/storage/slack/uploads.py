@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.ports.removals import ClaimedRemoval
 from bot.storage.removals.pending import SqlPendingRemovals
 from bot.storage.removals.rows import RemovalKind, cancel_upload_removal, queue_unused_uploads, queue_uploads
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import databases, images, thumbnails
 

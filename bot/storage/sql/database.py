@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from bot.domain.errors import BackendError
 from bot.storage.sql.dialect import SqlDialect
 from bot.storage.sql.transactions import Transactions, Work
-from bot.storage.sql.writer_threads import WriterPool
+from bot.storage.sql.writer_threads import WriterPool, run_to_end
 
 log = logging.getLogger(__name__)
 
@@ -87,15 +87,26 @@ class Database:
     async def write_separately(self, work: Work[T]) -> T:
         """Run ``work`` in its own transaction, even inside a unit. It is on disk on return.
 
+        Raises RuntimeError if the unit's transaction has begun.
+        """
+        return await self.run_separately(lambda: self._write_alone(work))
+
+    async def run_separately(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Run ``action`` outside of the current unit, so that its writes have their own transactions.
+
         Raises RuntimeError if the unit's transaction has begun, because the two could wait for each other for ever.
         """
         unit = self._current()
         if unit is None:
-            return await self.write(work)
+            return await action()
         async with unit.begin_lock:
             if unit.connection is not None:
                 raise RuntimeError("The unit's transaction has begun. Nothing can be written outside it.")
-            return await self._write_alone(work)
+            token = self._unit.set(None)
+            try:
+                return await action()
+            finally:
+                self._unit.reset(token)
 
     async def defer(self, work: Work[None]) -> None:
         """Run work without a result: inside a unit at its end, together with other deferred work; outside at once.
@@ -154,21 +165,11 @@ class Database:
 
     async def checkpoint(self) -> None:
         """Copy the database's log without holding up writers, so that no commit has to."""
-
-        def work() -> None:
-            with self._transactions.translating_errors():
-                self._dialect.checkpoint(self._engine)
-
-        await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        await self._run_on_engine(self._dialect.checkpoint)
 
     async def scrub(self) -> bool:
         """Remove deleted content from the database's log. Return False if it has to be tried again."""
-
-        def work() -> bool:
-            with self._transactions.translating_errors():
-                return self._dialect.scrub(self._engine)
-
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await self._run_on_engine(self._dialect.scrub)
 
     async def close(self) -> None:
         """Wait for running work, then close the connections."""
@@ -179,6 +180,13 @@ class Database:
             self._engine.dispose()
 
         await asyncio.to_thread(finish)
+
+    async def _run_on_engine(self, work: Callable[[Engine], T]) -> T:
+        def run() -> T:
+            with self._transactions.translating_errors():
+                return work(self._engine)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
     def _current(self) -> _Unit | None:
         unit = self._unit.get()
@@ -258,17 +266,7 @@ class Database:
     async def _run_in(self, writer: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         """Run ``work`` in a writer's thread. A cancelled caller still waits, because it holds what the work uses."""
         future = asyncio.get_running_loop().run_in_executor(writer, self._run, work, *arguments)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            while not future.done():
-                try:
-                    await asyncio.wait([future])
-                except asyncio.CancelledError:
-                    continue
-            # Retrieve the exception, or asyncio logs that it never was.
-            future.exception()
-            raise
+        return await run_to_end(future)
 
     def _run(self, work: Callable[..., T], *arguments: object) -> T:
         try:

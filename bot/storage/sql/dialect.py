@@ -1,15 +1,25 @@
-"""The differences between SQLite and PostgreSQL, as values: concurrent writers, options and errors."""
+"""The differences between SQLite and PostgreSQL, as values: concurrent writers, options, errors and limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError
+
+T = TypeVar("T")
+MAX_VARIABLES = 500
+"""Maximum size of a list in one statement; databases limit the number of bound parameters."""
+
+
+def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Split ``items`` into batches that fit into one statement."""
+    for start in range(0, len(items), MAX_VARIABLES):
+        yield items[start : start + MAX_VARIABLES]
 
 
 def _never(_: SQLAlchemyError) -> bool:

@@ -1,13 +1,16 @@
-"""A pool of writer threads, each of which runs one transaction at a time."""
+"""A pool of writer threads, each of which runs one transaction at a time, and how to wait for what they run."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 from bot.domain.errors import BackendTimeout
+
+T = TypeVar("T")
 
 
 class WriterPool:
@@ -51,3 +54,17 @@ class WriterPool:
         """Wait until all threads have finished. Blocks."""
         for writer in self._all:
             writer.shutdown()
+
+
+async def run_to_end(work: asyncio.Future[T]) -> T:
+    """Wait for ``work`` and return its result. A cancelled caller still waits for the end, and is cancelled then."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        if not work.cancelled():
+            # Retrieve the exception, or asyncio logs that it never was.
+            work.exception()
+        raise

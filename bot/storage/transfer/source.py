@@ -12,11 +12,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import BackendError, TransferRefused
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.inbox.process_registry import has_live_processes
 from bot.storage.pictures.file_store import read_file
 from bot.storage.sql import postgres, sqlite
 from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.migration import HEAD, TOO_NEW, revision_of
 from bot.storage.sql.schema.tables import pictures
 from bot.storage.transfer.log import refuse_partial_transfer

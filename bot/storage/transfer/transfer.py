@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection, RowMapping, Table, func, insert, select, text, tuple_
 
 from bot.domain.errors import TransferRefused
-from bot.storage.catalogue.rows import in_batches
+from bot.storage.catalogue.used_pictures import used_digests
 from bot.storage.inbox.recovery import release_all_jobs
 from bot.storage.ports.transfer import TransferPlan
 from bot.storage.sql import postgres
@@ -119,7 +119,7 @@ class SqlTransfer:
         if not candidates:
             return (), ""
         # Images that were deleted here since the rows were copied need no picture.
-        used = await self._database.read(partial(_used_digests, candidates))
+        used = await self._database.read(partial(used_digests, candidates))
         return [digest for digest in candidates if digest in used], candidates[-1]
 
     async def derive_vectors(self) -> int:
@@ -205,13 +205,6 @@ def _insert_batch(
 def _convert(value: object) -> object:
     # PostgreSQL can't store NUL in texts, and ours don't need it.
     return value.replace("\0", "") if isinstance(value, str) and "\0" in value else value
-
-
-def _used_digests(digests: Sequence[str], connection: Connection) -> set[str]:
-    found: set[str] = set()
-    for some in in_batches(digests):
-        found.update(connection.execute(select(images.c.digest).where(images.c.digest.in_(some))).scalars())
-    return found
 
 
 def _finish(checksums: TableChecksums, last_ids: Mapping[str, int], moment: datetime, connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, select
 
-from bot.storage.removals.tombstones import INLINE_ROWS, is_tombstone, mark_deleted
+from bot.storage.removals.tombstones import INLINE_ROWS, find_deleted, finish_batch, mark_deleted
 from bot.storage.sql.schema.tables import embedded_databases, embedded_images
 
 
@@ -19,8 +19,7 @@ def purge_vectors(connection: Connection, limit: int) -> int:
 
     An empty database counts as one.
     """
-    query = select(embedded_databases.c.id).where(is_tombstone(embedded_databases)).limit(1)
-    database_id = connection.execute(query).scalar()
+    database_id = find_deleted(connection, embedded_databases)
     return 0 if database_id is None else _purge(connection, database_id, limit)
 
 
@@ -29,7 +28,4 @@ def _purge(connection: Connection, database_id: int, limit: int) -> int:
     ids = connection.execute(some.order_by(embedded_images.c.id).limit(limit)).scalars().all()
     if ids:
         connection.execute(delete(embedded_images).where(embedded_images.c.id.in_(ids)))
-    if len(ids) < limit:
-        connection.execute(delete(embedded_databases).where(embedded_databases.c.id == database_id))
-        return max(len(ids), 1)
-    return len(ids)
+    return finish_batch(connection, embedded_databases, database_id, len(ids), limit)

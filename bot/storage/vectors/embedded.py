@@ -12,8 +12,8 @@ from sqlalchemy import Connection, CursorResult, bindparam, delete, exists, func
 from bot.domain.errors import DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import ListedImage, Page, PageRequest
-from bot.storage.catalogue.rows import in_batches
 from bot.storage.removals.tombstones import is_tombstone
+from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
 from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors

@@ -7,6 +7,7 @@ from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall, parse_
 from handlers.parsing.payloads.events import HomeOpened, ImageShare, Mention, parse_home, parse_mention, parse_share
 from handlers.parsing.payloads.files import RENDITIONS, FileShares, FileState, SharedFile, parse_file, parse_shares
 from handlers.parsing.payloads.stored import (
+    UnreadablePayload,
     decode_deletion,
     decode_request,
     decode_share,
@@ -28,6 +29,7 @@ __all__ = [
     "SharedFile",
     "SlackDeletion",
     "Uninstall",
+    "UnreadablePayload",
     "decode_deletion",
     "decode_request",
     "decode_share",

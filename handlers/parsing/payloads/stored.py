@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.channels import ChannelKind
+from bot.domain.errors import BotError
 from bot.domain.identifiers import WorkspaceId
 from handlers.parsing.payloads.common import items, mapping, text, texts, time_of
 from handlers.parsing.payloads.deletions import SlackDeletion, Uninstall
@@ -16,6 +17,10 @@ from handlers.parsing.payloads.files import FileState, SharedFile, byte_count
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+class UnreadablePayload(BotError):
+    """A stored payload is incomplete, so its job can't be done. A newer version may be able to read it."""
 
 
 def encode_share(share: ImageShare) -> str:

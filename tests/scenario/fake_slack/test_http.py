@@ -73,6 +73,17 @@ async def test_command_is_sent_once_and_its_answer_shown(fake: FakeSlack, app: H
     assert (await fake.wait_for_answer()).text == "Hello"
 
 
+async def test_finish_waits_for_deliveries_that_are_repeated(
+    fake: FakeSlack, app: HttpListener, mode: HttpMode
+) -> None:
+    app.answers = [web.Response(status=500)]
+    event = fake.event({"type": "reaction_added"})
+    await mode.finish()
+    assert event.done()
+    assert len(fake.state.acks) == 1
+    fake.forgive("http_error")
+
+
 async def test_silence_can_be_tolerated(fake: FakeSlack, app: HttpListener, mode: HttpMode) -> None:
     fake.tolerate_silence()
     mode.url = "http://127.0.0.1:9/"

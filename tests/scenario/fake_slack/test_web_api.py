@@ -12,9 +12,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack
 from tests.fakes.slack.delivery.listener import SocketListener
 
-BASIC_AUTH = "ignore:BasicAuth is deprecated:DeprecationWarning"
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
-
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeSlack]:
@@ -154,7 +151,6 @@ async def test_tokens_are_revoked_and_expire(fake: FakeSlack, client: AsyncWebCl
     await refused(fresh.auth_test(), "token_revoked")
 
 
-@pytest.mark.filterwarnings(BASIC_AUTH)
 async def test_installation_is_approved_and_its_tokens_rotate(fake: FakeSlack) -> None:
     workspace = fake.add_workspace("T2", "Other")
     fake.oauth.expires_in = 60
@@ -179,7 +175,6 @@ async def test_installation_is_approved_and_its_tokens_rotate(fake: FakeSlack) -
     assert fake.failures == []
 
 
-@pytest.mark.filterwarnings(BASIC_AUTH)
 async def test_organisation_installs_for_all_its_workspaces(fake: FakeSlack) -> None:
     for team in ("T2", "T3"):
         fake.add_workspace(team, team, enterprise="E1")

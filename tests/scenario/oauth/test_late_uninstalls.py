@@ -16,6 +16,7 @@ from tests.fixtures.pictures import encoded, photo
 from tests.scenario.support.web_bot import (
     STATE_SECRET,
     WebBot,
+    databases,
     install,
     oauth_settings,
     stock,
@@ -25,9 +26,6 @@ from tests.scenario.support.web_bot import (
 
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 ONE, GRID, EAST, WEST = "T0ONE", "E0GRID", "T0EAST", "T0WEST"
-
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 EVENTS = [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["U0BOT"]}}]
 events = pytest.mark.parametrize("event", EVENTS, ids=["app_uninstalled", "tokens_revoked"])
@@ -49,10 +47,6 @@ async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
 async def deliver(slack: FakeSlack, event: Json, team: str, *, age_s: float) -> None:
     body = event_body(slack.state, slack.state.workspace(team), event)
     await slack.deliver("events_api", body | {"event_time": int(time.time() - age_s)})
-
-
-async def databases(bot: WebBot, team: str) -> list[str]:
-    return [info.key.name for info in await bot.app.services.databases.all(WorkspaceId(team))]
 
 
 async def installed(bot: WebBot) -> set[tuple[str, str]]:

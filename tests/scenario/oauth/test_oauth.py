@@ -38,9 +38,6 @@ GASKET = encoded(photo(640, 480, seed=2), "PNG")
 ONE, TWO = "T0ONE", "T0TWO"
 C_ONE, C_TWO = "C0ONE", "C0TWO"
 
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
-
 
 @pytest.fixture(autouse=True)
 def workspaces(slack: FakeSlack) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bot.blocks.ids import ActionId, ShortcutId
-from bot.domain.identifiers import WorkspaceId
 from handlers.inbox.middleware import InboxMiddleware
 from tests.fakes.slack import GENERAL, FakeSlack
 from tests.fakes.slack.payloads import event_body
@@ -18,6 +17,7 @@ from tests.fixtures.pictures import encoded, photo
 from tests.scenario.support.web_bot import (
     STATE_SECRET,
     WebBot,
+    databases,
     install,
     oauth_settings,
     stock,
@@ -30,9 +30,6 @@ GASKET = encoded(photo(640, 480, seed=2), "PNG")
 GRID = "E0GRID"
 EAST, WEST, APART = "T0EAST", "T0WEST", "T0APART"
 CHANNELS = {EAST: "C0EAST", WEST: "C0WEST", APART: "C0APART"}
-
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +45,6 @@ async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:
         assert (await install(slack, running.browser, EAST, for_organisation=True)).status_code == 200
         assert (await install(slack, running.browser, APART)).status_code == 200
         yield running
-
-
-async def databases(bot: WebBot, team: str) -> list[str]:
-    return [info.key.name for info in await bot.app.services.databases.all(WorkspaceId(team))]
 
 
 async def make_by_command(slack: FakeSlack, team: str, name: str) -> None:
@@ -144,8 +137,14 @@ async def test_configured_token_is_never_used_for_the_organisation(slack: FakeSl
         away, home = await slack.upload(VALVE, channel=CHANNELS[WEST]), await slack.upload(VALVE)
         assert "`valve`" in (await slack.wait_for_reply(CHANNELS[WEST], away.ts)).everything
         await slack.wait_for_reply(GENERAL, home.ts)
+        before = len(slack.transcript)
         await slack.say("db", channel=CHANNELS[WEST], mention=True)
-        await slack.wait_for(lambda m: m.channel == CHANNELS[WEST] and "`parts`" in m.everything and m.ts != away.ts)
-        tokens = {(call.args["channel"], call.token) for call in slack.calls("chat.postMessage")}
+        assert "`parts`" in (await slack.wait_for_answer(after=before)).everything
+        posts = [*slack.calls("chat.postMessage"), *slack.calls("chat.postEphemeral")]
+        tokens = {(call.method, call.args["channel"], call.token) for call in posts}
         organisation = slack.state.workspace(EAST).bot_token
-        assert tokens == {(GENERAL, "xoxb-fake-bot-token"), (CHANNELS[WEST], organisation)}
+        assert tokens == {
+            ("chat.postMessage", GENERAL, "xoxb-fake-bot-token"),
+            ("chat.postMessage", CHANNELS[WEST], organisation),
+            ("chat.postEphemeral", CHANNELS[WEST], organisation),
+        }

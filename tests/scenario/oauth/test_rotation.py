@@ -33,9 +33,6 @@ VALVE = encoded(photo(640, 480, seed=1), "PNG")
 ONE, C_ONE = "T0ONE", "C0ONE"
 SOON_S, LATER_S = 3600, 43_200
 
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
-
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:

@@ -1,4 +1,4 @@
-"""No request that anybody can send costs a write, on any route and either kind of database."""
+"""No anonymous request writes, on any route and on either kind of database."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from tests.fixtures.storages import StoragePlace
 from tests.scenario.support.web_bot import WebBot, begin_install, install, oauth_settings, stock, web_bot
 
 TEAM = "T0ONE"
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 
 
 class Writes:
-    """Counts what the storage's writer threads get to do."""
+    """Counts what the storage's writer threads run."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.number = 0
@@ -42,7 +41,7 @@ def routes_of(bot: WebBot) -> set[str]:
 
 
 async def ask_everything(bot: WebBot, slack: FakeSlack) -> dict[str, list[httpx.Response]]:
-    """Send what anybody could, to each route."""
+    """Send requests without credentials to each route."""
     browser = bot.browser
     links = ["/media/guessed", "/media/" + "A" * 300]
     begun = await begin_install(browser)

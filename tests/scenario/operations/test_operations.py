@@ -22,9 +22,6 @@ from tests.scenario.support.web_bot import WebBot, stock, web_bot
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
 
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
-
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path, pictures: PictureServer) -> AsyncIterator[WebBot]:

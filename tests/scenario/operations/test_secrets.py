@@ -19,9 +19,6 @@ from tests.scenario.support.web_bot import begin_install, finish_install, instal
 VALVE = encoded(photo(640, 480, seed=1), "PNG")
 GASKET = encoded(photo(640, 480, seed=2), "PNG")
 
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
-
 PLANTED = {
     "SLACK_BOT_TOKEN": "xoxb-1111-planted-in-the-settings",
     "SLACK_APP_TOKEN": "xapp-1-planted-in-the-settings",

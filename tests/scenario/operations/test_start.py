@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.bot_server import serve
+from bot.app.slack_app import build
+from bot.config.settings import Settings
+from bot.domain.errors import SettingsError, SlackUnavailable
 from tests.fakes.slack import FakeSlack
+from tests.scenario.conftest import Start
 from tests.scenario.support.program import program
 from tests.scenario.support.web_bot import SECRET, install, oauth_settings, web_bot
-
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-"""The SDK's oauth_v2_access uses a function that aiohttp deprecates."""
 
 UNFIT = {
     "no credentials": {"SLACK_BOT_TOKEN": "", "SLACK_SIGNING_SECRET": ""},
@@ -141,3 +143,24 @@ async def test_doctor_checks_installations(slack: FakeSlack, tmp_path: Path) -> 
     code, found = await doctor(socket_mode)
     assert code == 0
     assert found["Socket Mode; without PORT, other workspaces can't install the app"] == "note"
+
+
+async def test_first_workspace_adopts_databases_made_on_the_command_line(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    assert await app.services.storage.catalogue.workspaces() == (slack.state.team,)
+
+
+async def test_refused_token_and_unreachable_slack_end_the_start(slack: FakeSlack, tmp_path: Path) -> None:
+    values = {**slack.environment, "VSEARCH_DATA_DIR": str(tmp_path), "SLACK_BOT_TOKEN": "xoxb-wrong"}
+    with pytest.raises(SlackUnavailable, match="SLACK_BOT_TOKEN"):
+        async with build(Settings.from_mapping(values)):
+            pass
+    absent = values | {"SLACK_API_URL": "http://127.0.0.1:9/api/"}
+    with pytest.raises(SlackUnavailable, match="can't be reached"):
+        async with build(Settings.from_mapping(absent)):
+            pass
+
+
+def test_missing_credentials_are_named() -> None:
+    with pytest.raises(SettingsError, match=r"SLACK_APP_TOKEN .*SLACK_SIGNING_SECRET .*SLACK_BOT_TOKEN.*\n.*make run"):
+        serve(Settings())

@@ -1,4 +1,4 @@
-"""Nobody finds out what is hidden from them by guessing: ids by their first letters, and databases by their names."""
+"""Guessing reveals nothing that is hidden: no ids by their first letters, and no databases by their names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_listing_by_prefix_does_not_count_hidden_ids(slack: FakeSlack, sta
     ]
     assert said(right, "sec") == said(wrong, "sex")
     assert "secret_plan" in (await run_command(slack, "list in:parts prefix:sec", user=INSIDER)).everything
-    # There is something that starts with these letters, though hidden.
+    # A hidden id starts with these letters.
     assert "No images" not in right.everything
     assert "2 images" in (await run_command(slack, "list in:parts", user=OUTSIDER)).everything
 
@@ -70,7 +70,7 @@ async def test_hidden_near_misses_do_not_crowd_out_visible_ones(slack: FakeSlack
 
 
 @pytest.mark.parametrize("mode", [ChannelMode.LOOKUP, ChannelMode.COLLECT])
-async def test_captions_do_not_tell_a_guest_which_databases_exist(
+async def test_captions_do_not_reveal_to_a_guest_which_databases_exist(
     slack: FakeSlack, start: Start, mode: ChannelMode
 ) -> None:
     app = await start_with_guest(slack, start)

@@ -216,7 +216,7 @@ async def test_guard_in_a_shared_channel_reports_only_images_from_there(slack: F
     assert slack.replies(quiet.ts) == slack.replies(first.ts) == []
 
 
-async def test_caption_of_another_organisation_names_no_database(
+async def test_caption_of_another_organisation_selects_no_database(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = await start()

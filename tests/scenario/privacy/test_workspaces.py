@@ -20,8 +20,6 @@ from tests.scenario.support.web_bot import PUBLIC, WebBot, install, oauth_settin
 ONE, TWO = "T0ONE", "T0TWO"
 C_ONE, C_TWO, BETWEEN = "C0ONE", "C0TWO", "C0BETWEEN"
 
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
-
 
 @pytest.fixture
 async def bot(slack: FakeSlack, tmp_path: Path) -> AsyncIterator[WebBot]:

@@ -99,7 +99,7 @@ async def test_interrupted_transfer_resumes_with_the_same_command(tmp_path: Path
     await source.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't tell which processes are alive")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock, so processes can't register there")
 @pytest.mark.parametrize("place", ["data directory", "elsewhere", "postgresql"])
 async def test_every_process_at_work_is_noticed(tmp_path: Path, postgres_address: str, place: str) -> None:
     url = {"elsewhere": f"sqlite:///{tmp_path}/own/kept.db", "postgresql": postgres_address}.get(place, "")

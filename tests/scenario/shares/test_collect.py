@@ -145,7 +145,7 @@ async def test_existing_image_gets_the_reaction_and_stays_unchanged(slack: FakeS
     await settled(slack, app)
     [record] = await images_in(app)
     assert (record.entity, record.note) == ("valve_0042", "About valve_0042")
-    # The author is told, alone, by which id the picture is known.
+    # Only the author learns which id the picture has.
     first, told = slack.transcript
     assert (first, told.to) == (shared, SOMEONE)
     assert "`valve_0042`" in told.everything

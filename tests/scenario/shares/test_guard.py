@@ -198,7 +198,7 @@ async def test_copy_of_a_hidden_image_is_new_to_a_channel_that_cannot_see_it(
     await settled(slack, app)
     assert slack.replies(copy.ts) == []
     assert await entities(app, "ads") == ["sofa", "secret_plan", "copy"]
-    # The next one is told of what the channel may see.
+    # The answer to the next repost shows only what the channel may see.
     answer = await reply(slack, await slack.upload(edited_copy()))
     assert "`copy`" in answer.everything
     assert "by <@U0SELLER>" in answer.everything

@@ -115,7 +115,7 @@ async def test_answer_in_several_messages_goes_on_after_a_crash(
     assert addable(answers) == [file.id for file in shared.files]
 
 
-async def test_repetitions_of_a_long_answer_start_nothing(slack: FakeSlack, start: Start) -> None:
+async def test_redelivered_share_of_many_pictures_is_answered_once(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
     files = [slack.host(VALVE, f"{n}.png") for n in range(24)]
@@ -140,11 +140,10 @@ async def test_pictures_deleted_before_a_later_attempt_are_left_out(
             answered = numbers(slack.replies(shared.ts))[-1]
             deleted.extend(file.id for file in shared.files[answered - 1 : answered + 1])
             for file in deleted:
-                await app.services.storage.inbox.withdraw(app_workspace, file=file)
+                await app.services.storage.inbox.withdraw(workspace, file=file)
             raise
 
-    assert app.identity is not None
-    app_workspace = (await app.services.storage.catalogue.workspaces())[0]
+    [workspace] = await app.services.storage.catalogue.workspaces()
     monkeypatch.setattr(delivery, "post", post)
     shared = await share(slack, 40)
     await settled(slack, app)

@@ -1,4 +1,4 @@
-"""Origins: second shares add one, and deletions in Slack take away the one that they are about."""
+"""Origins: a second share adds one, and a deletion in Slack removes what it is about."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_second_share_adds_an_origin(slack: FakeSlack, start: Start) -> No
     ]
 
 
-async def test_share_with_another_id_is_told_the_known_one(slack: FakeSlack, start: Start) -> None:
+async def test_author_of_another_id_learns_the_known_one(slack: FakeSlack, start: Start) -> None:
     app = await collecting(slack, start)
     await share_twice(slack, "id:pump")
     await settled(slack, app)

@@ -1,4 +1,4 @@
-"""Work that hangs: whoever waits sees a sign of life within 10 seconds, which turns into the answer."""
+"""Slow work: people who wait see progress within 10 seconds, and the message turns into the answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIRECT = "D0SOMEONE"
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     retry_at_once(monkeypatch)
     monkeypatch.setattr(thread_answer, "PROGRESS_AFTER_S", 0.05)
     monkeypatch.setattr(errors, "PROGRESS_AFTER_S", 0.05)
@@ -46,7 +46,7 @@ def hold(slack: FakeSlack, released: asyncio.Event, content: bytes = VALVE, name
     return file
 
 
-def signs(slack: FakeSlack) -> list[Message]:
+def progress_messages(slack: FakeSlack) -> list[Message]:
     """Return the messages that say that the work goes on."""
     return [message for message in slack.transcript if message.text in {STILL_WORKING, NOT_STARTED_YET}]
 
@@ -65,14 +65,14 @@ async def test_hanging_download_shows_progress_that_turns_into_the_answer(
         mention=how == "mention",
         thread_ts=first.ts if first else "",
     )
-    sign = await slack.wait_for(lambda message: message.text == STILL_WORKING)
-    assert (sign.channel, sign.thread_ts, sign.to) == (shared.channel, shared.reply_to, "")
+    progress = await slack.wait_for(lambda message: message.text == STILL_WORKING)
+    assert (progress.channel, progress.thread_ts, progress.to) == (shared.channel, shared.reply_to, "")
     released.set()
-    answer = await slack.wait_for_edit(sign)
+    answer = await slack.wait_for_edit(progress)
     assert "`valve_0042`" in answer.everything
     await settled(slack, app)
     assert slack.replies(shared.reply_to) == [answer]
-    assert signs(slack) == []
+    assert progress_messages(slack) == []
 
 
 async def test_hanging_search_shows_progress(
@@ -88,9 +88,9 @@ async def test_hanging_search_shows_progress(
 
     monkeypatch.setattr(type(app.services.visual), "search", slow)
     shared = await slack.upload(VALVE)
-    sign = await slack.wait_for(lambda message: message.text == STILL_WORKING)
+    progress = await slack.wait_for(lambda message: message.text == STILL_WORKING)
     released.set()
-    assert "`valve_0042`" in (await slack.wait_for_edit(sign)).everything
+    assert "`valve_0042`" in (await slack.wait_for_edit(progress)).everything
     await settled(slack, app)
     assert len(slack.replies(shared.ts)) == 1
 
@@ -111,9 +111,9 @@ async def test_progress_lasts_through_the_attempts_of_a_failing_service(
 
     monkeypatch.setattr(type(app.services.visual), "search", hangs)
     shared = await slack.upload(VALVE)
-    sign = await slack.wait_for(lambda message: message.text == STILL_WORKING)
+    progress = await slack.wait_for(lambda message: message.text == STILL_WORKING)
     shown.set()
-    answer = await slack.wait_for_edit(sign)
+    answer = await slack.wait_for_edit(progress)
     await settled(slack, app)
     assert "`valve_0042`" in answer.everything
     assert slack.replies(shared.ts) == [answer]
@@ -136,7 +136,7 @@ async def test_progress_is_deleted_if_the_work_fails_for_good(
     shown.set()
     await settled(slack, app)
     assert slack.replies(shared.ts) == []
-    assert signs(slack) == []
+    assert progress_messages(slack) == []
     assert [message.text for message in slack.transcript if message.to][-1] == BackendTimeout.user_message
 
 
@@ -155,7 +155,7 @@ async def test_progress_is_deleted_if_the_file_was_deleted(
 
 
 @pytest.mark.parametrize("mode", [ChannelMode.COLLECT, ChannelMode.GUARD])
-async def test_nobody_waits_in_other_modes(
+async def test_collect_and_guard_channels_show_no_progress(
     slack: FakeSlack, start: Start, released: asyncio.Event, mode: ChannelMode
 ) -> None:
     app = await start()
@@ -202,7 +202,7 @@ async def test_command_and_form_show_progress(slack: FakeSlack, start: Start, re
     await slack.wait_for_view(lambda view: "Your results are in the channel" in view.everything)
 
 
-async def test_author_whose_share_no_worker_starts_is_told(
+async def test_author_of_a_queued_share_learns_that_it_waits(
     slack: FakeSlack, start: Start, released: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting_notices, "BUSY_NOTICE_AFTER_S", 0.1)
@@ -221,7 +221,7 @@ async def test_author_whose_share_no_worker_starts_is_told(
     assert "`valve_0042`" in slack.replies(waiting.ts)[0].everything
 
 
-async def test_collected_share_in_the_queue_tells_nobody(
+async def test_queued_share_in_a_collect_channel_sends_no_notice(
     slack: FakeSlack, start: Start, released: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting_notices, "BUSY_NOTICE_AFTER_S", 0.05)

@@ -132,7 +132,7 @@ class DeletingProcess:
         await RemovalWorker(self._storage).run_once()
         # What a killed process had claimed is free again after two minutes.
         pictures = FilePictures(self._folder / "pictures", self._storage._database, lambda: later)
-        while await pictures.work_off_removals(100):
+        while await pictures.remove_due(100):
             pass
         await uploads.sweep(TEAM, self._client)
         await sweep_pictures(self._storage, later)

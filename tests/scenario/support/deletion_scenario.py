@@ -1,4 +1,4 @@
-"""Kill a process at random moments while it adds and deletes, and look for what nobody names afterwards."""
+"""Kill a process at random moments while it adds and deletes, and look for orphans afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIFE_S = (0.05, 0.9)
 START_TIMEOUT_S, FINISH_TIMEOUT_S = 60.0, 120.0
 
 REPEATED = ("file", "message", "uninstall")
-"""Steps that the inbox repeats after a crash. Whoever asked for the others asks again."""
+"""Steps that the inbox repeats after a crash. People would ask for the others again."""
 
 
 @dataclass
@@ -117,9 +117,9 @@ class DeletionScenario:
         files = self._slack.state.files
         uploads = {name for name in self._slack.state.uploads if name in files and not files[name].deleted}
         faults |= {
-            "files that nobody names": stored - named,
+            "orphaned files": stored - named,
             "images without a file": named - stored,
-            "uploads that nobody names": uploads - shown,
+            "orphaned uploads": uploads - shown,
             "uploads that are gone": shown - uploads,
             "incomplete files": {path.name for path in (self._data_dir / "pictures" / "incoming").iterdir()},
         }

@@ -41,6 +41,8 @@ async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> Async
         mode.url = f"http://{host}:{port}/slack/events"
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as browser:
             yield WebBot(app, browser)
+            # Slack would deliver again what it sends to a port that nobody listens on any more.
+            await mode.finish()
             assert await app.wrapper.drain(10) == 0
 
 
@@ -52,6 +54,11 @@ async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> 
         picture = await app.services.normaliser.picture(content)
         jpeg = await app.services.normaliser.jpeg(picture)
         await app.services.additions.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
+
+
+async def databases(bot: WebBot, workspace: str) -> list[str]:
+    """Return the names of a workspace's databases."""
+    return [info.key.name for info in await bot.app.services.databases.all(WorkspaceId(workspace))]
 
 
 def oauth_settings(slack: FakeSlack, **environment: str) -> dict[str, str]:

@@ -12,11 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.api.keys import workspace_of
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
 from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier
+from tests.fakes.features import embedded_search
 from tests.fixtures.api_server import (
     ADD,
     CREATE,
@@ -73,7 +72,7 @@ async def test_seven_operations_in_sequence(server: ApiServer) -> None:
 
 async def test_seven_operations_over_the_embedded_engine(tmp_path: Path) -> None:
     other = await SqlStorage.open(tmp_path)
-    engine = EmbeddedSearch(other.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
+    engine = embedded_search(other)
     async with api_server(tmp_path, engine) as server:
         await server.call(CREATE, Name="parts")
         valve = server.picture("valve.png", seed=1)

@@ -117,7 +117,7 @@ def test_source_of_another_version_is_refused(moving: Vsearch, tmp_path: Path, r
     assert told in said(moving("migrate", "--from", "data"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't tell which processes are alive")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock, so processes can't register there")
 def test_source_in_use_by_a_bot_is_refused(moving: Vsearch, tmp_path: Path) -> None:
     presence = FileWorkerRegistry(tmp_path / "data" / "workers")
     presence.register("bot")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.model import exactness
 from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.cli.doctor import checks
@@ -19,9 +18,10 @@ from bot.cli.doctor.result import CheckResult, CheckStatus
 from bot.cli.session import SharedStorage
 from bot.cli.terminal.exit_codes import ExitCode
 from bot.config.settings import Settings
+from bot.domain.errors import BackendDown
 from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fakes.features import embedded_search, random_picture
 from tests.fixtures.command_line import Outcome, Vsearch, indexed, pictures, stocked, vsearch
 
 __all__ = ["indexed", "pictures", "stocked", "vsearch"]
@@ -60,6 +60,15 @@ def test_storage_is_opened_once(indexed: Vsearch, monkeypatch: pytest.MonkeyPatc
     document = indexed("doctor", "--json").document
     assert {"Databases", "Embeddings", "Public address"} <= {check["check"] for check in document["checks"]}
     assert len(opened) == 1
+
+
+def test_storage_error_is_reported_once_for_deletions(indexed: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unreadable(*_: object) -> int:
+        raise BackendDown("The disk is full.")
+
+    monkeypatch.setattr("bot.cli.doctor.deletions.sweep_pictures", unreadable)
+    document = indexed("doctor", "--json").document
+    assert [check["found"] for check in document["checks"] if check["check"] == "Deletions"] == ["The disk is full"]
 
 
 def test_damaged_catalogue_is_found(stocked: Vsearch, tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_databases_indexed_by_another_model_are_named_with_the_remedy(stocked: V
 
 async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
-    engine = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
+    engine = embedded_search(storage)
     key = DatabaseKey(WorkspaceId(f"{API_WORKSPACE_PREFIX}0123"), DatabaseName("parts"))
     await engine.create_database(key)
     await engine.add_image(key, random_picture(1), EntityId("valve"), Note())

@@ -38,7 +38,7 @@ async def test_bot_with_the_same_storage_serves_the_commands_pictures(storage: S
         pass
 
 
-async def test_somebody_else_on_the_port_is_not_taken_for_the_bot(
+async def test_another_program_on_the_port_is_not_mistaken_for_the_bot(
     storage: SqlStorage, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = await StoragePlace(tmp_path_factory.mktemp("other")).open()

@@ -12,25 +12,12 @@ from bot.blocks.reply import Reply, notice, section, with_marker
 from bot.domain.errors import RetryLater
 from handlers.replies import delivery
 from handlers.replies.delivery import DeliveryUnknown
-from handlers.slack.clients import web_client
 from handlers.slack_errors import TargetGone
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.support.response_urls import ResponseUrl
 
 PICTURE = {"type": "image", "alt_text": "a valve", "image_url": "https://bot.example/media/x"}
 WHOLE = Reply("Best match: valve_0042.", (section("*Best match*", "summary:7-1.2") | {"accessory": PICTURE},))
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack() as fake:
-        yield fake
-        assert fake.failures == []
-
-
-@pytest.fixture
-def client(slack: FakeSlack) -> AsyncWebClient:
-    return web_client(slack.state.bot_token, slack.api_url)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,7 +17,6 @@ from handlers import errors
 from handlers.inbox.waiting_notices import BUSY_NOTICE_AFTER_S
 from handlers.jobs.thread_answer import PROGRESS_AFTER_S, LeaseLost, ThreadAnswer
 from handlers.parsing.payloads import FileState, ImageShare, SharedFile
-from handlers.slack.clients import web_client
 from handlers.slack_errors import TargetGone
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 
@@ -40,7 +38,7 @@ class Answering:
         return self.wanted
 
 
-class Clock:
+class HeldSleep:
     """A sleep that ends when the test says so."""
 
     def __init__(self) -> None:
@@ -51,20 +49,8 @@ class Clock:
         self.delays.append(seconds)
         await self._passed.wait()
 
-    def pass_time(self) -> None:
+    def end(self) -> None:
         self._passed.set()
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack() as fake:
-        yield fake
-        assert fake.failures == []
-
-
-@pytest.fixture
-def client(slack: FakeSlack) -> AsyncWebClient:
-    return web_client(slack.state.bot_token, slack.api_url)
 
 
 @pytest.fixture
@@ -75,7 +61,7 @@ async def shared(slack: FakeSlack) -> Message:
 def answer_of(
     client: AsyncWebClient,
     shared: Message,
-    clock: Clock,
+    sleep: HeldSleep,
     *,
     attempts: int = 1,
     answering: bool = False,
@@ -88,12 +74,12 @@ def answer_of(
     message = ImageShare(
         workspace, "", GENERAL, ChannelKind.PUBLIC, SOMEONE, shared.ts, "", "", "", False, files, workspace
     )
-    return ThreadAnswer(client, inbox or Answering(), job, message, clock.sleep)  # type: ignore[arg-type]
+    return ThreadAnswer(client, inbox or Answering(), job, message, sleep.sleep)  # type: ignore[arg-type]
 
 
-async def progress_shown(slack: FakeSlack, clock: Clock) -> Message:
+async def progress_shown(slack: FakeSlack, sleep: HeldSleep) -> Message:
     """Let the time pass, and return the progress message."""
-    clock.pass_time()
+    sleep.end()
     return await slack.wait_for(lambda message: message.text == STILL_WORKING)
 
 
@@ -103,23 +89,23 @@ def texts(slack: FakeSlack, shared: Message) -> list[str]:
 
 
 async def test_quick_answer_shows_no_progress(slack: FakeSlack, client: AsyncWebClient, shared: Message) -> None:
-    clock = Clock()
-    answer = answer_of(client, shared, clock)
+    sleep = HeldSleep()
+    answer = answer_of(client, shared, sleep)
     async with answer.progress():
         await asyncio.sleep(0)
         await answer.send(ANSWER, ["F1"])
     await answer.withdraw()
     assert texts(slack, shared) == [ANSWER.text]
-    assert clock.delays == [PROGRESS_AFTER_S]
+    assert sleep.delays == [PROGRESS_AFTER_S]
     assert PROGRESS_AFTER_S < 10
     assert slack.calls("chat.update") == []
 
 
 async def test_progress_turns_into_the_answer(slack: FakeSlack, client: AsyncWebClient, shared: Message) -> None:
-    clock = Clock()
-    answer = answer_of(client, shared, clock)
+    sleep = HeldSleep()
+    answer = answer_of(client, shared, sleep)
     async with answer.progress():
-        sign = await progress_shown(slack, clock)
+        sign = await progress_shown(slack, sleep)
         assert sign.thread_ts == shared.ts
         await answer.send(ANSWER, ["F1"])
     await answer.withdraw()
@@ -129,10 +115,10 @@ async def test_progress_turns_into_the_answer(slack: FakeSlack, client: AsyncWeb
 
 
 async def test_progress_without_an_answer_is_deleted(slack: FakeSlack, client: AsyncWebClient, shared: Message) -> None:
-    clock = Clock()
-    answer = answer_of(client, shared, clock)
+    sleep = HeldSleep()
+    answer = answer_of(client, shared, sleep)
     async with answer.progress():
-        await progress_shown(slack, clock)
+        await progress_shown(slack, sleep)
     await answer.withdraw()
     await answer.withdraw()
     assert texts(slack, shared) == []
@@ -142,10 +128,10 @@ async def test_progress_without_an_answer_is_deleted(slack: FakeSlack, client: A
 async def test_later_attempt_turns_the_same_progress_into_the_answer(
     slack: FakeSlack, client: AsyncWebClient, shared: Message, answering: bool
 ) -> None:
-    clock = Clock()
-    async with answer_of(client, shared, clock).progress():
-        sign = await progress_shown(slack, clock)
-    later = answer_of(client, shared, clock, attempts=2, answering=answering)
+    sleep = HeldSleep()
+    async with answer_of(client, shared, sleep).progress():
+        sign = await progress_shown(slack, sleep)
+    later = answer_of(client, shared, sleep, attempts=2, answering=answering)
     await later.find_earlier()
     async with later.progress():
         await asyncio.sleep(0.01)
@@ -158,10 +144,10 @@ async def test_later_attempt_turns_the_same_progress_into_the_answer(
 async def test_deleted_progress_is_replaced_by_a_new_message(
     slack: FakeSlack, client: AsyncWebClient, shared: Message
 ) -> None:
-    clock = Clock()
-    answer = answer_of(client, shared, clock)
+    sleep = HeldSleep()
+    answer = answer_of(client, shared, sleep)
     async with answer.progress():
-        sign = await progress_shown(slack, clock)
+        sign = await progress_shown(slack, sleep)
         await slack.state.remove(sign)
         slack.refuse_next("chat.update", "message_not_found")
         await answer.send(ANSWER, ["F1"])
@@ -172,11 +158,11 @@ async def test_deleted_progress_is_replaced_by_a_new_message(
 async def test_progress_that_slack_refuses_does_not_stop_the_answer(
     slack: FakeSlack, client: AsyncWebClient, shared: Message
 ) -> None:
-    clock = Clock()
+    sleep = HeldSleep()
     slack.refuse_next("chat.postMessage", "restricted_action")
-    answer = answer_of(client, shared, clock)
+    answer = answer_of(client, shared, sleep)
     async with answer.progress():
-        clock.pass_time()
+        sleep.end()
         await asyncio.sleep(0.1)
         await answer.send(ANSWER, ["F1"])
     assert texts(slack, shared) == [ANSWER.text]
@@ -187,16 +173,16 @@ async def test_answered_files_are_known_to_the_next_attempt(
 ) -> None:
     first = Reply("1. a\n2. b", (section("one and two"),), pictures=2)
     whole = Reply(first.text, first.blocks, (Reply("3. c", (section("three"),)),), pictures=2)
-    clock = Clock()
+    sleep = HeldSleep()
     slack.refuse_next("chat.postMessage", "internal_error", times=1)
     with pytest.raises(RetryLater):
-        await answer_of(client, shared, clock).send(whole, list(FILES))
-    await answer_of(client, shared, clock).send(Reply(first.text, first.blocks, whole.further, 2), list(FILES))
-    complete = answer_of(client, shared, clock, attempts=2, answering=True)
+        await answer_of(client, shared, sleep).send(whole, list(FILES))
+    await answer_of(client, shared, sleep).send(Reply(first.text, first.blocks, whole.further, 2), list(FILES))
+    complete = answer_of(client, shared, sleep, attempts=2, answering=True)
     await complete.find_earlier()
     assert complete.is_complete
     await slack.state.remove(slack.replies(shared.ts)[-1])
-    partial = answer_of(client, shared, clock, attempts=2, answering=True)
+    partial = answer_of(client, shared, sleep, attempts=2, answering=True)
     await partial.find_earlier()
     assert (partial.is_complete, partial.answered) == (False, frozenset({"F1", "F2"}))
 
@@ -204,11 +190,11 @@ async def test_answered_files_are_known_to_the_next_attempt(
 async def test_answer_of_another_process_is_left_alone(
     slack: FakeSlack, client: AsyncWebClient, shared: Message
 ) -> None:
-    clock = Clock()
+    sleep = HeldSleep()
     with pytest.raises(LeaseLost):
-        await answer_of(client, shared, clock, inbox=Answering(is_held=False)).send(ANSWER, ["F1"])
+        await answer_of(client, shared, sleep, inbox=Answering(is_held=False)).send(ANSWER, ["F1"])
     with pytest.raises(TargetGone):
-        await answer_of(client, shared, clock, inbox=Answering(is_wanted=False)).send(ANSWER, ["F1"])
+        await answer_of(client, shared, sleep, inbox=Answering(is_wanted=False)).send(ANSWER, ["F1"])
     assert texts(slack, shared) == []
 
 
@@ -216,14 +202,14 @@ async def test_unreadable_thread_stops_only_an_attempt_that_may_have_answered(
     slack: FakeSlack, client: AsyncWebClient, shared: Message
 ) -> None:
     slack.refuse_next("conversations.replies", "internal_error", times=2)
-    await answer_of(client, shared, Clock(), attempts=2).find_earlier()
+    await answer_of(client, shared, HeldSleep(), attempts=2).find_earlier()
     with pytest.raises(RetryLater):
-        await answer_of(client, shared, Clock(), answering=True).find_earlier()
-    await answer_of(client, shared, Clock(), attempts=2).find_earlier(has_progress=False)
+        await answer_of(client, shared, HeldSleep(), answering=True).find_earlier()
+    await answer_of(client, shared, HeldSleep(), attempts=2).find_earlier(has_progress=False)
     assert len(slack.calls("conversations.replies")) == 2
 
 
-def test_signs_of_life_come_within_ten_seconds() -> None:
-    # A job may wait until its author is almost told, and then take almost as long as progress is not shown.
+def test_progress_is_shown_within_ten_seconds() -> None:
+    # In the worst case, a worker starts just before the notice, and then works until the progress message is due.
     assert BUSY_NOTICE_AFTER_S + PROGRESS_AFTER_S < 10
     assert errors.PROGRESS_AFTER_S < 10

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import BackendDown
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from handlers.replies import uploads as module
 from handlers.replies.uploads import ThumbnailUploads
@@ -83,12 +83,7 @@ def image(number: int) -> ImageRecord:
         database=DatabaseKey(WorkspaceId("T0FAKE"), DatabaseName("parts")),
         data_id=DataId(f"id{number}"),
         entity=EntityId(f"valve_{number}"),
-        note=Note(),
         digest=hashlib.sha256(b"%d" % number).hexdigest(),
-        source_digest="s",
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
 

@@ -109,6 +109,18 @@ async def test_cancelled_request_leaves_the_queue() -> None:
     assert budget.used == budget.waiting == 0
 
 
+async def test_many_requests_that_were_cancelled_at_once_leave_the_queue() -> None:
+    budget = FairBudget(100)
+    first = await budget.acquire(100)
+    cancelled = [ask(budget, 100) for _ in range(1000)]
+    await settle()
+    for task in cancelled:
+        task.cancel()
+    budget.release(first)
+    await asyncio.gather(*cancelled, return_exceptions=True)
+    assert budget.used == budget.waiting == 0
+
+
 async def test_request_cancelled_when_it_is_served_gives_its_memory_back() -> None:
     budget = FairBudget(100)
     first = await budget.acquire(100)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from bot.domain.errors import FetchFailed
 from bot.images.thumbnails import SIDE, PictureDamaged, ThumbnailStore, thumbnail
 from tests.fixtures.pictures import encoded, photo
 
@@ -74,3 +75,12 @@ async def test_damaged_picture_is_logged_and_counts_as_missing(
     with pytest.raises(PictureDamaged):
         await ThumbnailStore(pictures, run).get("a")
     assert "the stored picture a is damaged" in caplog.text
+
+
+async def test_busy_bot_is_not_taken_for_a_damaged_picture(caplog: pytest.LogCaptureFixture) -> None:
+    async def run(_work: Callable[[], bytes]) -> bytes:
+        raise FetchFailed("Too many pictures arrived at once.")
+
+    with pytest.raises(FetchFailed):
+        await ThumbnailStore(Pictures(), run).get("a")
+    assert not caplog.records

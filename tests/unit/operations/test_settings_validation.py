@@ -140,7 +140,7 @@ def _problems(given: dict[str, str], *needs: Check) -> list[str]:
     return []
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     given = {
         "VSEARCH_THREADS": "many",
         "VSEARCH_MODEL_PATH": str(tmp_path / "none.onnx"),
@@ -161,7 +161,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     ("name", "value"),
     [("VSEARCH_MODEL_MEAN", "nan,0,0"), ("VSEARCH_MODEL_STD", "0,1,1"), ("VSEARCH_MODEL_STD", "inf,1,1")],
 )
-def test_unusable_model_settings_are_told_before_anything_is_opened(name: str, value: str) -> None:
+def test_unusable_model_settings_are_reported_before_anything_is_opened(name: str, value: str) -> None:
     (told,) = _problems({name: value}, validation.unusable_model)
     assert told.startswith(name)
     assert _problems({name: value}) == []

@@ -1,4 +1,4 @@
-"""Names that look like settings but are none are told, with the setting that was probably meant."""
+"""Names that look like settings but are none are reported, with the setting that was probably meant."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ SECRET = "a-value-that-may-be-a-secret"
         ("PUBLIC_BASEURL", "PUBLIC_BASE_URL"),
     ],
 )
-def test_misspelled_setting_is_told_with_the_right_one(name: str, meant: str) -> None:
+def test_misspelled_setting_is_reported_with_the_right_name(name: str, meant: str) -> None:
     for environment, env_file in (({name: SECRET}, {}), ({}, {name: SECRET})):
         (told,) = unknown_settings(environment, env_file)
         assert told == f"{name} is not a setting of vsearch and has no effect; did you mean {meant}?"
 
 
-def test_unknown_setting_without_a_likeness_is_told() -> None:
+def test_unknown_setting_that_resembles_none_is_reported() -> None:
     (told,) = unknown_settings({"VSEARCH_COLOUR_SCHEME_OF_THE_HOUSE": "x"}, {})
     assert told.endswith("; .env.example lists all settings.")
 
 
-def test_short_names_are_told_from_the_file_only() -> None:
+def test_short_names_are_reported_only_from_the_file() -> None:
     assert unknown_settings({"PROT": "1", "HOSTS": "x"}, {}) == ()
     assert "did you mean PORT?" in unknown_settings({}, {"PROT": "1"})[0]
 
@@ -58,7 +58,7 @@ def test_name_that_resembles_a_setting_that_is_set_is_left_alone() -> None:
     assert unknown_settings({"DATABASE_URL": "x", "DATABASE_URLS": "y"}, {}) == ()
 
 
-def test_commands_tell_on_standard_error_and_the_doctor_as_a_note(
+def test_commands_warn_on_standard_error_and_the_doctor_in_a_note(
     vsearch: Vsearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VSEARCH_THREDS", SECRET)
@@ -74,7 +74,7 @@ def test_commands_tell_on_standard_error_and_the_doctor_as_a_note(
     assert SECRET not in outcome.out + outcome.err + told.out
 
 
-def test_server_tells_in_its_log(
+def test_server_warns_in_its_log(
     vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def run(coroutine: object) -> None:

@@ -1,101 +1,27 @@
-"""Origins: whatever is shared, added and deleted, an image stands as long as one of its origins."""
+"""Origins: an image exists as long as one of its origins, whatever is shared, added and deleted."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.domain.catalogue import OriginScope, OriginSource, SlackOrigin
-from bot.domain.channels import ChannelKind
+from bot.domain.catalogue import OriginScope, OriginSource
 from bot.domain.errors import AlreadyAdded
-from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, EntityId, Note
 from bot.domain.jobs import JobKind, NewJob, deletion_key
 from bot.domain.pages import PageRequest
-from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
-from bot.services.databases import DatabaseService
-from bot.services.images.addition import AddService, NewImage
-from bot.services.images.deletion import DeleteService
-from bot.services.maintenance.removal import RemovalService
+from bot.services.images.addition import NewImage
 from bot.storage.catalogue.catalogue import SqlCatalogue
-from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fakes.features import random_picture
 from tests.fixtures.storages import StoragePlace
+from tests.unit.services.origins import BEGINNING, PARTS, TEAM, Harness, harness
 
-TEAM = WorkspaceId("T1")
-PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Harness:
-    def __init__(self, storage: SqlStorage) -> None:
-        self.storage = storage
-        self.visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
-        self.day = 0
-        self.additions = AddService(self.visual, storage, lambda: BEGINNING + timedelta(days=self.day))
-        self.collecting = CollectService(self.additions, storage)
-        self.databases = DatabaseService(self.visual, storage)
-        self.removal = RemovalService(self.visual, storage, DeleteService(self.visual, storage), self.databases)
-
-    async def add(
-        self,
-        seed: int,
-        file: str = "",
-        channel: str = "",
-        message: str = "",
-        *,
-        entity: str = "valve",
-        note: str = "",
-        user: str = "U1",
-        kind: ChannelKind = ChannelKind.PUBLIC,
-    ) -> None:
-        origin = SlackOrigin(file, channel, message, kind=kind) if file else None
-        picture = random_picture(seed)
-        with contextlib.suppress(AlreadyAdded):
-            await self.additions.add(
-                PARTS, picture, b"jpeg", EntityId(entity), Note(note), added_by=user, origin=origin
-            )
-
-    async def share(self, seed: int, file: str, channel: str, message: str) -> None:
-        """Run the job of a share in a collect channel."""
-        await self.storage.inbox.put(NewJob(JobKind.SHARE, TEAM, "", channel, message, (file,), "{}"))
-        for job in await self.storage.inbox.claim("worker", 1, 60):
-            image = NewImage(random_picture(seed), b"jpeg", EntityId("valve"), Note(), added_by="U1")
-            with contextlib.suppress(AlreadyAdded, FileWithdrawn):
-                await self.collecting.collect(PARTS, SharedImage(image, SlackOrigin(file, channel, message), job.id))
-            await self.storage.inbox.finish(job)
-
-    async def origins(self) -> dict[str, set[tuple[str, str, str, str]]]:
-        """Return the origins of each image, after checking that all stores agree on which images there are."""
-        records = (await self.storage.catalogue.page(PARTS, PageRequest(limit=1000))).items
-        listed = (await self.visual.list_images(PARTS, PageRequest(limit=1000))).items
-        assert {record.data_id for record in records} == {image.data_id for image in listed}
-        for record in records:
-            assert await self.storage.pictures.get(record.digest)
-            assert list(record.origins) == sorted(record.origins, key=lambda origin: origin.added_at)
-        return {
-            record.digest: {
-                (str(origin.source), *((s.file_id, s.channel, s.message_ts) if (s := origin.slack) else ("", "", "")))
-                for origin in record.origins
-            }
-            for record in records
-        }
-
-
-@pytest.fixture
-async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
-    storage = await storage_place.open()
-    one = Harness(storage)
-    await one.databases.create(PARTS)
-    yield one
-    await storage.close()
+__all__ = ["harness"]
 
 
 async def only(harness: Harness, seed: int = 1) -> set[tuple[str, str, str, str]]:
@@ -105,7 +31,7 @@ async def only(harness: Harness, seed: int = 1) -> set[tuple[str, str, str, str]
     return found[random_picture(seed).digest]
 
 
-async def test_every_way_in_adds_an_origin(harness: Harness) -> None:
+async def test_every_kind_of_add_adds_an_origin(harness: Harness) -> None:
     await harness.share(1, "F1", "C1", "1.1")
     await harness.share(1, "F2", "C2", "1.2")
     await harness.add(1, "F3", "C1", "1.3")
@@ -133,7 +59,7 @@ async def test_redelivered_share_adds_no_second_origin(harness: Harness) -> None
     assert len(record.origins) == 2
 
 
-async def test_image_goes_with_its_last_origin(harness: Harness) -> None:
+async def test_image_is_deleted_with_its_last_origin(harness: Harness) -> None:
     await harness.add(1, "F1", "C1", "1.1", note="first", user="U1")
     harness.day = 1
     await harness.add(1, "F2", "C2", "1.2", note="second", user="U2", entity="pump")
@@ -146,7 +72,7 @@ async def test_image_goes_with_its_last_origin(harness: Harness) -> None:
     assert await harness.origins() == {}
 
 
-async def test_deleted_channel_takes_away_its_origins_only(harness: Harness) -> None:
+async def test_deleted_channel_removes_only_its_origins(harness: Harness) -> None:
     await harness.add(1, "F1", "C1", "1.1")
     await harness.add(1, "F1", "C2", "1.2")
     await harness.add(2, "F2", "C1", "1.3")
@@ -154,7 +80,7 @@ async def test_deleted_channel_takes_away_its_origins_only(harness: Harness) -> 
     assert await only(harness) == {(OriginSource.MESSAGE, "F1", "C2", "1.2")}
 
 
-async def test_unsharing_takes_away_the_messages_that_lost_the_file(harness: Harness) -> None:
+async def test_unsharing_removes_origins_of_messages_that_lost_the_file(harness: Harness) -> None:
     await harness.add(1, "F1", "C1", "1.1")
     await harness.add(1, "F1", "C1", "1.2")
     await harness.add(1, "F1", "C2", "1.3")
@@ -167,7 +93,7 @@ async def test_unsharing_takes_away_the_messages_that_lost_the_file(harness: Har
     assert await only(harness) == {(OriginSource.FORM, "F1", "", "")}
 
 
-async def test_retention_takes_old_origins_away(harness: Harness) -> None:
+async def test_retention_removes_old_origins(harness: Harness) -> None:
     await harness.add(1, "F1", "C1", "1.1", note="old")
     harness.day = 10
     await harness.add(1, "F2", "C1", "1.2", note="new")
@@ -275,7 +201,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=12))
-async def test_image_is_there_exactly_if_one_origin_stands(harness: Harness, steps: list[tuple[object, ...]]) -> None:
+async def test_image_exists_exactly_while_it_has_an_origin(harness: Harness, steps: list[tuple[object, ...]]) -> None:
     model: dict[tuple[int, tuple[str, str, str, str]], int] = {}
     for info in await harness.databases.all(TEAM):
         await harness.databases.delete(info.key)

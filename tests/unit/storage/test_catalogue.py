@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -15,9 +14,8 @@ from bot.domain.errors import AlreadyAdded, DatabaseExists, InvalidInput, Unknow
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import Order, PageRequest
 from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fakes.features import embedded_search, random_picture
 from tests.fixtures.records import image_record, with_first_origin
-from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -25,11 +23,9 @@ BEGINNING = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
-    await opened.catalogue.create_database(PARTS, "U1")
-    yield opened
-    await opened.close()
+async def storage(storage: SqlStorage) -> SqlStorage:
+    await storage.catalogue.create_database(PARTS, "U1")
+    return storage
 
 
 def record(number: int, key: DatabaseKey = PARTS, entity: str = "valve") -> ImageRecord:
@@ -182,7 +178,7 @@ async def test_pages_are_ordered_by_time_added(storage: SqlStorage) -> None:
 
 
 async def local_database(storage: SqlStorage, name: str) -> EmbeddedSearch:
-    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+    visual = embedded_search(storage)
     key = DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name))
     async with storage.unit():
         await storage.catalogue.create_database(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,10 +11,9 @@ import pytest
 from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.records import image_record
-from tests.fixtures.storages import StoragePlace
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -26,22 +24,17 @@ ORIGIN = SlackOrigin("F1", "C1", "1700000000.000100", "https://example.slack.com
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
+async def storage(storage: SqlStorage) -> SqlStorage:
     for key in (PARTS, BRAND, THEIRS):
-        await opened.catalogue.create_database(key)
-    yield opened
-    await opened.close()
+        await storage.catalogue.create_database(key)
+    return storage
 
 
 def record(number: int, key: DatabaseKey = PARTS, origin: SlackOrigin | None = ORIGIN) -> ImageRecord:
     return image_record(
         database=key,
         data_id=DataId(f"id-{number}"),
-        entity=EntityId("valve"),
-        note=Note(),
         digest=hashlib.sha256(b"%d" % number).hexdigest(),
-        source_digest="0" * 64,
         fingerprint=bytes(32),
         width=640,
         height=480,

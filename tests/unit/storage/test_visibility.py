@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +15,6 @@ from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, D
 from bot.domain.pages import Order, PageRequest
 from bot.services.access.channel_access import ChannelAccess
 from bot.storage.sql_storage import SqlStorage
-from tests.fixtures.storages import StoragePlace
 
 TEAM = WorkspaceId("T1")
 PARTS = DatabaseKey(TEAM, DatabaseName("parts"))
@@ -25,11 +23,9 @@ PLACES = [("C1", ChannelKind.PUBLIC), ("C2", ChannelKind.PRIVATE), ("D1", Channe
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
-    await opened.catalogue.create_database(PARTS)
-    yield opened
-    await opened.close()
+async def storage(storage: SqlStorage) -> SqlStorage:
+    await storage.catalogue.create_database(PARTS)
+    return storage
 
 
 def origin(place: tuple[str, ChannelKind] | None, author: str) -> Origin:
@@ -57,7 +53,7 @@ def record(number: int, *origins: Origin) -> ImageRecord:
     )
 
 
-async def test_counts_and_pages_agree_with_the_rule(storage: SqlStorage) -> None:
+async def test_counts_and_pages_agree_with_the_visibility_rule(storage: SqlStorage) -> None:
     choices = [origin(place, author) for place in (*PLACES, None) for author in ("U1", "U2")]
     mixes = [*itertools.combinations(choices, 1), *itertools.combinations(choices, 2)]
     records = [record(number, *some) for number, some in enumerate(mixes)]

@@ -107,7 +107,7 @@ async def test_hanging_inbox_does_not_delay_the_metrics() -> None:
     assert answer.status_code == 200
 
 
-async def test_late_deletions_are_told_beside_the_checks() -> None:
+async def test_late_deletions_are_reported_beside_the_checks() -> None:
     async def late() -> tuple[str, ...]:
         return ("open obligations: 2 forget",)
 

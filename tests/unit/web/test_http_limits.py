@@ -80,7 +80,7 @@ def _is_closed_after(connection: socket.socket, drip: bytes = b"") -> float:
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET", b" "),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n", b"x" * 100),
     ],
-    ids=["silence", "slow head", "slow second head", "endless body that nobody reads"],
+    ids=["silence", "slow head", "slow second head", "endless unread body"],
 )
 def test_slow_requests_end(begun: bytes, drip: bytes) -> None:
     with measured_server(_web().app, QUICK) as (_, address), socket.create_connection(address, 5) as connection:
@@ -88,7 +88,7 @@ def test_slow_requests_end(begun: bytes, drip: bytes) -> None:
         assert _is_closed_after(connection, drip) < 3
 
 
-def test_response_that_nobody_takes_ends() -> None:
+def test_response_that_the_client_does_not_read_ends() -> None:
     ended = threading.Event()
 
     async def endless(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,21 +13,13 @@ from hypothesis import strategies as st
 from bot.domain.errors import SettingsError
 from bot.domain.identifiers import WorkspaceId
 from bot.media.links import RELAY_TTL_S, LinkExpired, LinkRefused, MediaClaim, MediaLinks, RelayClaim
+from tests.fakes.clock import BEGINNING, Clock
 
 KEY = bytes(range(32))
 DIGEST = "0f" * 32
 RELAY_ID = "5a" * 16
 TEAM = WorkspaceId("T0123456789")
-START = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def _links(clock: Clock | None = None, key: bytes = KEY) -> MediaLinks:
@@ -112,16 +104,16 @@ def test_link_expires() -> None:
     clock = Clock()
     links = _links(clock)
     token = links.url(TEAM, DIGEST).rpartition("/")[2]
-    clock.now = START + timedelta(seconds=59.9)
+    clock.now = BEGINNING + timedelta(seconds=59.9)
     links.read(token)
-    clock.now = START + timedelta(seconds=60)
+    clock.now = BEGINNING + timedelta(seconds=60)
     with pytest.raises(LinkExpired):
         links.read(token)
 
 
 def test_link_from_a_clock_ahead_is_accepted() -> None:
     clock = Clock()
-    clock.now = START - timedelta(hours=1)
+    clock.now = BEGINNING - timedelta(hours=1)
     assert _links(clock).read(TOKEN) == MediaClaim(TEAM, DIGEST)
 
 
@@ -143,9 +135,9 @@ def test_relay_link_expires_after_five_minutes() -> None:
         clock = Clock()
         links = MediaLinks("https://v.example", KEY, ttl_s, clock)
         token = links.relay_url(RELAY_ID).rpartition("/")[2]
-        clock.now = START + timedelta(seconds=RELAY_TTL_S - 1)
+        clock.now = BEGINNING + timedelta(seconds=RELAY_TTL_S - 1)
         assert links.read(token) == RelayClaim(RELAY_ID)
-        clock.now = START + timedelta(seconds=RELAY_TTL_S)
+        clock.now = BEGINNING + timedelta(seconds=RELAY_TTL_S)
         with pytest.raises(LinkExpired):
             links.read(token)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import BackendDown
+from bot.domain.errors import BackendDown, FetchFailed, PictureRefused
 from bot.media.links import MediaLinks
 from tests.unit.web.web_application import BASE, DIGEST, GONE, JPEG, OTHER, START, TEAM, WebClient
 
@@ -77,7 +77,15 @@ async def test_expired_link_gives_410() -> None:
     assert "expired" in answer.text
 
 
-@pytest.mark.parametrize(("failure", "status"), [(BackendDown("the disk /srv is full"), 503), (OSError("/srv"), 500)])
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (BackendDown("the disk /srv is full"), 503),
+        (FetchFailed("too many pictures of /srv"), 503),
+        (PictureRefused("/srv took too long"), 503),
+        (OSError("/srv"), 500),
+    ],
+)
 async def test_storage_errors_are_reported_without_details(
     failure: Exception, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -86,6 +86,11 @@ class Delivery(ABC):
             )
         )
 
+    async def finish(self) -> None:
+        """Wait until every delivery is acknowledged or given up."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def stop(self) -> None:
         """Stop all deliveries."""
         for task in list(self._tasks):

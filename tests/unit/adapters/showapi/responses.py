@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import pytest
 
 from bot.adapters.showapi.http.client import ShowApiAccount, ShowApiClient
 from bot.adapters.showapi.http.resilience import RetryPolicy
+from bot.domain.errors import BackendError
 from bot.telemetry.metrics import NullMetrics
 
 KEY = "planted-app-key-4f9c1d7e"
@@ -136,3 +138,22 @@ async def echoing(answer: bytes) -> AsyncIterator[str]:
     server = await asyncio.start_server(answered, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+EVERYTHING = good({"DbList": [{"Name": "parts"}], "DataId": "7", "ImageList": [], "MatchList": [], "TotalCount": 0})
+
+
+async def fail(service: ShowApiClient, times: int, kind: type[BackendError] = BackendError) -> None:
+    for _ in range(times):
+        with pytest.raises(kind):
+            await service.create_database("parts")
+
+
+class Hanging(httpx.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        await asyncio.sleep(60)
+        raise AssertionError

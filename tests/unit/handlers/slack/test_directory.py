@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,13 +16,6 @@ from tests.fakes.slack import FakeSlack
 
 HERE, ANN, BOB = "C0HERE", "U0ANN", "U0BOB"
 PUBLIC, PRIVATE, DIRECT, SHARED = ChannelKind.PUBLIC, ChannelKind.PRIVATE, ChannelKind.DIRECT, ChannelKind.SHARED
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack() as fake:
-        yield fake
-        assert fake.failures == []
 
 
 @pytest.fixture
@@ -113,6 +105,19 @@ async def test_membership_failure_raises_or_returns_false(slack: FakeSlack, dire
     assert not await directory.can_read_or_no(HERE, ANN)
 
 
+async def test_members_read_public_channels_and_guests_only_their_own(
+    slack: FakeSlack, directory: SlackDirectory
+) -> None:
+    slack.add_person(BOB, is_restricted=True)
+    slack.add_channel(HERE, "here", members=[BOB])
+    slack.add_channel("C0THERE", "there", members=[])
+    slack.add_channel("C0OURS", "ours", kind="private", members=[ANN])
+    slack.add_channel("C0CLOSED", "closed", kind="private", bot_is_member=False, members=[ANN, BOB])
+    channels = [HERE, "C0THERE", "C0OURS", "C0CLOSED", HERE]
+    assert await directory.readable(channels, ANN) == {HERE, "C0THERE", "C0OURS"}
+    assert await directory.readable(channels, BOB) == {HERE}
+
+
 async def test_cache_entries_expire(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "KINDS_TTL_S", 0)
     monkeypatch.setattr(conversations, "MEMBERS_TTL_S", 0)
@@ -129,9 +134,9 @@ async def test_workspaces_are_cached_separately(slack: FakeSlack) -> None:
     """In a channel shared by two workspaces, possibly only one workspace's bot is a member."""
     other = slack.add_workspace("T0OTHER", "Other", "xoxb-other")
     slack.add_channel(HERE, "here", kind="private", members=[ANN])
-    acquaintance = DirectoryCache()
-    ours = acquaintance.of(WorkspaceId(slack.state.team), client_of(slack))
-    theirs = acquaintance.of(WorkspaceId(other.team), client_of(slack, other.bot_token))
+    cache = DirectoryCache()
+    ours = cache.of(WorkspaceId(slack.state.team), client_of(slack))
+    theirs = cache.of(WorkspaceId(other.team), client_of(slack, other.bot_token))
     assert await ours.can_read(HERE, ANN)
     assert not await theirs.can_read_or_no(HERE, ANN)
     slack.forgive("is another workspace's")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,13 +14,6 @@ from handlers.slack.directory import DirectoryCache, SlackDirectory
 from tests.fakes.slack import FakeSlack
 
 HERE, ANN, GUEST, SINGLE = "C0HERE", "U0ANN", "U0GUEST", "U0SINGLE"
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack() as fake:
-        yield fake
-        assert fake.failures == []
 
 
 def directory_of(slack: FakeSlack) -> SlackDirectory:
@@ -40,7 +32,7 @@ async def test_both_kinds_of_guests_are_recognised_with_one_call_for_each(slack:
 
 
 @pytest.mark.parametrize("error", ["internal_error", "missing_scope", "user_not_found"])
-async def test_person_whom_slack_does_not_describe_is_a_guest(slack: FakeSlack, error: str) -> None:
+async def test_person_counts_as_a_guest_if_slack_fails(slack: FakeSlack, error: str) -> None:
     directory = directory_of(slack)
     slack.refuse_next("users.info", error)
     assert await directory.is_guest(ANN)
@@ -148,7 +140,7 @@ async def test_guest_reads_no_channel_while_slack_does_not_answer(slack: FakeSla
     assert len(slack.calls("users.conversations")) == 1
 
 
-async def test_substitute_for_slack_without_a_list_of_channels_is_asked_for_each(slack: FakeSlack) -> None:
+async def test_stand_in_without_users_conversations_is_asked_about_each_channel(slack: FakeSlack) -> None:
     slack.add_person(GUEST, is_restricted=True)
     slack.add_channel(HERE, "here", members=[GUEST])
     directory = directory_of(slack)
@@ -158,7 +150,7 @@ async def test_substitute_for_slack_without_a_list_of_channels_is_asked_for_each
     assert len(slack.calls("conversations.members")) == 1
 
 
-async def test_token_of_an_organisation_is_asked_about_one_workspace(slack: FakeSlack) -> None:
+async def test_call_with_an_organisations_token_names_the_workspace(slack: FakeSlack) -> None:
     slack.add_workspace("T0ORG", "One of many", "xoxb-org", enterprise="E0ORG", org_install=True)
     slack.add_person(GUEST, is_restricted=True)
     slack.add_channel(HERE, "here", members=[GUEST], team="T0ORG")

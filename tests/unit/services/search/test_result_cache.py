@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -13,16 +13,7 @@ from bot.domain.identifiers import DataId, EntityId, Note
 from bot.domain.matches import Caveat, Match, Matches
 from bot.services.search.result_cache import CachedMatches, NullResultCache, TtlResultCache, new_result_cache
 from bot.telemetry.metrics import NullMetrics
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
+from tests.fakes.clock import BEGINNING, Clock
 
 
 class CountingMetrics(NullMetrics):
@@ -73,7 +64,7 @@ async def test_cached_result_has_its_time() -> None:
     harness.clock.now += timedelta(seconds=59)
     second = await harness.results.get("key", search)
     assert first.cached_at is None
-    assert second == CachedMatches(first.matches, START)
+    assert second == CachedMatches(first.matches, BEGINNING)
     assert search.done == 1
     assert harness.metrics.hits == [False, True]
 
@@ -95,7 +86,7 @@ async def test_empty_result_is_cached() -> None:
         return Matches()
 
     await harness.results.get("key", nothing)
-    assert (await harness.results.get("key", nothing)).cached_at == START
+    assert (await harness.results.get("key", nothing)).cached_at == BEGINNING
     assert calls == 1
 
 
@@ -184,7 +175,7 @@ async def test_incomplete_result_is_shared_with_waiters_but_not_cached() -> None
     search.caveats = []
     assert not (await harness.results.get("key", search)).matches.caveats
     assert search.done == 2
-    assert (await harness.results.get("key", search)).cached_at == START
+    assert (await harness.results.get("key", search)).cached_at == BEGINNING
     assert search.done == 2
 
 
@@ -192,7 +183,7 @@ async def test_crowded_out_result_is_cached() -> None:
     harness, search = Harness(), Searches(caveats=[Caveat.CROWDED_OUT])
     await harness.results.get("key", search)
     kept = await harness.results.get("key", search)
-    assert kept.cached_at == START
+    assert kept.cached_at == BEGINNING
     assert kept.matches.caveats == {Caveat.CROWDED_OUT}
 
 

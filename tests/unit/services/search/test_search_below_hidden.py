@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.memory import MemorySearch
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Matches
 from bot.domain.pictures import Picture
 from bot.services.search import search as searching
 from bot.services.search.result_cache import TtlResultCache
 from bot.services.search.search import SearchService
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import NullMetrics
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, noisy_copy, random_picture
+from tests.fakes.features import embedded_search, noisy_copy, random_picture
 from tests.fixtures.records import image_record
-from tests.fixtures.storages import StoragePlace
 
 PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -51,17 +50,17 @@ class CountingSearch(MemorySearch):
         super().__init__()
         self.searches: list[tuple[int, int]] = []
 
-    async def search(self, database, picture, limit=10, exclude=()):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    async def search(
+        self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
+    ) -> Matches:
         self.searches.append((limit, len(exclude)))
         return await super().search(database, picture, limit, exclude)
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
-    await opened.catalogue.create_database(PARTS)
-    yield opened
-    await opened.close()
+async def storage(storage: SqlStorage) -> SqlStorage:
+    await storage.catalogue.create_database(PARTS)
+    return storage
 
 
 async def add(storage: SqlStorage, visual: VisualSearch, entities: Sequence[str], picture: Picture) -> list[DataId]:
@@ -77,10 +76,6 @@ async def add(storage: SqlStorage, visual: VisualSearch, entities: Sequence[str]
                     data_id=data_id,
                     entity=EntityId(entity),
                     digest=entity.rjust(64, "0"),
-                    source_digest="0" * 64,
-                    fingerprint=b"",
-                    width=1,
-                    height=1,
                     added_at=NOW,
                 )
             )
@@ -93,7 +88,7 @@ def secrets(number: int) -> list[str]:
 
 @pytest.mark.parametrize("named", [True, False])
 async def test_fifty_hidden_copies_do_not_hide_a_visible_one(storage: SqlStorage, named: bool) -> None:
-    visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+    visual = embedded_search(storage)
     await visual.create_database(PARTS)
     hidden = await add(storage, visual, secrets(50), PICTURE)
     await add(storage, visual, ["public"], noisy_copy(PICTURE))

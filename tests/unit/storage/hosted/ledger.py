@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
 from bot.domain.catalogue import NewHostedImage
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.hosted.pending_deletions import SqlPendingDeletions
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
 
 TEAM, OTHER_TEAM = WorkspaceId("T1"), WorkspaceId("T2")
 PARTS, LOGOS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("logos"))
 NOWHERE = DatabaseKey(TEAM, DatabaseName("nowhere"))
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
-
-
-class GaveUpError(Exception):
-    """Raised by tests to roll a unit back."""
-
-
-class Clock:
-    """A clock that tests advance."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def later(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 def image(number: int, entity: EntityId = VALVE) -> NewHostedImage:
@@ -67,12 +48,6 @@ def pending_deletions(ledger: SqlLedger) -> SqlPendingDeletions:
 async def due_deletions(ledger: SqlLedger) -> list[tuple[str, str]]:
     """Return upstream database and entity of all due deletions."""
     return [(deletion.upstream, deletion.entity) for deletion in await pending_deletions(ledger).due(1000)]
-
-
-async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
-    """Run ``work`` in a unit."""
-    async with storage.unit():
-        await work()
 
 
 async def ledger_on(storage: SqlStorage, clock: Clock) -> SqlLedger:

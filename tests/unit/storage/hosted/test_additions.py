@@ -13,20 +13,19 @@ from bot.domain.identifiers import Note
 from bot.domain.pages import PageRequest
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
 from tests.fixtures.storages import StoragePlace
 from tests.unit.storage.hosted.ledger import (
     LOGOS,
     PARTS,
     PUMP,
     VALVE,
-    Clock,
-    GaveUpError,
     due_deletions,
     image,
-    in_a_unit,
     keep,
     kept,
 )
+from tests.unit.storage.sql.units import GaveUpError, in_a_unit
 
 
 @pytest.fixture
@@ -124,13 +123,13 @@ async def test_running_add_is_taken_over_only_after_its_lease(
     neighbour: SqlLedger, ledger: SqlLedger, clock: Clock
 ) -> None:
     await ledger.begin_add(PARTS, image(1))
-    clock.later(120)
+    clock.pass_by(120)
     assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) is None
-    clock.later(1)
+    clock.pass_by(1)
     assert await neighbour.take_over_add(PARTS, image(1).digest, PUMP, Note()) == image(1).data_id
     # The lease began again, and belongs to the other process now.
     assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) is None
-    clock.later(121)
+    clock.pass_by(121)
     assert await ledger.take_over_add(PARTS, image(1).digest, VALVE, Note()) == image(1).data_id
 
 

@@ -10,21 +10,20 @@ from bot.domain.errors import BackendTimeout, UnknownDatabase
 from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
 from tests.unit.storage.hosted.ledger import (
     LOGOS,
     PARTS,
     PUMP,
     TEAM,
     VALVE,
-    Clock,
-    GaveUpError,
     due_deletions,
     image,
-    in_a_unit,
     keep,
     kept,
     pending_deletions,
 )
+from tests.unit.storage.sql.units import GaveUpError, in_a_unit
 
 
 async def test_deleting_an_entity_queues_its_images(ledger: SqlLedger) -> None:
@@ -48,7 +47,7 @@ async def test_one_image_can_be_deleted(ledger: SqlLedger) -> None:
 
 async def test_delete_includes_doubtful_adds_but_not_running_ones(ledger: SqlLedger, clock: Clock) -> None:
     await ledger.begin_add(PARTS, image(1))
-    clock.later(121)
+    clock.pass_by(121)
     for number in (2, 3):
         await ledger.begin_add(PARTS, image(number))
     await ledger.mark_doubtful(PARTS, image(2).data_id)
@@ -101,7 +100,7 @@ async def test_deleting_a_shared_database_queues_every_image(
     assert len(await pending_deletions(ledger).due(2000)) == 1201
     assert (await pending_deletions(ledger).due(2))[1].entity == "p_id_0001"
     # The last image was in flight to the service, where a deletion could have arrived before it.
-    clock.later(120)
+    clock.pass_by(120)
     assert (await pending_deletions(ledger).due(2000))[-1].entity == "p_id_2001"
 
 
@@ -119,7 +118,7 @@ async def test_old_unconfirmed_adds_are_queued_for_deletion(ledger: SqlLedger, c
     await ledger.begin_add(PARTS, image(2))
     await ledger.begin_add(LOGOS, image(3))
     await ledger.mark_doubtful(LOGOS, image(3).data_id)
-    clock.later(3600)
+    clock.pass_by(3600)
     await ledger.begin_add(PARTS, image(4))
     assert await pending_deletions(ledger).queue_unconfirmed(clock.now - timedelta(minutes=10)) == 2
     assert await due_deletions(ledger) == [("parts_upstream", "p_id_0002"), ("logos_upstream", "l_id_0003")]
@@ -129,7 +128,7 @@ async def test_old_unconfirmed_adds_are_queued_for_deletion(ledger: SqlLedger, c
 
 async def test_queued_add_cannot_be_confirmed(storage: SqlStorage, ledger: SqlLedger, clock: Clock) -> None:
     await ledger.begin_add(PARTS, image(1))
-    clock.later(3600)
+    clock.pass_by(3600)
     await pending_deletions(ledger).queue_unconfirmed(clock.now)
     with pytest.raises(BackendTimeout):
         await ledger.confirm_add(PARTS, image(1).data_id)

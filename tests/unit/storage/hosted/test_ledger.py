@@ -14,16 +14,15 @@ from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, D
 from bot.domain.pages import Order, PageRequest
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import BEGINNING, Clock
 from tests.unit.storage.hosted.ledger import (
     LOGOS,
     NOWHERE,
     OTHER_TEAM,
     PARTS,
     PUMP,
-    START,
     TEAM,
     VALVE,
-    Clock,
     due_deletions,
     image,
     keep,
@@ -70,12 +69,12 @@ async def test_thousands_of_images_are_looked_up_in_one_call(ledger: SqlLedger) 
 
 async def test_pages_list_confirmed_images_in_order(ledger: SqlLedger, clock: Clock) -> None:
     for number in range(10):
-        clock.later(1)
+        clock.pass_by(1)
         await keep(ledger, number, entity=VALVE if number % 2 else PUMP)
         await ledger.begin_add(PARTS, image(100 + number))
     first = await ledger.page(PARTS, PageRequest(limit=6))
     assert [row.data_id[-2:] for row in first.items] == ["09", "08", "07", "06", "05", "04"]
-    assert (first.total, first.items[0].created_at) == (10, START + timedelta(seconds=10))
+    assert (first.total, first.items[0].created_at) == (10, BEGINNING + timedelta(seconds=10))
     last = await ledger.page(PARTS, PageRequest(limit=6, token=first.token))
     assert [row.data_id[-2:] for row in last.items] == ["03", "02", "01", "00"]
     assert last.token is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,35 +12,17 @@ from sqlalchemy import Connection, insert
 from bot.domain.identifiers import WorkspaceId
 from bot.domain.jobs import InboxDepth, Job, JobKind, LaneRoom, NewJob, WorkerRoom
 from bot.storage.inbox.inbox import SqlInbox
-from bot.storage.inbox.recovery import CRASH_DELAY_S, CRASHES_BORNE
+from bot.storage.inbox.recovery import CRASH_DELAY_S, MAX_QUICK_CRASHES
 from bot.storage.inbox.rows import new_row
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql.schema.tables import inbox as inbox_table
 from bot.storage.sql.schema.tables import inbox_files
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import BEGINNING, Clock
 from tests.fakes.inbox import share
 
-BEGINNING = datetime(2026, 1, 2, tzinfo=UTC)
 LEASE_S = 15.0
 FLOOD = 10_000
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = BEGINNING
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -85,7 +67,7 @@ def teams(jobs: tuple[Job, ...]) -> list[str]:
     return [job.workspace for job in jobs]
 
 
-async def test_share_and_deletion_of_others_pass_a_flood(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
+async def test_jobs_of_other_workspaces_pass_a_long_queue(storage: SqlStorage, inbox: SqlInbox, clock: Clock) -> None:
     await flood(storage, "T1", FLOOD)
     clock.pass_by(60)
     await inbox.put(share(1, "T2"))
@@ -107,7 +89,7 @@ async def test_workspaces_take_turns(inbox: SqlInbox) -> None:
     assert sorted(teams(await inbox.claim("two", 6, LEASE_S))) == ["", "", "T1", "T1", "T2", "T2"]
 
 
-async def test_last_place_is_for_another_workspace(inbox: SqlInbox) -> None:
+async def test_last_place_is_reserved_for_another_workspace(inbox: SqlInbox) -> None:
     for number in range(8):
         await inbox.put(share(number, "T1"))
     assert len(await inbox.claim("one", 5, LEASE_S, room())) == 4
@@ -117,16 +99,16 @@ async def test_last_place_is_for_another_workspace(inbox: SqlInbox) -> None:
     assert teams(await inbox.claim("one", 1, LEASE_S, room(T1=3))) == ["T1"]
 
 
-async def test_one_workspaces_deletions_leave_a_place_for_anothers(inbox: SqlInbox) -> None:
+async def test_deletions_of_one_workspace_leave_a_place_for_another(inbox: SqlInbox) -> None:
     for number in range(3):
         await inbox.put(deletion(number, "T1"))
     await inbox.put(deletion(3, "T2"))
     assert teams(await inbox.claim("one", 9, LEASE_S, room())) == ["T1", "T2"]
 
 
-async def test_obligation_that_crashes_its_process_lets_others_work(inbox: SqlInbox, clock: Clock) -> None:
+async def test_obligation_that_crashes_its_process_does_not_block_others(inbox: SqlInbox, clock: Clock) -> None:
     await inbox.put(deletion(1))
-    for _ in range(CRASHES_BORNE + 1):
+    for _ in range(MAX_QUICK_CRASHES + 1):
         [job] = await inbox.claim("dies", 1, LEASE_S)
         assert await inbox.begin(job)
         clock.pass_by(LEASE_S)
@@ -152,7 +134,7 @@ async def test_waiting_jobs_run_after_the_clock_was_set_back(inbox: SqlInbox, cl
     assert ("F0",) in [job.files for job in await inbox.claim("four", 9, LEASE_S)]
 
 
-async def test_clock_that_was_set_back_while_the_bot_was_down(
+async def test_delayed_jobs_run_after_the_clock_was_set_back_between_two_runs(
     inbox: SqlInbox, storage: SqlStorage, clock: Clock, tmp_path: Path
 ) -> None:
     await inbox.put(share(1))

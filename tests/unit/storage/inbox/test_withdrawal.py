@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
 from bot.domain.catalogue import ImageRecord, OriginScope, SlackOrigin
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.domain.jobs import Job, JobKind, NewJob
 from bot.storage.sql.schema.tables import inbox
 from bot.storage.sql_storage import SqlStorage
@@ -63,13 +62,7 @@ def record(file: str) -> ImageRecord:
     return image_record(
         database=PARTS,
         data_id=DataId(file),
-        entity=EntityId("valve"),
-        note=Note(),
         digest=file.lower().rjust(64, "0"),
-        source_digest="0" * 64,
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime.now(UTC),
         origin=SlackOrigin(file, "C1", MESSAGE),
     )
@@ -123,19 +116,19 @@ async def test_unknown_files_and_jobs_are_not_wanted(storage: SqlStorage, job: J
     assert not await storage.inbox.is_wanted(job.id + 1, "F1")
 
 
-async def test_job_has_been_seen_until_it_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
+async def test_deletion_is_known_until_its_job_is_purged(storage: SqlStorage, other: SqlStorage) -> None:
     deletion = NewJob(JobKind.FORGET, TEAM, "", "forget:-", "-", ("F1",), "{}")
-    assert not await storage.inbox.has_seen(deletion)
+    assert not await storage.inbox.is_deleted(TEAM, "F1")
     await storage.inbox.put(deletion)
     for one in (storage.inbox, other.inbox):
-        assert await one.has_seen(deletion)
-        for unknown in (replace(deletion, files=("F1", "F2")), replace(deletion, workspace=OTHER_TEAM)):
-            assert not await one.has_seen(unknown)
+        assert await one.is_deleted(TEAM, "F1")
+        assert not await one.is_deleted(TEAM, "F2")
+        assert not await one.is_deleted(OTHER_TEAM, "F1")
     [taken] = await storage.inbox.claim("one", 1, 15)
     await storage.inbox.finish(taken)
-    assert await storage.inbox.has_seen(deletion)
+    assert await storage.inbox.is_deleted(TEAM, "F1")
     await storage.inbox.purge(datetime(2100, 1, 1, tzinfo=UTC))
-    assert not await storage.inbox.has_seen(deletion)
+    assert not await storage.inbox.is_deleted(TEAM, "F1")
 
 
 async def test_payload_is_deleted_with_the_last_file(storage: SqlStorage, job: Job) -> None:

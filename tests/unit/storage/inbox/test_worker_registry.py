@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,12 @@ from bot.storage.inbox.inbox import SqlInbox
 from bot.storage.inbox.recovery import ANSWER_SETTLE_S
 from bot.storage.inbox.worker_registry import FileWorkerRegistry
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
 from tests.fakes.inbox import share
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no worker registry: leases expire instead")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows has no flock, so FileWorkerRegistry does nothing there"
+)
 
 LEASE_S = 15.0
 NAME = "a host/with a slash:1:ff"
@@ -94,16 +97,6 @@ def test_worker_registers_while_others_remove_dead_workers(tmp_path: Path) -> No
     thread.join()
     assert {path.name for path in tmp_path.iterdir()} == {f"{number}" for number in range(200)}
     assert FileWorkerRegistry(tmp_path).dead_workers() == ()
-
-
-class Clock:
-    """A clock that tests advance."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bot.app.storage import bucket_of, open_storage
 from bot.config.settings import Settings
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import BackendCredentials, BackendDown, BackendRefused, BackendTimeout
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.storage.pictures.bucket import Bucket, BucketObjects, BucketTimeouts
 from bot.storage.pictures.bucket_store import BucketPictures
 from bot.storage.sql.database import Database
@@ -45,13 +45,8 @@ def record(digest: str = DIGEST) -> ImageRecord:
     return image_record(
         database=PARTS,
         data_id=DataId("id-1"),
-        entity=EntityId("valve"),
-        note=Note(),
         digest=digest,
         source_digest=digest,
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime.now(UTC),
     )
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import PictureBeingRemoved
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql_storage import IN_BUCKET, IN_DATABASE, IN_FILES, SqlStorage, StorageOptions
 from tests.fixtures.buckets import BucketService
 from tests.fixtures.records import image_record
@@ -45,13 +45,8 @@ def record(key: DatabaseKey, digest: str) -> ImageRecord:
     return image_record(
         database=key,
         data_id=DataId(f"id-{digest[:8]}"),
-        entity=EntityId("valve"),
-        note=Note(),
         digest=digest,
         source_digest=OTHER,
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime.now(UTC),
     )
 

@@ -11,23 +11,10 @@ from bot.storage.pictures.relayed import SqlRelayedPictures
 from bot.storage.ports.pictures import RelayedPictures
 from bot.storage.sql.schema.tables import relayed_pictures
 from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import BEGINNING, Clock
 from tests.fixtures.storages import StoragePlace
 
-START = datetime(2026, 1, 2, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -44,10 +31,10 @@ async def kept(storage: SqlStorage) -> int:
 
 async def test_picture_is_returned_until_it_expires(relayed: SqlRelayedPictures, clock: Clock) -> None:
     port: RelayedPictures = relayed
-    await port.put("one", b"jpeg", START + FIVE_MINUTES)
-    clock.now = START + timedelta(seconds=299)
+    await port.put("one", b"jpeg", BEGINNING + FIVE_MINUTES)
+    clock.now = BEGINNING + timedelta(seconds=299)
     assert await port.get("one") == b"jpeg"
-    clock.now = START + FIVE_MINUTES
+    clock.now = BEGINNING + FIVE_MINUTES
     with pytest.raises(KeyError):
         await port.get("one")
     with pytest.raises(KeyError):
@@ -57,7 +44,7 @@ async def test_picture_is_returned_until_it_expires(relayed: SqlRelayedPictures,
 async def test_another_process_can_read_the_picture(
     relayed: SqlRelayedPictures, storage_place: StoragePlace, clock: Clock
 ) -> None:
-    await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
+    await relayed.put("one", b"jpeg", BEGINNING + FIVE_MINUTES)
     other = await storage_place.open()
     try:
         assert await SqlRelayedPictures(other._database, clock).get("one") == b"jpeg"
@@ -77,13 +64,13 @@ async def test_picture_can_be_fetched_while_its_unit_is_open(storage: SqlStorage
 
 
 async def test_expired_pictures_are_deleted(relayed: SqlRelayedPictures, storage: SqlStorage, clock: Clock) -> None:
-    await relayed.put("one", b"jpeg", START + FIVE_MINUTES)
-    clock.now = START + timedelta(minutes=3)
+    await relayed.put("one", b"jpeg", BEGINNING + FIVE_MINUTES)
+    clock.now = BEGINNING + timedelta(minutes=3)
     await relayed.put("two", b"jpeg", clock.now + FIVE_MINUTES)
     assert await kept(storage) == 2
-    clock.now = START + FIVE_MINUTES
+    clock.now = BEGINNING + FIVE_MINUTES
     await relayed.put("three", b"jpeg", clock.now + FIVE_MINUTES)
     assert await kept(storage) == 2
-    clock.now = START + timedelta(hours=1)
+    clock.now = BEGINNING + timedelta(hours=1)
     await relayed.purge()
     assert await kept(storage) == 0

@@ -1,1 +1,0 @@
-"""Tests of pending removals and deleted databases."""

@@ -1,4 +1,4 @@
-"""Databases are deleted in short transactions, and nobody sees what is left of them meanwhile."""
+"""Databases are deleted in short transactions, and their remaining rows are invisible meanwhile."""
 
 from __future__ import annotations
 
@@ -8,61 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.catalogue import OriginScope, SlackOrigin
+from bot.domain.catalogue import OriginScope
 from bot.domain.channels import ChannelBinding
-from bot.domain.errors import AlreadyAdded, ChangedSince, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.errors import ChangedSince, UnknownDatabase
+from bot.domain.identifiers import EntityId
 from bot.domain.pages import PageRequest
-from bot.services.databases import DatabaseService, finish_deletions
-from bot.services.images.addition import AddService, NewImage
-from bot.services.images.deletion import DeleteService
-from bot.storage.removals.tombstones import BatchSize
+from bot.services.databases import finish_deletions
+from bot.storage.removals.deleted_databases import new_batch_size
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import random_picture
 from tests.fixtures.storages import StoragePlace
-from tests.scenario.support.adding_process import engine
-
-TEAM = WorkspaceId("T1")
-PARTS, OTHERS = DatabaseKey(TEAM, DatabaseName("parts")), DatabaseKey(TEAM, DatabaseName("others"))
-IMAGES = 60
-"""More than are deleted in the transaction that marks a database."""
-
-SECRET = "a note that nobody may read any more"
-
-
-class Services:
-    """The services that add and delete, on the embedded engine."""
-
-    def __init__(self, storage: SqlStorage) -> None:
-        self.storage = storage
-        self.visual = engine(storage)
-        self.databases = DatabaseService(self.visual, storage)
-        self.additions = AddService(self.visual, storage)
-        self.deletions = DeleteService(self.visual, storage)
-
-    async def fill(self, key: DatabaseKey, pictures: range, entity: str = "valve") -> None:
-        for number in pictures:
-            picture = random_picture(number)
-            origin = SlackOrigin(f"F{number}", "C1", f"{number}.0")
-            new = NewImage(picture, b"jpeg", EntityId(entity), Note(SECRET), "U1", origin)
-            [outcome] = await self.additions.add_all(key, [new])
-            assert not isinstance(outcome, AlreadyAdded)
-
-    async def stored(self) -> int:
-        """Count the pictures of the first ``IMAGES`` numbers that are stored."""
-        count = 0
-        for number in range(IMAGES):
-            try:
-                await self.storage.pictures.get(random_picture(number).digest)
-            except KeyError:
-                continue
-            count += 1
-        return count
-
-
-@pytest.fixture
-def services(storage: SqlStorage) -> Services:
-    return Services(storage)
+from tests.unit.storage.removals.services import IMAGES, OTHERS, PARTS, SECRET, TEAM, Services
 
 
 async def test_deleted_database_is_invisible_while_rows_are_left(services: Services) -> None:
@@ -164,7 +120,7 @@ async def test_confirmed_entity_keeps_later_images(services: Services) -> None:
     assert (await services.deletions.delete(PARTS, EntityId("valve"))).images == 2
 
 
-async def test_deleted_notes_are_in_no_file_while_the_process_runs(tmp_path: Path) -> None:
+async def test_deleted_notes_are_erased_from_files_while_the_process_runs(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
     services = Services(storage)
     try:
@@ -198,7 +154,7 @@ async def test_add_that_is_cancelled_or_fails_leaves_no_picture(services: Servic
 
 
 def test_batches_follow_the_time_that_they_take() -> None:
-    size = BatchSize()
+    size = new_batch_size()
     first = size.rows
     size.record(first, 0.001)
     assert size.rows == 2 * first

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,11 +19,9 @@ GUARD = ChannelBinding(TEAM, "C1", ChannelMode.GUARD, PARTS.name, 9.5, "U1")
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
-    await opened.catalogue.create_database(PARTS)
-    yield opened
-    await opened.close()
+async def storage(storage: SqlStorage) -> SqlStorage:
+    await storage.catalogue.create_database(PARTS)
+    return storage
 
 
 @pytest.mark.parametrize(

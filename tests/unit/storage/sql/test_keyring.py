@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from bot.domain.catalogue import ImageRecord
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
@@ -73,12 +73,6 @@ def record(key: DatabaseKey, digest: str) -> ImageRecord:
     return image_record(
         database=key,
         data_id=DataId(digest[:8]),
-        entity=EntityId("valve"),
-        note=Note(),
         digest=digest,
-        source_digest="0" * 64,
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime.now(UTC),
     )

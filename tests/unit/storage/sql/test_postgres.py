@@ -14,15 +14,14 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 
 from bot.domain.errors import BackendDown, BackendThrottled, BackendTimeout
-from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.inbox import job_notifier
 from bot.storage.sql import postgres
 from bot.storage.sql.database import Database
 from bot.storage.sql_storage import SqlStorage, StorageOptions
 from tests.fakes.inbox import share
 from tests.fixtures.postgres import Cluster
+from tests.unit.storage.sql.units import TEAM, key, names
 
-TEAM = WorkspaceId("T1")
 LONGEST_S = 5
 TERMINATE_OWN_CONNECTION = text("SELECT pg_terminate_backend(pg_backend_pid())")
 
@@ -44,14 +43,6 @@ def engine(postgres_address: str) -> Iterator[Engine]:
     made = postgres.create(postgres.address(postgres_address), 4)
     yield made
     made.dispose()
-
-
-def key(name: str) -> DatabaseKey:
-    return DatabaseKey(TEAM, DatabaseName(name))
-
-
-async def names(storage: SqlStorage) -> list[str]:
-    return [info.key.name for info in await storage.catalogue.databases(TEAM)]
 
 
 async def test_storage_recovers_from_a_server_restart(cluster: Cluster, storage: SqlStorage) -> None:

@@ -15,7 +15,7 @@ from bot.domain.channels import ChannelBinding
 from bot.domain.errors import AlreadyAdded, DatabaseExists, UnknownDatabase
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
+from tests.fakes.features import embedded_search, random_picture
 from tests.fixtures.records import image_record
 from tests.fixtures.storages import StoragePlace
 
@@ -39,12 +39,7 @@ def record(name: str, digest: str, entity: str = "valve") -> ImageRecord:
         database=PARTS,
         data_id=DataId(name),
         entity=EntityId(entity),
-        note=Note(),
         digest=digest * 64,
-        source_digest="0" * 64,
-        fingerprint=b"",
-        width=1,
-        height=1,
         added_at=datetime.now(UTC),
     )
 
@@ -55,7 +50,7 @@ async def failures(works: Sequence[Awaitable[Any]]) -> list[BaseException]:
 
 
 def engine(storage: SqlStorage) -> EmbeddedSearch:
-    return EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+    return embedded_search(storage)
 
 
 async def test_concurrent_creates_of_one_name_succeed_once(processes: list[SqlStorage]) -> None:

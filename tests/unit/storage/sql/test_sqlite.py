@@ -6,20 +6,19 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
 from bot.domain.errors import BackendDown, BackendTimeout
-from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.storage.sql import database as database_module
 from bot.storage.sql import sqlite
 from bot.storage.sql.database import Database
 from bot.storage.sql_storage import SqlStorage
-
-TEAM = WorkspaceId("T1")
+from tests.unit.storage.sql.units import in_a_unit, key, names
 
 
 @pytest.fixture
@@ -32,19 +31,6 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
 @pytest.fixture
 def database(storage: SqlStorage) -> Database:
     return storage._database
-
-
-def key(name: str) -> DatabaseKey:
-    return DatabaseKey(TEAM, DatabaseName(name))
-
-
-async def names(storage: SqlStorage) -> list[str]:
-    return [info.key.name for info in await storage.catalogue.databases(TEAM)]
-
-
-async def in_a_unit(storage: SqlStorage, work: Callable[[], Awaitable[object]]) -> None:
-    async with storage.unit():
-        await work()
 
 
 async def test_cancelled_write_finishes_before_the_next_begins(storage: SqlStorage, database: Database) -> None:
@@ -74,57 +60,56 @@ async def test_connections_are_durable_and_check_foreign_keys(database: Database
         assert values == ["wal", full, 1, sqlite.BUSY_TIMEOUT_MS]
 
 
-async def test_lock_held_by_another_process_raises_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def other(storage: SqlStorage, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of another process."""
+    with closing(sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def short_lock_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections opened from now on give up a lock soon."""
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
-    storage = await SqlStorage.open(tmp_path)
-    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BackendTimeout):
-            await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
-        assert await names(storage) == []
-        with pytest.raises(BackendTimeout):
-            await storage.ping()
-        other.execute("ROLLBACK")
-        await storage.catalogue.create_database(key("two"))
+
+
+@pytest.mark.usefixtures("short_lock_wait")
+async def test_lock_held_by_another_process_raises_timeout(storage: SqlStorage, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BackendTimeout):
+        await in_a_unit(storage, lambda: storage.catalogue.create_database(key("one")))
+    assert await names(storage) == []
+    with pytest.raises(BackendTimeout):
         await storage.ping()
-    finally:
-        other.close()
-        await storage.close()
+    other.execute("ROLLBACK")
+    await storage.catalogue.create_database(key("two"))
+    await storage.ping()
 
 
-async def test_failed_write_counts_for_half_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 30)
-    storage = await SqlStorage.open(tmp_path)
-    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BackendTimeout):
-            await storage.catalogue.create_database(key("one"))
-        with pytest.raises(BackendTimeout):
-            await storage.ping()
-        # Nobody writes on an idle bot, so that no write could show that all is well again.
-        monkeypatch.setattr(database_module, "WRITE_FAILURE_S", 0.0)
+@pytest.mark.usefixtures("short_lock_wait")
+async def test_failed_write_counts_for_half_a_minute(
+    storage: SqlStorage, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BackendTimeout):
+        await storage.catalogue.create_database(key("one"))
+    with pytest.raises(BackendTimeout):
         await storage.ping()
-    finally:
-        other.close()
-        await storage.close()
+    # An idle bot writes nothing, so no write could show that all is well again.
+    monkeypatch.setattr(database_module, "WRITE_FAILURE_S", 0.0)
+    await storage.ping()
 
 
-async def test_ping_finds_a_file_that_is_gone_and_writes_nothing(tmp_path: Path) -> None:
-    storage = await SqlStorage.open(tmp_path)
-    other = sqlite3.connect(tmp_path / "vsearch.db", isolation_level=None)
-    try:
-        # A writer of another process would have to wait for this one.
-        other.execute("BEGIN IMMEDIATE")
+async def test_ping_finds_a_file_that_is_gone_and_writes_nothing(
+    storage: SqlStorage, other: sqlite3.Connection, tmp_path: Path
+) -> None:
+    # A writer of another process would have to wait for this one.
+    other.execute("BEGIN IMMEDIATE")
+    await storage.ping()
+    other.execute("ROLLBACK")
+    (tmp_path / "vsearch.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(BackendDown, match="no longer there"):
         await storage.ping()
-        other.execute("ROLLBACK")
-        (tmp_path / "vsearch.db").rename(tmp_path / "elsewhere.db")
-        with pytest.raises(BackendDown, match="no longer there"):
-            await storage.ping()
-    finally:
-        other.close()
-        await storage.close()
 
 
 async def test_unusable_data_directory_is_reported(tmp_path: Path) -> None:

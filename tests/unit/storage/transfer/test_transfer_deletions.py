@@ -8,7 +8,7 @@ from bot.domain.pages import PageRequest
 from bot.services.databases import finish_deletions
 from tests.fixtures.data_transfer import TransferCase
 from tests.fixtures.storages import StoragePlace
-from tests.unit.storage.removals.test_deleted_databases import IMAGES, OTHERS, PARTS, Services
+from tests.unit.storage.removals.services import IMAGES, OTHERS, PARTS, Services
 
 
 async def test_deletion_under_way_is_finished_after_a_transfer(tmp_path: Path, postgres_address: str) -> None:

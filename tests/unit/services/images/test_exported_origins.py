@@ -19,7 +19,7 @@ from bot.services.images.import_sources import sources_at
 from bot.services.images.importer import ImportService
 from bot.services.images.listing import ListingService
 from tests.fakes.features import random_picture
-from tests.unit.services.test_origins import PARTS, TEAM, Harness, harness
+from tests.unit.services.origins import PARTS, TEAM, Harness, harness
 
 __all__ = ["harness"]
 

@@ -1,4 +1,4 @@
-"""The job worker's obligations: never given up, beside other work; and leases that are lost."""
+"""Obligations are never given up and run beside other work; and a job ends when its lease is lost."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ from tests.fakes.inbox import MemoryInbox, share
 from tests.fakes.jobs import NEVER_S, Handler, RecordingMetrics, eventually, put, running, worker_of
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-def inbox() -> MemoryInbox:
-    return MemoryInbox()
-
-
-@pytest.fixture
-def handler() -> Handler:
-    return Handler()
 
 
 async def put_deletion(inbox: MemoryInbox, number: int = 900, workspace: str = "T1") -> None:

@@ -20,16 +20,6 @@ from tests.fakes.jobs import NEVER_S, Handler, RecordingMetrics, eventually, put
 from tests.fixtures.storages import StoragePlace
 
 
-@pytest.fixture
-def inbox() -> MemoryInbox:
-    return MemoryInbox()
-
-
-@pytest.fixture
-def handler() -> Handler:
-    return Handler()
-
-
 async def begin_and_crash(inbox: MemoryInbox, owner: str) -> None:
     """Let a process begin a job and die, and its lease expire."""
     [job] = await inbox.claim(owner, 1, lease_s=15)

@@ -14,16 +14,6 @@ from tests.fakes.inbox import MemoryInbox
 from tests.fakes.jobs import LONG_S, Handler, RecordingMetrics, eventually, put, running, worker_of
 
 
-@pytest.fixture
-def inbox() -> MemoryInbox:
-    return MemoryInbox()
-
-
-@pytest.fixture
-def handler() -> Handler:
-    return Handler()
-
-
 async def test_stop_waits_for_running_jobs_and_claims_no_more(inbox: MemoryInbox, handler: Handler) -> None:
     await put(inbox, 3)
     handler.gate.clear()

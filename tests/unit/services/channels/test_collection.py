@@ -20,7 +20,7 @@ from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import AddService, NewImage
 from bot.services.search.search import SearchResult, SearchService
 from bot.storage.sql_storage import SqlStorage
-from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, noisy_copy, random_picture
+from tests.fakes.features import embedded_search, noisy_copy, random_picture
 from tests.fixtures.storages import StoragePlace
 
 TEAM = WorkspaceId("T1")
@@ -67,9 +67,7 @@ class Harness:
 @pytest.fixture
 async def harness(storage_place: StoragePlace) -> AsyncIterator[Harness]:
     storage = await storage_place.open()
-    one = Harness(
-        storage, EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=1_000_000)
-    )
+    one = Harness(storage, embedded_search(storage))
     async with storage.unit():
         await one.visual.create_database(PARTS)
         await storage.catalogue.create_database(PARTS)
@@ -210,7 +208,7 @@ class OnlyFrom:
 
 
 @pytest.mark.parametrize("edited", [False, True])
-async def test_guard_counts_a_hidden_match_as_none_and_tells_the_next_repost(harness: Harness, edited: bool) -> None:
+async def test_guard_ignores_a_hidden_match_and_reports_the_next_repost(harness: Harness, edited: bool) -> None:
     picture = random_picture(1)
     secret = await harness.shared(noisy_copy(picture) if edited else picture, "1.1", "F1", "secret")
     await harness.collecting.collect(PARTS, replace(secret, origin=replace(secret.origin, channel="C0SECRET")))
@@ -230,7 +228,7 @@ async def test_two_processes_tell_a_picture_and_its_copy_apart(storage_place: St
     processes = []
     for number in range(2):
         storage = await storage_place.open()
-        visual = EmbeddedSearch(storage.vectors, FakeFeatureExtractor(), FakeVerifier(), index_memory_bytes=2**20)
+        visual = embedded_search(storage)
         processes.append(Harness(storage, visual))
         if not number:
             async with storage.unit():

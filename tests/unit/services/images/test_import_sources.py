@@ -66,7 +66,7 @@ _RUNNABLE = st.text("'=+-@＝＠\t\r\n 1\u00a0\"", max_size=8)
 
 
 @given(st.lists(st.tuples(_RUNNABLE | _CELL, _RUNNABLE | _CELL), min_size=1, max_size=4))
-def test_exported_cells_come_back_and_run_nowhere(
+def test_exported_cells_are_restored_and_never_run_as_formulas(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
     text = io.StringIO()

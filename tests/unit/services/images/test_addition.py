@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextvars import Context
 from typing import Any
 
@@ -19,18 +18,15 @@ from bot.domain.pictures import Picture
 from bot.services.images.addition import AddService, NewImage
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture
-from tests.fixtures.storages import StoragePlace
 
 KEPT, GONE = (DatabaseKey(LOCAL_WORKSPACE, DatabaseName(name)) for name in ("kept", "gone"))
 
 
 @pytest.fixture
-async def storage(storage_place: StoragePlace) -> AsyncIterator[SqlStorage]:
-    opened = await storage_place.open()
+async def storage(storage: SqlStorage) -> SqlStorage:
     for key in (KEPT, GONE):
-        await opened.catalogue.create_database(key, "")
-    yield opened
-    await opened.close()
+        await storage.catalogue.create_database(key, "")
+    return storage
 
 
 async def test_picture_is_discarded_if_the_back_end_lost_the_database(storage: SqlStorage) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
 from bot.services.access.permissions import NotAllowed, PermissionService
 from tests.fakes.conversations import FakeMemberDirectory
 from tests.fixtures.records import image_record
@@ -30,12 +30,6 @@ def images(*added_by: str) -> list[ImageRecord]:
         image_record(
             database=KEY,
             data_id=DataId(f"id{n}"),
-            entity=EntityId("valve"),
-            digest="d",
-            source_digest="s",
-            fingerprint=b"",
-            width=1,
-            height=1,
             added_at=NOW,
             added_by=user,
         )

@@ -1,0 +1,37 @@
+"""Fixtures of the tests of migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from bot.storage.sql import postgres, sqlite
+from tests.fixtures.postgres import Cluster
+from tests.fixtures.storages import DATABASE_KINDS, SQLITE, StoragePlace
+
+
+@pytest.fixture(params=DATABASE_KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoragePlace]:
+    """A database without tables, of each kind."""
+    if request.param == SQLITE:
+        yield StoragePlace(tmp_path)
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = cluster.database()
+    yield StoragePlace(tmp_path, cluster.address(name))
+    cluster.drop(name)
+
+
+@pytest.fixture
+def engine(empty_database: StoragePlace) -> Iterator[Engine]:
+    if empty_database.database_url is None:
+        url = sqlite.address(empty_database.data_dir)
+        sqlite.prepare(url)
+        made = sqlite.create(url, 2)
+    else:
+        made = postgres.create(postgres.address(empty_database.database_url), 2)
+    yield made
+    made.dispose()
