@@ -80,8 +80,8 @@ def test_server_warns_in_its_log(
     def run(coroutine: object) -> None:
         coroutine.close()  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("bot.app.api_server.asyncio.run", run)
-    monkeypatch.setattr("bot.app.api_server.logs.set_up", lambda *_: None)
+    monkeypatch.setattr("bot.app.server_process.asyncio.run", run)
+    monkeypatch.setattr("bot.app.server_process.logs.set_up", lambda *_: None)
     monkeypatch.setenv("VSEARCH_API_KEYS", "k" * 16)
     monkeypatch.setenv("VSEARCH_THREDS", SECRET)
     with caplog.at_level(logging.WARNING):
