@@ -18,7 +18,14 @@ class Verdict(StrEnum):
 
     SAME = "same image"
     EDITED = "edited copy"
+    SAME_ITEM = "same item"
+    """The same thing, photographed again: points or text prove it."""
     SIMILAR = "similar"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the match is the same picture, edited or not."""
+        return self in {Verdict.SAME, Verdict.EDITED}
 
 
 class Edit(StrEnum):
@@ -29,11 +36,37 @@ class Edit(StrEnum):
     ROTATED = "rotated"
     FRAMED = "framed"
     RECOLOURED = "recoloured"
+    INVERTED = "inverted"
+    OVERLAID = "with text or stickers added"
+    PHOTOGRAPHED = "photographed"
+    """A photo of a screen or of a print that shows the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRegion:
+    """A rectangle of a picture. ``left``, ``top``, ``width`` and ``height`` are shares of the picture, from 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextAgreement:
+    """How many of the query's words a stored picture's text has: ``agreeing`` of ``words``."""
+
+    agreeing: int
+    words: int
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A match of a search. ``score`` is from 0 to 10; higher is more alike."""
+    """A match of a search.
+
+    ``score`` is from 0 to 10; higher is more alike. ``part`` is the part of the query that matched, or None for the
+    whole. ``text`` says how far the texts of the two pictures agree, or None if either has none.
+    """
 
     data_id: DataId
     entity: EntityId
@@ -41,6 +74,8 @@ class Match:
     score: float
     verdict: Verdict = Verdict.SIMILAR
     edits: tuple[Edit, ...] = ()
+    part: PictureRegion | None = None
+    text: TextAgreement | None = None
 
 
 class Caveat(StrEnum):

@@ -74,7 +74,7 @@ class GeometricVerifier:
             unlikely = candidate.cosine < MIN_COSINE or (copy_found and rank >= FULLY_VERIFIED)
             if candidate.local_features and (has_hit or not unlikely):
                 matches.append(_verify_candidate(regions, candidate, similarity, mirrored_too=rank < FULLY_VERIFIED))
-                copy_found = copy_found or matches[-1].verdict is not Verdict.SIMILAR
+                copy_found = copy_found or matches[-1].verdict.is_copy
             else:
                 matches.append(ScoredMatch(similarity, Verdict.SIMILAR))
         return matches

@@ -18,7 +18,7 @@ from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE
 
 app = typer.Typer()
 
-_STYLES = {Verdict.SAME: "bold green", Verdict.EDITED: "green", Verdict.SIMILAR: ""}
+_STYLES = {Verdict.SAME: "bold green", Verdict.EDITED: "green", Verdict.SAME_ITEM: "cyan", Verdict.SIMILAR: ""}
 
 
 @app.command(rich_help_panel="Images")
