@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,14 +39,15 @@ class OriginSource(StrEnum):
 
 
 OPERATOR_SOURCES = frozenset({OriginSource.COMMAND_LINE, OriginSource.IMPORT})
-"""Sources of images that the operator added. Deletions in Slack don't affect them."""
+"""Sources of images that the operator added. An uninstall doesn't delete them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlackOrigin:
     """The Slack file and message of an origin; ``kind`` is the channel's kind when the image was added.
 
-    ``message_ts`` is empty for a file from a form, and ``channel`` too if the form was not opened in a channel.
+    ``message_ts`` is empty for a file from a form, and ``channel`` too if the form was opened in a public channel or
+    in none. A URL that was given where not everybody can read has only ``channel`` and ``kind``.
     """
 
     file_id: str
@@ -60,8 +61,10 @@ class SlackOrigin:
 class Origin:
     """One place that an image came from, and what was said there.
 
-    ``author`` is the Slack user id of whoever shared or added it, or empty for the operator. ``source_name`` is the
-    name of the file. ``slack`` is set for sources MESSAGE and FORM.
+    ``author`` is the Slack user id of whoever shared or added it, or empty for the operator. ``entity`` is the id that
+    the image was given here; None stands for the one that the image has. ``imported``: the operator imported an export
+    of the image with this origin. ``source_name`` is the
+    name of the file. ``slack`` is set for sources MESSAGE and FORM, and for URL where not everybody can read.
     """
 
     source: OriginSource
@@ -70,21 +73,26 @@ class Origin:
     note: Note = _NO_NOTE
     source_name: str = ""
     slack: SlackOrigin | None = None
+    # Not compared, since they don't make a place another one.
+    entity: EntityId | None = field(default=None, compare=False)
+    imported: bool = field(default=False, compare=False)
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether the operator brought the image from here, so that an uninstall doesn't delete it."""
+        return self.imported or self.source in OPERATOR_SOURCES
 
     def is_same_place(self, other: Origin) -> bool:
         """Return whether both are one origin, such as a share that Slack delivered twice."""
-        if self.slack is not None and other.slack is not None:
-            return _place(self.slack) == _place(other.slack)
-        return (self.slack, self.source, self.author, self.source_name) == (
-            other.slack,
-            other.source,
-            other.author,
-            other.source_name,
-        )
+        if _place(self.slack) != _place(other.slack):
+            return False
+        if self.slack is not None and self.slack.file_id:
+            return True
+        return (self.source, self.author, self.source_name) == (other.source, other.author, other.source_name)
 
 
-def _place(slack: SlackOrigin) -> tuple[str, str, str]:
-    return slack.file_id, slack.channel, slack.message_ts
+def _place(slack: SlackOrigin | None) -> tuple[str, str, str] | None:
+    return None if slack is None else (slack.file_id, slack.channel, slack.message_ts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ class OriginScope:
     """Selects origins: those of a workspace (None: of all) for which all other conditions hold.
 
     ``file``, ``channel`` and ``message`` are Slack's; they and ``database`` select any if they are empty. ``before``
-    selects origins that are older. ``from_slack`` leaves out those of OPERATOR_SOURCES.
+    selects origins that are older. ``from_slack`` leaves out the operator's.
     """
 
     workspace: WorkspaceId | None
@@ -138,8 +146,13 @@ class ImageRecord:
             raise ValueError("An image needs an origin.")
 
     def seen_through(self, origins: Collection[Origin]) -> ImageRecord:
-        """Return the record with only those of its origins that are in ``origins``. Raises ValueError if none is."""
-        return replace(self, origins=tuple(origin for origin in self.origins if origin in origins))
+        """Return the record with only those of its origins that are in ``origins``. Raises ValueError if none is.
+
+        It has the image's id if one of them gave it, else the id that the oldest of them gave.
+        """
+        seen = tuple(origin for origin in self.origins if origin in origins)
+        given = [origin.entity or self.entity for origin in seen] or [self.entity]
+        return replace(self, origins=seen, entity=self.entity if self.entity in given else given[0])
 
     @property
     def first(self) -> Origin:

@@ -7,6 +7,7 @@
     │   ├── InvalidInput       a name, number or form is invalid
     │   ├── UnknownDatabase
     │   ├── DatabaseExists
+    │   ├── NameNotAvailable   a database that the person may not know of has it
     │   ├── UnknownEntity
     │   ├── AlreadyAdded       the database already has the picture
     │   ├── ModelMismatch      another model embedded the database's images
@@ -75,6 +76,13 @@ class DatabaseExists(UserError):
     def __init__(self, name: str) -> None:
         super().__init__(f"A database named “{name}” already exists. Choose another name.")
         self.name = name
+
+
+class NameNotAvailable(UserError):
+    """A new database can't have this name, and the person may not know why."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The name “{name}” isn't available. Choose another one.")
 
 
 class ChangedSince(UserError):

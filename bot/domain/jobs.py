@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -104,6 +105,39 @@ class WorkerRoom:
 
     obligations: LaneRoom = _UNLIMITED_ROOM
     others: LaneRoom = _UNLIMITED_ROOM
+
+
+@dataclass(frozen=True, slots=True)
+class Unsharing:
+    """The unsharing of a file, which doesn't name the message, and where the file was still shared afterwards.
+
+    Attributes:
+        file: The file.
+        moment: When it happened, in seconds since 1970 by Slack's clock. Later messages are other shares.
+        channel: The only channel in question, or empty for all.
+        messages: Channels with messages that still have the file.
+        channels: Channels of which Slack names no message. Shares in them may still stand.
+    """
+
+    file: str
+    moment: float
+    channel: str = ""
+    messages: Collection[tuple[str, str]] = ()
+    channels: Collection[str] = ()
+
+    def ends(self, channel: str, message: str) -> bool:
+        """Return whether a message of a channel no longer has the file."""
+        if not message or self.channel not in {"", channel} or channel in self.channels:
+            return False
+        return (channel, message) not in self.messages and time_of_message(message) <= self.moment
+
+
+def time_of_message(ts: str) -> float:
+    """Return the time of a Slack message in seconds since 1970, or 0 if ``ts`` isn't one."""
+    try:
+        return max(0.0, float(ts)) if math.isfinite(float(ts)) else 0.0
+    except ValueError:
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

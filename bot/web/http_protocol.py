@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 SMALL_BODY = 65_536
 """Size in bytes up to which the unread rest of a body is parsed and dropped."""
 
+CHUNKS_REFUSED = "The chunks of the request body are too short."
 HEADER_FIELDS_REFUSED = "The request has too many header fields."
 
 
@@ -22,18 +23,24 @@ class HttpLimits:
     """Limits of a server.
 
     ``connections``: open connections. When they are all in use, the one that has waited longest for a request ends.
+    ``silent_s``: seconds for which Linux keeps a connection to itself while it is silent. That costs the bot no time.
     ``header_s``: seconds to send the head of a request, or the unread rest of a body.
     ``request_s``: seconds from the head of a request to the end of its response.
     ``header_bytes``, ``header_fields``: size of a request's head.
     ``receive_bytes``: bytes to take from a connection at a time. Parsing them takes a few milliseconds at most.
+    ``framing_bytes``: bytes of a chunked body that are not content. Each chunk takes time, however short it is.
+    ``pipelined``: requests that a client may send before it has the response to the one before.
     """
 
     connections: int = 512
+    silent_s: int = 5
     header_s: float = 5.0
     request_s: float = 60.0
     header_bytes: int = 16_384
     header_fields: int = 100
     receive_bytes: int = 4096
+    framing_bytes: int = 8192
+    pipelined: int = 10
 
 
 DEFAULT_LIMITS = HttpLimits()
@@ -41,20 +48,45 @@ DEFAULT_LIMITS = HttpLimits()
 
 def limited_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
     """Return a factory of protocols for uvicorn's ``http`` option, which is declared as a class."""
+    waiting = WaitingConnections()
 
     def create(**given: Any) -> LimitedProtocol:
-        return LimitedProtocol(limits, **given)
+        return LimitedProtocol(limits, waiting, **given)
 
     return cast("type[asyncio.Protocol]", create)
+
+
+class WaitingConnections:
+    """The connections of a server that wait for a request, those that have waited longest first."""
+
+    def __init__(self) -> None:
+        # Dictionaries keep the order of insertion, so that a flood of connections need not be sorted for each one.
+        self._new: dict[LimitedProtocol, None] = {}
+        self._served: dict[LimitedProtocol, None] = {}
+
+    def add(self, connection: LimitedProtocol, *, was_served: bool) -> None:
+        """Add a connection behind all others. ``was_served``: it has had a response."""
+        (self._served if was_served else self._new)[connection] = None
+
+    def discard(self, connection: LimitedProtocol) -> None:
+        """Remove a connection, if it is here."""
+        self._new.pop(connection, None)
+        self._served.pop(connection, None)
+
+    def least_useful(self) -> LimitedProtocol | None:
+        """Return the connection to end first, or None. Those that have had a response may be Slack's and come last."""
+        return next(iter(self._new or self._served), None)
 
 
 class LimitedProtocol(H11Protocol):
     """uvicorn's protocol with the limits that uvicorn lacks."""
 
-    def __init__(self, limits: HttpLimits, **given: Any) -> None:
+    def __init__(self, limits: HttpLimits, waiting: WaitingConnections, **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
-        self._since = self.loop.time()
+        self._waiting = waiting
+        self._framing = 0
+        self._pipelined = 0
         self._discarding = False
         self._timer: asyncio.TimerHandle | None = None
         self._timed_phase: object = None
@@ -79,23 +111,61 @@ class LimitedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
         self._stop_timer()
+        self._waiting.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse data, or drop it if it belongs to a request that has its response already."""
         if self._discarding:
             return
+        cycle, before = self.cycle, len(self.cycle.body) if self.cycle is not None else 0
         super().data_received(data)
+        if self.cycle is not cycle:
+            self._framing = 0
+        elif cycle is not None and cycle.more_body and not cycle.response_complete:
+            self._count_framing(len(data) - (len(cycle.body) - before))
         self._watch()
+
+    def _count_framing(self, size: int) -> None:
+        """Refuse a chunked body once too much of it has been the chunks' own lines."""
+        self._framing += size
+        if self._framing <= self._limits.framing_bytes or self.transport.is_closing():
+            return
+        # The app stops reading. Its response, if it still gives one, is not sent.
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        if self.conn.our_state is h11.SEND_RESPONSE:
+            self.send_400_response(CHUNKS_REFUSED)
+        else:
+            self._abort()
 
     def on_response_complete(self) -> None:
         """Wait for the next request. Drop the rest of a large body that is still arriving, and close the connection."""
+        if self.conn.their_state is h11.DONE and self.conn.trailing_data[0]:
+            self._pipelined += 1
+            if self._pipelined > self._limits.pipelined:
+                self._stop_answering()
+                return
         super().on_response_complete()
         # Closing at once would reset the connection, and the client might lose the response. uvicorn itself skips the
         # rest of a small body, after which the client may send its next request.
         is_unfinished = self.conn.their_state is h11.SEND_BODY and not self._has_small_body()
-        self._discarding = self._discarding or is_unfinished
+        if is_unfinished and not self._discarding:
+            self._discard()
         self._watch()
+
+    def _stop_answering(self) -> None:
+        """Drop what the client sent ahead, and tell it that no more responses will come."""
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._discard()
+        self._watch()
+
+    def _discard(self) -> None:
+        """Drop what still arrives. End our side, or the client would send its next request into this connection."""
+        self._discarding = True
+        if not self.transport.is_closing():
+            self.transport.write_eof()
 
     def _has_small_body(self) -> bool:
         length = next((value for name, value in self.headers if name == b"content-length"), b"")
@@ -106,9 +176,14 @@ class LimitedProtocol(H11Protocol):
         """Start the timer of what the connection waits for now, unless it runs already."""
         phase, seconds = self._phase()
         if phase == self._timed_phase:
+            if not self.is_waiting:
+                self._waiting.discard(self)
             return
         self._stop_timer()
-        self._timed_phase, self._since = phase, self.loop.time()
+        self._timed_phase = phase
+        self._waiting.discard(self)
+        if self.is_waiting and self in self.connections:
+            self._waiting.add(self, was_served=self.cycle is not None and self.cycle.response_complete)
         if seconds is not None and not self.transport.is_closing():
             self._timer = self.loop.call_later(seconds, self._abort)
 
@@ -128,17 +203,17 @@ class LimitedProtocol(H11Protocol):
         """Return whether there is room for one more connection; end the least useful one if there isn't."""
         if len(self.connections) < self._limits.connections:
             return True
-        waiting = [one for one in self.connections if isinstance(one, LimitedProtocol) and one.is_waiting]
-        if not waiting:
+        ended = self._waiting.least_useful()
+        if ended is None:
             return False
-        # Connections that have had a response may be Slack's or a proxy's, so they come last.
-        min(waiting, key=lambda one: (one.cycle is not None and one.cycle.response_complete, one._since))._abort()  # noqa: SLF001 - same class
+        ended._abort()  # noqa: SLF001 - same class
         return True
 
     def _abort(self) -> None:
         self._stop_timer()
         # The loop calls connection_lost later. Until then the connection must not count.
         self.connections.discard(self)
+        self._waiting.discard(self)
         self.transport.abort()
 
 

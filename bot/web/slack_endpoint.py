@@ -35,13 +35,18 @@ class SlackEndpoint:
         self._handle = handle
         self._signature = signature
         self._bodies = BodyReader(MAX_BODY, timeout_s)
+        self._unsigned = BodyReader(MAX_CERTIFICATE_CHECK, timeout_s)
 
     async def answer(self, request: Request) -> Response:
         """Return Bolt's answer, or 4xx for a request that Slack did not sign or that Bolt would fail on."""
+        # Without a signature, only the check of the certificate is answered: don't read more than it can have.
+        is_signed = self._signature.is_present(request.headers)
         try:
-            body = await self._bodies.read(request)
+            body = await (self._bodies if is_signed else self._unsigned).read(request)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("The request body did not arrive in time.", 408)
+        if body is None and not is_signed:
+            return Response(status_code=401)
         if body is None:
             return PlainTextResponse("The request is too large.", 413)
         if not self._signature.is_valid(request.headers, body):

@@ -13,6 +13,9 @@ VALID_FOR_S = 300
 """Slack's own limit for the age of a request. It keeps recorded requests from being sent again later."""
 
 MAX_TIMESTAMP = 20
+SIGNATURE_LENGTH = 67
+"""``v0=`` and a SHA-256 in hex."""
+
 _VERSION = b"v0"
 
 
@@ -26,16 +29,26 @@ class SlackSignature:
         self._secret = secret.encode()
         self._clock = clock
 
+    def is_present(self, headers: Headers) -> bool:
+        """Return whether the headers have one recent signature, whatever it signs. Needs no body."""
+        timestamps, signatures = self._given(headers)
+        # A second header would let this check and Bolt's read different ones.
+        if len(timestamps) != 1 or len(signatures) != 1:
+            return False
+        return len(signatures[0]) == SIGNATURE_LENGTH and self._is_recent(timestamps[0])
+
     def is_valid(self, headers: Headers, body: bytes) -> bool:
         """Return whether the headers sign this body now. Takes constant time for signatures of the right length."""
-        timestamps = headers.getlist("x-slack-request-timestamp")
-        signatures = headers.getlist("x-slack-signature")
-        # A second header would let this check and Bolt's read different ones.
-        if len(timestamps) != 1 or len(signatures) != 1 or not self._is_recent(timestamps[0]):
+        if not self.is_present(headers):
             return False
+        timestamps, signatures = self._given(headers)
         signed = b":".join((_VERSION, timestamps[0].encode(), body))
         expected = _VERSION + b"=" + hmac.new(self._secret, signed, hashlib.sha256).hexdigest().encode()
         return hmac.compare_digest(expected, signatures[0].encode("latin-1"))
+
+    @staticmethod
+    def _given(headers: Headers) -> tuple[list[str], list[str]]:
+        return headers.getlist("x-slack-request-timestamp"), headers.getlist("x-slack-signature")
 
     def _is_recent(self, timestamp: str) -> bool:
         is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP

@@ -94,12 +94,12 @@ class ShareCollector:
         """Tell an author who gave the picture an ``id:`` if the database has it under another one."""
         message, named = share.message, share.modifiers.entity
         there = await self._collecting.find(key, image) if named is not None else None
-        if there is None or there.entity == named:
+        if there is None or there.seen_through([there.first]).entity == named:
             return
         reader = AnswerReader(replace(share.audience, user=message.user), share.client)
         # The id came with the oldest origin.
         seen = await self._presenter.shown(reader, [there.seen_through([there.first])])
-        reply = already_added_reply(key.name, there.entity if seen else "")
+        reply = already_added_reply(key.name, next((one.entity for one in seen.values()), ""))
         await delivery.try_post_ephemeral(share.client, message.channel, message.user, reply, message.thread_ts)
 
     async def refuse(self, client: AsyncWebClient, message: ImageShare) -> None:

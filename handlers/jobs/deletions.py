@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.mrkdwn import count_images
 from bot.domain.errors import RetryLater
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, Unsharing
 from bot.services.maintenance.removal import RemovalService
 from handlers.parsing.payloads import FileShares, SlackDeletion, UnreadablePayload, decode_deletion, parse_shares
 from handlers.replies.uploads import ThumbnailUploads
@@ -32,24 +32,22 @@ class DeletionRunner:
         deletion = decode_deletion(job.payload)
         if deletion is None:
             raise UnreadablePayload(f"job {job.id} has an unreadable payload")
-        removed = await self._remove(deletion)
+        removed = await self._remove(job, deletion)
         if not removed:
             return
         log.info("removed %s deleted in Slack", count_images(removed))
         if client := await self._clients.client(job.workspace, job.enterprise):
             await self._uploads.sweep(job.workspace, client)
 
-    async def _remove(self, deletion: SlackDeletion) -> int:
+    async def _remove(self, job: Job, deletion: SlackDeletion) -> int:
         workspace = deletion.workspace
         if deletion.unshared:
             client = await self._clients.client(workspace, deletion.enterprise)
             # Without an installation, Slack can't be asked where the file is still shared.
             shares = await _shares(deletion.file, client) if client else FileShares()
-            # If Slack names channels without messages, shares in them may still stand.
-            kept = None if shares.channels else shares.messages
-            return await self._removal.remove_unshared(
-                workspace, deletion.file, shares.include, channel=deletion.channel, kept=kept
-            )
+            moment = deletion.event_time or job.created_at.timestamp()
+            unsharing = Unsharing(deletion.file, moment, deletion.channel, shares.messages, shares.channels)
+            return await self._removal.remove_unshared(job.id, workspace, unsharing)
         if deletion.file:
             await self._uploads.deleted(workspace, deletion.file)
             return await self._removal.remove_file(workspace, deletion.file)

@@ -12,7 +12,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.blocks.button_state import SearchState
 from bot.blocks.messages.notices import (
     StatusInfo,
-    added_reply,
     created_reply,
     databases_reply,
     help_reply,
@@ -26,7 +25,7 @@ from bot.blocks.wording.channels import DIRECT_MESSAGES_HAVE_NO_MODE
 from bot.blocks.wording.help import delete_database_needs_form
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.errors import InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.domain.identifiers import DatabaseName
 from bot.services.search.lookup import NoDatabase
 from bot.telemetry.metrics import Metrics
 from handlers.errors import report_errors, with_progress
@@ -143,8 +142,7 @@ class CommandListener:
         state = await self._source(requester, command.source)
         key = await self._answers.database(requester, command.database)
         state = replace(state, database=key.name)
-        added = await self._answers.add(requester, state, key, command.entity, command.note)
-        return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
+        return await self._answers.add(requester, state, key, command.entity, command.note)
 
     async def _source(self, requester: Requester, source: grammar.ImageReference) -> SearchState:
         if source.url:
@@ -164,9 +162,7 @@ class CommandListener:
         return databases_reply(await self._answers.sized_databases(invocation.requester))
 
     async def _create_database(self, invocation: Invocation[grammar.CreateDatabase]) -> Reply:
-        requester = invocation.requester
-        key = DatabaseKey(requester.workspace, invocation.command.name)
-        return created_reply(await self._dependencies.databases.create(key, requester.user))
+        return created_reply(await self._answers.create_database(invocation.requester, invocation.command.name))
 
     async def _delete_database(self, invocation: Invocation[grammar.DeleteDatabase]) -> None:
         name = invocation.command.name

@@ -14,13 +14,13 @@ from bot.blocks.button_state import SearchState, decode_searches
 from bot.blocks.ids import InputId, ViewId
 from bot.blocks.limits import shorten
 from bot.blocks.messages.combination import joined
-from bot.blocks.messages.notices import added_reply, created_reply, database_deleted_reply, watching_reply
+from bot.blocks.messages.notices import created_reply, database_deleted_reply, watching_reply
 from bot.blocks.modals import text_view
 from bot.blocks.reply import Reply, notice
 from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding
-from bot.domain.errors import BackendError, DatabaseExists, InvalidInput, UserError
+from bot.domain.errors import BackendError, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.telemetry.metrics import Metrics
 from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
@@ -151,17 +151,16 @@ class ViewListener:
         self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
     ) -> Reply:
         try:
-            added = await self._answers.add(requester, state, key, wanted.entity, wanted.note)
+            return await self._answers.add(requester, state, key, wanted.entity, wanted.note)
         except UserError as error:
             # Report it among the replies, so that the other images are still added.
             return notice(str(error))
-        return added if isinstance(added, Reply) else added_reply(key.name, added.entity, note=added.note)
 
     async def _create_database(self, submitted: SubmittedModal) -> None:
         name, requester = fields.name_field(submitted.form), submitted.requester
         try:
-            info = await self._dependencies.databases.create(DatabaseKey(requester.workspace, name), requester.user)
-        except DatabaseExists as error:
+            info = await self._answers.create_database(requester, name)
+        except UserError as error:
             raise FieldErrors({InputId.NAME: str(error)}) from error
         except BackendError as error:
             log.exception("could not create a database")

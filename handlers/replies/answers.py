@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.blocks.button_state import ListState, SearchState
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
-from bot.blocks.messages.notices import already_added_reply, delete_question, deleted_reply
+from bot.blocks.messages.notices import added_reply, already_added_reply, delete_question, deleted_reply
 from bot.blocks.reply import Reply, context_block
 from bot.blocks.wording import channels
 from bot.blocks.wording.images import FILE_DELETED
@@ -20,7 +20,9 @@ from bot.domain.errors import (
     AlreadyAdded,
     BackendError,
     BackendTimeout,
+    DatabaseExists,
     FetchRefused,
+    NameNotAvailable,
     UnknownEntity,
     UserError,
 )
@@ -30,13 +32,13 @@ from bot.images.memory import on_behalf_of
 from bot.services.access.permissions import NotAllowed
 from bot.services.search.lookup import SeveralDatabases
 from handlers.parsing.entity_names import entity_of_file
+from handlers.replies.added_origins import origin_of
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.near_misses import nearest_entity
 from handlers.replies.presenter import AnswerReader
 from handlers.replies.requester import Requester
 from handlers.slack.directory import SlackDirectory
-from handlers.slack.permalinks import permalink
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,16 @@ class AnswerComposer:
         presenter, reader = self._dependencies.presenter, requester.as_reader
         return tuple([await presenter.known_size(reader, info) for info in await self.databases(requester)])
 
+    async def create_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
+        """Create an empty database. Raises NameNotAvailable and BackendError."""
+        try:
+            return await self._dependencies.databases.create(DatabaseKey(requester.workspace, name), requester.user)
+        except DatabaseExists:
+            if all(info.key.name != name for info in await self.databases(requester)):
+                # Names are unique in a workspace. A guest may not learn what has this one.
+                raise NameNotAvailable(name) from None
+            raise
+
     async def _known_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database that the person may know of. Raises UnknownDatabase."""
         await self._known.check(name, requester.workspace, requester.user, requester.client)
@@ -112,8 +124,8 @@ class AnswerComposer:
 
     async def add(
         self, requester: Requester, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note
-    ) -> ImageRecord | Reply:
-        """Add the picture that the state names. Return its record, or a reply if the database has it already.
+    ) -> Reply:
+        """Add the picture that the state names, and return what to tell the requester.
 
         Raises UserError and BackendError.
         """
@@ -123,7 +135,7 @@ class AnswerComposer:
         if state.file and not name:
             # A form about many images has no room for their names.
             name = await self._dependencies.finder.file_name(state, requester.client)
-        origin = await self._origin(requester, state)
+        origin = await origin_of(requester, state, self.directory(requester))
         try:
             added = await self._dependencies.additions.add(
                 key,
@@ -139,9 +151,10 @@ class AnswerComposer:
         except AlreadyAdded:
             there = await self._dependencies.catalogue.with_digest(key, picture.digest)
             # The id came with the oldest origin. The image has the requester's own now, too.
-            seen = there is not None and await self._visible(requester, [there.seen_through([there.first])])
-            return already_added_reply(key.name, there.entity if there is not None and seen else "")
-        return added
+            seen = await self._visible(requester, [there.seen_through([there.first])]) if there else ()
+            return already_added_reply(key.name, seen[0].entity if seen else "")
+        kind = added.origin.kind if added.origin else ChannelKind.PUBLIC
+        return added_reply(key.name, added.entity, note=added.note, kind=kind)
 
     async def _check_not_deleted(self, workspace: WorkspaceId, origin: SlackOrigin | None) -> None:
         """Raise FetchRefused if Slack has sent a deletion of the file, message or channel. Its job may be done."""
@@ -149,25 +162,6 @@ class AnswerComposer:
             workspace, origin.file_id, origin.channel, origin.message_ts
         ):
             raise FetchRefused(FILE_DELETED)
-
-    async def _origin(self, requester: Requester, state: SearchState) -> SlackOrigin | None:
-        if not state.file:
-            return None
-        if not (state.channel and state.message):
-            return await self._origin_of_upload(requester, state)
-        # If Slack doesn't say who can read a channel, its pictures count as private.
-        known = requester.kind if state.channel == requester.channel else ChannelKind.PRIVATE
-        kind = await self.directory(requester).kind(state.channel, known)
-        link = await permalink(requester.client, state.channel, state.message)
-        return SlackOrigin(state.file, state.channel, state.message, link, kind)
-
-    async def _origin_of_upload(self, requester: Requester, state: SearchState) -> SlackOrigin:
-        """Return the origin of a file from a modal: no message, but a private or shared channel if opened there."""
-        if requester.channel:
-            kind = await self.directory(requester).kind(requester.channel, requester.kind)
-            if kind in {ChannelKind.PRIVATE, ChannelKind.SHARED}:
-                return SlackOrigin(state.file, requester.channel, "", kind=kind)
-        return SlackOrigin(state.file, "", "")
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
         """Return a page of a database's images. Raises UserError."""
@@ -212,25 +206,36 @@ class AnswerComposer:
 
     async def delete(self, requester: Requester, key: DatabaseKey, entity: EntityId, mark: str = "") -> Reply:
         """Delete an entity's images, up to a mark of the catalogue. Raises NotAllowed, UnknownEntity."""
-        await self._deletable(requester, key, entity)
-        deletion = await self._dependencies.deletions.delete(key, entity, mark=mark)
+        _, records = await self._deletable(requester, key, entity)
+        deletions, images = self._dependencies.deletions, 0
+        if any(record.entity == entity for record in records):
+            images = (await deletions.delete(key, entity, mark=mark)).images
+        for record in records:
+            if record.entity != entity:
+                # The requester sees it under this id.
+                images += (await deletions.delete(key, record.entity, record.data_id)).images
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
-        return deleted_reply(key.name, entity, deletion.images)
+        return deleted_reply(key.name, entity, images)
 
     async def _deletable(
         self, requester: Requester, key: DatabaseKey, entity: EntityId
     ) -> tuple[DatabaseInfo, tuple[ImageRecord, ...]]:
+        """Return the images that have the id, and those that the requester sees under it."""
         info = await self._dependencies.databases.find(key)
         try:
-            records = await self._dependencies.listings.entity(key, entity)
+            found = await self._dependencies.listings.entity(key, entity)
         except UnknownEntity:
             raise await self._unknown_entity(requester, info, entity) from None
+        seen = {record.data_id for record in await self._visible(requester, found) if record.entity == entity}
+        records = tuple(record for record in found if record.entity == entity or record.data_id in seen)
+        if not records:
+            raise await self._unknown_entity(requester, info, entity)
         try:
             await self._dependencies.permissions.check_delete_images(
                 info, records, requester.user, self.directory(requester)
             )
         except NotAllowed:
-            if not await self._visible(requester, records):
+            if not seen:
                 # The person may not even know that the entity exists.
                 raise await self._unknown_entity(requester, info, entity) from None
             raise

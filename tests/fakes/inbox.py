@@ -18,6 +18,7 @@ from bot.domain.jobs import (
     NewJob,
     OpenObligations,
     StoredShare,
+    Unsharing,
     WorkerRoom,
     deletion_key,
 )
@@ -45,6 +46,7 @@ class MemoryInbox:
     def __init__(self) -> None:
         self.now = BEGINNING
         self.kept: dict[int, StoredJob] = {}
+        self.unsharings: dict[int, tuple[WorkspaceId, Unsharing]] = {}
         self.failing: Exception | None = None
         self.claims: list[int] = []
         self.retries: list[tuple[int, float]] = []
@@ -189,6 +191,10 @@ class MemoryInbox:
             if is_meant and (job.channel, job.message) not in kept:
                 one.withdrawn.update(name for name in job.files if file in {"", name})
 
+    async def withdraw_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> None:
+        self._fail()
+        self.unsharings[job] = (workspace, unsharing)
+
     async def is_wanted(self, job: int, file: str) -> bool:
         self._fail()
         kept = self.kept.get(job)
@@ -202,7 +208,10 @@ class MemoryInbox:
         if channel:
             keys |= {(deletion_key(channel), one, (ANY,)) for one in (ANY, message or ANY)}
         jobs = (one.job for one in self.kept.values() if one.job.workspace == workspace)
-        return any((job.channel, job.message, job.files) in keys for job in jobs)
+        return any((job.channel, job.message, job.files) in keys for job in jobs) or any(
+            (of, unsharing.file) == (workspace, file) and unsharing.ends(channel, message)
+            for of, unsharing in self.unsharings.values()
+        )
 
     async def newest_share(self, workspace: WorkspaceId, channel: str) -> StoredShare | None:
         self._fail()

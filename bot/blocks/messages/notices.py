@@ -25,7 +25,7 @@ from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import channels, databases, images
 from bot.blocks.wording import help as help_wording
 from bot.domain.catalogue import DatabaseInfo
-from bot.domain.channels import ChannelBinding, ChannelMode
+from bot.domain.channels import ChannelBinding, ChannelKind, ChannelMode
 from bot.domain.identifiers import DatabaseName
 
 MAX_LISTED = 60
@@ -155,11 +155,13 @@ def database_deleted_reply(name: str, deleted: int) -> Reply:
     return mrkdwn_reply(databases.deleted(name, deleted))
 
 
-def added_reply(database: str, entity: str, *, note: str = "", name: str = "") -> Reply:
-    """Return that an image was added; ``name`` is its file's."""
+def added_reply(
+    database: str, entity: str, *, note: str = "", name: str = "", kind: ChannelKind = ChannelKind.PUBLIC
+) -> Reply:
+    """Return that an image was added; ``name`` is its file's. ``kind`` is that of the conversation it came from."""
     text = sendable(note)
     return mrkdwn_reply(
-        images.added(database, entity, name),
+        " ".join(filter(None, (images.added(database, entity, name), images.seen_by(kind)))),
         *([verbatim(text, MAX_NOTE_SHOWN)] if text else []),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.blocks.mrkdwn import code, count, count_images
+from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseName
 
 NO_IMAGE_YET = "I haven't seen an image in this channel yet. Share one, or `/invite` me if I'm not here."
@@ -19,6 +20,13 @@ FILE_FORBIDDEN = "Slack doesn't let me open that file here. Upload the image its
 def added(database: str, entity: str, name: str = "") -> str:
     """Return that an image was added; ``name`` is its file's."""
     return f"Added {code(name, 'the image')} to {code(database)} as {code(entity)}."
+
+
+def seen_by(kind: ChannelKind) -> str:
+    """Return who sees an image from a conversation of a kind, or an empty string if everybody in the workspace does."""
+    if kind is ChannelKind.PUBLIC:
+        return ""
+    return f"Only people in this {'conversation' if kind is ChannelKind.DIRECT else 'channel'} can see it."
 
 
 def already_added(database: str, entity: str = "") -> str:

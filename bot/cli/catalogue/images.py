@@ -168,15 +168,18 @@ def delete(
         async for record in storage_session.listings.all_records(key, entity_prefix=checked):
             images += record.entity == checked
         if not images:
-            raise UnknownEntity(checked, key.name)
+            raise await _unknown_entity(storage_session, key, checked)
         return key, images, mark
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
         key = await services_session.database(database)
-        with ProgressLine("Deleting") as line:
-            return key, await services_session.services.deletions.delete(
-                key, checked, mark=mark, on_progress=lambda done: line.update(done, None)
-            )
+        try:
+            with ProgressLine("Deleting") as line:
+                return key, await services_session.services.deletions.delete(
+                    key, checked, mark=mark, on_progress=lambda done: line.update(done, None)
+                )
+        except UnknownEntity:
+            raise await _unknown_entity(services_session, key, checked) from None
 
     mark = ""
     if not yes:
@@ -189,3 +192,12 @@ def delete(
         show_json({"database": key.name, "entity": checked, "deleted": deletion.images})
     else:
         print_line(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")
+
+
+async def _unknown_entity(session: StorageSession, key: DatabaseKey, entity: EntityId) -> UnknownEntity:
+    """Return the error for an id without images, with the id that was probably meant."""
+    info = await session.storage.catalogue.database(key)
+    near = await session.listings.similar_entities(info, entity)
+    # Here an image has the id that it has, wherever it was given another one.
+    ids = (name for name, records in near.items() if any(record.entity == name for record in records))
+    return UnknownEntity(entity, key.name, next(ids, ""))

@@ -89,6 +89,18 @@ def too_many_bytes(max_bytes: int) -> str:
     return f"The file is larger than {max_bytes / _MILLION:g} MB. Make it smaller and send it again."
 
 
+def too_much_memory(data: bytes) -> str:
+    """Return the sentence for a picture whose decoding does not fit the memory budget."""
+    try:
+        name = detect_format(data).name
+    except PictureRefused:
+        name = "picture"
+    return (
+        f"The {name} needs more memory to decode than the bot may use. Send a smaller copy or a JPEG, or ask an admin "
+        "to raise `VSEARCH_IMAGE_MEMORY_MB`."
+    )
+
+
 def too_many_pixels(width: int, height: int, max_pixels: int) -> str:
     """Return the refusal of a picture that has too many pixels."""
     return (

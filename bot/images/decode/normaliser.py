@@ -18,7 +18,7 @@ from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
 from bot.images.decode import colour, decoder, formats, worker
 from bot.images.decode.plan import DEFAULT_LIMITS, DecodePlan, PictureLimits, plan
-from bot.images.decode.worker_pool import IDLE_S, OUT_OF_MEMORY, DecodeCall, DecoderPool
+from bot.images.decode.worker_pool import IDLE_S, DecodeCall, DecoderPool
 from bot.images.memory import FairBudget, must_isolate
 
 __all__ = ["DEFAULT_LIMITS", "Normaliser", "PictureLimits", "decode_stored", "encode_jpeg", "normalise"]
@@ -64,7 +64,7 @@ def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     try:
         decoded = decoder.decode(data, limits)
     except MemoryError:
-        raise PictureRefused(OUT_OF_MEMORY) from None
+        raise PictureRefused(formats.too_much_memory(data)) from None
     return _finish(data, decoded, limits)
 
 
@@ -165,7 +165,7 @@ class Normaliser:
         own = CHILD_BYTES + len(data)
         allowed = min(needed.memory, self._budget.total - own)
         if allowed <= 0 or (allowed < needed.memory and not worker.can_limit_memory()):
-            raise PictureRefused(OUT_OF_MEMORY)
+            raise PictureRefused(formats.too_much_memory(data))
         call = DecodeCall(data, allowed, self.limits, is_capped=allowed < needed.memory)
 
         def work() -> T:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.errors import PictureRefused
-from bot.images.decode import worker
+from bot.images.decode import formats, worker
 from bot.images.decode.decoder import Decoded
 from bot.images.decode.plan import PictureLimits
 
@@ -24,10 +24,6 @@ IDLE_S = 60.0
 
 MAX_IDLE = 1
 
-OUT_OF_MEMORY = (
-    "Decoding the picture needs more memory than the bot may use. Make it smaller, or save it as a JPEG, and send it"
-    " again."
-)
 _DIED = "The picture can't be decoded safely. Save it as a standard JPEG and send that."
 
 _ROOT = Path(__file__).parents[3]
@@ -81,14 +77,14 @@ class DecodeCall:
             process.kill()
             code = process.wait()
             if code == worker.EXIT_OUT_OF_MEMORY:
-                raise DecoderDied(OUT_OF_MEMORY) from None
+                raise DecoderDied(formats.too_much_memory(self.data)) from None
             log.warning("a decoder process ended with code %d while it decoded %d bytes", code, len(self.data))
             raise DecoderDied(_DIED) from None
         finally:
             with self._lock:
                 self._process = None
         if head.get("out_of_memory") or ("refused" in head and self.is_capped and head["cause"] != "NoneType"):
-            raise PictureRefused(OUT_OF_MEMORY)
+            raise PictureRefused(formats.too_much_memory(self.data))
         if "refused" in head:
             raise PictureRefused(head["refused"])
         return worker.parse_answer(head, body)

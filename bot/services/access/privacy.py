@@ -10,7 +10,7 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.services.access.channel_access import AccessCheck, ChannelAccess, ChannelDirectory
-from bot.services.search.search import MAX_HIDDEN, SearchResult
+from bot.services.search.search import MAX_HIDDEN, RankedMatch, SearchResult
 
 MAX_CHANNELS_COUNTED = 100
 """Closed conversations that are looked up in Slack for a count. Images of further ones are not counted."""
@@ -102,9 +102,7 @@ class PrivacyService:
         hints = result.database.hints_at_hidden
         shown = await self.shown((ranked.record for ranked in result.matches), audience, channels)
         kept = [
-            replace(ranked, record=shown[ranked.match.data_id])
-            for ranked in result.matches
-            if ranked.match.data_id in shown
+            _through(ranked, shown[ranked.match.data_id]) for ranked in result.matches if ranked.match.data_id in shown
         ]
         known = [ranked for ranked in result.matches if ranked.record]
         apparent = await self._apparent(result.weaker_records, audience, channels)
@@ -168,3 +166,8 @@ def _seen(records: Iterable[ImageRecord], access: ChannelAccess) -> dict[DataId,
         if origins := [origin for origin in record.origins if access.shows(origin)]:
             seen[record.data_id] = record.seen_through(origins)
     return seen
+
+
+def _through(ranked: RankedMatch, record: ImageRecord) -> RankedMatch:
+    """Return a match with what readers see of its image, and under the id that they may know."""
+    return replace(ranked, match=replace(ranked.match, entity=record.entity), record=record)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
-from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase
+from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingRemoved, UnknownDatabase, UserError
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.services.databases import find_database, require_in_both
@@ -17,6 +17,9 @@ from bot.storage.ports.storage import Storage
 from bot.telemetry.metrics import Metrics, NullMetrics
 
 _NO_METRICS = NullMetrics()
+
+NO_NAME = EntityId("image")
+"""The id that an exported origin gave, if that is unknown."""
 
 ATTEMPTS = 5
 """Attempts at adding a picture that other processes add and delete at the same time."""
@@ -43,16 +46,24 @@ class NewImage:
     source_name: str = ""
     imported: bool = False
     exported: tuple[Origin, ...] = ()
-    """The origins that the image had when it was exported. If there are any, they replace the import's own."""
+    """The origins that the image had when it was exported. If there are any, the import is an origin at each place."""
 
     def origins_at(self, moment: datetime) -> tuple[Origin, ...]:
         """Return the origins that this add brings, oldest first."""
-        own = Origin(self._source, moment, self.added_by, self.note, self.source_name, self.origin)
-        return tuple(sorted(self.exported, key=lambda origin: origin.added_at)) or (own,)
+        own = Origin(self._source, moment, self.added_by, self.note, self.source_name, self.origin, self.entity)
+        oldest_first = sorted(self.exported, key=lambda origin: origin.added_at)
+        # Exports of earlier versions don't say which id an origin gave. The oldest gave the one that the image has.
+        unknown = (self.entity, *[NO_NAME] * len(oldest_first))
+        return tuple(
+            replace(origin, imported=True, entity=origin.entity or entity)
+            for origin, entity in zip(oldest_first, unknown, strict=False)
+        ) or (own,)
 
     @property
     def _source(self) -> OriginSource:
         if self.origin is not None:
+            if not self.origin.file_id:
+                return OriginSource.URL
             return OriginSource.MESSAGE if self.origin.message_ts else OriginSource.FORM
         if self.added_by:
             return OriginSource.URL
@@ -68,11 +79,19 @@ async def _always() -> None:
 
 
 class _ImageGone(BotError):
-    """Another process deleted the image while it was getting an origin."""
+    """The image was deleted while it was getting an origin, or the origin was."""
 
 
-AddOutcome = ImageRecord | AlreadyAdded
-"""The record of a new image, or AlreadyAdded if the database has the picture."""
+class DeletedInSlack(UserError):
+    """An exported image was not added, because what it came from was deleted in Slack since."""
+
+    def __init__(self, entity: EntityId) -> None:
+        super().__init__("Its file or message was deleted in Slack.")
+        self.entity = entity
+
+
+AddOutcome = ImageRecord | AlreadyAdded | DeletedInSlack
+"""The record of a new image, AlreadyAdded if the database has the picture, or the reason why it was not added."""
 
 
 class AddService:
@@ -121,7 +140,7 @@ class AddService:
         """
         image = NewImage(picture, jpeg, entity, note, added_by, origin, source_name)
         [outcome] = await self.add_all(key, [image], confirm)
-        if isinstance(outcome, AlreadyAdded):
+        if isinstance(outcome, UserError):
             raise outcome
         return outcome
 
@@ -145,7 +164,8 @@ class AddService:
             await find_database(self._storage.catalogue, key)
             raise
         for outcome in outcomes:
-            self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
+            if not isinstance(outcome, DeletedInSlack):
+                self._metrics.added("known" if isinstance(outcome, AlreadyAdded) else "added")
         return outcomes
 
     async def _add_batch(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
@@ -162,6 +182,26 @@ class AddService:
         return [outcome for image in images for outcome in await self._add_batch(key, [image], confirm)]
 
     async def _store(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
+        standing = [await self._without_deleted(key, image) for image in images]
+        stored = iter(await self._store_all(key, [image for image in standing if image], confirm))
+        return [
+            next(stored) if kept else DeletedInSlack(image.entity) for image, kept in zip(images, standing, strict=True)
+        ]
+
+    async def _without_deleted(self, key: DatabaseKey, image: NewImage) -> NewImage | None:
+        """Return an image without exported origins that were deleted in Slack since; None if none is left."""
+        left = tuple([origin for origin in image.exported if not await self._is_deleted(key, origin)])
+        if left == image.exported:
+            return image
+        return replace(image, exported=left) if left else None
+
+    async def _is_deleted(self, key: DatabaseKey, origin: Origin) -> bool:
+        slack = origin.slack
+        return slack is not None and await self._storage.inbox.is_deleted(
+            key.workspace, slack.file_id, slack.channel, slack.message_ts
+        )
+
+    async def _store_all(self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm) -> list[AddOutcome]:
         digests = [image.picture.digest for image in images]
         known = set(await self._storage.catalogue.known_pictures(key, digests))
         # Of a picture that is there twice, the first is new, and the others are further origins.
@@ -176,7 +216,13 @@ class AddService:
                 if new.get(image.picture.digest) is image
             }
             # After the new images, which write nothing until the first of these begins the transaction.
-            outcomes = [records.get(id(image)) or await self._add_origin(key, image) for image in images]
+            outcomes: list[AddOutcome] = [
+                records.get(id(image)) or await self._add_origin(key, image) for image in images
+            ]
+            for origin in (origin for image in images for origin in image.exported):
+                # Deletions wait for this transaction from here on, and find the origin afterwards.
+                if await self._is_deleted(key, origin):
+                    raise _ImageGone
             await confirm()
         return outcomes
 

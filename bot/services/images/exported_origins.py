@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import Note, WorkspaceId
+from bot.domain.identifiers import EntityId, Note, WorkspaceId
 
 SUFFIX = ".origins.json"
 
@@ -37,6 +38,15 @@ def decode_origins(text: bytes, workspace: WorkspaceId) -> tuple[Origin, ...]:
         raise InvalidInput(f"The picture's {SUFFIX} file is damaged. Delete it to import the picture as new.") from None
 
 
+def read_exported_origins(picture: Path, workspace: WorkspaceId) -> tuple[Origin, ...]:
+    """Return the origins that were exported with a picture, if there are any. Raises InvalidInput and OSError."""
+    beside = picture.with_suffix(SUFFIX)
+    if not beside.is_file():
+        return ()
+    with beside.open("rb") as stream:
+        return decode_origins(stream.read(MAX_BYTES), workspace)
+
+
 def _document(origin: Origin) -> Mapping[str, object]:
     slack = origin.slack
     return {
@@ -45,6 +55,7 @@ def _document(origin: Origin) -> Mapping[str, object]:
         "author": origin.author,
         "note": origin.note,
         "file_name": origin.source_name,
+        "entity": origin.entity,
         "slack": slack
         and {
             "file": slack.file_id,
@@ -74,4 +85,5 @@ def _origin(given: Mapping[str, Any]) -> Origin:
             str(slack["link"]),
             ChannelKind(slack["kind"]),
         ),
+        EntityId(str(given["entity"])) if given.get("entity") else None,
     )

@@ -14,12 +14,12 @@ from typing import Protocol
 
 from bot.domain.catalogue import Origin
 from bot.domain.errors import AlreadyAdded, FetchFailed, InvalidInput, PictureRefused, UserError
-from bot.domain.identifiers import DatabaseKey, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.images.memory import expect_bytes
 from bot.services.databases import find_database
-from bot.services.images.addition import AddService, NewImage
-from bot.services.images.exported_origins import MAX_BYTES, SUFFIX, decode_origins
+from bot.services.images.addition import AddOutcome, AddService, DeletedInSlack, NewImage
+from bot.services.images.exported_origins import read_exported_origins
 from bot.services.images.import_sources import ImportSource, printable
 from bot.storage.ports.catalogue import Catalogue
 
@@ -146,7 +146,7 @@ class ImportService:
             if isinstance(image, NewImage):
                 images.append(image)
         added = iter(await self._additions.add_all(key, images) if images else [])
-        return [not isinstance(next(added), AlreadyAdded) if new is True else new for new in outcomes]
+        return [_outcome_of(next(added)) if new is True else new for new in outcomes]
 
     async def _decode(self, file: _File) -> NewImage | UserError:
         try:
@@ -170,7 +170,7 @@ class ImportService:
                 return self._too_large()
             with source.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            origins = _exported_origins(source.path, key.workspace)
+            origins = read_exported_origins(source.path, key.workspace)
         except InvalidInput as error:
             return error
         except OSError as error:
@@ -197,13 +197,8 @@ def _unreadable(error: OSError) -> PictureRefused:
     return PictureRefused(f"The file can't be read: {error.strerror or error}.")
 
 
-def _exported_origins(picture: Path, workspace: WorkspaceId) -> tuple[Origin, ...]:
-    """Return the origins that were exported with a picture, if there are any. Raises InvalidInput and OSError."""
-    beside = picture.with_suffix(SUFFIX)
-    if not beside.is_file():
-        return ()
-    with beside.open("rb") as stream:
-        return decode_origins(stream.read(MAX_BYTES), workspace)
+def _outcome_of(added: AddOutcome) -> ImportOutcome:
+    return added if isinstance(added, DeletedInSlack) else not isinstance(added, AlreadyAdded)
 
 
 ImportOutcome = bool | UserError

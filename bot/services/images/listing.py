@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import difflib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-from bot.domain.catalogue import ImageRecord
+from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import VisibleOrigins
 from bot.domain.errors import UnknownEntity
 from bot.domain.identifiers import DatabaseKey, EntityId
 from bot.domain.pages import MAX_PAGE, Order, Page, PageRequest
 from bot.services.databases import find_database
 from bot.storage.ports.catalogue import Catalogue
+
+MAX_SCANNED = 2000
+"""Images whose ids are compared. Of a larger database, those whose ids start with the same letters."""
+
+_SAME_START = 2
+_CUTOFF = 0.75
 
 
 class ListingService:
@@ -30,9 +38,12 @@ class ListingService:
         return await self._catalogue.page(key, request, visible)
 
     async def entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """Return all images of an entity, oldest first. Raises UnknownDatabase and UnknownEntity."""
+        """Return all images of an entity, and those that were given it at one of their origins, oldest first.
+
+        Raises UnknownDatabase and UnknownEntity.
+        """
         await find_database(self._catalogue, key)
-        records = await self._catalogue.of_entity(key, entity)
+        records = await self._catalogue.of_entity(key, entity, or_given=True)
         if not records:
             raise UnknownEntity(entity, key.name)
         return records
@@ -51,3 +62,17 @@ class ListingService:
             page = await self._catalogue.page(
                 key, PageRequest(limit=MAX_PAGE, token=page.token, order=order, entity_prefix=entity_prefix)
             )
+
+    async def similar_entities(self, info: DatabaseInfo, entity: EntityId) -> Mapping[str, Sequence[ImageRecord]]:
+        """Return the ids that somebody may have meant, most similar first, with images that were given them."""
+        prefix = "" if info.images <= MAX_SCANNED else entity[:_SAME_START]
+        images: dict[str, list[ImageRecord]] = defaultdict(list)
+        scanned = 0
+        async for record in self.all_records(info.key, Order.NEWEST_FIRST, prefix):
+            for name in {record.entity, *(origin.entity for origin in record.origins if origin.entity)}:
+                images[name].append(record)
+            scanned += 1
+            if scanned == MAX_SCANNED:
+                break
+        near = difflib.get_close_matches(entity, images, n=max(1, len(images)), cutoff=_CUTOFF)
+        return {name: images[name] for name in near}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.errors import ChangedSince, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DataId, WorkspaceId
+from bot.domain.jobs import Unsharing
 from bot.services.databases import DatabaseService
 from bot.services.images.deletion import DeleteService
 from bot.storage.ports.storage import Storage
@@ -83,43 +84,25 @@ class RemovalService:
         await self._storage.inbox.withdraw(workspace, channel=channel, whole_channel=True)
         return await self._remove_origins(OriginScope(workspace, channel=channel))
 
-    async def remove_unshared(
-        self,
-        workspace: WorkspaceId,
-        file_id: str,
-        is_shared: Callable[[str, str], bool],
-        *,
-        channel: str = "",
-        kept: Collection[tuple[str, str]] | None,
-    ) -> int:
-        """Remove what came from messages in which a file is no longer shared.
-
-        Args:
-            workspace: The workspace.
-            file_id: The file.
-            is_shared: Says for a channel and a message's time whether the file is still shared there.
-            channel: The only channel in question, or empty for all.
-            kept: Messages with their channels that still have the file. None if Slack doesn't tell all of them; then
-                shares that wait in the inbox are handled.
+    async def remove_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> int:
+        """Remove what came from messages that a job found to have lost a file.
 
         Return how many images had no other origin. Raises BackendError.
         """
-        if kept is not None:
-            await self._storage.inbox.withdraw(workspace, file=file_id, channel=channel, kept=kept)
+        await self._storage.inbox.withdraw_unshared(job, workspace, unsharing)
         # A workspace has one image of a picture in each database, so these are few.
-        records = await self._storage.catalogue.with_origins(OriginScope(workspace, file=file_id, channel=channel), MAX)
+        file, channel = unsharing.file, unsharing.channel
+        records = await self._storage.catalogue.with_origins(OriginScope(workspace, file=file, channel=channel), MAX)
         shares = {
             (slack.channel, slack.message_ts)
             for record in records
             for origin in record.origins
-            if (slack := origin.slack) and slack.file_id == file_id and slack.message_ts
+            if (slack := origin.slack) and slack.file_id == file
         }
         removed = 0
         for place, message in sorted(shares):
-            if channel in {"", place} and not is_shared(place, message):
-                removed += await self._remove_origins(
-                    OriginScope(workspace, file=file_id, channel=place, message=message)
-                )
+            if unsharing.ends(place, message):
+                removed += await self._remove_origins(OriginScope(workspace, file=file, channel=place, message=message))
         return removed
 
     async def remove_older_than(self, moment: datetime) -> int:
@@ -184,6 +167,8 @@ class RemovalService:
                     return removed + (await self._databases.mark_deleted(key, mark)).images
                 continue
             removed += await self._remove_origins(from_slack)
+            while await catalogue.forget_slack(key, DELETE_BATCH):
+                pass
             revision = (await catalogue.database(key)).revision
             if not await catalogue.with_origins(from_slack, 1) and await catalogue.return_to_operator(key, revision):
                 return removed

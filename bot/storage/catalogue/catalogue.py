@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
@@ -16,15 +16,21 @@ from bot.storage.catalogue.deleted_databases import delete_database
 from bot.storage.catalogue.image_changes import add_image, add_origin, remove_images, remove_origins
 from bot.storage.catalogue.marks import check_unchanged, images_until, mark_of
 from bot.storage.catalogue.origins import find_records, has_operator_origin, images_in_scope, read_records
-from bot.storage.catalogue.ownership import move_database, return_to_operator
+from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
 from bot.storage.catalogue.rows import database_id_of, database_infos, find_database
-from bot.storage.catalogue.visibility import count_hidden, has_visible_origin, hidden_data_ids, read_channels
+from bot.storage.catalogue.visibility import (
+    count_hidden,
+    has_prefix_seen,
+    has_visible_origin,
+    hidden_data_ids,
+    read_channels,
+)
 from bot.storage.catalogue.workspaces import read_connected, read_workspaces, read_workspaces_of, record_workspace
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import databases, images, workspaces
+from bot.storage.sql.schema.tables import databases, image_origins, images, workspaces
 
 
 class SqlCatalogue:
@@ -152,6 +158,10 @@ class SqlCatalogue:
 
         return await self._database.read(work)
 
+    async def forget_slack(self, key: DatabaseKey, limit: int) -> int:
+        """Take what came from Slack out of up to ``limit`` origins that the operator imported. Return how many."""
+        return await self._database.write(lambda connection: forget_slack(connection, key, limit))
+
     async def return_to_operator(self, key: DatabaseKey, revision: int) -> DatabaseKey | None:
         """Make a database of this revision local again, and return its key; None if it has another revision.
 
@@ -232,7 +242,9 @@ class SqlCatalogue:
         def work(connection: Connection) -> Page[ImageRecord]:
             owner = ListedDatabase(database_id_of(connection, key), key)
             shown = [] if visible is None else has_visible_origin(connection, owner.row_id, visible)
-            page = read_page(connection, images, owner, request, lambda row: row, *shown)
+            # Readers may not find out ids that were given where they can't read.
+            by_prefix = has_prefix_seen(request.entity_prefix, visible) if visible and request.entity_prefix else None
+            page = read_page(connection, images, owner, request, lambda row: row, *shown, by_prefix=by_prefix)
             return Page(read_records(connection, key, page.items), page.total, page.token)
 
         return await self._database.read(work)
@@ -264,12 +276,17 @@ class SqlCatalogue:
 
         return await self._database.read(work)
 
-    async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """Return the images of an entity, oldest first."""
+    async def of_entity(self, key: DatabaseKey, entity: EntityId, *, or_given: bool = False) -> tuple[ImageRecord, ...]:
+        """Return the images of an entity, oldest first.
+
+        With ``or_given``, also those that were given it at one of their origins.
+        """
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            of_entity = in_database.where(images.c.entity == str(entity))
+            given = select(image_origins.c.image_id).where(image_origins.c.entity == str(entity))
+            has_it = images.c.entity == str(entity)
+            of_entity = in_database.where(or_(has_it, images.c.id.in_(given)) if or_given else has_it)
             rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id)).all()
             return read_records(connection, key, rows)
 

@@ -5,15 +5,23 @@ Each change waits for the others in the same database, so that no image goes whi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginScope, RemovedOrigins
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import AlreadyAdded
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId
-from bot.storage.catalogue.origins import delete_origins, insert_origins, read_origins, read_records
+from bot.storage.catalogue.origins import (
+    delete_origins,
+    give_entity,
+    insert_origins,
+    mark_imported,
+    read_origins,
+    read_records,
+)
 from bot.storage.catalogue.rows import bump_revision, columns_of, database_id_of, lock_in_back_ends
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.removals.rows import queue_pictures, queue_unused_uploads
@@ -41,6 +49,8 @@ def add_image(connection: Connection, record: ImageRecord) -> None:
 def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Origin) -> EntityId | None:
     """Add an origin to the image with exactly these pixels, unless it has this one.
 
+    If the operator imports what came from Slack, the origin that is there becomes the operator's.
+
     Return the image's entity; None if there is no such image.
     """
     database_id = bump_revision(connection, key)
@@ -48,9 +58,12 @@ def add_origin(connection: Connection, key: DatabaseKey, digest: str, origin: Or
     row = connection.execute(select(images.c.id, images.c.entity).where(wanted)).first()
     if row is None:
         return None
-    if not any(origin.is_same_place(known) for known in read_origins(connection, [row.id])[row.id]):
+    known = [one for one in read_origins(connection, [row.id])[row.id] if origin.is_same_place(one)]
+    if not known:
         insert_origins(connection, row.id, [origin])
         record_channels(connection, database_id, [origin])
+    elif origin.is_operators and not any(one.is_operators for one in known):
+        mark_imported(connection, row.id, origin)
     return EntityId(row.entity)
 
 
@@ -62,15 +75,32 @@ def remove_origins(
     lock_in_back_ends(connection, key)
     database_id = bump_revision(connection, key)
     wanted = (images.c.database_id == database_id) & (images.c.data_id == data_id)
-    image = connection.execute(select(images.c.id, images.c.digest).where(wanted)).first()
+    image = connection.execute(select(images.c.id, images.c.digest, images.c.entity).where(wanted)).first()
     if image is None:
         return RemovedOrigins(0, 0)
+    before = read_origins(connection, [image.id])[image.id]
     removed = delete_origins(connection, image.id, scope)
-    left = len(read_origins(connection, [image.id])[image.id])
+    after = read_origins(connection, [image.id])[image.id]
+    left = len(after)
+    if left:
+        _keep_entity(connection, image.id, image.entity, [one for one in before if one not in after], after)
     if not left:
         connection.execute(delete(images).where(images.c.id == image.id))
         queue_removals(connection, {image.digest}, now)
     return RemovedOrigins(removed, left)
+
+
+def _keep_entity(
+    connection: Connection, image_id: int, entity: str, removed: Sequence[Origin], left: Sequence[Origin]
+) -> None:
+    """Let the image keep its id if everybody could read where it was given, and nobody else gave it."""
+
+    def gave_it(origin: Origin) -> bool:
+        return origin.entity in {None, entity}
+
+    was_public = any(gave_it(one) and (not one.slack or one.slack.kind is ChannelKind.PUBLIC) for one in removed)
+    if was_public and not any(map(gave_it, left)):
+        give_entity(connection, image_id, entity)
 
 
 def remove_images(

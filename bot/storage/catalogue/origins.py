@@ -6,17 +6,31 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot.domain.catalogue import OPERATOR_SOURCES, ImageRecord, Origin, OriginScope, OriginSource, SlackOrigin
 from bot.domain.channels import ChannelKind
-from bot.domain.identifiers import DatabaseKey, DatabaseName, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.catalogue.rows import record_of
 from bot.storage.removals.tombstones import is_tombstone
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.schema.tables import databases, image_origins, images
 
 _columns = image_origins.c
+_IS_OPERATORS = or_(_columns.imported, _columns.source.in_(sorted(OPERATOR_SOURCES)))
 
 # Every add and every search runs these. Built once, they cost little more than the work of the driver.
 _NEW_ORIGIN = insert(image_origins)
@@ -73,9 +87,32 @@ def delete_origins(connection: Connection, image_id: int, scope: OriginScope) ->
     return connection.execute(delete(image_origins).where(_columns.image_id == image_id, *_in_scope(scope))).rowcount
 
 
+def give_entity(connection: Connection, image_id: int, entity: str) -> None:
+    """Record that all origins of an image gave it an id."""
+    connection.execute(update(image_origins).where(_columns.image_id == image_id).values(entity=entity))
+
+
+def mark_imported(connection: Connection, image_id: int, origin: Origin) -> None:
+    """Record that the operator imported an export of an image with an origin that it has."""
+    place = {**_columns_of(origin), "image_id": image_id}
+    compared = ["image_id", "slack_file", "slack_channel", "slack_message"]
+    if not place["slack_file"]:
+        compared += ["source", "author", "source_name"]
+    # SQLAlchemy compares with null by “is”.
+    conditions = [_columns[name] == place[name] for name in compared]
+    connection.execute(update(image_origins).where(*conditions).values(imported=True))
+
+
+def imported_from_slack(database_id: int) -> Select[Any]:
+    """Return a query for the operator's origins in a database that still have what came from Slack."""
+    slack = [func.coalesce(column, "") != "" for column in (_columns.slack_file, _columns.slack_channel)]
+    query = select(_columns.id, _columns.slack_file, _columns.slack_kind).join(images)
+    return query.where(images.c.database_id == database_id, _IS_OPERATORS, or_(_columns.author != "", *slack))
+
+
 def has_operator_origin() -> ColumnElement[bool]:
     """Return a condition on images: the operator added it, too."""
-    return exists().where(_columns.image_id == images.c.id, _columns.source.in_(sorted(OPERATOR_SOURCES)))
+    return exists().where(_columns.image_id == images.c.id, _IS_OPERATORS)
 
 
 def _in_scope(scope: OriginScope) -> list[ColumnElement[bool]]:
@@ -91,7 +128,7 @@ def _in_scope(scope: OriginScope) -> list[ColumnElement[bool]]:
     if scope.before is not None:
         conditions.append(_columns.created_at < scope.before)
     if scope.from_slack:
-        conditions.append(_columns.source.not_in(sorted(OPERATOR_SOURCES)))
+        conditions.append(~_IS_OPERATORS)
     return conditions
 
 
@@ -102,6 +139,8 @@ def _columns_of(origin: Origin) -> dict[str, Any]:
         "author": origin.author,
         "created_at": origin.added_at,
         "note": str(origin.note),
+        "imported": origin.imported,
+        "entity": None if origin.entity is None else str(origin.entity),
         "source_name": origin.source_name,
         "slack_file": slack.file_id if slack else None,
         "slack_channel": slack.channel if slack else None,
@@ -119,6 +158,8 @@ def _origin_of(row: Row[Any]) -> Origin:
         note=Note(row.note),
         source_name=row.source_name,
         slack=_slack_origin_of(row),
+        entity=None if row.entity is None else EntityId(row.entity),
+        imported=bool(row.imported),
     )
 
 

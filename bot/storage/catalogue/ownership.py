@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 from itertools import count
 
 from sqlalchemy import Connection, delete, select, update
 
+from bot.domain.catalogue import Origin, OriginSource, SlackOrigin
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import DatabaseExists
 from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, WorkspaceId
-from bot.storage.catalogue.rows import database_id_of, lock_in_back_ends
-from bot.storage.sql.schema.tables import database_channels, databases, embedded_databases, hosted_databases
+from bot.storage.catalogue.origins import imported_from_slack
+from bot.storage.catalogue.rows import bump_revision, database_id_of, lock_in_back_ends
+from bot.storage.catalogue.visibility import record_channels
+from bot.storage.sql.schema.tables import (
+    database_channels,
+    databases,
+    embedded_databases,
+    hosted_databases,
+    image_origins,
+)
 
 # The back ends' rows change as well, so that a database is never in two workspaces.
 _TABLES = (databases, embedded_databases, hosted_databases)
@@ -29,14 +40,39 @@ def adopt_local(connection: Connection, workspace: WorkspaceId) -> None:
         connection.execute(update(table).where(moving).values(workspace=workspace))
 
 
+def forget_slack(connection: Connection, key: DatabaseKey, limit: int) -> int:
+    """Take what came from Slack out of up to ``limit`` origins that the operator imported. Return how many had any.
+
+    Who said what, and where, is deleted. An image from a closed conversation stays hidden from everybody in Slack.
+    """
+    database_id = bump_revision(connection, key)
+    rows = connection.execute(imported_from_slack(database_id).limit(limit)).all()
+    for row in rows:
+        # Rows without a kind are from the first versions.
+        kind = None if row.slack_file is None else ChannelKind(row.slack_kind or ChannelKind.PRIVATE)
+        hidden = kind is not None and kind is not ChannelKind.PUBLIC
+        place = dict.fromkeys(
+            ("slack_file", "slack_channel", "slack_message", "slack_permalink"), "" if hidden else None
+        )
+        nothing = {"author": "", "note": "", "source_name": "", "slack_kind": str(kind) if hidden else None}
+        nothing["source"] = str(OriginSource.IMPORT)
+        connection.execute(update(image_origins).where(image_origins.c.id == row.id).values(**place, **nothing))
+        slack = SlackOrigin("", "", "", kind=kind) if kind and hidden else None
+        record_channels(connection, database_id, [Origin(OriginSource.IMPORT, datetime.now(UTC), slack=slack)])
+    return len(rows)
+
+
 def return_to_operator(connection: Connection, key: DatabaseKey, revision: int) -> DatabaseKey | None:
     """Make a database local again, without Slack's channels, and return its key. Raises UnknownDatabase.
 
-    If its name is taken, the database gets a number. Return None, and do nothing, if it has another revision.
+    If its name is taken, the database gets a number. Return None, and do nothing, if it has another revision or
+    anything that came from Slack.
     """
     lock_in_back_ends(connection, key)
     database_id = database_id_of(connection, key, update_lock=True)
     if connection.execute(select(databases.c.revision).where(databases.c.id == database_id)).scalar_one() != revision:
+        return None
+    if connection.execute(imported_from_slack(database_id).limit(1)).first() is not None:
         return None
     for number in count(1):
         suffix = f"_{number}" if number > 1 else ""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 
 from bot.domain.catalogue import Origin
 from bot.domain.channels import ChannelKind, VisibleOrigins
+from bot.storage.sql.paging import has_prefix
 from bot.storage.sql.schema.tables import database_channels, image_origins, images
 
 _origins, _channels = image_origins.c, database_channels.c
@@ -73,6 +74,16 @@ def has_visible_origin(connection: Connection, database_id: int, visible: Visibl
     if not _closed_channels(connection, database_id, visible):
         return []
     return [exists().where(_origins.image_id == images.c.id, _is_visible(visible))]
+
+
+def has_prefix_seen(prefix: str, visible: VisibleOrigins) -> ColumnElement[bool]:
+    """Return the condition on images that those who see these origins see under an id with the prefix."""
+    given = func.coalesce(_origins.entity, images.c.entity)
+    seen = exists().where(_origins.image_id == images.c.id, _is_visible(visible))
+    keeps_id = seen.where(given == images.c.entity)
+    return or_(
+        and_(keeps_id, *has_prefix(images.c.entity, prefix)), and_(~keeps_id, seen.where(*has_prefix(given, prefix)))
+    )
 
 
 def _closed_channels(connection: Connection, database_id: int, visible: VisibleOrigins) -> list[str]:

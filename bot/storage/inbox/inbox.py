@@ -11,14 +11,24 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Delete, Update, bindparam, case, insert, literal, select, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth, Job, JobKind, LaneRoom, NewJob, OpenObligations, StoredShare, WorkerRoom
+from bot.domain.jobs import (
+    InboxDepth,
+    Job,
+    JobKind,
+    LaneRoom,
+    NewJob,
+    OpenObligations,
+    StoredShare,
+    Unsharing,
+    WorkerRoom,
+)
 from bot.storage.inbox import recovery
 from bot.storage.inbox.claims import LaneQueue, Lease
 from bot.storage.inbox.depth import read_depth, read_obligations
 from bot.storage.inbox.job_notifier import JobNotifier, NullJobNotifier
 from bot.storage.inbox.retention import delete_finished, delete_of_workspace
 from bot.storage.inbox.rows import JobState, claimed_jobs, held, new_row
-from bot.storage.inbox.withdrawals import Withdrawal, is_deleted, is_wanted
+from bot.storage.inbox.withdrawals import Withdrawal, is_deleted, is_wanted, withdraw_unshared
 from bot.storage.inbox.worker_registry import WorkerRegistry
 from bot.storage.sql.database import Database
 from bot.storage.sql.locks.advisory import take_advisory_locks
@@ -96,7 +106,7 @@ class SqlInbox:
             self._notifier.notify(connection)
             return True
 
-        return await self._database.write(work)
+        return await self._database.write(work, first=True)
 
     def arrivals(self) -> AsyncIterator[None]:
         """Yield, without end, when any process has stored a job. Notifications may be missing."""
@@ -203,15 +213,19 @@ class SqlInbox:
         )
         await self._database.write(withdrawal.apply)
 
+    async def withdraw_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> None:
+        """Record what a job found out about an unsharing, so that nothing is added from the messages that it ended."""
+        await self._database.write(lambda connection: withdraw_unshared(connection, job, workspace, unsharing))
+
     async def is_wanted(self, job: int, file: str) -> bool:
         """Return whether the file of a job was neither withdrawn nor deleted. Inside a unit, this takes the write lock.
 
-        A deletion may have arrived before the share.
+        A deletion or an unsharing may have arrived before the share.
         """
         return await self._database.write(lambda connection: is_wanted(connection, job, file))
 
     async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
-        """Return whether the deletion of a file, of its message or of its channel has arrived.
+        """Return whether the deletion of a file, its message or its channel has arrived, or its unsharing was handled.
 
         Inside a unit, this takes the write lock.
         """

@@ -1,4 +1,4 @@
-"""Withdrawals: files that were deleted in Slack, and jobs that must not process them any more."""
+"""Withdrawals: files that were deleted or unshared in Slack, and jobs that must not process them any more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, exists, select, tuple_, update
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import ANY, JobKind, deletion_key
+from bot.domain.jobs import ANY, JobKind, Unsharing, deletion_key
+from bot.storage.inbox.unsharings import has_unsharing, record_unsharing
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.schema.tables import inbox, inbox_files
 
@@ -17,9 +18,12 @@ _jobs, _files = inbox.c, inbox_files.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """What was deleted: a file, a message or a whole channel. ``kept`` are messages that still have the file.
+    """What was deleted: a file, a message or a whole channel.
 
-    Raises ValueError unless it names one of them.
+    ``kept`` are messages that still have the file, and ``kept_channels`` channels in which some may. Unless it is 0,
+    only messages before ``until``, in seconds since 1970, are meant.
+
+    Raises ValueError unless it names a file, a message or a whole channel.
     """
 
     workspace: WorkspaceId
@@ -27,7 +31,9 @@ class Withdrawal:
     channel: str
     message: str
     whole_channel: bool
-    kept: Collection[tuple[str, str]]
+    kept: Collection[tuple[str, str]] = ()
+    kept_channels: Collection[str] = ()
+    until: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a withdrawal of everything."""
@@ -53,21 +59,46 @@ class Withdrawal:
                 wanted.append(column == value)
         if self.kept:
             wanted.append(tuple_(_files.channel, _files.message).not_in(sorted(self.kept)))
+        if self.kept_channels:
+            wanted.append(_files.channel.not_in(sorted(self.kept_channels)))
+        if self.until:
+            # All times of messages have the same length, so their order as texts is that of time.
+            wanted.append(_files.message <= f"{self.until:.6f}")
         return wanted
+
+
+def withdraw_unshared(connection: Connection, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> None:
+    """Withdraw a file from the messages that lost it, and record the unsharing for shares that arrive later."""
+    Withdrawal(
+        workspace=workspace,
+        file=unsharing.file,
+        channel=unsharing.channel,
+        message="",
+        whole_channel=False,
+        kept=unsharing.messages,
+        kept_channels=unsharing.channels,
+        until=unsharing.moment,
+    ).apply(connection)
+    record_unsharing(connection, job, workspace, unsharing)
 
 
 def is_wanted(connection: Connection, job: int, file: str) -> bool:
     """Return whether the file of a job was neither withdrawn nor deleted. Call it in a write."""
-    # A row lock, so that no withdrawal happens between this check and the add that follows it.
-    query = select(inbox_files).where(_files.job_id == job, _files.file == file).with_for_update(read=True)
+    query = select(inbox_files).where(_files.job_id == job, _files.file == file)
     row = connection.execute(query).first()
+    if row is None:
+        return False
+    workspace = WorkspaceId(row.workspace)
+    _wait_for_adds(connection, workspace, file, row.channel)
+    # A row lock, so that no withdrawal happens between this check and the add that follows it.
+    row = connection.execute(query.with_for_update(read=True)).first()
     if row is None or row.withdrawn:
         return False
-    return not _has_deletion(connection, WorkspaceId(row.workspace), file, row.channel, row.message)
+    return not _has_deletion(connection, workspace, file, row.channel, row.message)
 
 
 def is_deleted(connection: Connection, workspace: WorkspaceId, file: str, channel: str, message: str) -> bool:
-    """Return whether the deletion of a file, of its message or of its channel has arrived."""
+    """Return whether the deletion of a file, its message or its channel has arrived, or its unsharing was handled."""
     _wait_for_adds(connection, workspace, file, channel)
     return _has_deletion(connection, workspace, file, channel, message)
 
@@ -87,4 +118,7 @@ def _has_deletion(connection: Connection, workspace: WorkspaceId, file: str, cha
         keys += [(deletion_key(channel), ANY, ANY), (deletion_key(channel), message or ANY, ANY)]
     place = tuple_(_files.channel, _files.message, _files.file)
     query = select(_files.job_id).where(_files.workspace == workspace, place.in_(keys)).limit(1)
-    return connection.execute(query).first() is not None
+    if connection.execute(query).first() is not None:
+        return True
+    # An unsharing that wasn't handled yet finds what is added.
+    return has_unsharing(connection, workspace, file, channel, message)

@@ -93,10 +93,18 @@ class Catalogue(Protocol):
         """Return whether the operator added an image to the database."""
         ...
 
+    async def forget_slack(self, key: DatabaseKey, limit: int) -> int:
+        """Take what came from Slack out of up to ``limit`` origins that the operator imported. Return how many.
+
+        Their images stay. Those from closed conversations are hidden from everybody in Slack from then on.
+        """
+        ...
+
     async def return_to_operator(self, key: DatabaseKey, revision: int) -> DatabaseKey | None:
         """Make a database local again, and return its key. If its name is taken, the database gets a number.
 
-        Return None, and do nothing, if the database has another revision. Raises UnknownDatabase.
+        Return None, and do nothing, if the database has another revision, or anything that came from Slack. Raises
+        UnknownDatabase.
         """
         ...
 
@@ -154,8 +162,11 @@ class Catalogue(Protocol):
         """Return the image with exactly these pixels."""
         ...
 
-    async def of_entity(self, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
-        """Return the images of an entity, oldest first."""
+    async def of_entity(self, key: DatabaseKey, entity: EntityId, *, or_given: bool = False) -> tuple[ImageRecord, ...]:
+        """Return the images of an entity, oldest first.
+
+        With ``or_given``, also those that were given it at one of their origins.
+        """
         ...
 
     async def holds(self, workspace: WorkspaceId, digest: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.identifiers import WorkspaceId
-from bot.domain.jobs import InboxDepth, Job, NewJob, OpenObligations, StoredShare, WorkerRoom
+from bot.domain.jobs import InboxDepth, Job, NewJob, OpenObligations, StoredShare, Unsharing, WorkerRoom
 
 
 class Inbox(Protocol):
@@ -82,15 +82,19 @@ class Inbox(Protocol):
         """
         ...
 
+    async def withdraw_unshared(self, job: int, workspace: WorkspaceId, unsharing: Unsharing) -> None:
+        """Record what a job found out about an unsharing, so that nothing is added from the messages that it ended."""
+        ...
+
     async def is_wanted(self, job: int, file: str) -> bool:
         """Return whether the file of a job was neither withdrawn nor deleted. Inside a unit, this takes the write lock.
 
-        A deletion may have arrived before the share.
+        A deletion or an unsharing may have arrived before the share.
         """
         ...
 
     async def is_deleted(self, workspace: WorkspaceId, file: str, channel: str = "", message: str = "") -> bool:
-        """Return whether the deletion of a file, of its message or of its channel has arrived.
+        """Return whether the deletion of a file, its message or its channel has arrived, or its unsharing was handled.
 
         Inside a unit, this takes the write lock.
         """

@@ -75,11 +75,14 @@ class Database:
         if self._write_failure is not None and time.monotonic() - self._write_failure[0] < WRITE_FAILURE_S:
             raise self._write_failure[1]
 
-    async def write(self, work: Work[T]) -> T:
-        """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return."""
+    async def write(self, work: Work[T], *, first: bool = False) -> T:
+        """Run ``work`` in the unit's transaction, or outside of units in its own, which is on disk on return.
+
+        ``first``: outside of units, ahead of all other writes that wait. It is for short writes that Slack waits for.
+        """
         unit = self._current()
         if unit is None:
-            return await self._write_alone(work)
+            return await self._write_alone(work, first=first)
         if unit.connection is None:
             return await self._begin_and_write(unit, work)
         return await self._write_in_unit(unit, work)
@@ -193,8 +196,8 @@ class Database:
         # A task that was started inside a unit may outlive it. From then on it is outside.
         return None if unit is None or unit.closed else unit
 
-    async def _write_alone(self, work: Work[T]) -> T:
-        async with self._writers.writer() as writer:
+    async def _write_alone(self, work: Work[T], *, first: bool = False) -> T:
+        async with self._writers.writer(first=first) as writer:
             return await self._run_in(writer, self._transactions.write, work)
 
     async def _write_deferred(self, unit: _Unit) -> None:

@@ -40,15 +40,18 @@ def read_page(
     request: PageRequest,
     value_of: Callable[[Row[Any]], T],
     *further: ColumnElement[bool],
+    by_prefix: ColumnElement[bool] | None = None,
 ) -> Page[T]:
     """Read a page of ``table``, which must have the columns id, database_id, entity and created_at.
 
-    ``further`` are more conditions on the rows. Raises InvalidInput if the token does not belong to this listing.
+    ``further`` are more conditions on the rows, and ``by_prefix`` is the one to use for the prefix of ids.
+
+    Raises InvalidInput if the token does not belong to this listing.
     """
     columns = table.c
     wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id, *further]
     if request.entity_prefix:
-        wanted += _has_prefix(columns.entity, request.entity_prefix)
+        wanted += has_prefix(columns.entity, request.entity_prefix) if by_prefix is None else [by_prefix]
     total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
 
     newest_first = request.order is Order.NEWEST_FIRST
@@ -72,7 +75,8 @@ def read_page(
     return Page(tuple(value_of(row) for row in listed), total, token)
 
 
-def _has_prefix(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
+def has_prefix(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
+    """Return the conditions on a column whose values begin with a prefix."""
     # A range, because LIKE treats the _ of an id as a wildcard and does not use the index.
     return [column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1)]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain.identifiers import WorkspaceId
+from bot.domain.jobs import time_of_message
 from handlers.parsing.payloads.common import (
     enterprise_of,
     is_for_organisation,
@@ -23,7 +24,8 @@ class SlackDeletion:
     """What was deleted in Slack: a ``file``, a ``message`` in a ``channel``, or a whole ``channel``.
 
     The other fields are empty. With ``unshared``, the ``file`` exists, but was taken out of a message, which was in the
-    ``channel`` if that is known.
+    ``channel`` if that is known. ``event_time`` is when the unsharing happened, in seconds since 1970; 0 if Slack
+    didn't say.
     """
 
     workspace: WorkspaceId
@@ -33,6 +35,7 @@ class SlackDeletion:
     channel: str = ""
     message: str = ""
     unshared: bool = False
+    event_time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def parse_deletion(body: Mapping[str, Any]) -> SlackDeletion | None:
             # Slack's examples leave the channel out.
             channel = text(event.get("channel_id"))
             found = SlackDeletion(workspace, enterprise, event_id, file=file, channel=channel, unshared=True)
-            return found if file else None
+            return replace(found, event_time=_moment_of(body)) if file else None
         case "channel_deleted" | "group_deleted":
             return SlackDeletion(workspace, enterprise, event_id, channel=channel) if channel else None
     message = _deleted_message(event)
@@ -75,6 +78,12 @@ def parse_deletion(body: Mapping[str, Any]) -> SlackDeletion | None:
         if channel and message
         else None
     )
+
+
+def _moment_of(body: Mapping[str, Any]) -> float:
+    """Return when an event happened, in seconds since 1970, or 0 if Slack didn't say."""
+    whole_second = time_of(body.get("event_time"))
+    return time_of_message(text(mapping(body.get("event")).get("event_ts"))) or (whole_second and whole_second + 1)
 
 
 def _deleted_message(event: Mapping[str, Any]) -> str:

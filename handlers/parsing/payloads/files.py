@@ -74,10 +74,6 @@ class FileShares:
     messages: frozenset[tuple[str, str]] = frozenset()
     channels: frozenset[str] = frozenset()
 
-    def include(self, channel: str, message: str) -> bool:
-        """Return whether the file is still shared in a message, as far as Slack tells."""
-        return channel in self.channels or (channel, message) in self.messages
-
 
 def parse_shares(raw: object) -> FileShares:
     """Parse where a file object says that it is shared."""

@@ -65,6 +65,7 @@ def decode_deletion(stored: str) -> SlackDeletion | None:
         text(given.get("channel")),
         text(given.get("message")),
         unshared=given.get("unshared") is True,
+        event_time=time_of(given.get("event_time")),
     )
     return deletion if deletion.workspace and (deletion.file or deletion.channel) else None
 

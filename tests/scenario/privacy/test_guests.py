@@ -202,3 +202,17 @@ async def test_results_that_a_channel_may_not_see_are_not_shared(slack: FakeSlac
     assert "Nothing that I can show here" in told.everything
     await settled(slack, app)
     assert [message for message in slack.transcript if not message.to] == public
+
+
+async def test_guest_is_not_told_what_has_the_name_of_a_new_database(slack: FakeSlack, start: Start) -> None:
+    await start_with_guest(slack, start)
+    refused = await run_command(slack, "db create secret_stock", user=GUEST, channel=HERE)
+    assert refused.text == "The name “secret_stock” isn't available. Choose another one."
+    await slack.press(await run_command(slack, "db", user=GUEST, channel=HERE), "create_database", user=GUEST)
+    form = await slack.wait_for_view("create_database_form", user=GUEST)
+    await slack.submit(form, {"name": "secret_stock"})
+    assert form.errors == {"name": refused.text}
+    # Whoever may know of the database is told that it exists.
+    for user, name in ((GUEST, "parts"), (MEMBER, "secret_stock")):
+        told = await run_command(slack, f"db create {name}", user=user, channel=HERE)
+        assert told.text == f"A database named “{name}” already exists. Choose another name."

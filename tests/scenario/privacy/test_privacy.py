@@ -12,12 +12,12 @@ from bot.domain.channels import ChannelMode
 from bot.domain.identifiers import DatabaseName
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fakes.slack.values import ConversationKind
-from tests.scenario.conftest import Start, fill
+from tests.scenario.conftest import PictureServer, Start, fill
 from tests.scenario.support.requests import key_of, press, run_command
 from tests.scenario.support.shares import NEW, ORIGINAL, OTHER, images_in, reply, running, settled, watch
 
 THERE = "C0THERE"
-INSIDER, OUTSIDER = "U0INSIDER", "U0OUTSIDER"
+INSIDER, OUTSIDER, ADMIN = "U0INSIDER", "U0OUTSIDER", "U0ADMIN"
 PLACES: list[ConversationKind] = ["private", "mpim", "im", "shared"]
 SECRETS = ("secret_plan", "tell nobody", THERE, INSIDER)
 
@@ -264,6 +264,31 @@ async def test_image_from_a_form_in_a_closed_conversation_stays_there(
     assert "tell nobody" in (await listed(slack, INSIDER)).everything
 
 
+@pytest.mark.parametrize("kind", PLACES)
+async def test_url_that_is_added_in_a_closed_conversation_stays_there(
+    slack: FakeSlack, start: Start, pictures: PictureServer, kind: ConversationKind
+) -> None:
+    app = await start(VSEARCH_TRUSTED_HOSTS=pictures.address)
+    await fill(app, "parts", sofa=OTHER)
+    slack.add_channel(THERE, "secrets", kind=kind, members=[INSIDER])
+    url = pictures.url("plan.png", ORIGINAL)
+    text = f'add {url} in:parts id:secret_plan note:"tell nobody"'
+    added = await run_command(slack, text, user=INSIDER, channel=THERE)
+    assert added.text.endswith(
+        f"Only people in this {'conversation' if kind in {'im', 'mpim'} else 'channel'} can see it."
+    )
+    outsider = await listed(slack, OUTSIDER)
+    assert reveals_nothing(outsider)
+    assert "`sofa`" in outsider.everything
+    assert reveals_nothing(await thread(slack, OUTSIDER))
+    assert "tell nobody" in (await listed(slack, INSIDER)).everything
+    assert "tell nobody" in (await run_command(slack, "list in:parts", user=INSIDER, channel=THERE)).everything
+    if kind == "private":
+        # A URL that was given in public is for everybody, under the id that it was given there.
+        assert "Only" not in (await run_command(slack, f"add {url} in:parts", user=SOMEONE)).text
+        assert "`plan`" in (await listed(slack, OUTSIDER)).everything
+
+
 async def test_form_adds_nothing_to_a_conversation_that_was_deleted(slack: FakeSlack, start: Start) -> None:
     app = await start()
     await fill(app, "parts", sofa=OTHER)
@@ -276,4 +301,35 @@ async def test_form_adds_nothing_to_a_conversation_that_was_deleted(slack: FakeS
     await settled(slack, app)
     await slack.submit(form, {"database": "parts", "entity": "secret_plan"})
     await slack.wait_until(lambda: "deleted" in form.everything)
+    assert [record.entity for record in await images_in(app)] == ["sofa"]
+
+
+async def test_id_from_a_private_channel_is_hidden_when_the_picture_is_shared_in_public(
+    slack: FakeSlack, start: Start
+) -> None:
+    app = await start_with_private_image(slack, start, "private")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    shared = await slack.upload(slack.host(ORIGINAL, "chair.png"), text="ours")
+    await slack.wait_for_reaction(shared)
+    await watch(app, ChannelMode.LOOKUP, "parts")
+    for ask in (last, listed, thread):
+        answer = await ask(slack, OUTSIDER)
+        assert reveals_nothing(answer)
+        assert "`chair`" in answer.everything
+    # Nor can it be found out.
+    assert "chair" not in (await run_command(slack, "list in:parts prefix:secret", user=OUTSIDER)).everything
+    assert "`chair`" in (await run_command(slack, "list in:parts prefix:ch", user=OUTSIDER)).everything
+    for guess in ("secret_plan", "secret_plam"):
+        refused = await run_command(slack, f"delete {guess} in:parts", user=OUTSIDER)
+        assert "has no image" in refused.text
+        assert "Did you mean" not in refused.text
+    assert "Did you mean “chair”" in (await run_command(slack, "delete chiar in:parts", user=OUTSIDER)).text
+    assert "Only whoever added" in (await run_command(slack, "delete chair in:parts", user=OUTSIDER)).text
+    assert "`secret_plan`" in (await listed(slack, INSIDER)).everything
+    # What somebody sees under an id is deleted under it.
+    slack.add_person(ADMIN, is_admin=True)
+    question = await run_command(slack, "delete chair in:parts", user=ADMIN)
+    await slack.press(question, "delete_entity", user=ADMIN)
+    await slack.wait_for(lambda message: "Deleted 1 image of `chair`" in message.text)
+    await settled(slack, app)
     assert [record.entity for record in await images_in(app)] == ["sofa"]

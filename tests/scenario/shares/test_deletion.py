@@ -37,7 +37,12 @@ async def answered_message_deleted(slack: FakeSlack, shared: Message) -> None:
     await (await slack.delete_message(shared))
 
 
-ways = pytest.mark.parametrize("take", [file_deleted, message_deleted, answered_message_deleted])
+async def file_unshared(slack: FakeSlack, shared: Message) -> None:
+    for file in shared.files:
+        await (await slack.unshare_file(file, shared))
+
+
+ways = pytest.mark.parametrize("take", [file_deleted, message_deleted, answered_message_deleted, file_unshared])
 
 
 def on_disk(folder: Path) -> list[str]:
@@ -158,6 +163,26 @@ async def test_deletion_during_an_add_by_command_removes_the_image(
         go_on.set()
         notice = await slack.wait_for_answer()
     assert "deleted" in notice.text
+    assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
+
+
+@pytest.mark.parametrize("take", [message_deleted, file_unshared])
+async def test_deletion_during_an_add_by_shortcut_removes_the_image(
+    slack: FakeSlack, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: Take
+) -> None:
+    app = await collecting(start)
+    await watch(app, ChannelMode.OFF)
+    shared = await slack.upload(slack.host(VALVE, "valve.png"))
+    await settled(slack, app)
+    await slack.shortcut_message("add_to_database", shared)
+    form = await slack.wait_for_view("add_form")
+    async with hold_method(monkeypatch, AddService, "add_all") as (begun, go_on):
+        await slack.submit(form, {"database": "parts", "entity": "valve"})
+        await begun.wait()
+        await take(slack, shared)
+        await wait_for_jobs(app, 0)
+        go_on.set()
+        await slack.wait_until(lambda: "deleted" in form.everything)
     assert (await images_in(app), on_disk(tmp_path / "data")) == ([], [])
 
 

@@ -107,3 +107,37 @@ async def test_message_deleted_before_its_share_arrives_is_not_added(
     slack.deliver_share(late)
     await settled(slack, app)
     assert await images_in(app) == []
+
+
+@pytest.mark.parametrize("mode", [ChannelMode.COLLECT, ChannelMode.GUARD])
+@pytest.mark.parametrize("names_channel", [True, False])
+async def test_share_that_arrives_after_its_unsharing_is_not_added(
+    slack: FakeSlack, start: Start, mode: ChannelMode, *, names_channel: bool
+) -> None:
+    app = await collecting(slack, start)
+    await watch(app, mode, "parts")
+    kept = await slack.upload(slack.host(VALVE, "late.png"), channel=SECOND)
+    await slack.wait_for_reaction(kept)
+    file = kept.files[0]
+    slack.state.channels[GENERAL].bot_is_member = False
+    late = await slack.upload(file)
+    slack.state.channels[GENERAL].bot_is_member = True
+    await (await slack.unshare_file(file, late, names_channel=names_channel))
+    await settled(slack, app)
+    slack.deliver_share(late)
+    # Delivered again, it is still shared there.
+    slack.deliver_share(kept)
+    await settled(slack, app)
+    assert await places(app) == [[kept.ts]]
+
+
+async def test_file_that_is_shared_again_after_its_unsharing_is_added(slack: FakeSlack, start: Start) -> None:
+    app = await collecting(slack, start)
+    shared = await slack.upload(slack.host(VALVE, "valve.png"))
+    await slack.wait_for_reaction(shared)
+    await (await slack.unshare_file(shared.files[0], shared))
+    await settled(slack, app)
+    assert await images_in(app) == []
+    again = await slack.upload(shared.files[0])
+    await slack.wait_for_reaction(again)
+    assert await places(app) == [[again.ts]]

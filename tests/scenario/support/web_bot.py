@@ -46,14 +46,15 @@ async def web_bot(slack: FakeSlack, data_dir: Path, **environment: str) -> Async
             assert await app.wrapper.drain(10) == 0
 
 
-async def stock(app: SlackApp, workspace: str, name: str, **pictures: bytes) -> None:
-    """Create a database with these pictures, by entity, in any workspace."""
+async def stock(app: SlackApp, workspace: str, name: str, *, author: str = "", **pictures: bytes) -> None:
+    """Create a database with these pictures, by entity, in any workspace. The operator has no name as an author."""
     key = DatabaseKey(WorkspaceId(workspace), DatabaseName(name))
     await app.services.databases.create(key)
     for entity, content in pictures.items():
         picture = await app.services.normaliser.picture(content)
         jpeg = await app.services.normaliser.jpeg(picture)
-        await app.services.additions.add(key, picture, jpeg, EntityId(entity), Note(f"About {entity}"))
+        note = Note(f"About {entity}")
+        await app.services.additions.add(key, picture, jpeg, EntityId(entity), note, added_by=author)
 
 
 async def databases(bot: WebBot, workspace: str) -> list[str]:

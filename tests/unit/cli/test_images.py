@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.terminal import progress
 from bot.cli.terminal.exit_codes import ExitCode
+from bot.storage.catalogue import deleted_databases
 from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
 from tests.fixtures.pictures import encoded, photo
 
@@ -206,3 +208,22 @@ def test_export_reports_missing_pictures(stocked: Vsearch, tmp_path: Path) -> No
     outcome = stocked("export", tmp_path / "out", "--json")
     assert outcome.code == ExitCode.FAILED
     assert (outcome.document["written"], outcome.document["missing"]) == (2, 1)
+
+
+def test_progress_of_deleting_a_database_is_shown(stocked: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PLAIN_EVERY_S", 0.0)
+    # The other two are deleted afterwards, as most images of a large database are.
+    monkeypatch.setattr(deleted_databases, "INLINE_ROWS", 1)
+    outcome = stocked("db", "delete", "parts", "--yes", "--json")
+    assert outcome.document == {"deleted": "parts", "images": 3}
+    shown = [line.rpartition(",")[0] for line in outcome.err.splitlines()]
+    assert any(line.startswith("Deleting: 2 of 2, ") for line in shown), outcome.err
+    assert stocked("db", "list", "--json").document["databases"] == []
+
+
+@pytest.mark.parametrize("confirmed", [(), ("--yes",)])
+def test_similar_id_is_suggested_for_one_that_is_not_there(stocked: Vsearch, confirmed: tuple[str, ...]) -> None:
+    outcome = stocked("delete", "pmup", *confirmed)
+    assert outcome.code == ExitCode.NOT_FOUND
+    assert "no image with the id “pmup”. Did you mean “pump”?" in outcome.err
+    assert "Did you mean" not in stocked("delete", "zzz", *confirmed).err

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.catalogue import OriginScope, OriginSource
+from bot.domain.catalogue import Origin, OriginScope, OriginSource, SlackOrigin
+from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.errors import AlreadyAdded
-from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, EntityId, Note
-from bot.domain.jobs import JobKind, NewJob, deletion_key
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, EntityId, Note, WorkspaceId
+from bot.domain.jobs import JobKind, NewJob, Unsharing, deletion_key
 from bot.domain.pages import PageRequest
 from bot.services.images.addition import NewImage
 from bot.storage.catalogue.catalogue import SqlCatalogue
@@ -29,6 +30,11 @@ async def only(harness: Harness, seed: int = 1) -> set[tuple[str, str, str, str]
     found = await harness.origins()
     assert list(found) == [random_picture(seed).digest]
     return found[random_picture(seed).digest]
+
+
+async def only_of(harness: Harness, seed: int) -> set[tuple[str, str, str, str]]:
+    """Return the origins of the image of a picture, among others."""
+    return (await harness.origins())[random_picture(seed).digest]
 
 
 async def test_every_kind_of_add_adds_an_origin(harness: Harness) -> None:
@@ -72,6 +78,17 @@ async def test_image_is_deleted_with_its_last_origin(harness: Harness) -> None:
     assert await harness.origins() == {}
 
 
+async def test_image_keeps_a_public_id_but_loses_a_private_one_with_its_origin(harness: Harness) -> None:
+    for seed, kind in enumerate((ChannelKind.PUBLIC, ChannelKind.PRIVATE)):
+        await harness.add(seed, f"F{seed}", "C1", "1.1", entity="first", kind=kind)
+        harness.day = 1
+        await harness.add(seed, f"G{seed}", "C2", "1.2", entity="second")
+        await harness.removal.remove_file(TEAM, f"F{seed}")
+    records = (await harness.storage.catalogue.page(PARTS, PageRequest())).items
+    seen = {record.digest: record.seen_through(record.origins).entity for record in records}
+    assert seen == {random_picture(0).digest: "first", random_picture(1).digest: "second"}
+
+
 async def test_deleted_channel_removes_only_its_origins(harness: Harness) -> None:
     await harness.add(1, "F1", "C1", "1.1")
     await harness.add(1, "F1", "C2", "1.2")
@@ -86,9 +103,9 @@ async def test_unsharing_removes_origins_of_messages_that_lost_the_file(harness:
     await harness.add(1, "F1", "C2", "1.3")
     await harness.add(1, "F1")
     left = {("C1", "1.2"), ("C2", "1.3")}
-    await harness.removal.remove_unshared(TEAM, "F1", lambda *place: place in left, channel="C1", kept=left)
+    await harness.removal.remove_unshared(1, TEAM, Unsharing("F1", 2.0, "C1", left))
     assert {origin[2:] for origin in await only(harness)} == {*left, ("", "")}
-    await harness.removal.remove_unshared(TEAM, "F1", lambda *_: False, kept=())
+    await harness.removal.remove_unshared(1, TEAM, Unsharing("F1", 2.0))
     # A file chosen in a form is in no message.
     assert await only(harness) == {(OriginSource.FORM, "F1", "", "")}
 
@@ -115,6 +132,56 @@ async def test_uninstall_returns_the_operators_images(harness: Harness) -> None:
         record.data_id
     ]
     assert await harness.storage.catalogue.databases(TEAM) == ()
+
+
+def exported(file: str, channel: str, message: str, kind: ChannelKind = ChannelKind.PUBLIC) -> Origin:
+    slack = SlackOrigin(file, channel, message, "https://acme.slack.com/x", kind)
+    return Origin(OriginSource.MESSAGE, BEGINNING, "U1", Note("said in Slack"), "x.png", slack)
+
+
+async def import_exported(harness: Harness, seed: int, *origins: Origin) -> None:
+    image = NewImage(random_picture(seed), b"jpeg", EntityId("valve"), Note(), imported=True, exported=origins)
+    await harness.additions.add_all(PARTS, [image])
+
+
+async def test_uninstall_keeps_an_imported_export_without_what_slack_said(harness: Harness) -> None:
+    named = Origin(OriginSource.URL, BEGINNING, "U1", Note("said in Slack"), "y.png")
+    await import_exported(harness, 1, exported("F1", "C1", "1.1"), named)
+    await import_exported(harness, 2, exported("F2", "G1", "1.2", ChannelKind.PRIVATE))
+    # It is imported over what is there.
+    await harness.add(3, "F3", "C1", "1.3", note="said in Slack")
+    await import_exported(harness, 3, exported("F3", "C1", "1.3"))
+    await harness.add(4, "F4", "C1", "1.4")
+    assert await only_of(harness, 1) == {("message", "F1", "C1", "1.1"), ("url", "", "", "")}
+    assert await only_of(harness, 3) == {("message", "F3", "C1", "1.3")}
+    await harness.removal.remove_workspace(TEAM)
+    local = DatabaseKey(LOCAL_WORKSPACE, PARTS.name)
+    records = {one.digest: one for one in (await harness.storage.catalogue.page(local, PageRequest())).items}
+    assert set(records) == {random_picture(seed).digest for seed in (1, 2, 3)}
+    for record in records.values():
+        for origin in record.origins:
+            assert (origin.source, origin.author, origin.note, origin.source_name) == ("import", "", "", "")
+            # Nobody in Slack is shown an image from a private channel, whoever gets the database.
+            is_private = record.digest == random_picture(2).digest
+            assert origin.slack == (SlackOrigin("", "", "", kind=ChannelKind.PRIVATE) if is_private else None)
+    hidden = await harness.storage.catalogue.hidden_images(local, VisibleOrigins(frozenset(), without_channel=True), 9)
+    assert hidden == {records[random_picture(2).digest].data_id}
+
+
+async def test_deletion_in_slack_takes_an_imported_export_away(harness: Harness) -> None:
+    await import_exported(harness, 1, exported("F1", "C1", "1.1"), exported("F2", "C2", "1.2"))
+    assert await harness.removal.remove_file(TEAM, "F1") == 0
+    assert await harness.removal.remove_message(TEAM, "C2", "1.2") == 1
+    assert await harness.origins() == {}
+
+
+async def test_export_of_what_was_deleted_in_slack_since_is_not_imported(harness: Harness) -> None:
+    inbox = harness.storage.inbox
+    await inbox.put(NewJob(JobKind.FORGET, TEAM, "", deletion_key(), "-", ("F1",), "{}"))
+    await import_exported(harness, 1, exported("F1", "C1", "1.1"))
+    await import_exported(harness, 2, exported("F1", "C1", "1.1"), exported("F2", "C2", "1.2"))
+    assert set(await harness.origins()) == {random_picture(2).digest}
+    assert await only_of(harness, 2) == {("message", "F2", "C2", "1.2")}
 
 
 async def test_add_during_an_uninstall_leaves_nothing_of_slack(
@@ -169,6 +236,27 @@ async def test_share_that_arrives_after_its_deletion_is_not_added(
     assert await inbox.is_deleted(TEAM, "F1", "C1", "1.1")
     await harness.share(1, "F2", "C2", "1.2")
     assert await only(harness) == {(OriginSource.MESSAGE, "F2", "C2", "1.2")}
+
+
+async def test_share_that_arrives_after_its_unsharing_is_not_added(harness: Harness) -> None:
+    inbox = harness.storage.inbox
+    await inbox.put(NewJob(JobKind.FORGET, TEAM, "", "unshared:-", "Ev1", ("F1",), "{}"))
+    (job,) = await inbox.claim("worker", 1, 60)
+    # Slack names no message of C3.
+    unsharing = Unsharing("F1", 1700000000.5, messages={("C1", "1700000000.000002")}, channels={"C3"})
+    await harness.removal.remove_unshared(job.id, TEAM, unsharing)
+    await inbox.finish(job)
+    await harness.share(1, "F1", "C1", "1700000000.000001")
+    await harness.share(2, "F1", "C2", "1700000000.000001")
+    assert await inbox.is_deleted(TEAM, "F1", "C2", "1700000000.000001")
+    assert not await inbox.is_deleted(TEAM, "F1")
+    assert await harness.origins() == {}
+    for seed, (channel, message) in enumerate(
+        (("C1", "1700000000.000002"), ("C3", "1700000000.000001"), ("C2", "1700000000.600000"))
+    ):
+        await harness.share(seed, "F1", channel, message)
+    assert len(await harness.origins()) == 3
+    assert not await inbox.is_deleted(WorkspaceId("T2"), "F1", "C2", "1700000000.000001")
 
 
 @pytest.mark.parametrize("turn", range(8))

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from bot.web import serving
 from bot.web.http_protocol import DEFAULT_LIMITS, HttpLimits
+from bot.web.server import CLOSED_AT_ONCE, ListeningSocket
 from tests.unit.web.measured_server import measured_server
 from tests.unit.web.unsigned_requests import REQUESTS, open_many, send
 from tests.unit.web.web_application import WebClient
@@ -22,7 +23,7 @@ from tests.unit.web.web_application import WebClient
 STALL_S = 0.020
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: v.example\r\nConnection: close\r\n\r\n"
 
-QUICK = replace(DEFAULT_LIMITS, header_s=0.3, request_s=0.6, connections=4)
+QUICK = replace(DEFAULT_LIMITS, header_s=0.3, request_s=0.6, silent_s=0, connections=4)
 
 
 async def _ok(_request: Request) -> Response:
@@ -150,7 +151,7 @@ async def test_connection_is_refused_when_all_others_are_at_work() -> None:
         await go_on.wait()
         await PlainTextResponse("ok")(scope, receive, send)
 
-    limits = HttpLimits(connections=2)
+    limits = HttpLimits(connections=2, silent_s=0)
     async with serving(slow, "127.0.0.1", 0, limits=limits) as address:
         busy = [await asyncio.open_connection(*address) for _ in range(2)]
         for _, writer in busy:
@@ -163,6 +164,61 @@ async def test_connection_is_refused_when_all_others_are_at_work() -> None:
             assert (await reader.read()).startswith(b"HTTP/1.1 200")
         for _, one in (*busy, (refused, writer)):
             one.close()
+
+
+def _chunked(content: bytes, size: int) -> bytes:
+    chunks = [content[start : start + size] for start in range(0, len(content), size)]
+    head = b"POST /slack/events HTTP/1.1\r\nHost: v.example\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("size", "status"), [(1, b"400"), (30, b"400"), (4000, b"200")])
+def test_body_in_short_chunks_is_refused(size: int, status: bytes) -> None:
+    read = 0
+
+    async def count(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal read
+        read = len(await Request(scope, receive).body())
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    with measured_server(count) as (_, address):
+        assert send(address, _chunked(b"a" * 90_000, size)).startswith(b"HTTP/1.1 " + status)
+    assert read == (90_000 if status == b"200" else 0)
+
+
+@pytest.mark.parametrize(("number", "answered"), [(11, 11), (12, 11), (3000, 11)])
+def test_only_few_pipelined_requests_are_answered(number: int, answered: int) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: v.example\r\n\r\n"
+    with measured_server(_web().app) as (_, address):
+        assert send(address, one * number).count(b"HTTP/1.1 200") == answered
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="only Linux holds silent connections back")
+async def test_silent_connections_take_no_place() -> None:
+    async with serving(_web().app, "127.0.0.1", 0, limits=HttpLimits(connections=2)) as address:
+        begun = await asyncio.open_connection(*address)
+        begun[1].write(ALIVE[:20])
+        silent = [await asyncio.open_connection(*address) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        begun[1].write(ALIVE[20:])
+        assert (await asyncio.wait_for(begun[0].read(), 2)).startswith(b"HTTP/1.1 200")
+        for _, writer in (begun, *silent):
+            writer.close()
+
+
+def test_connections_that_have_ended_are_not_accepted() -> None:
+    with ListeningSocket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
+        listening.setblocking(False)
+        for _ in range(CLOSED_AT_ONCE + 1):
+            socket.create_connection(listening.getsockname(), 5).close()
+        with socket.create_connection(listening.getsockname(), 5) as silent:
+            with pytest.raises(BlockingIOError):
+                listening.accept()
+            accepted, address = listening.accept()
+            assert address == silent.getsockname()
+            accepted.close()
 
 
 async def test_large_bodies_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:

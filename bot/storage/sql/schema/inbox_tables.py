@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, false
 
 from bot.storage.sql.schema.columns import ROW_ID, UtcTime, metadata, owner
 
@@ -45,5 +45,19 @@ inbox_files = Table(
     Column("file", String(64), primary_key=True),
     Column("withdrawn", Boolean(create_constraint=False), nullable=False),
     Index(None, "job_id"),
+    Index(None, "workspace", "file"),
+)
+
+# Where files were still shared after they had been taken out of a message, so that a share that arrives later isn't
+# added. ``kept`` is JSON. Rows go with their jobs.
+unshared_files = Table(
+    "unshared_files",
+    metadata,
+    Column("job_id", ROW_ID, owner("inbox"), primary_key=True, autoincrement=False),
+    Column("workspace", String(64), nullable=False),
+    Column("file", String(64), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("moment", Float, nullable=False),
+    Column("kept", Text, nullable=False),
     Index(None, "workspace", "file"),
 )

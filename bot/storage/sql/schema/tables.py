@@ -29,7 +29,7 @@ from bot.storage.sql.schema.embedded_tables import (
     embedded_vectors,
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
-from bot.storage.sql.schema.inbox_tables import inbox, inbox_files
+from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
 
 __all__ = [
     "UtcTime",
@@ -56,6 +56,7 @@ __all__ = [
     "pictures",
     "relayed_pictures",
     "thumbnails",
+    "unshared_files",
     "workspaces",
 ]
 
@@ -114,7 +115,8 @@ database_channels = Table(
     Column("kind", String(16), primary_key=True),
 )
 
-# Each place that an image came from. An image without one is deleted in the transaction that takes the last one away.
+# Each place that an image came from, and the id that it was given there. An image without one is deleted in the
+# transaction that takes the last one away.
 image_origins = Table(
     "image_origins",
     metadata,
@@ -130,7 +132,10 @@ image_origins = Table(
     Column("slack_message", String(64)),
     Column("slack_permalink", Text),
     Column("slack_kind", String(16)),
+    Column("entity", ENTITY),
+    Column("imported", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Index(None, "image_id", "created_at", "id"),
+    Index(None, "entity"),
     Index(None, "author"),
     Index(None, "created_at"),
     Index(None, "slack_file"),

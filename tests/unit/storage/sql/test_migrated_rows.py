@@ -164,6 +164,22 @@ async def test_earlier_images_get_one_origin_each(engine: Engine, empty_database
     assert [row["note"] for row in all_rows(engine, "embedded_images")] == ["", "", "", "", "of a client"]
 
 
+async def test_oldest_origin_gave_the_id_and_the_others_are_unknown(engine: Engine) -> None:
+    upgrade(engine, "0005")
+    fill_old_images(engine)
+    upgrade(engine, "0009")
+    before = all_rows(engine, "image_origins")
+    later = {**before[0], "id": 9, "created_at": BEGINNING + timedelta(days=9), "slack_file": "F9"}
+    with engine.execution_options(immediate=True).begin() as connection:
+        connection.execute(insert(Table("image_origins", MetaData(), autoload_with=connection)), later)
+    before = all_rows(engine, "image_origins")
+    migrate(engine)
+    given = [row["entity"] for row in all_rows(engine, "image_origins")]
+    assert given == [*["valve"] * len(OLD_IMAGES), f"image_{later['image_id']}"]
+    downgrade(engine, "0009")
+    assert all_rows(engine, "image_origins") == before
+
+
 async def test_downgrade_keeps_the_oldest_origin(engine: Engine, empty_database: StoragePlace) -> None:
     upgrade(engine, "0005")
     fill_old_images(engine)
