@@ -1,4 +1,4 @@
-"""Measure how well edited copies are found and separated from look-alikes, and how well pictures of a class are found.
+"""Measure how well edited copies are found, named and separated from look-alikes, and how well pictures of a class are.
 
     VSEARCH_BENCH_IMAGES=FOLDER python -m bench quality
 
@@ -17,16 +17,39 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench import pictures
+from bench import pictures, stages
 from bench.edits import COMBINED, EDITS, Edit
+from bench.metrics import micro_average_precision, recall_at_precision
 from bot.app.services import Services
 from bot.domain.identifiers import EntityId
+from bot.domain.matches import Edit as NamedEdit
 from bot.domain.matches import Match, Verdict
 from bot.domain.pictures import Picture
 
 BASES = 200
 DEPTH = 20
 COPY = 9.0
+TIMED = 40
+"""Pictures whose searches are timed stage by stage."""
+
+EXPECTED: dict[str, set[NamedEdit]] = {
+    "crop to 80 %": {NamedEdit.CROPPED},
+    "crop to 65 %": {NamedEdit.CROPPED},
+    "crop to 50 %": {NamedEdit.CROPPED},
+    "border": {NamedEdit.FRAMED},
+    "mirrored": {NamedEdit.MIRRORED},
+    "rotated by 5°": {NamedEdit.ROTATED},
+    "rotated by 5°, corners shown": {NamedEdit.ROTATED, NamedEdit.FRAMED},
+    "rotated by 90°": {NamedEdit.ROTATED},
+    "caption": {NamedEdit.OVERLAID},
+    "logo": {NamedEdit.OVERLAID},
+    "colours changed": {NamedEdit.RECOLOURED},
+    "gray": {NamedEdit.RECOLOURED},
+    "screenshot of a phone": {NamedEdit.FRAMED},
+    "screenshot of a browser": {NamedEdit.FRAMED},
+    "crop, mirror, caption, JPEG": {NamedEdit.CROPPED, NamedEdit.MIRRORED, NamedEdit.OVERLAID},
+}
+"""The words for each edit. Edits that are not listed, such as recompression, have none."""
 
 
 @dataclass(slots=True)
@@ -37,9 +60,17 @@ class Tally:
     true_scores: list[float] = field(default_factory=list)
     other_scores: list[float] = field(default_factory=list)
     verdicts: collections.Counter[str] = field(default_factory=collections.Counter)
+    expected: set[NamedEdit] = field(default_factory=set)
+    named_right: list[bool] = field(default_factory=list)
+    predictions: list[tuple[float, bool]] = field(default_factory=list)
+    said: collections.Counter[Verdict] = field(default_factory=collections.Counter)
+    said_right: collections.Counter[Verdict] = field(default_factory=collections.Counter)
 
     def note(self, answer: Sequence[Match], truth: EntityId) -> None:
         """Record one answer."""
+        self.predictions += [(match.score, match.entity == truth) for match in answer]
+        self.said.update(match.verdict for match in answer)
+        self.said_right.update(match.verdict for match in answer if match.entity == truth)
         own = next((match for match in answer if match.entity == truth), None)
         others = [match.score for match in answer if match.entity != truth]
         self.found_first.append(bool(answer) and answer[0].entity == truth)
@@ -47,6 +78,7 @@ class Tally:
         self.other_scores.append(max(others, default=0.0))
         if own:
             self.verdicts[", ".join((own.verdict, *own.edits))] += 1
+        self.named_right.append(own is not None and own.verdict.is_copy and set(own.edits) == self.expected)
 
     @property
     def recall(self) -> float:
@@ -74,7 +106,7 @@ async def measure_edits(
     rng = np.random.default_rng(20)
     tallies: dict[str, Tally] = {}
     for name, edit in edits.items():
-        tally = tallies[name] = Tally()
+        tally = tallies[name] = Tally(expected=EXPECTED.get(name, set()))
         for number in bases:
             query = await asyncio.to_thread(_edited, files[number], edit, rng)
             tally.note(await services.visual.search(pictures.DATABASE, query, DEPTH), pictures.entity(number))
@@ -110,7 +142,7 @@ async def measure_kinds(services: Services, files: Sequence[Path]) -> tuple[floa
 
 
 async def run() -> None:
-    """Print recall@1 for each edit, the separation of copies from the hardest negatives, and mAP."""
+    """Print recall@1 for each edit, the separation of copies, named edits, mAP, and the time of each stage."""
     root = pictures.folder()
     if root is None:
         print(f"quality: set {pictures.VARIABLE} to a folder of pictures (a folder a class for mAP)")
@@ -121,9 +153,11 @@ async def run() -> None:
     async with pictures.indexed(files) as services:
         tallies = await measure_edits(services, files, {**EDITS, **COMBINED}, bases)
         kinds = await measure_kinds(services, files)
+        spent = await stages.measure(services, [files[number] for number in bases][:TIMED])
     _report(tallies, len(files), len(bases))
     if kinds:
         print(f"{'pictures of a kind':32} mAP@10 {kinds[0]:.3f}  P@5 {kinds[1]:.3f}")
+    print(f"{'CPU-ms of a search':32} " + "  ".join(f"{stage} {spent[stage]:.1f}" for stage in stages.STAGES))
 
 
 def _report(tallies: Mapping[str, Tally], held: int, queries: int) -> None:
@@ -132,7 +166,10 @@ def _report(tallies: Mapping[str, Tally], held: int, queries: int) -> None:
         seen = ", ".join(f"{verdict} {count}" for verdict, count in tally.verdicts.most_common(3))
         copies = statistics.fmean(score >= COPY for score in tally.true_scores)
         false = statistics.fmean(score >= COPY for score in tally.other_scores)
-        print(f"{name:32} recall@1 {tally.recall:.3f}  scored 9+ {copies:.3f}  others 9+ {false:.4f}  ({seen})")
+        print(
+            f"{name:32} recall@1 {tally.recall:.3f}  scored 9+ {copies:.3f}  others 9+ {false:.4f}  "
+            f"edits named right {statistics.fmean(tally.named_right):.3f}  ({seen})"
+        )
     required = [tallies[name] for name in EDITS]
     recalls = [tally.recall for tally in required]
     true = [score for tally in required for score in tally.true_scores]
@@ -142,8 +179,18 @@ def _report(tallies: Mapping[str, Tally], held: int, queries: int) -> None:
         f"{'copies against hardest others':32} ROC AUC {roc_auc(true, other):.4f} (target 0.995)  "
         f"FPR at 95 % TPR {false_positives_at(true, other):.4f} (target 0.005)"
     )
-    same = sum(count for name in EDITS for verdict, count in tallies[name].verdicts.items() if verdict == Verdict.SAME)
-    print(f"{'verdict “same image”':32} {same} of {len(true)} true copies")
+    predictions = [prediction for tally in required for prediction in tally.predictions]
+    print(
+        f"{'copies among all answers':32} uAP {micro_average_precision(predictions, len(true)):.4f}  "
+        f"recall at 90 % precision {recall_at_precision(predictions, len(true)):.4f}"
+    )
+    named = statistics.fmean(right for tally in required for right in tally.named_right)
+    print(f"{'edits named right':32} {named:.3f} of {len(true)} true copies (target 0.95)")
+    for verdict in Verdict:
+        said = sum(tally.said[verdict] for tally in tallies.values())
+        right = sum(tally.said_right[verdict] for tally in tallies.values())
+        if said:
+            print(f"{f'verdict “{verdict}”':32} said {said} times, of the right picture {right / said:.3f}")
 
 
 if __name__ == "__main__":

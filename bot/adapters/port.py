@@ -87,6 +87,18 @@ class VisualSearch(Protocol):
 
 
 @runtime_checkable
+class SelfCalibrating(Protocol):
+    """A back end that fits the scores of a database to its own pictures as it grows."""
+
+    async def self_calibrate(self, database: DatabaseKey) -> int | None:
+        """Calibrate a database if it has doubled since the last time, and return its number of images.
+
+        Returns None if nothing was due. A calibration that an operator made is never changed.
+        """
+        ...
+
+
+@runtime_checkable
 class OrphanReporter(Protocol):
     """A back end that may keep orphans: images and databases that the catalogue doesn't know.
 

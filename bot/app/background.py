@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.services import Services
@@ -13,6 +14,7 @@ from bot.domain.errors import RetryLater
 from bot.services.job_worker import JobWorker
 from bot.services.maintenance.periodic_cleanup import CleanUp, PeriodicMaintenance
 from bot.services.maintenance.removal_worker import RemovalWorker, RemoveUploads, no_uploads
+from bot.services.maintenance.score_calibration import calibrate_all
 from bot.telemetry.supervision import supervised
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ async def running_jobs(
         services.storage.inbox,
         services.settings.retention_days,
         clean_up=_upload_sweep(services, clients, uploads),
+        calibrate=partial(calibrate_all, services.visual, services.storage.catalogue),
     )
     async with (
         _running_worker(worker),

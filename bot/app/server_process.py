@@ -15,8 +15,8 @@ from bot.telemetry import logs
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may run Python code while another one waits to. By Python's default of 5 ms, each step of the event
-loop can wait that long for the threads that compute features, and a delivery takes tens of steps. At 0.5 ms, shares were
-answered two to three times as fast on a busy machine."""
+loop can wait that long for the threads that compute features, and a delivery takes tens of steps. At 0.5 ms, shares
+were answered two to three times as fast on a busy machine."""
 
 log = logging.getLogger(__name__)
 

@@ -257,6 +257,19 @@ class DeclaredSettings:
         default=(0.229, 0.224, 0.225),
         parse=read.three_numbers,
     )
+    model_fit: str = setting(
+        "VSEARCH_MODEL_FIT",
+        "How a picture becomes that model's square input: the middle (crop), the whole middle square (square), or the"
+        " whole picture (stretch)",
+        default="crop",
+        parse=read.one_of("crop", "square", "stretch"),
+    )
+    model_output: str = setting(
+        "VSEARCH_MODEL_OUTPUT",
+        "Name of that model's output that is the embedding; the first one unless set",
+        default="",
+        parse=read.text,
+    )
     log_format: str = setting(
         "VSEARCH_LOG_FORMAT", "Format of log messages", default="text", parse=read.one_of("text", "json")
     )

@@ -12,6 +12,9 @@ from bot.domain.identifiers import DataId, EntityId, Note
 
 MAX_RESULTS = 1000
 
+SIMILAR_SCORE = 5.0
+"""Least score of a match that is called similar."""
+
 
 class Verdict(StrEnum):
     """The kind of a match, in the words that people read."""
@@ -21,6 +24,8 @@ class Verdict(StrEnum):
     SAME_ITEM = "same item"
     """The same thing, photographed again: points or text prove it."""
     SIMILAR = "similar"
+    UNLIKELY = "unlikely"
+    """Less alike than SIMILAR_SCORE: probably unrelated."""
 
     @property
     def is_copy(self) -> bool:
@@ -66,6 +71,8 @@ class Match:
 
     ``score`` is from 0 to 10; higher is more alike. ``part`` is the part of the query that matched, or None for the
     whole. ``text`` says how far the texts of the two pictures agree, or None if either has none.
+
+    Likeness alone is called similar from SIMILAR_SCORE on and unlikely below, whatever the back end said.
     """
 
     data_id: DataId
@@ -76,6 +83,12 @@ class Match:
     edits: tuple[Edit, ...] = ()
     part: PictureRegion | None = None
     text: TextAgreement | None = None
+
+    def __post_init__(self) -> None:
+        """Make the word for likeness follow from the score, so that nothing weak is called similar anywhere."""
+        if self.verdict in {Verdict.SIMILAR, Verdict.UNLIKELY}:
+            word = Verdict.SIMILAR if self.score >= SIMILAR_SCORE else Verdict.UNLIKELY
+            object.__setattr__(self, "verdict", word)
 
 
 class Caveat(StrEnum):

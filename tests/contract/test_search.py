@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.port import VisualSearch
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
-from bot.domain.matches import Verdict
+from bot.domain.matches import SIMILAR_SCORE, Verdict
 from tests.fakes.features import flat_picture, noisy_copy, random_picture
 
 VALVE, PUMP = EntityId("valve"), EntityId("pump")
@@ -44,7 +44,9 @@ async def test_scores_fall_and_are_from_0_to_10(visual: VisualSearch, parts: Dat
 
 async def test_unrelated_picture_is_not_the_same_image(visual: VisualSearch, parts: DatabaseKey) -> None:
     await fill(visual, parts, 5)
-    assert all(match.verdict is Verdict.SIMILAR for match in await visual.search(parts, random_picture(99)))
+    matches = await visual.search(parts, random_picture(99))
+    assert not any(match.verdict.is_copy for match in matches)
+    assert {match.verdict is Verdict.SIMILAR for match in matches if match.score < SIMILAR_SCORE} <= {False}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 39, 40, 41, 1000])
@@ -84,7 +86,7 @@ async def test_picture_without_detail_matches_only_itself(visual: VisualSearch, 
     await visual.add_image(parts, random_picture(1), PUMP, Note())
     assert {match.entity for match in await visual.search(parts, flat_picture(100))} == {"valve", "pump"}
     assert (await visual.search(parts, random_picture(1)))[0].entity == "pump"
-    copies = [match for match in await visual.search(parts, random_picture(2)) if match.verdict is not Verdict.SIMILAR]
+    copies = [match for match in await visual.search(parts, random_picture(2)) if match.verdict.is_copy]
     assert copies == []
 
 

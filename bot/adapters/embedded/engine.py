@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 import numpy as np
 from cachetools import TTLCache
 
+from bot.adapters.embedded import calibration as calibrations
+from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
 from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
@@ -65,6 +67,7 @@ class EmbeddedSearch:
         self._extractor = extractor
         self._verifier = verifier
         self._clock = clock
+        self._sizes = calibrations.DatabaseSizes()
         self._recently_checked: TTLCache[DatabaseKey, bool] = TTLCache(_STATE_CACHE_SIZE, _STATE_CACHE_TTL_S)
         self._neighbours = neighbours or IndexCache(extractor.model_id, extractor.dimensions, index_memory_bytes)
         self._capabilities = Capabilities(name, MAX_RESULTS, deletes_single_images=True, needs_public_url=False)
@@ -149,13 +152,46 @@ class EmbeddedSearch:
         await self._store.snapshot(lambda rows: rows.names(WorkspaceId("")))
 
     async def calibration(self, database: DatabaseKey) -> CalibrationCurve | None:
-        """Return the database's own calibration curve, or None if it uses the default."""
-        return await self._store.read(lambda rows: _calibration_of(rows.state(database)))
+        """Return the curve that an operator fitted, or None if the default or the database's own pairs apply."""
+        stored = calibrations.parse(await self._store.read(lambda rows: rows.state(database).calibration))
+        return stored.curve if isinstance(stored, ManualCurve) else None
+
+    async def current_curve(self, database: DatabaseKey) -> CalibrationCurve:
+        """Return the curve that searches use now."""
+        return await self._store.read(lambda rows: self._curve(rows, rows.state(database)))
 
     async def set_calibration(self, database: DatabaseKey, curve: CalibrationCurve | None) -> None:
-        """Set the database's calibration curve; None restores the default."""
-        text = None if curve is None else json.dumps(curve)
-        await self._store.write(lambda rows: rows.set_calibration(rows.state(database).id, text))
+        """Set the database's curve by hand. None restores the default until the database has doubled."""
+
+        def work(rows: VectorRows) -> None:
+            state = rows.state(database)
+            images = rows.count_vectors(state.id, self._extractor.model_id)
+            rows.set_calibration(state.id, calibrations.dump(OwnPairs(images) if curve is None else ManualCurve(curve)))
+
+        await self._store.write(work)
+
+    async def self_calibrate(self, database: DatabaseKey) -> int | None:
+        """Calibrate a database by its own pairs, if it has doubled since. Returns its images, or None. See the port."""
+        model_id = self._extractor.model_id
+
+        def state_of(rows: VectorRows) -> tuple[str | None, int]:
+            state = self._checked_state(rows, database)
+            return state.calibration, rows.count_vectors(state.id, model_id)
+
+        before, images = await self._store.snapshot(state_of)
+        if not calibrations.is_due(calibrations.parse(before), images):
+            return None
+        entities, embeddings = await self.sample(database, calibrations.SAMPLE_SIZE)
+        measured = await asyncio.to_thread(calibrations.measure, entities, embeddings, images)
+
+        def work(rows: VectorRows) -> int | None:
+            state = self._checked_state(rows, database)
+            if state.calibration != before:
+                return None
+            rows.set_calibration(state.id, calibrations.dump(measured))
+            return images
+
+        return await self._store.write(work)
 
     async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[EntityId, ...], Floats]:
         """Return entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
@@ -209,13 +245,18 @@ class EmbeddedSearch:
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
         candidates = _candidates(found, rows)
-        scored_matches = self._verifier.verify(query_features, candidates, _calibration_of(state))
+        scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
             Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits)
             for candidate, scored in ranked
         )
+
+    def _curve(self, rows: VectorRows, state: DatabaseState) -> CalibrationCurve:
+        model_id = self._extractor.model_id
+        images = self._sizes.get(state.id, lambda: rows.count_vectors(state.id, model_id))
+        return calibrations.curve_for(calibrations.parse(state.calibration), images, model_id)
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:
@@ -226,12 +267,6 @@ def pack_features(features: ImageFeatures) -> PackedFeatures:
 def _new_data_id() -> DataId:
     """Return a unique id. Ids sort by creation time: 12 hex digits of milliseconds, then 20 random ones."""
     return DataId(f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
-
-
-def _calibration_of(state: DatabaseState) -> CalibrationCurve | None:
-    if state.calibration is None:
-        return None
-    return tuple((float(cosine), float(score)) for cosine, score in json.loads(state.calibration))
 
 
 def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.adapters.embedded import calibration
 from bot.adapters.embedded.engine import pack_features
 from bot.adapters.embedded.ports import FeatureExtractor
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
@@ -35,7 +36,7 @@ class ReindexResult:
     """The result of a run: how many images were done, and which ones are unreadable.
 
     If any image is unreadable, the database keeps its old model until that image is deleted. ``uncalibrated`` says that
-    the database's own calibration curve was dropped, because it was fitted to the old embeddings.
+    the curve that an operator fitted was dropped, because it was fitted to the old embeddings.
     """
 
     done: int
@@ -65,7 +66,9 @@ class Reindexer:
             if before is not None:
                 break
         await self._drop_old(database_id)
-        return ReindexResult(done, (), before.calibration is not None and before.model_id != self._extractor.model_id)
+        # A curve from the database's own pairs comes back by itself.
+        by_hand = isinstance(calibration.parse(before.calibration), calibration.ManualCurve)
+        return ReindexResult(done, (), by_hand and before.model_id != self._extractor.model_id)
 
     async def _embed_all(
         self, database_id: int, load_picture: LoadPicture, progress: OnReindexed

@@ -25,7 +25,8 @@ DEFAULT_CALIBRATION: CalibrationCurve = (
     (0.81, 8.0),
     (1.0, MAX_SIMILARITY_SCORE),
 )
-"""Cosines of pairs of unrelated pictures: the median, and those that 1 %, 0.1 % and 0.005 % of the pairs exceed."""
+"""The curve of callers without a database, such as benchmarks; a database's own is from ``calibration``. Cosines of
+pairs of unrelated pictures: the median, and those that 1 %, 0.1 % and 0.005 % of the pairs exceed."""
 
 CALIBRATION_SCORES = (0.0, 4.0, 6.0, 8.0)
 CALIBRATION_QUANTILES = (0.5, 0.99, 0.999, 0.99995)

@@ -28,7 +28,14 @@ def load_model(settings: Settings) -> EmbeddingModel:
     if settings.model_path is None:
         return BuiltInModel()
     return CustomModel(
-        CustomModelOptions(settings.model_path, settings.model_size, settings.model_mean, settings.model_std)
+        CustomModelOptions(
+            settings.model_path,
+            settings.model_size,
+            settings.model_mean,
+            settings.model_std,
+            settings.model_fit,
+            settings.model_output,
+        )
     )
 
 

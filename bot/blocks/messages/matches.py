@@ -26,7 +26,7 @@ MAX_BUTTONS_SIZE = 5000
 
 
 class RankedAnswer(Protocol):
-    """A match with its rank and its record in the catalogue."""
+    """A match with its rank, its record in the catalogue, and the number of its entity's images that match."""
 
     @property
     def rank(self) -> int: ...  # noqa: D102 - see the class
@@ -36,6 +36,8 @@ class RankedAnswer(Protocol):
     def record(self) -> ImageRecord | None: ...  # noqa: D102
     @property
     def note(self) -> str: ...  # noqa: D102
+    @property
+    def photos(self) -> int: ...  # noqa: D102
 
 
 class SearchAnswer(Protocol):
@@ -92,7 +94,8 @@ def match_blocks(
     verdict = str(match.verdict)
     if match.edits:
         verdict += f": {', '.join(match.edits)}"
-    lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}"]
+    photos = f"  ·  {wording.photos(ranked.photos)}" if ranked.photos > 1 else ""
+    lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}{photos}"]
     if ranked.record is not None:
         lines.append(provenance(ranked.record))
     picture = pictures.get(match.data_id, NO_PICTURE)

@@ -38,6 +38,11 @@ def best_match(database: DatabaseName, match: Match) -> str:
     return f"Best match in {database}: {match.entity}, {score_text(match.score)}, {match.verdict}."
 
 
+def photos(number: int) -> str:
+    """Return how many pictures of an entity match."""
+    return count(number, "photo")
+
+
 def further_matches(database: DatabaseName) -> str:
     """Return the notification for a further page of results."""
     return f"More matches in {database}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,12 +49,23 @@ def create(ctx: typer.Context, name: NameArgument, as_json: AsJson = False) -> N
 @app.command("list")
 def list_databases(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List all databases with their number of images."""
-    infos = context_of(ctx).run_with_storage(StorageSession.all_databases)
+    context = context_of(ctx)
+
+    async def work(storage_session: StorageSession) -> tuple[Sequence[DatabaseInfo], Mapping[DatabaseKey, str]]:
+        from bot.adapters.embedded.calibration import describe  # noqa: PLC0415 - slow import
+
+        stored = await storage_session.storage.vectors.read(lambda rows: rows.calibrations())
+        return await storage_session.all_databases(), {key: describe(text) for key, text in stored}
+
+    infos, scores = context.run_with_storage(work)
     if as_json:
-        show_json({"databases": [_document(info) for info in infos]})
+        show_json({"databases": [{**_document(info), "scores": scores.get(info.key)} for info in infos]})
     elif infos:
-        rows = [(info.key.name, f"{info.images:,}", when(info.created_at)) for info in infos]
-        show_table(("Database", "Images", "Created"), rows, right=("Images",))
+        rows = [
+            (info.key.name, f"{info.images:,}", when(info.created_at), scores.get(info.key, "of the back end"))
+            for info in infos
+        ]
+        show_table(("Database", "Images", "Created", "Scores"), rows, right=("Images",))
     else:
         print_line("There is no database yet. Create one with “vsearch db create NAME”.")
 

@@ -17,6 +17,7 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName
 from bot.services.images.exporter import ExportReport, ExportService
 from bot.services.images.import_sources import sources_at
 from bot.services.images.importer import ImportReport
+from bot.services.maintenance.score_calibration import calibrate_database
 
 app = typer.Typer()
 
@@ -46,11 +47,14 @@ def import_pictures(
 
         try:
             with ProgressLine("Importing") as line, stop_on_interrupt() as stop:
-                return key, await services_session.services.imports.run(key, sources, on_progress=seen, stop=stop)
+                report = await services_session.services.imports.run(key, sources, on_progress=seen, stop=stop)
         except BackendError:
             # bot.cli.main prints the error.
             print_remark(f"Added {counted(so_far.added, 'image')} so far. {RESUME_HINT}", "yellow")
             raise
+        if report.added and await calibrate_database(services_session.services.visual, key):
+            print_remark(f"Fitted the scores of “{key.name}” to its own pictures.", "dim")
+        return key, report
 
     key, report = context_of(ctx).run_with_services(work)
     if as_json:

@@ -14,11 +14,18 @@ from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
 from bot.domain.matches import MAX_RESULTS, Match, Verdict
-from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, RankedMatch, SearchResult
+from bot.services.search.grouping import FoundImage, RankedMatch
+from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
 
 app = typer.Typer()
 
-_STYLES = {Verdict.SAME: "bold green", Verdict.EDITED: "green", Verdict.SAME_ITEM: "cyan", Verdict.SIMILAR: ""}
+_STYLES = {
+    Verdict.SAME: "bold green",
+    Verdict.EDITED: "green",
+    Verdict.SAME_ITEM: "cyan",
+    Verdict.SIMILAR: "",
+    Verdict.UNLIKELY: "dim",
+}
 
 
 @app.command(rich_help_panel="Images")
@@ -27,13 +34,15 @@ def search(
     *,
     image: Annotated[str, typer.Argument(help="A file or an http(s) address.")],
     database: InDatabase = None,
-    top: Annotated[int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of matches.")] = DEFAULT_LIMIT,
+    top: Annotated[
+        int, typer.Option(min=1, max=MAX_RESULTS, help="Maximum number of matches; an id is one match.")
+    ] = DEFAULT_LIMIT,
     minimum: Annotated[
         float, typer.Option("--min", min=0, max=TOP_SCORE, help="Minimum score of a match, from 0 to 10.")
     ] = DEFAULT_MINIMUM,
     as_json: AsJson = False,
 ) -> None:
-    """Find the images of a database that are most like a picture, best first."""
+    """Find the ids of a database whose images are most like a picture, best first."""
 
     async def work(services_session: ServiceSession) -> SearchResult:
         key = await services_session.database(database)
@@ -49,8 +58,8 @@ def search(
 
 def _show(result: SearchResult, minimum: float) -> None:
     if result.matches:
-        columns = ("", "Score", "Verdict", "Id", "Note", "File")
-        show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score"))
+        columns = ("", "Score", "Verdict", "Id", "Photos", "Note", "File")
+        show_table(columns, [_row(ranked) for ranked in result.matches], right=("", "Score", "Photos"))
     else:
         name = f"“{result.database.key.name}”"
         print_line(f"No matches found in {name}." if result.caveats else f"No image in {name} is similar.")
@@ -70,6 +79,7 @@ def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
         f"{match.score:.1f}/10",
         Text(verdict(match), style=_STYLES[match.verdict]),
         match.entity,
+        str(ranked.photos),
         clean(ranked.note),
         ranked.record.source_name if ranked.record else "",
     )
@@ -90,15 +100,21 @@ def _document(result: SearchResult) -> dict[str, object]:
         "matches": [
             {
                 "rank": ranked.rank,
-                "score": round(ranked.match.score, 2),
-                "verdict": ranked.match.verdict,
-                "edits": list(ranked.match.edits),
-                **(document(ranked.record) if ranked.record else _match_document(ranked.match)),
+                **_image_document(FoundImage(ranked.match, ranked.record)),
+                "photos": ranked.photos,
+                "further_images": [_image_document(image) for image in ranked.others],
             }
             for ranked in result.matches
         ],
     }
 
 
-def _match_document(match: Match) -> dict[str, object]:
-    return {"data_id": match.data_id, "entity": match.entity, "note": match.note}
+def _image_document(image: FoundImage) -> dict[str, object]:
+    match = image.match
+    known = {"data_id": match.data_id, "entity": match.entity, "note": match.note}
+    return {
+        "score": round(match.score, 2),
+        "verdict": match.verdict,
+        "edits": list(match.edits),
+        **(document(image.record) if image.record else known),
+    }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from bot.adapters.embedded.calibration import describe
 from bot.adapters.embedded.model.embedding import BUILT_IN_ID
 from bot.app.back_ends.embedded import load_model
 from bot.cli.doctor.result import CheckResult, CheckStatus
@@ -42,6 +44,7 @@ def model(settings: Settings, shared: SharedStorage, *, has_tables: bool) -> Ite
         yield _exactness(loaded.model_id)
     if has_tables and settings.backend != "showapi":
         yield from embeddings(shared, loaded.model_id)
+        yield from scores(shared)
 
 
 def _exactness(model_id: str) -> CheckResult:
@@ -72,6 +75,22 @@ def embeddings(shared: SharedStorage, model_id: str) -> Iterator[CheckResult]:
             of_the_api,
             "The API stores no pictures to reindex. Delete these databases through the API and add their images again.",
         )
+
+
+def scores(shared: SharedStorage) -> Iterator[CheckResult]:
+    """Say how many databases have fitted their scores to their own pictures."""
+    try:
+        stored = shared.run(_calibrations)
+    except BackendError:
+        return  # missing_databases reports it
+    if stored:
+        counts = Counter(describe(text).partition(" at ")[0] for _, text in stored)
+        found = ", ".join(f"{count:,} {words}" for words, count in sorted(counts.items()))
+        yield CheckResult("Scores", CheckStatus.OK, f"of {counted(len(stored), 'database')}: {found}")
+
+
+async def _calibrations(storage: SqlStorage) -> list[tuple[DatabaseKey, str | None]]:
+    return await storage.vectors.read(lambda rows: rows.calibrations())
 
 
 def _stale(keys: list[DatabaseKey], remedy: str) -> CheckResult:

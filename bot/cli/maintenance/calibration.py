@@ -4,37 +4,71 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bot.adapters.embedded.calibration import SAMPLE_SIZE, default_curve, nearest_others
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve
-from bot.adapters.embedded.scoring import fit_calibration
+from bot.adapters.embedded.scoring import fit_calibration, similarity_score
 from bot.adapters.port import VisualSearch
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey
+from bot.domain.matches import SIMILAR_SCORE
 
-SAMPLE_SIZE = 2000
-"""Images that a calibration compares: about two million pairs, which take a second."""
+RELATED_SCORE = 6.0
+"""Lowest score of related images."""
 
 MIN_PAIRS = 4000
 """With fewer pairs, the tail of the distribution is too uncertain; 90 images with different ids have more."""
 
 
-async def calibrate_database(visual: VisualSearch, key: DatabaseKey, *, reset: bool) -> CalibrationCurve | None:
-    """Fit and store the calibration curve of a database; with ``reset``, delete it and return None.
+@dataclass(frozen=True, slots=True)
+class CalibrationEffect:
+    """What a calibration changes.
 
-    Raises InvalidInput if the back end is not the embedded engine, or if the database has too few images.
+    ``curve``: the new one by hand, or None for the default. ``images``: how many stored images were compared.
+    ``similar_before`` and ``similar_after``: how many of them find another id that is called similar.
+    ``related``: the cosine that scores 6 afterwards.
+    """
+
+    curve: CalibrationCurve | None
+    images: int
+    similar_before: int
+    similar_after: int
+    related: float
+
+
+async def calibrate_database(
+    visual: VisualSearch, key: DatabaseKey, *, reset: bool, preview: bool = False
+) -> CalibrationEffect:
+    """Fit and store the calibration curve of a database, or with ``reset``, go back to the default.
+
+    With ``preview``, store nothing. Raises InvalidInput if the back end is not the embedded engine, or if the database
+    has too few images for a fit.
     """
     if not isinstance(visual, EmbeddedSearch):
         raise InvalidInput(f"The “{visual.capabilities.name}” back end computes its own scores. It has no calibration.")
-    curve = None
-    if not reset:
-        entities, embeddings = await visual.sample(key, SAMPLE_SIZE)
-        curve = await asyncio.to_thread(_fit, entities, embeddings)
-    await visual.set_calibration(key, curve)
-    return curve
+    entities, embeddings = await visual.sample(key, SAMPLE_SIZE)
+    curve = None if reset else await asyncio.to_thread(_fit, entities, embeddings)
+    before = await visual.current_curve(key)
+    after = curve or default_curve(len(await visual.inventory(key)))
+    if not preview:
+        await visual.set_calibration(key, curve)
+    nearest = await asyncio.to_thread(nearest_others, entities, embeddings)
+    return CalibrationEffect(
+        curve,
+        len(entities),
+        _similar(nearest, before),
+        _similar(nearest, after),
+        next(cosine for cosine, score in after if score >= RELATED_SCORE),
+    )
+
+
+def _similar(nearest: npt.NDArray[np.float32], curve: CalibrationCurve) -> int:
+    return sum(similarity_score(cosine, curve) >= SIMILAR_SCORE for cosine in nearest.tolist())
 
 
 def _fit(entities: Sequence[str], embeddings: npt.NDArray[np.float32]) -> CalibrationCurve:

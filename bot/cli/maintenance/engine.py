@@ -20,7 +20,6 @@ from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey
 
 if TYPE_CHECKING:
-    from bot.adapters.embedded.ports import CalibrationCurve
     from bot.adapters.embedded.reindexer import ReindexResult
     from bot.cli.maintenance.reindexing import Indexed
     from bot.storage.sql_storage import SqlStorage
@@ -119,21 +118,35 @@ def calibrate(
     name: DatabaseArgument = None,
     database: InDatabase = None,
     *,
-    reset: Annotated[bool, typer.Option("--reset", help="Use the default scores again.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Use the default scores again, until the database has doubled.")
+    ] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would change, and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit the scores to a database whose pictures all look alike, such as cartons of one brand."""
-    from bot.cli.maintenance.calibration import calibrate_database  # noqa: PLC0415 - slow import
+    from bot.cli.maintenance.calibration import CalibrationEffect, calibrate_database  # noqa: PLC0415 - slow import
 
-    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, CalibrationCurve | None]:
+    async def work(services_session: ServiceSession) -> tuple[DatabaseKey, CalibrationEffect]:
         key = await services_session.database(database or name)
-        return key, await calibrate_database(services_session.services.visual, key, reset=reset)
+        visual = services_session.services.visual
+        return key, await calibrate_database(visual, key, reset=reset, preview=preview)
 
-    key, curve = context_of(ctx).run_with_services(work)
+    key, effect = context_of(ctx).run_with_services(work)
     if as_json:
-        show_json({"database": key.name, "knots": curve})
-    elif curve is None:
-        print_line(f"“{key.name}” uses the default scores again.")
+        effects = {name: getattr(effect, name) for name in ("images", "similar_before", "similar_after")}
+        show_json({"database": key.name, "knots": effect.curve, "preview": preview, **effects})
+        return
+    if preview:
+        print_line(f"A preview; the scores of “{key.name}” stay as they are.")
+    elif reset:
+        print_line(f"“{key.name}” uses the default scores again, until it has doubled.")
     else:
-        related = next(cosine for cosine, score in curve if score >= 6)  # noqa: PLR2004 - the lowest score of related images
-        print_line(f"Fitted the scores of “{key.name}”. A score of 6/10 now needs a similarity of {related:.2f}.")
+        print_line(
+            f"Fitted the scores of “{key.name}”. A score of 6/10 now needs a similarity of {effect.related:.2f}."
+        )
+    verb = "would find" if preview else "find"
+    print_line(
+        f"Of {counted(effect.images, 'stored image')}, {effect.similar_after:,} {verb} another id that is called "
+        f"similar (5/10 or more). Before, {effect.similar_before:,} did."
+    )

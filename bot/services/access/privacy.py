@@ -10,7 +10,8 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.channels import Audience, ChannelKind, VisibleOrigins
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.services.access.channel_access import AccessCheck, ChannelAccess, ChannelDirectory
-from bot.services.search.search import MAX_HIDDEN, RankedMatch, SearchResult
+from bot.services.search.grouping import ranked
+from bot.services.search.search import MAX_HIDDEN, SearchResult
 
 MAX_CHANNELS_COUNTED = 100
 """Closed conversations that are looked up in Slack for a count. Images of further ones are not counted."""
@@ -100,17 +101,18 @@ class PrivacyService:
     ) -> SearchResult:
         """Return a result without hidden matches. ``database`` has the number of images that the audience may know."""
         hints = result.database.hints_at_hidden
-        shown = await self.shown((ranked.record for ranked in result.matches), audience, channels)
-        kept = [
-            _through(ranked, shown[ranked.match.data_id]) for ranked in result.matches if ranked.match.data_id in shown
-        ]
-        known = [ranked for ranked in result.matches if ranked.record]
+        records = (image.record for match in result.matches for image in match.images)
+        shown = await self.shown(records, audience, channels)
+        seen = [match.visible(shown) for match in result.matches]
+        kept = [match for matches in seen for match in matches]
+        kept.sort(key=lambda match: -match.match.score)
+        known = [match for match in result.matches if any(image.record for image in match.images)]
         apparent = await self._apparent(result.weaker_records, audience, channels)
-        hidden = result.hidden + len(known) - len(kept)
+        hidden = result.hidden + len(known) - sum(bool(matches) for matches in seen)
         return replace(
             result,
             database=database,
-            matches=tuple(replace(ranked, rank=rank) for rank, ranked in enumerate(kept, start=1)),
+            matches=ranked(kept),
             weaker=result.weaker if hints else len(apparent),
             weaker_records=apparent,
             hidden=hidden if hints else 0,
@@ -166,8 +168,3 @@ def _seen(records: Iterable[ImageRecord], access: ChannelAccess) -> dict[DataId,
         if origins := [origin for origin in record.origins if access.shows(origin)]:
             seen[record.data_id] = record.seen_through(origins)
     return seen
-
-
-def _through(ranked: RankedMatch, record: ImageRecord) -> RankedMatch:
-    """Return a match with what readers see of its image, and under the id that they may know."""
-    return replace(ranked, match=replace(ranked.match, entity=record.entity), record=record)

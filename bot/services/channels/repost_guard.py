@@ -54,7 +54,7 @@ class RepostGuard:
         self, key: DatabaseKey, shared: SharedImage, minimum: float, readers: Readers | None
     ) -> SearchResult:
         found = await self._search.search(
-            key, shared.image.picture, limit=MATCHES_CHECKED, minimum=minimum, readers=readers
+            key, shared.image.picture, limit=MATCHES_CHECKED, minimum=minimum, readers=readers, by_entity=False
         )
         # Skip matches from this message alone: an earlier attempt may have added this picture or another one of it.
         others = [ranked for ranked in found.matches if not _is_from(ranked.record, shared.origin)]

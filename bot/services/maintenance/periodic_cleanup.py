@@ -37,6 +37,7 @@ class PeriodicMaintenance:
         retention_days: Delete images older than this. None keeps them for ever.
         clock: Returns the current time.
         clean_up: An additional clean-up.
+        calibrate: Fits the scores of databases that have grown.
     """
 
     def __init__(
@@ -46,12 +47,15 @@ class PeriodicMaintenance:
         retention_days: int | None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         clean_up: CleanUp = _no_clean_up,
+        *,
+        calibrate: CleanUp = _no_clean_up,
     ) -> None:
         self._removal = removal
         self._inbox = inbox
         self._retention = None if retention_days is None else timedelta(days=retention_days)
         self._clock = clock
         self._clean_up = clean_up
+        self._calibrate = calibrate
 
     async def run(self, interval_s: float = INTERVAL_S) -> None:
         """Clean up at the given interval until cancelled. After a failure, try again sooner."""
@@ -73,7 +77,12 @@ class PeriodicMaintenance:
     async def _run_steps(self) -> Sequence[Exception]:
         """Run all steps. One that fails does not stop the others. Return the errors."""
         failures: list[Exception] = []
-        steps = {"retention": self._remove_old, "purge of the inbox": self._purge, "clean-up": self._clean_up}
+        steps = {
+            "retention": self._remove_old,
+            "purge of the inbox": self._purge,
+            "clean-up": self._clean_up,
+            "calibration": self._calibrate,
+        }
         for name, step in steps.items():
             try:
                 await step()

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from bot.adapters.port import VisualSearch
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.errors import BackendError, InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DataId, Note
-from bot.domain.matches import MAX_RESULTS, Caveat, Match, Matches, validate_limit
+from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, validate_limit
 from bot.domain.pictures import Picture
 from bot.services.databases import find_database, require_in_both
+from bot.services.search.grouping import FoundImage, RankedMatch, each_image, group_by_entity
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
 from bot.storage.ports.catalogue import Catalogue
 from bot.telemetry.metrics import Metrics, NullMetrics
 
 DEFAULT_LIMIT = 10
-DEFAULT_MINIMUM = 5.0
+DEFAULT_MINIMUM = SIMILAR_SCORE
 """Matches below this score are left out unless a request asks for them."""
 
 TOP_SCORE = 10.0
@@ -30,6 +31,13 @@ MAX_HIDDEN = 50_000
 
 DEEPER = 4
 """Factor by which each further search asks for more matches."""
+
+FEWEST_IMAGES = 50
+"""Least number of images that a search asks for, since several of them may belong to one entity."""
+
+FIRST_PAGE = 10
+"""Entities for which a search goes as deep as the back end allows. For more, it goes DEEPER images for each and stops:
+every further search costs as much as the first."""
 
 EXAMINED = 20
 """Matches that back ends examine closely, beginning with the nearest. Hidden ones among them take others' places."""
@@ -50,31 +58,18 @@ class Readers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RankedMatch:
-    """A match with its rank. ``record`` is None for an image that isn't in the catalogue (any more)."""
-
-    rank: int
-    match: Match
-    record: ImageRecord | None
-
-    @property
-    def note(self) -> Note:
-        """The note of the record. Notes of the catalogue's images are not in the back end."""
-        return self.match.note if self.record is None else self.record.note
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The result of a search.
 
     Attributes:
         database: The database that was searched.
         matches: Matches with at least the minimum score, best first. If the search knew the readers, all are visible.
-        weaker: Number of matches below the minimum score.
+        weaker: Number of entities below the minimum score.
         seconds: Duration of the search.
         hidden: Number of matches that the audience may not see. PrivacyService sets it to 0 if they may not know of it.
         cached_at: When the result was cached, or None if it is fresh.
-        weaker_records: Catalogue records of the weaker matches, from which PrivacyService counts the visible ones.
+        weaker_records: Catalogue records of the weaker entities' best images, from which PrivacyService counts the
+            visible ones.
         caveats: Why the result may be incomplete.
         cause: The error that made it incomplete, if there was one.
         hides_images: Whether the database has images that the readers may neither see nor know of.
@@ -94,22 +89,37 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A search of one database."""
+    """A search of one database.
+
+    ``limit`` is the number of matches that are wanted, and ``images`` the number of images that the back end is asked
+    for. Without ``by_entity``, each image is a match.
+    """
 
     info: DatabaseInfo
     picture: Picture
     limit: int
     minimum: float
+    images: int
+    by_entity: bool
+
+    def close(self, matches: Sequence[Match]) -> list[Match]:
+        """Return the matches that may be shown. The others are only counted."""
+        return [match for place, match in enumerate(matches) if place < EXAMINED or match.score >= self.minimum]
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Visible matches with their records, best first, and the number of hidden ones with at least the minimum score."""
+    """Visible images with their records, best first, and the hidden ones with at least the minimum score."""
 
     answer: CachedMatches
     matches: Sequence[Match]
     records: Mapping[DataId, ImageRecord]
-    hidden: int = 0
+    hidden: Sequence[Match] = ()
+
+    def images(self) -> list[FoundImage]:
+        """Return the images with their records."""
+        found = [FoundImage(match, self.records.get(match.data_id)) for match in self.matches]
+        return [image.seen_as(image.record) if image.record else image for image in found]
 
 
 def validate_minimum(minimum: float) -> float:
@@ -142,17 +152,20 @@ class SearchService:
         limit: int = DEFAULT_LIMIT,
         minimum: float = DEFAULT_MINIMUM,
         readers: Readers | None = None,
+        by_entity: bool = True,
     ) -> SearchResult:
         """Return the best matches with a score of at least ``minimum``, up to ``limit``.
 
-        With ``readers``, only visible matches count towards the limit: the search goes on below hidden ones.
+        A match is an entity with its best image and its further ones, or with ``by_entity=False`` a single image.
+        With ``readers``, only visible images count: the search goes on below hidden ones.
         Raises UnknownDatabase (with a similar name, if there is one), InvalidInput and BackendError.
         """
         validate_limit(limit)
         validate_minimum(minimum)
         outcome, started = "failed", time.perf_counter()
         try:
-            result = await self._result(key, picture, limit, minimum, readers)
+            query = await self._query(key, picture, limit, minimum, by_entity=by_entity)
+            result = await self._result(query, started, readers)
         except UserError:
             outcome = "refused"
             raise
@@ -162,57 +175,82 @@ class SearchService:
         finally:
             self._metrics.searched(outcome, time.perf_counter() - started)
 
-    async def _result(
-        self, key: DatabaseKey, picture: Picture, limit: int, minimum: float, readers: Readers | None
-    ) -> SearchResult:
-        started = time.perf_counter()
+    async def _query(
+        self, key: DatabaseKey, picture: Picture, limit: int, minimum: float, *, by_entity: bool
+    ) -> _Query:
         info = await find_database(self._catalogue, key)
-        query = _Query(info, picture, limit, minimum)
-        answer = await self._matches(query)
-        found = _Found(answer, answer.matches, await self._records(key, answer.matches))
-        if readers is not None:
-            found = await self._only_visible(query, found, readers)
-        shown = [match for match in found.matches if match.score >= minimum]
-        weaker = [match for match in found.matches if match.score < minimum]
-        records, caveats = found.records, found.answer.matches.caveats
+        images = max(limit, min(FEWEST_IMAGES, self._most)) if by_entity else limit
+        return _Query(info, picture, limit, minimum, images, by_entity)
+
+    @property
+    def _most(self) -> int:
+        """The greatest number of images that the back end returns."""
+        return min(MAX_RESULTS, self._visual.capabilities.max_results)
+
+    async def _result(self, query: _Query, started: float, readers: Readers | None) -> SearchResult:
+        found = await self._found(query, readers)
+        while self._needs_more(query, found):
+            query = replace(query, images=min(query.images * DEEPER, self._most))
+            found = await self._found(query, readers)
+        minimum, images = query.minimum, found.images()
+        if query.by_entity:
+            credited = {match.data_id for match in query.close(found.matches)}
+            grouped = group_by_entity(images, minimum, credited)
+        else:
+            grouped = each_image(images, minimum)
+        weaker, caveats = grouped.weaker, found.answer.matches.caveats
         return SearchResult(
-            info,
-            tuple(RankedMatch(rank, match, records.get(match.data_id)) for rank, match in enumerate(shown, start=1)),
+            query.info,
+            grouped.matches[: query.limit],
             len(weaker),
             time.perf_counter() - started,
-            hidden=found.hidden,
+            hidden=_count_hidden(query, found),
             cached_at=found.answer.cached_at,
-            weaker_records=tuple(records[match.data_id] for match in weaker if match.data_id in records),
+            weaker_records=tuple(image.record for image in weaker if image.record),
             # Matches that were crowded out score lower than any weaker match here, so no shown match is missing.
             caveats=caveats - ({Caveat.SETTLING, Caveat.CROWDED_OUT} if weaker else {Caveat.SETTLING}),
             cause=found.answer.matches.cause,
         )
 
+    def _needs_more(self, query: _Query, found: _Found) -> bool:
+        """Return whether further images may be of further entities with at least the minimum score."""
+        matches = found.matches
+        if not query.by_entity or len(matches) < query.images or query.images >= self._most:
+            return False
+        entities = len({match.entity for match in matches})
+        wanted = query.limit if query.images < query.limit * DEEPER else min(query.limit, FIRST_PAGE)
+        return entities < wanted and matches[-1].score >= query.minimum
+
+    async def _found(self, query: _Query, readers: Readers | None) -> _Found:
+        answer = await self._matches(query)
+        found = _Found(answer, answer.matches, await self._records(query.info.key, answer.matches))
+        return found if readers is None else await self._only_visible(query, found, readers)
+
     async def _only_visible(self, query: _Query, found: _Found, readers: Readers) -> _Found:
-        """Return the best ``limit`` visible matches.
+        """Return the best ``images`` visible ones.
 
         If hidden images are among the matches, search again without all hidden ones. If there are too many of those to
         name them, go on without the ones found, and ask for more each time, until none of them scores ``minimum``.
         """
         excluded: set[DataId] = set()
-        asked, hidden = query.limit, 0
-        most = min(MAX_RESULTS, self._visual.capabilities.max_results)
+        asked = query.images
+        hidden: list[Match] = []
         while True:
             matches, records, is_first = found.matches, found.records, not excluded
-            close = [match for place, match in enumerate(matches) if place < EXAMINED or match.score >= query.minimum]
+            close = query.close(matches)
             shown = await readers.shown([records[match.data_id] for match in close if match.data_id in records])
             passed = [match for match in close if match.data_id not in shown]
-            above = [match.data_id for match in passed if match.score >= query.minimum]
-            hidden += sum(data_id in records for data_id in above)
+            above = [match for match in passed if match.score >= query.minimum]
+            hidden += [match for match in above if match.data_id in records]
             excluded.update(match.data_id for match in passed)
             all_examined = len(matches) < min(asked, EXAMINED)
             if all_examined or not (above or (passed and is_first)) or len(excluded) > MAX_HIDDEN:
                 kept = [match for match in matches if match.data_id not in excluded]
-                return _Found(found.answer, kept[: query.limit], {**records, **shown}, hidden)
+                return _Found(found.answer, kept[: query.images], {**records, **shown}, hidden)
             if is_first:
                 excluded |= await readers.hidden(query.info.key)
             # Not cached: what is hidden differs between readers.
-            asked = min(max(query.limit, asked * DEEPER), most)
+            asked = min(max(query.images, asked * DEEPER), self._most)
             deeper = await self._search(query, asked, frozenset(excluded))
             found = _Found(CachedMatches(deeper), deeper, await self._records(query.info.key, deeper))
 
@@ -223,10 +261,18 @@ class SearchService:
     async def _matches(self, query: _Query) -> CachedMatches:
         info = query.info
         # Each write changes the revision. created_at tells apart two databases that had the same name.
-        key = (info.key, info.created_at, info.revision, query.picture.digest, query.limit)
-        return await self._cache.get(key, lambda: self._search(query, query.limit))
+        key = (info.key, info.created_at, info.revision, query.picture.digest, query.images)
+        return await self._cache.get(key, lambda: self._search(query, query.images))
 
     async def _search(self, query: _Query, limit: int, exclude: frozenset[DataId] = frozenset()) -> Matches:
         key = query.info.key
         async with require_in_both(self._visual, self._catalogue, key):
             return await self._visual.search(key, query.picture, limit, exclude)
+
+
+def _count_hidden(query: _Query, found: _Found) -> int:
+    """Return how many matches are hidden altogether. An entity with a visible image is not hidden."""
+    if not query.by_entity:
+        return len(found.hidden)
+    visible = {match.entity for match in found.matches if match.score >= query.minimum}
+    return len({match.entity for match in found.hidden} - visible)

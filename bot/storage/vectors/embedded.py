@@ -109,6 +109,14 @@ class SqlVectorRows:
         rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
         return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.model_id) for row in rows]
 
+    def calibrations(self) -> list[tuple[DatabaseKey, str | None]]:
+        """Return each database and its stored calibration, by workspace and name."""
+        query = select(_databases.workspace, _databases.name, _databases.calibration).where(
+            ~is_tombstone(embedded_databases)
+        )
+        rows = self._connection.execute(query.order_by(_databases.workspace, _databases.name))
+        return [(DatabaseKey(WorkspaceId(row.workspace), DatabaseName(row.name)), row.calibration) for row in rows]
+
     def delete(self, database_id: int) -> None:
         """Delete a database. Rows of a large one are deleted later, in batches, and nobody sees them any more."""
         delete_database(self._connection, database_id)

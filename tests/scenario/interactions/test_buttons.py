@@ -65,6 +65,22 @@ async def test_pages_lead_through_all_matches_and_back(slack: FakeSlack, start: 
     assert slack.current(first) == first
 
 
+async def test_pages_count_ids_and_not_photos(slack: FakeSlack, start: Start) -> None:
+    app = await start()
+    await fill(app, "parts", **FIVE)
+    services = app.services
+    for seed in (20, 21, 22):
+        picture = await services.normaliser.picture(encoded(photo(320, 240, seed=seed), "PNG"))
+        jpeg = await services.normaliser.jpeg(picture)
+        await services.additions.add(key_of(app, "parts"), picture, jpeg, EntityId("part_10"), Note(""))
+    first = await shared(slack, WANTED)
+    assert "Top 2 of 5 matches" in first.everything
+    assert first.everything.count("4 photos") == 1
+    second = await press(slack, first, "results_more")
+    third = await change_page(slack, second, "Show more")
+    assert sorted(entities(first) + entities(second) + entities(third)) == sorted(FIVE)
+
+
 async def test_each_person_has_their_own_page(slack: FakeSlack, start: Start) -> None:
     await fill(await start(), "parts", **FIVE)
     first = await shared(slack, WANTED)

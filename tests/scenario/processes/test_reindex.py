@@ -75,10 +75,17 @@ def test_calibrate_needs_enough_images_and_can_be_reset(stocked: Vsearch, pictur
     assert "too few" in few.err
     folder = tmp_path / "many"
     folder.mkdir()
-    for seed in range(100, 192):
+    for seed in range(100, 198):
         (folder / f"p{seed}.png").write_bytes(encoded(photo(48, 48, seed), "PNG"))
     stocked("import", folder)
+    preview = stocked("calibrate", "parts", "--preview").out
+    assert "would find another id that is called similar" in preview
+    assert (
+        stocked("db", "list", "--json").document["databases"][0]["scores"] == "fitted to its own pictures at 101 images"
+    )
     curve = stocked("calibrate", "parts", "--json").document["knots"]
+    assert stocked("db", "list", "--json").document["databases"][0]["scores"] == "fitted by hand"
     assert [score for _, score in curve] == sorted(score for _, score in curve)
     assert [cosine for cosine, _ in curve] == sorted(cosine for cosine, _ in curve)
     assert stocked("calibrate", "--reset", "--json").document["knots"] is None
+    assert stocked("db", "list", "--json").document["databases"][0]["scores"] == "default"

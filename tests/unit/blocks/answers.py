@@ -19,7 +19,8 @@ from bot.domain.catalogue import DatabaseInfo, ImageRecord, SlackOrigin
 from bot.domain.channels import ChannelBinding, ChannelMode
 from bot.domain.identifiers import MAX_NOTE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Caveat, Edit, Match, Verdict
-from bot.services.search.search import RankedMatch, SearchResult
+from bot.services.search.grouping import RankedMatch
+from bot.services.search.search import SearchResult
 from tests.fakes.slack.blocks import block_kit
 from tests.fixtures.records import image_record
 

@@ -13,6 +13,7 @@ from bot.blocks.messages.search_results import search_reply
 from bot.blocks.mrkdwn import score_text
 from bot.blocks.reply import Reply
 from bot.domain.identifiers import MAX_NOTE, DataId
+from bot.services.search.grouping import FoundImage
 from bot.services.search.search import SearchResult
 from tests.fixtures.records import with_first_origin
 from tests.unit.blocks.answers import (
@@ -53,6 +54,15 @@ def test_match_shows_all_details() -> None:
         assert part in text
     assert reply.text == "Best match in parts: valve_0042, 9.8/10, edited copy."
     assert pressable(reply.blocks) == {}
+
+
+def test_entity_with_several_photos_is_one_row() -> None:
+    best = match()
+    several = dataclasses.replace(best, others=(FoundImage(best.match, best.record),) * 3)
+    reply = search_reply(result(several, match(rank=2, entity="pump_7")))
+    check(reply)
+    assert shown(reply).count("4 photos") == 1
+    assert "photo" not in shown(search_reply(result(best)))
 
 
 def test_no_close_match_says_so_with_the_hidden_count() -> None:

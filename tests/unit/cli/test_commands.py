@@ -14,6 +14,7 @@ from bot.cli.terminal.exit_codes import ExitCode
 from bot.domain.identifiers import WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.command_line import Vsearch, pictures, stocked, vsearch
+from tests.fixtures.pictures import encoded, photo
 
 __all__ = ["pictures", "stocked", "vsearch"]
 
@@ -35,6 +36,27 @@ def test_databases_are_created_listed_and_deleted(vsearch: Vsearch) -> None:
     deleted = vsearch("db", "delete", "parts", "--yes", "--json")
     assert deleted.document == {"deleted": "parts", "images": 0}
     assert vsearch("db", "list", "--json").document == {"databases": []}
+
+
+def test_photos_of_one_id_are_one_match(stocked: Vsearch, pictures: Path) -> None:
+    for seed in (7, 8):
+        (pictures / f"side_{seed}.jpg").write_bytes(encoded(photo(96, 64, seed), "JPEG"))
+        assert stocked("add", pictures / f"side_{seed}.jpg", "--id", "pump").code == ExitCode.OK
+    document = stocked("search", pictures / "pump.jpg", "--min", "0", "--json").document
+    best = document["matches"][0]
+    assert (best["entity"], best["file"], best["photos"]) == ("pump", "pump.jpg", 3)
+    assert {image["file"] for image in best["further_images"]} == {"side_7.jpg", "side_8.jpg"}
+    assert all(image["score"] <= best["score"] and image["data_id"] for image in best["further_images"])
+    assert sorted(match["entity"] for match in document["matches"]) == ["hose", "pump", "valve_42"]
+    listed = stocked("search", pictures / "pump.jpg", "--min", "0", "--top", "1").out
+    assert "Photos" in listed
+    assert "hose" not in listed
+
+
+def test_weak_match_is_not_called_similar(stocked: Vsearch, pictures: Path) -> None:
+    matches = stocked("search", pictures / "pump.jpg", "--min", "0", "--json").document["matches"]
+    assert {match["verdict"] for match in matches if match["score"] < 5} == {"unlikely"}
+    assert "similar" not in {match["verdict"] for match in matches if match["score"] < 5}
 
 
 def test_command_without_its_verb_says_so(vsearch: Vsearch) -> None:

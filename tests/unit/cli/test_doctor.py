@@ -141,6 +141,11 @@ async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     assert "add their images again" in found[0].remedy
 
 
+def test_doctor_says_where_the_scores_come_from(indexed: Vsearch) -> None:
+    scores = next(found for found in indexed("doctor", "--json").document["checks"] if found["check"] == "Scores")
+    assert scores["found"] == "of 1 database: 1 default"
+
+
 def test_processor_with_different_results_is_found(vsearch: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exactness, "reference_embedding", lambda: np.zeros(1280, np.float32))
     wrong = _wrong(vsearch("doctor", "--json"))["Arithmetic"]

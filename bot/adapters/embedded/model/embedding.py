@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bot.adapters.embedded.calibration import CUSTOM_MODEL
 from bot.adapters.embedded.model import exactness
 from bot.adapters.embedded.model.onnx_runtime import ort
 from bot.domain.errors import SettingsError
@@ -78,13 +79,19 @@ class TimedModel:
         return vectors
 
 
-def centre_crop(pixels: Pixels, side: int) -> Pixels:
-    """Return the middle square of a picture, scaled to ``side`` × ``side`` × 3. The aspect ratio is kept."""
+def centre_crop(pixels: Pixels, side: int, share: float = _CROP) -> Pixels:
+    """Return the middle square of a picture, scaled to ``side`` × ``side`` × 3. The aspect ratio is kept.
+
+    ``share`` is the square's part of the short side.
+    """
     height, width = pixels.shape[:2]
-    length = max(1, round(min(height, width) * _CROP))
+    length = max(1, round(min(height, width) * share))
     top, left = (height - length) // 2, (width - length) // 2
-    square = pixels[top : top + length, left : left + length]
-    if length > 2 * side:
+    return _scaled(pixels[top : top + length, left : left + length], side)
+
+
+def _scaled(square: Pixels, side: int) -> Pixels:
+    if min(square.shape[:2]) > 2 * side:
         # Scale in two fast steps, the second an exact halving. Averaging over fractions of pixels would be slow.
         square = cv2.resize(square, (2 * side, 2 * side), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
@@ -196,18 +203,23 @@ class CustomModelOptions:
     """The file of a custom model and its preprocessing.
 
     ``size`` is the side of the input in pixels. ``mean`` and ``std`` normalise each RGB channel, scaled to 0 to 1.
+    ``fit`` says how a picture becomes a square: ``crop`` takes the middle 7/8 of its short side, ``square`` all of it,
+    and ``stretch`` scales the whole picture, whatever its shape. ``output`` names the output that is the embedding;
+    empty for the first.
     """
 
     path: Path
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    fit: str = "crop"
+    output: str = ""
 
 
 class CustomModel:
-    """An ONNX network of the operator's, with one input, batch × 3 × size × size, float32.
+    """An ONNX network of the operator's, with one input, batch × 3 × size × size, float32 or float16.
 
-    Its first output is the embedding, batch × dimensions. If it is batch × tokens × dimensions, as in vision
+    The chosen output is the embedding, batch × dimensions. If it is batch × tokens × dimensions, as in vision
     transformers, the first token is the embedding.
     """
 
@@ -217,7 +229,7 @@ class CustomModel:
             raise SettingsError(("VSEARCH_MODEL_MEAN must be three finite numbers.",))
         if not all(0 < deviation < math.inf for deviation in options.std):
             raise SettingsError(("VSEARCH_MODEL_STD must be three numbers above 0.",))
-        self._size = options.size
+        self._size, self._fit = options.size, options.fit
         # (x / 255 − mean) / std as one multiplication and one addition.
         std = np.array(options.std, np.float32)
         self._scale = (1 / 255 / std).astype(np.float32)
@@ -229,6 +241,8 @@ class CustomModel:
             # Opened by path, because large models keep their weights in files beside it.
             self._session = open_session(str(options.path), exact=quantised and kernels_saturate())
             self._input = self._session.get_inputs()[0]
+            self._type = np.float16 if self._input.type == "tensor(float16)" else np.float32
+            self._output = options.output or self._session.get_outputs()[0].name
             black = self.prepare(np.zeros((8, 8, 3), np.uint8))
             self.dimensions = int(self.run([black, black]).shape[1])
         except Exception as exc:
@@ -236,14 +250,21 @@ class CustomModel:
                 (f"VSEARCH_MODEL_PATH: {options.path.name} can't be used as an embedding model with these settings.",)
             ) from exc
         digest.update(f"{options.size}/{options.mean}/{options.std}".encode())
+        if (options.fit, options.output) != ("crop", ""):
+            # Left out of the id for the defaults, so that databases from before these options keep their model.
+            digest.update(f"/{options.fit}/{options.output}".encode())
         # Before arithmetic was exact, quantised networks gave other embeddings on some processors. So the id changed.
         variant = f"-{exactness.EXACT}" if quantised else ""
-        self.model_id = f"custom-{digest.hexdigest()[:16]}{variant}"
+        self.model_id = f"{CUSTOM_MODEL}{digest.hexdigest()[:16]}{variant}"
 
     def prepare(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """Return the middle square, 3 × size × size, float32, normalised."""
-        square = centre_crop(pixels, self._size).astype(np.float32) * self._scale - self._offset
-        return np.ascontiguousarray(square.transpose(2, 0, 1))
+        """Return the picture as a square, 3 × size × size, normalised, in the input's type."""
+        if self._fit == "stretch":
+            square = _scaled(pixels, self._size)
+        else:
+            square = centre_crop(pixels, self._size, 1.0 if self._fit == "square" else _CROP)
+        normalised = square.astype(np.float32) * self._scale - self._offset
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1), self._type)
 
     def run(self, prepared: Sequence[npt.NDArray[Any]]) -> Vectors:
         """Return pictures × dimensions, float32, each row of L2 norm 1."""
@@ -254,7 +275,7 @@ class CustomModel:
         return np.asarray(outputs / np.maximum(np.linalg.norm(outputs, axis=1, keepdims=True), 1e-12), np.float32)
 
     def _run(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        output = np.asarray(self._session.run(None, {self._input.name: batch})[0], np.float32)
+        output = np.asarray(self._session.run([self._output], {self._input.name: batch})[0], np.float32)
         if output.ndim == 3:  # noqa: PLR2004 - tokens of a vision transformer
             output = output[:, 0]
         if output.ndim != 2 or len(output) != len(batch) or not np.isfinite(output).all():  # noqa: PLR2004

@@ -7,6 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from bot.adapters.embedded.calibration import default_curve
 from bot.adapters.embedded.engine import CANDIDATES, MAX_VERIFIED_CANDIDATES, VERIFIED_CANDIDATES, EmbeddedSearch
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
 from bot.domain.errors import ModelMismatch, UnknownDatabase
@@ -98,7 +99,7 @@ async def test_calibration_is_stored_and_passed_to_the_verifier(visual: Embedded
     assert verifier.calibration_used == CURVE
     await visual.set_calibration(PARTS, None)
     await visual.search(PARTS, random_picture(1))
-    assert verifier.calibration_used is None
+    assert verifier.calibration_used == default_curve(1)
 
 
 async def test_calibration_of_a_missing_database_raises_unknown_database(visual: EmbeddedSearch) -> None:

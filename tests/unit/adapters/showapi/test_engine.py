@@ -102,7 +102,7 @@ async def test_score_is_the_services_and_verdict_is_from_fingerprints(
         await hosted.visual.add_image(PARTS, picture_of(seed), EntityId(f"part_{seed}"), Note())
     [same, *others] = await hosted.visual.search(PARTS, picture_of(1))
     assert (same.verdict, same.score) == (Verdict.SAME, 10)
-    assert {match.verdict for match in others} == {Verdict.SIMILAR}
+    assert not any(match.verdict.is_copy for match in others)
     mirrored = picture(scene(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     found = {match.entity: match for match in await hosted.visual.search(PARTS, mirrored)}
     assert (found[EntityId("part_1")].verdict, found[EntityId("part_1")].edits) == (Verdict.EDITED, (Edit.MIRRORED,))

@@ -95,7 +95,7 @@ async def test_picture_that_needs_more_memory_than_planned_is_refused(
     large = pictures.encoded(Image.new("RGB", (6000, 5000)), "TIFF", compression="tiff_adobe_deflate")
     small = pictures.encoded(pictures.quarters(), "TIFF")
     monkeypatch.setattr(normaliser_module, "plan", lambda *_: DecodePlan(1_000_000, is_certain=False))
-    with pytest.raises(PictureRefused, match="The .* needs more memory .*VSEARCH_IMAGE_MEMORY_MB"):
+    with pytest.raises(PictureRefused, match=r"The .* needs more memory .*VSEARCH_IMAGE_MEMORY_MB"):
         await normaliser.picture(large)
     assert (await normaliser.picture(small)).width == 96
     monkeypatch.undo()
@@ -105,7 +105,7 @@ async def test_picture_that_needs_more_memory_than_planned_is_refused(
 async def test_picture_beyond_the_budget_is_refused_in_one_sentence() -> None:
     normaliser = Normaliser(memory=70_000_000)
     data = pictures.encoded(Image.new("F", (6000, 5000)), "TIFF", compression="tiff_adobe_deflate")
-    with pytest.raises(PictureRefused, match="The .* needs more memory .*VSEARCH_IMAGE_MEMORY_MB") as caught:
+    with pytest.raises(PictureRefused, match=r"The .* needs more memory .*VSEARCH_IMAGE_MEMORY_MB") as caught:
         await normaliser.picture(data)
     assert str(caught.value).endswith(".")
     await normaliser.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ from bot.domain.channels import Audience, ChannelKind
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note
 from bot.domain.matches import Match
 from bot.services.access.privacy import PrivacyService
-from bot.services.search.search import RankedMatch, SearchResult
+from bot.services.search.grouping import FoundImage, RankedMatch, agreement_credit, group_by_entity
+from bot.services.search.search import SearchResult
 from tests.fakes.conversations import FakeChannelDirectory, NoOrigins
 from tests.unit.services.access.readers import (
     ANN,
@@ -56,6 +58,21 @@ async def test_hidden_matches_are_counted_only_if_the_database_hints() -> None:
 async def test_image_only_in_the_back_end_is_dropped_without_a_hint() -> None:
     [seen] = await privacy.for_audience([result_of([None], hints=True)], only(), FakeChannelDirectory())
     assert (seen.matches, seen.hidden) == ((), 0)
+
+
+async def test_entity_is_shown_by_its_visible_images_alone() -> None:
+    images = [
+        FoundImage(Match(one.data_id, EntityId("valve"), Note(), 7 - number / 10), one)
+        for number, one in enumerate([record(1, "C0P", PRIVATE), record(2), record(3, "C0P", PRIVATE), record(4)])
+    ]
+    grouped = group_by_entity(images, 5, {image.match.data_id for image in images})
+    result = replace(result_of([]), matches=grouped.matches)
+    [seen] = await privacy.for_audience([result], only(), FakeChannelDirectory())
+    [match] = seen.matches
+    assert (match.match.data_id, [image.match.data_id for image in match.others]) == ("id2", ["id4"])
+    assert (match.rank, match.photos) == (1, 2)
+    # Two images agree, no longer four.
+    assert match.match.score == pytest.approx(6.9 + agreement_credit([6.9, 6.7]))
 
 
 class CountedOrigins(NoOrigins):

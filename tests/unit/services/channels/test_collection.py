@@ -153,6 +153,19 @@ async def test_message_is_not_its_own_repost(harness: Harness) -> None:
     assert await harness.held() == ["again", "valve"]
 
 
+async def test_guard_judges_each_image_of_an_id(harness: Harness) -> None:
+    older = noisy_copy(random_picture(1))
+    assert await harness.repost_guard.check(PARTS, await harness.shared(older), 9) is None
+    repeated = await harness.shared(random_picture(1), "1.2", "F2")
+    # An earlier attempt added the picture, which is now the best image of the same id.
+    await harness.collecting.collect(PARTS, repeated)
+    found = await harness.repost_guard.check(PARTS, repeated, 9)
+    assert found is not None
+    [repost] = found.matches
+    assert repost.record is not None
+    assert repost.record.digest == older.digest
+
+
 async def test_only_one_of_concurrent_copies_is_new(harness: Harness) -> None:
     shares = [
         await harness.shared(noisy_copy(random_picture(1), seed), f"1.{seed}", f"F{seed}", f"n{seed}")

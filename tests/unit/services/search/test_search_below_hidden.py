@@ -30,14 +30,16 @@ PICTURE = random_picture(1)
 
 @dataclass
 class OnlyPublic:
-    """Readers who see images whose entity begins with “public”."""
+    """Readers who see images whose entity begins with “public”, except ``secret`` ones."""
 
     all_hidden: frozenset[DataId] = frozenset()
+    secret: frozenset[DataId] = frozenset()
     asked: list[int] = field(default_factory=list)
 
     async def shown(self, records: Sequence[ImageRecord]) -> Mapping[DataId, ImageRecord]:
         self.asked.append(len(records))
-        return {record.data_id: record for record in records if record.entity.startswith("public")}
+        visible = (record for record in records if record.data_id not in self.secret)
+        return {record.data_id: record for record in visible if record.entity.startswith("public")}
 
     async def hidden(self, key: DatabaseKey) -> frozenset[DataId]:
         return self.all_hidden
@@ -64,10 +66,14 @@ async def storage(storage: SqlStorage) -> SqlStorage:
 
 
 async def add(storage: SqlStorage, visual: VisualSearch, entities: Sequence[str], picture: Picture) -> list[DataId]:
-    """Add the picture several times, as the catalogue would with pictures that hardly differ."""
+    """Add the picture several times, as the catalogue would with pictures that hardly differ.
+
+    What follows a “#” in an entity tells its images apart.
+    """
     added = []
     async with storage.unit():
-        for entity in entities:
+        for name in entities:
+            entity = name.partition("#")[0]
             data_id = await visual.add_image(PARTS, picture, EntityId(entity), Note())
             added.append(data_id)
             await storage.catalogue.add(
@@ -75,7 +81,7 @@ async def add(storage: SqlStorage, visual: VisualSearch, entities: Sequence[str]
                     database=PARTS,
                     data_id=data_id,
                     entity=EntityId(entity),
-                    digest=entity.rjust(64, "0"),
+                    digest=name.rjust(64, "0"),
                     added_at=NOW,
                 )
             )
@@ -152,3 +158,51 @@ async def test_cached_result_serves_readers_who_see_different_things(storage: Sq
         assert found.matches[0].rank == 1
     # Only what depends on nobody is cached.
     assert sum(excluded == 0 for _, excluded in visual.searches) == 1
+
+
+async def test_entities_fill_the_answer_however_many_images_each_has(storage: SqlStorage) -> None:
+    visual = CountingSearch()
+    await visual.create_database(PARTS)
+    await add(storage, visual, [f"public_much#{n}" for n in range(120)], PICTURE)
+    await add(storage, visual, [f"public_{n}" for n in range(20)], noisy_copy(PICTURE))
+    service = SearchService(visual, storage.catalogue)
+    found = await service.search(PARTS, PICTURE, limit=10, readers=OnlyPublic())
+    assert [ranked.photos for ranked in found.matches] == [120, *[1] * 9]
+    assert [limit for limit, _ in visual.searches] == [50, 200]
+
+
+@pytest.mark.parametrize(("entities", "searched"), [(1, [50, 200, 800, 1000]), (12, [50, 200])])
+async def test_search_goes_deepest_for_the_first_page_alone(tmp_path: Path, entities: int, searched: list[int]) -> None:
+    storage = await SqlStorage.open(tmp_path)
+    await storage.catalogue.create_database(PARTS)
+    visual = CountingSearch()
+    await visual.create_database(PARTS)
+    await add(storage, visual, [f"public_{n % entities}#{n}" for n in range(1100)], PICTURE)
+    found = await SearchService(visual, storage.catalogue).search(PARTS, PICTURE, limit=50)
+    assert len(found.matches) == entities
+    assert [limit for limit, _ in visual.searches] == searched
+    await storage.close()
+
+
+async def test_more_images_of_few_entities_are_searched_within_a_limit(storage: SqlStorage) -> None:
+    visual = CountingSearch()
+    await visual.create_database(PARTS)
+    await add(storage, visual, [f"public#{n}" for n in range(60)], PICTURE)
+    found = await SearchService(visual, storage.catalogue).search(PARTS, PICTURE, limit=1000)
+    assert [ranked.photos for ranked in found.matches] == [60]
+    assert [limit for limit, _ in visual.searches] == [1000]
+
+
+async def test_hidden_images_of_an_entity_neither_count_nor_add_to_its_score(storage: SqlStorage) -> None:
+    visual = CountingSearch()
+    await visual.create_database(PARTS)
+    [seen] = await add(storage, visual, ["public#1"], random_picture(9))
+    hidden = await add(storage, visual, ["public#2", "public#3"], random_picture(9))
+    readers = OnlyPublic(frozenset(hidden), secret=frozenset(hidden))
+    service = SearchService(visual, storage.catalogue)
+    [everything] = (await service.search(PARTS, PICTURE, minimum=0)).matches
+    result = await service.search(PARTS, PICTURE, minimum=0, readers=readers)
+    assert [(one.match.data_id, one.photos, one.credit) for one in result.matches] == [(seen, 1, 0)]
+    # The entity is seen, so it isn't one more match that is hidden.
+    assert result.hidden == 0
+    assert (everything.photos, everything.credit > 0) == (3, True)
