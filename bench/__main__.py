@@ -20,6 +20,7 @@ NAMES = (
     "imports",
     "lookalikes",
     "quality",
+    "parts",
     "answers",
     "acknowledgement",
     "unsigned",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
@@ -20,6 +20,7 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.adapters.embedded.verifier import GeometricVerifier
 from bot.domain.identifiers import EntityId, Note
+from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import encode_jpeg
 from bot.services.databases import DatabaseService
@@ -44,6 +45,14 @@ class PrecomputedFeatures:
         return self.ready
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
+        """Not used by adds."""
+        raise NotImplementedError
+
+    async def propose_regions(self, picture: Picture) -> tuple[PictureRegion, ...]:
+        """Not used by adds."""
+        raise NotImplementedError
+
+    async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
         """Not used by adds."""
         raise NotImplementedError
 

@@ -19,7 +19,7 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, ImageFeatures, QueryFeatures, ScoredMatch, Verifier
 from bot.adapters.embedded.scoring import similarity_score
 from bot.adapters.embedded.verifier import GeometricVerifier
-from bot.domain.matches import Verdict
+from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture
 from bot.images.features import fingerprint
 from bot.images.features.local_features import Pixels, QueryRegion
@@ -70,6 +70,15 @@ class PrecomputedQuery:
         del picture
         assert self.ready
         return self.ready
+
+    async def propose_regions(self, picture: Picture) -> tuple[PictureRegion, ...]:
+        """Return no regions, as for most photographs."""
+        del picture
+        return ()
+
+    async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
+        """Not used, without regions."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Nothing to close."""

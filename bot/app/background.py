@@ -86,9 +86,10 @@ def _upload_removal(services: Services, clients: Clients, uploads: ThumbnailUplo
 
 
 def _upload_sweep(services: Services, clients: Clients, uploads: ThumbnailUploads) -> CleanUp:
-    """Return a function that deletes unused uploads from Slack."""
+    """Return a function that deletes unused uploads from Slack, and pictures that were shown for some minutes."""
 
     async def sweep() -> None:
+        await services.storage.relayed.purge()
         failures: list[Exception] = []
         for workspace, enterprise in await services.storage.catalogue.connected():
             try:

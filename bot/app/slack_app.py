@@ -23,6 +23,7 @@ from bot.domain.errors import BackendRefused, SettingsError
 from bot.images.fetch.slack_files import SlackFiles
 from bot.images.thumbnails import ThumbnailStore
 from bot.media.links import MediaLinks
+from bot.media.relay import TemporaryPictures
 from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.job_worker import JobWorker
@@ -239,6 +240,7 @@ def _dependencies(
         ),
         directories=directories,
         uploads=uploads,
+        publish=TemporaryPictures(storage.relayed, links).publish if links else None,
     )
 
 

@@ -9,9 +9,13 @@ from typing import Any, Self
 
 from bot.blocks.wording.errors import STALE_BUTTON
 from bot.domain.errors import InvalidInput
+from bot.domain.matches import PictureRegion
 
 MAX_BUTTON_VALUE = 2000
 MAX_METADATA = 3000
+
+PART_SCALE = 1000
+"""Parts of pictures are carried in thousandths."""
 
 MAX_NUMBER = 1_000_000
 """The bot writes no larger number, and SQLite takes none beyond 64 bits."""
@@ -65,6 +69,7 @@ class SearchState(InteractionState):
         top: number of matches on a page.
         minimum: matches with a lower score are hidden.
         offset: number of matches on earlier pages.
+        part: the part of the picture to search, as ``encode_part`` returns it; empty for the whole.
 
     """
 
@@ -78,6 +83,26 @@ class SearchState(InteractionState):
     top: int = 5
     minimum: float = 5.0
     offset: int = 0
+    part: str = ""
+
+    @property
+    def region(self) -> PictureRegion | None:
+        """The part of the picture to search, or None for the whole. Raises InvalidInput if it can't be read."""
+        if not self.part:
+            return None
+        try:
+            left, top, width, height = (int(number) / PART_SCALE for number in self.part.split(","))
+        except ValueError:
+            raise InvalidInput(STALE_BUTTON) from None
+        return PictureRegion(left, top, width, height)
+
+
+def encode_part(region: PictureRegion) -> str:
+    """Return left, top, width and height in thousandths of the picture's sides. The region stays inside."""
+    left, top = (int(value * PART_SCALE) for value in (region.left, region.top))
+    width = min(max(1, round(region.width * PART_SCALE)), PART_SCALE - left)
+    height = min(max(1, round(region.height * PART_SCALE)), PART_SCALE - top)
+    return f"{left},{top},{width},{height}"
 
 
 _SAME_BUT_FOR = "+"

@@ -21,6 +21,8 @@ class ActionId(StrEnum):
     ANOTHER_DATABASE = "results_another_database"
     ADD_THIS = "results_add_this"
     SHARE = "results_share"
+    CHOOSE_PART = "results_choose_part"
+    SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
     DELETE_ENTITY = "delete_entity"
     DELETE_DATABASE = "delete_database"

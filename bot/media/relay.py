@@ -1,4 +1,4 @@
-"""Lends pictures to the hosted service: encodes them, stores them for minutes, and publishes them by signed links."""
+"""Stores pictures for minutes and publishes them by signed links: those lent to the hosted service, and drawings."""
 
 from __future__ import annotations
 
@@ -48,6 +48,26 @@ class LinkPictureLender:
     async def delete_expired(self) -> None:
         """Delete pictures whose links have expired. Raises BackendError."""
         await self._relayed.purge()
+
+
+class TemporaryPictures:
+    """Publishes pictures that are shown once, such as drawings, for five minutes. Slack fetches them at once."""
+
+    def __init__(
+        self,
+        relayed: RelayedPictures,
+        links: MediaLinks,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._relayed = relayed
+        self._links = links
+        self._clock = clock
+
+    async def publish(self, jpeg: bytes) -> str:
+        """Return a signed URL that serves the JPEG for five minutes. Raises BackendError."""
+        relay_id = secrets.token_hex(ID_BYTES)
+        await self._relayed.put(relay_id, jpeg, self._clock() + timedelta(seconds=RELAY_TTL_S))
+        return self._links.relay_url(relay_id)
 
 
 class NullPictureLender:

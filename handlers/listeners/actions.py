@@ -27,9 +27,10 @@ from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.part_choice import part_choice
 from handlers.replies.requester import Requester
 
-NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE})
+NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE, ActionId.CHOOSE_PART, ActionId.SEARCH_PART})
 """Actions that may have to read the picture again, if the result is no longer cached."""
 
 HandleAction = Callable[[ActionRequest, Requester], Awaitable[None]]
@@ -61,6 +62,8 @@ class ActionListener:
             ActionId.ANOTHER_DATABASE: self._another_database,
             ActionId.ADD_THIS: self._add_this,
             ActionId.SHARE: self._share,
+            ActionId.CHOOSE_PART: self._choose_part,
+            ActionId.SEARCH_PART: self._search_part,
             ActionId.LIST_PAGE: self._list_page,
             ActionId.DELETE_ENTITY: self._delete_entity,
             ActionId.DISMISS: self._dismiss,
@@ -115,6 +118,15 @@ class ActionListener:
         sharer = replace(requester, kind=kind)
         reply = await self._answers.search(sharer, sharer.channel_reader, [state], shared_by=requester.user)
         await sharer.reply_publicly(reply)
+
+    async def _choose_part(self, request: ActionRequest, requester: Requester) -> None:
+        state = SearchState.decode(request.value)
+        await requester.reply_privately(await part_choice(self._dependencies, requester, state))
+
+    async def _search_part(self, request: ActionRequest, requester: Requester) -> None:
+        state = SearchState.decode(request.value)
+        # The choice stays, so that people can try other parts.
+        await requester.reply_privately(await self._answers.search(requester, requester.as_reader, [state]))
 
     async def _list_page(self, request: ActionRequest, requester: Requester) -> None:
         reply = await self._answers.page(requester, ListState.decode(request.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.adapters.port import VisualSearch
@@ -19,10 +20,13 @@ from handlers.replies.presenter import AnswerPresenter
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
+PublishJpeg = Callable[[bytes], Awaitable[str]]
+"""Returns a URL that serves a JPEG for some minutes. Raises BackendError."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlackDependencies:
-    """Services, ports, and the helpers that talk to Slack."""
+    """Services, ports, and the helpers that talk to Slack. Without a public URL, there is no ``publish``."""
 
     visual: VisualSearch
     catalogue: Catalogue
@@ -38,3 +42,4 @@ class SlackDependencies:
     presenter: AnswerPresenter
     directories: DirectoryCache
     uploads: ThumbnailUploads
+    publish: PublishJpeg | None = None

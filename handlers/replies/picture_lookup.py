@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -15,6 +16,7 @@ from bot.domain.errors import FetchRefused, InvalidInput
 from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
 from bot.domain.pictures import Picture
 from bot.images.memory import on_behalf_of
+from bot.images.parts import cut
 from bot.services.search.lookup import LookupResult, LookupService
 from bot.services.search.search import Readers
 from bot.storage.ports.inbox import Inbox
@@ -54,8 +56,9 @@ class PictureFinder:
         self._hold_memory = hold_memory
 
     async def picture(self, state: SearchState, client: AsyncWebClient) -> Picture:
-        """Return the picture. Raises FetchRefused, PictureRefused."""
-        return await self._read(state, client, self._reader.picture)
+        """Return the picture, or the part of it that the state names. Raises FetchRefused, PictureRefused."""
+        whole, region = await self._read(state, client, self._reader.picture), state.region
+        return whole if region is None else await asyncio.to_thread(cut, whole, region)
 
     async def picture_and_jpeg(self, state: SearchState, client: AsyncWebClient) -> tuple[Picture, bytes]:
         """Return the picture, and the JPEG to store. Raises FetchRefused, PictureRefused."""

@@ -105,7 +105,9 @@ class AnswerPresenter:
                 pictures=pictures,
                 state=state,
                 private=audience.is_one_person,
+                can_add=not state.part,
                 can_share=can_share and bool(audience.channel),
+                can_search_part=len(states) == 1,
                 databases=databases,
                 shared_by=shared_by,
             )

@@ -95,6 +95,16 @@ class ThumbnailUploads:
             await self._thumbnails.remove_files(workspace, gone)
         return [*gone, *unready]
 
+    async def show_for_an_hour(self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes) -> str:
+        """Upload a picture that is deleted from Slack within hours. Return the file's id; empty if that failed."""
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT_S):
+                file = await self._send_file(workspace, client, jpeg)
+                return file if file and await self._is_processed(client, file) else ""
+        except (TimeoutError, BackendError, *UNREACHABLE) as error:
+            log.warning("a picture could not be uploaded: %s", type(error).__name__)
+            return ""
+
     async def deleted(self, workspace: WorkspaceId, file: str) -> None:
         """Forget a file that was deleted in Slack, if it was an upload."""
         await self._thumbnails.remove_files(workspace, [file])
@@ -118,20 +128,29 @@ class ThumbnailUploads:
     async def _upload(self, workspace: WorkspaceId, client: AsyncWebClient, record: ImageRecord) -> str:
         """Upload a picture, and return the file's id; empty if Slack can't show it yet."""
         try:
-            jpeg = await self._pictures.get(record.digest)
-            answer = await client.files_getUploadURLExternal(filename=UPLOAD_NAME, length=len(jpeg))
-            file, url = answer.get("file_id") or "", answer.get("upload_url") or ""
-            if not file or not url:
+            file = await self._send_file(workspace, client, await self._pictures.get(record.digest))
+            if not file:
                 return ""
-            # Before the upload, since a file that is not recorded is never deleted from Slack.
-            await self._thumbnails.note(workspace, file)
-            await _send(url, jpeg)
-            await client.files_completeUploadExternal(files=[{"id": file, "title": UPLOAD_TITLE}])
             await self._thumbnails.put(workspace, record.digest, file)
             return file if await self._is_processed(client, file) else ""
         except (KeyError, BackendError, *UNREACHABLE) as error:
             log.warning("a picture could not be uploaded: %s", type(error).__name__)
             return ""
+
+    async def _send_file(self, workspace: WorkspaceId, client: AsyncWebClient, jpeg: bytes) -> str:
+        """Upload a picture that is shared with no channel, and return the file's id; empty if Slack gives none.
+
+        Unless it is then recorded as a thumbnail, it will be deleted.
+        """
+        answer = await client.files_getUploadURLExternal(filename=UPLOAD_NAME, length=len(jpeg))
+        file, url = answer.get("file_id") or "", answer.get("upload_url") or ""
+        if not file or not url:
+            return ""
+        # Before the upload, since a file that is not recorded is never deleted from Slack.
+        await self._thumbnails.note(workspace, file)
+        await _send(url, jpeg)
+        await client.files_completeUploadExternal(files=[{"id": file, "title": UPLOAD_TITLE}])
+        return str(file)
 
     async def _is_processed(self, client: AsyncWebClient, file: str) -> bool:
         for delay in (*PROCESSING_DELAYS_S, None):

@@ -17,8 +17,9 @@ from bot.adapters.embedded.ports import (
     QueryFeatures,
     ScoredMatch,
 )
-from bot.domain.matches import Verdict
+from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture
+from bot.images.features.picture_regions import box_of
 from bot.storage.sql_storage import SqlStorage
 
 SIDE = 8
@@ -53,8 +54,12 @@ def picture_of(pixels: npt.NDArray[np.uint8]) -> Picture:
 class FakeFeatureExtractor:
     """A ``FeatureExtractor`` that counts its calls."""
 
-    def __init__(self, model_id: str = "thumbnails-1") -> None:
+    proposals: tuple[PictureRegion, ...] = ()
+    """The regions that it proposes for every picture."""
+
+    def __init__(self, model_id: str = "thumbnails-1", proposals: tuple[PictureRegion, ...] = ()) -> None:
         self._model_id = model_id
+        self.proposals = proposals or self.proposals
         self.looked_at = 0
 
     @property
@@ -75,6 +80,17 @@ class FakeFeatureExtractor:
         prints = b"".join(_fingerprint(view) for view in views)
         rows = np.frombuffer(prints, np.uint8).reshape(-1, 32)
         return QueryFeatures(_embedding(picture)[None, :], rows, (picture.digest.encode(),))
+
+    async def propose_regions(self, picture: Picture) -> tuple[PictureRegion, ...]:
+        return self.proposals
+
+    async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
+        boxes = [box_of(region, picture.width, picture.height) for region in regions]
+        parts = [
+            picture_of(np.ascontiguousarray(picture.pixels[top:bottom, left:right]))
+            for left, top, right, bottom in boxes
+        ]
+        return tuple([await self.extract_query(part) for part in parts])
 
     async def close(self) -> None:
         """Nothing to close."""

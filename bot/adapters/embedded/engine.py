@@ -16,6 +16,7 @@ from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
 from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
 from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
+from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
 from bot.adapters.embedded.ports import (
     CalibrationCurve,
     Candidate,
@@ -141,7 +142,14 @@ class EmbeddedSearch:
             if state.model_id is None:
                 return Matches()
         query_features = await self._extractor.extract_query(picture)
-        return await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
+
+        async def find_part(part: QueryFeatures) -> Matches:
+            return await self._store.snapshot(
+                lambda rows: self._search(rows, database, part, PART_LIMIT, exclude, verified=PART_CANDIDATES)
+            )
+
+        whole = await self._store.snapshot(lambda rows: self._search(rows, database, query_features, limit, exclude))
+        return await add_matches_of_parts(whole, picture, limit, self._extractor, find_part)
 
     async def inventory(self, database: DatabaseKey) -> frozenset[DataId]:
         """Return the data ids of the images that are stored."""
@@ -234,8 +242,13 @@ class EmbeddedSearch:
         query_features: QueryFeatures,
         limit: int,
         exclude: Collection[DataId],
+        *,
+        verified: int = VERIFIED_CANDIDATES,
     ) -> Matches:
-        """Find, verify and rank candidates, in one thread and on one snapshot."""
+        """Find, verify and rank candidates, in one thread and on one snapshot.
+
+        Verifies ``verified`` candidates with the greatest cosines, and those with the nearest fingerprints.
+        """
         embeddings = np.ascontiguousarray(query_features.embeddings, np.float32)
         query = NeighbourQuery(embeddings, query_features.fingerprints, max(limit, CANDIDATES) + len(exclude))
         state, found = self._neighbours.search(rows, database, query)
@@ -244,12 +257,12 @@ class EmbeddedSearch:
             found = found.without(
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
-        candidates = _candidates(found, rows)
+        candidates = _candidates(found, rows, verified)
         scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
-            Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits)
+            Match(*details[candidate.row_id], scored.score, scored.verdict, scored.edits, scored.part)
             for candidate, scored in ranked
         )
 
@@ -274,10 +287,10 @@ def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int
     return -scored.score, -candidate.cosine, candidate.row_id
 
 
-def _candidates(found: Neighbours, rows: VectorRows) -> list[Candidate]:
+def _candidates(found: Neighbours, rows: VectorRows, verified: int) -> list[Candidate]:
     """Return the union of both searches, with local features for the candidates that will be verified."""
     best_hits = list(found.fingerprint_hits)[: MAX_VERIFIED_CANDIDATES - VERIFIED_CANDIDATES]
-    best_cosines = list(found.cosines)[:VERIFIED_CANDIDATES]
+    best_cosines = list(found.cosines)[:verified]
     features = rows.local_features(list(dict.fromkeys([*best_cosines, *best_hits])))
     row_ids = dict.fromkeys([*found.cosines, *found.fingerprint_hits])
     return [_candidate(row_id, found, features) for row_id in row_ids]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +16,11 @@ from bot.adapters.embedded.model.batch_runner import BatchRunner
 from bot.adapters.embedded.model.embedding import EmbeddingModel
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.domain.errors import BackendDown
+from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.features import content_box, fingerprint, local_features
-
-Pixels = npt.NDArray[np.uint8]
+from bot.images.features import content_box, fingerprint, local_features, region_proposals
+from bot.images.features.content_box import Box, Pixels
+from bot.images.features.picture_regions import as_part, box_of, region_of
 
 
 class PictureFeatureExtractor:
@@ -58,12 +59,31 @@ class PictureFeatureExtractor:
         """Return the query features of a picture and, if it has one, of its content box. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
-            views = await loop.run_in_executor(self._pool, self._views, picture.pixels)
-            vectors = [self._runner.embed(prepared) for _, prepared in views]
-            embeddings, (fingerprints, regions) = await asyncio.gather(
-                asyncio.gather(*vectors),
-                loop.run_in_executor(self._pool, _query_regions, [pixels for pixels, _ in views]),
-            )
+            boxes = await loop.run_in_executor(self._pool, _whole_and_content, picture.pixels)
+            return await self._features_of(picture.pixels, boxes)
+
+    async def propose_regions(self, picture: Picture) -> tuple[PictureRegion, ...]:
+        """Return regions that may show other pictures, without the content box."""
+        loop = asyncio.get_running_loop()
+        with self._in_flight():
+            boxes = await loop.run_in_executor(self._pool, _proposed, picture.pixels)
+        return tuple(region_of(box, picture.width, picture.height) for box in boxes)
+
+    async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
+        """Return the query features of each of these parts of a picture. Raises BackendError."""
+        with self._in_flight():
+            boxes = [box_of(region, picture.width, picture.height) for region in regions]
+            return tuple(await asyncio.gather(*(self._features_of(picture.pixels, [box]) for box in boxes)))
+
+    async def _features_of(self, pixels: Pixels, boxes: Sequence[Box]) -> QueryFeatures:
+        """Return the features of a picture's rectangles, as views of one query."""
+        loop = asyncio.get_running_loop()
+        views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in boxes]
+        prepared = await loop.run_in_executor(self._pool, lambda: [self._model.prepare(view) for view in views])
+        embeddings, (fingerprints, regions) = await asyncio.gather(
+            asyncio.gather(*map(self._runner.embed, prepared)),
+            loop.run_in_executor(self._pool, _query_regions, views, boxes, pixels.shape),
+        )
         return QueryFeatures(np.stack(embeddings), fingerprints, regions)
 
     @contextmanager
@@ -91,27 +111,37 @@ class PictureFeatureExtractor:
         packed = local_features.extract_local_features(picture.pixels, gray).pack()
         return self._model.prepare(picture.pixels), fingerprint.compute(picture), packed
 
-    def _views(self, pixels: Pixels) -> list[tuple[Pixels, npt.NDArray[Any]]]:
-        views = [pixels]
-        box = content_box.content_box(pixels)
-        if box is not None:
-            left, top, right, bottom = box
-            views.append(np.ascontiguousarray(pixels[top:bottom, left:right]))
-        return [(view, self._model.prepare(view)) for view in views]
+
+def _whole_and_content(pixels: Pixels) -> list[Box]:
+    height, width = pixels.shape[:2]
+    content = content_box.content_box(pixels)
+    whole = (0, 0, width, height)
+    return [whole] if content is None else [whole, content]
 
 
-def _query_regions(views: list[Pixels]) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
+def _proposed(pixels: Pixels) -> list[Box]:
+    content = content_box.content_box(pixels)
+    return region_proposals.region_proposals(pixels, () if content is None else (content,))
+
+
+def _query_regions(
+    views: Sequence[Pixels], boxes: Sequence[Box], shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
     """Return the fingerprints of all views in eight orientations (n × 32), and a QueryRegion for each view.
 
     A view with too little detail for a fingerprint has no rows. Each region therefore records its own range of rows.
     """
+    height, width = shape[:2]
     fingerprints: list[npt.NDArray[np.uint8]] = []
     regions: list[object] = []
-    for pixels in views:
+    first = 0
+    for pixels, box in zip(views, boxes, strict=True):
         gray = fingerprint.luminance(pixels)
         oriented = fingerprint.orientations(gray)
-        first = sum(len(rows) for rows in fingerprints)
         fingerprints.append(oriented)
-        share = pixels.size / views[0].size
-        regions.append(local_features.QueryRegion(pixels, gray, range(first, first + len(oriented)), share))
+        region = region_of(box, width, height)
+        share = region.width * region.height
+        rows = range(first, first + len(oriented))
+        regions.append(local_features.QueryRegion(pixels, gray, rows, share, as_part(region)))
+        first += len(oriented)
     return np.concatenate(fingerprints), tuple(regions)

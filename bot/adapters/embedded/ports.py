@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.domain.matches import Edit, Verdict
+from bot.domain.matches import Edit, PictureRegion, Verdict
 from bot.domain.pictures import Picture
 
 CalibrationCurve = tuple[tuple[float, float], ...]
@@ -36,6 +36,8 @@ class ImageFeatures:
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFeatures:
     """All features of a query picture. Its views are the whole picture and, if it has a frame, its content box.
+
+    The features of a part of a picture have that part as their only view.
 
     ``embeddings``: views × dimensions, float32, each row of L2 norm 1. ``fingerprints``: n × 32, uint8, with the eight
     orientations of each view; a view with too little detail has no rows. ``regions``: one object for each view, which
@@ -65,11 +67,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ScoredMatch:
-    """A candidate's score, from 0 to 10, with its verdict and the detected edits."""
+    """A candidate's score, from 0 to 10, with its verdict and the detected edits.
+
+    ``part`` is the part of the query that proved a copy, or None for the whole.
+    """
 
     score: float
     verdict: Verdict
     edits: tuple[Edit, ...] = ()
+    part: PictureRegion | None = None
 
 
 class FeatureExtractor(Protocol):
@@ -91,6 +97,14 @@ class FeatureExtractor(Protocol):
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
         """Return the features to search with. Raises BackendError."""
+        ...
+
+    async def propose_regions(self, picture: Picture) -> tuple[PictureRegion, ...]:
+        """Return regions that may show other pictures, the most promising first. Most photographs have none."""
+        ...
+
+    async def extract_regions(self, picture: Picture, regions: Sequence[PictureRegion]) -> tuple[QueryFeatures, ...]:
+        """Return the features to search with for each of these parts of a picture. Raises BackendError."""
         ...
 
     async def close(self) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bot.adapters.embedded import scoring
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, QueryFeatures, ScoredMatch
-from bot.domain.matches import Edit, Verdict
+from bot.domain.matches import Edit, PictureRegion, Verdict
 from bot.images.features import differences, geometry
 from bot.images.features.fingerprint import ORIENTATION_MATRICES
 from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView, is_identical, unpack
+from bot.images.features.picture_regions import as_part, region_showing
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +90,13 @@ def _verify_candidate(
     except ValueError:
         log.warning("the local features of row %d are damaged; scoring it by similarity alone", candidate.row_id)
         return ScoredMatch(similarity, Verdict.SIMILAR)
-    if any(is_identical(region.view.features, stored) for region in regions[:1]):
+    if any(is_identical(region.view.features, stored) for region in regions[:1] if region.share == 1):
         return ScoredMatch(10.0, Verdict.SAME)
     best = similarity
     for region in regions:
         proof = _by_fingerprint(region, candidate, stored)
         if proof is not None:
-            return _scored(proof, stored)
+            return replace(_scored(proof, stored), part=_part(proof, stored, region))
         for mirrored in (False, True) if mirrored_too else (False,):
             view = region.view.mirrored if mirrored else region.view
             alignment = geometry.align(view, stored)
@@ -105,7 +106,8 @@ def _verify_candidate(
             probability = _probability(view, stored, whole)
             best = max(best, scoring.geometry_score(probability, similarity))
             if probability >= scoring.PROOF:
-                return _scored(_CopyEvidence(best, whole, mirrored, None), stored)
+                proof = _CopyEvidence(best, whole, mirrored, None)
+                return replace(_scored(proof, stored), part=_part(proof, stored, region))
     return ScoredMatch(best, Verdict.SIMILAR)
 
 
@@ -152,6 +154,15 @@ def _scored(proof: _CopyEvidence, stored: LocalFeatures) -> ScoredMatch:
         and alignment.worst <= (_SAME_WORST_ON_PLAIN if plain else _SAME_WORST)
     )
     return ScoredMatch(proof.score, Verdict.SAME if same else Verdict.EDITED, edits)
+
+
+def _part(proof: _CopyEvidence, stored: LocalFeatures, region: QueryRegion) -> PictureRegion | None:
+    """Return the part of the query that shows the stored picture, or None for the whole."""
+    if region.part is not None or region.share < 1 or proof.distance is not None:
+        return region.part
+    query = region.view.features
+    sizes = (query.width, query.height), (stored.width, stored.height)
+    return as_part(region_showing(proof.alignment.matrix, *sizes, mirrored=proof.mirrored))
 
 
 def _edits(proof: _CopyEvidence) -> Iterator[Edit]:

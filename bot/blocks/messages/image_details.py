@@ -29,14 +29,18 @@ NO_PICTURE = PictureRef()
 
 def with_picture(block: Block, picture: PictureRef, alt_text: str) -> Block:
     """Return the section with the picture next to it, if it can be shown."""
+    image = image_of(picture, alt_text)
+    return block if image is None else block | {"accessory": image}
+
+
+def image_of(picture: PictureRef, alt_text: str) -> Block | None:
+    """Return the picture as a block or an element of one; None if it can't be shown."""
     image: Block = {"type": "image", "alt_text": shorten(alt_text, ALT_TEXT)}
     if _FILE.fullmatch(picture.slack_file):
-        image["slack_file"] = {"id": picture.slack_file}
-    elif _ADDRESS.fullmatch(picture.url) and length(picture.url) <= IMAGE_URL:
-        image["image_url"] = picture.url
-    else:
-        return block
-    return block | {"accessory": image}
+        return image | {"slack_file": {"id": picture.slack_file}}
+    if _ADDRESS.fullmatch(picture.url) and length(picture.url) <= IMAGE_URL:
+        return image | {"image_url": picture.url}
+    return None
 
 
 def provenance(record: ImageRecord) -> str:

@@ -70,6 +70,7 @@ class PresentationOptions:
         can_add: whether there is a button that adds the image.
         databases: number of databases to choose from.
         shared_by: the user who shared private results with the channel.
+        can_search_part: whether there is a button that lets people choose a part of the picture.
         can_share: whether anyone else is in the conversation, so that private results can be shared.
 
     """
@@ -81,6 +82,7 @@ class PresentationOptions:
     databases: int = 1
     shared_by: str = ""
     can_share: bool = True
+    can_search_part: bool = False
 
 
 DEFAULT_PRESENTATION = PresentationOptions()
@@ -94,6 +96,8 @@ def match_blocks(
     verdict = str(match.verdict)
     if match.edits:
         verdict += f": {', '.join(match.edits)}"
+    if match.part is not None:
+        verdict += f"  ·  {wording.found_in_part(match.part)}"
     photos = f"  ·  {wording.photos(ranked.photos)}" if ranked.photos > 1 else ""
     lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}{photos}"]
     if ranked.record is not None:
@@ -117,6 +121,8 @@ def short_caveats(caveats: Collection[Caveat]) -> str:
 def remarks(found: SearchAnswer, options: PresentationOptions, already_said: Collection[Caveat] = ()) -> list[str]:
     """Return further sentences about the results, without the caveats that were ``already_said``."""
     sentences = caveat_sentences(found.caveats - frozenset(already_said))
+    if options.state is not None and (part := options.state.region) is not None:
+        sentences.insert(0, wording.searched_part(part))
     if found.weaker:
         sentences.append(wording.weaker_hidden(found.weaker))
     if found.hidden:
@@ -137,9 +143,28 @@ def result_buttons(
         back: offset of the previous page, if there is one.
 
     """
-    state = options.state
-    if state is None:
+    if options.state is None:
         return [], ""
+    wanted = _wanted_buttons(options, options.state, onward, back)
+    elements = [
+        button(text, action_id, value)
+        for text, action_id, carried in wanted
+        if (value := button_value(carried)) is not None
+    ]
+    if len(elements) < len(wanted):
+        return [], wording.NO_BUTTONS
+    if size(elements) > MAX_BUTTONS_SIZE:
+        elements = [element for element in elements if element["action_id"] != ActionId.CHOOSE_PART]
+    if size(elements) <= MAX_BUTTONS_SIZE:
+        return elements, "" if len(elements) == len(wanted) else wording.FEWER_BUTTONS
+    most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
+    return most_wanted, wording.FEWER_BUTTONS
+
+
+def _wanted_buttons(
+    options: PresentationOptions, state: SearchState, onward: int | None, back: int | None
+) -> list[tuple[str, str, SearchState]]:
+    """Return label, action and state of each button."""
     wanted: list[tuple[str, str, SearchState]] = []
     if onward is not None:
         wanted.append((labels.SHOW_MORE, ActionId.MORE, replace(state, offset=onward)))
@@ -151,17 +176,12 @@ def result_buttons(
         wanted.append((labels.SEARCH_ANOTHER_DATABASE, ActionId.ANOTHER_DATABASE, replace(state, offset=0)))
     if options.can_add:
         wanted.append((labels.ADD_IMAGE, ActionId.ADD_THIS, state))
-    elements = [
-        button(text, action_id, value) for text, action_id, carried in wanted if (value := _value(carried)) is not None
-    ]
-    if len(elements) < len(wanted):
-        return [], wording.NO_BUTTONS
-    if size(elements) <= MAX_BUTTONS_SIZE:
-        return elements, ""
-    most_wanted = [element for element in elements if element["action_id"] == ActionId.MORE] or elements[:1]
-    return most_wanted, wording.FEWER_BUTTONS
+    if options.can_search_part:
+        wanted.append((labels.SEARCH_PART, ActionId.CHOOSE_PART, replace(state, offset=0, part="")))
+    return wanted
 
 
-def _value(state: SearchState) -> str | None:
+def button_value(state: SearchState) -> str | None:
+    """Return the state as a button's value, with a shortened file name if need be; None if it is too long."""
     # The file's name is only for people, so a shortened name is better than no button.
     return state.encode() or replace(state, name=shorten(state.name, MAX_NAME_SHOWN)).encode()

@@ -7,6 +7,7 @@ SHOW_PREVIOUS = "Show previous"
 SHARE_TO_CHANNEL = "Share to channel"
 SEARCH_ANOTHER_DATABASE = "Search another database"
 ADD_IMAGE = "Add image"
+SEARCH_PART = "Search part of it"
 
 SEARCH_BY_IMAGE = "Search by image"
 CREATE_DATABASE = "Create a database"
@@ -18,6 +19,11 @@ EDIT_SETTINGS = "Edit settings"
 STOP_WATCHING = "Stop watching"
 DELETE = "Delete"
 KEEP = "Keep"
+
+
+def numbered_part(number: int, name: str) -> str:
+    """Return the label of the button that searches a numbered part of a picture."""
+    return f"{number}. {name}"
 
 
 def search_in(database: str) -> str:

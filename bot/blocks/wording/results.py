@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.blocks.mrkdwn import count, database_size, score_text, time_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import DatabaseName
-from bot.domain.matches import Caveat, Match
+from bot.domain.matches import Caveat, Match, PictureRegion
 
 NOT_LOOKED_UP = "Couldn't look this up."
 NO_BUTTONS = "There are no buttons because the image's URL is too long."
@@ -31,6 +31,43 @@ SHORT_CAVEATS = {
 """The caveats for notifications and screen readers, which read them after the best match."""
 
 MAX_DATABASES_NAMED = 3
+
+_WHOLE_SIDE = 0.8
+"""Share of a side from which a part takes all of it."""
+_FIRST_THIRD, _LAST_THIRD = 0.4, 0.6
+"""Where the middle of a part lies that is called the left or the right one."""
+
+
+CHOOSE_PART = "Which part should I search?"
+CHOOSE_PART_ALT = "Your picture with numbered frames around its parts"
+
+
+def found_in_part(part: PictureRegion) -> str:
+    """Return in which part of the picture the match was found."""
+    return f"found in the {_part_name(part)} of the picture"
+
+
+def searched_part(part: PictureRegion) -> str:
+    """Return that only a part of the picture was searched."""
+    return f"Searched only the {_part_name(part)} of the picture."
+
+
+def part_label(part: PictureRegion) -> str:
+    """Return where a part is, with a capital letter."""
+    return _part_name(part).capitalize()
+
+
+def _part_name(part: PictureRegion) -> str:
+    places = (_place(part.top, part.height, "top", "bottom"), _place(part.left, part.width, "left", "right"))
+    where = " ".join(filter(None, places))
+    return f"{where} part" if where else "middle"
+
+
+def _place(start: float, length: float, first: str, last: str) -> str:
+    middle = start + length / 2
+    if length >= _WHOLE_SIDE or _FIRST_THIRD <= middle <= _LAST_THIRD:
+        return ""
+    return first if middle < _FIRST_THIRD else last
 
 
 def best_match(database: DatabaseName, match: Match) -> str:

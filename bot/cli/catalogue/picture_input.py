@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from bot.cli.session import ServiceSession
-from bot.domain.errors import PictureRefused
+from bot.domain.errors import InvalidInput, PictureRefused
+from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
+from bot.images.parts import check_region
 from bot.services.images.import_sources import printable
+
+_NUMBER = re.compile(r"\d{1,6}(\.\d{0,6})?%?", re.ASCII)
+_REGION_NUMBERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,30 @@ class PictureArgument:
         """The last part of the path or address; ``image`` if that is empty."""
         path = PurePosixPath(unquote(urlsplit(self.text).path)) if self.is_address else Path(self.text)
         return printable(path.name) or "image"
+
+
+REGION_FORM = (
+    "x,y,width,height, in pixels of the upright picture, as shares from 0 to 1, or in percent (50%,0,50%,100%)"
+)
+
+
+def parse_region(text: str, size: tuple[int, int]) -> PictureRegion:
+    """Return the region that ``--region`` names of a picture of this size (width, height). Raises InvalidInput."""
+    parts = [part.strip() for part in text.split(",")]
+    matched = [_NUMBER.fullmatch(part) for part in parts]
+    if len(parts) != _REGION_NUMBERS or not all(matched):
+        raise InvalidInput(f"--region must be {REGION_FORM}.")
+    numbers = [float(part.rstrip("%")) for part in parts]
+    # A region of at most one pixel makes no sense, so such numbers are shares.
+    are_shares = max(numbers) <= 1 and "%" not in text
+    values = [
+        number if are_shares else number / (100 if part.endswith("%") else length)
+        for number, part, length in zip(numbers, parts, size * 2, strict=True)
+    ]
+    try:
+        return check_region(PictureRegion(*values))
+    except InvalidInput:
+        raise InvalidInput(f"--region must lie inside the picture, which is {size[0]} × {size[1]} pixels.") from None
 
 
 async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from bot.blocks.messages.matches import caveat_sentences
+from bot.blocks.wording.results import found_in_part
 from bot.cli.catalogue.images import document
-from bot.cli.catalogue.picture_input import PictureArgument, read_picture
+from bot.cli.catalogue.picture_input import REGION_FORM, PictureArgument, parse_region, read_picture
 from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
-from bot.domain.matches import MAX_RESULTS, Match, Verdict
+from bot.domain.matches import MAX_RESULTS, Match, PictureRegion, Verdict
+from bot.images.parts import cut
 from bot.services.search.grouping import FoundImage, RankedMatch
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
 
@@ -40,6 +43,9 @@ def search(
     minimum: Annotated[
         float, typer.Option("--min", min=0, max=TOP_SCORE, help="Minimum score of a match, from 0 to 10.")
     ] = DEFAULT_MINIMUM,
+    region: Annotated[
+        str | None, typer.Option(metavar="X,Y,W,H", help=f"Search only this part of the picture: {REGION_FORM}.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the ids of a database whose images are most like a picture, best first."""
@@ -47,6 +53,8 @@ def search(
     async def work(services_session: ServiceSession) -> SearchResult:
         key = await services_session.database(database)
         picture = await read_picture(services_session, PictureArgument(image))
+        if region is not None:
+            picture = cut(picture, parse_region(region, picture.source_size))
         return await services_session.services.search.search(key, picture, limit=top, minimum=minimum)
 
     result = context_of(ctx).run_with_services(work)
@@ -86,8 +94,9 @@ def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
 
 
 def verdict(match: Match) -> str:
-    """Describe a verdict with its edits: ``edited copy: cropped, mirrored``."""
-    return match.verdict + (": " + ", ".join(match.edits) if match.edits else "")
+    """Describe a verdict with its edits and the part that matched: ``edited copy: cropped, mirrored``."""
+    edits = ": " + ", ".join(match.edits) if match.edits else ""
+    return match.verdict + edits + (f"; {found_in_part(match.part)}" if match.part else "")
 
 
 def _document(result: SearchResult) -> dict[str, object]:
@@ -116,5 +125,11 @@ def _image_document(image: FoundImage) -> dict[str, object]:
         "score": round(match.score, 2),
         "verdict": match.verdict,
         "edits": list(match.edits),
+        "part": _part_document(match.part),
         **(document(image.record) if image.record else known),
     }
+
+
+def _part_document(part: PictureRegion | None) -> dict[str, float] | None:
+    """Return the part of the query that matched, in shares of its sides; None for the whole."""
+    return None if part is None else {name: round(value, 4) for name, value in asdict(part).items()}

@@ -79,7 +79,7 @@ def _finish(data: bytes, decoded: decoder.Decoded, limits: PictureLimits) -> Pic
     pixels.flags.writeable = False
     return Picture(
         pixels=pixels,
-        digest=_digest(pixels),
+        digest=digest_of(pixels),
         source_digest=hashlib.sha256(data).hexdigest(),
         source_format=formats.detect_format(data).name,
         source_size=size,
@@ -224,7 +224,7 @@ def _scale_down(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _digest(pixels: npt.NDArray[np.uint8]) -> str:
+def digest_of(pixels: npt.NDArray[np.uint8]) -> str:
     """Return the SHA-256 of shape and pixels as hex. The shape is included, so that 2 × 8 and 4 × 4 differ."""
     digest = hashlib.sha256(np.array(pixels.shape, dtype="<u4").tobytes())
     digest.update(pixels.data)

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bot.domain.matches import PictureRegion
+
 Pixels = npt.NDArray[np.uint8]
 
 STORED_POINTS = 310
@@ -194,15 +196,19 @@ def _select_spread(
 
 
 class QueryRegion:
-    """A region of a query picture, the whole or its content box, that is aligned with stored pictures.
+    """A region of a query picture, the whole or a part of it, that is aligned with stored pictures.
 
     ``rows`` are the rows of its fingerprints in ``QueryFeatures.fingerprints``, in the order of
-    ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area.
+    ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area. ``part`` is what people are
+    told about where it is, or None.
     """
 
-    def __init__(self, pixels: Pixels, gray: Pixels, rows: range, share: float = 1.0) -> None:
+    def __init__(
+        self, pixels: Pixels, gray: Pixels, rows: range, share: float = 1.0, part: PictureRegion | None = None
+    ) -> None:
         self.rows = rows
         self.share = share
+        self.part = part
         self._pixels = pixels
         self._gray = gray
 

@@ -62,6 +62,7 @@ async def test_shared_answer_leaves_out_images_from_elsewhere(slack: FakeSlack, 
     await slack.upload(ORIGINAL, channel=SHARED, user=OURS)
     alone = await run_command(slack, "search last", user=OURS, channel=SHARED)
     assert "`sofa`" in alone.everything
+    await settled(slack, app)
     public = [message for message in slack.transcript if not message.to]
     told = await press(slack, alone, "results_share", user=OURS)
     assert "Nothing that I can show here" in told.everything

@@ -96,11 +96,11 @@ async def test_minimum_score_is_not_part_of_the_key(visual: CountingSearch, sear
     assert (len(few.matches), few.weaker) == (0, 1)
 
 
-async def test_picture_limit_and_database_are_part_of_the_key(visual: CountingSearch, search: SearchService) -> None:
+async def test_picture_depth_and_database_are_part_of_the_key(visual: CountingSearch, search: SearchService) -> None:
     await search.search(PARTS, random_picture(1))
     for key, picture, limit in (
         (PARTS, random_picture(2), 10),
-        (PARTS, random_picture(1), 9),
+        (PARTS, random_picture(1), 60),
         (THEIRS, random_picture(1), 10),
     ):
         assert (await search.search(key, picture, limit=limit)).cached_at is None
