@@ -20,6 +20,7 @@ NAMES = (
     "imports",
     "lookalikes",
     "quality",
+    "hard",
     "parts",
     "answers",
     "acknowledgement",

@@ -21,8 +21,9 @@ from PIL import Image
 
 from bench import pictures
 from bench.edits import COMBINED, EDITS
+from bench.hard_edits import HARD_EDITS
 from bot.adapters.embedded.model.embedding import BuiltInModel
-from bot.adapters.embedded.scoring import fit_calibration
+from bot.adapters.embedded.scoring import fit_calibration, lacking
 from bot.images.decode.normaliser import PictureLimits, normalise
 from bot.images.features import fingerprint, geometry
 from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features
@@ -34,10 +35,13 @@ LOOK_ALIKES_A_CLASS = 100
 MIN_INLIERS = 10
 """Alignments with fewer inliers are random, so they are left out of the fit."""
 
+HARD_ADDITIONS = ("text", "stickers", "big sticker", "feed screenshot", "strong filter")
+"""Hard edits that a similarity transform aligns."""
+
 RELATED_SETS = frozenset({"grocery"})
 """Sets whose classes were photographed side by side, so that pictures of different classes are related too."""
 
-NAMES = ("correlation", "ratio", "log inliers", "typical")
+NAMES = ("correlation", "trimmed", "typical", "log outliers")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +89,8 @@ def same_class_pairs(known: Sequence[FitPicture], rng: np.random.Generator) -> I
 
 def copies(known: Sequence[FitPicture], rng: np.random.Generator) -> Iterator[list[float]]:
     """Yield the alignment features of edited copies."""
-    for edit in (*EDITS.values(), *COMBINED.values()):
+    hard = (HARD_EDITS[name][0] for name in HARD_ADDITIONS)
+    for edit in (*EDITS.values(), *COMBINED.values(), *hard):
         for index in rng.choice(len(known), min(COPIES_AN_EDIT, len(known)), replace=False):
             one = known[index]
             with Image.open(one.path) as image:
@@ -98,7 +103,8 @@ def copies(known: Sequence[FitPicture], rng: np.random.Generator) -> Iterator[li
 def _alignment_features(query: QueryView, stored: LocalFeatures) -> Iterator[list[float]]:
     found = geometry.align(query, stored)
     if found is not None and found.inliers >= MIN_INLIERS and math.isfinite(found.typical):
-        yield [found.correlation, found.inliers / found.matched, math.log(found.inliers), found.typical]
+        outliers = math.log1p(found.matched - found.inliers)
+        yield [lacking(found.correlation), lacking(found.trimmed), found.typical, outliers]
 
 
 def logistic(positive: Matrix, negative: Matrix, ridge: float = 1e-2) -> tuple[float, Matrix]:

@@ -20,7 +20,6 @@ from bench import pictures, sample_pictures
 from bench.report import Row
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
 from bot.adapters.embedded.verifier import GeometricVerifier
-from bot.domain.matches import Verdict
 from bot.images.features import fingerprint
 from bot.images.features.local_features import QueryRegion, extract_local_features
 
@@ -168,7 +167,7 @@ def false_copies(members: Sequence[Image.Image]) -> Iterator[bool]:
         )
         distance, row = _nearest(rows, marks[stored])
         [match] = verifier.verify(query_features, [Candidate(1, ALIKE, distance, row, kept[stored])], None)
-        yield match.verdict is not Verdict.SIMILAR
+        yield match.verdict.is_copy
 
 
 def _nearest(rows: np.ndarray, kept: np.ndarray) -> tuple[int | None, int | None]:

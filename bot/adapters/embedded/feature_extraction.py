@@ -129,11 +129,12 @@ def _query_regions(
 ) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
     """Return the fingerprints of all views in eight orientations (n × 32), and a QueryRegion for each view.
 
-    A view with too little detail for a fingerprint has no rows. Each region therefore records its own range of rows.
+    The last fingerprint is that of the first view's negative, whose bits are those of the view inverted. A view with
+    too little detail for a fingerprint has no rows. Each region therefore records its own range of rows.
     """
     height, width = shape[:2]
     fingerprints: list[npt.NDArray[np.uint8]] = []
-    regions: list[object] = []
+    regions: list[local_features.QueryRegion] = []
     first = 0
     for pixels, box in zip(views, boxes, strict=True):
         gray = fingerprint.luminance(pixels)
@@ -142,6 +143,9 @@ def _query_regions(
         region = region_of(box, width, height)
         share = region.width * region.height
         rows = range(first, first + len(oriented))
-        regions.append(local_features.QueryRegion(pixels, gray, rows, share, as_part(region)))
+        regions.append(local_features.QueryRegion(pixels, gray, rows, share, part=as_part(region)))
         first += len(oriented)
+    if len(fingerprints[0]):
+        regions[0].inverted_rows = range(first, first + 1)
+        fingerprints.append(~fingerprints[0][:1])
     return np.concatenate(fingerprints), tuple(regions)

@@ -25,7 +25,7 @@ class ImageFeatures:
 
     ``embedding``: float32, one dimension, L2 norm 1. ``fingerprint``: the 32 bytes of a PDQ hash, or empty if the
     picture has too little detail. ``local_features``: ORB points and descriptors with a thumbnail, packed in at most
-    16 KB; only the verifier reads them.
+    22 KB; only the verifier reads them.
     """
 
     embedding: npt.NDArray[np.float32]

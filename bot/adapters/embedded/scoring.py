@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from bot.adapters.embedded.ports import CalibrationCurve
+from bot.images.features import fine_print
+from bot.images.features.fine_print import Change, FineComparison
 
 MAX_SIMILARITY_SCORE = 8.9
 """Greatest score that the cosine alone can give."""
@@ -32,10 +35,20 @@ CALIBRATION_SCORES = (0.0, 4.0, 6.0, 8.0)
 CALIBRATION_QUANTILES = (0.5, 0.99, 0.999, 0.99995)
 """Quantiles of the cosines of unrelated pairs that get these scores."""
 
-# Coefficients of a logistic regression that predicts "is a copy" from an alignment. The one for the logarithm of the
-# inliers is negative: the more points match, the greater the share of inliers must be.
-GEOMETRY_BIAS = -13.81
-GEOMETRY_CORRELATION, GEOMETRY_RATIO, GEOMETRY_LOG_INLIERS, GEOMETRY_TYPICAL = 23.60, 20.30, -4.41, -13.67
+# Coefficients of a logistic regression that predicts "is a copy" from an alignment. Each correlation enters as the
+# negative logarithm of what it lacks, and the matched points as the logarithm of those that disagree, plus 1: another
+# point that agrees never lowers the probability.
+GEOMETRY_BIAS = 15.61
+GEOMETRY_CORRELATION, GEOMETRY_TRIMMED, GEOMETRY_TYPICAL, GEOMETRY_LOG_OUTLIERS = 1.81, 0.32, -7.52, -5.85
+
+_LEAST_LACKING = 0.002
+"""Correlations above 0.998 count alike: recompression decides what is missing."""
+
+PROOF_INLIERS = 12
+"""Least number of agreeing points that prove a copy. Fewer agree by chance, for instance on two garments of one cut."""
+
+FEW_TRIMMED, FEW_TYPICAL = 0.975, 0.17
+"""Fewer points are enough if the luminances agree so well: least ``Alignment.trimmed`` and greatest ``typical``."""
 
 PROOF = 0.65
 """Probability from which an alignment proves a copy. Few copies lie between 0.5 and this value, but most of those pairs
@@ -59,6 +72,34 @@ PLAIN_SHARE, PLAIN_WORST = 0.05, 0.85
 background counts there, so little of it may differ. Edits that add nothing stay below both limits, except for strong
 blur."""
 
+PRINT_DETAIL, PRINT_CONTRAST, PRINT_FLATNESS, SAME_GROUND, OTHER_WORDS_SHARE = 0.4, 30.0, 0.42, 0.08, 0.5
+"""Replaced print: least share of detail in either picture, least contrast and flatness, and greatest difference of the
+grounds (see ``Change``); and its least share of all changes. Words that were replaced have a flatness of about 0.6, and
+captions and stickers on photographs of about 0.2."""
+
+MAX_ADDED, ADDED_OVER_DETAIL, ADDED_ON_GROUND, TINY_CHANGE = 0.35, 0.6, 0.35, 0.004
+"""Additions on a plain ground: greatest area, greatest share of the stored picture's detail under one change and under
+all, and area up to which a change isn't judged. Flavours of one pack differ where there is detail in both."""
+
+MUCH_CHANGED = ((0.1, 0.165), (MAX_ADDED, 0.1))
+"""Areas of one change, and typical differences of a patch, that stickers and captions don't exceed together, whether
+recompressed or not. Filters change many small places."""
+
+ADDED_WORST = 1.1
+"""Greatest ``FineComparison.worst`` beside additions, whose edges reach farther than they are seen."""
+
+STICKER_AGREEMENT, STICKER_GROUND = 0.9, 0.15
+"""Stickers that cover the goods: least share of agreeing points and least ``Change.ground``. Flavours have less."""
+
+PHOTOGRAPHED_CHANGES = 0.04
+"""Greatest area that may change between a picture and a photograph of it. Two photographs of one scene change more."""
+
+FINE_UNLIKE = 0.02
+"""Greatest share of the detail that may differ at the size of small print."""
+
+HUE_DEGREES = 40.0
+"""Angle between the hues of two aligned pictures from which goods on a plain ground are another variant."""
+
 FINGERPRINT_PROOF, FINGERPRINT_HINT = 31, 48
 """Hamming distances, of 256 bits, that show a copy if the luminances also correlate. Unrelated pictures are rarely this
 near. Up to FINGERPRINT_PROOF the correlation must reach CORRELATION_PROOF, and up to FINGERPRINT_HINT it must reach
@@ -66,34 +107,76 @@ CORRELATION_HINT."""
 
 CORRELATION_PROOF, CORRELATION_HINT = 0.75, 0.9
 
+EXACT_TRIMMED, EXACT_TYPICAL, EXACT_CORRELATION = 0.985, 0.06, 0.6
+"""Almost exact agreement without the worst quarter: least correlations and greatest typical difference of a patch. Two
+photographs of one scene agree less."""
+
+PERSPECTIVE_INLIERS, PERSPECTIVE_RATIO, PERSPECTIVE_CORRELATION, PERSPECTIVE_DIFFERING = 20, 0.5, 0.75, 0.03
+"""Least agreeing points, share of them and correlation under a homography, and greatest share of the detail that may
+differ, for pictures that have no plain background."""
+
+DRAWING_BACKGROUND, OTHER_GROUND_SCORE = 0.4, 9.2
+"""Share of one tone from which a picture is compared as a drawing on a ground, and the score of the same drawing on
+another ground."""
+
+FINE_HINT = 0.05
+"""Probability from which agreement at the size of small print decides."""
+
 
 def similarity_score(cosine: float, curve: CalibrationCurve = DEFAULT_CALIBRATION) -> float:
     """Return the score of a cosine on the curve, from 0 to MAX_SIMILARITY_SCORE."""
     return float(np.interp(cosine, [point[0] for point in curve], [point[1] for point in curve]))
 
 
-def copy_probability(correlation: float, typical: float, inliers: int, matched: int) -> float:
+def copy_probability(
+    correlation: float, typical: float, inliers: int, matched: int, trimmed: float | None = None
+) -> float:
     """Return the probability, from 0 to 1, that the query is a copy.
 
-    The arguments are the fields of an ``images.features.geometry.Alignment``.
+    The arguments are the fields of an ``images.features.geometry.Alignment``. Without ``trimmed``, ``correlation``
+    stands for it.
     """
     if not matched or not inliers or not math.isfinite(typical):
         return 0.0
     logit = (
         GEOMETRY_BIAS
-        + GEOMETRY_CORRELATION * correlation
-        + GEOMETRY_RATIO * inliers / matched
-        + GEOMETRY_LOG_INLIERS * math.log(inliers)
+        + GEOMETRY_CORRELATION * lacking(correlation)
+        + GEOMETRY_TRIMMED * lacking(correlation if trimmed is None else trimmed)
         + GEOMETRY_TYPICAL * typical
+        + GEOMETRY_LOG_OUTLIERS * math.log1p(matched - inliers)
     )
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+    probability = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+    agrees = trimmed is not None and trimmed >= FEW_TRIMMED and typical <= FEW_TYPICAL
+    return probability if agrees or inliers >= PROOF_INLIERS else min(probability, BELOW_PROOF)
 
 
-def fingerprint_proves(distance: int, correlation: float) -> bool:
-    """Return whether a Hamming distance and a correlation of the luminances together prove a copy."""
-    if distance <= FINGERPRINT_PROOF:
-        return correlation >= CORRELATION_PROOF
-    return distance <= FINGERPRINT_HINT and correlation >= CORRELATION_HINT
+def lacking(correlation: float) -> float:
+    """Return the negative logarithm of what a correlation lacks of 1. It rises with the correlation."""
+    return -math.log(max(_LEAST_LACKING, 1 - correlation))
+
+
+def fingerprint_proves(distance: int, correlation: float, trimmed: float = 0.0, typical: float = math.inf) -> bool:
+    """Return whether a Hamming distance and a correlation of the luminances together prove a copy.
+
+    A copy with a caption correlates less, but agrees almost exactly in three quarters of the picture.
+    """
+    if distance > FINGERPRINT_HINT:
+        return False
+    if trimmed >= EXACT_TRIMMED and typical <= EXACT_TYPICAL and correlation >= EXACT_CORRELATION:
+        return True
+    return correlation >= (CORRELATION_PROOF if distance <= FINGERPRINT_PROOF else CORRELATION_HINT)
+
+
+def proves_in_perspective(inliers: int, matched: int, correlation: float, differing: float) -> bool:
+    """Return whether a homography proves a photograph of the picture.
+
+    ``differing`` is the share of the detail that differs. Two photographs of one scene differ in more.
+    """
+    return (
+        inliers >= max(PERSPECTIVE_INLIERS, PERSPECTIVE_RATIO * matched)
+        and correlation >= PERSPECTIVE_CORRELATION
+        and differing <= PERSPECTIVE_DIFFERING
+    )
 
 
 def shows_other_content(plain: float, largest: float, share: float, worst: float) -> bool:
@@ -104,6 +187,55 @@ def shows_other_content(plain: float, largest: float, share: float, worst: float
     if plain >= PLAIN_BACKGROUND:
         return share > PLAIN_SHARE or worst > PLAIN_WORST
     return largest > MAX_DIFFERENCE
+
+
+def has_other_words(changes: Sequence[Change]) -> bool:
+    """Return whether words were replaced: most of what changed is print in both pictures, on the same flat ground.
+
+    A sticker or a caption lies on another ground, over a photographed thing, or where nothing was.
+    """
+    replaced = sum(one.area for one in changes if _is_replaced_print(one))
+    return replaced > 0 and replaced >= OTHER_WORDS_SHARE * sum(one.area for one in changes)
+
+
+def _is_replaced_print(change: Change) -> bool:
+    return (
+        min(change.stored_detail, change.query_detail) >= PRINT_DETAIL
+        and change.ground <= SAME_GROUND
+        and change.contrast >= PRINT_CONTRAST
+        and change.flatness >= PRINT_FLATNESS
+    )
+
+
+def changed_too_much(changes: Sequence[Change], typical: float) -> bool:
+    """Return whether a large place changed although the rest doesn't agree well, as between two shots of one scene."""
+    largest = max((one.area for one in changes), default=0.0)
+    return any(largest > area and typical > limit for area, limit in MUCH_CHANGED)
+
+
+def is_added(changes: Sequence[Change], agreement: float) -> bool:
+    """Return whether the query has something added on a plain ground, and nothing of the stored picture is replaced.
+
+    ``agreement`` is the share of the matched points that agree. If nearly all do, a sticker may lie on the goods.
+    """
+    if not changes or sum(one.area for one in changes) > MAX_ADDED:
+        return False
+    large = [one for one in changes if one.area >= TINY_CHANGE]
+    if any(_is_replaced_print(one) for one in changes) or any(one.query_detail < PRINT_DETAIL for one in large):
+        return False
+    if agreement >= STICKER_AGREEMENT and all(one.ground >= STICKER_GROUND for one in large):
+        return True
+    return fine_print.mean_stored_detail(changes) <= ADDED_ON_GROUND and all(
+        one.stored_detail <= ADDED_OVER_DETAIL for one in large
+    )
+
+
+def agrees_finely(fine: FineComparison) -> bool:
+    """Return whether two pictures agree at the size at which small print can be told apart."""
+    if any(_is_replaced_print(one) for one in fine.changes):
+        return False
+    changed = sum(one.area for one in fine.changes)
+    return changed <= TINY_CHANGE and fine.unlike <= FINE_UNLIKE and fine.worst <= PLAIN_WORST
 
 
 def fingerprint_score(distance: int) -> float:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from bot.adapters.embedded import scoring
+from bot.adapters.embedded import copy_evidence, scoring
+from bot.adapters.embedded.copy_evidence import CopyEvidence
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, QueryFeatures, ScoredMatch
 from bot.domain.matches import Edit, PictureRegion, Verdict
-from bot.images.features import differences, geometry
+from bot.images.features import geometry
 from bot.images.features.fingerprint import ORIENTATION_MATRICES
 from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView, is_identical, unpack
@@ -30,32 +30,8 @@ copy was found.
 The embedding hardly tells a picture from its mirror image, so a mirrored copy ranks among the first.
 """
 
-# Thresholds of edits. Recompression at JPEG quality 10 stays below each (bench.quality, test_verifier.py).
-_CROPPED, _FRAMED, _ROTATED_CORNERS = 0.05, 0.05, 0.12
-_ROTATION_DEGREES = 1.5
-_RECOLOURED, _BRIGHTENED = 4.5, 9.0
-
-# Limits within which a copy counts as the same image: fingerprint distance, correlation, and worst patch.
-_SAME_DISTANCE, _SAME_CORRELATION, _SAME_WORST, _SAME_WORST_ON_PLAIN = 20, 0.95, 0.6, 0.3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _CopyEvidence:
-    """An alignment that proves a copy, with its score.
-
-    ``distance`` is the fingerprint's Hamming distance, or None if matched points prove the copy.
-    """
-
-    score: float
-    alignment: Alignment
-    mirrored: bool
-    distance: int | None
-
-    @property
-    def degrees(self) -> float:
-        matrix = self.alignment.matrix
-        sign = -1.0 if self.mirrored and self.distance is not None else 1.0
-        return abs(math.degrees(math.atan2(matrix[1, 0], sign * matrix[0, 0])))
+_ALL_AGREE, _MORE_INLIERS = 0.9, 1.15
+"""Share of agreeing points from which no homography is sought, and how many times more points it must explain."""
 
 
 class GeometricVerifier:
@@ -96,87 +72,66 @@ def _verify_candidate(
     for region in regions:
         proof = _by_fingerprint(region, candidate, stored)
         if proof is not None:
-            return replace(_scored(proof, stored), part=_part(proof, stored, region))
+            return replace(_scored(proof), part=_part(proof, region))
         for mirrored in (False, True) if mirrored_too else (False,):
             view = region.view.mirrored if mirrored else region.view
-            alignment = geometry.align(view, stored)
-            if alignment is None:
-                continue
-            whole = geometry.scale_to_whole(alignment, region.share)
-            probability = _probability(view, stored, whole)
-            best = max(best, scoring.geometry_score(probability, similarity))
-            if probability >= scoring.PROOF:
-                proof = _CopyEvidence(best, whole, mirrored, None)
-                return replace(_scored(proof, stored), part=_part(proof, stored, region))
+            for alignment in _alignments(view, stored):
+                whole = geometry.scale_to_whole(alignment, region.share)
+                probability = copy_evidence.probability(view, stored, whole)
+                best = max(best, scoring.geometry_score(probability, similarity))
+                if probability >= scoring.PROOF:
+                    proof = CopyEvidence(best, view, stored, whole, mirrored, None)
+                    return replace(_scored(proof), part=_part(proof, region))
+    if mirrored_too and copy_evidence.is_on_other_ground(regions, stored):
+        return ScoredMatch(scoring.OTHER_GROUND_SCORE, Verdict.EDITED, (Edit.RECOLOURED,))
     return ScoredMatch(best, Verdict.SIMILAR)
 
 
-def _probability(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> float:
-    """Return the probability of a copy. It stays below PROOF if the aligned pictures show different content."""
-    probability = scoring.copy_probability(
-        alignment.correlation, alignment.typical, alignment.inliers, alignment.matched
-    )
-    if probability >= scoring.PROOF and _shows_other_content(view, stored, alignment):
-        return scoring.BELOW_PROOF
-    return probability
+def _alignments(view: QueryView, stored: LocalFeatures) -> Iterator[Alignment]:
+    """Yield the similarity transform and, where it explains many points, the homography that explains more."""
+    pairs = geometry.match_points(view, stored)
+    alignment = geometry.align(view, stored, pairs)
+    if alignment is None:
+        return
+    oblique = None
+    if len(pairs) >= geometry.MIN_PERSPECTIVE_INLIERS and alignment.inliers < _ALL_AGREE * len(pairs):
+        oblique = geometry.align_in_perspective(view, stored, pairs)
+    if oblique is not None and oblique.inliers >= _MORE_INLIERS * alignment.inliers:
+        yield oblique
+    yield alignment
 
 
-def _shows_other_content(view: QueryView, stored: LocalFeatures, alignment: Alignment) -> bool:
-    """Return whether the pictures share only a letterhead, a page, a frame or an app's screen."""
-    if max(alignment.covered, 1 - alignment.outside) < scoring.MIN_SHARED:
-        return True
-    found = differences.measure(view, stored, alignment.matrix)
-    return scoring.shows_other_content(differences.plain_share(stored), found.largest, found.share, found.worst)
-
-
-def _by_fingerprint(region: QueryRegion, candidate: Candidate, stored: LocalFeatures) -> _CopyEvidence | None:
+def _by_fingerprint(region: QueryRegion, candidate: Candidate, stored: LocalFeatures) -> CopyEvidence | None:
     distance, row = candidate.fingerprint_distance, candidate.fingerprint_row
-    if distance is None or row is None or row not in region.rows:
+    if distance is None or row is None:
         return None
-    orientation = np.array(ORIENTATION_MATRICES[row - region.rows.start], np.float64)
-    alignment = geometry.overlay(region.view, stored, orientation)
-    if alignment is None or not scoring.fingerprint_proves(distance, alignment.correlation):
+    inverted = row in region.inverted_rows
+    if row not in region.rows and not inverted:
+        return None
+    number = 0 if inverted else row - region.rows.start
+    view = region.view.inverted if inverted else region.view
+    orientation = np.array(ORIENTATION_MATRICES[number], np.float64)
+    alignment = copy_evidence.by_fingerprint(view, stored, distance, orientation)
+    if alignment is None:
         return None
     whole = geometry.scale_to_whole(alignment, region.share)
-    if _shows_other_content(region.view, stored, whole):
+    # The colours of a negative differ by nature.
+    if copy_evidence.shows_other_content(view, stored, whole):
         return None
-    return _CopyEvidence(scoring.fingerprint_score(distance), whole, bool(np.linalg.det(orientation) < 0), distance)
+    mirrored = bool(np.linalg.det(orientation) < 0)
+    return CopyEvidence(scoring.fingerprint_score(distance), view, stored, whole, mirrored, distance, inverted)
 
 
-def _scored(proof: _CopyEvidence, stored: LocalFeatures) -> ScoredMatch:
-    edits = tuple(_edits(proof))
-    alignment = proof.alignment
-    plain = differences.plain_share(stored) >= scoring.PLAIN_BACKGROUND
-    same = (
-        not edits
-        and (proof.distance is None or proof.distance <= _SAME_DISTANCE)
-        and alignment.correlation >= _SAME_CORRELATION
-        and alignment.worst <= (_SAME_WORST_ON_PLAIN if plain else _SAME_WORST)
-    )
+def _scored(proof: CopyEvidence) -> ScoredMatch:
+    edits = copy_evidence.edits_of(proof)
+    same = not edits and copy_evidence.is_same(proof)
     return ScoredMatch(proof.score, Verdict.SAME if same else Verdict.EDITED, edits)
 
 
-def _part(proof: _CopyEvidence, stored: LocalFeatures, region: QueryRegion) -> PictureRegion | None:
+def _part(proof: CopyEvidence, region: QueryRegion) -> PictureRegion | None:
     """Return the part of the query that shows the stored picture, or None for the whole."""
     if region.part is not None or region.share < 1 or proof.distance is not None:
         return region.part
-    query = region.view.features
+    query, stored = region.view.features, proof.stored
     sizes = (query.width, query.height), (stored.width, stored.height)
     return as_part(region_showing(proof.alignment.matrix, *sizes, mirrored=proof.mirrored))
-
-
-def _edits(proof: _CopyEvidence) -> Iterator[Edit]:
-    alignment = proof.alignment
-    is_rotated = proof.degrees > _ROTATION_DEGREES
-    # Rotation by other than right angles cuts corners off or adds new ones. That alone is neither a crop nor a frame.
-    is_tilted = is_rotated and abs(proof.degrees % 90 - 45) < 45 - _ROTATION_DEGREES
-    if 1 - alignment.covered > (_ROTATED_CORNERS if is_tilted else _CROPPED):
-        yield Edit.CROPPED
-    if proof.mirrored:
-        yield Edit.MIRRORED
-    if is_rotated:
-        yield Edit.ROTATED
-    if alignment.outside > (_ROTATED_CORNERS if is_tilted else _FRAMED):
-        yield Edit.FRAMED
-    if alignment.chroma > _RECOLOURED or alignment.brightness > _BRIGHTENED:
-        yield Edit.RECOLOURED

@@ -6,21 +6,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from bot.images.features.geometry import Matrix, Values, match_exposure, warped_luminance
+from bot.images.features.geometry import match_exposure
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-
-Mask = npt.NDArray[np.bool_]
+from bot.images.features.structure import Mask, Windows, compare_structure, largest_square
+from bot.images.features.warping import Matrix, warped_luminance
 
 _PATCH = 5
 """Side of a patch, in pixels of the thumbnail."""
 
-_STRUCTURE = 7
-"""Side of the window of local statistics, in pixels of the thumbnail."""
-
-_DETAIL, _NOISE, _MIN_CORRELATION = 6.0, 4.0, 0.5
-"""Least local standard deviation of detail (of 255), variance of noise, and least local correlation of equal detail."""
+_WINDOWS = Windows(side=7, detail=6.0, noise=4.0, correlation=0.5)
 
 _RIM = 2
 """Pixels of the overlap's edge that are ignored."""
@@ -55,8 +50,11 @@ def plain_share(stored: LocalFeatures) -> float:
     return float(np.convolve(counts, np.ones(_ONE_TONE), "same").max() / stored.thumbnail.size)
 
 
-def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Difference:
-    """Return how the query, warped by ``matrix`` (2 × 3, see ``Alignment``), differs from the stored picture."""
+def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix, ignored: Mask | None = None) -> Difference:
+    """Return how the query, warped by ``matrix`` (see ``Alignment``), differs from the stored picture.
+
+    ``ignored``: a mask of the stored picture, of any size, of what isn't compared.
+    """
     warped, visible = warped_luminance(query, stored, matrix)
     overlap = np.argwhere(visible)
     inner = cv2.erode(
@@ -66,44 +64,22 @@ def measure(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> Differen
         borderType=cv2.BORDER_CONSTANT,
         borderValue=0,
     ).astype(bool)
+    if ignored is not None:
+        inner &= ~_resized(ignored, visible.shape)
     if not inner.any():
         return NOTHING_IN_COMMON
-    detailed, unlike = _structure(warped.astype(np.float32), stored.thumbnail.astype(np.float32), inner)
+    found = compare_structure(warped.astype(np.float32), stored.thumbnail.astype(np.float32), inner, _WINDOWS)
     return Difference(
-        largest=_largest_square(unlike) / (int(np.ptp(overlap, axis=0).min()) + 1),
-        share=float(unlike.sum()) / max(int(detailed.sum()), 1),
+        largest=largest_square(found.unlike) / (int(np.ptp(overlap, axis=0).min()) + 1),
+        share=float(found.unlike.sum()) / max(int(found.detailed.sum()), 1),
         worst=_worst_patch(warped, stored.thumbnail, visible, inner),
     )
 
 
-def _structure(query: Values, stored: Values, inner: Mask) -> tuple[Mask, Mask]:
-    """Return two masks: pixels with detail around them in either picture, and those whose detail differs."""
-    weight = inner.astype(np.float32)
-    count = np.maximum(_blurred(weight), 1e-6)
-
-    def mean(values: Values) -> Values:
-        return np.asarray(_blurred(values * weight) / count, np.float32)
-
-    query_mean, stored_mean = mean(query), mean(stored)
-    query_variance = np.maximum(mean(query * query) - query_mean**2, 0)
-    stored_variance = np.maximum(mean(stored * stored) - stored_mean**2, 0)
-    covariance = mean(query * stored) - query_mean * stored_mean
-    detailed = inner & (np.maximum(query_variance, stored_variance) > _DETAIL**2)
-    unlike = covariance < _MIN_CORRELATION * np.sqrt((query_variance + _NOISE) * (stored_variance + _NOISE))
-    return detailed, detailed & unlike
-
-
-def _blurred(values: Values) -> Values:
-    return np.asarray(cv2.blur(values, (_STRUCTURE, _STRUCTURE), borderType=cv2.BORDER_CONSTANT), np.float32)
-
-
-def _largest_square(different: Mask) -> float:
-    """Return the side, in pixels, of the largest square that differs. Small plain spots inside count as different."""
-    closed: Pixels = np.asarray(
-        cv2.morphologyEx(different.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_PATCH, _PATCH), np.uint8)), np.uint8
-    )
-    bordered = cv2.copyMakeBorder(closed, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return max(0.0, 2 * float(cv2.distanceTransform(bordered, cv2.DIST_C, 3).max()) - 1)
+def _resized(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return the mask at another size, with every pixel that it touches and their neighbours."""
+    grown = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA) > 0.05  # noqa: PLR2004
+    return np.asarray(cv2.dilate(grown.astype(np.uint8), np.ones((_PATCH, _PATCH), np.uint8)).astype(bool))
 
 
 def _worst_patch(warped: Pixels, thumbnail: Pixels, visible: Mask, inner: Mask) -> float:

@@ -40,6 +40,11 @@ _EDGE = 16
 _CELLS = 8
 """Cells on each side of the grid over which the points are spread."""
 _HEADER = struct.Struct("<HHBBH")
+_FINE_HEADER = struct.Struct("<2sH")
+"""What follows the descriptors since version 2: a mark and the length of the fine luminance. Version 1 ends there."""
+_FINE_MARK = b"F2"
+_FINE_SIDES, _FINE_QUALITY, _FINE_BYTES = (320, 256, 192, 160), 60, 6000
+"""The fine luminance: long sides in pixels, the largest first that fits, JPEG quality, and greatest size in bytes."""
 _COORDINATE = 65535.0
 
 
@@ -49,7 +54,9 @@ class LocalFeatures:
 
     ``points``: n × 2 (x, y), float32, in units of the long side. ``descriptors``: n × 32, uint8. ``thumbnail``:
     luminance, uint8, long side 64. ``colours``: 16 × 16 × 3, uint8, RGB, the whole picture scaled to a square.
-    ``width`` and ``height``: those of the luminance (at most 512), in pixels.
+    ``width`` and ``height``: those of the luminance (at most 512), in pixels. ``encoded``: a larger luminance as a
+    JPEG, in which small print can be told apart. It is empty in rows of older versions, in queries, and for pictures
+    with too much detail.
     """
 
     points: npt.NDArray[np.float32]
@@ -58,27 +65,38 @@ class LocalFeatures:
     colours: Pixels
     width: int
     height: int
+    encoded: bytes = b""
+
+    def fine_luminance(self) -> Pixels | None:
+        """Return the larger luminance, long side 160 to 320, or None if there is none."""
+        if not self.encoded:
+            return None
+        decoded = cv2.imdecode(np.frombuffer(self.encoded, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return None if decoded is None else np.asarray(decoded, np.uint8)
 
     def pack(self) -> bytes:
-        """Return the features as bytes, at most 16 KB: 8 + 64 × 64 + 16 × 16 × 3 + 310 × (4 + 32)."""
+        """Return the features as bytes, at most 22 KB: 8 + 64 × 64 + 16 × 16 × 3 + 310 × (4 + 32) + 4 + 6000."""
         height, width = self.thumbnail.shape
         coordinates = np.round(self.points * _COORDINATE).clip(0, _COORDINATE).astype("<u2")
         header = _HEADER.pack(self.width, self.height, width, height, len(self.points))
         parts = (self.thumbnail, self.colours, coordinates, self.descriptors)
-        return header + b"".join(part.tobytes() for part in parts)
+        packed = header + b"".join(part.tobytes() for part in parts)
+        return packed + _FINE_HEADER.pack(_FINE_MARK, len(self.encoded)) + self.encoded if self.encoded else packed
 
 
 def unpack(data: bytes) -> LocalFeatures:
-    """Parse the result of ``LocalFeatures.pack``. Raises ValueError for anything else."""
+    """Parse the result of ``LocalFeatures.pack``, of any version. Raises ValueError for anything else."""
     if len(data) < _HEADER.size:
         raise ValueError("these are not packed local features")
     width, height, across, down, count = _HEADER.unpack_from(data)
     sizes = (across * down, COLOURS * COLOURS * 3, 4 * count, _DESCRIPTOR_BYTES * count)
-    is_complete = len(data) == _HEADER.size + sum(sizes)
+    end = _HEADER.size + sum(sizes)
+    encoded = _fine_part(data[end:])
+    is_complete = len(data) >= end and encoded is not None
     if not (is_complete and min(width, height, across, down) > 0 and max(across, down) == _THUMBNAIL_SIDE):
         raise ValueError("these are not packed local features")
     ends = np.cumsum((_HEADER.size, *sizes))
-    thumb, colours, points, descriptors = np.split(np.frombuffer(data, np.uint8), ends)[1:5]
+    thumb, colours, points, descriptors = np.split(np.frombuffer(data[:end], np.uint8), ends)[1:5]
     return LocalFeatures(
         points=points.view("<u2").reshape(-1, 2).astype(np.float32) / np.float32(_COORDINATE),
         descriptors=descriptors.reshape(-1, _DESCRIPTOR_BYTES),
@@ -86,7 +104,19 @@ def unpack(data: bytes) -> LocalFeatures:
         colours=colours.reshape(COLOURS, COLOURS, 3),
         width=width,
         height=height,
+        encoded=encoded or b"",
     )
+
+
+def _fine_part(data: bytes) -> bytes | None:
+    """Return the fine luminance at the end of packed features, empty in version 1, or None if it is damaged."""
+    if not data:
+        return b""
+    if len(data) <= _FINE_HEADER.size:
+        return None
+    mark, length = _FINE_HEADER.unpack_from(data)
+    part = data[_FINE_HEADER.size :]
+    return part if mark == _FINE_MARK and len(part) == length else None
 
 
 def is_identical(query: LocalFeatures, stored: LocalFeatures) -> bool:
@@ -115,7 +145,9 @@ def _detector(threshold: int) -> cv2.ORB:
     return detectors[threshold]
 
 
-def extract_local_features(pixels: Pixels, gray: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
+def extract_local_features(
+    pixels: Pixels, gray: Pixels, points: int = STORED_POINTS, *, with_fine: bool = True
+) -> LocalFeatures:
     """Return up to ``points`` local features of RGB pixels. ``gray`` is their ``fingerprint.luminance``."""
     height, width = gray.shape
     reduced = _resize(gray, MAX_SIDE)
@@ -127,7 +159,19 @@ def extract_local_features(pixels: Pixels, gray: Pixels, points: int = STORED_PO
         colours=_resize_to_square(pixels, COLOURS),
         width=width,
         height=height,
+        encoded=_encode_fine(gray) if with_fine else b"",
     )
+
+
+def _encode_fine(gray: Pixels) -> bytes:
+    """Return the largest fine luminance that fits, or nothing if none does. Textures don't fit, pages of text do."""
+    for side in _FINE_SIDES:
+        if side > max(gray.shape) and side != _FINE_SIDES[-1]:
+            continue
+        _, encoded = cv2.imencode(".jpg", _resize(gray, side), (cv2.IMWRITE_JPEG_QUALITY, _FINE_QUALITY))
+        if len(encoded) <= _FINE_BYTES:
+            return encoded.tobytes()
+    return b""
 
 
 def _points(gray: Pixels, count: int) -> tuple[npt.NDArray[np.float32], Pixels]:
@@ -168,16 +212,21 @@ class QueryView:
     """One view of a query picture: its local features, and its luminance and colours at several sizes."""
 
     def __init__(self, pixels: Pixels, gray: Pixels) -> None:
-        self._pixels = pixels
-        self._gray = gray
-        self.features = extract_local_features(pixels, gray, QUERY_POINTS)
+        self.pixels = pixels
+        self.gray = gray
+        self.features = extract_local_features(pixels, gray, QUERY_POINTS, with_fine=False)
         self.levels = tuple(_resize(gray, side) for side in _LEVELS)
         self.colours = tuple(_resize_to_square(pixels, side) for side in _COLOUR_LEVELS)
 
     @cached_property
     def mirrored(self) -> QueryView:
         """The view mirrored left to right. Computed on first use, because most queries don't need it."""
-        return QueryView(np.ascontiguousarray(self._pixels[:, ::-1]), np.ascontiguousarray(self._gray[:, ::-1]))
+        return QueryView(np.ascontiguousarray(self.pixels[:, ::-1]), np.ascontiguousarray(self.gray[:, ::-1]))
+
+    @cached_property
+    def inverted(self) -> QueryView:
+        """The view's negative, computed on first use."""
+        return QueryView(np.asarray(255 - self.pixels, np.uint8), np.asarray(255 - self.gray, np.uint8))
 
 
 def _select_spread(
@@ -199,14 +248,22 @@ class QueryRegion:
     """A region of a query picture, the whole or a part of it, that is aligned with stored pictures.
 
     ``rows`` are the rows of its fingerprints in ``QueryFeatures.fingerprints``, in the order of
-    ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area. ``part`` is what people are
-    told about where it is, or None.
+    ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area. ``inverted_rows`` has the
+    row of its negative's fingerprint, if there is one. ``part`` is what people are told about where it is, or None.
     """
 
     def __init__(
-        self, pixels: Pixels, gray: Pixels, rows: range, share: float = 1.0, part: PictureRegion | None = None
+        self,
+        pixels: Pixels,
+        gray: Pixels,
+        rows: range,
+        share: float = 1.0,
+        *,
+        inverted_rows: range = range(0),
+        part: PictureRegion | None = None,
     ) -> None:
         self.rows = rows
+        self.inverted_rows = inverted_rows
         self.share = share
         self.part = part
         self._pixels = pixels

@@ -43,7 +43,7 @@ async def test_features_equal_those_of_the_single_functions(
     np.testing.assert_allclose(features.embedding, model.run([model.prepare(one.pixels)])[0], atol=1e-3)
     assert features.embedding.dtype == np.float32
     assert features.fingerprint == pdq(one.pixels)[0]
-    assert len(features.local_features) <= 16 * 1024
+    assert len(features.local_features) <= 22 * 1024
     assert len(unpack(features.local_features).points) > 100
     assert (extractor.model_id, extractor.dimensions) == (model.model_id, 1280)
 
@@ -52,7 +52,7 @@ async def test_query_has_eight_orientations(extractor: PictureFeatureExtractor) 
     one = picture(scene(1))
     query_features, features = await asyncio.gather(extractor.extract_query(one), extractor.extract(one))
     assert query_features.embeddings.shape == (1, 1280)
-    assert query_features.fingerprints.shape == (8, 32)
+    assert query_features.fingerprints.shape == (9, 32)
     assert query_features.fingerprints[0].tobytes() == features.fingerprint
     np.testing.assert_allclose(query_features.embeddings[0], features.embedding, atol=1e-3)
 
@@ -63,7 +63,7 @@ async def test_screenshot_query_has_frame_and_content(extractor: PictureFeatureE
         extractor.extract_query(picture(shot)), extractor.extract(picture(scene(1)))
     )
     assert query_features.embeddings.shape == (2, 1280)
-    assert query_features.fingerprints.shape == (16, 32)
+    assert query_features.fingerprints.shape == (17, 32)
     whole, content = (look for look in query_features.regions if isinstance(look, QueryRegion))
     assert (whole.rows, content.rows) == (range(8), range(8, 16))
     assert whole.share == 1

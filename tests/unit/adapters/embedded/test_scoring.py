@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from bot.adapters.embedded import scoring
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
+from bot.images.features.fine_print import Change
 
 COSINES = st.floats(-1, 1)
 SHARES = st.floats(0, 1)
@@ -129,3 +130,64 @@ def _assert_rises(curve: tuple[tuple[float, float], ...]) -> None:
     assert all(low < high for low, high in itertools.pairwise(scores))
     assert cosines[0] >= -1
     assert (cosines[-1], scores[0], scores[-1]) == (1.0, 0.0, scoring.MAX_SIMILARITY_SCORE)
+
+
+@pytest.mark.parametrize("outliers", [0, 1, 10, 100])
+def test_another_agreeing_point_never_lowers_the_copy_probability(outliers: int) -> None:
+    for correlation, typical in ((0.5, 0.05), (0.9, 0.2)):
+        found = [
+            scoring.copy_probability(correlation, typical, inliers, inliers + outliers) for inliers in range(8, 400)
+        ]
+        assert found == sorted(found)
+
+
+def test_all_of_many_points_prove_a_copy_under_a_logo() -> None:
+    assert scoring.copy_probability(0.51, 0.05, 281, 281, 0.99) >= scoring.PROOF
+
+
+def test_few_points_prove_a_copy_only_if_the_luminances_agree_well() -> None:
+    assert scoring.copy_probability(0.9, 0.2, 9, 9, 0.96) < scoring.PROOF
+    assert scoring.copy_probability(0.9, 0.05, 9, 9, 0.99) >= scoring.PROOF
+    assert scoring.copy_probability(0.9, 0.2, 12, 12, 0.96) >= scoring.PROOF
+
+
+def test_fingerprint_proves_a_copy_that_agrees_exactly_beside_a_caption() -> None:
+    assert not scoring.fingerprint_proves(40, 0.7)
+    assert scoring.fingerprint_proves(40, 0.7, trimmed=0.99, typical=0.02)
+    assert not scoring.fingerprint_proves(FINGERPRINT_RADIUS + 1, 0.7, trimmed=0.99, typical=0.02)
+
+
+def test_photograph_is_proved_by_half_of_the_points_and_equal_detail() -> None:
+    assert scoring.proves_in_perspective(30, 50, 0.9, 0.01)
+    assert not scoring.proves_in_perspective(30, 80, 0.9, 0.01)
+    assert not scoring.proves_in_perspective(30, 50, 0.9, 0.2)
+    assert not scoring.proves_in_perspective(19, 20, 0.9, 0.0)
+
+
+def change(area: float = 0.01, **values: float) -> Change:
+    usual = {"stored_detail": 0.9, "query_detail": 0.9, "ground": 0.01, "contrast": 150.0, "flatness": 0.6}
+    return Change(side=9.0, area=area, **{**usual, **values})
+
+
+def test_words_are_replaced_where_both_have_print_on_one_ground() -> None:
+    assert scoring.has_other_words([change()])
+    assert not scoring.has_other_words([])
+    for values in ({"stored_detail": 0.1}, {"ground": 0.4}, {"flatness": 0.2}, {"contrast": 10.0}):
+        assert not scoring.has_other_words([change(**values)])
+    assert not scoring.has_other_words([change(0.01), change(0.1, ground=0.5)])
+
+
+def test_additions_lie_on_the_plain_ground() -> None:
+    assert scoring.is_added([change(0.1, stored_detail=0.05, ground=2.0)], 0.5)
+    assert scoring.is_added([change(0.1, stored_detail=0.8, ground=0.5, flatness=0.2)], 0.95)
+    assert not scoring.is_added([change(0.1, stored_detail=0.8, ground=0.5, flatness=0.2)], 0.8)
+    assert not scoring.is_added([change(0.1, stored_detail=0.05, query_detail=0.1)], 0.95)
+    assert not scoring.is_added([change(0.1, stored_detail=0.05, ground=2.0), change(0.02)], 0.95)
+    assert not scoring.is_added([change(0.5, stored_detail=0.05)], 0.95)
+    assert not scoring.is_added([], 0.95)
+
+
+def test_two_shots_of_a_scene_change_too_much() -> None:
+    assert scoring.changed_too_much([change(0.4)], 0.18)
+    assert not scoring.changed_too_much([change(0.25)], 0.11)
+    assert not scoring.changed_too_much([change(0.05)], 0.4)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.adapters.embedded import scoring
-from bot.images.features import geometry
+from bot.images.features import geometry, warping
 from bot.images.features.fingerprint import ORIENTATION_MATRICES, luminance
 from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features, unpack
@@ -223,7 +223,7 @@ def test_coverage_matches_counted_points(
     turn = size * np.array(((math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))))
     matrix = np.column_stack((turn, (x, y)))
     other = _blank(*reference)
-    covered, outside = geometry._coverage(_blank(480, 360), other, matrix)
+    covered, outside = warping.coverage(_blank(480, 360), other, matrix)
 
     width, height = (length / max(other.width, other.height) for length in (other.width, other.height))
     grid = np.stack(np.meshgrid((np.arange(200) + 0.5) / 200 * width, (np.arange(200) + 0.5) / 200 * height), -1)
@@ -236,7 +236,7 @@ def test_coverage_matches_counted_points(
 def test_coverage_with_almost_coinciding_edges() -> None:
     for shift in np.random.default_rng(0).uniform(-1e-4, 1e-4, (50, 6)):
         matrix: Matrix = np.array(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))) + shift.reshape(2, 3)
-        covered, outside = geometry._coverage(_blank(480, 360), _blank(480, 360), matrix)
+        covered, outside = warping.coverage(_blank(480, 360), _blank(480, 360), matrix)
         assert covered == pytest.approx(1, abs=1e-3)
         assert outside == pytest.approx(0, abs=1e-3)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -25,7 +27,7 @@ from tests.fixtures.scenes import scene
 
 Pixels = npt.NDArray[np.uint8]
 
-LARGEST = 16 * 1024
+LARGEST = 22 * 1024
 
 
 def extracted(pixels: Pixels, points: int = STORED_POINTS) -> LocalFeatures:
@@ -46,6 +48,53 @@ def test_packed_features_round_trip(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(back.colours, one.colours)
     assert (back.width, back.height) == (one.width, one.height)
     assert back.pack() == one.pack()
+
+
+def page(seed: int = 0) -> Pixels:
+    """Draw lines of small squares on white, as print has."""
+    cells = np.where(np.random.default_rng(seed).random((20, 40)) < 0.5, 0, 255).astype(np.uint8)
+    sheet = np.full((400, 400), 255, np.uint8)
+    sheet[40:360:2, 40:360] = cells.repeat(8, axis=0).repeat(8, axis=1)[:160]
+    return np.repeat(sheet[:, :, None], 3, axis=2)
+
+
+def test_features_of_version_1_have_no_fine_luminance() -> None:
+    one = extracted(page())
+    old = unpack(replace(one, encoded=b"").pack())
+    assert one.encoded
+    assert old.fine_luminance() is None
+    np.testing.assert_array_equal(old.thumbnail, one.thumbnail)
+
+
+def test_fine_luminance_is_kept() -> None:
+    one = extracted(np.asarray(scene(1, (300, 200))))
+    fine = unpack(one.pack()).fine_luminance()
+    assert fine is not None
+    assert max(fine.shape) in {160, 192, 256}
+    reduced = cv2.resize(fine, one.thumbnail.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(reduced.astype(int) - one.thumbnail).mean() < 4
+
+
+def test_damaged_fine_luminance_is_refused_or_missing() -> None:
+    packed = extracted(np.asarray(scene(1, (300, 200)))).pack()
+    with pytest.raises(ValueError, match="not packed local features"):
+        unpack(packed[:-1])
+    with pytest.raises(ValueError, match="not packed local features"):
+        unpack(packed + b"x")
+    one = unpack(packed)
+    assert replace(one, encoded=b"no picture").fine_luminance() is None
+
+
+def test_query_has_no_fine_luminance() -> None:
+    pixels = np.asarray(scene(1))
+    assert not QueryView(pixels, luminance(pixels)).features.encoded
+
+
+def test_negative_is_the_view_of_the_inverted_picture() -> None:
+    pixels = np.asarray(scene(1))
+    view = QueryView(pixels, luminance(pixels))
+    np.testing.assert_array_equal(view.inverted.gray, 255 - view.gray)
+    assert view.inverted is view.inverted
 
 
 def test_points_are_in_units_of_the_long_side() -> None:
@@ -91,7 +140,7 @@ def test_flat_picture_has_no_points(value: int) -> None:
 
 @given(st.integers(1, 1023), st.integers(1, 40), st.booleans(), st.integers(0, 9))
 @settings(max_examples=30, deadline=None)
-def test_local_features_fit_16_kilobytes_at_any_size(long: int, short: int, upright: bool, seed: int) -> None:
+def test_local_features_fit_22_kilobytes_at_any_size(long: int, short: int, upright: bool, seed: int) -> None:
     pixels = noise(short, long, seed) if upright else noise(long, short, seed)
     packed = extracted(pixels).pack()
     assert len(packed) <= LARGEST

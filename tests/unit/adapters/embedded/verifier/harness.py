@@ -19,7 +19,7 @@ from tests.fixtures.scenes import picture
 
 SEEDS = range(2)
 
-CROPPED, MIRRORED, ROTATED, FRAMED, RECOLOURED = Edit
+CROPPED, MIRRORED, ROTATED, FRAMED, RECOLOURED, INVERTED, OVERLAID, PHOTOGRAPHED = Edit
 
 
 class Harness:

@@ -16,6 +16,7 @@ from tests.unit.adapters.embedded.verifier.harness import (
     CROPPED,
     FRAMED,
     MIRRORED,
+    OVERLAID,
     RECOLOURED,
     ROTATED,
     SEEDS,
@@ -36,15 +37,15 @@ EXPECTED_EDITS: dict[str, set[Edit]] = {
     "rotated by 5°": {ROTATED},
     "rotated by 5°, corners shown": {ROTATED, FRAMED},
     "rotated by 90°": {ROTATED},
-    "caption": set(),
-    "logo": set(),
+    "caption": {OVERLAID},
+    "logo": {OVERLAID},
     "colours changed": {RECOLOURED},
     "gray": {RECOLOURED},
     "blurred": set(),
     "noise": set(),
     "screenshot of a phone": {FRAMED},
     "screenshot of a browser": {FRAMED},
-    "crop, mirror, caption, JPEG": {CROPPED, MIRRORED},
+    "crop, mirror, caption, JPEG": {CROPPED, MIRRORED, OVERLAID},
 }
 
 

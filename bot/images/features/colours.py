@@ -1,0 +1,56 @@
+"""Compares the colours of aligned pictures: whether one was recoloured, and whether its things have another hue."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.images.features import geometry
+from bot.images.features.local_features import LocalFeatures, QueryView
+from bot.images.features.warping import Matrix
+
+Floats = npt.NDArray[np.float32]
+
+_CHROMA, _BRIGHTNESS = 9.2, 11.0
+"""Median differences of the chroma channels and of the luminance, of 255, from which a picture is recoloured.
+Recompression at JPEG quality 10 stays below both, gray is above; medians leave out stickers and captions."""
+
+_SATURATED = 18.0
+"""Distance from gray of colours whose hue is compared."""
+_MIN_CELLS = 4
+_HUE_QUANTILE = 0.75
+
+
+def is_recoloured(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> bool:
+    """Return whether most of the overlap has another colour or brightness."""
+    ours, theirs = geometry.overlapping_colours(query, stored, matrix)
+    if not len(ours):
+        return False
+    chroma, brightness = chroma_and_brightness(ours, theirs)
+    return chroma > _CHROMA or brightness > _BRIGHTNESS
+
+
+def chroma_and_brightness(ours: Floats, theirs: Floats) -> tuple[float, float]:
+    """Return the median differences of chroma and luminance of two rows of colours (n × 3, Y Cr Cb)."""
+    distance = np.linalg.norm(ours[:, 1:] - theirs[:, 1:], axis=1)
+    coloured = np.linalg.norm(theirs[:, 1:] - 128, axis=1) > _SATURATED / 2
+    shifts = [float(np.median(distance))]
+    if coloured.sum() >= _MIN_CELLS:
+        shifts.append(float(np.median(distance[coloured])) * float(min(1.0, 4 * coloured.mean())))
+    return max(shifts), abs(float(np.median(ours[:, 0] - theirs[:, 0])))
+
+
+def hue_difference(query: QueryView, stored: LocalFeatures, matrix: Matrix) -> float:
+    """Return the angle in degrees, 0 to 180, between the hues of most places that are coloured in both pictures.
+
+    It is 0 if there are few such places, for instance if the query is gray.
+    """
+    ours, theirs = (colours[:, 1:] - 128 for colours in geometry.overlapping_colours(query, stored, matrix))
+    lengths = np.linalg.norm(ours, axis=1), np.linalg.norm(theirs, axis=1)
+    both = (lengths[0] > _SATURATED) & (lengths[1] > _SATURATED)
+    if both.sum() < _MIN_CELLS:
+        return 0.0
+    cosine = (ours[both] * theirs[both]).sum(axis=1) / (lengths[0][both] * lengths[1][both])
+    return math.degrees(math.acos(float(np.clip(np.quantile(cosine, 1 - _HUE_QUANTILE), -1, 1))))
