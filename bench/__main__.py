@@ -20,6 +20,7 @@ NAMES = (
     "imports",
     "lookalikes",
     "quality",
+    "catalogue",
     "hard",
     "parts",
     "answers",

@@ -79,10 +79,11 @@ async def run() -> list[Row]:
 
 
 async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
-    kept = sample_pictures.packed_features()[0]
+    kept, points = sample_pictures.packed_features()[0], sample_pictures.packed_points()[0]
     rng = np.random.default_rng(1)
     vector = rng.standard_normal(synthetic.model().dimensions).astype(np.float32)
-    extractor = PrecomputedFeatures(ImageFeatures(vector, rng.bytes(32), kept), synthetic.model().model_id, len(vector))
+    features = ImageFeatures(vector, rng.bytes(32), kept, points)
+    extractor = PrecomputedFeatures(features, synthetic.model().model_id, len(vector))
     engine = EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=500_000_000)
     await DatabaseService(engine, storage).create(KEY)
     adding, pictures = AddService(engine, storage), _different(sample_pictures.query())
@@ -95,7 +96,7 @@ async def _measure(storage: SqlStorage, folder: Path) -> dict[str, list[float]]:
         await engine.add_image(KEY, next(pictures), EntityId("part"), Note("a note"))
 
     with closing(_connection(folder / "bare.db")) as connection:
-        row = (vector.astype("<f2").tobytes() + kept,)
+        row = (vector.astype("<f2").tobytes() + kept + points,)
 
         def bare() -> None:
             connection.execute("INSERT INTO rows (content) VALUES (?)", row)

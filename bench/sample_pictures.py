@@ -15,6 +15,7 @@ from bench import pictures
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import normalise
 from bot.images.features import fingerprint, local_features
+from bot.images.features.point_features import extract_point_features
 
 DRAWN = 240
 PACKED = 200
@@ -48,6 +49,13 @@ def packed_features() -> Sequence[bytes]:
         picture = read(path)
         made.append(local_features.extract_local_features(picture.pixels, fingerprint.luminance(picture.pixels)).pack())
     return made
+
+
+@cache
+def packed_points() -> Sequence[bytes]:
+    """Return packed point features of the same pictures."""
+    chosen = paths()[: min(PACKED, len(paths()) - 1)]
+    return [extract_point_features(fingerprint.luminance(read(path).pixels)).pack() for path in chosen]
 
 
 def query() -> Picture:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Table, insert, select, update
 
-from bench.sample_pictures import packed_features
+from bench.sample_pictures import packed_features, packed_points
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.app.services import build_services
 from bot.config.settings import Settings
@@ -31,6 +31,7 @@ from bot.storage.sql.schema.tables import (
     embedded_databases,
     embedded_images,
     embedded_local_features,
+    embedded_point_features,
     embedded_vectors,
     images,
 )
@@ -92,7 +93,7 @@ def create_databases(size: int, *, with_features: bool = True, databases: int = 
                 connection,
                 name,
                 number * size,
-                _Rows(vectors, fingerprints, packed_features() if with_features else ()),
+                _Rows(vectors, fingerprints, *((packed_features(), packed_points()) if with_features else ((), ()))),
             )
     engine.dispose()
     return SyntheticDatabases(data_dir, names, vectors, fingerprints, owner)
@@ -143,6 +144,7 @@ class _Rows:
     vectors: Halves
     fingerprints: Bytes
     local_features: Sequence[bytes]
+    point_features: Sequence[bytes]
 
 
 def _fill(connection: Connection, name: str, above: int, rows: _Rows) -> None:
@@ -151,7 +153,8 @@ def _fill(connection: Connection, name: str, above: int, rows: _Rows) -> None:
     catalogue_id = connection.execute(select(databases.c.id).filter_by(name=name)).scalar_one()
     for start in range(0, len(rows.vectors), _CHUNK):
         tables: dict[Table, list[dict[str, Any]]] = {
-            table: [] for table in (embedded_images, embedded_vectors, embedded_local_features, images)
+            table: []
+            for table in (embedded_images, embedded_vectors, embedded_local_features, embedded_point_features, images)
         }
         for number in range(start, min(start + _CHUNK, len(rows.vectors))):
             row_id, fingerprint = above + number + 1, rows.fingerprints[number].tobytes()
@@ -169,7 +172,9 @@ def _fill(connection: Connection, name: str, above: int, rows: _Rows) -> None:
             )
             if rows.local_features:
                 sketch = rows.local_features[row_id % len(rows.local_features)]
+                points = rows.point_features[row_id % len(rows.point_features)]
                 tables[embedded_local_features].append({"vector_id": row_id, "features": sketch})
+                tables[embedded_point_features].append({"vector_id": row_id, "features": points})
             tables[images].append(common | {"database_id": catalogue_id, **_catalogue_columns(fingerprint)})
         for table, values in tables.items():
             if values:

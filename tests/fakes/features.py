@@ -72,7 +72,8 @@ class FakeFeatureExtractor:
 
     async def extract(self, picture: Picture) -> ImageFeatures:
         self.looked_at += 1
-        return ImageFeatures(_embedding(picture), _fingerprint(picture), picture.digest.encode())
+        digest = picture.digest.encode()
+        return ImageFeatures(_embedding(picture), _fingerprint(picture), digest, digest)
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
         self.looked_at += 1

@@ -13,8 +13,10 @@ from cachetools import TTLCache
 
 from bot.adapters.embedded import calibration as calibrations
 from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
+from bot.adapters.embedded.hubs import lower_hubs
 from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
+from bot.adapters.embedded.item_evidence import COMPARED, can_compare, rank_by_items
 from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
 from bot.adapters.embedded.ports import (
@@ -259,6 +261,13 @@ class EmbeddedSearch:
             )
         candidates = _candidates(found, rows, verified)
         scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
+        # Parts are searched for copies alone.
+        if (
+            verified == VERIFIED_CANDIDATES
+            and can_compare(query_features)
+            and not any(scored.verdict.is_copy for scored in scored_matches)
+        ):
+            scored_matches = _rank_by_items(query_features, candidates, scored_matches, rows, is_complete=not exclude)
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])
         return Matches(
@@ -273,8 +282,9 @@ class EmbeddedSearch:
 
 
 def pack_features(features: ImageFeatures) -> PackedFeatures:
-    """Return embedding (float16, little-endian), fingerprint and local features as they are stored."""
-    return features.embedding.astype("<f2").tobytes(), features.fingerprint, features.local_features
+    """Return embedding (float16, little-endian), fingerprint, local and point features as they are stored."""
+    embedding = features.embedding.astype("<f2").tobytes()
+    return embedding, features.fingerprint, features.local_features, features.point_features
 
 
 def _new_data_id() -> DataId:
@@ -285,6 +295,28 @@ def _new_data_id() -> DataId:
 def _ranking_key(item: tuple[Candidate, ScoredMatch]) -> tuple[float, float, int]:
     candidate, scored = item
     return -scored.score, -candidate.cosine, candidate.row_id
+
+
+def _rank_by_items(
+    query_features: QueryFeatures,
+    candidates: list[Candidate],
+    scored: list[ScoredMatch],
+    rows: VectorRows,
+    *,
+    is_complete: bool,
+) -> list[ScoredMatch]:
+    """Recognise the query's item in other photos. Only here are point features read, since few queries need them.
+
+    ``is_complete``: no image was excluded. Otherwise hubs stay: a search that goes on below hidden matches keeps the
+    order of likeness, which does not depend on what was hidden.
+    """
+    ids = sorted(candidate.row_id for candidate in candidates[:CANDIDATES])
+    stored = dict(zip(ids, rows.embeddings(ids), strict=True))
+    entities = {row_id: entity for row_id, (entity, _) in stored.items()}
+    embeddings = {row_id: np.frombuffer(packed, "<f2").astype(np.float32) for row_id, (_, packed) in stored.items()}
+    centred = lower_hubs(candidates, scored, entities, embeddings) if is_complete else scored
+    compared = [candidate.row_id for candidate in candidates[:COMPARED]]
+    return rank_by_items(query_features, candidates, centred, rows.point_features(compared), entities)
 
 
 def _candidates(found: Neighbours, rows: VectorRows, verified: int) -> list[Candidate]:

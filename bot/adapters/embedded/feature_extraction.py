@@ -18,7 +18,7 @@ from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.domain.errors import BackendDown
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.features import content_box, fingerprint, local_features, region_proposals
+from bot.images.features import content_box, fingerprint, local_features, point_features, region_proposals
 from bot.images.features.content_box import Box, Pixels
 from bot.images.features.picture_regions import as_part, box_of, region_of
 
@@ -51,9 +51,9 @@ class PictureFeatureExtractor:
         """Return the features to store for a picture. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
-            prepared, fingerprint_bytes, packed = await loop.run_in_executor(self._pool, self._extract_now, picture)
+            prepared, *packed = await loop.run_in_executor(self._pool, self._extract_now, picture)
             embedding = await self._runner.embed(prepared)
-        return ImageFeatures(embedding, fingerprint_bytes, packed)
+        return ImageFeatures(embedding, *packed)
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
         """Return the query features of a picture and, if it has one, of its content box. Raises BackendError."""
@@ -106,10 +106,11 @@ class PictureFeatureExtractor:
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _extract_now(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes]:
+    def _extract_now(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes, bytes]:
         gray = fingerprint.luminance(picture.pixels)
         packed = local_features.extract_local_features(picture.pixels, gray).pack()
-        return self._model.prepare(picture.pixels), fingerprint.compute(picture), packed
+        points = point_features.extract_point_features(gray).pack()
+        return self._model.prepare(picture.pixels), fingerprint.compute(picture), packed, points
 
 
 def _whole_and_content(pixels: Pixels) -> list[Box]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from bot.adapters.embedded.ports import FeatureExtractor, QueryFeatures
-from bot.domain.matches import Match, Matches, PictureRegion, Verdict
+from bot.domain.matches import Match, Matches, PictureRegion
 from bot.domain.pictures import Picture
 from bot.images.features.picture_regions import as_part
 
@@ -44,7 +44,7 @@ async def add_matches_of_parts(
 
 async def _proved(region: PictureRegion, features: QueryFeatures, find_part: FindPart) -> list[Match]:
     found = await find_part(features)
-    return [replace(match, part=as_part(region)) for match in found if match.verdict is not Verdict.SIMILAR]
+    return [replace(match, part=as_part(region)) for match in found if match.verdict.is_copy]
 
 
 def _merged(whole: Matches, proved: Sequence[Match], limit: int) -> Matches:

@@ -1,5 +1,6 @@
 """Reindexing: move a database to another model. A run can stop at any moment, and the next one resumes it.
 
+Images whose vector is of an earlier version, without point features, are done again too.
 The new model's vectors are stored beside the old ones, which searches keep using. Once every image has a new vector,
 one transaction switches the database to the new model. Then the old vectors are deleted.
 """
@@ -54,7 +55,7 @@ class Reindexer:
     async def reindex(
         self, database: DatabaseKey, load_picture: LoadPicture, progress: OnReindexed = lambda _: None
     ) -> ReindexResult:
-        """Embed all images without a vector of this model, then switch the database to it. Raises UnknownDatabase."""
+        """Compute the features that images lack, then switch the database to this model. Raises UnknownDatabase."""
         done = 0
         while True:
             database_id = (await self._store.read(lambda rows: rows.state(database))).id
@@ -84,7 +85,7 @@ class Reindexer:
         return done, tuple(unreadable)
 
     def _missing(self, database_id: int, after: int) -> Callable[[VectorRows], Sequence[tuple[int, DataId]]]:
-        return lambda rows: rows.images_without_vector(database_id, self._extractor.model_id, after, CONCURRENCY)
+        return lambda rows: rows.images_without_points(database_id, self._extractor.model_id, after, CONCURRENCY)
 
     async def _embed_batch(
         self, database_id: int, images: Sequence[tuple[int, DataId]], load_picture: LoadPicture
@@ -105,6 +106,8 @@ class Reindexer:
             for (image_id, _), features in zip(images, extracted, strict=True):
                 if features is not None:
                     rows.add_vector(database_id, image_id, model_id, features)
+                    # The vector may be one that an earlier version computed without point features.
+                    rows.add_point_features(image_id, model_id, features[3])
 
         await self._store.write(work)
         return [data_id for (_, data_id), features in zip(images, extracted, strict=True) if features is None]

@@ -14,8 +14,8 @@ T = TypeVar("T")
 VectorRow = tuple[int, bytes, bytes]
 """Row id, embedding (float16, little-endian) and fingerprint (32 bytes, or empty)."""
 
-PackedFeatures = tuple[bytes, bytes, bytes]
-"""Embedding, fingerprint and local features as they are stored."""
+PackedFeatures = tuple[bytes, bytes, bytes, bytes]
+"""Embedding, fingerprint, local features and point features as they are stored."""
 
 
 class DatabaseState(Protocol):
@@ -121,6 +121,10 @@ class VectorRows(Protocol):
         """Return packed local features by the row ids of their vectors."""
         ...
 
+    def point_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+        """Return packed point features by the row ids of their vectors. Vectors of earlier versions have none."""
+        ...
+
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """Return data id, entity and note of images by the row ids of their vectors."""
         ...
@@ -136,6 +140,16 @@ class VectorRows(Protocol):
 
         Their row ids are greater than ``after`` and ascend.
         """
+        ...
+
+    def images_without_points(
+        self, database_id: int, model_id: str, after: int, limit: int
+    ) -> Sequence[tuple[int, DataId]]:
+        """Return the same for images that have no vector of this model, or one without point features."""
+        ...
+
+    def add_point_features(self, image_id: int, model_id: str, features: bytes) -> None:
+        """Store the point features of an image whose vector of this model has none."""
         ...
 
     def drop_other_vectors(self, database_id: int, model_id: str, limit: int) -> int:

@@ -62,6 +62,7 @@ def embeddings(shared: SharedStorage, model_id: str) -> Iterator[CheckResult]:
     """Check that this model embedded every database."""
     try:
         indexed = shared.run(_indexed)
+        lacking = shared.run(lambda storage: storage.vectors.read(lambda rows: rows.lacking_points(model_id)))
     except BackendError:
         return  # missing_databases reports it
     stale = [key for key, known in indexed if known != model_id]
@@ -75,6 +76,9 @@ def embeddings(shared: SharedStorage, model_id: str) -> Iterator[CheckResult]:
             of_the_api,
             "The API stores no pictures to reindex. Delete these databases through the API and add their images again.",
         )
+    if old := [key for key in lacking if not key.workspace.startswith(API_WORKSPACE_PREFIX)]:
+        found = f"{counted(len(old), 'database')} indexed before items were recognised in other photos: {_listed(old)}"
+        yield CheckResult("Items", CheckStatus.NOTE, found, "Run “vsearch reindex --all”.")
 
 
 def scores(shared: SharedStorage) -> Iterator[CheckResult]:

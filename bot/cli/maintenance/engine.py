@@ -40,7 +40,7 @@ def reindex(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Embed every stored picture again after a change of model. Run it again to continue."""
+    """Compute what stored pictures lack after a change of model or version. Run it again to continue."""
     context = context_of(ctx)
     settings = context.settings()
     if settings.backend == "showapi":

@@ -62,13 +62,7 @@ async def _reindex(
         done += images
         line.update(done, total)
 
-    counts = await store.read(
-        lambda rows: (
-            len(rows.data_ids(rows.state(key).id)),
-            rows.count_vectors(rows.state(key).id, extractor.model_id),
-        )
-    )
-    total = counts[0] - counts[1]
+    total = await store.read(lambda rows: rows.count_images_without_points(rows.state(key).id, extractor.model_id))
     with ProgressLine(f"Reindexing “{key.name}”") as line, stop_on_interrupt() as stop:
         running = asyncio.create_task(Reindexer(store, extractor).reindex(key, picture_of, embedded))
         stopping = asyncio.create_task(stop.wait())

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.domain.matches import PictureRegion
+from bot.images.features.point_features import PointFeatures, extract_point_features
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -273,3 +274,8 @@ class QueryRegion:
     def view(self) -> QueryView:
         """The region's view, computed on first use."""
         return QueryView(self._pixels, self._gray)
+
+    @cached_property
+    def points(self) -> PointFeatures:
+        """The region's point features, computed on first use: only queries without a copy need them."""
+        return extract_point_features(self._gray)

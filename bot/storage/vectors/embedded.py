@@ -16,8 +16,15 @@ from bot.storage.removals.tombstones import is_tombstone
 from bot.storage.sql.dialect import in_batches
 from bot.storage.sql.locks.advisory import take_advisory_locks
 from bot.storage.sql.paging import ListedDatabase, read_page
-from bot.storage.sql.schema.tables import embedded_databases, embedded_images, embedded_local_features, embedded_vectors
+from bot.storage.sql.schema.tables import (
+    embedded_databases,
+    embedded_images,
+    embedded_local_features,
+    embedded_point_features,
+    embedded_vectors,
+)
 from bot.storage.vectors.deleted_databases import delete_database
+from bot.storage.vectors.reindexing import SqlReindexRows
 
 LOAD_BATCH = 1024
 
@@ -31,6 +38,9 @@ _LOCKED_STATE = _STATE.with_for_update(key_share=True)
 _LOCAL_FEATURES = select(embedded_local_features.c.vector_id, embedded_local_features.c.features).where(
     embedded_local_features.c.vector_id.in_(bindparam("some", expanding=True))
 )
+_POINT_FEATURES = select(embedded_point_features.c.vector_id, embedded_point_features.c.features).where(
+    embedded_point_features.c.vector_id.in_(bindparam("some", expanding=True))
+)
 _IMAGE_DETAILS = (
     select(_vectors.id, _images.data_id, _images.entity, _images.note)
     .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
@@ -43,10 +53,11 @@ _IMAGE_WITHOUT_VECTOR = select(_images.id).where(
 _TOUCH = (
     update(embedded_databases).where(_databases.id == bindparam("database")).values(revision=_databases.revision + 1)
 )
-_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES = (
+_NEW_IMAGE, _NEW_VECTOR, _NEW_LOCAL_FEATURES, _NEW_POINT_FEATURES = (
     insert(embedded_images),
     insert(embedded_vectors),
     insert(embedded_local_features),
+    insert(embedded_point_features),
 )
 
 
@@ -61,14 +72,14 @@ class EmbeddedDatabaseState:
     calibration: str | None
 
 
-class SqlVectorRows:
+class SqlVectorRows(SqlReindexRows):
     """Implements ``adapters.embedded.store.VectorRows``, which storage can't import.
 
     With ``writing``, ``state`` locks the database.
     """
 
     def __init__(self, connection: Connection, *, writing: bool = False) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._unread: list[CursorResult[Any]] = []
         self._state = _LOCKED_STATE if writing else _STATE
 
@@ -154,10 +165,12 @@ class SqlVectorRows:
         query = select(_images.data_id).where(_images.database_id == database_id)
         return frozenset(DataId(data_id) for data_id in self._connection.execute(query).scalars())
 
-    def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
+    def add_vector(
+        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
+    ) -> None:
         """Insert a model's features of an image. Does nothing if the image was deleted or has them already.
 
-        ``features`` are the stored forms of embedding, fingerprint and local features.
+        ``features`` are the stored forms of embedding, fingerprint, local features and point features.
         """
         if self._connection.execute(_IMAGE_WITHOUT_VECTOR, {"image": image_id, "model": model_id}).first() is None:
             return
@@ -166,6 +179,8 @@ class SqlVectorRows:
         assert key is not None
         if local_features := features[2]:
             self._connection.execute(_NEW_LOCAL_FEATURES, {"vector_id": key[0], "features": local_features})
+        if point_features := features[3]:
+            self._connection.execute(_NEW_POINT_FEATURES, {"vector_id": key[0], "features": point_features})
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete an entity's images, or one. Return how many."""
@@ -232,6 +247,14 @@ class SqlVectorRows:
             found.update((row_id, features) for row_id, features in rows)
         return found
 
+    def point_features(self, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+        """Return the stored point features of vectors, by row id. Vectors without any are left out."""
+        found: dict[int, bytes] = {}
+        for some in in_batches(row_ids):
+            rows = self._connection.execute(_POINT_FEATURES, {"some": some})
+            found.update((row_id, features) for row_id, features in rows)
+        return found
+
     def image_details(self, row_ids: Sequence[int]) -> Mapping[int, tuple[DataId, EntityId, Note]]:
         """Return data id, entity and note of the vectors' images, by row id of the vector."""
         found = {}
@@ -249,37 +272,16 @@ class SqlVectorRows:
             for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
                 yield EntityId(entity), embedding
 
-    def images_without_vector(
-        self, database_id: int, model_id: str, after: int, limit: int
-    ) -> Sequence[tuple[int, DataId]]:
-        """Return row id and data id of images above ``after`` that lack a vector of the model, in ascending order."""
-        has_vector = select(_vectors.id).where(_vectors.image_id == _images.id, _vectors.model_id == model_id)
-        query = (
-            select(_images.id, _images.data_id)
-            .where(_images.database_id == database_id, _images.id > after, ~has_vector.exists())
-            .order_by(_images.id)
-            .limit(limit)
-        )
-        return [(row_id, DataId(data_id)) for row_id, data_id in self._connection.execute(query)]
-
-    def drop_other_vectors(self, database_id: int, model_id: str, limit: int) -> int:
-        """Delete up to ``limit`` vectors of other models. Return how many."""
-        query = select(_vectors.id).where(_vectors.database_id == database_id, _vectors.model_id != model_id)
-        ids = self._connection.execute(query.limit(limit)).scalars().all()
-        for some in in_batches(ids):
-            self._connection.execute(delete(embedded_vectors).where(_vectors.id.in_(some)))
-        return len(ids)
-
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)
         self._connection.execute(changed.values(revision=_databases.revision + 1, **values))
 
 
 def vector_values(
-    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]
+    database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
 ) -> dict[str, Any]:
-    """Return the columns of a row of ``embedded_vectors``. Local features, the last of the features, are not in it."""
-    embedding, fingerprint, _ = features
+    """Return the columns of a row of ``embedded_vectors``. The last two features are in tables of their own."""
+    embedding, fingerprint, *_ = features
     return {
         "image_id": image_id,
         "database_id": database_id,

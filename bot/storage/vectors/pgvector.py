@@ -48,12 +48,17 @@ _NEW_VECTOR = text(
     "  AND NOT EXISTS (SELECT 1 FROM embedded_vectors WHERE image_id = :image_id AND model_id = :model_id)"
     "  RETURNING id, database_id, model_id),"
     " stored AS (INSERT INTO embedded_local_features (vector_id, features)"
-    "  SELECT id, :local_features FROM vector WHERE length(:local_features) > 0)"
+    "  SELECT id, :local_features FROM vector WHERE length(:local_features) > 0),"
+    " pointed AS (INSERT INTO embedded_point_features (vector_id, features)"
+    "  SELECT id, :point_features FROM vector WHERE length(:point_features) > 0)"
     " INSERT INTO pgvector_rows (vector_id, database_id, model_id, embedding)"
     " SELECT id, database_id, model_id, CAST(:halves AS halfvec) FROM vector"
 ).bindparams(
     *(bindparam(name, type_=ROW_ID) for name in ("image_id", "database_id")),
-    *(bindparam(name, type_=LargeBinary()) for name in ("embedding", "fingerprint", "local_features")),
+    *(
+        bindparam(name, type_=LargeBinary())
+        for name in ("embedding", "fingerprint", "local_features", "point_features")
+    ),
     bindparam("model_id", type_=String()),
     bindparam("halves", type_=Halfvec()),
 )
@@ -112,10 +117,13 @@ class PgvectorRows(SqlVectorRows):
         values = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
         return int(self._connection.execute(_NEW_IMAGE, values).scalar_one())
 
-    def add_vector(self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes]) -> None:
+    def add_vector(
+        self, database_id: int, image_id: int, model_id: str, features: tuple[bytes, bytes, bytes, bytes]
+    ) -> None:
         """Insert a model's features of an image. Does nothing if the image was deleted or has them already."""
         values = vector_values(database_id, image_id, model_id, features)
-        more = {"halves": _to_half(values["embedding"]), "local_features": features[2]}
+        packed = {"local_features": features[2], "point_features": features[3]}
+        more = {"halves": _to_half(values["embedding"]), **packed}
         self._connection.execute(_NEW_VECTOR, values | more)
 
 

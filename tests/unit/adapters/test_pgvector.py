@@ -137,6 +137,15 @@ async def test_images_added_by_the_embedded_engine_are_found_after_filling(harne
     assert await harness.upkeep.fill_missing() == 0
 
 
+async def test_point_features_are_stored_with_the_vector(harness: Harness) -> None:
+    await fill(harness.pgvector, PARTS, range(3))
+
+    def stored(rows: SqlVectorRows) -> set[bytes]:
+        return set(rows.point_features(rows.vector_ids(rows.state(PARTS).id, MODEL)).values())
+
+    assert await harness.rows.read(stored) == {random_picture(seed).digest.encode() for seed in range(3)}
+
+
 async def test_only_large_databases_get_an_index(harness: Harness) -> None:
     await fill(harness.pgvector, PARTS, range(200))
     await fill(harness.pgvector, BRAND, range(LARGE - 1))

@@ -124,6 +124,17 @@ def test_databases_indexed_by_another_model_are_named_with_the_remedy(stocked: V
     assert "vsearch reindex --all" in stale["remedy"]
 
 
+def test_databases_without_point_features_are_named_with_the_remedy(indexed: Vsearch, tmp_path: Path) -> None:
+    assert "Items" not in {check["check"] for check in indexed("doctor", "--json").document["checks"]}
+    with closing(sqlite3.connect(tmp_path / "data" / "vsearch.db")) as connection, connection:
+        connection.execute("DELETE FROM embedded_point_features")
+    document = indexed("doctor", "--json").document
+    [note] = [check for check in document["checks"] if check["check"] == "Items"]
+    assert (document["ok"], note["state"]) == (True, "note")
+    assert "parts of local" in note["found"]
+    assert "vsearch reindex --all" in note["remedy"]
+
+
 async def test_api_databases_can_only_be_filled_again(tmp_path: Path) -> None:
     storage = await SqlStorage.open(tmp_path)
     engine = embedded_search(storage)

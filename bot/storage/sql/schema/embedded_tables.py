@@ -58,3 +58,11 @@ embedded_local_features = Table(
     Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
     Column("features", LargeBinary, nullable=False),
 )
+
+# SIFT points, which only searches without a copy read. Vectors of versions before revision 0010 have none.
+embedded_point_features = Table(
+    "embedded_point_features",
+    metadata,
+    Column("vector_id", ROW_ID, owner("embedded_vectors"), primary_key=True, autoincrement=False),
+    Column("features", LargeBinary, nullable=False),
+)

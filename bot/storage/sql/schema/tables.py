@@ -26,6 +26,7 @@ from bot.storage.sql.schema.embedded_tables import (
     embedded_databases,
     embedded_images,
     embedded_local_features,
+    embedded_point_features,
     embedded_vectors,
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
@@ -40,6 +41,7 @@ __all__ = [
     "embedded_databases",
     "embedded_images",
     "embedded_local_features",
+    "embedded_point_features",
     "embedded_vectors",
     "hosted_databases",
     "hosted_deletions",

@@ -124,6 +124,8 @@ async def test_renamed_tables_keep_their_rows(engine: Engine, empty_database: St
     try:
         assert tables(engine) == {*metadata.tables, "transfers"}
         assert await storage.vectors.read(lambda rows: rows.local_features([7])) == {7: b"orb"}
+        # Reindexing adds the point features that old vectors lack.
+        assert await storage.vectors.read(lambda rows: rows.images_without_points(3, "m", 0, 9)) == [(5, "d")]
         assert [deletion.entity for deletion in await storage.pending_deletions.due(10)] == ["valve"]
         entry = await storage._database.read(log.read)
         assert entry == log.TransferLogEntry("data", {}, {}, finished=True)

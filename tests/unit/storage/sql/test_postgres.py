@@ -265,5 +265,6 @@ async def test_incompressible_columns_are_not_compressed(database: Database) -> 
         "SELECT attrelid::regclass::text, attname FROM pg_attribute WHERE attstorage = 'e' AND attnum > 0"
     )
     rows = await database.read(lambda connection: connection.execute(uncompressed).all())
-    wanted = {("pictures", "jpeg"), ("embedded_local_features", "features"), ("embedded_vectors", "embedding")}
+    features = {(f"embedded_{kind}_features", "features") for kind in ("local", "point")}
+    wanted = {("pictures", "jpeg"), ("embedded_vectors", "embedding"), *features}
     assert wanted <= {(table, column) for table, column in rows}

@@ -1,0 +1,81 @@
+"""The same item through the engine, with the real features: stored, found, and added to old databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import delete
+
+from bot.adapters.embedded.engine import EmbeddedSearch
+from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.adapters.embedded.reindexer import Reindexer
+from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.matches import Verdict
+from bot.domain.pictures import Picture
+from bot.storage.sql.schema.tables import embedded_point_features
+from bot.storage.sql_storage import SqlStorage
+from bot.storage.vectors.embedded import SqlVectorRows
+from tests.fixtures.scenes import picture, scene
+from tests.unit.adapters.embedded.test_item_evidence import photographed, pixels_of
+
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+COUNT = 4
+
+
+@pytest.fixture
+async def extractor() -> AsyncIterator[PictureFeatureExtractor]:
+    made = PictureFeatureExtractor(BuiltInModel(), 1)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def visual(storage: SqlStorage, extractor: PictureFeatureExtractor) -> EmbeddedSearch:
+    made = EmbeddedSearch(storage.vectors, extractor, GeometricVerifier(), index_memory_bytes=2**26)
+    await made.create_database(PARTS)
+    for seed in range(COUNT):
+        await made.add_image(PARTS, stored(seed), EntityId(f"item_{seed}"), Note(), DataId(f"image_{seed}"))
+    return made
+
+
+def stored(seed: int) -> Picture:
+    return picture(scene(seed))
+
+
+async def test_another_photo_of_an_item_is_called_the_same_item(visual: EmbeddedSearch) -> None:
+    best, *others = await visual.search(PARTS, picture(photographed(pixels_of(2))))
+    assert (best.entity, best.verdict) == ("item_2", Verdict.SAME_ITEM)
+    assert 8 <= best.score < 9
+    assert {match.verdict for match in others} == {Verdict.SIMILAR}
+
+
+async def test_copies_are_found_without_reading_point_features(
+    visual: EmbeddedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("point features were read")
+
+    monkeypatch.setattr(SqlVectorRows, "point_features", fail)
+    best = (await visual.search(PARTS, stored(2)))[0]
+    assert (best.entity, best.verdict) == ("item_2", Verdict.SAME)
+
+
+async def test_reindexing_adds_point_features_to_an_old_database(
+    visual: EmbeddedSearch, storage: SqlStorage, extractor: PictureFeatureExtractor
+) -> None:
+    await storage._database.write(lambda connection: connection.execute(delete(embedded_point_features)))
+    query = picture(photographed(pixels_of(2)))
+    before = (await visual.search(PARTS, query))[0]
+    assert (before.entity, before.verdict) == ("item_2", Verdict.SIMILAR)
+    assert await storage.vectors.read(lambda rows: rows.lacking_points(extractor.model_id)) == [PARTS]
+
+    async def picture_of(data_id: DataId) -> Picture:
+        return stored(int(data_id.removeprefix("image_")))
+
+    assert (await Reindexer(storage.vectors, extractor).reindex(PARTS, picture_of)).done == COUNT
+    assert (await visual.search(PARTS, query))[0].verdict is Verdict.SAME_ITEM
+    assert await storage.vectors.read(lambda rows: rows.lacking_points(extractor.model_id)) == []
+    assert (await Reindexer(storage.vectors, extractor).reindex(PARTS, picture_of)).done == 0
