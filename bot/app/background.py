@@ -44,6 +44,7 @@ async def running_jobs(
         _running_worker(worker),
         supervised("maintenance", maintenance.run),
         running_removals(services, _upload_removal(services, clients, uploads)),
+        supervised("text reading", services.text_reading.run),
     ):
         yield
 

@@ -13,9 +13,12 @@ from bot.app.back_ends.registry import open_back_end
 from bot.app.storage import open_storage
 from bot.config.settings import Settings
 from bot.domain.identifiers import DatabaseKey
+from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import Normaliser, decode_stored
 from bot.images.fetch.fetcher import Fetcher
 from bot.images.memory import DownloadMemory
+from bot.images.text.rapid_ocr import open_text_reader
+from bot.images.text.reader import TextReader
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.deletion import DeleteService
@@ -24,9 +27,13 @@ from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, Import
 from bot.services.images.listing import ListingService
 from bot.services.maintenance.reconciliation import ReconcileService
 from bot.services.maintenance.removal import RemovalService
-from bot.services.search.lookup import LookupService
+from bot.services.search.lookup import LookupService, RequestText
 from bot.services.search.result_cache import new_result_cache
 from bot.services.search.search import SearchService
+from bot.services.search.text_ranker import NullTextRanker, StoredTextRanker
+from bot.services.search.text_search import TextSearchService
+from bot.services.text.background_reading import BackgroundReading
+from bot.services.text.query_texts import PendingText, QueryTexts
 from bot.storage.sql_storage import SqlStorage
 from bot.telemetry.metrics import Metrics, NullMetrics
 
@@ -37,6 +44,7 @@ class Overrides(TypedDict, total=False):
     storage: SqlStorage
     visual: VisualSearch
     metrics: Metrics
+    text_reader: TextReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,16 @@ class Services:
     lookup: LookupService
     removal: RemovalService
     reconciliation: ReconcileService
+    text_reader: TextReader
+    query_texts: QueryTexts
+    text_search: TextSearchService
+    text_reading: BackgroundReading
+    request_text: RequestText
+
+    async def read_query_text(self, key: DatabaseKey, picture: Picture) -> None:
+        """Wait for a query's text before its search, if it could change anything."""
+        if pending := await self.request_text(key, picture):
+            await pending.wait()
 
 
 async def unused_api_databases(settings: Settings, storage: SqlStorage) -> tuple[DatabaseKey, ...]:
@@ -94,7 +112,15 @@ async def build_services(settings: Settings, **overrides: Unpack[Overrides]) -> 
             visual = await stack.enter_async_context(
                 open_back_end(settings.backend, BackendDependencies(settings, storage, normaliser, metrics))
             )
-        yield _compose(settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics)
+        reader = overrides.get("text_reader")
+        if reader is None:
+            reader = open_text_reader(enabled=settings.read_text == "on")
+            stack.push_async_callback(reader.close)
+        queries = QueryTexts(reader)
+        stack.push_async_callback(queries.close)
+        yield _compose(
+            settings, storage, visual, normaliser, fetcher=fetcher, metrics=metrics, reader=reader, queries=queries
+        )
 
 
 def _compose(
@@ -105,11 +131,16 @@ def _compose(
     *,
     fetcher: Fetcher,
     metrics: Metrics,
+    reader: TextReader,
+    queries: QueryTexts,
 ) -> Services:
     catalogue = storage.catalogue
     recent = new_result_cache(settings.cache_ttl_s, settings.cache_size, metrics)
     downloads = new_download_memory(settings)
-    search = SearchService(visual, catalogue, recent, metrics)
+    ranker = StoredTextRanker(storage.texts, queries)
+    search = SearchService(visual, catalogue, recent, metrics, ranker if reader.is_available else NullTextRanker())
+    request_text = _request_text(ranker, queries, reader)
+    lookup = LookupService(search, catalogue, request_text)
     additions = AddService(visual, storage, metrics=metrics)
     listings = ListingService(catalogue)
     databases, deletions = DatabaseService(visual, storage), DeleteService(visual, storage)
@@ -135,7 +166,24 @@ def _compose(
         deletions=deletions,
         exports=ExportService(storage, listings),
         search=search,
-        lookup=LookupService(search, catalogue),
+        lookup=lookup,
         removal=RemovalService(visual, storage, deletions, databases),
         reconciliation=ReconcileService(storage, visual, decode_stored),
+        text_reader=reader,
+        query_texts=queries,
+        text_search=TextSearchService(storage.texts, catalogue),
+        text_reading=BackgroundReading(
+            storage, reader, decode_stored, lambda: lookup.is_busy or queries.is_busy, metrics
+        ),
+        request_text=request_text,
     )
+
+
+def _request_text(ranker: StoredTextRanker, queries: QueryTexts, reader: TextReader) -> RequestText:
+    """Return a function that begins to read a query's text if that could change anything."""
+
+    async def request(key: DatabaseKey, picture: Picture) -> PendingText | None:
+        needs_text = reader.is_available and await ranker.needs_text(key, picture)
+        return queries.request(picture) if needs_text else None
+
+    return request

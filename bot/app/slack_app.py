@@ -36,6 +36,7 @@ from bot.web.slack_endpoint import SlackEndpoint
 from bot.web.slack_signature import SlackSignature
 from handlers.errors import ListenerWrapper
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.text_updates import TextUpdates
 from handlers.slack import http_bridge
 from handlers.slack.clients import Clients, CombinedClients, SingleWorkspaceClients, web_client
 from handlers.slack.connection import Identity, bolt_app, check_slack, identify
@@ -96,6 +97,7 @@ async def build(settings: Settings, **overrides: Unpack[Overrides]) -> AsyncIter
         infrastructure = await _infrastructure(stack, settings, services, clients, metrics)
         links = await media_links(settings, services.storage)
         dependencies = _dependencies(settings, services, infrastructure, links)
+        stack.push_async_callback(dependencies.updates.close)
         installations = InstallationRecords(store, identity.workspace if identity else "", verified_at)
         runner = slack_listeners.job_runner(dependencies, infrastructure, services.removal, installations)
         worker = JobWorker(services.storage.inbox, runner.run, runner.give_up, metrics=metrics)
@@ -130,6 +132,10 @@ def _web_app(
 ) -> ASGIApp:
     storage = services.storage
     reporter = ObligationReporter(storage.inbox, storage.catalogue, settings.retention_days)
+
+    async def details() -> tuple[str, ...]:
+        return (*await reporter.late(), *await services.text_reading.progress())
+
     return web_app(
         slack=endpoint,
         **pages,
@@ -140,8 +146,9 @@ def _web_app(
         checks=_checks(services, settings),
         metrics=metrics,
         inbox=storage.inbox,
-        details=reporter.late,
+        details=details,
         obligations=reporter.report,
+        texts=services.text_reading.counts,
     )
 
 
@@ -240,6 +247,7 @@ def _dependencies(
         ),
         directories=directories,
         uploads=uploads,
+        updates=TextUpdates(),
         publish=TemporaryPictures(storage.relayed, links).publish if links else None,
     )
 

@@ -133,6 +133,7 @@ def job_runner(
         presenter=dependencies.presenter,
         collector=collector,
         directories=dependencies.directories,
+        updates=dependencies.updates,
     )
     return JobRunner(
         shares=shares,

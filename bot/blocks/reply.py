@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from bot.blocks.ids import BlockId
 from bot.blocks.limits import (
@@ -22,6 +23,14 @@ from bot.blocks.mrkdwn import MAX_SENTENCE, escape_sentence, one_line
 from bot.blocks.wording import errors as wording
 
 
+class LaterReply(Protocol):
+    """A version of a reply that comes later, such as one with the text in the pictures."""
+
+    def begin(self, edit: Callable[[Reply], Awaitable[None]]) -> None:
+        """Call ``edit`` with the version when it is there. It may never come. Call this after the reply was sent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A message, with the messages that follow because their content doesn't fit into the first.
@@ -32,6 +41,7 @@ class Reply:
         further: the messages that follow. Each has no further ones.
         pictures: number of searched pictures that this message answers.
         marker: if set, the message can be found again in its thread by it.
+        later: a version that comes later, if there may be one.
 
     """
 
@@ -40,6 +50,7 @@ class Reply:
     further: tuple[Reply, ...] = ()
     pictures: int = 1
     marker: str = ""
+    later: LaterReply | None = field(default=None, compare=False)
 
     @property
     def messages(self) -> tuple[Reply, ...]:

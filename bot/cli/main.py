@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import serve_api
-from bot.cli.catalogue import databases, images, import_export, search
+from bot.cli.catalogue import databases, images, import_export, search, text
 from bot.cli.doctor import doctor
 from bot.cli.maintenance import engine, migration, reconciliation
 from bot.cli.session import CommandContext, context_of
@@ -47,6 +47,7 @@ for _commands in (
     images.app,
     import_export.app,
     search.app,
+    text.app,
     engine.app,
     reconciliation.app,
     migration.app,

@@ -232,6 +232,12 @@ class DeclaredSettings:
         default=0,
         parse=read.integer(0, 256),
     )
+    read_text: str = setting(
+        "VSEARCH_READ_TEXT",
+        "Whether to read the text in pictures, for ranking and for searches by words: on or off",
+        default="on",
+        parse=read.one_of("on", "off"),
+    )
     model_path: Path | None = setting(
         "VSEARCH_MODEL_PATH",
         "An ONNX image embedding model to use instead of the built-in one (input 1×3×size×size float32)",

@@ -59,10 +59,14 @@ class PictureRegion:
 
 @dataclass(frozen=True, slots=True)
 class TextAgreement:
-    """How many of the query's words a stored picture's text has: ``agreeing`` of ``words``."""
+    """How many words two pictures share: ``agreeing`` of the ``words`` of the picture that has fewer.
+
+    ``contradicts``: the layout is the same, but other words are in it, so neither picture is a copy of the other.
+    """
 
     agreeing: int
     words: int
+    contradicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

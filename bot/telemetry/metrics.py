@@ -39,6 +39,10 @@ class Metrics(Protocol):
         """Record the seconds that the model took to embed a picture."""
         ...
 
+    def text_read(self, outcome: str, seconds: float) -> None:
+        """Record that the text of a stored picture was read; ``outcome`` is text, none, unreadable or failed."""
+        ...
+
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
         """Record a call to the hosted service; ``outcome`` is ``answered``, ``given_up`` or the error's class."""
         ...
@@ -70,6 +74,9 @@ class NullMetrics:
         """Do nothing."""
 
     def embedded(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def text_read(self, outcome: str, seconds: float) -> None:
         """Do nothing."""
 
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from bot.domain.jobs import InboxDepth, JobKind, OpenObligations
+from bot.domain.texts import TextCounts
 
 # Buckets in seconds. Slack waits 3 seconds for an acknowledgement; our target is 0.3.
 _ACKNOWLEDGEMENT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3)
@@ -15,6 +16,7 @@ _SEARCH_S = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30)
 _JOB_S = (0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30, 60, 300)
 _HOSTED_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7, 10)
 _EMBEDDING_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_TEXT_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
 
 
 class PrometheusMetrics:
@@ -53,6 +55,19 @@ class PrometheusMetrics:
         self._embedded = Histogram(
             "vsearch_embedding_seconds", "Duration of one embedding", buckets=_EMBEDDING_S, registry=registry
         )
+        self._texts_read = Histogram(
+            "vsearch_text_read_seconds",
+            "Duration of reading the text of a stored picture by outcome",
+            ["outcome"],
+            buckets=_TEXT_S,
+            registry=registry,
+        )
+        self._texts = Gauge(
+            "vsearch_picture_texts",
+            "Stored images by whether their text is read, unreadable or waiting",
+            ["state"],
+            registry=registry,
+        )
         self._hosted = Histogram(
             "vsearch_hosted_call_seconds",
             "Duration of calls to the hosted service",
@@ -81,6 +96,7 @@ class PrometheusMetrics:
         # Each scrape updates these gauges; until the first one they are unknown.
         self.inbox(None)
         self.obligations(None)
+        self.texts(None)
         for hit in (True, False):
             self._cache.labels(_cache_outcome(hit))
         ProcessCollector(namespace="vsearch", registry=registry)
@@ -112,6 +128,15 @@ class PrometheusMetrics:
     def embedded(self, seconds: float) -> None:
         """Record the seconds that the model took to embed a picture."""
         self._embedded.observe(seconds)
+
+    def text_read(self, outcome: str, seconds: float) -> None:
+        """Record that the text of a stored picture was read."""
+        self._texts_read.labels(outcome).observe(seconds)
+
+    def texts(self, counts: TextCounts | None) -> None:
+        """Set the gauges of texts; None sets them to NaN, because they are unknown."""
+        for state in ("read", "unreadable", "waiting"):
+            self._texts.labels(state).set(math.nan if counts is None else getattr(counts, state))
 
     def hosted_call(self, operation: str, outcome: str, seconds: float) -> None:
         """Record a call to the hosted service."""

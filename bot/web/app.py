@@ -23,6 +23,7 @@ from bot.web.health import (
     MetricsEndpoint,
     OpenObligationsReport,
     ReadinessEndpoint,
+    TextProgress,
     alive,
     no_details,
 )
@@ -50,6 +51,7 @@ def web_app(
     inbox: Inbox,
     details: Details = no_details,
     obligations: OpenObligationsReport | None = None,
+    texts: TextProgress | None = None,
 ) -> ASGIApp:
     """Build the web app. ``checks`` are the dependencies by name; a failing one raises.
 
@@ -60,7 +62,7 @@ def web_app(
     routes += [
         Route("/healthz", alive, methods=["GET"]),
         Route("/readyz", ReadinessEndpoint(checks, details=details).answer, methods=["GET"]),
-        Route("/metrics", MetricsEndpoint(metrics, inbox, obligations).answer, methods=["GET"]),
+        Route("/metrics", MetricsEndpoint(metrics, inbox, obligations, texts).answer, methods=["GET"]),
     ]
     if media is not None:
         routes += _pictures(media, pictures, catalogue, relayed)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bot.domain.jobs import OpenObligations
+from bot.domain.texts import TextCounts
 from bot.storage.ports.inbox import Inbox
 from bot.telemetry.prometheus import PrometheusMetrics
 
@@ -20,6 +21,9 @@ HealthCheck = Callable[[], Awaitable[None]]
 
 Details = Callable[[], Awaitable[Sequence[str]]]
 """Returns sentences for the answer that don't make the process unready. Writes nothing."""
+
+TextProgress = Callable[[], Awaitable[TextCounts]]
+"""Counts the images whose text was read. Raises BackendError."""
 
 OpenObligationsReport = Callable[[], Awaitable[OpenObligations]]
 
@@ -115,10 +119,12 @@ class MetricsEndpoint:
         metrics: PrometheusMetrics,
         inbox: Inbox,
         obligations: OpenObligationsReport | None = None,
+        texts: TextProgress | None = None,
         *,
         timeout_s: float = CHECK_TIMEOUT_S,
     ) -> None:
         self._metrics = metrics
+        self._texts = texts
         self._inbox = inbox
         self._obligations = obligations
         self._timeout_s = timeout_s
@@ -138,4 +144,11 @@ class MetricsEndpoint:
         except Exception as error:  # noqa: BLE001 - as above
             log.warning("the obligations could not be counted: %s: %s", type(error).__name__, error)
             self._metrics.obligations(None)
+        if self._texts is not None:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    self._metrics.texts(await self._texts())
+            except Exception as error:  # noqa: BLE001 - as above
+                log.warning("the texts could not be counted: %s: %s", type(error).__name__, error)
+                self._metrics.texts(None)
         return Response(self._metrics.render(), headers=_FRESH | {"Content-Type": self._metrics.content_type})

@@ -37,6 +37,7 @@ from handlers.replies import delivery
 from handlers.replies.known_databases import KnownDatabases
 from handlers.replies.picture_lookup import MAX_MATCHES
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
+from handlers.replies.text_updates import TextUpdates
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
 from handlers.slack.files import PictureReader, SharedFileReader
@@ -63,6 +64,7 @@ class ShareRunner:
         presenter: AnswerPresenter,
         collector: ShareCollector,
         directories: DirectoryCache,
+        updates: TextUpdates,
     ) -> None:
         self._clients = clients
         self._inbox = inbox
@@ -73,6 +75,7 @@ class ShareRunner:
         self._presenter = presenter
         self._collector = collector
         self._directories = directories
+        self._updates = updates
         self._known = KnownDatabases(lookup, channel_settings, directories)
 
     async def run(self, job: Job) -> None:
@@ -191,9 +194,8 @@ class ShareRunner:
             minimum = DEFAULT_MINIMUM
         pictures = [(file.name, partial(self._read, file, share)) for file in share.files]
         reader = AnswerReader(share.audience, share.client)
-        results = await self._lookup.look_up(
-            key, pictures, limit=MAX_MATCHES, minimum=minimum, readers=self._presenter.readers(reader)
-        )
+        readers = self._presenter.readers(reader)
+        results = await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=minimum, readers=readers)
         # Don't report files that neither claimed nor turned out to be images.
         answered = [
             (one, file)
@@ -204,10 +206,18 @@ class ShareRunner:
             return
         states = [share.state(file, key, minimum, limit) for _, file in answered]
         # Without a button to share: a single reader is in a direct message with the bot.
-        reply = await self._presenter.answer(
-            reader, [one for one, _ in answered], states, can_share=False, first=len(answer.answered) + 1
+        present = partial(
+            self._presenter.answer, reader, states=states, can_share=False, first=len(answer.answered) + 1
         )
-        await self._answer(share, reply, [state.file for state in states], answer)
+        shown, files = [one for one, _ in answered], [state.file for state in states]
+
+        async def with_texts() -> Reply | None:
+            refined = await self._lookup.refine(key, shown, limit=MAX_MATCHES, minimum=minimum, readers=readers)
+            return None if refined is None else await present(refined)
+
+        await self._answer(share, await present(shown), files, answer)
+        if later := self._updates.answer(shown, with_texts):
+            later.begin(lambda reply: answer.edit(reply, files))
 
     async def _answer(self, share: Share, reply: Reply, files: Sequence[str], answer: ThreadAnswer) -> None:
         if not await answer.send(reply, files):

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -19,6 +20,7 @@ from bot.domain.jobs import Job
 from bot.storage.ports.inbox import Inbox
 from handlers.parsing.payloads import ImageShare
 from handlers.replies import delivery
+from handlers.replies.delivery import PostedMessage
 from handlers.slack_errors import UNREACHABLE, TargetGone, code_of, translate_errors
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class ThreadAnswer:
         self._is_over = False
         self._progress_ts = ""
         self._answered: frozenset[str] = frozenset()
+        self._posted: list[tuple[PostedMessage, Reply]] = []
         self.is_complete = False
 
     async def find_earlier(self, *, has_progress: bool = True) -> None:
@@ -121,6 +124,7 @@ class ThreadAnswer:
         """
         async with self._posting:
             self._is_over = True
+        self._posted.clear()
         # Before the answer, so that a later attempt looks for it even if this process dies right after it.
         await self._check_lease()
         are_complete, answered, messages = True, 0, reply.messages
@@ -131,9 +135,30 @@ class ThreadAnswer:
             is_last = number == len(messages)
             name = BlockId.SUMMARY if is_last else f"{BlockId.SUMMARY}.{files[answered - 1]}"
             with translate_errors(self._message.channel), delivery.checked_posts(self._check_lease):
-                is_complete = await self._post(with_marker(message, self._marker, name))
-            are_complete = are_complete and is_complete
+                posted = await self._post(marked := with_marker(message, self._marker, name))
+            self._posted.append((posted, marked))
+            are_complete = are_complete and posted.is_complete
         return are_complete
+
+    async def edit(self, reply: Reply, files: Sequence[str]) -> None:
+        """Turn the posted messages into those of another reply about the same files.
+
+        Nothing is edited if the files or the messages were deleted meanwhile, or if the reply needs more messages or
+        fewer. Raises SlackApiError and network errors.
+        """
+        messages = reply.messages
+        if len(messages) != len(self._posted):
+            return
+        for number, (message, (posted, before)) in enumerate(zip(messages, self._posted, strict=True)):
+            marked = replace(
+                message,
+                blocks=({**message.blocks[0], "block_id": before.blocks[0].get("block_id")}, *message.blocks[1:]),
+                marker=before.marker,
+            )
+            if marked == before or not posted.ts or not await self._is_any_wanted(files):
+                continue
+            await delivery.update(self._client, posted.channel, posted.ts, marked)
+            self._posted[number] = (posted, marked)
 
     async def _is_any_wanted(self, files: Sequence[str]) -> bool:
         for file in files:
@@ -145,7 +170,7 @@ class ThreadAnswer:
         if not await self._inbox.mark_answering(self._job):
             raise LeaseLost("another process has it")
 
-    async def _post(self, reply: Reply) -> bool:
+    async def _post(self, reply: Reply) -> PostedMessage:
         """Turn the progress message into the reply, or post it if there is none."""
         message, progress_ts = self._message, self._progress_ts
         if progress_ts:
@@ -156,10 +181,10 @@ class ThreadAnswer:
                     raise
             else:
                 self._progress_ts = ""
-                return is_complete
-        is_complete = await delivery.post(self._client, message.channel, reply, message.reply_to)
+                return PostedMessage(message.channel, progress_ts, is_complete)
+        posted = await delivery.post_editable(self._client, message.channel, reply, message.reply_to)
         await self.withdraw()
-        return is_complete
+        return posted
 
     async def withdraw(self) -> None:
         """Delete the progress message, if there is one and it did not turn into the answer."""

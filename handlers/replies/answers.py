@@ -120,7 +120,14 @@ class AnswerComposer:
         if not any(one.found for one in results) and (len(results) == 1 or not reader.audience.is_one_person):
             # Only the requester learns what went wrong; nothing is posted to the channel.
             raise UserError(" ".join(dict.fromkeys(one.problem for one in results)))
-        return await presenter.answer(reader, results, states, shared_by=shared_by)
+
+        async def with_texts() -> Reply | None:
+            finder, readers = self._dependencies.finder, presenter.readers(reader)
+            refined = await finder.refine(requester.workspace, states, results, readers)
+            return None if refined is None else await presenter.answer(reader, refined, states, shared_by=shared_by)
+
+        reply = await presenter.answer(reader, results, states, shared_by=shared_by)
+        return replace(reply, later=self._dependencies.updates.answer(results, with_texts))
 
     async def add(
         self, requester: Requester, state: SearchState, key: DatabaseKey, entity: EntityId | None, note: Note

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -80,6 +81,15 @@ async def _checked() -> AsyncIterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A message of the bot. ``is_complete``: Slack took all of its blocks."""
+
+    channel: str
+    ts: str
+    is_complete: bool = True
+
+
 class DeliveryUnknown(UserError):
     """It is unknown whether Slack posted the message."""
 
@@ -120,9 +130,18 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
 
     Raises SlackApiError and network errors.
     """
+    return (await post_editable(client, channel, reply, thread_ts)).is_complete
+
+
+async def post_editable(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> PostedMessage:
+    """Post a reply to a channel or a thread. Return the message.
+
+    Raises SlackApiError and network errors.
+    """
+    posted: list[Mapping[str, Any]] = []
 
     async def send(text: str, blocks: list[Block] | None) -> None:
-        await client.chat_postMessage(
+        answer = await client.chat_postMessage(
             channel=channel,
             thread_ts=thread_ts or None,
             text=text,
@@ -133,8 +152,10 @@ async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: st
             # Unlike a block's id, this stays if Slack refuses the blocks.
             metadata=_metadata(reply.marker),
         )
+        posted.append({"channel": answer.get("channel"), "ts": answer.get("ts")})
 
-    return await _send(send, reply)
+    is_complete = await _send(send, reply)
+    return PostedMessage(str(posted[-1]["channel"] or channel), str(posted[-1]["ts"] or ""), is_complete)
 
 
 async def post_message(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> str:
@@ -208,12 +229,16 @@ async def marked_messages(
     return found
 
 
-async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = "") -> None:
-    """Post to one person in a channel, or directly if the bot may not post there. Raises SlackApiError."""
+async def post_ephemeral(
+    client: AsyncWebClient, channel: str, user: str, reply: Reply, thread_ts: str = ""
+) -> PostedMessage | None:
+    """Post to one person in a channel, or directly if the bot may not post there.
+
+    Return the message if it is one that can be edited. Raises SlackApiError.
+    """
     if channel.startswith("D"):
         # Nobody else reads a direct message, and an ephemeral one would be gone when the person comes back.
-        await post(client, channel, reply, thread_ts)
-        return
+        return await post_editable(client, channel, reply, thread_ts)
 
     async def send(text: str, blocks: list[Block] | None) -> None:
         await client.chat_postEphemeral(
@@ -224,7 +249,8 @@ async def post_ephemeral(client: AsyncWebClient, channel: str, user: str, reply:
         await _send(send, reply)
     except SlackApiError as error:
         log.info("a whisper was refused (%s): writing directly", code_of(error))
-        await post(client, user, reply)
+        return await post_editable(client, user, reply)
+    return None
 
 
 async def try_post_ephemeral(

@@ -17,6 +17,7 @@ from bot.storage.ports.catalogue import Catalogue
 from bot.storage.ports.inbox import Inbox
 from handlers.replies.picture_lookup import PictureFinder
 from handlers.replies.presenter import AnswerPresenter
+from handlers.replies.text_updates import TextUpdates
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.directory import DirectoryCache
 
@@ -42,4 +43,5 @@ class SlackDependencies:
     presenter: AnswerPresenter
     directories: DirectoryCache
     uploads: ThumbnailUploads
+    updates: TextUpdates
     publish: PublishJpeg | None = None

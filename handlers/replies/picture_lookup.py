@@ -94,6 +94,18 @@ class PictureFinder:
         with on_behalf_of(workspace):
             return await self._lookup.look_up(key, pictures, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
 
+    async def refine(
+        self,
+        workspace: WorkspaceId,
+        states: Sequence[SearchState],
+        results: Sequence[LookupResult],
+        readers: Readers | None = None,
+    ) -> tuple[LookupResult, ...] | None:
+        """Wait for the texts of pictures that were looked up. Return new answers; None if they change nothing."""
+        first = states[0]
+        key = DatabaseKey(workspace, DatabaseName(first.database))
+        return await self._lookup.refine(key, results, limit=MAX_MATCHES, minimum=first.minimum, readers=readers)
+
     async def newest(self, workspace: WorkspaceId, channel: str, client: AsyncWebClient) -> SearchState:
         """Return the newest image that was shared in a channel. Raises InvalidInput if there is none."""
         kept = await self._inbox.newest_share(workspace, channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,9 @@ from handlers.parsing.payloads.interactions import ActionRequest, ShortcutReques
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerReader
 from handlers.slack_errors import UNREACHABLE, cannot_post, is_outcome_unknown
+
+EditMessage = Callable[[Reply], Awaitable[None]]
+"""Turns a message into another one. Raises what Slack's client raises."""
 
 MAX_AT_URL = 3
 """Messages of one reply that go to a response URL, which takes five; progress and an error may need the others."""
@@ -61,34 +65,43 @@ class Requester:
 
     async def reply_privately(self, reply: Reply, *, replace: bool = False) -> None:
         """Reply to the person alone: to the response URL, in the channel, or directly. Raises SlackApiError."""
-        for number, message in enumerate(reply.messages):
+        sent = [
             await self._send_privately(message, replace=replace and not number, has_url=number < MAX_AT_URL)
+            for number, message in enumerate(reply.messages)
+        ]
+        self._begin_later(reply, sent)
 
-    async def _send_privately(self, reply: Reply, *, replace: bool, has_url: bool) -> None:
+    async def _send_privately(self, reply: Reply, *, replace: bool, has_url: bool) -> EditMessage | None:
+        """Send a message, and return how it is edited, if it can be."""
         if has_url and await self._try_response_url(reply, replace=replace):
-            return
+            # Only a button's message can be replaced. A second answer to a command would stand below the first.
+            return self._replace_original if replace else None
         if self.channel:
-            await delivery.post_ephemeral(self.client, self.channel, self.user, reply, self.thread)
-        else:
-            await delivery.post(self.client, self.user, reply)
+            return _edit_of(
+                self.client, await delivery.post_ephemeral(self.client, self.channel, self.user, reply, self.thread)
+            )
+        return _edit_of(self.client, await delivery.post_editable(self.client, self.user, reply))
 
     async def reply_publicly(self, reply: Reply) -> None:
         """Reply to the whole channel. A response URL works even where the bot is not a member.
 
         Raises CannotPost, SlackApiError, and DeliveryUnknown, after which a retry could post the reply twice.
         """
-        for number, message in enumerate(reply.messages):
+        sent = [
             await self._send_publicly(message, has_url=number < MAX_AT_URL)
+            for number, message in enumerate(reply.messages)
+        ]
+        self._begin_later(reply, sent)
 
-    async def _send_publicly(self, reply: Reply, *, has_url: bool) -> None:
+    async def _send_publicly(self, reply: Reply, *, has_url: bool) -> EditMessage | None:
         if (
             has_url
             and self.response_url
             and await delivery.respond(self.response_url, reply, public=True, thread_ts=self.thread)
         ):
-            return
+            return None
         try:
-            await delivery.post(self.client, self.channel, reply, self.thread)
+            return _edit_of(self.client, await delivery.post_editable(self.client, self.channel, reply, self.thread))
         except SlackApiError as error:
             if is_outcome_unknown(error):
                 raise delivery.DeliveryUnknown from error
@@ -99,6 +112,23 @@ class Requester:
         except UNREACHABLE as error:
             raise delivery.DeliveryUnknown from error
 
+    def _begin_later(self, reply: Reply, sent: Sequence[EditMessage | None]) -> None:
+        """Let the later version of a reply edit what was sent, if all of it can be edited."""
+        edits = [edit for edit in sent if edit is not None]
+        if reply.later is None or len(edits) < len(sent):
+            return
+
+        async def edit(later: Reply) -> None:
+            if len(later.messages) == len(edits):
+                for message, before, edit_message in zip(later.messages, reply.messages, edits, strict=True):
+                    if message != before:
+                        await edit_message(message)
+
+        reply.later.begin(edit)
+
+    async def _replace_original(self, reply: Reply) -> None:
+        await delivery.respond(self.response_url, reply, replace=True, thread_ts=self.thread)
+
     async def _try_response_url(self, reply: Reply, *, replace: bool) -> bool:
         """Send to the response URL, and return whether it took the reply."""
         try:
@@ -108,3 +138,14 @@ class Requester:
         except delivery.DeliveryUnknown:
             # Only one person sees it, so a second copy is better than none.
             return False
+
+
+def _edit_of(client: AsyncWebClient, posted: delivery.PostedMessage | None) -> EditMessage | None:
+    """Return how a posted message is edited, if it can be."""
+    if posted is None or not posted.ts:
+        return None
+
+    async def edit(reply: Reply) -> None:
+        await delivery.update(client, posted.channel, posted.ts, reply)
+
+    return edit

@@ -98,6 +98,8 @@ def match_blocks(
         verdict += f": {', '.join(match.edits)}"
     if match.part is not None:
         verdict += f"  ·  {wording.found_in_part(match.part)}"
+    if agreement := wording.text_agreement(match.text):
+        verdict += f"  ·  {agreement}"
     photos = f"  ·  {wording.photos(ranked.photos)}" if ranked.photos > 1 else ""
     lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}{photos}"]
     if ranked.record is not None:

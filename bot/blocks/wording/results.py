@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.blocks.mrkdwn import count, database_size, score_text, time_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import DatabaseName
-from bot.domain.matches import Caveat, Match, PictureRegion
+from bot.domain.matches import Caveat, Match, PictureRegion, TextAgreement
 
 NOT_LOOKED_UP = "Couldn't look this up."
 NO_BUTTONS = "There are no buttons because the image's URL is too long."
@@ -78,6 +78,16 @@ def best_match(database: DatabaseName, match: Match) -> str:
 def photos(number: int) -> str:
     """Return how many pictures of an entity match."""
     return count(number, "photo")
+
+
+def text_agreement(text: TextAgreement | None) -> str:
+    """Return how far the words in two pictures agree; empty if they have none in common."""
+    if text is None:
+        return ""
+    if text.contradicts:
+        return "same layout, different text"
+    verb = "agrees" if text.agreeing == 1 else "agree"
+    return f"text: {text.agreeing:,} of {count(text.words, 'word')} {verb}" if text.agreeing else ""
 
 
 def further_matches(database: DatabaseName) -> str:

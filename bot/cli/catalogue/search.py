@@ -9,13 +9,13 @@ import typer
 from rich.text import Text
 
 from bot.blocks.messages.matches import caveat_sentences
-from bot.blocks.wording.results import found_in_part
+from bot.blocks.wording.results import found_in_part, text_agreement
 from bot.cli.catalogue.images import document
 from bot.cli.catalogue.picture_input import REGION_FORM, PictureArgument, parse_region, read_picture
 from bot.cli.session import ServiceSession, context_of
 from bot.cli.terminal.options import AsJson, InDatabase
 from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table
-from bot.domain.matches import MAX_RESULTS, Match, PictureRegion, Verdict
+from bot.domain.matches import MAX_RESULTS, Match, PictureRegion, TextAgreement, Verdict
 from bot.images.parts import cut
 from bot.services.search.grouping import FoundImage, RankedMatch
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, TOP_SCORE, SearchResult
@@ -46,6 +46,9 @@ def search(
     region: Annotated[
         str | None, typer.Option(metavar="X,Y,W,H", help=f"Search only this part of the picture: {REGION_FORM}.")
     ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Don't read the text in the picture, which takes a second.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the ids of a database whose images are most like a picture, best first."""
@@ -55,7 +58,10 @@ def search(
         picture = await read_picture(services_session, PictureArgument(image))
         if region is not None:
             picture = cut(picture, parse_region(region, picture.source_size))
-        return await services_session.services.search.search(key, picture, limit=top, minimum=minimum)
+        services = services_session.services
+        if not no_text:
+            await services.read_query_text(key, picture)
+        return await services.search.search(key, picture, limit=top, minimum=minimum)
 
     result = context_of(ctx).run_with_services(work)
     if as_json:
@@ -94,9 +100,11 @@ def _row(ranked: RankedMatch) -> tuple[str | Text, ...]:
 
 
 def verdict(match: Match) -> str:
-    """Describe a verdict with its edits and the part that matched: ``edited copy: cropped, mirrored``."""
+    """Describe a verdict with its edits, the part that matched and texts: ``edited copy: cropped, mirrored``."""
     edits = ": " + ", ".join(match.edits) if match.edits else ""
-    return match.verdict + edits + (f"; {found_in_part(match.part)}" if match.part else "")
+    words = match.verdict + edits + (f"; {found_in_part(match.part)}" if match.part else "")
+    agreement = text_agreement(match.text)
+    return f"{words} ({agreement})" if agreement else words
 
 
 def _document(result: SearchResult) -> dict[str, object]:
@@ -126,6 +134,7 @@ def _image_document(image: FoundImage) -> dict[str, object]:
         "verdict": match.verdict,
         "edits": list(match.edits),
         "part": _part_document(match.part),
+        "text": _text_document(match.text),
         **(document(image.record) if image.record else known),
     }
 
@@ -133,3 +142,7 @@ def _image_document(image: FoundImage) -> dict[str, object]:
 def _part_document(part: PictureRegion | None) -> dict[str, float] | None:
     """Return the part of the query that matched, in shares of its sides; None for the whole."""
     return None if part is None else {name: round(value, 4) for name, value in asdict(part).items()}
+
+
+def _text_document(text: TextAgreement | None) -> dict[str, object] | None:
+    return None if text is None else {"agreeing": text.agreeing, "of": text.words, "differs": text.contradicts}

@@ -1,4 +1,4 @@
-"""Check the embedding model: that it loads, computes exactly, and has embedded every database."""
+"""Check the embedding model: that it loads, computes exactly, and has embedded every database; and the text reader."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from bot.cli.terminal.output import counted
 from bot.config.settings import Settings
 from bot.domain.errors import BackendError, SettingsError
 from bot.domain.identifiers import API_WORKSPACE_PREFIX, DatabaseKey
+from bot.domain.texts import TextCounts
+from bot.images.text.rapid_ocr import is_installed
 from bot.storage.sql_storage import SqlStorage
 
 MAX_SHOWN = 10
+
+TEXTS = "Text in pictures"
 
 
 def model(settings: Settings, shared: SharedStorage, *, has_tables: bool) -> Iterator[CheckResult]:
@@ -111,3 +115,27 @@ def _listed(keys: list[DatabaseKey]) -> str:
 async def _indexed(storage: SqlStorage) -> list[tuple[DatabaseKey, str]]:
     """Return each database that has embeddings, with the id of the model that computed them."""
     return await storage.vectors.read(lambda rows: rows.models())
+
+
+def texts(settings: Settings, shared: SharedStorage) -> Iterator[CheckResult]:
+    """Report how far the reading is. Call it only for tables of this version."""
+    if settings.read_text == "off":
+        yield CheckResult(TEXTS, CheckStatus.NOTE, "not read, because VSEARCH_READ_TEXT is off")
+        return
+    if not is_installed():
+        yield CheckResult(TEXTS, CheckStatus.NOTE, "not read, because the package rapidocr is not installed")
+        return
+    try:
+        counts = shared.run(_text_counts)
+    except BackendError:
+        return  # missing_databases reports it
+    found = f"{counts.read:,} of {counts.images:,} read"
+    if counts.unreadable:
+        found += f", {counts.unreadable:,} can't be read"
+    if counts.waiting:
+        found += "; the running bot reads the others, or “vsearch read-text”"
+    yield CheckResult(TEXTS, CheckStatus.NOTE if counts.waiting else CheckStatus.OK, found)
+
+
+async def _text_counts(storage: SqlStorage) -> TextCounts:
+    return await storage.texts.counts()

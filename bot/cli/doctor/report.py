@@ -10,7 +10,7 @@ from bot.cli.doctor.bucket import bucket
 from bot.cli.doctor.deletions import deletions
 from bot.cli.doctor.hosted_service import hosted
 from bot.cli.doctor.missing_databases import missing_databases
-from bot.cli.doctor.model import model
+from bot.cli.doctor.model import model, texts
 from bot.cli.doctor.postgres import postgres
 from bot.cli.doctor.public_address import public_address
 from bot.cli.doctor.result import CheckResult, CheckStatus, DoctorCheck
@@ -41,6 +41,7 @@ def run_checks(read_settings: Callable[[], Settings], unknown: Iterable[str] = (
     with closing(SharedStorage(settings)) as shared:
         findings.extend(missing_databases(settings, shared) if has_tables else ())
         findings.extend(deletions(settings, shared) if has_tables else ())
+        findings.extend(texts(settings, shared) if has_tables else ())
         findings.extend(model(settings, shared, has_tables=has_tables))
         findings.extend(public_address(settings, shared, has_tables=has_tables))
     return findings

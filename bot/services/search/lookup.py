@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.errors import UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, WorkspaceId
+from bot.domain.matches import Verdict
 from bot.domain.pictures import Picture
 from bot.images.memory import FairBudget
 from bot.services.databases import find_database
 from bot.services.search.search import DEFAULT_LIMIT, DEFAULT_MINIMUM, Readers, SearchResult, SearchService
+from bot.services.text.query_texts import PendingText
 from bot.storage.ports.catalogue import Catalogue
+
+RequestText = Callable[[DatabaseKey, Picture], Awaitable[PendingText | None]]
+"""Begins to read the text of a query, after its answer. Returns None if there is nothing to wait for."""
 
 ReadPicture = Callable[[], Awaitable[Picture]]
 """Fetches and verifies one picture. Raises UserError."""
@@ -24,6 +29,10 @@ MAX_SHARE = 0.75
 
 MAX_NAMED = 10
 """Maximum databases that an error message lists."""
+
+
+async def _no_text(_key: DatabaseKey, _picture: Picture) -> None:
+    """Read no text."""
 
 
 class NoDatabase(UserError):
@@ -45,11 +54,15 @@ class SeveralDatabases(UserError):
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """The answer for one picture: ``found``, or a sentence in ``problem`` that says why the search failed."""
+    """The answer for one picture: ``found``, or a sentence in ``problem`` that says why the search failed.
+
+    ``pending`` is the text of the picture if it is still being read. It may change the answer: see ``refine``.
+    """
 
     name: str
     found: SearchResult | None = None
     problem: str = ""
+    pending: PendingText | None = None
 
 
 async def choose_database(
@@ -78,11 +91,20 @@ async def no_unique_database(catalogue: Catalogue, workspace: WorkspaceId) -> No
 class LookupService:
     """Searches with several pictures and bounded concurrency."""
 
-    def __init__(self, search: SearchService, catalogue: Catalogue, *, concurrency: int = 4) -> None:
+    def __init__(
+        self, search: SearchService, catalogue: Catalogue, request_text: RequestText = _no_text, *, concurrency: int = 4
+    ) -> None:
         self._search = search
         self._catalogue = catalogue
+        self._request_text = request_text
+        self._running = 0
         # Limits the pictures in memory, however many are shared at the same time. One workspace leaves room for others.
         self._slots = FairBudget(concurrency, max_share=MAX_SHARE, max_wait_s=None)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether lookups are running."""
+        return self._running > 0
 
     async def databases(self, workspace: WorkspaceId) -> tuple[DatabaseInfo, ...]:
         """Return the workspace's databases, ordered by name."""
@@ -111,13 +133,49 @@ class LookupService:
                 async with self._slots.reserve(1):
                     picture = await read()
                     found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
-                    return LookupResult(name, found)
+                    return LookupResult(name, found, pending=await self._request_text(key, picture))
             except UserError as error:
                 return LookupResult(name, problem=str(error))
 
         # Wait for all before raising, so that no search keeps running in the background.
-        outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
+        self._running += 1
+        try:
+            outcomes = await asyncio.gather(*(one(name, read) for name, read in pictures), return_exceptions=True)
+        finally:
+            self._running -= 1
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return tuple(outcome for outcome in outcomes if isinstance(outcome, LookupResult))
+
+    async def refine(
+        self,
+        key: DatabaseKey,
+        results: Sequence[LookupResult],
+        *,
+        limit: int = DEFAULT_LIMIT,
+        minimum: float = DEFAULT_MINIMUM,
+        readers: Readers | None = None,
+    ) -> tuple[LookupResult, ...] | None:
+        """Wait for the texts of the pictures, and return new answers; None if the texts change nothing.
+
+        The arguments are those of ``look_up``. Raises BackendError and UserError.
+        """
+        refined = [await self._refine(key, result, limit, minimum, readers) for result in results]
+        changed = any(_shown(new) != _shown(old) for new, old in zip(refined, results, strict=True))
+        return tuple(refined) if changed else None
+
+    async def _refine(
+        self, key: DatabaseKey, result: LookupResult, limit: int, minimum: float, readers: Readers | None
+    ) -> LookupResult:
+        if result.pending is None or not (await result.pending.wait()).lines:
+            return result
+        picture = result.pending.picture
+        found = await self._search.search(key, picture, limit=limit, minimum=minimum, readers=readers)
+        return LookupResult(result.name, found)
+
+
+def _shown(result: LookupResult) -> list[tuple[DataId, Verdict, float]]:
+    """Return what readers see of the order of an answer."""
+    matches = [] if result.found is None else [ranked.match for ranked in result.found.matches]
+    return [(match.data_id, match.verdict, round(match.score, 1)) for match in matches]

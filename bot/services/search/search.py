@@ -14,9 +14,11 @@ from bot.domain.errors import BackendError, InvalidInput, UserError
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.matches import MAX_RESULTS, SIMILAR_SCORE, Caveat, Match, Matches, validate_limit
 from bot.domain.pictures import Picture
+from bot.domain.texts import PictureText
 from bot.services.databases import find_database, require_in_both
 from bot.services.search.grouping import FoundImage, RankedMatch, each_image, group_by_entity
 from bot.services.search.result_cache import CachedMatches, NullResultCache, ResultCache
+from bot.services.search.text_ranker import DEPTH, NullTextRanker, TextRanker
 from bot.storage.ports.catalogue import Catalogue
 from bot.telemetry.metrics import Metrics, NullMetrics
 
@@ -42,7 +44,7 @@ every further search costs as much as the first."""
 EXAMINED = 20
 """Matches that back ends examine closely, beginning with the nearest. Hidden ones among them take others' places."""
 
-_NO_RESULTS, _NO_METRICS = NullResultCache(), NullMetrics()
+_NO_RESULTS, _NO_METRICS, _NO_TEXTS = NullResultCache(), NullMetrics(), NullTextRanker()
 
 
 class Readers(Protocol):
@@ -92,7 +94,7 @@ class _Query:
     """A search of one database.
 
     ``limit`` is the number of matches that are wanted, and ``images`` the number of images that the back end is asked
-    for. Without ``by_entity``, each image is a match.
+    for. Without ``by_entity``, each image is a match. ``text`` is that of the picture, if it is known.
     """
 
     info: DatabaseInfo
@@ -101,10 +103,12 @@ class _Query:
     minimum: float
     images: int
     by_entity: bool
+    text: PictureText | None
 
     def close(self, matches: Sequence[Match]) -> list[Match]:
         """Return the matches that may be shown. The others are only counted."""
-        return [match for place, match in enumerate(matches) if place < EXAMINED or match.score >= self.minimum]
+        examined = EXAMINED if self.text is None else DEPTH
+        return [match for place, match in enumerate(matches) if place < examined or match.score >= self.minimum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,13 @@ class SearchService:
         catalogue: Catalogue,
         cache: ResultCache = _NO_RESULTS,
         metrics: Metrics = _NO_METRICS,
+        texts: TextRanker = _NO_TEXTS,
     ) -> None:
         self._visual = visual
         self._catalogue = catalogue
         self._cache = cache
         self._metrics = metrics
+        self._texts = texts
 
     async def search(
         self,
@@ -179,8 +185,10 @@ class SearchService:
         self, key: DatabaseKey, picture: Picture, limit: int, minimum: float, *, by_entity: bool
     ) -> _Query:
         info = await find_database(self._catalogue, key)
-        images = max(limit, min(FEWEST_IMAGES, self._most)) if by_entity else limit
-        return _Query(info, picture, limit, minimum, images, by_entity)
+        text = await self._texts.text_of(key, picture)
+        deep = FEWEST_IMAGES if by_entity else 0 if text is None else DEPTH
+        images = max(limit, min(deep, self._most))
+        return _Query(info, picture, limit, minimum, images, by_entity, text)
 
     @property
     def _most(self) -> int:
@@ -192,6 +200,8 @@ class SearchService:
         while self._needs_more(query, found):
             query = replace(query, images=min(query.images * DEEPER, self._most))
             found = await self._found(query, readers)
+        if query.text is not None:
+            found = replace(found, matches=await self._texts.rank(query.info.key, query.text, found.matches))
         minimum, images = query.minimum, found.images()
         if query.by_entity:
             credited = {match.data_id for match in query.close(found.matches)}

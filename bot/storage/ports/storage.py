@@ -10,6 +10,7 @@ from bot.storage.ports.inbox import Inbox
 from bot.storage.ports.pictures import PictureStore
 from bot.storage.ports.removals import DeletedDatabases, PendingRemovals
 from bot.storage.ports.slack import ChannelBindings, Thumbnails
+from bot.storage.ports.texts import PictureTexts
 
 
 class Keyring(Protocol):
@@ -39,6 +40,11 @@ class Storage(Protocol):
     @property
     def pictures(self) -> PictureStore:
         """The pictures."""
+        ...
+
+    @property
+    def texts(self) -> PictureTexts:
+        """The texts of stored pictures."""
         ...
 
     @property

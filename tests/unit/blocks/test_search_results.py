@@ -13,6 +13,7 @@ from bot.blocks.messages.search_results import search_reply
 from bot.blocks.mrkdwn import score_text
 from bot.blocks.reply import Reply
 from bot.domain.identifiers import MAX_NOTE, DataId
+from bot.domain.matches import TextAgreement
 from bot.services.search.grouping import FoundImage
 from bot.services.search.search import SearchResult
 from tests.fixtures.records import with_first_origin
@@ -221,3 +222,23 @@ def test_every_result_is_within_the_limits(found: SearchResult, way: Presentatio
     if "Show more" in pressable(reply.blocks):
         assert way.state is not None
         assert carried(reply, "Show more").offset > way.state.offset
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TextAgreement(5, 6), "text: 5 of 6 words agree"),
+        (TextAgreement(1, 1), "text: 1 of 1 word agrees"),
+        (TextAgreement(3, 6, contradicts=True), "same layout, different text"),
+    ],
+)
+def test_words_in_the_pictures_are_explained(text: TextAgreement, said: str) -> None:
+    one = match()
+    one = dataclasses.replace(one, match=dataclasses.replace(one.match, text=text))
+    assert f"edited copy: cropped, mirrored  ·  {said}" in "\n".join(mrkdwn(list(search_reply(result(one)).blocks)))
+
+
+def test_texts_without_a_common_word_are_not_mentioned() -> None:
+    one = match()
+    one = dataclasses.replace(one, match=dataclasses.replace(one.match, text=TextAgreement(0, 4)))
+    assert "text:" not in "\n".join(mrkdwn(list(search_reply(result(one)).blocks)))

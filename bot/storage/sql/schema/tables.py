@@ -31,6 +31,7 @@ from bot.storage.sql.schema.embedded_tables import (
 )
 from bot.storage.sql.schema.hosted_tables import hosted_databases, hosted_deletions, hosted_images, relayed_pictures
 from bot.storage.sql.schema.inbox_tables import inbox, inbox_files, unshared_files
+from bot.storage.sql.schema.text_tables import image_texts, image_words
 
 __all__ = [
     "UtcTime",
@@ -47,6 +48,8 @@ __all__ = [
     "hosted_deletions",
     "hosted_images",
     "image_origins",
+    "image_texts",
+    "image_words",
     "images",
     "inbox",
     "inbox_files",

@@ -17,6 +17,7 @@ from bot.storage.sql.schema.tables import (
     metadata,
 )
 from bot.storage.transfer import log
+from tests.fakes.texts import text_of
 from tests.fixtures.storages import StoragePlace
 from tests.unit.storage.sql.old_revisions import (
     BEGINNING,
@@ -250,3 +251,26 @@ def test_obligations_that_were_given_up_are_open_again(engine: Engine) -> None:
     with engine.connect() as connection:
         states = connection.execute(select(older.c.state).order_by(older.c.id)).scalars().all()
     assert states == ["failed", "waiting", "done", "waiting", "waiting", "running"]
+
+
+async def test_images_from_before_texts_are_read(engine: Engine, empty_database: StoragePlace) -> None:
+    upgrade(engine, "0001")
+    fill_first_version(engine)
+    upgrade(engine, "0009")
+    storage = await empty_database.open()
+    try:
+        assert (await storage.texts.counts()).waiting == 2
+        claim = await storage.texts.claim()
+        assert claim is not None
+        await storage.texts.finish(claim, text_of("Pump"))
+        assert list(await storage.texts.find(DatabaseKey(TEAM, DatabaseName("parts")), ["pump"], 5)) != []
+    finally:
+        await storage.close()
+    downgrade(engine, "0009")
+    assert not {"image_texts", "image_words"} & tables(engine)
+    migrate(engine)
+    storage = await empty_database.open()
+    try:
+        assert (await storage.texts.counts()).waiting == 2
+    finally:
+        await storage.close()

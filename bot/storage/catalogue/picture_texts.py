@@ -1,0 +1,216 @@
+"""The texts of images in SQL. Implements ``storage.ports.texts.PictureTexts``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, update
+
+from bot.domain.identifiers import DatabaseKey, DataId
+from bot.domain.texts import PictureText, TextCounts
+from bot.storage.catalogue.rows import database_id_of
+from bot.storage.catalogue.text_rows import TextState, decode, mark_reading, set_state, store_text
+from bot.storage.ports.texts import ClaimedText
+from bot.storage.sql.database import Database
+from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.locks.advisory import take_advisory_locks
+from bot.storage.sql.schema.tables import image_texts, image_words, images
+
+CLAIM = timedelta(minutes=10)
+"""How long a process may take to read a picture. A page of small print takes ten seconds on a busy machine."""
+
+MAX_ATTEMPTS = 3
+"""Claims of a picture before it counts as unreadable. Processes may have died while they read it."""
+
+COPIES_AT_ONCE = 50
+"""Texts that one claim copies from other images with the same picture. It bounds the transaction."""
+
+MAX_WORDS = 20
+MAX_FOUND = 5000
+"""Words of a search, and rows of words that it reads."""
+
+_TEXTS = "texts"
+"""The kind of advisory lock that claims take."""
+
+LONG_WORD = 3
+"""Shorter words are found only as they are, unless they are ideographs."""
+
+
+class SqlPictureTexts:
+    """The texts, for every back end."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def claim(self, after: int = 0) -> ClaimedText | None:
+        """Claim an image without a text: one whose claim has expired, or the next with an id above ``after``."""
+        query = _without_text(after).limit(1)
+        expired = _expired(self._clock()).limit(1)
+
+        # Most of the time there is nothing to do, and reading holds up nobody.
+        def is_any(connection: Connection) -> bool:
+            return connection.execute(query).first() is not None or connection.execute(expired).first() is not None
+
+        if not await self._database.read(is_any):
+            return None
+        return await self._database.write(lambda connection: self._claim(connection, after))
+
+    def _claim(self, connection: Connection, after: int) -> ClaimedText | None:
+        take_advisory_locks(connection, _TEXTS)
+        now = self._clock()
+        for row in connection.execute(_expired(now).limit(COPIES_AT_ONCE)).all():
+            if row.attempts >= MAX_ATTEMPTS:
+                set_state(connection, [row.image_id], TextState.UNREADABLE, now)
+                continue
+            again = {"attempts": row.attempts + 1, "due_at": now + CLAIM}
+            connection.execute(update(image_texts).where(image_texts.c.image_id == row.image_id).values(again))
+            return ClaimedText(row.image_id, row.digest, row.attempts + 1)
+        for row in connection.execute(_without_text(after).limit(COPIES_AT_ONCE)).all():
+            known = connection.execute(_known(row.digest)).first()
+            if known is None:
+                mark_reading(connection, row.id, row.database_id, now + CLAIM)
+                return ClaimedText(row.id, row.digest, 1)
+            if known.state == TextState.READ:
+                store_text(connection, row.digest, decode(known.lines), now)
+            else:
+                # Another process reads it, or nobody can. Its text comes with the other image's.
+                mark_reading(connection, row.id, row.database_id, now + CLAIM)
+                if known.state == TextState.UNREADABLE:
+                    set_state(connection, [row.id], TextState.UNREADABLE, now)
+        return None
+
+    async def finish(self, claim: ClaimedText, text: PictureText) -> None:
+        """Store a text for all images with the picture."""
+
+        def work(connection: Connection) -> None:
+            take_advisory_locks(connection, _TEXTS)
+            store_text(connection, claim.digest, text, self._clock())
+
+        await self._database.write(work)
+
+    async def give_up(self, claim: ClaimedText) -> None:
+        """Mark a picture as unreadable, for all images that wait for it."""
+
+        def work(connection: Connection) -> None:
+            waiting = connection.execute(select(images.c.id).where(images.c.digest == claim.digest)).scalars().all()
+            for some in in_batches(waiting):
+                set_state(connection, some, TextState.UNREADABLE, self._clock())
+
+        await self._database.write(work)
+
+    async def release(self, claim: ClaimedText) -> None:
+        """Let the picture be claimed again."""
+        ours = (image_texts.c.image_id == claim.image_id) & (image_texts.c.state == TextState.READING)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(image_texts).where(ours))
+
+        await self._database.write(work)
+
+    async def of(self, key: DatabaseKey, data_ids: Collection[DataId]) -> Mapping[DataId, PictureText]:
+        """Return the texts of images that were read."""
+        wanted = sorted(data_ids)
+
+        def work(connection: Connection) -> dict[DataId, PictureText]:
+            database_id = database_id_of(connection, key)
+            found: dict[DataId, PictureText] = {}
+            for some in in_batches(wanted):
+                ours = (images.c.database_id == database_id) & images.c.data_id.in_(some)
+                query = select(images.c.data_id, image_texts.c.lines).join(image_texts).where(ours, _is_read())
+                found.update((DataId(row.data_id), decode(row.lines)) for row in connection.execute(query))
+            return found
+
+        return await self._database.read(work) if wanted else {}
+
+    async def of_picture(self, key: DatabaseKey, digest: str) -> PictureText | None:
+        """Return the text of a picture if the database has it and it was read."""
+
+        def work(connection: Connection) -> PictureText | None:
+            ours = (images.c.database_id == database_id_of(connection, key)) & (images.c.digest == digest)
+            row = connection.execute(select(image_texts.c.lines).join(images).where(ours, _is_read())).first()
+            return None if row is None else decode(row.lines)
+
+        return await self._database.read(work)
+
+    async def sample(self, key: DatabaseKey, limit: int) -> Sequence[PictureText]:
+        """Return the texts of up to ``limit`` images, newest first, without empty ones."""
+
+        def work(connection: Connection) -> list[PictureText]:
+            ours = image_texts.c.database_id == database_id_of(connection, key)
+            query = select(image_texts.c.lines).where(ours, _is_read(), image_texts.c.lines != "")
+            rows = connection.execute(query.order_by(image_texts.c.image_id.desc()).limit(limit)).scalars()
+            return [decode(lines) for lines in rows]
+
+        return await self._database.read(work)
+
+    async def find(self, key: DatabaseKey, words: Sequence[str], limit: int) -> Mapping[DataId, frozenset[str]]:
+        """Return images that have some of the folded words, those with most words first."""
+        wanted = list(dict.fromkeys(words))[:MAX_WORDS]
+
+        def work(connection: Connection) -> dict[DataId, frozenset[str]]:
+            database_id = database_id_of(connection, key)
+            found: dict[int, set[str]] = defaultdict(set)
+            for word in wanted:
+                is_long = len(word) >= LONG_WORD or not word.isascii()
+                ids = _ids_with(connection, database_id, _begins_with(word) if is_long else image_words.c.word == word)
+                if not ids and is_long:
+                    ids = _ids_with(connection, database_id, image_words.c.word.contains(word, autoescape=True))
+                for image_id in ids:
+                    found[image_id].add(word)
+            best = sorted(found, key=lambda image_id: (-len(found[image_id]), image_id))[:limit]
+            names: dict[int, DataId] = {}
+            for some in in_batches(best):
+                rows = connection.execute(select(images.c.id, images.c.data_id).where(images.c.id.in_(some)))
+                names.update((row.id, DataId(row.data_id)) for row in rows)
+            return {names[image_id]: frozenset(found[image_id]) for image_id in best if image_id in names}
+
+        return await self._database.read(work) if wanted else {}
+
+    async def counts(self) -> TextCounts:
+        """Return how far the reading of all databases is."""
+
+        def count_of(state: TextState) -> ColumnElement[int]:
+            return func.coalesce(func.sum(case((image_texts.c.state == state, 1), else_=0)), 0)
+
+        def work(connection: Connection) -> TextCounts:
+            stored = connection.execute(select(func.count()).select_from(images)).scalar_one()
+            row = connection.execute(select(count_of(TextState.READ), count_of(TextState.UNREADABLE))).one()
+            return TextCounts(stored, int(row[0]), int(row[1]))
+
+        return await self._database.read(work)
+
+
+def _is_read() -> ColumnElement[bool]:
+    return image_texts.c.state == TextState.READ
+
+
+def _without_text(after: int) -> Select[Any]:
+    query = select(images.c.id, images.c.database_id, images.c.digest).outerjoin(image_texts)
+    return query.where(images.c.id > after, image_texts.c.image_id.is_(None)).order_by(images.c.id)
+
+
+def _expired(now: datetime) -> Select[Any]:
+    query = select(image_texts.c.image_id, image_texts.c.attempts, images.c.digest).join(images)
+    is_expired = (image_texts.c.state == TextState.READING) & (image_texts.c.due_at <= now)
+    return query.where(is_expired).order_by(image_texts.c.due_at, image_texts.c.image_id)
+
+
+def _known(digest: str) -> Select[Any]:
+    """Return a query for what is known of a picture from other images, best first."""
+    # "read" < "reading" < "unreadable"
+    query = select(image_texts.c.state, image_texts.c.lines).join(images).where(images.c.digest == digest)
+    return query.order_by(image_texts.c.state).limit(1)
+
+
+def _begins_with(word: str) -> ColumnElement[bool]:
+    # Compared as bytes, so that the index is used. No character is above the last one.
+    return (image_words.c.word >= word) & (image_words.c.word < word + "\U0010ffff")
+
+
+def _ids_with(connection: Connection, database_id: int, is_wanted: ColumnElement[bool]) -> list[int]:
+    query = select(image_words.c.image_id).where(image_words.c.database_id == database_id, is_wanted)
+    return list(connection.execute(query.distinct().limit(MAX_FOUND)).scalars())

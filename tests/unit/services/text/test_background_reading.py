@@ -1,0 +1,136 @@
+"""Reading stored pictures in the background, on each kind of database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bot.adapters.memory import MemorySearch
+from bot.domain.errors import BackendDown
+from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
+from bot.domain.pictures import Picture
+from bot.images.decode.normaliser import decode_stored, encode_jpeg
+from bot.services.databases import DatabaseService
+from bot.services.images.addition import AddService
+from bot.services.images.deletion import DeleteService
+from bot.services.search.text_search import TextSearchService
+from bot.services.text.background_reading import BackgroundReading
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.features import random_picture
+from tests.fakes.texts import FakeTextReader, text_of
+
+PARTS = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
+PICTURES = [random_picture(seed) for seed in range(3)]
+
+
+@pytest.fixture
+async def adder(storage: SqlStorage) -> AddService:
+    visual = MemorySearch()
+    await DatabaseService(visual, storage).create(PARTS)
+    return AddService(visual, storage)
+
+
+async def add(adder: AddService, picture: Picture, entity: str) -> Picture:
+    """Add a picture, and return it as it is stored: a JPEG, so with other pixels."""
+    jpeg = encode_jpeg(picture)
+    await adder.add(PARTS, picture, jpeg, EntityId(entity), Note())
+    return decode_stored(jpeg)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, for five seconds at most."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never happened")
+
+
+async def test_stored_pictures_are_read_and_found(storage: SqlStorage, adder: AddService) -> None:
+    stored = [await add(adder, picture, f"part_{number}") for number, picture in enumerate(PICTURES)]
+    reader = FakeTextReader({stored[1].digest: text_of("Pump 12.345-B")})
+    reader.unreadable.add(stored[2].digest)
+    reading = BackgroundReading(storage, reader, decode_stored)
+    assert await reading.progress() == ("text in pictures: 0 of 3 read",)
+    while await reading.read_next():
+        pass
+    assert sorted(reader.read_digests) == sorted(picture.digest for picture in stored)
+    counts = await reading.counts()
+    assert (counts.read, counts.unreadable, counts.waiting) == (2, 1, 0)
+    assert await reading.progress() == ()
+    found = await TextSearchService(storage.texts, storage.catalogue).find(PARTS, "12345b pump valve", limit=5)
+    assert [(one.record.entity, one.lines) for one in found.matches] == [("part_1", ("Pump 12.345-B",))]
+    assert (found.matches[0].agreement.agreeing, found.matches[0].agreement.words) == (2, 3)
+
+
+async def test_picture_added_later_and_picture_given_back_are_read(storage: SqlStorage, adder: AddService) -> None:
+    reader = FakeTextReader()
+    reading = BackgroundReading(storage, reader, decode_stored)
+    stored = [await add(adder, PICTURES[0], "first")]
+    given_back = await storage.texts.claim()
+    assert given_back is not None
+    stored.append(await add(adder, PICTURES[1], "second"))
+    assert await reading.read_next()
+    await storage.texts.release(given_back)
+    assert await reading.read_next()
+    assert not await reading.read_next()
+    assert sorted(reader.read_digests) == sorted(picture.digest for picture in stored)
+
+
+async def test_picture_that_was_interrupted_is_read_again(storage: SqlStorage, adder: AddService) -> None:
+    stored = await add(adder, PICTURES[0], "first")
+    reader = FakeTextReader({stored.digest: text_of("valve")})
+    reader.may_read.clear()
+    reading = BackgroundReading(storage, reader, decode_stored)
+    task = asyncio.create_task(reading.read_next())
+    await until(lambda: bool(reader.read_digests))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    reader.may_read.set()
+    again = BackgroundReading(storage, reader, decode_stored)
+    assert await again.read_next()
+    assert (await again.counts()).read == 1
+
+
+async def test_broken_picture_store_is_not_the_pictures_fault(
+    storage: SqlStorage, adder: AddService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(adder, PICTURES[0], "first")
+    reading = BackgroundReading(storage, FakeTextReader(), decode_stored)
+
+    async def fail(digest: str) -> bytes:
+        raise BackendDown(f"no bucket for {digest}")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(storage.pictures, "get", fail)
+        with pytest.raises(BackendDown):
+            await reading.read_next()
+    assert await reading.read_next()
+    assert (await reading.counts()).read == 1
+
+
+async def test_reading_waits_while_searches_run(storage: SqlStorage, adder: AddService) -> None:
+    for number, picture in enumerate(PICTURES[:2]):
+        await add(adder, picture, f"part_{number}")
+    busy, reader = [True], FakeTextReader()
+    reading = BackgroundReading(storage, reader, decode_stored, lambda: busy[0])
+    task = asyncio.create_task(reading.run(first_delay_s=0, interval_s=60))
+    await until(lambda: bool(reader.read_digests))
+    await asyncio.sleep(0.3)
+    assert len(reader.read_digests) == 1
+    busy[0] = False
+    await until(lambda: len(reader.read_digests) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_deleted_picture_leaves_nothing_to_find(storage: SqlStorage, adder: AddService) -> None:
+    stored = await add(adder, PICTURES[0], "first")
+    reader = FakeTextReader({stored.digest: text_of("Pump")})
+    await BackgroundReading(storage, reader, decode_stored).read_next()
+    search = TextSearchService(storage.texts, storage.catalogue)
+    assert (await search.find(PARTS, "pump", limit=5)).matches
+    await DeleteService(adder._visual, storage).delete(PARTS, EntityId("first"))
+    assert not (await search.find(PARTS, "pump", limit=5)).matches

@@ -1,0 +1,169 @@
+"""The texts of images: claims, words, and that a text goes with its image."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from bot.domain.catalogue import ImageRecord, OriginScope
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.matches import PictureRegion
+from bot.domain.texts import PictureText, TextLine, words_of
+from bot.storage.catalogue.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
+from bot.storage.sql.schema.tables import image_texts, image_words
+from bot.storage.sql_storage import SqlStorage
+from tests.fakes.clock import Clock
+from tests.fixtures.records import image_record
+
+TEAM = WorkspaceId("T1")
+PARTS, BRAND = (DatabaseKey(TEAM, DatabaseName(name)) for name in ("parts", "brand"))
+BEGINNING = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PLATE = "Pump 12.345-B0 Überdruck 水泵型号"
+
+
+@pytest.fixture
+async def storage(storage: SqlStorage) -> SqlStorage:
+    for key in (PARTS, BRAND):
+        await storage.catalogue.create_database(key)
+    return storage
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(BEGINNING)
+
+
+@pytest.fixture
+def texts(storage: SqlStorage, clock: Clock) -> SqlPictureTexts:
+    return SqlPictureTexts(storage._database, clock)
+
+
+async def added(storage: SqlStorage, number: int, key: DatabaseKey = PARTS) -> ImageRecord:
+    record = image_record(
+        database=key,
+        data_id=DataId(f"{key.name}-{number}"),
+        entity=EntityId(f"entity_{number}"),
+        digest=hashlib.sha256(b"%d" % number).hexdigest(),
+        added_at=BEGINNING + timedelta(seconds=number),
+    )
+    await storage.catalogue.add(record)
+    return record
+
+
+def text_of(*lines: str, confidence: float = 0.9) -> PictureText:
+    return PictureText(tuple(TextLine(line, confidence, PictureRegion(0.1, 0.2, 0.3, 0.4)) for line in lines))
+
+
+async def rows(storage: SqlStorage) -> tuple[int, int]:
+    """Return the number of texts and of words in all databases."""
+
+    def work(connection: Connection) -> tuple[int, int]:
+        counts = [connection.execute(select(func.count()).select_from(table)) for table in (image_texts, image_words)]
+        return counts[0].scalar_one(), counts[1].scalar_one()
+
+    return await storage._database.read(work)
+
+
+async def test_text_is_stored_once_for_every_image_of_the_picture(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    first = await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    assert claim.digest == first.digest
+    assert await texts.claim() is None, "another process would read the same picture"
+    await added(storage, 1, BRAND)
+    await texts.finish(claim, text_of(PLATE))
+    assert await texts.of(BRAND, [DataId("brand-1")]) == {DataId("brand-1"): text_of(PLATE)}
+    assert await texts.of_picture(PARTS, first.digest) == text_of(PLATE)
+    assert await texts.claim() is None
+
+
+async def test_picture_that_was_read_before_is_not_read_again(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    await texts.finish(claim, text_of(PLATE))
+    await added(storage, 1, BRAND)
+    assert await texts.claim() is None
+    assert await texts.of(BRAND, [DataId("brand-1")]) == {DataId("brand-1"): text_of(PLATE)}
+    assert (await texts.counts()).read == 2
+
+
+async def test_deleted_images_leave_no_text(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    records = [await added(storage, number, key) for number, key in ((1, PARTS), (2, PARTS), (3, BRAND))]
+    for _ in records:
+        claim = await texts.claim()
+        assert claim is not None
+        await texts.finish(claim, text_of(PLATE))
+    await storage.catalogue.remove(PARTS, records[0].entity)
+    await storage.catalogue.remove_origins(
+        PARTS, records[1].data_id, OriginScope(TEAM, before=BEGINNING + timedelta(days=1))
+    )
+    await storage.catalogue.delete_database(BRAND)
+    assert await rows(storage) == (0, 0)
+
+
+async def test_text_of_an_image_that_was_deleted_while_it_was_read_is_not_stored(
+    storage: SqlStorage, texts: SqlPictureTexts
+) -> None:
+    record = await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    await storage.catalogue.remove(PARTS, record.entity)
+    await texts.finish(claim, text_of(PLATE))
+    assert await rows(storage) == (0, 0)
+
+
+async def test_picture_that_ends_every_process_is_unreadable_in_the_end(
+    storage: SqlStorage, texts: SqlPictureTexts, clock: Clock
+) -> None:
+    await added(storage, 1)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        claim = await texts.claim()
+        assert claim is not None
+        assert claim.attempts == attempt
+        clock.pass_by(CLAIM.total_seconds())
+    assert await texts.claim() is None
+    counts = await texts.counts()
+    assert (counts.unreadable, counts.waiting) == (1, 0)
+
+
+async def test_unreadable_picture_is_not_claimed_again(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    await texts.give_up(claim)
+    await added(storage, 1, BRAND)
+    assert await texts.claim() is None
+    assert (await texts.counts()).unreadable == 2
+
+
+async def test_released_picture_is_claimed_again(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    await texts.release(claim)
+    assert await texts.claim() == claim
+
+
+@pytest.mark.parametrize(
+    "words", ["pump", "PUMP", "12.345-BO", "12345bo", "uberdr", "druck", "水泵", "型号", "泵"]
+)  # as typed, as misread, without accents, in part, and in Chinese
+async def test_words_are_found(storage: SqlStorage, texts: SqlPictureTexts, words: str) -> None:
+    for number, line in ((1, PLATE), (2, "valve 99")):
+        await added(storage, number)
+        claim = await texts.claim()
+        assert claim is not None
+        await texts.finish(claim, text_of(line))
+    assert list(await texts.find(PARTS, words_of(words), 10)) == [DataId("parts-1")]
+    assert await texts.find(BRAND, words_of(words), 10) == {}
+
+
+async def test_lines_that_were_read_badly_are_not_found(storage: SqlStorage, texts: SqlPictureTexts) -> None:
+    await added(storage, 1)
+    claim = await texts.claim()
+    assert claim is not None
+    await texts.finish(claim, text_of("pump", confidence=0.2))
+    assert await texts.find(PARTS, ["pump"], 10) == {}
