@@ -200,7 +200,7 @@ class DeclaredSettings:
     )
     max_image_megapixels: int = setting(
         "VSEARCH_MAX_IMAGE_MEGAPIXELS",
-        "Maximum size of a picture; JPEGs may have four times as many, since they are decoded at a reduced size",
+        "Maximum size of a picture; JPEGs may have more, since they are decoded at a reduced size",
         default=50,
         parse=read.integer(1, 500),
         unit="megapixels",
@@ -211,6 +211,13 @@ class DeclaredSettings:
         default=576,
         parse=read.integer(64, 1_000_000),
         unit="MB",
+    )
+    stored_image_side: int = setting(
+        "VSEARCH_STORED_IMAGE_SIDE",
+        "Longer side of the stored copies, which people open; 1023 takes a third of the disk, and matches are the same",
+        default=2048,
+        parse=read.integer(1023, 4096),
+        unit="pixels",
     )
     fetch_timeout_s: int = setting(
         "VSEARCH_FETCH_TIMEOUT_S",

@@ -104,6 +104,8 @@ class Caveat(StrEnum):
     """The back end returned its maximum, mostly images of other databases; there may be more matches."""
     SETTLING = "settling"
     """The back end may not find recently added images yet. Such an answer isn't cached; the caveat isn't shown."""
+    NOTHING_TO_COMPARE = "nothing to compare"
+    """The picture that was searched for has practically one colour, so that similar images say little."""
 
 
 class Matches(tuple[Match, ...]):  # noqa: SLOT001 - a tuple with attributes can't have slots

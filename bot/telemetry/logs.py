@@ -8,6 +8,7 @@ import logging
 import secrets as randomness
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -104,13 +105,26 @@ class _Handler(logging.StreamHandler[Any]):
             self.stream.write(f"could not write a log record of {where}\n")
 
 
+def _warning_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001 - the standard library's signature
+) -> str:
+    """Return a warning as one line of the log. Python would add the line of code, and a line break after each."""
+    text = " ".join(str(message).split())
+    return f"{category.__name__}: {text} ({filename}:{lineno})"
+
+
 def set_up(log_format: str = "text", log_level: str = "info", secrets: Iterable[str] = ()) -> None:
     """Log to standard error as ``text`` or ``json`` from a minimum level; redact the given values of secrets."""
     hide = Redactor(secrets)
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter(hide) if log_format == "json" else TextFormatter(hide))
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
-    # Python's own warnings, such as Pillow's about large pictures, would go to standard error as they are.
+    # Python's own warnings, such as Pillow's about damaged EXIF data, would go to standard error as they are.
     logging.captureWarnings(capture=True)
+    warnings.formatwarning = _warning_line
     for noisy in _QUIET_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

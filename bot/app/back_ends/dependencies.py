@@ -29,7 +29,9 @@ class BackendDependencies:
 
 def new_normaliser(settings: Settings) -> Normaliser:
     """Return a decoder of pictures with the limits in the settings."""
-    limits = PictureLimits(settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA)
+    limits = PictureLimits(
+        settings.max_image_mb * MEGA, settings.max_image_megapixels * MEGA, stored_side=settings.stored_image_side
+    )
     memory = settings.image_memory_mb * MEGA - _for_files(settings)
     return Normaliser(limits, threads=threads_of(settings), memory=memory)
 

@@ -23,10 +23,12 @@ CAVEATS = {
         "Some matches may be missing. The image search returns only its 200 best, and most of them are in other"
         " databases."
     ),
+    Caveat.NOTHING_TO_COMPARE: "This image is all one colour, so there's nothing in it to compare.",
 }
 SHORT_CAVEATS = {
     Caveat.SAME_IMAGES_ONLY: "Only checked for copies.",
     Caveat.CROWDED_OUT: "Some matches may be missing.",
+    Caveat.NOTHING_TO_COMPARE: "There's nothing in this image to compare.",
 }
 """The caveats for notifications and screen readers, which read them after the best match."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.catalogue.picture_input import PictureArgument, read_picture
+from bot.cli.catalogue.picture_input import PictureArgument, read_picture_and_jpeg
 from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode, NotConfirmed
 from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
@@ -70,9 +70,8 @@ async def _add(
     services_session: ServiceSession, key: DatabaseKey, named: PictureArgument, shared: EntityId | None, note: Note
 ) -> _AddOutcome:
     try:
-        picture = await read_picture(services_session, named)
+        picture, jpeg = await read_picture_and_jpeg(services_session, named)
         entity = shared or EntityId(entity_from_name(named.file_name))
-        jpeg = await services_session.services.normaliser.jpeg(picture)
         record = await services_session.services.additions.add(
             key, picture, jpeg, entity, note, source_name=named.file_name
         )

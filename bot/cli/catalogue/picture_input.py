@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from bot.cli.session import ServiceSession
@@ -17,6 +19,7 @@ from bot.services.images.import_sources import printable
 
 _NUMBER = re.compile(r"\d{1,6}(\.\d{0,6})?%?", re.ASCII)
 _REGION_NUMBERS = 4
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,24 @@ def parse_region(text: str, size: tuple[int, int]) -> PictureRegion:
 
 async def read_picture(services_session: ServiceSession, named: PictureArgument) -> Picture:
     """Read or fetch a picture and decode it. Raises PictureRefused and FetchRefused."""
+    return await _decoded(services_session, named, services_session.services.normaliser.picture)
+
+
+async def read_picture_and_jpeg(services_session: ServiceSession, named: PictureArgument) -> tuple[Picture, bytes]:
+    """Do the same, and return the JPEG to store too. Raises PictureRefused and FetchRefused."""
+    return await _decoded(services_session, named, services_session.services.normaliser.picture_and_jpeg)
+
+
+async def _decoded(
+    services_session: ServiceSession, named: PictureArgument, decode: Callable[[bytes], Awaitable[T]]
+) -> T:
     services = services_session.services
     async with services.downloads.hold():
         if named.is_address:
             data = await services.fetcher.fetch(named.text)
         else:
             data = await asyncio.to_thread(_read, Path(named.text), services.settings.max_image_mb)
-        return await services.normaliser.picture(data)
+        return await decode(data)
 
 
 def _read(path: Path, max_mb: int) -> bytes:

@@ -18,7 +18,7 @@ _MAX_PROFILE_BYTES = 4_000_000
 _INVISIBLE_DIFFERENCE = 2
 """Difference, of 255, up to which a profile counts as sRGB, so that its picture needs no conversion."""
 
-_FULL_16_BIT = 65535
+FULL_16_BIT = 65535
 _FULL_8_BIT = 255
 
 
@@ -42,24 +42,13 @@ def to_eight_bit(image: Image.Image, values: ValueRange | None = None) -> Image.
     if image.mode in WITHOUT_RANGE:
         return Image.fromarray(_scale_to_eight_bit(np.asarray(image), values or value_range(image)))
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return Image.fromarray(_deep_to_eight_bit(np.asarray(image), values))
     if image.mode in {"P", "PA"} or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        return image
     if image.mode == "LAB":
         return _lab_to_rgb(image)
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def flatten_on_white(image: Image.Image) -> Image.Image:
-    """Return the image on a white background without its alpha channel: RGBA becomes RGB, LA becomes L."""
-    if image.mode not in {"RGBA", "LA"}:
-        return image
-    mode = image.mode[:-1]
-    background = Image.new(mode, image.size, "white")
-    background.paste(image.convert(mode), mask=image.getchannel("A"))
-    return background
+    usual = {"1": "L", "La": "LA", "RGBa": "RGBA"}.get(image.mode, "RGB")
+    return image if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} else image.convert(usual)
 
 
 def to_srgb(pixels: npt.NDArray[np.uint8], mode: str, profile: bytes | None) -> npt.NDArray[np.uint8]:
@@ -105,9 +94,16 @@ def _scale_to_eight_bit(values: npt.NDArray[Any], found: ValueRange) -> npt.NDAr
         low, high = 0.0, 1.0
     elif low >= 0 and high <= _FULL_8_BIT:
         low, high = 0.0, float(_FULL_8_BIT)
-    elif low >= 0 and high <= _FULL_16_BIT:
-        low, high = 0.0, float(_FULL_16_BIT)
+    elif low >= 0 and high <= FULL_16_BIT:
+        low, high = 0.0, float(FULL_16_BIT)
     scaled: npt.NDArray[np.float32] = (_finite(values) - low) * (_FULL_8_BIT / ((high - low) or 1.0))
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _deep_to_eight_bit(values: npt.NDArray[Any], used: ValueRange | None) -> npt.NDArray[np.uint8]:
+    if used is None:
+        return (values >> 8).astype(np.uint8)
+    scaled: npt.NDArray[np.float32] = values.clip(0, used.high).astype(np.float32) * (_FULL_8_BIT / used.high)
     return np.rint(scaled).astype(np.uint8)
 
 

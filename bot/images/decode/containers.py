@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SIZES = {1: 1, 3: 2, 4: 4, 16: 8}
-"""Bytes of the integer types of TIFF fields."""
+from bot.images.decode.unusual import tiff_tags
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _ROWS_PER_STRIP, _PLANES = 256, 257, 258, 259, 277, 278, 284
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _UNCOMPRESSED = 1
-_MAX_FIELDS = 4096
+_BYTE = 8
+_MAX_PAGES = 256
 _META_BYTES = 4_000_000
 _CONTAINERS = {b"meta", b"iprp", b"ipco", b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01", b"hvc1"}
 _FULL_BOXES = {b"meta": 4, b"stsd": 8, b"av01": 78, b"hvc1": 78}
@@ -23,7 +21,10 @@ _FULL_BOXES = {b"meta": 4, b"stsd": 8, b"av01": 78, b"hvc1": 78}
 
 @dataclass(frozen=True, slots=True)
 class TiffHeader:
-    """The first picture of a TIFF. ``unit_bytes``: of one decoded strip or tile. ``values``: entries of its arrays."""
+    """The first picture of a TIFF. ``unit_bytes``: of one decoded strip or tile. ``values``: entries of its arrays.
+
+    ``needs_libtiff``: Pillow's own decoder would read the pixels wrongly.
+    """
 
     width: int
     height: int
@@ -31,6 +32,7 @@ class TiffHeader:
     samples: int
     unit_bytes: int
     is_compressed: bool
+    needs_libtiff: bool
     values: int
 
 
@@ -48,42 +50,38 @@ class HeifHeader:
 
 def tiff_header(data: bytes) -> TiffHeader | None:
     """Return the header of the first picture, or None."""
-    order = "little" if data[:2] == b"II" else "big"
+    directory = next(tiff_tags.directories(data), None)
+    return _tiff_header(directory) if directory else None
 
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], order)  # type: ignore[arg-type]
 
-    big = number(2, 2) == 43
-    start = number(8, 8) if big else number(4, 4)
-    count_size, entry, inline = (8, 20, 8) if big else (2, 12, 4)
-    tags: dict[int, tuple[int, ...]] = {}
-    values = 0
-    for index in range(min(number(start, count_size), _MAX_FIELDS)):
-        at = start + count_size + entry * index
-        if at + entry > len(data):
-            break
-        tag, kind, length = number(at, 2), number(at + 2, 2), number(at + 4, inline)
-        values += length
-        size = _SIZES.get(kind)
-        if size and tag in {*range(_WIDTH, _COMPRESSION + 1), *range(_SAMPLES, _PLANES + 1), _TILE_WIDTH, _TILE_LENGTH}:
-            where = at + 4 + inline
-            first = where if size * length <= inline else number(where, inline)
-            tags[tag] = tuple(number(first + size * n, size) for n in range(min(length, 8)))
-    if _WIDTH not in tags or _HEIGHT not in tags:
+def tiff_pages(data: bytes) -> dict[int, TiffHeader]:
+    """Return the headers of the first pages by their number, without thumbnails and smaller copies.
+
+    The first picture is always a page.
+    """
+    pages = {}
+    for number, directory in enumerate(tiff_tags.directories(data, _MAX_PAGES)):
+        header = _tiff_header(directory) if number == 0 or directory.is_page else None
+        if header:
+            pages[number] = header
+    return pages
+
+
+def _tiff_header(directory: tiff_tags.Directory) -> TiffHeader | None:
+    tags = directory.tags
+    if tiff_tags.WIDTH not in tags or tiff_tags.HEIGHT not in tags:
         return None
-    return _tiff_header({tag: found for tag, found in tags.items() if found}, values)
-
-
-def _tiff_header(tags: dict[int, tuple[int, ...]], values: int) -> TiffHeader | None:
-    width, height = tags.get(_WIDTH, (0,))[0], tags.get(_HEIGHT, (0,))[0]
-    bits, samples = max(tags.get(_BITS, (1,))), tags.get(_SAMPLES, (1,))[0]
-    across, down = width, min(tags.get(_ROWS_PER_STRIP, (height,))[0] or height, height)
-    if _TILE_WIDTH in tags:
-        across, down = tags[_TILE_WIDTH][0], tags.get(_TILE_LENGTH, (1,))[0]
-    in_unit = 1 if tags.get(_PLANES, (1,))[0] == 2 else samples
-    unit = -(-across * bits * in_unit // 8) * down
-    is_compressed = tags.get(_COMPRESSION, (_UNCOMPRESSED,))[0] != _UNCOMPRESSED
-    return TiffHeader(width, height, bits, samples, unit, is_compressed, values)
+    width, height = directory.first(tiff_tags.WIDTH, 0), directory.first(tiff_tags.HEIGHT, 0)
+    bits, samples = max(tags.get(tiff_tags.BITS, (1,))), directory.first(tiff_tags.SAMPLES, 1)
+    across, down = width, min(directory.first(tiff_tags.ROWS_PER_STRIP, height) or height, height)
+    if tiff_tags.TILE_WIDTH in tags:
+        across, down = directory.first(tiff_tags.TILE_WIDTH, 0), directory.first(tiff_tags.TILE_LENGTH, 1)
+    is_planar = directory.first(tiff_tags.PLANES, 1) == tiff_tags.SEPARATE
+    unit = -(-across * bits * (1 if is_planar else samples) // 8) * down
+    is_compressed = directory.first(tiff_tags.COMPRESSION, _UNCOMPRESSED) != _UNCOMPRESSED
+    # Pillow reads the rows of such planes as if they had 8 bits, so libtiff does.
+    needs_libtiff = is_planar and not is_compressed and (bits != _BYTE or samples == 1)
+    return TiffHeader(width, height, bits, samples, unit, is_compressed, needs_libtiff, directory.values)
 
 
 def heif_header(data: bytes) -> HeifHeader | None:

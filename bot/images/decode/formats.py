@@ -27,6 +27,9 @@ GIF = Format("GIF", "GIF")
 AVIF = Format("AVIF", "AVIF")
 HEIC = Format("HEIC", "HEIF")
 BMP = Format("BMP", "BMP")
+DIB = Format("BMP", "DIB")
+"""A BMP without its file header, as Windows puts it on the clipboard."""
+
 TIFF = Format("TIFF", "TIFF")
 
 _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
@@ -40,6 +43,8 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"II+\x00", TIFF),
     (b"MM\x00+", TIFF),
 )
+_DIB_HEADERS = {40, 52, 56, 64, 108, 124}
+_DIB_BITS = {1, 4, 8, 16, 24, 32}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
@@ -73,6 +78,8 @@ def detect_format(data: bytes) -> Format:
             return AVIF
         if brands & _HEIC_BRANDS:
             return HEIC
+    if _is_dib(data):
+        return DIB
     raise PictureRefused(_not_a_picture(data))
 
 
@@ -107,6 +114,19 @@ def too_many_pixels(width: int, height: int, max_pixels: int) -> str:
         f"The picture is {width} × {height} pixels, more than the limit of {max_pixels / _MILLION:g} megapixels. "
         "Make it smaller and send it again."
     )
+
+
+def unreadable_kind(name: str) -> str:
+    """Return the refusal of a whole picture of a kind that can't be read, such as “a TIFF with complex numbers”."""
+    return f"The file is {name}, which can't be read here. Save it as a standard JPEG or PNG and send that."
+
+
+def _is_dib(data: bytes) -> bool:
+    """Return whether the bytes begin with the header of a bitmap: its length, a size, one plane, and known bits."""
+    if len(data) < min(_DIB_HEADERS) or int.from_bytes(data[:4], "little") not in _DIB_HEADERS:
+        return False
+    planes, bits = (int.from_bytes(data[at : at + 2], "little") for at in (12, 14))
+    return planes == 1 and bits in _DIB_BITS
 
 
 def _brands(data: bytes) -> set[bytes]:

@@ -15,6 +15,7 @@ _START_OF_SCAN = 0xDA
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
 _MAX_CHUNKS = 100_000
+_GIF_EXTENSION, _GIF_FRAME = 0x21, 0x2C
 
 _BLOCK = 8
 _COEFFICIENTS = 128
@@ -26,7 +27,7 @@ class JpegHeader:
     """The frame header of a JPEG.
 
     ``coefficients`` are the bytes that the decoder holds for the whole picture if it comes in several scans, else 0.
-    ``is_scalable``: the decoder can reduce the size while it decodes.
+    ``is_scalable``: the decoder can reduce the size while it decodes. ``bits``: of a sample. ``marker``: of the frame.
     """
 
     width: int
@@ -34,6 +35,8 @@ class JpegHeader:
     components: int
     coefficients: int
     is_scalable: bool
+    marker: int = 0xC0
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +98,48 @@ def png_texts(data: bytes) -> int:
     return _MAX_CHUNKS
 
 
+def is_animated_png(data: bytes) -> bool:
+    """Return whether a PNG has further frames, which its first chunks announce."""
+    return b"acTL" in data[: max(data.find(b"IDAT"), 0)]
+
+
+def has_frames(data: bytes) -> bool:
+    """Return whether something follows the first frame of a GIF."""
+    at = _gif_frame(data)
+    if at + 10 > len(data):
+        return False
+    flags = data[at + 9]
+    end = _gif_blocks_end(data, at + 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0))
+    return end < len(data) and data[end] in {_GIF_EXTENSION, _GIF_FRAME}
+
+
 def gif_header(data: bytes) -> Size | None:
     """Return the size of the screen, enlarged to the first frame if that is larger. None if there is no header."""
     if len(data) < 13:
         return None
     width, height = _le16(data, 6), _le16(data, 8)
-    at = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
-    while at + 10 <= len(data):
-        if data[at] == 0x2C:
-            return Size(
-                max(width, _le16(data, at + 1) + _le16(data, at + 5)),
-                max(height, _le16(data, at + 3) + _le16(data, at + 7)),
-            )
-        if data[at] != 0x21:
-            break
-        at += 2
-        while at < len(data) and data[at]:
-            at += data[at] + 1
-        at += 1
-    return Size(width, height)
+    at = _gif_frame(data)
+    if at + 10 > len(data) or data[at] != _GIF_FRAME:
+        return Size(width, height)
+    return Size(
+        max(width, _le16(data, at + 1) + _le16(data, at + 5)),
+        max(height, _le16(data, at + 3) + _le16(data, at + 7)),
+    )
+
+
+def _gif_frame(data: bytes) -> int:
+    """Return where the first frame of a GIF is, or the end of what can be read."""
+    at = 13 + (3 << (data[10] & 7) + 1 if len(data) > 13 and data[10] & 0x80 else 0)
+    while at < len(data) and data[at] == _GIF_EXTENSION:
+        at = _gif_blocks_end(data, at + 2)
+    return at
+
+
+def _gif_blocks_end(data: bytes, at: int) -> int:
+    """Return the end of a series of blocks, each with its length in front."""
+    while at < len(data) and data[at]:
+        at += data[at] + 1
+    return at + 1
 
 
 def bmp_header(data: bytes) -> Size | None:
@@ -124,6 +150,11 @@ def bmp_header(data: bytes) -> Size | None:
         return Size(_le16(data, 18), _le16(data, 20))
     width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
     return Size(abs(width), abs(height))
+
+
+def dib_header(data: bytes) -> Size | None:
+    """Return the size of a BMP without its file header, or None."""
+    return bmp_header(bytes(14) + data[:64])
 
 
 def webp_header(data: bytes) -> WebpHeader | None:
@@ -191,7 +222,7 @@ def _jpeg_frame(marker: int, body: bytes, *, in_scan: int) -> JpegHeader | None:
         most_across, most_down = max(across for across, _ in factors), max(down for _, down in factors)
         units_across, units_down = -(-width // (_BLOCK * most_across)), -(-height // (_BLOCK * most_down))
         coefficients = sum(units_across * across * units_down * down * _COEFFICIENTS for across, down in factors)
-    return JpegHeader(width, height, count, coefficients, marker in _SCALABLE)
+    return JpegHeader(width, height, count, coefficients, marker in _SCALABLE, marker, body[0])
 
 
 def _extended_webp(data: bytes) -> WebpHeader:

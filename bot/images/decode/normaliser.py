@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import cv2
@@ -18,6 +19,7 @@ from bot.domain.errors import PictureRefused
 from bot.domain.pictures import Picture
 from bot.images.decode import colour, decoder, formats, worker
 from bot.images.decode.plan import DEFAULT_LIMITS, DecodePlan, PictureLimits, plan
+from bot.images.decode.unusual import transparency
 from bot.images.decode.worker_pool import IDLE_S, DecodeCall, DecoderPool
 from bot.images.memory import FairBudget, must_isolate
 
@@ -26,6 +28,12 @@ __all__ = ["DEFAULT_LIMITS", "Normaliser", "PictureLimits", "decode_stored", "en
 T = TypeVar("T")
 
 JPEG_QUALITY = 88
+
+Copy = npt.NDArray[np.uint8] | None
+"""Pixels of the copy to store, height × width × 3, or None if those of the picture are stored."""
+
+_FIRST_SWAPPED = 5
+"""EXIF orientations from this one on swap width and height."""
 
 _MEGA = 1_000_000
 
@@ -56,9 +64,14 @@ def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     """Verify and decode a picture. Raises PictureRefused with a message for the user.
 
     Pure CPU work of some milliseconds to about a second: call it off the event loop, as Normaliser does. The limits on
-    bytes, pixels and scans are checked before decoding. Only the first frame is decoded. Normaliser, not this function,
-    applies ``limits.seconds`` and the memory budget.
+    bytes, pixels and scans are checked before decoding. Of an animation, one frame is decoded. Normaliser, not this
+    function, applies ``limits.seconds`` and the memory budget.
     """
+    return normalise_for_storage(data, limits)[0]
+
+
+def normalise_for_storage(data: bytes, limits: PictureLimits) -> tuple[Picture, Copy]:
+    """Do the same, and return the pixels of the copy to store too. Raises PictureRefused."""
     if len(data) > limits.max_bytes:
         raise PictureRefused(formats.too_many_bytes(limits.max_bytes))
     try:
@@ -68,28 +81,39 @@ def normalise(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     return _finish(data, decoded, limits)
 
 
-def _finish(data: bytes, decoded: decoder.Decoded, limits: PictureLimits) -> Picture:
-    """Return the picture at its final size, upright and in sRGB."""
-    image = colour.flatten_on_white(decoded.image)
-    pixels = colour.to_srgb(_scale_down(image, limits.max_side), image.mode, decoded.profile)
-    size, orientation = decoded.size, decoded.orientation
-    if orientation in _UPRIGHT:
-        pixels = np.ascontiguousarray(_UPRIGHT[orientation](pixels))
-        size = size if orientation < 5 else size[::-1]  # noqa: PLR2004 - orientations 5 to 8 swap width and height
-    pixels.flags.writeable = False
-    return Picture(
+def _normalise_here(data: bytes, limits: PictureLimits) -> tuple[Picture, Copy]:
+    return normalise_for_storage(data, limits) if limits.stored_side else (normalise(data, limits), None)
+
+
+def _finish(data: bytes, decoded: decoder.Decoded, limits: PictureLimits) -> tuple[Picture, Copy]:
+    """Return the picture at its final size, upright and in sRGB, and its copy to store if that is larger."""
+    ground = transparency.ground_for(decoded.image)
+    pixels = _final_pixels(decoded.image, ground, decoded, limits.max_side)
+    stored = None if decoded.stored is None else _final_pixels(decoded.stored, ground, decoded, limits.stored_side)
+    swapped = decoded.orientation in _UPRIGHT and decoded.orientation >= _FIRST_SWAPPED
+    picture = Picture(
         pixels=pixels,
-        digest=digest_of(pixels),
+        digest=digest_of(pixels, decoded.pages),
         source_digest=hashlib.sha256(data).hexdigest(),
         source_format=formats.detect_format(data).name,
-        source_size=size,
+        source_size=decoded.size[::-1] if swapped else decoded.size,
     )
+    return picture, stored
 
 
-def encode_jpeg(picture: Picture) -> bytes:
-    """Return the picture as a JPEG without metadata, as it is stored and shown."""
+def _final_pixels(image: Image.Image, ground: int, decoded: decoder.Decoded, side: int) -> npt.NDArray[np.uint8]:
+    opaque = transparency.flatten(image, ground)
+    pixels = colour.to_srgb(_scale_down(opaque, side), opaque.mode, decoded.profile)
+    if decoded.orientation in _UPRIGHT:
+        pixels = np.ascontiguousarray(_UPRIGHT[decoded.orientation](pixels))
+    pixels.flags.writeable = False
+    return pixels
+
+
+def encode_jpeg(picture: Picture, copy: Copy = None) -> bytes:
+    """Return the picture as a JPEG without metadata, as it is stored and shown. ``copy``: its larger pixels, if any."""
     encoded = io.BytesIO()
-    Image.fromarray(picture.pixels).save(encoded, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(picture.pixels if copy is None else copy).save(encoded, "JPEG", quality=JPEG_QUALITY)
     return encoded.getvalue()
 
 
@@ -118,6 +142,7 @@ class Normaliser:
         memory: int = DEFAULT_MEMORY,
     ) -> None:
         self.limits = limits
+        self._search_limits = replace(limits, stored_side=0)
         self._owned = None if executor else ThreadPoolExecutor(threads, thread_name_prefix="pictures")
         self._executor = executor or self._owned
         self._budget = FairBudget(memory, max_holders=threads)
@@ -130,15 +155,18 @@ class Normaliser:
 
     async def picture(self, data: bytes) -> Picture:
         """Verify and decode a picture. Raises PictureRefused, and FetchFailed if too many wait."""
-        return await self._decode(data, lambda picture: picture)
+        return await self._decode(data, lambda picture, _: picture, self._search_limits)
 
     async def jpeg(self, picture: Picture) -> bytes:
-        """Encode a picture as it is stored."""
+        """Encode a picture at the size at which it is compared."""
         return await self.run(lambda: encode_jpeg(picture))
 
     async def picture_and_jpeg(self, data: bytes) -> tuple[Picture, bytes]:
-        """Return a decoded picture and its encoding for storage, in one step. Raises PictureRefused and FetchFailed."""
-        return await self._decode(data, lambda picture: (picture, encode_jpeg(picture)))
+        """Return a decoded picture and its encoding for storage, with at most ``limits.stored_side`` pixels a side.
+
+        Raises PictureRefused and FetchFailed.
+        """
+        return await self._decode(data, lambda picture, copy: (picture, encode_jpeg(picture, copy)), self.limits)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run other CPU work with the same slots. Raises PictureRefused if it exceeds ``limits.seconds``."""
@@ -152,24 +180,33 @@ class Normaliser:
         if self._owned:
             self._owned.shutdown(wait=False, cancel_futures=True)
 
-    async def _decode(self, data: bytes, then: Callable[[Picture], T]) -> T:
-        needed = await asyncio.to_thread(plan, data, self.limits)
-        if needed.is_certain and needed.memory <= min(IN_PROCESS_BYTES, self._budget.total) and not must_isolate():
-            return await self._run(lambda: then(normalise(data, self.limits)), needed.memory)
-        return await self._decode_in_process(data, needed, then)
+    def _plan(self, data: bytes, limits: PictureLimits) -> tuple[DecodePlan, PictureLimits]:
+        """Return what decoding takes, and the limits: without a larger copy if there is no memory for one."""
+        needed = plan(data, limits)
+        if limits.stored_side and needed.memory + CHILD_BYTES + len(data) > self._budget.total:
+            return plan(data, self._search_limits), self._search_limits
+        return needed, limits
 
-    async def _decode_in_process(self, data: bytes, needed: DecodePlan, then: Callable[[Picture], T]) -> T:
+    async def _decode(self, data: bytes, then: Callable[[Picture, Copy], T], limits: PictureLimits) -> T:
+        needed, limits = await asyncio.to_thread(self._plan, data, limits)
+        if needed.is_certain and needed.memory <= min(IN_PROCESS_BYTES, self._budget.total) and not must_isolate():
+            return await self._run(lambda: then(*_normalise_here(data, limits)), needed.memory)
+        return await self._decode_in_process(data, needed, then, limits)
+
+    async def _decode_in_process(
+        self, data: bytes, needed: DecodePlan, then: Callable[[Picture, Copy], T], limits: PictureLimits
+    ) -> T:
         """Decode in a decoder process. Raises PictureRefused, also if the picture kills the process."""
-        if len(data) > self.limits.max_bytes:
-            raise PictureRefused(formats.too_many_bytes(self.limits.max_bytes))
+        if len(data) > limits.max_bytes:
+            raise PictureRefused(formats.too_many_bytes(limits.max_bytes))
         own = CHILD_BYTES + len(data)
         allowed = min(needed.memory, self._budget.total - own)
         if allowed <= 0 or (allowed < needed.memory and not worker.can_limit_memory()):
             raise PictureRefused(formats.too_much_memory(data))
-        call = DecodeCall(data, allowed, self.limits, is_capped=allowed < needed.memory)
+        call = DecodeCall(data, allowed, limits, is_capped=allowed < needed.memory)
 
         def work() -> T:
-            return then(_finish(data, self._processes.decode(call), self.limits))
+            return then(*_finish(data, self._processes.decode(call), limits))
 
         try:
             return await self._run(work, own + allowed)
@@ -224,8 +261,12 @@ def _scale_down(image: Image.Image, side: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def digest_of(pixels: npt.NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of shape and pixels as hex. The shape is included, so that 2 × 8 and 4 × 4 differ."""
+def digest_of(pixels: npt.NDArray[np.uint8], pages: str = "") -> str:
+    """Return the SHA-256 of shape and pixels as hex. The shape is included, so that 2 × 8 and 4 × 4 differ.
+
+    ``pages``: a digest of a document's pages, of which the pixels show less.
+    """
     digest = hashlib.sha256(np.array(pixels.shape, dtype="<u4").tobytes())
     digest.update(pixels.data)
+    digest.update(pages.encode())
     return digest.hexdigest()

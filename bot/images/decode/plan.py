@@ -10,8 +10,8 @@ from bot.domain.errors import PictureRefused
 from bot.images.decode import containers, formats, headers
 
 SCALED_PIXELS = 4
-"""How many times ``max_pixels`` a JPEG may have that the decoder reduces: a phone's 200 megapixels cost little more
-memory than 12."""
+"""From how many times ``max_pixels`` on a JPEG is decoded in a decoder process, which can be stopped. The decoder
+reduces JPEGs, so that a phone's 200 megapixels cost little more memory than 12."""
 
 JPEG_FACTORS = (8, 4, 2, 1)
 
@@ -23,6 +23,12 @@ _SMALL_BYTES = 2_000_000
 
 _COPIES = 12
 """Bytes a pixel of the reduced picture, in all its copies."""
+
+_CONVERTED = 4
+"""Bytes a pixel of a picture that is converted before it gets the size of the copy to store."""
+
+_FRAME_BYTES = 20
+"""Bytes a pixel of an animation in Pillow: a frame, the one before it, and their composition."""
 
 _MAX_TEXT = 64
 _TEXT_BYTES = 1_000_000
@@ -50,12 +56,16 @@ _GIF_BYTES, _BMP_BYTES = 2, 4
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """Limits of accepted pictures. ``max_side`` is in pixels; larger pictures are scaled down to it."""
+    """Limits of accepted pictures. ``max_side`` is in pixels; larger pictures are scaled down to it.
+
+    ``stored_side``: the same for the copy that is stored, or 0 if that is no larger.
+    """
 
     max_bytes: int = 25_000_000
     max_pixels: int = 50_000_000
     max_side: int = 1023
     seconds: float = 10.0
+    stored_side: int = 0
 
 
 DEFAULT_LIMITS = PictureLimits()
@@ -79,8 +89,12 @@ def plan(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> DecodePlan:
     except PictureRefused:
         return DecodePlan(_SMALL_BYTES)
     header = _HEADERS[found](data)
-    memory = 0 if header is None else _reduced(header, limits) + _memory(data, found, header, limits)
-    return DecodePlan(_SMALL_BYTES + memory, found not in _IN_CHILD_ONLY)
+    if header is None:
+        return DecodePlan(_SMALL_BYTES, found not in _IN_CHILD_ONLY)
+    memory = _reduced(header, limits) + _memory(data, found, header, limits) + _frames(data, found, header)
+    # A JPEG of any number of pixels takes little memory, but it may take more time than a thread should.
+    is_long = header.width * header.height > SCALED_PIXELS * limits.max_pixels
+    return DecodePlan(_SMALL_BYTES + memory, found not in _IN_CHILD_ONLY and not is_long)
 
 
 def check_size(data: bytes, found: formats.Format, limits: PictureLimits) -> None:
@@ -91,11 +105,10 @@ def check_size(data: bytes, found: formats.Format, limits: PictureLimits) -> Non
     header = _HEADERS[found](data)
     if header is None:
         return
-    allowed = limits.max_pixels
     if isinstance(header, headers.JpegHeader) and jpeg_factor(header, limits.max_side) > 1:
-        allowed *= SCALED_PIXELS
-    if header.width * header.height > allowed:
-        raise PictureRefused(formats.too_many_pixels(header.width, header.height, allowed))
+        return  # its memory is what counts
+    if header.width * header.height > limits.max_pixels:
+        raise PictureRefused(formats.too_many_pixels(header.width, header.height, limits.max_pixels))
 
 
 def is_large_webp(header: headers.WebpHeader) -> bool:
@@ -122,13 +135,31 @@ def jpeg_factor(jpeg: headers.JpegHeader, side: int) -> int:
 
 
 def _reduced(header: _Sized, limits: PictureLimits) -> int:
-    """Return the bytes of the reduced picture: as decoded, converted, sent by a decoder process and received."""
+    """Return the bytes of the reduced pictures: as decoded, converted, sent by a decoder process and received."""
+    memory = _COPIES * _reduced_pixels(header, limits.max_side)
+    if limits.stored_side and max(header.width, header.height) > limits.max_side:
+        reduced = _reduced_pixels(header, limits.stored_side)
+        memory += _CONVERTED * reduced + _COPIES * min(reduced, limits.stored_side**2)
+    return memory
+
+
+def _reduced_pixels(header: _Sized, side: int) -> int:
     width, height = header.width, header.height
     if isinstance(header, headers.JpegHeader):
-        factor = jpeg_factor(header, limits.max_side)
+        factor = jpeg_factor(header, side)
         width, height = -(-width // factor), -(-height // factor)
-    factor = max(1, max(width, height) // limits.max_side)
-    return _COPIES * -(-width // factor) * -(-height // factor)
+    factor = max(1, max(width, height) // side)
+    return -(-width // factor) * -(-height // factor)
+
+
+def _frames(data: bytes, found: formats.Format, header: _Sized) -> int:
+    """Return the bytes of further frames, if the first one may show nothing."""
+    is_animated = (
+        (found is formats.GIF and headers.has_frames(data))
+        or (found is formats.PNG and headers.is_animated_png(data))
+        or (isinstance(header, headers.WebpHeader) and header.is_animated and is_large_webp(header))
+    )
+    return _FRAME_BYTES * header.width * header.height if is_animated else 0
 
 
 def _memory(data: bytes, found: formats.Format, header: _Sized, limits: PictureLimits) -> int:
@@ -141,15 +172,19 @@ def _memory(data: bytes, found: formats.Format, header: _Sized, limits: PictureL
         case headers.WebpHeader():
             return _webp_memory(header) + len(data)
         case containers.TiffHeader():
-            return _tiff_memory(header) + 2 * len(data)
+            pages = containers.tiff_pages(data).values()
+            sheets = _COPIES * (limits.max_side**2 + limits.stored_side**2) if len(pages) > 1 else 0
+            allowed = [page for page in pages if page.width * page.height <= limits.max_pixels] or [header]
+            return max(map(_tiff_memory, allowed)) + 2 * len(data) + sheets
         case containers.HeifHeader():
             return _heif_memory(header, found) + len(data)
     # A GIF's palette, and the run-length decoder of BMPs, which collects bytes first.
-    return header.width * header.height * (_BMP_BYTES if found is formats.BMP else _GIF_BYTES)
+    return header.width * header.height * (_GIF_BYTES if found is formats.GIF else _BMP_BYTES)
 
 
 def _jpeg_memory(jpeg: headers.JpegHeader, limits: PictureLimits) -> int:
-    factor = jpeg_factor(jpeg, limits.max_side)
+    # The copy to store is decoded at another size, after the picture.
+    factor = min(jpeg_factor(jpeg, side) for side in (limits.max_side, limits.stored_side or limits.max_side))
     decoded = -(-jpeg.width // factor) * -(-jpeg.height // factor) * (1 if jpeg.components == 1 else 4)
     rows = 64 * jpeg.width * jpeg.components
     return jpeg.coefficients + decoded + rows
@@ -157,6 +192,8 @@ def _jpeg_memory(jpeg: headers.JpegHeader, limits: PictureLimits) -> int:
 
 def _png_memory(data: bytes, header: headers.PngHeader) -> int:
     width = 2 if header.colour == 0 and header.depth == _DEEP else _PNG_BYTES.get(header.colour, 4)
+    if header.depth == _DEEP and header.colour:
+        width *= 2  # the lower bytes, if the upper ones are dark
     texts = min(headers.png_texts(data), _MAX_TEXT) * _TEXT_BYTES
     return header.width * header.height * width + texts + 24 * header.width
 
@@ -173,7 +210,9 @@ def _webp_memory(header: headers.WebpHeader) -> int:
 def _tiff_memory(header: containers.TiffHeader) -> int:
     is_gray = header.samples == 1
     width = 1 if is_gray and header.bits <= _BYTE else 2 if is_gray and header.bits <= _DEEP else 4
-    unit = header.unit_bytes if header.is_compressed else 0
+    if header.bits == _DEEP and not is_gray:
+        width *= 2  # the lower bytes, if the upper ones are dark
+    unit = header.unit_bytes if header.is_compressed or header.needs_libtiff else 0
     return header.width * header.height * width + unit + header.values * _TIFF_VALUES
 
 
@@ -198,6 +237,7 @@ _HEADERS: dict[formats.Format, Callable[[bytes], _Sized | None]] = {
     formats.PNG: headers.png_header,
     formats.GIF: headers.gif_header,
     formats.BMP: headers.bmp_header,
+    formats.DIB: headers.dib_header,
     formats.WEBP: headers.webp_header,
     formats.TIFF: containers.tiff_header,
     formats.AVIF: containers.heif_header,

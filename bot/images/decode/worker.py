@@ -65,7 +65,8 @@ def _answer(answers: IO[bytes], data: bytes, limits: PictureLimits, memory: int)
         send(answers, {"out_of_memory": True}, b"")
     else:
         limit_memory(None)
-        send(answers, _head(decoded), decoded.image.tobytes() + (decoded.profile or b""))
+        stored = decoded.stored.tobytes() if decoded.stored else b""
+        send(answers, _head(decoded), b"".join((decoded.image.tobytes(), stored, decoded.profile or b"")))
     finally:
         limit_memory(None)
 
@@ -77,14 +78,25 @@ def _head(decoded: Decoded) -> dict[str, Any]:
         "size": decoded.size,
         "orientation": decoded.orientation,
         "profile": len(decoded.profile or b""),
+        "stored": (decoded.stored.mode, decoded.stored.size) if decoded.stored else None,
+        "pages": decoded.pages,
     }
 
 
 def parse_answer(head: dict[str, Any], body: bytes) -> Decoded:
     """Return the picture in an answer."""
     end = len(body) - head["profile"]
-    image = Image.frombytes(head["mode"], tuple(head["decoded"]), memoryview(body)[:end])
-    return Decoded(image, tuple(head["size"]), head["orientation"], body[end:] or None)
+    content = memoryview(body)[:end]
+    image, rest = _image(head["mode"], head["decoded"], content)
+    stored: tuple[str, list[int]] | None = head["stored"]
+    larger = _image(*stored, rest)[0] if stored else None
+    return Decoded(image, tuple(head["size"]), head["orientation"], body[end:] or None, larger, head["pages"])
+
+
+def _image(mode: str, size: list[int], content: memoryview, /) -> tuple[Image.Image, memoryview]:
+    """Return the image at the beginning of some bytes, and the bytes after it."""
+    length = size[0] * size[1] * len(mode)  # 8 bits a channel
+    return Image.frombytes(mode, (size[0], size[1]), content[:length]), content[length:]
 
 
 def can_limit_memory() -> bool:

@@ -25,6 +25,11 @@ HEADERS = {
     "Accept-Encoding": "identity",
 }
 
+_COMPRESSIONS = frozenset(
+    {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz", "exi", "pack200-gzip"}
+)
+"""Codings of the IANA registry that change the content."""
+
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 _MISSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -76,7 +81,7 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
     """
     if response.status_code != HTTPStatus.OK:
         raise _status_error(response.status_code, server)
-    if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+    if _is_compressed(response.headers.get("content-encoding", "")):
         raise FetchRefused(f"{server.name} sent a compressed response, which isn't supported. {server.instruction}")
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > max_bytes:
@@ -91,6 +96,11 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
             raise FetchTooLarge(formats.too_many_bytes(max_bytes))
     expect_bytes(received.tell())
     return received.getvalue()
+
+
+def _is_compressed(encodings: str) -> bool:
+    """Return whether a Content-Encoding names a compression. Servers send “utf-8” or “none” for plain bytes too."""
+    return any(encoding.strip().lower() in _COMPRESSIONS for encoding in encodings.split(","))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -19,7 +19,11 @@ from bot.services.images.spreadsheet_cells import restore
 HEADER = ("file", "entity", "note")
 
 PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff", ".heic", ".heif"}
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
+        *(".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".btf", ".tf8"),
+        *(".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs", ".avci", ".avcs"),
+    }
 )
 """Suffixes of the files that a folder import reads. The content decides whether a file is a picture."""
 

@@ -18,8 +18,7 @@ CREDITED_IMAGES = 5
 
 STEEPNESS = 3.0
 """How fast an image's part in the credit falls with its distance to the best. Five equal images give 0.54 points, and
-one that scores a point less than the best gives 0.02. Chosen on one half of the classes of photographed groceries, see
-docs/scores.md."""
+one that scores a point less than the best gives 0.02. Chosen on photographed groceries, see docs/scores.md."""
 
 CREDIT_BOUNDS = (SIMILAR_SCORE, 8.0, 9.0)
 """Scores that need likeness or evidence of their own: similar, same item, copy. Credit never reaches the next one."""

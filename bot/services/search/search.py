@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -133,6 +134,15 @@ def validate_minimum(minimum: float) -> float:
     return minimum
 
 
+async def _with_remark(picture: Picture, result: SearchResult) -> SearchResult:
+    """Return the result with a caveat if the picture shows nothing."""
+    from bot.images.decode.unusual import detail  # noqa: PLC0415 - NumPy and Pillow, and “--help” imports this module
+
+    if not await asyncio.to_thread(detail.is_flat, picture.pixels):
+        return result
+    return replace(result, caveats=result.caveats | {Caveat.NOTHING_TO_COMPARE})
+
+
 class SearchService:
     """Searches databases through the result cache."""
 
@@ -171,7 +181,7 @@ class SearchService:
         outcome, started = "failed", time.perf_counter()
         try:
             query = await self._query(key, picture, limit, minimum, by_entity=by_entity)
-            result = await self._result(query, started, readers)
+            result = await _with_remark(picture, await self._result(query, started, readers))
         except UserError:
             outcome = "refused"
             raise

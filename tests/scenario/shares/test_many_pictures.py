@@ -12,6 +12,7 @@ from bot.blocks.ids import ActionId
 from bot.blocks.reply import Reply
 from bot.domain.channels import ChannelMode
 from handlers.replies import delivery
+from handlers.replies.delivery import PostedMessage
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.fixtures.pictures import encoded, photo
 from tests.scenario.conftest import Start, fill
@@ -88,9 +89,9 @@ class Crashes:
         self._at = at
         self._posted = posted
         self._calls = 0
-        self._post = delivery.post
+        self._post = delivery.post_editable
 
-    async def post(self, client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
+    async def post(self, client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> PostedMessage:
         self._calls += 1
         if self._calls != self._at:
             return await self._post(client, channel, reply, thread_ts)
@@ -106,7 +107,7 @@ async def test_answer_in_several_messages_goes_on_after_a_crash(
 ) -> None:
     app = await start()
     await fill(app, "parts", valve_0042=VALVE)
-    monkeypatch.setattr(delivery, "post", Crashes(at, posted=posted).post)
+    monkeypatch.setattr(delivery, "post_editable", Crashes(at, posted=posted).post)
     shared = await share(slack, 40)
     await settled(slack, app)
     answers = slack.replies(shared.ts)
@@ -132,7 +133,7 @@ async def test_pictures_deleted_before_a_later_attempt_are_left_out(
     crashes = Crashes(2, posted=False)
     deleted: list[str] = []
 
-    async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> bool:
+    async def post(client: AsyncWebClient, channel: str, reply: Reply, thread_ts: str = "") -> PostedMessage:
         try:
             return await crashes.post(client, channel, reply, thread_ts)
         except RuntimeError:
@@ -144,7 +145,7 @@ async def test_pictures_deleted_before_a_later_attempt_are_left_out(
             raise
 
     [workspace] = await app.services.storage.catalogue.workspaces()
-    monkeypatch.setattr(delivery, "post", post)
+    monkeypatch.setattr(delivery, "post_editable", post)
     shared = await share(slack, 40)
     await settled(slack, app)
     expected = [file.id for file in shared.files if file.id != deleted[1]]

@@ -30,6 +30,7 @@ def test_fingerprint_only_answer_says_so_in_blocks_and_text() -> None:
         # With a high minimum score, a hidden match may be a copy.
         (HALFWAY, 1, "No matches found", "Only checked for copies."),
         (CROWDED, 0, "No matches found", "Some matches may be missing."),
+        ({Caveat.NOTHING_TO_COMPARE}, 0, "No matches found", "There's nothing in this image to compare."),
     ],
 )
 def test_incomplete_search_never_says_that_nothing_is_close(

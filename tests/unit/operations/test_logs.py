@@ -233,14 +233,15 @@ def test_python_warnings_go_to_the_log(log_format: str) -> None:
     script = (
         "import warnings; from bot.telemetry.logs import set_up; from PIL import Image;"
         f"set_up({log_format!r}, 'info', ['of-the-settings']);"
-        "warnings.warn('large, of-the-settings', Image.DecompressionBombWarning)"
+        "warnings.warn('large,\\n of-the-settings', Image.DecompressionBombWarning)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     assert "DecompressionBombWarning" in lines[0]
     assert "of-the-settings" not in done.stderr
+    assert len(lines) == 1
     if log_format == "json":
         assert json.loads(lines[0])["logger"] == "py.warnings"
-        assert len(lines) == 1
+        assert json.loads(lines[0])["message"].startswith("DecompressionBombWarning: large, ")
     else:
         assert " WARNING - py.warnings: " in " ".join(lines[0].split())

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.domain.errors import PictureRefused
 from bot.images.decode import plan as planning
 from bot.images.decode.normaliser import DEFAULT_LIMITS, IN_PROCESS_BYTES, normalise
 from tests.fixtures import pictures
@@ -69,8 +68,22 @@ def test_jpegs_beyond_the_limit_are_decoded_at_a_reduced_size() -> None:
     picture = normalise(data)
     assert picture.source_size == (12_000, 9_000)
     assert max(picture.width, picture.height) <= DEFAULT_LIMITS.max_side
-    with pytest.raises(PictureRefused, match="200 megapixels"):
-        normalise(pictures.encoded(Image.new("L", (16_320, 12_300)), "JPEG", quality=10))
+
+
+def test_jpegs_of_any_number_of_pixels_are_read_in_a_process_that_can_be_stopped() -> None:
+    """The limit on megapixels is about memory, of which these take little."""
+    plan = planning.plan(pictures.encoded(Image.new("L", (20_000, 12_000), 90), "JPEG", quality=10))
+    assert plan.memory < 80_000_000
+    assert not plan.is_certain
+    assert planning.plan(pictures.encoded(Image.new("L", (16_320, 12_240), 90), "JPEG", quality=10)).is_certain
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_further_frames_need_memory(kind: str) -> None:
+    frames = [Image.new("RGB", (1600, 1300)), Image.new("RGB", (1600, 1300), "white")]
+    still = pictures.encoded(frames[0], kind)
+    animated = pictures.encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert memory_of(animated) - memory_of(still) >= 20_000_000
 
 
 _MEASURE = """

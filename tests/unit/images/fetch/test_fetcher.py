@@ -120,6 +120,12 @@ async def test_gzip_bomb_is_not_decompressed(fetcher: Fetcher, web: WebServer) -
     assert "compressed" in await refusal(fetcher, web.url())
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "none", "UTF-8, identity", "binary", "aws-chunked", ""])
+async def test_encodings_that_are_no_compression_are_ignored(fetcher: Fetcher, web: WebServer, encoding: str) -> None:
+    web.answers["/"] = response(PNG, f"Content-Encoding: {encoding}")
+    assert await fetcher.fetch(web.url()) == PNG
+
+
 async def test_slow_response_times_out(web: WebServer) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(response(b"", length=MAX_BYTES))

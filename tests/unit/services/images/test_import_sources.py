@@ -154,3 +154,25 @@ def test_path_that_is_neither_folder_nor_csv_is_refused(tmp_path: Path) -> None:
 
 def test_name_that_is_not_utf_8_can_be_shown() -> None:
     assert printable("a\udcffb.png") == "a\ufffdb.png"
+
+
+def test_every_spelling_of_picture_files_is_read(tmp_path: Path) -> None:
+    names = [
+        *(
+            "CANON.HIF",
+            "a.heics",
+            "b.heifs",
+            "c.avifs",
+            "d.avci",
+            "e.MPO",
+            "f.apng",
+            "g.dib",
+            "h.jfif",
+            "i.jif",
+            "j.pjpeg",
+        ),
+        *("k.jpe", "l.tif", "m.BMP"),
+    ]
+    for name in (*names, "notes.txt", "drawing.psd"):
+        (tmp_path / name).touch()
+    assert {source.path.name for source in PictureFolder(tmp_path)} == set(names)

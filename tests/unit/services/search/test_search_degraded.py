@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bot.adapters.memory import MemorySearch
@@ -53,6 +55,15 @@ async def test_caveats_of_the_back_end_are_returned(storage: SqlStorage) -> None
     visual.caveats = {Caveat.CROWDED_OUT}
     found = await SearchService(visual, storage.catalogue).search(PARTS, random_picture(1))
     assert found.caveats == {Caveat.CROWDED_OUT}
+
+
+async def test_picture_of_one_colour_has_nothing_to_compare(storage: SqlStorage) -> None:
+    visual = MemorySearch()
+    await DatabaseService(visual, storage).create(PARTS)
+    search = SearchService(visual, storage.catalogue)
+    white = replace(random_picture(1), pixels=np.full((60, 80, 3), 250, np.uint8), digest="0" * 64)
+    assert (await search.search(PARTS, white)).caveats == {Caveat.NOTHING_TO_COMPARE}
+    assert not (await search.search(PARTS, random_picture(1))).caveats
 
 
 async def test_crowded_out_caveat_is_dropped_if_weaker_matches_exist(storage: SqlStorage) -> None:
