@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bot.adapters.port import Capabilities
 from bot.domain.errors import DatabaseExists, InvalidInput, UnknownDatabase
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId, entity_key
 from bot.domain.matches import MAX_RESULTS, Match, Matches, Verdict, validate_limit
 from bot.domain.pages import ListedImage, Order, Page, PageRequest
 from bot.domain.pictures import Picture
@@ -79,7 +79,7 @@ class MemorySearch:
         images = [
             image
             for image in self._images_of(database).values()
-            if image.listed.entity.startswith(request.entity_prefix)
+            if image.listed.entity.key.startswith(entity_key(request.entity_prefix))
         ]
         total = len(images)
         newest_first = request.order is Order.NEWEST_FIRST
@@ -97,11 +97,22 @@ class MemorySearch:
         """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         images = self._images_of(database)
         to_delete = [
-            found for found, image in images.items() if image.listed.entity == entity and data_id in {None, found}
+            found
+            for found, image in images.items()
+            if image.listed.entity.key == entity.key and data_id in {None, found}
         ]
         for found in to_delete:
             del images[found]
         return len(to_delete)
+
+    async def rename_images(self, database: DatabaseKey, data_ids: Collection[DataId], entity: EntityId) -> int:
+        """Give images another id. Returns how many there are."""
+        images = self._images_of(database)
+        found = [data_id for data_id in data_ids if data_id in images]
+        for data_id in found:
+            listed = replace(images[data_id].listed, entity=entity, updated_at=self._clock())
+            images[data_id] = replace(images[data_id], listed=listed)
+        return len(found)
 
     async def search(
         self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
@@ -150,7 +161,7 @@ def _match(image: _Image, picture: Picture, thumbnail: npt.NDArray[np.float32]) 
 
 
 def _listing(database: DatabaseKey, request: PageRequest) -> list[str]:
-    return [database.workspace, database.name, request.order.value, request.entity_prefix]
+    return [database.workspace, database.name, request.order.value, entity_key(request.entity_prefix)]
 
 
 def _token(number: int, database: DatabaseKey, request: PageRequest) -> str:

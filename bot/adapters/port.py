@@ -65,7 +65,18 @@ class VisualSearch(Protocol):
         ...
 
     async def delete_images(self, database: DatabaseKey, entity: EntityId, data_id: DataId | None = None) -> int:
-        """Delete the images of an entity, or only ``data_id`` if the back end can. Returns how many were deleted."""
+        """Delete the images of an entity, however it is written, or only ``data_id`` if the back end can.
+
+        Returns how many were deleted.
+        """
+        ...
+
+    async def rename_images(self, database: DatabaseKey, data_ids: Collection[DataId], entity: EntityId) -> int:
+        """Give images another id, in the transaction of the unit. Returns how many of them the back end has.
+
+        Back ends keep ids in our SQL database. One whose service stores them itself must map them there, as ``showapi``
+        does: what can't be undone with the transaction can't be done here.
+        """
         ...
 
     async def search(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Self
 from urllib.parse import parse_qsl
 
+from bot.api.entities import is_portable
 from bot.api.errors import CallRefused, GatewayCode, GatewayRefused, SearchCode
 from bot.api.limits import MAX_URL_LENGTH
 from bot.domain.identifiers import DatabaseName, EntityId, Note
@@ -56,8 +57,20 @@ class FormFields:
         return DatabaseName(self.required(name))
 
     def entity(self) -> EntityId:
-        """Return ``EntityId``."""
-        return EntityId(self.required("EntityId"))
+        """Return ``EntityId``, which has 1 to 64 characters of ``a-z 0-9 _`` in this API."""
+        text = self.required("EntityId")
+        if not is_portable(text):
+            message = "EntityId must have 1 to 64 characters: a-z, 0-9 and _."
+            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, message)
+        return EntityId(text)
+
+    def entity_prefix(self) -> str:
+        """Return ``EntityIdPrefix``, which may be missing or empty."""
+        text = self.optional("EntityIdPrefix")
+        if text and not is_portable(text):
+            message = "EntityIdPrefix can have up to 64 characters: a-z, 0-9 and _."
+            raise CallRefused(SearchCode.ILLEGAL_ARGUMENT, message)
+        return text
 
     def note(self) -> Note:
         """Return ``ExtraData``, which may be empty but not missing."""

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from bot.adapters.port import VisualSearch
+from bot.api.entities import is_mapped, portable
 from bot.api.errors import CallRefused, SearchCode
 from bot.api.form_fields import FormFields
 from bot.api.limits import MAX_ADD_BYTES, MAX_OFFSET, MAX_PAGE, MAX_RESULTS, MAX_SEARCH_BYTES, ApiLimits
 from bot.api.pictures import ApiPictureReader
 from bot.api.ports import ApiStorage
-from bot.domain.identifiers import DatabaseKey, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, EntityId, WorkspaceId
 from bot.domain.matches import Match
 from bot.domain.pages import ListedImage, PageRequest
 
@@ -72,7 +73,7 @@ class Operations:
             limit=limit if token else min(limit, MAX_OFFSET - offset),
             token=token or None,
             order=fields.order(),
-            entity_prefix=fields.optional("EntityIdPrefix"),
+            entity_prefix=fields.entity_prefix(),
         )
         page = await self._visual.list_images(key, request)
         return _data(TotalCount=page.total, ImageList=[_row(image) for image in page.items], Token=page.token or "")
@@ -104,9 +105,21 @@ class Operations:
         key = DatabaseKey(workspace, fields.database())
         entity = fields.entity()
         async with self._storage.unit():
-            await self._visual.delete_images(key, entity)
+            if not await self._visual.delete_images(key, entity) and is_mapped(entity):
+                for written in await self._named(key, entity):
+                    await self._visual.delete_images(key, written)
             await self._storage.api_images.forget_entity(key, entity)
         return _DONE
+
+    async def _named(self, key: DatabaseKey, name: EntityId) -> frozenset[EntityId]:
+        """Return the ids that have this name in the API."""
+        found: set[EntityId] = set()
+        token: str | None = None
+        while True:
+            page = await self._visual.list_images(key, PageRequest(limit=MAX_PAGE, token=token))
+            found.update(image.entity for image in page.items if portable(image.entity) == name)
+            if (token := page.token) is None:
+                return frozenset(found)
 
     async def _size(self, key: DatabaseKey) -> int:
         """Return the number of images in a database. Raises UnknownDatabase."""
@@ -120,7 +133,7 @@ def _data(**parts: object) -> Body:
 def _row(image: ListedImage) -> Body:
     return {
         "DataId": image.data_id,
-        "EntityId": image.entity,
+        "EntityId": portable(image.entity),
         "ExtraData": image.note,
         "CreatedAt": _milliseconds(image.created_at),
         "UpdatedAt": _milliseconds(image.updated_at),
@@ -130,7 +143,7 @@ def _row(image: ListedImage) -> Body:
 def _match(match: Match, url: str) -> Body:
     return {
         "DataId": match.data_id,
-        "EntityId": match.entity,
+        "EntityId": portable(match.entity),
         "ExtraData": match.note,
         "ImageUrl": url,
         "Score": match.score,

@@ -21,6 +21,7 @@ from bot.images.text.rapid_ocr import open_text_reader
 from bot.images.text.reader import TextReader
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
+from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
 from bot.services.images.exporter import ExportService
 from bot.services.images.importer import CONCURRENCY, REMOTE_CONCURRENCY, ImportService
@@ -62,6 +63,7 @@ class Services:
     imports: ImportService
     listings: ListingService
     deletions: DeleteService
+    corrections: CorrectionService
     exports: ExportService
     search: SearchService
     lookup: LookupService
@@ -164,6 +166,7 @@ def _compose(
         ),
         listings=listings,
         deletions=deletions,
+        corrections=CorrectionService(visual, storage),
         exports=ExportService(storage, listings),
         search=search,
         lookup=lookup,

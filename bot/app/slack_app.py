@@ -228,6 +228,7 @@ def _dependencies(
         additions=services.additions,
         listings=services.listings,
         deletions=services.deletions,
+        corrections=services.corrections,
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(

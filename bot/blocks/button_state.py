@@ -153,6 +153,24 @@ class EntityState(InteractionState):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageState(InteractionState):
+    """An image of a database that a button edits or deletes; ``image`` is its data id."""
+
+    database: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeState(InteractionState):
+    """An entity of a database whose images get another id; with ``image``, only that image."""
+
+    database: str = ""
+    entity: str = ""
+    new: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NameState(InteractionState):
     """The database or the channel that a button is about."""
 
@@ -181,6 +199,7 @@ class FormState(InteractionState):
         home: whether it was opened in App Home.
         binds: a channel that will use the database that the form creates.
         mark: the catalogue's mark of the database that the form deletes, when it was opened.
+        image: the data id of the image that the form edits.
 
     """
 
@@ -193,3 +212,4 @@ class FormState(InteractionState):
     home: bool = field(default=False)
     binds: str = ""
     mark: str = ""
+    image: str = ""

@@ -25,6 +25,9 @@ class ActionId(StrEnum):
     SEARCH_PART = "results_search_part"
     LIST_PAGE = "list_page"
     DELETE_ENTITY = "delete_entity"
+    EDIT_IMAGE = "edit_image"
+    DELETE_IMAGE = "delete_image"
+    MERGE_ENTITIES = "merge_entities"
     DELETE_DATABASE = "delete_database"
     CREATE_DATABASE = "create_database"
     DATABASE_SETTINGS = "database_settings"
@@ -41,6 +44,7 @@ class ViewId(StrEnum):
     SEARCH = "search_form"
     ANOTHER_DATABASE = "another_database_form"
     ADD = "add_form"
+    EDIT_IMAGE = "edit_image_form"
     CREATE_DATABASE = "create_database_form"
     DELETE_DATABASE = "delete_database_form"
     DATABASE_SETTINGS = "database_settings_form"
@@ -65,6 +69,7 @@ class InputId(StrEnum):
     MINIMUM = "minimum"
     CHANNEL = "channel"
     HINTS = "hints"
+    SCOPE = "scope"
 
 
 class ShortcutId(StrEnum):

@@ -28,7 +28,8 @@ DEFAULT_RESULT_COUNT = "5"
 ONLY_ME, CHANNEL = "me", "channel"
 HINTS = "hints"
 MAX_URL = 3000
-MAX_ENTITY = 64
+MAX_ENTITY_TYPED = 255
+"""As Slack counts: emoji are two characters each, and an accent may be typed as one of its own."""
 MAX_NAME = 64
 
 
@@ -67,7 +68,7 @@ def search_form(
     ]
     if with_conversation:
         blocks.append(_conversation_field())
-    return _form(ViewId.SEARCH, wording.SEARCH_TITLE, wording.SEARCH_SUBMIT, blocks, state)
+    return form(ViewId.SEARCH, wording.SEARCH_TITLE, wording.SEARCH_SUBMIT, blocks, state)
 
 
 def another_database_form(databases: Sequence[DatabaseInfo], state: FormState) -> ViewPayload:
@@ -76,7 +77,7 @@ def another_database_form(databases: Sequence[DatabaseInfo], state: FormState) -
     if not others:
         return _no_database_view(state)
     title = wording.SEARCH_ANOTHER_TITLE if state.database else wording.SEARCH_A_DATABASE_TITLE
-    return _form(ViewId.ANOTHER_DATABASE, title, wording.SEARCH_SUBMIT, [database_field(others, "")], state)
+    return form(ViewId.ANOTHER_DATABASE, title, wording.SEARCH_SUBMIT, [database_field(others, "")], state)
 
 
 def add_form(
@@ -98,7 +99,7 @@ def add_form(
         input_block(
             InputId.ENTITY,
             wording.ENTITY_LABEL,
-            text_input(initial=entity, max_length=MAX_ENTITY, placeholder=wording.ENTITY_PLACEHOLDER),
+            text_input(initial=entity, max_length=MAX_ENTITY_TYPED, placeholder=wording.ENTITY_PLACEHOLDER),
             hint=wording.ENTITY_HINT,
             optional=True,
         ),
@@ -109,13 +110,13 @@ def add_form(
             optional=True,
         ),
     ]
-    return _form(ViewId.ADD, wording.ADD_TITLE, wording.ADD_SUBMIT, blocks, state)
+    return form(ViewId.ADD, wording.ADD_TITLE, wording.ADD_SUBMIT, blocks, state)
 
 
 def create_database_form(state: FormState, *, name: str = "") -> ViewPayload:
     """Return the form that creates a database."""
     typed = text_input(initial=name, max_length=MAX_NAME, min_length=2, placeholder=wording.NAME_PLACEHOLDER)
-    return _form(
+    return form(
         ViewId.CREATE_DATABASE,
         wording.CREATE_TITLE,
         wording.CREATE_SUBMIT,
@@ -131,7 +132,7 @@ def delete_database_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
         section(wording.delete_warning(info)),
         input_block(InputId.NAME, wording.type_name(name), text_input(max_length=MAX_NAME, placeholder=name)),
     ]
-    return _form(
+    return form(
         ViewId.DELETE_DATABASE, wording.DELETE_TITLE, wording.DELETE_SUBMIT, blocks, replace(state, database=name)
     )
 
@@ -147,7 +148,7 @@ def database_settings_form(info: DatabaseInfo, state: FormState) -> ViewPayload:
         input_block(InputId.HINTS, wording.HINTS_LABEL, boxes, optional=True),
     ]
     state = replace(state, database=str(info.key.name))
-    return _form(ViewId.DATABASE_SETTINGS, wording.SETTINGS_TITLE, wording.SAVE, blocks, state)
+    return form(ViewId.DATABASE_SETTINGS, wording.SETTINGS_TITLE, wording.SAVE, blocks, state)
 
 
 def watch_form(
@@ -174,7 +175,7 @@ def watch_form(
     ]
     if channel:
         state = replace(state, channel=channel)
-    return _form(ViewId.WATCH, wording.WATCH_TITLE, wording.SAVE, blocks, state)
+    return form(ViewId.WATCH, wording.WATCH_TITLE, wording.SAVE, blocks, state)
 
 
 def waiting_view(text: str) -> ViewPayload:
@@ -228,7 +229,8 @@ def _no_database_view(state: FormState) -> ViewPayload:
     return _view(ViewId.NOTE, wording.NO_DATABASE_TITLE, blocks, state)
 
 
-def _form(view: ViewId, title: str, submit: str, blocks: Sequence[Block], state: FormState) -> ViewPayload:
+def form(view: ViewId, title: str, submit: str, blocks: Sequence[Block], state: FormState) -> ViewPayload:
+    """Return a modal with a button that submits it."""
     return _view(view, title, blocks, state) | {
         "submit": plain_text(submit, VIEW_TITLE),
         "close": plain_text(wording.CANCEL, VIEW_TITLE),

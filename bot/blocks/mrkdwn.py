@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 
 from bot.blocks.limits import escape, sendable, shorten
 from bot.domain.catalogue import DatabaseInfo
+from bot.domain.identifiers import MAX_ENTITY
 
 MAX_NAME_SHOWN = 80
+MAX_ENTITY_SHOWN = 2 * MAX_ENTITY
+"""As Slack counts: an id may consist of emoji."""
+
 MAX_SENTENCE = 600
 """Escaping and quoting make text up to five times longer, and a section holds 3,000 characters."""
 
@@ -28,6 +32,12 @@ def code(text: str, fallback: str = "?") -> str:
     """Return a name as inline code, where mrkdwn reads no emphasis, emoji or quotes; ``fallback`` if it is empty."""
     name = shorten(one_line(text).replace("`", "'"), MAX_NAME_SHOWN)
     return f"`{escape(name)}`" if name else fallback
+
+
+def entity_code(entity: str) -> str:
+    """Return a whole id as inline code. A backtick can't be escaped there, so it becomes an apostrophe."""
+    shown = sendable(entity).replace("`", "'")
+    return f"`{escape(shorten(shown, MAX_ENTITY_SHOWN))}`" if shown else "?"
 
 
 def escape_sentence(sentence: str) -> str:

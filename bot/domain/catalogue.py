@@ -62,9 +62,9 @@ class Origin:
     """One place that an image came from, and what was said there.
 
     ``author`` is the Slack user id of whoever shared or added it, or empty for the operator. ``entity`` is the id that
-    the image was given here; None stands for the one that the image has. ``imported``: the operator imported an export
-    of the image with this origin. ``source_name`` is the
-    name of the file. ``slack`` is set for sources MESSAGE and FORM, and for URL where not everybody can read.
+    the image was given here, ``named_automatically`` if it was made from a file name; None stands for the one that the
+    image has. ``imported``: the operator imported an export of the image with this origin. ``source_name`` is the name
+    of the file. ``slack`` is set for sources MESSAGE and FORM, and for URL where not everybody can read.
     """
 
     source: OriginSource
@@ -76,6 +76,7 @@ class Origin:
     # Not compared, since they don't make a place another one.
     entity: EntityId | None = field(default=None, compare=False)
     imported: bool = field(default=False, compare=False)
+    named_automatically: bool = field(default=False, compare=False)
 
     @property
     def is_operators(self) -> bool:
@@ -125,7 +126,7 @@ class ImageRecord:
 
     ``digest`` is the SHA-256 (hex) of the pixels and names the stored picture; ``source_digest`` is that of the first
     file as received. ``fingerprint`` is the PDQ hash (32 bytes). ``width`` and ``height`` are in pixels. There is at
-    least one origin; the oldest comes first.
+    least one origin; the oldest comes first. ``named_automatically``: the id was made from a file name.
 
     What is shown of an image comes from its origins. A record that is ``seen_through`` some of them shows only theirs.
     """
@@ -139,6 +140,7 @@ class ImageRecord:
     width: int
     height: int
     origins: tuple[Origin, ...]
+    named_automatically: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError if there is no origin."""
@@ -150,9 +152,15 @@ class ImageRecord:
 
         It has the image's id if one of them gave it, else the id that the oldest of them gave.
         """
-        seen = tuple(origin for origin in self.origins if origin in origins)
-        given = [origin.entity or self.entity for origin in seen] or [self.entity]
-        return replace(self, origins=seen, entity=self.entity if self.entity in given else given[0])
+        seen = replace(self, origins=tuple(origin for origin in self.origins if origin in origins))
+        oldest = seen.first
+        if oldest.entity is None or any(map(self.was_given_by, seen.origins)):
+            return seen
+        return replace(seen, entity=oldest.entity, named_automatically=oldest.named_automatically)
+
+    def was_given_by(self, origin: Origin) -> bool:
+        """Return whether an origin gave the id, however it is written there."""
+        return origin.entity is None or origin.entity.is_same(self.entity)
 
     @property
     def first(self) -> Origin:
@@ -187,10 +195,11 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class RemovedOrigins:
-    """How many origins of an image were taken away, and how many it has left."""
+    """How many origins of an image were taken away, how many it has left, and the id that it has now."""
 
     removed: int
     left: int
+    entity: EntityId | None = None
 
 
 @dataclass(frozen=True, slots=True)

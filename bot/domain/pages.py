@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import DataId, EntityId, Note
+from bot.domain.identifiers import DataId, EntityId, Note, validate_entity_prefix
 
 T = TypeVar("T")
 MAX_PAGE = 1000
-_PREFIX = re.compile(r"[a-z0-9_]{0,64}", re.ASCII)
 
 
 class Order(StrEnum):
@@ -39,8 +37,7 @@ class PageRequest:
             raise InvalidInput(f"A page can have 1 to {MAX_PAGE} images.")
         if self.offset < 0:
             raise InvalidInput("The offset of a page must be 0 or more.")
-        if not _PREFIX.fullmatch(self.entity_prefix):
-            raise InvalidInput("An id prefix can have up to 64 characters: a-z, 0-9 and _.")
+        validate_entity_prefix(self.entity_prefix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from bot.domain.identifiers import DatabaseKey
 from bot.services.channels.collection import CollectService, FileWithdrawn, SharedImage
 from bot.services.channels.repost_guard import RepostGuard
 from bot.services.images.addition import NewImage
+from bot.services.images.file_names import entity_of_file
 from bot.services.search.lookup import LookupResult
 from handlers.inbox.share import MATCHES_SHOWN, Share, UnresolvedFile, retry_first_attempts
-from handlers.parsing.entity_names import entity_of_file
 from handlers.parsing.payloads import ImageShare, SharedFile
 from handlers.replies import delivery
 from handlers.replies.presenter import AnswerPresenter, AnswerReader
@@ -94,7 +94,7 @@ class ShareCollector:
         """Tell an author who gave the picture an ``id:`` if the database has it under another one."""
         message, named = share.message, share.modifiers.entity
         there = await self._collecting.find(key, image) if named is not None else None
-        if there is None or there.seen_through([there.first]).entity == named:
+        if there is None or named is None or there.seen_through([there.first]).entity.is_same(named):
             return
         reader = AnswerReader(replace(share.audience, user=message.user), share.client)
         # The id came with the oldest origin.
@@ -113,8 +113,16 @@ class ShareCollector:
             raise UserError(file.problem)
         with retry_first_attempts(share.job):
             picture, jpeg = await self._files.read(file, share.client.token or "", self._pictures.picture_and_jpeg)
-        entity = share.modifiers.entity or entity_of_file(file.name, file.id)
-        image = NewImage(picture, jpeg, entity, share.note, added_by=message.user, source_name=file.name)
+        named = share.modifiers.entity
+        image = NewImage(
+            picture,
+            jpeg,
+            named or entity_of_file(file.name, file.id),
+            share.note,
+            added_by=message.user,
+            source_name=file.name,
+            named_automatically=named is None,
+        )
         origin = SlackOrigin(file.id, message.channel, message.ts, link, share.kind)
         return SharedImage(image, origin, share.job.id)
 

@@ -9,23 +9,36 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.button_state import CommandState, EntityState, FormState, ListState, NameState, SearchState
+from bot.blocks.button_state import (
+    CommandState,
+    EntityState,
+    FormState,
+    ImageState,
+    ListState,
+    MergeState,
+    NameState,
+    SearchState,
+)
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.notices import watching_reply
+from bot.blocks.modals import text_view
 from bot.blocks.reply import notice
 from bot.blocks.wording.errors import OTHER_ORGANISATION, STALE_BUTTON
+from bot.blocks.wording.forms import DONE
 from bot.blocks.wording.images import DELETION_UNDER_WAY
 from bot.domain.errors import InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId
 from bot.telemetry.metrics import Metrics
 from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
 from handlers.listeners.app_home import HomeListener
 from handlers.listeners.commands import CommandListener
 from handlers.modals.forms import ModalOpener
+from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
+from handlers.replies.corrections import CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.part_choice import part_choice
 from handlers.replies.requester import Requester
@@ -52,6 +65,7 @@ class ActionListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._corrections = CorrectionComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._home = home
@@ -66,6 +80,9 @@ class ActionListener:
             ActionId.SEARCH_PART: self._search_part,
             ActionId.LIST_PAGE: self._list_page,
             ActionId.DELETE_ENTITY: self._delete_entity,
+            ActionId.EDIT_IMAGE: self._edit_image,
+            ActionId.DELETE_IMAGE: self._delete_image,
+            ActionId.MERGE_ENTITIES: self._merge_entities,
             ActionId.DISMISS: self._dismiss,
             ActionId.CREATE_DATABASE: self._create_database,
             ActionId.DELETE_DATABASE: self._delete_database,
@@ -141,6 +158,30 @@ class ActionListener:
 
         work = self._answers.delete(requester, key, EntityId(state.entity), state.mark)
         reply = await with_progress(work, report, after_s=DELETION_PROGRESS_AFTER_S, text=DELETION_UNDER_WAY)
+        await requester.reply_privately(reply, replace=request.is_ephemeral)
+
+    async def _edit_image(self, request: ActionRequest, requester: Requester) -> None:
+        state = ImageState.decode(request.value)
+        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
+        edited = await self._corrections.edited_image(requester, key, DataId(state.image))
+        await self._forms.open_edit_image(requester, request.trigger_id, edited)
+
+    async def _delete_image(self, request: ActionRequest, requester: Requester) -> None:
+        state = ImageState.decode(request.value)
+        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
+        if request.view_id:
+            requester = _opener_of(request, requester)
+        reply = await self._corrections.delete_image(requester, key, DataId(state.image))
+        await requester.reply_privately(reply)
+        if request.view_id:
+            view = text_view(DONE, grammar.unescape(reply.text))
+            await requester.client.views_update(view_id=request.view_id, view=view)
+
+    async def _merge_entities(self, request: ActionRequest, requester: Requester) -> None:
+        state = MergeState.decode(request.value)
+        key = DatabaseKey(requester.workspace, DatabaseName(state.database))
+        entity, new = EntityId(state.entity), EntityId(state.new)
+        reply = await self._corrections.rename(requester, key, entity, new, merge=True)
         await requester.reply_privately(reply, replace=request.is_ephemeral)
 
     async def _dismiss(self, request: ActionRequest, requester: Requester) -> None:

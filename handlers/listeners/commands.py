@@ -34,6 +34,7 @@ from handlers.modals.forms import ModalOpener, ModalsUnsupported
 from handlers.parsing import grammar
 from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
+from handlers.replies.corrections import CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 
@@ -69,6 +70,7 @@ class CommandListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._corrections = CorrectionComposer(dependencies, answers)
         self._forms = forms
         self._deferral = deferral
         self._metrics = metrics
@@ -78,6 +80,8 @@ class CommandListener:
             grammar.AddCommand: self._add,
             grammar.ListImages: self._list_images,
             grammar.DeleteEntity: self._delete_entity,
+            grammar.RenameEntity: self._rename,
+            grammar.SetNote: self._set_note,
             grammar.ListDatabases: self._list_databases,
             grammar.CreateDatabase: self._create_database,
             grammar.DeleteDatabase: self._delete_database,
@@ -157,6 +161,16 @@ class CommandListener:
         requester, command = invocation.requester, invocation.command
         key = await self._answers.database(requester, command.database)
         return await self._answers.ask_to_delete(requester, key, command.entity)
+
+    async def _rename(self, invocation: Invocation[grammar.RenameEntity]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        key = await self._answers.database(requester, command.database)
+        return await self._corrections.rename(requester, key, command.entity, command.new)
+
+    async def _set_note(self, invocation: Invocation[grammar.SetNote]) -> Reply:
+        requester, command = invocation.requester, invocation.command
+        key = await self._answers.database(requester, command.database)
+        return await self._corrections.set_note(requester, key, command.entity, command.note)
 
     async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
         return databases_reply(await self._answers.sized_databases(invocation.requester))

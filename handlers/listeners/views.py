@@ -21,7 +21,7 @@ from bot.blocks.wording import forms as wording
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.channels import ChannelBinding
 from bot.domain.errors import BackendError, InvalidInput, UserError
-from bot.domain.identifiers import DatabaseKey, DatabaseName
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId
 from bot.telemetry.metrics import Metrics
 from handlers.errors import DELETION_PROGRESS_AFTER_S, report_errors, with_progress
 from handlers.inbox.deferred_requests import RequestDeferral
@@ -30,8 +30,10 @@ from handlers.listeners.app_home import HomeListener
 from handlers.listeners.submitted_modal import SubmittedModal
 from handlers.modals import fields
 from handlers.modals.fields import FieldErrors
+from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
+from handlers.replies.corrections import Correction, CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.requester import Requester
 
@@ -53,6 +55,7 @@ class ViewListener:
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
+        self._corrections = CorrectionComposer(dependencies, answers)
         self._home = home
         self._deferral = deferral
         self._metrics = metrics
@@ -60,6 +63,7 @@ class ViewListener:
             ViewId.SEARCH: self._search,
             ViewId.ANOTHER_DATABASE: self._another_database,
             ViewId.ADD: self._add,
+            ViewId.EDIT_IMAGE: self._edit_image,
             ViewId.CREATE_DATABASE: self._create_database,
             ViewId.DELETE_DATABASE: self._delete_database,
             ViewId.DATABASE_SETTINGS: self._database_settings,
@@ -145,7 +149,7 @@ class ViewListener:
         ]
         reply = joined(replies)
         await requester.reply_privately(reply)
-        await submitted.finish(wording.ADD_TITLE, reply.text)
+        await submitted.finish(wording.ADD_TITLE, grammar.unescape(reply.text))
 
     async def _add_one(
         self, requester: Requester, state: SearchState, key: DatabaseKey, wanted: fields.AddFields
@@ -155,6 +159,17 @@ class ViewListener:
         except UserError as error:
             # Report it among the replies, so that the other images are still added.
             return notice(str(error))
+
+    async def _edit_image(self, submitted: SubmittedModal) -> None:
+        wanted, state = fields.edit_fields(submitted.form), submitted.state
+        await submitted.wait(wording.SAVING)
+        requester, key = submitted.requester, DatabaseKey(submitted.requester.workspace, DatabaseName(state.database))
+        correction = Correction(wanted.entity, wanted.note, wanted.whole_entity)
+        reply = await self._corrections.edit(requester, key, DataId(state.image), correction)
+        await requester.reply_privately(reply)
+        asks = any(block["type"] == "actions" for block in reply.blocks)
+        text = wording.ANSWER_QUESTION if asks else grammar.unescape(reply.text)
+        await submitted.finish(wording.EDIT_TITLE if asks else wording.DONE, text)
 
     async def _create_database(self, submitted: SubmittedModal) -> None:
         name, requester = fields.name_field(submitted.form), submitted.requester

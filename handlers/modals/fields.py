@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.blocks.edit_form import WHOLE_ENTITY
 from bot.blocks.ids import InputId
 from bot.blocks.modals import CHANNEL
 from bot.blocks.wording import forms as wording
@@ -50,6 +51,15 @@ class AddFields:
     database: DatabaseName
     entity: EntityId | None
     note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class EditFields:
+    """The fields of the form that edits an image. ``whole_entity``: all images with its id get the same."""
+
+    entity: EntityId
+    note: Note
+    whole_entity: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +109,23 @@ def database_field(form: FormValues, default: str = "") -> DatabaseName:
 def add_fields(form: FormValues, default: str = "") -> AddFields:
     """Validate the add form; without a chosen database, use ``default``. Raises FieldErrors."""
     problems: dict[str, str] = {}
-    typed = form.texts.get(InputId.ENTITY, "").strip().lower()
+    typed = form.texts.get(InputId.ENTITY, "").strip()
     entity = _checked(problems, InputId.ENTITY, lambda: EntityId(typed)) if typed else None
     note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
     database = _checked(problems, InputId.DATABASE, lambda: _database(form, default))
     if problems or database is None or note is None:
         raise FieldErrors(problems)
     return AddFields(database, entity, note)
+
+
+def edit_fields(form: FormValues) -> EditFields:
+    """Validate the form that edits an image. Raises FieldErrors."""
+    problems: dict[str, str] = {}
+    entity = _checked(problems, InputId.ENTITY, lambda: EntityId(form.texts.get(InputId.ENTITY, "")))
+    note = _checked(problems, InputId.NOTE, lambda: Note(form.texts.get(InputId.NOTE, "").strip()))
+    if entity is None or note is None:
+        raise FieldErrors(problems)
+    return EditFields(entity, note, _choice(form, InputId.SCOPE) == WHOLE_ENTITY)
 
 
 def name_field(form: FormValues) -> DatabaseName:

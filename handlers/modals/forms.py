@@ -9,6 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.blocks import modals
 from bot.blocks.button_state import MAX_METADATA, FormState, SearchState, encode_searches
+from bot.blocks.edit_form import EditedImage, edit_form
+from bot.blocks.messages.image_details import NO_PICTURE
 from bot.blocks.wording.forms import TOO_MUCH
 from bot.blocks.wording.help import FORM_EXPIRED, FORMS_UNSUPPORTED
 from bot.domain.errors import UserError
@@ -57,6 +59,17 @@ class ModalOpener:
         state = form_state(requester, database=chosen, searches=searches)
         form = modals.add_form(databases, state, chosen=chosen, entity=entity, note=note, images=len(searches))
         await self._open(requester, trigger_id, form)
+
+    async def open_edit_image(self, requester: Requester, trigger_id: str, edited: EditedImage) -> None:
+        """Open the form that gives an image another id or note. If Slack refuses its picture, open it without."""
+        state = form_state(requester)
+        try:
+            await self._open(requester, trigger_id, edit_form(edited, state))
+        except SlackApiError as error:
+            if edited.picture == NO_PICTURE:
+                raise
+            log.warning("views.open with a picture: %s", code_of(error))
+            await self._open(requester, trigger_id, edit_form(replace(edited, picture=NO_PICTURE), state))
 
     async def open_create_database(
         self, requester: Requester, trigger_id: str, *, view: bool = False, home: bool, binds: str = ""

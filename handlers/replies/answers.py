@@ -30,8 +30,8 @@ from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, Wo
 from bot.domain.pages import Order, PageRequest
 from bot.images.memory import on_behalf_of
 from bot.services.access.permissions import NotAllowed
+from bot.services.images.file_names import entity_of_file
 from bot.services.search.lookup import SeveralDatabases
-from handlers.parsing.entity_names import entity_of_file
 from handlers.replies.added_origins import origin_of
 from handlers.replies.dependencies import SlackDependencies
 from handlers.replies.known_databases import KnownDatabases
@@ -100,7 +100,7 @@ class AnswerComposer:
                 raise NameNotAvailable(name) from None
             raise
 
-    async def _known_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
+    async def known_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database that the person may know of. Raises UnknownDatabase."""
         await self._known.check(name, requester.workspace, requester.user, requester.client)
         return await self._dependencies.databases.find(DatabaseKey(requester.workspace, name))
@@ -153,15 +153,25 @@ class AnswerComposer:
                 added_by=requester.user,
                 origin=origin,
                 source_name=name[:255],
+                named_automatically=entity is None,
                 confirm=lambda: self._check_not_deleted(requester.workspace, origin),
             )
         except AlreadyAdded:
             there = await self._dependencies.catalogue.with_digest(key, picture.digest)
             # The id came with the oldest origin. The image has the requester's own now, too.
-            seen = await self._visible(requester, [there.seen_through([there.first])]) if there else ()
+            seen = await self.visible(requester, [there.seen_through([there.first])]) if there else ()
             return already_added_reply(key.name, seen[0].entity if seen else "")
+        readable = await self._as_readable(requester, added, entity)
         kind = added.origin.kind if added.origin else ChannelKind.PUBLIC
-        return added_reply(key.name, added.entity, note=added.note, kind=kind)
+        return added_reply(key.name, readable.entity, note=added.note, typed=entity or "", kind=kind)
+
+    async def _as_readable(self, requester: Requester, added: ImageRecord, typed: EntityId | None) -> ImageRecord:
+        """Return an added image with its id as typed, if the person can't see why it is written otherwise."""
+        if typed is None or added.entity == typed:
+            return added
+        others = await self.seen_as(requester, added.database, typed)
+        seen = any(record.data_id != added.data_id for record in others)
+        return added if seen else replace(added, entity=typed)
 
     async def _check_not_deleted(self, workspace: WorkspaceId, origin: SlackOrigin | None) -> None:
         """Raise FetchRefused if Slack has sent a deletion of the file, message or channel. Its job may be done."""
@@ -172,7 +182,7 @@ class AnswerComposer:
 
     async def page(self, requester: Requester, state: ListState) -> Reply:
         """Return a page of a database's images. Raises UserError."""
-        info = await self._known_database(requester, DatabaseName(state.database))
+        info = await self.known_database(requester, DatabaseName(state.database))
         presenter, reader = self._dependencies.presenter, requester.as_reader
         request = PageRequest(
             offset=state.offset, limit=IMAGES_PER_PAGE, order=_order(state), entity_prefix=state.prefix
@@ -181,12 +191,12 @@ class AnswerComposer:
         info = replace(info, hints_at_hidden=info.hints_at_hidden and not state.prefix)
         visible = await presenter.visible_origins(reader, info)
         page = await self._dependencies.listings.page(info.key, request, visible)
-        shown = await self._visible(requester, page.items)
+        shown = await self.visible(requester, page.items)
         while visible is not None and (closed := _channels_of(page.items, but=shown) & visible.channels):
             # These were public when the images were added.
             visible = replace(visible, channels=visible.channels - closed)
             page = await self._dependencies.listings.page(info.key, request, visible)
-            shown = await self._visible(requester, page.items)
+            shown = await self.visible(requester, page.items)
         known = await presenter.known_size(reader, info)
         return listing_reply(
             known,
@@ -199,10 +209,15 @@ class AnswerComposer:
             hides_images=known.images < info.images,
         )
 
-    async def _visible(self, requester: Requester, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
+    async def visible(self, requester: Requester, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
         """Return the images that the person may see, with only what they may see of them."""
         shown = await self._dependencies.presenter.shown(requester.as_reader, records)
         return tuple(shown[record.data_id] for record in records if record.data_id in shown)
+
+    async def seen_as(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> tuple[ImageRecord, ...]:
+        """Return the images that the person sees under an id, with only what they may see of them."""
+        found = await self._dependencies.catalogue.of_entity(key, entity, or_given=True)
+        return tuple(record for record in await self.visible(requester, found) if record.entity.is_same(entity))
 
     async def ask_to_delete(self, requester: Requester, key: DatabaseKey, entity: EntityId) -> Reply:
         """Return the question before an entity is deleted. Raises NotAllowed, UnknownEntity."""
@@ -215,10 +230,10 @@ class AnswerComposer:
         """Delete an entity's images, up to a mark of the catalogue. Raises NotAllowed, UnknownEntity."""
         _, records = await self._deletable(requester, key, entity)
         deletions, images = self._dependencies.deletions, 0
-        if any(record.entity == entity for record in records):
+        if any(record.entity.is_same(entity) for record in records):
             images = (await deletions.delete(key, entity, mark=mark)).images
         for record in records:
-            if record.entity != entity:
+            if not record.entity.is_same(entity):
                 # The requester sees it under this id.
                 images += (await deletions.delete(key, record.entity, record.data_id)).images
         await self._dependencies.uploads.sweep(requester.workspace, requester.client)
@@ -232,11 +247,11 @@ class AnswerComposer:
         try:
             found = await self._dependencies.listings.entity(key, entity)
         except UnknownEntity:
-            raise await self._unknown_entity(requester, info, entity) from None
-        seen = {record.data_id for record in await self._visible(requester, found) if record.entity == entity}
-        records = tuple(record for record in found if record.entity == entity or record.data_id in seen)
+            raise await self.unknown_entity(requester, info, entity) from None
+        seen = {record.data_id for record in await self.visible(requester, found) if record.entity.is_same(entity)}
+        records = tuple(record for record in found if record.entity.is_same(entity) or record.data_id in seen)
         if not records:
-            raise await self._unknown_entity(requester, info, entity)
+            raise await self.unknown_entity(requester, info, entity)
         try:
             await self._dependencies.permissions.check_delete_images(
                 info, records, requester.user, self.directory(requester)
@@ -244,24 +259,25 @@ class AnswerComposer:
         except NotAllowed:
             if not seen:
                 # The person may not even know that the entity exists.
-                raise await self._unknown_entity(requester, info, entity) from None
+                raise await self.unknown_entity(requester, info, entity) from None
             raise
         return info, records
 
-    async def _unknown_entity(self, requester: Requester, info: DatabaseInfo, entity: EntityId) -> UnknownEntity:
+    async def unknown_entity(self, requester: Requester, info: DatabaseInfo, entity: EntityId) -> UnknownEntity:
+        """Return the error about an id that the person can't know, with a similar one that they can."""
         services = self._dependencies
         near = await nearest_entity(services.listings, services.presenter, requester.as_reader, info, entity)
         return UnknownEntity(entity, info.key.name, near)
 
     async def changeable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database whose settings the person may change. Raises NotAllowed, UnknownDatabase."""
-        info = await self._known_database(requester, name)
+        info = await self.known_database(requester, name)
         await self._dependencies.permissions.check_change_settings(info, requester.user, self.directory(requester))
         return info
 
     async def deletable_database(self, requester: Requester, name: DatabaseName) -> DatabaseInfo:
         """Return a database that the person may delete. Raises NotAllowed, UnknownDatabase."""
-        info = await self._known_database(requester, name)
+        info = await self.known_database(requester, name)
         await self._dependencies.permissions.check_delete_database(info, requester.user, self.directory(requester))
         return info
 

@@ -10,6 +10,7 @@ from bot.services.access.permissions import PermissionService
 from bot.services.channels.channel_settings import ChannelSettingsService
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
+from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
 from bot.services.images.listing import ListingService
 from bot.services.search.lookup import LookupService
@@ -37,6 +38,7 @@ class SlackDependencies:
     additions: AddService
     listings: ListingService
     deletions: DeleteService
+    corrections: CorrectionService
     channel_settings: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder

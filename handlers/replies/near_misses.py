@@ -15,5 +15,5 @@ async def nearest_entity(
     # All of them, since those of hidden images would crowd out the others.
     near = await listings.similar_entities(info, entity)
     shown = await presenter.shown(reader, [record for records in near.values() for record in records])
-    seen = {record.entity for record in shown.values()}
-    return next((name for name in near if name in seen), "")
+    seen = {record.entity.key: record.entity for record in shown.values()}
+    return next((str(seen[key]) for key in near if key in seen), "")

@@ -130,6 +130,11 @@ class EmbeddedSearch:
         """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         return await self._store.write(lambda rows: rows.remove(rows.state(database).id, entity, data_id))
 
+    async def rename_images(self, database: DatabaseKey, data_ids: Collection[DataId], entity: EntityId) -> int:
+        """Give images another id. Returns how many the back end has."""
+        now = self._clock()
+        return await self._store.write(lambda rows: rows.rename(rows.state(database).id, data_ids, entity, now))
+
     async def search(
         self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
     ) -> Matches:
@@ -203,20 +208,20 @@ class EmbeddedSearch:
 
         return await self._store.write(work)
 
-    async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[EntityId, ...], Floats]:
-        """Return entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
+    async def sample(self, database: DatabaseKey, size: int, seed: int = 0) -> tuple[tuple[str, ...], Floats]:
+        """Return keys of entities and embeddings of up to ``size`` random images. Raises ModelMismatch.
 
         The embeddings are n × dimensions, float32. The same ``seed`` gives the same choice.
         """
         dimensions, model_id = self._extractor.dimensions, self._extractor.model_id
 
-        def work(rows: VectorRows) -> tuple[tuple[EntityId, ...], Floats]:
+        def work(rows: VectorRows) -> tuple[tuple[str, ...], Floats]:
             state = self._checked_state(rows, database)
             ids = np.array(rows.vector_ids(state.id, model_id), np.int64)
             chosen = np.random.default_rng(seed).permutation(ids)[:size]
             pairs = list(rows.embeddings(sorted(chosen.tolist())))
             matrix = np.frombuffer(b"".join(embedding for _, embedding in pairs), "<f2").reshape(-1, dimensions)
-            return tuple(entity for entity, _ in pairs), matrix.astype(np.float32)
+            return tuple(key for key, _ in pairs), matrix.astype(np.float32)
 
         return await self._store.snapshot(work)
 
@@ -312,7 +317,7 @@ def _rank_by_items(
     """
     ids = sorted(candidate.row_id for candidate in candidates[:CANDIDATES])
     stored = dict(zip(ids, rows.embeddings(ids), strict=True))
-    entities = {row_id: entity for row_id, (entity, _) in stored.items()}
+    entities = {row_id: key for row_id, (key, _) in stored.items()}
     embeddings = {row_id: np.frombuffer(packed, "<f2").astype(np.float32) for row_id, (_, packed) in stored.items()}
     centred = lower_hubs(candidates, scored, entities, embeddings) if is_complete else scored
     compared = [candidate.row_id for candidate in candidates[:COMPARED]]

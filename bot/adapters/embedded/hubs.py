@@ -14,7 +14,6 @@ import numpy as np
 from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.ports import Candidate, ScoredMatch
 from bot.adapters.embedded.scoring import MAX_SIMILARITY_SCORE
-from bot.domain.identifiers import EntityId
 
 HUB_WEIGHT = 5.0
 """Points of the score for each unit by which a candidate's mean cosine with the others exceeds the candidates' mean."""
@@ -26,20 +25,20 @@ MIN_CANDIDATES = 8
 def lower_hubs(
     candidates: Sequence[Candidate],
     scored: Sequence[ScoredMatch],
-    entities: Mapping[int, EntityId],
+    entities: Mapping[int, str],
     embeddings: Mapping[int, Floats],
 ) -> list[ScoredMatch]:
     """Return the matches, with scores of similar pictures lowered for hubs and raised for others, in the same order.
 
-    ``entities`` and ``embeddings`` (of norm 1) are by row id. Candidates without an embedding keep their scores.
-    Pictures of one entity don't count against each other: they are near because they show one thing.
+    ``entities`` (their keys) and ``embeddings`` (of norm 1) are by row id. Candidates without an embedding keep their
+    scores. Pictures of one entity don't count against each other: they are near because they show one thing.
     """
     found = list(scored)
     known = [index for index, candidate in enumerate(candidates) if candidate.row_id in embeddings]
     if len(known) < MIN_CANDIDATES:
         return found
     matrix = np.stack([embeddings[candidates[index].row_id] for index in known])
-    named = np.array([str(entities[candidates[index].row_id]) for index in known])
+    named = np.array([entities[candidates[index].row_id] for index in known])
     others = named[:, None] != named[None, :]
     nearness = (matrix @ matrix.T * others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
     excess = np.where(others.any(axis=1), nearness - nearness.mean(), 0.0)

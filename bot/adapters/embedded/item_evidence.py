@@ -15,7 +15,6 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
-from bot.domain.identifiers import EntityId
 from bot.domain.matches import Verdict
 from bot.images.features import local_features, point_features
 from bot.images.features.homography import ViewAgreement, compare_views, measure_coverage
@@ -99,13 +98,13 @@ def rank_by_items(
     candidates: Sequence[Candidate],
     scored: Sequence[ScoredMatch],
     packed: Mapping[int, bytes],
-    entities: Mapping[int, EntityId],
+    entities: Mapping[int, str],
 ) -> list[ScoredMatch]:
     """Return the matches with the scores and verdicts that their points give them, in the same order.
 
     Pure CPU work: call it off the event loop, and only if no candidate is a copy. ``packed`` has point features and
-    ``entities`` the entities, both by row id. A candidate without point features is compared by its local features,
-    which can raise its score but prove nothing.
+    ``entities`` the entities' keys, both by row id. A candidate without point features is compared by its local
+    features, which can raise its score but prove nothing.
     """
     found = list(scored)
     regions = [region for region in query_features.regions if isinstance(region, QueryRegion)]
@@ -124,7 +123,7 @@ def rank_by_items(
 
 
 def collect_evidence(
-    views: Sequence[ComparedView], candidates: Sequence[Candidate], entities: Mapping[int, EntityId]
+    views: Sequence[ComparedView], candidates: Sequence[Candidate], entities: Mapping[int, str]
 ) -> list[Evidence]:
     """Return the evidence for each view, without coverage."""
     return [
@@ -199,14 +198,14 @@ def _most_inliers_of_others(
     view: ComparedView,
     views: Sequence[ComparedView],
     candidates: Sequence[Candidate],
-    entities: Mapping[int, EntityId],
+    entities: Mapping[int, str],
 ) -> int:
     own = entities[candidates[view.index].row_id]
     others = (one for one in views if entities[candidates[one.index].row_id] != own)
     return max((one.agreement.inliers for one in others), default=0)
 
 
-def _lead(view: ComparedView, candidates: Sequence[Candidate], entities: Mapping[int, EntityId]) -> float:
+def _lead(view: ComparedView, candidates: Sequence[Candidate], entities: Mapping[int, str]) -> float:
     candidate = candidates[view.index]
     own = entities[candidate.row_id]
     others = (one.cosine for one in candidates[:COMPARED] if entities[one.row_id] != own)

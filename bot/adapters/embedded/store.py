@@ -97,6 +97,10 @@ class VectorRows(Protocol):
         """Delete the images of an entity, or only ``data_id``. Returns how many were deleted."""
         ...
 
+    def rename(self, database_id: int, data_ids: Collection[DataId], entity: EntityId, at: datetime) -> int:
+        """Give images another id. Returns how many."""
+        ...
+
     def page(self, database_id: int, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """Return a page of the database's images. Raises InvalidInput for an invalid page token."""
         ...
@@ -129,8 +133,8 @@ class VectorRows(Protocol):
         """Return data id, entity and note of images by the row ids of their vectors."""
         ...
 
-    def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[EntityId, bytes]]:
-        """Return entity and embedding (float16, little-endian) of the given vectors."""
+    def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[str, bytes]]:
+        """Return the entity's key and the embedding (float16, little-endian) of the given vectors."""
         ...
 
     def images_without_vector(

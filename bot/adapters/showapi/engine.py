@@ -135,6 +135,10 @@ class HostedSearch:
         await self._ledger.after_commit(self._deletions.wake)
         return deleted
 
+    async def rename_images(self, database: DatabaseKey, data_ids: Collection[DataId], entity: EntityId) -> int:
+        """Give images another id. Returns how many there are. The service never learns our ids."""
+        return await self._ledger.rename_images(database, data_ids, entity)
+
     async def search(
         self, database: DatabaseKey, picture: Picture, limit: int = 10, exclude: Collection[DataId] = ()
     ) -> Matches:

@@ -144,6 +144,10 @@ class Ledger(Protocol):
         """Return a page of the confirmed images. Raises InvalidInput for an invalid page token."""
         ...
 
+    async def rename_images(self, key: DatabaseKey, data_ids: Iterable[DataId], entity: EntityId) -> int:
+        """Give confirmed images another id. Returns how many."""
+        ...
+
     async def delete_images(self, key: DatabaseKey, entity: EntityId, data_id: DataId | None) -> int:
         """Delete the images of an entity, or only ``data_id``, and queue their deletion at the service.
 

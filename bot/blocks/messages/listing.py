@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.blocks.button_state import ListState
+from bot.blocks.button_state import ImageState, ListState
 from bot.blocks.ids import ActionId, BlockId
 from bot.blocks.limits import Block, fits, sendable
 from bot.blocks.messages.image_details import NO_PICTURE, PictureRef, provenance, with_picture
@@ -19,9 +19,9 @@ from bot.domain.pages import Order
 
 IMAGES_PER_PAGE = 8
 
-_DETAIL_LEVELS = ((300, True), (120, True), (60, True), (60, False))
-"""Characters of each note, and whether pictures are shown. Every image of a page is shown, since the next page starts
-after the last."""
+_DETAIL_LEVELS = ((300, True, True), (120, True, True), (60, True, True), (60, True, False), (60, False, False))
+"""Characters of each note, and whether pictures and buttons are shown. Every image of a page is shown, since the next
+page starts after the last."""
 
 
 def listing_reply(
@@ -54,11 +54,11 @@ def listing_reply(
     first = section(text, BlockId.SUMMARY)
     last = [*_hidden(hidden), *_page_buttons(state, more=more)]
     blocks: tuple[Block, ...] = ()
-    for note_shown, with_pictures in _DETAIL_LEVELS:
+    for note_shown, with_pictures, editable in _DETAIL_LEVELS:
         images = [
             block
             for record in records[:IMAGES_PER_PAGE]
-            for block in _image(record, pictures if with_pictures else {}, note_shown)
+            for block in _image(record, pictures if with_pictures else {}, note_shown, editable=editable)
         ]
         blocks = (first, *images, *last)
         if fits(blocks):
@@ -72,11 +72,19 @@ def _title(info: DatabaseInfo, state: ListState, total: int) -> str:
     return wording.listing_title(info.key.name, state.prefix, total, order, (page, pages))
 
 
-def _image(record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int) -> list[Block]:
-    text = section(f"`{record.entity}`\n{provenance(record)}")
+def _image(
+    record: ImageRecord, pictures: Mapping[DataId, PictureRef], note_shown: int, *, editable: bool
+) -> list[Block]:
+    title = wording.entity_title(record.entity, automatic=record.named_automatically)
+    text = section(f"{title}\n{provenance(record)}")
     shown = with_picture(text, pictures.get(record.data_id, NO_PICTURE), str(record.entity))
     note = sendable(record.note)
-    return [shown, verbatim(note, note_shown)] if note else [shown]
+    return [shown, *([verbatim(note, note_shown)] if note else []), *(_edit_button(record) if editable else [])]
+
+
+def _edit_button(record: ImageRecord) -> list[Block]:
+    value = ImageState(database=record.database.name, image=record.data_id).encode()
+    return [buttons([button(labels.EDIT, ActionId.EDIT_IMAGE, value)])] if value else []
 
 
 def _hidden(hidden: int) -> list[Block]:

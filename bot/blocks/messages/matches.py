@@ -15,6 +15,7 @@ from bot.blocks.mrkdwn import MAX_NAME_SHOWN, score_text
 from bot.blocks.reply import button, section, verbatim
 from bot.blocks.wording import buttons as labels
 from bot.blocks.wording import results as wording
+from bot.blocks.wording.images import entity_title
 from bot.domain.catalogue import DatabaseInfo, ImageRecord
 from bot.domain.identifiers import DataId
 from bot.domain.matches import Caveat, Match
@@ -101,7 +102,9 @@ def match_blocks(
     if agreement := wording.text_agreement(match.text):
         verdict += f"  ·  {agreement}"
     photos = f"  ·  {wording.photos(ranked.photos)}" if ranked.photos > 1 else ""
-    lines = [f"*{ranked.rank}.*  `{match.entity}`", f"*{score}*  ·  {verdict}{photos}"]
+    automatic = ranked.record is not None and ranked.record.named_automatically
+    title = entity_title(match.entity, automatic=automatic)
+    lines = [f"*{ranked.rank}.*  {title}", f"*{score}*  ·  {verdict}{photos}"]
     if ranked.record is not None:
         lines.append(provenance(ranked.record))
     picture = pictures.get(match.data_id, NO_PICTURE)

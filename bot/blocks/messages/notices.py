@@ -156,12 +156,29 @@ def database_deleted_reply(name: str, deleted: int) -> Reply:
 
 
 def added_reply(
-    database: str, entity: str, *, note: str = "", name: str = "", kind: ChannelKind = ChannelKind.PUBLIC
+    database: str,
+    entity: str,
+    *,
+    note: str = "",
+    name: str = "",
+    typed: str = "",
+    kind: ChannelKind = ChannelKind.PUBLIC,
 ) -> Reply:
-    """Return that an image was added; ``name`` is its file's. ``kind`` is that of the conversation it came from."""
+    """Return that an image was added.
+
+    Args:
+        database: the database's name.
+        entity: the id that the image has.
+        note: its note.
+        name: the name of its file.
+        typed: the id as its author wrote it, if any.
+        kind: that of the conversation that the image came from.
+
+    """
     text = sendable(note)
+    spelling = f" {images.written_as(database, typed, entity)}" if typed and typed != entity else ""
     return mrkdwn_reply(
-        " ".join(filter(None, (images.added(database, entity, name), images.seen_by(kind)))),
+        " ".join(filter(None, (images.added(database, entity, name) + spelling, images.seen_by(kind)))),
         *([verbatim(text, MAX_NOTE_SHOWN)] if text else []),
     )
 

@@ -18,6 +18,8 @@ EDIT = "Edit"
 EDIT_SETTINGS = "Edit settings"
 STOP_WATCHING = "Stop watching"
 DELETE = "Delete"
+DELETE_IMAGE = "Delete this image"
+MERGE = "Merge"
 KEEP = "Keep"
 
 

@@ -9,6 +9,8 @@ USAGE = {
     "add": "/vsearch add <image URL or last> in:<database>",
     "list": "/vsearch list in:<database>",
     "delete": "/vsearch delete <entity> in:<database>",
+    "rename": "/vsearch rename <id> to <id> in:<database>",
+    "note": '/vsearch note <id> "<text>" in:<database>',
     "db": "/vsearch db",
     "db create": "/vsearch db create <name>",
     "db delete": "/vsearch db delete <name>",
@@ -113,6 +115,16 @@ def not_an_image(quoted: str, usage_text: str) -> str:
 def which_entity(usage_text: str) -> str:
     """Return that a command lacks an id."""
     return f"Which id should I delete? {write(usage_text)}"
+
+
+def which_ids(usage_text: str) -> str:
+    """Return that a command lacks one of two ids, or that it isn't clear where the first one ends."""
+    return f"Which id should I change, and to what? {write(usage_text)} Put ids with “to” in them in quotes."
+
+
+def which_note(usage_text: str) -> str:
+    """Return that a command lacks the id or the note."""
+    return f"Which id, and which note? Put the note in quotes. {write(usage_text)}"
 
 
 def one_entity(usage_text: str) -> str:

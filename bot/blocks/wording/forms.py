@@ -25,8 +25,14 @@ DATABASE_LABEL = "Database"
 ADD_TITLE = "Add to image database"
 ADD_SUBMIT = "Add"
 ENTITY_LABEL = "Id of what the image shows"
-ENTITY_PLACEHOLDER = "valve_0042"
-ENTITY_HINT = "1 to 64 characters: a-z, 0-9 and _. Leave it empty to use the file name."
+ENTITY_PLACEHOLDER = "VLV-0042/A"
+ENTITY_HINT = "Up to 64 characters, as your team writes it. Leave it empty to use the file name."
+EDIT_TITLE = "Edit image"
+EDIT_ENTITY_HINT = "Up to 64 characters. An id that other images have puts this image with them."
+SCOPE_LABEL = "What to change"
+SCOPE_IMAGE = "This image alone"
+SAVING = "Saving…"
+ANSWER_QUESTION = "Please answer the question in the channel, or in your direct messages with me."
 NOTE_LABEL = "Note"
 NOTE_PLACEHOLDER = "Ball valve, DN 25"
 
@@ -90,6 +96,16 @@ def files_hint(most: int) -> str:
 def top_option(top: str) -> str:
     """Return the option for a number of matches."""
     return "Best match" if top == "1" else f"Top {top}"
+
+
+def scope_entity(images: int) -> str:
+    """Return the option that changes all images of an entity."""
+    return f"All {count_images(images)} with this id"
+
+
+def delete_image_confirmation(entity: str, database: str) -> tuple[str, str]:
+    """Return title and text of the confirmation dialog, which shows plain text."""
+    return "Delete this image?", f"This deletes the image from {database} for everyone. Other images of {entity} stay."
 
 
 def shared_fields(images: int) -> str:

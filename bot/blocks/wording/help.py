@@ -14,10 +14,11 @@ On older messages, open the ⋮ menu and choose *Find similar images* or *Add to
 `/vsearch <image URL>` shows matches to you alone
 `/vsearch search last in:parts top:5 min:7` searches with the newest image in the channel
 
-*Add, list and delete*
-`/vsearch add last in:parts id:valve_0042 note:"Ball valve"`
+*Add, list and correct*
+`/vsearch add last in:parts id:VLV-0042/A note:"Ball valve"`
 `/vsearch add <image URL> in:parts`
-`/vsearch list in:parts prefix:valve order:asc`
+`/vsearch list in:parts prefix:VLV order:asc`
+`/vsearch rename IMG_1234 to "Valve 42"` · `/vsearch note VLV-0042/A "DN 25"`
 `/vsearch delete valve_0042 in:parts`
 `/vsearch db` lists the databases
 `/vsearch db create parts` · `/vsearch db delete parts`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.blocks.mrkdwn import code, count, count_images
+from bot.blocks.mrkdwn import code, count, count_images, entity_code
 from bot.domain.channels import ChannelKind
 from bot.domain.identifiers import DatabaseName
 
@@ -19,7 +19,7 @@ FILE_FORBIDDEN = "Slack doesn't let me open that file here. Upload the image its
 
 def added(database: str, entity: str, name: str = "") -> str:
     """Return that an image was added; ``name`` is its file's."""
-    return f"Added {code(name, 'the image')} to {code(database)} as {code(entity)}."
+    return f"Added {code(name, 'the image')} to {code(database)} as {entity_code(entity)}."
 
 
 def seen_by(kind: ChannelKind) -> str:
@@ -31,7 +31,7 @@ def seen_by(kind: ChannelKind) -> str:
 
 def already_added(database: str, entity: str = "") -> str:
     """Return that the image is in the database; ``entity`` is empty if this reader may not know it."""
-    known_as = f" as {code(entity)}" if entity else ""
+    known_as = f" as {entity_code(entity)}" if entity else ""
     return f"This image is already in {code(database)}{known_as}."
 
 
@@ -47,7 +47,7 @@ def not_added_reason(name: str, escaped_reason: str) -> str:
 
 def delete_question(database: DatabaseName, entity: str, images: int) -> str:
     """Return the question before an entity's images are deleted."""
-    return f"Delete {_which(images)} of {code(entity)} from `{database}`? This can't be undone."
+    return f"Delete {_which(images)} of {entity_code(entity)} from `{database}`? This can't be undone."
 
 
 def delete_confirmation(database: DatabaseName, entity: str, images: int) -> tuple[str, str]:
@@ -60,7 +60,7 @@ DELETION_UNDER_WAY = "Deleting. This takes a moment with so many images, and I'l
 
 def deleted(database: str, entity: str, images: int) -> str:
     """Return that an entity's images were deleted."""
-    return f"Deleted {count_images(images)} of {code(entity)} from {code(database)}."
+    return f"Deleted {count_images(images)} of {entity_code(entity)} from {code(database)}."
 
 
 def listing_title(database: DatabaseName, prefix: str, total: int, order: str, page: tuple[int, int]) -> str:
@@ -77,8 +77,8 @@ def listing_title(database: DatabaseName, prefix: str, total: int, order: str, p
     if not total and not prefix:
         return f"No images in `{database}` yet."
     if not total:
-        return f"No images in `{database}` have an id that starts with {code(prefix)}."
-    which = f" with an id that starts with {code(prefix)}" if prefix else ""
+        return f"No images in `{database}` have an id that starts with {entity_code(prefix)}."
+    which = f" with an id that starts with {entity_code(prefix)}" if prefix else ""
     number, pages = page
     where = f", page {number:,} of {pages:,}" if pages > 1 else ""
     return f"*{count_images(total)}* in `{database}`{which}, {order}{where}"
@@ -101,6 +101,49 @@ def provenance(date: str, mention: str) -> str:
 
 ORIGINAL_MESSAGE = "original message"
 """The text of the link to the Slack message that an image came from."""
+
+
+NAMED_AUTOMATICALLY = "named automatically"
+"""Beside an id that was made from a file name."""
+
+
+def entity_title(entity: str, *, automatic: bool) -> str:
+    """Return an id, and whether it was made from a file name."""
+    return f"{entity_code(entity)}  ·  {NAMED_AUTOMATICALLY}" if automatic else entity_code(entity)
+
+
+def written_as(database: str, typed: str, entity: str) -> str:
+    """Return that a database has an id already, in another spelling."""
+    return f"{code(database)} writes {entity_code(typed)} as {entity_code(entity)}."
+
+
+def merge_question(database: str, entity: str, new: str, images: int, others: int) -> str:
+    """Return the question before an entity becomes one with another."""
+    have = "has 1 image" if others == 1 else f"has {count_images(others)}"
+    return (
+        f"{entity_code(new)} {have} in {code(database)} already."
+        f" Merge {_which(images)} of {entity_code(entity)} into it? Nothing tells them apart afterwards."
+    )
+
+
+def renamed(database: str, entity: str, new: str, images: int) -> str:
+    """Return that images got another id."""
+    return f"Renamed {entity_code(entity)} to {entity_code(new)} in {code(database)}: {count_images(images)}."
+
+
+def note_saved(database: str, entity: str, images: int, *, empty: bool) -> str:
+    """Return that images got another note, or none."""
+    what = "Removed the note" if empty else "Saved the note"
+    return f"{what} of {count_images(images)} of {entity_code(entity)} in {code(database)}."
+
+
+def image_deleted(database: str, entity: str) -> str:
+    """Return that one image of an entity was deleted."""
+    return f"Deleted one image of {entity_code(entity)} from {code(database)}."
+
+
+IMAGE_GONE = "That image isn't there any more. List the images again to see which are."
+NOTHING_CHANGED = "Nothing to change: the id and the note are as they were."
 
 
 def and_more(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.blocks.limits import escape
 from bot.blocks.mrkdwn import count, database_size, score_text, time_text
 from bot.domain.catalogue import DatabaseInfo
 from bot.domain.identifiers import DatabaseName
@@ -74,7 +75,7 @@ def _place(start: float, length: float, first: str, last: str) -> str:
 
 def best_match(database: DatabaseName, match: Match) -> str:
     """Return the notification for results: the best match."""
-    return f"Best match in {database}: {match.entity}, {score_text(match.score)}, {match.verdict}."
+    return f"Best match in {database}: {escape(match.entity)}, {score_text(match.score)}, {match.verdict}."
 
 
 def photos(number: int) -> str:

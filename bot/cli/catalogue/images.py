@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from bot.cli.catalogue.picture_input import PictureArgument, read_picture_and_jpeg
 from bot.cli.session import ServiceSession, StorageSession, context_of
 from bot.cli.terminal.exit_codes import ExitCode, NotConfirmed
 from bot.cli.terminal.options import AsJson, InDatabase, Yes, ask
-from bot.cli.terminal.output import counted, print_line, print_remark, show_json, show_table, when
+from bot.cli.terminal.output import clean, counted, print_line, print_remark, show_json, show_table, when
 from bot.cli.terminal.progress import ProgressLine
 from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, UnknownEntity, UserError
-from bot.domain.identifiers import DatabaseKey, EntityId, Note
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pages import Order, Page, PageRequest
 from bot.services.images.deletion import Deletion
-from bot.services.images.import_sources import entity_from_name
+from bot.services.images.file_names import OWN_ID, entity_of_file
 
 app = typer.Typer()
 
@@ -33,6 +34,7 @@ class _AddOutcome:
     entity: str | None = None
     data_id: str | None = None
     error: str | None = None
+    typed: str | None = None
 
 
 @app.command(rich_help_panel="Images")
@@ -71,15 +73,15 @@ async def _add(
 ) -> _AddOutcome:
     try:
         picture, jpeg = await read_picture_and_jpeg(services_session, named)
-        entity = shared or EntityId(entity_from_name(named.file_name))
+        entity = shared or entity_of_file(named.file_name, picture.source_digest[:OWN_ID])
         record = await services_session.services.additions.add(
-            key, picture, jpeg, entity, note, source_name=named.file_name
+            key, picture, jpeg, entity, note, source_name=named.file_name, named_automatically=shared is None
         )
     except AlreadyAdded as error:
         return _AddOutcome(named.text, "already there", error.entity)
     except UserError as error:
         return _AddOutcome(named.text, "refused", error=str(error))
-    return _AddOutcome(named.text, "added", record.entity, record.data_id)
+    return _AddOutcome(named.text, "added", record.entity, record.data_id, typed=shared)
 
 
 def _outcome(outcome: _AddOutcome) -> dict[str, str]:
@@ -92,7 +94,9 @@ def _print_report(outcomes: Sequence[_AddOutcome], key: DatabaseKey) -> None:
         if outcome.error:
             print_remark(f"{outcome.image}: {outcome.error}", "red")
         elif outcome.data_id:
-            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.")
+            typed = outcome.typed or ""
+            spelling = "" if typed in {"", outcome.entity} else f" “{key.name}” writes “{typed}” this way."
+            print_line(f"Added {outcome.image} to “{key.name}” as “{outcome.entity}”.{spelling}")
         else:
             print_line(f"{outcome.image} is already in “{key.name}” as “{outcome.entity}”.")
 
@@ -126,11 +130,16 @@ def list_images(
         show_json({"database": key.name, "total": page.total, "images": [document(record) for record in page.items]})
         return
     if page.items:
-        rows = [(record.entity, record.note, record.source_name, when(record.added_at)) for record in page.items]
+        rows = [(_title(record), record.note, record.source_name, when(record.added_at)) for record in page.items]
         show_table(("Id", "Note", "File", "Added"), rows)
     shown = f"{len(page.items):,} of " if len(page.items) < page.total else ""
     more = " (--all shows all)" if shown else ""
     print_remark(f"{shown}{counted(page.total, 'image')} in “{key.name}”{more}", "dim")
+
+
+def _title(record: ImageRecord) -> Text:
+    title = Text(clean(record.entity))
+    return title.append("  (named automatically)", "dim") if record.named_automatically else title
 
 
 def document(record: ImageRecord) -> dict[str, object]:
@@ -138,6 +147,7 @@ def document(record: ImageRecord) -> dict[str, object]:
     return {
         "data_id": record.data_id,
         "entity": record.entity,
+        "named_automatically": record.named_automatically,
         "note": record.note,
         "file": record.source_name,
         "width": record.width,
@@ -151,12 +161,16 @@ def document(record: ImageRecord) -> dict[str, object]:
 @app.command(rich_help_panel="Images")
 def delete(
     ctx: typer.Context,
+    *,
     entity: Annotated[str, typer.Argument(metavar="ID", help="Id of the images.", show_default=False)],
     database: InDatabase = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="DATA_ID", help="Delete only this image of the id (see “images --json”).")
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete every image with an id."""
+    """Delete every image with an id, or one of them."""
     checked = EntityId(entity)
     context = context_of(ctx)
 
@@ -165,9 +179,9 @@ def delete(
         # Before the images are counted, so that no image is deleted that was not counted.
         images, mark = 0, await storage_session.storage.catalogue.mark(key)
         async for record in storage_session.listings.all_records(key, entity_prefix=checked):
-            images += record.entity == checked
+            images += record.entity.is_same(checked) and image in {None, record.data_id}
         if not images:
-            raise await _unknown_entity(storage_session, key, checked)
+            raise await unknown_entity(storage_session, key, checked)
         return key, images, mark
 
     async def work(services_session: ServiceSession) -> tuple[DatabaseKey, Deletion]:
@@ -175,10 +189,14 @@ def delete(
         try:
             with ProgressLine("Deleting") as line:
                 return key, await services_session.services.deletions.delete(
-                    key, checked, mark=mark, on_progress=lambda done: line.update(done, None)
+                    key,
+                    checked,
+                    DataId(image) if image is not None else None,
+                    mark="" if image is not None else mark,
+                    on_progress=lambda done: line.update(done, None),
                 )
         except UnknownEntity:
-            raise await _unknown_entity(services_session, key, checked) from None
+            raise await unknown_entity(services_session, key, checked) from None
 
     mark = ""
     if not yes:
@@ -193,10 +211,10 @@ def delete(
         print_line(f"Deleted {counted(deletion.images, 'image')} of “{checked}” from “{key.name}”.")
 
 
-async def _unknown_entity(session: StorageSession, key: DatabaseKey, entity: EntityId) -> UnknownEntity:
+async def unknown_entity(session: StorageSession, key: DatabaseKey, entity: EntityId) -> UnknownEntity:
     """Return the error for an id without images, with the id that was probably meant."""
     info = await session.storage.catalogue.database(key)
     near = await session.listings.similar_entities(info, entity)
     # Here an image has the id that it has, wherever it was given another one.
-    ids = (name for name, records in near.items() if any(record.entity == name for record in records))
+    ids = (record.entity for key, records in near.items() for record in records if record.entity.key == key)
     return UnknownEntity(entity, key.name, next(ids, ""))

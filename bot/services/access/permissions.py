@@ -51,6 +51,16 @@ class PermissionService:
             return True
         return await self.may_delete_database(info, user, members)
 
+    async def check_change_images(
+        self, info: DatabaseInfo, records: Collection[ImageRecord], user: str, members: MemberDirectory
+    ) -> None:
+        """Raise NotAllowed unless the user may delete the images: the same people may give them another id or note."""
+        if not await self.may_delete_images(info, records, user, members):
+            raise NotAllowed(
+                f"Only whoever added these images, whoever created “{info.key.name}” and admins can change them. "
+                "Ask one of them to do it."
+            )
+
     async def check_delete_database(self, info: DatabaseInfo, user: str, members: MemberDirectory) -> None:
         """Raise NotAllowed unless the user may do it."""
         if not await self.may_delete_database(info, user, members):

@@ -13,6 +13,7 @@ from bot.domain.errors import AlreadyAdded, BackendDown, BotError, PictureBeingR
 from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.services.databases import find_database, require_in_both
+from bot.services.images.file_names import earlier_entity, is_same_name
 from bot.storage.ports.storage import Storage
 from bot.telemetry.metrics import Metrics, NullMetrics
 
@@ -47,16 +48,30 @@ class NewImage:
     imported: bool = False
     exported: tuple[Origin, ...] = ()
     """The origins that the image had when it was exported. If there are any, the import is an origin at each place."""
+    named_automatically: bool = False
+    """Whether the id was made from the file's name."""
 
     def origins_at(self, moment: datetime) -> tuple[Origin, ...]:
         """Return the origins that this add brings, oldest first."""
-        own = Origin(self._source, moment, self.added_by, self.note, self.source_name, self.origin, self.entity)
+        named = self.named_automatically
+        own = Origin(
+            self._source,
+            moment,
+            self.added_by,
+            self.note,
+            self.source_name,
+            self.origin,
+            self.entity,
+            named_automatically=named,
+        )
         oldest_first = sorted(self.exported, key=lambda origin: origin.added_at)
         # Exports of earlier versions don't say which id an origin gave. The oldest gave the one that the image has.
-        unknown = (self.entity, *[NO_NAME] * len(oldest_first))
+        unknown = ((self.entity, named), *[(NO_NAME, True)] * len(oldest_first))
         return tuple(
-            replace(origin, imported=True, entity=origin.entity or entity)
-            for origin, entity in zip(oldest_first, unknown, strict=False)
+            replace(origin, imported=True)
+            if origin.entity
+            else replace(origin, imported=True, entity=entity, named_automatically=automatic)
+            for origin, (entity, automatic) in zip(oldest_first, unknown, strict=False)
         ) or (own,)
 
     @property
@@ -120,9 +135,12 @@ class AddService:
         added_by: str = "",
         origin: SlackOrigin | None = None,
         source_name: str = "",
+        named_automatically: bool = False,
         confirm: Confirm = _always,
     ) -> ImageRecord:
         """Add one picture. Once this returns, the image survives a crash.
+
+        An id that the database has keeps its first spelling, which the record returned has.
 
         Args:
             key: The database.
@@ -133,12 +151,15 @@ class AddService:
             added_by: Slack user id, or empty.
             origin: The Slack file and message that the image comes from, if any.
             source_name: The name of the file that was read, or empty.
+            named_automatically: Whether the id was made from the file's name.
             confirm: Runs last in the transaction.
 
         Raises AlreadyAdded if the database has the picture, whose image then has this origin too; UnknownDatabase
         (with a similar name, if there is one), BackendError, and the errors of ``confirm``.
         """
-        image = NewImage(picture, jpeg, entity, note, added_by, origin, source_name)
+        image = NewImage(
+            picture, jpeg, entity, note, added_by, origin, source_name, named_automatically=named_automatically
+        )
         [outcome] = await self.add_all(key, [image], confirm)
         if isinstance(outcome, UserError):
             raise outcome
@@ -206,12 +227,13 @@ class AddService:
         known = set(await self._storage.catalogue.known_pictures(key, digests))
         # Of a picture that is there twice, the first is new, and the others are further origins.
         new = {image.picture.digest: image for image in reversed(images) if image.picture.digest not in known}
+        spelled = await self._spellings(key, list(new.values()))
         async with self._storage.unit():
             # Store the pictures before the transaction begins, which would wait for disk or bucket. If the unit is
             # rolled back they are removed again, and after a crash the sweep finds them.
             await self._storage.pictures.put_all({digest: image.jpeg for digest, image in new.items()})
             records = {
-                id(image): await self._add_image(key, image)
+                id(image): await self._add_image(key, replace(image, entity=spelled[image.entity.key]))
                 for image in images
                 if new.get(image.picture.digest) is image
             }
@@ -225,6 +247,23 @@ class AddService:
                     raise _ImageGone
             await confirm()
         return outcomes
+
+    async def _spellings(self, key: DatabaseKey, images: Sequence[NewImage]) -> dict[str, EntityId]:
+        """Return how each id is written in the database from now on, by its key: its first spelling stays."""
+        written = {image.entity.key: image.entity for image in images}
+        known = dict(await self._storage.catalogue.spellings(key, written.values())) if written else {}
+        for image in images:
+            if image.named_automatically and image.entity.key not in known:
+                known |= await self._earlier_id(key, image)
+        return written | known
+
+    async def _earlier_id(self, key: DatabaseKey, image: NewImage) -> dict[str, EntityId]:
+        """Return the id that an earlier version made from the same file name, if the database has such an image."""
+        earlier = earlier_entity(image.source_name, image.entity)
+        found = await self._storage.catalogue.of_entity(key, earlier) if earlier is not None else ()
+        same = (one for one in found if is_same_name(one.source_name, image.source_name))
+        first = next(same, None)
+        return {} if first is None else {image.entity.key: first.entity}
 
     async def _add_origin(self, key: DatabaseKey, image: NewImage) -> AlreadyAdded:
         entity = image.entity
@@ -258,4 +297,5 @@ class AddService:
             width=picture.width,
             height=picture.height,
             origins=image.origins_at(self._clock()),
+            named_automatically=image.named_automatically,
         )

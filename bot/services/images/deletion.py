@@ -82,7 +82,8 @@ class DeleteService:
             is_last = outcome.removed > 0 and outcome.left == 0
             if is_last:
                 with contextlib.suppress(UnknownDatabase):
-                    await self._visual.delete_images(key, record.entity, data_id)
+                    # Somebody may have given the image another id since the record was read.
+                    await self._visual.delete_images(key, outcome.entity or record.entity, data_id)
         if is_last:
             await self._storage.pictures.discard_unused({record.digest})
         return is_last

@@ -22,7 +22,10 @@ MAX_BYTES = 4_000_000
 def encode_origins(record: ImageRecord) -> str:
     """Return the content of an image's file."""
     origins = [_document(origin) for origin in record.origins]
-    return json.dumps({"workspace": record.database.workspace, "origins": origins}, ensure_ascii=False)
+    content: dict[str, object] = {"workspace": record.database.workspace, "origins": origins}
+    if record.named_automatically:
+        content["automatic_id"] = record.entity
+    return json.dumps(content, ensure_ascii=False)
 
 
 def decode_origins(text: bytes, workspace: WorkspaceId) -> tuple[Origin, ...]:
@@ -38,13 +41,25 @@ def decode_origins(text: bytes, workspace: WorkspaceId) -> tuple[Origin, ...]:
         raise InvalidInput(f"The picture's {SUFFIX} file is damaged. Delete it to import the picture as new.") from None
 
 
-def read_exported_origins(picture: Path, workspace: WorkspaceId) -> tuple[Origin, ...]:
-    """Return the origins that were exported with a picture, if there are any. Raises InvalidInput and OSError."""
+def _automatic_id(text: bytes) -> str:
+    """Return the id that was made from a file name before the export, or an empty string."""
+    try:
+        return str(json.loads(text).get("automatic_id", ""))
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+
+
+def read_exported(picture: Path, workspace: WorkspaceId) -> tuple[tuple[Origin, ...], str]:
+    """Return what was exported with a picture: its origins, and its id if that was made from a file name.
+
+    Raises InvalidInput and OSError.
+    """
     beside = picture.with_suffix(SUFFIX)
     if not beside.is_file():
-        return ()
+        return (), ""
     with beside.open("rb") as stream:
-        return decode_origins(stream.read(MAX_BYTES), workspace)
+        content = stream.read(MAX_BYTES)
+    return decode_origins(content, workspace), _automatic_id(content)
 
 
 def _document(origin: Origin) -> Mapping[str, object]:
@@ -56,6 +71,7 @@ def _document(origin: Origin) -> Mapping[str, object]:
         "note": origin.note,
         "file_name": origin.source_name,
         "entity": origin.entity,
+        "named_automatically": origin.named_automatically,
         "slack": slack
         and {
             "file": slack.file_id,
@@ -86,4 +102,5 @@ def _origin(given: Mapping[str, Any]) -> Origin:
             ChannelKind(slack["kind"]),
         ),
         EntityId(str(given["entity"])) if given.get("entity") else None,
+        named_automatically=given.get("named_automatically") is True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from bot.storage.ports.storage import Storage
 
 TABLE = "images.csv"
 PICTURES = "pictures"
+
+_NOT_IN_NAMES = re.compile(r"^[^\w]|[^\w.+-]+")
+_READABLE = 40
 
 
 @dataclass(slots=True)
@@ -89,7 +93,9 @@ class ExportService:
         except KeyError:
             report.missing += 1
             return
-        name = f"{PICTURES}/{record.entity}-{record.digest[:16]}.jpg"
+        # Ids may have slashes and other characters that file systems refuse.
+        readable = _NOT_IN_NAMES.sub("_", record.entity)[:_READABLE]
+        name = f"{PICTURES}/{readable}-{record.digest[:16]}.jpg"
         picture = directory / name
         await asyncio.to_thread(picture.write_bytes, jpeg)
         await asyncio.to_thread(picture.with_suffix(SUFFIX).write_text, encode_origins(record), encoding="utf-8")

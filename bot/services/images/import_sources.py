@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bot.domain.errors import InvalidInput
+from bot.domain.identifiers import EntityId
+from bot.services.images.file_names import FolderNames, folder_names
 from bot.services.images.spreadsheet_cells import restore
 
 HEADER = ("file", "entity", "note")
@@ -27,24 +28,28 @@ PICTURE_SUFFIXES = frozenset(
 )
 """Suffixes of the files that a folder import reads. The content decides whether a file is a picture."""
 
-_NOT_ENTITY = re.compile(r"[^a-z0-9]+")
-_MAX_ENTITY = 64
+_NO_FOLDERS, _NOWHERE = FolderNames("", {}), PurePath()
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """One picture to import. ``entity`` and ``note`` are not validated yet."""
+    """One picture to import. ``entity`` and ``note`` are not validated yet.
+
+    ``entity`` is empty if the id is to be made from the file's name, with the folder that ``names`` puts before it.
+    ``below`` is the path below the folder that is imported.
+    """
 
     path: Path
     entity: str
     note: str = ""
+    names: FolderNames = _NO_FOLDERS
+    below: PurePath = _NOWHERE
 
-
-def entity_from_name(name: str) -> str:
-    """Derive an entity id from a file name: ``Ventil Größe 3.JPG`` becomes ``ventil_grosse_3``."""
-    stem = name.rpartition(".")[0] or name
-    plain = unicodedata.normalize("NFKD", stem.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    return _NOT_ENTITY.sub("_", plain.lower()).strip("_")[:_MAX_ENTITY].strip("_") or "image"
+    def entity_with(self, own_id: str) -> EntityId:
+        """Return the id. ``own_id`` tells the file apart from others of a generic name. Raises InvalidInput."""
+        if self.entity:
+            return EntityId(self.entity)
+        return self.names.entity(self.below, own_id, self.path.name)
 
 
 def printable(name: str) -> str:
@@ -62,11 +67,16 @@ class PictureFolder:
     root: Path
 
     def __iter__(self) -> Iterator[ImportSource]:
-        """Walk the tree. Only one folder's names are in memory at a time."""
+        """Walk the tree, twice: names that there are more than once get their folder."""
+        names = folder_names(self.root.resolve().name, (path.relative_to(self.root) for path in self._files()))
+        for path in self._files():
+            yield ImportSource(path, "", names=names, below=path.relative_to(self.root))
+
+    def _files(self) -> Iterator[Path]:
         pending = [self.root]
         while pending:
             files, folders = _entries(pending.pop())
-            yield from (ImportSource(path, entity_from_name(path.name)) for path in files)
+            yield from files
             pending.extend(reversed(folders))
 
 
@@ -95,19 +105,28 @@ class CsvTable:
     path: Path
 
     def __iter__(self) -> Iterator[ImportSource]:
-        """Read the rows one by one. Raises InvalidInput if the file isn't CSV in UTF-8."""
+        """Read the rows one by one. Raises InvalidInput if the file isn't CSV in UTF-8.
+
+        The file is read twice: rows without an id, whose file's name there is more than once, get their folder.
+        """
+        unnamed = (PurePath(file) for file, entity, _ in self._rows() if not entity)
+        names = folder_names(self.path.resolve().parent.name, unnamed)
+        for file, entity, note in self._rows():
+            yield ImportSource(self.path.parent / file, entity, note, names=names, below=PurePath(file))
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
         # utf-8-sig: spreadsheet programs write a byte order mark first.
         with self.path.open(encoding="utf-8-sig", newline="") as stream:
             try:
                 rows = csv.reader(stream, _dialect(stream.readline()))
                 stream.seek(0)
-                yield from self._sources(rows)
+                yield from self._cells(rows)
             except UnicodeDecodeError:
                 raise InvalidInput(f"{self.path.name} isn't UTF-8. Save it as a CSV file in UTF-8.") from None
             except csv.Error as error:
                 raise InvalidInput(f"Can't read {self.path.name} as CSV: {error}.") from None
 
-    def _sources(self, rows: Iterable[list[str]]) -> Iterator[ImportSource]:
+    def _cells(self, rows: Iterable[list[str]]) -> Iterator[tuple[str, str, str]]:
         columns: dict[str, int] | None = None
         for row in rows:
             if columns is None:
@@ -116,8 +135,7 @@ class CsvTable:
                     continue
             file, entity, note = (restore(_cell(row, columns.get(name))) for name in HEADER)
             if file.strip():
-                path = self.path.parent / file.strip()
-                yield ImportSource(path, entity.strip() or entity_from_name(path.name), note)
+                yield file.strip(), entity.strip(), note
 
 
 def _dialect(first_line: str) -> type[csv.Dialect]:

@@ -19,7 +19,8 @@ from bot.domain.pictures import Picture
 from bot.images.memory import expect_bytes
 from bot.services.databases import find_database
 from bot.services.images.addition import AddOutcome, AddService, DeletedInSlack, NewImage
-from bot.services.images.exported_origins import read_exported_origins
+from bot.services.images.exported_origins import read_exported
+from bot.services.images.file_names import OWN_ID
 from bot.services.images.import_sources import ImportSource, printable
 from bot.storage.ports.catalogue import Catalogue
 
@@ -156,12 +157,21 @@ class ImportService:
         except (PictureRefused, FetchFailed) as error:
             return error
         return NewImage(
-            picture, jpeg, file.entity, file.note, source_name=file.name, imported=True, exported=file.origins
+            picture,
+            jpeg,
+            file.entity,
+            file.note,
+            source_name=file.name,
+            imported=True,
+            exported=file.origins,
+            named_automatically=file.named_automatically,
         )
 
     def _identify(self, source: ImportSource, key: DatabaseKey) -> _File | UserError:
         try:
-            entity, note = EntityId(source.entity), Note(source.note)
+            note = Note(source.note)
+            if source.entity:
+                EntityId(source.entity)
             status = source.path.stat()
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                 # Opening a named pipe would block until another process writes to it.
@@ -170,12 +180,22 @@ class ImportService:
                 return self._too_large()
             with source.path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            origins = read_exported_origins(source.path, key.workspace)
+            entity = source.entity_with(digest[:OWN_ID])
+            origins, named_before = read_exported(source.path, key.workspace)
         except InvalidInput as error:
             return error
         except OSError as error:
             return _unreadable(error)
-        return _File(source.path, digest, entity, note, printable(source.path.name), origins)
+        name = printable(source.path.name)
+        return _File(
+            source.path,
+            digest,
+            entity,
+            note,
+            name,
+            origins,
+            named_automatically=not source.entity or named_before == entity,
+        )
 
     def _read(self, path: Path) -> bytes:
         """Return the content of a file. Raises PictureRefused."""
@@ -215,6 +235,7 @@ class _File:
     note: Note
     name: str
     origins: tuple[Origin, ...] = ()
+    named_automatically: bool = False
 
 
 class _ImportRun:

@@ -64,15 +64,15 @@ class ListingService:
             )
 
     async def similar_entities(self, info: DatabaseInfo, entity: EntityId) -> Mapping[str, Sequence[ImageRecord]]:
-        """Return the ids that somebody may have meant, most similar first, with images that were given them."""
-        prefix = "" if info.images <= MAX_SCANNED else entity[:_SAME_START]
+        """Return the keys of ids that somebody may have meant, most similar first, with images that were given them."""
+        prefix = "" if info.images <= MAX_SCANNED else entity.key[:_SAME_START]
         images: dict[str, list[ImageRecord]] = defaultdict(list)
         scanned = 0
         async for record in self.all_records(info.key, Order.NEWEST_FIRST, prefix):
-            for name in {record.entity, *(origin.entity for origin in record.origins if origin.entity)}:
-                images[name].append(record)
+            for key in {record.entity.key, *(origin.entity.key for origin in record.origins if origin.entity)}:
+                images[key].append(record)
             scanned += 1
             if scanned == MAX_SCANNED:
                 break
-        near = difflib.get_close_matches(entity, images, n=max(1, len(images)), cutoff=_CUTOFF)
-        return {name: images[name] for name in near}
+        near = difflib.get_close_matches(entity.key, images, n=max(1, len(images)), cutoff=_CUTOFF)
+        return {key: images[key] for key in near}

@@ -207,6 +207,9 @@ class Repairer:
                 known = await catalogue.records(key, added) if added else {}
                 for data_id in set(added) - set(known):
                     await self._visual.delete_images(key, records[data_id].entity, data_id)
+                for data_id in set(added) & set(known):
+                    if known[data_id].entity != records[data_id].entity:
+                        await self._visual.rename_images(key, [data_id], known[data_id].entity)
         except BackendRefused:
             # A wrong key, an empty account or a wrong set-up fails for every image.
             raise

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.catalogue import ImageRecord
-from bot.domain.identifiers import DataId, EntityId, Note
+from bot.domain.identifiers import DataId, Note
 from bot.domain.matches import SIMILAR_SCORE, Match
 
 CREDITED_IMAGES = 5
@@ -75,14 +75,14 @@ class RankedMatch:
 
     def visible(self, shown: Mapping[DataId, ImageRecord]) -> tuple[RankedMatch, ...]:
         """Return the match with only the images that are ``shown``: one match for each id that their readers know."""
-        entities: dict[EntityId, list[FoundImage]] = {}
+        entities: dict[str, list[FoundImage]] = {}
         for image in self.images:
             if image.match.data_id in shown:
                 seen = image.seen_as(shown[image.match.data_id])
-                entities.setdefault(seen.match.entity, []).append(seen)
+                entities.setdefault(seen.match.entity.key, []).append(seen)
         if [len(group) for group in entities.values()] == [self.photos]:
-            entity, (best, *others) = next(iter(entities.items()))
-            match = replace(self.match, entity=entity)
+            [(best, *others)] = entities.values()
+            match = replace(self.match, entity=best.match.entity)
             return (replace(self, match=match, record=best.record, others=tuple(others)),)
         return tuple(_entity_match(group, group, 0.0, self.rank) for group in entities.values())
 
@@ -116,9 +116,9 @@ def group_by_entity(images: Iterable[FoundImage], minimum: float, credited: Cont
         minimum: Minimum score of a match, and of its further images.
         credited: Images that may add to an entity's score.
     """
-    entities: dict[EntityId, list[FoundImage]] = {}
+    entities: dict[str, list[FoundImage]] = {}
     for image in images:
-        entities.setdefault(image.match.entity, []).append(image)
+        entities.setdefault(image.match.entity.key, []).append(image)
     found = []
     for group in entities.values():
         may_agree = [image for image in group if image.match.data_id in credited] or group[:1]

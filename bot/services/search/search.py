@@ -237,7 +237,7 @@ class SearchService:
         matches = found.matches
         if not query.by_entity or len(matches) < query.images or query.images >= self._most:
             return False
-        entities = len({match.entity for match in matches})
+        entities = len({match.entity.key for match in matches})
         wanted = query.limit if query.images < query.limit * DEEPER else min(query.limit, FIRST_PAGE)
         return entities < wanted and matches[-1].score >= query.minimum
 
@@ -294,5 +294,5 @@ def _count_hidden(query: _Query, found: _Found) -> int:
     """Return how many matches are hidden altogether. An entity with a visible image is not hidden."""
     if not query.by_entity:
         return len(found.hidden)
-    visible = {match.entity for match in found.matches if match.score >= query.minimum}
-    return len({match.entity for match in found.hidden} - visible)
+    visible = {match.entity.key for match in found.matches if match.score >= query.minimum}
+    return len({match.entity.key for match in found.hidden} - visible)

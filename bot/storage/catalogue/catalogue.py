@@ -10,10 +10,18 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, u
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
 from bot.domain.errors import DatabaseExists, UnknownDatabase
-from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.identifiers import LOCAL_WORKSPACE, DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import Page, PageRequest
 from bot.storage.catalogue.deleted_databases import delete_database
-from bot.storage.catalogue.image_changes import add_image, add_origin, remove_images, remove_origins
+from bot.storage.catalogue.image_changes import (
+    add_image,
+    add_origin,
+    read_spellings,
+    remove_images,
+    remove_origins,
+    rename_images,
+    set_note,
+)
 from bot.storage.catalogue.marks import check_unchanged, images_until, mark_of
 from bot.storage.catalogue.origins import find_records, has_operator_origin, images_in_scope, read_records
 from bot.storage.catalogue.ownership import forget_slack, move_database, return_to_operator
@@ -74,7 +82,7 @@ class SqlCatalogue:
 
         def work(connection: Connection) -> tuple[DataId, ...]:
             database_id = database_id_of(connection, key)
-            wanted = images_until(database_id, mark) & (images.c.entity == str(entity))
+            wanted = images_until(database_id, mark) & (images.c.entity_key == entity.key)
             query = select(images.c.data_id).where(wanted).order_by(images.c.id).limit(limit)
             return tuple(DataId(data_id) for data_id in connection.execute(query).scalars())
 
@@ -257,6 +265,21 @@ class SqlCatalogue:
             lambda connection: remove_images(connection, key, entity, data_id, self._clock())
         )
 
+    async def spellings(self, key: DatabaseKey, entities: Iterable[EntityId]) -> Mapping[str, EntityId]:
+        """Return how the database writes those of the ids that it has, by their keys."""
+        wanted = [entity.key for entity in entities]
+        return await self._database.read(lambda connection: read_spellings(connection, key, wanted))
+
+    async def rename(self, records: Iterable[ImageRecord], entity: EntityId) -> int:
+        """Change the id that these records show, which are of one database. Return how many images are changed."""
+        wanted = list(records)
+        return await self._database.write(lambda connection: rename_images(connection, wanted, entity))
+
+    async def set_note(self, records: Iterable[ImageRecord], note: Note) -> int:
+        """Give the origins of these records, which are of one database, a note. Return how many images have any."""
+        wanted = list(records)
+        return await self._database.write(lambda connection: set_note(connection, wanted, note))
+
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:
         """Set whether searchers are told that images which they may not see matched."""
 
@@ -284,8 +307,8 @@ class SqlCatalogue:
 
         def work(connection: Connection) -> tuple[ImageRecord, ...]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            given = select(image_origins.c.image_id).where(image_origins.c.entity == str(entity))
-            has_it = images.c.entity == str(entity)
+            given = select(image_origins.c.image_id).where(image_origins.c.entity_key == entity.key)
+            has_it = images.c.entity_key == entity.key
             of_entity = in_database.where(or_(has_it, images.c.id.in_(given)) if or_given else has_it)
             rows = connection.execute(of_entity.order_by(images.c.created_at, images.c.id)).all()
             return read_records(connection, key, rows)

@@ -1,19 +1,33 @@
-"""Changes of a database's images: add an image or an origin, and take them away.
+"""Changes of a database's images: add an image or an origin, correct ids and notes, and take images away.
 
 Each change waits for the others in the same database, so that no image goes while it gets an origin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Executable,
+    Row,
+    ScalarSelect,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from bot.domain.catalogue import ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import AlreadyAdded
-from bot.domain.identifiers import DatabaseKey, DataId, EntityId
+from bot.domain.identifiers import DatabaseKey, DataId, EntityId, Note
 from bot.storage.catalogue.origins import (
     delete_origins,
     give_entity,
@@ -21,17 +35,33 @@ from bot.storage.catalogue.origins import (
     mark_imported,
     read_origins,
     read_records,
+    rename_origins,
 )
 from bot.storage.catalogue.rows import bump_revision, columns_of, database_id_of, lock_in_back_ends
 from bot.storage.catalogue.visibility import record_channels
 from bot.storage.removals.rows import queue_pictures, queue_unused_uploads
-from bot.storage.sql.schema.tables import images
+from bot.storage.sql.dialect import in_batches
+from bot.storage.sql.schema.tables import image_origins, images
+
+_STATEMENTS_KEPT = 64
 
 # Every add runs these. Built once, they cost little more than the work of the driver.
 _ENTITY_OF = select(images.c.entity).where(
     images.c.database_id == bindparam("database"), images.c.digest == bindparam("digest")
 )
-_NEW_IMAGE = insert(images)
+
+
+def _first_spelling(database: BindParameter[int], key: BindParameter[str]) -> ScalarSelect[str]:
+    earlier = images.alias()
+    wanted = (earlier.c.database_id == database) & (earlier.c.entity_key == key)
+    return select(earlier.c.entity).where(wanted).order_by(earlier.c.id).limit(1).scalar_subquery()
+
+
+# The first spelling of an id stays. Adds look for it before they call the back end, and here once more: another process
+# may have added the same id in the meantime.
+_NEW_IMAGE = insert(images).values(
+    entity=func.coalesce(_first_spelling(bindparam("in_database"), bindparam("compared")), bindparam("written"))
+)
 
 
 def add_image(connection: Connection, record: ImageRecord) -> None:
@@ -40,7 +70,9 @@ def add_image(connection: Connection, record: ImageRecord) -> None:
     entity = connection.execute(_ENTITY_OF, {"database": database_id, "digest": record.digest}).scalar()
     if entity is not None:
         raise AlreadyAdded(record.database.name, entity)
-    inserted = connection.execute(_NEW_IMAGE, {"database_id": database_id, **columns_of(record)})
+    values = columns_of(record)
+    spelling = {"in_database": database_id, "compared": values["entity_key"], "written": values.pop("entity")}
+    inserted = connection.execute(_NEW_IMAGE, {"database_id": database_id, **values, **spelling})
     assert inserted.inserted_primary_key is not None
     insert_origins(connection, inserted.inserted_primary_key[0], record.origins)
     record_channels(connection, database_id, record.origins)
@@ -75,7 +107,7 @@ def remove_origins(
     lock_in_back_ends(connection, key)
     database_id = bump_revision(connection, key)
     wanted = (images.c.database_id == database_id) & (images.c.data_id == data_id)
-    image = connection.execute(select(images.c.id, images.c.digest, images.c.entity).where(wanted)).first()
+    image = connection.execute(select(images).where(wanted)).first()
     if image is None:
         return RemovedOrigins(0, 0)
     before = read_origins(connection, [image.id])[image.id]
@@ -83,24 +115,23 @@ def remove_origins(
     after = read_origins(connection, [image.id])[image.id]
     left = len(after)
     if left:
-        _keep_entity(connection, image.id, image.entity, [one for one in before if one not in after], after)
+        _keep_entity(connection, image, [one for one in before if one not in after], after)
     if not left:
         connection.execute(delete(images).where(images.c.id == image.id))
         queue_removals(connection, {image.digest}, now)
-    return RemovedOrigins(removed, left)
+    return RemovedOrigins(removed, left, EntityId(image.entity))
 
 
-def _keep_entity(
-    connection: Connection, image_id: int, entity: str, removed: Sequence[Origin], left: Sequence[Origin]
-) -> None:
+def _keep_entity(connection: Connection, image: Row[Any], removed: Sequence[Origin], left: Sequence[Origin]) -> None:
     """Let the image keep its id if everybody could read where it was given, and nobody else gave it."""
+    entity = EntityId(image.entity)
 
     def gave_it(origin: Origin) -> bool:
-        return origin.entity in {None, entity}
+        return origin.entity is None or origin.entity.is_same(entity)
 
     was_public = any(gave_it(one) and (not one.slack or one.slack.kind is ChannelKind.PUBLIC) for one in removed)
     if was_public and not any(map(gave_it, left)):
-        give_entity(connection, image_id, entity)
+        give_entity(connection, image.id, entity, automatic=image.named_automatically)
 
 
 def remove_images(
@@ -108,7 +139,7 @@ def remove_images(
 ) -> tuple[ImageRecord, ...]:
     """Delete the records of an entity's images, or of one of them. Return the deleted records."""
     database_id = database_id_of(connection, key, update_lock=True)
-    wanted = [images.c.database_id == database_id, images.c.entity == str(entity)]
+    wanted = [images.c.database_id == database_id, images.c.entity_key == entity.key]
     if data_id is not None:
         wanted.append(images.c.data_id == data_id)
     rows = connection.execute(select(images).where(*wanted).order_by(images.c.id)).all()
@@ -118,6 +149,86 @@ def remove_images(
         bump_revision(connection, key)
         queue_removals(connection, {row.digest for row in rows}, now)
     return records
+
+
+# Built once for each number of ids, and most adds have one or eight. It costs little more than the driver's work then.
+@lru_cache(_STATEMENTS_KEPT)
+def _first_spellings(number: int) -> Executable:
+    return select(*(_first_spelling(bindparam("in_database"), bindparam(f"key_{place}")) for place in range(number)))
+
+
+def read_spellings(connection: Connection, key: DatabaseKey, keys: Sequence[str]) -> dict[str, EntityId]:
+    """Return how the database writes ids, by their keys. Of several spellings, the first counts."""
+    database_id = database_id_of(connection, key)
+    found: dict[str, EntityId] = {}
+    for some in in_batches(keys):
+        values = {f"key_{place}": one for place, one in enumerate(some)}
+        row = connection.execute(_first_spellings(len(some)), {"in_database": database_id, **values}).one()
+        found.update((one, EntityId(first)) for one, first in zip(some, row, strict=True) if first is not None)
+    return found
+
+
+def rename_images(connection: Connection, records: Sequence[ImageRecord], entity: EntityId) -> int:
+    """Change the id that these records show, which are of one database, to one that a person chose.
+
+    Those of their origins that gave it have the new one from then on, and the image if it was its id. Origins that a
+    record leaves out keep what they gave. Return how many images have any change.
+    """
+    if not records:
+        return 0
+    shown = {record.data_id: record.entity for record in records}
+    database_id, changed = bump_revision(connection, records[0].database), set[DataId]()
+    values = {"entity": str(entity), "entity_key": entity.key, "named_automatically": False}
+    for chosen, others in _origin_rows(connection, database_id, records):
+        given = [row for row in chosen if (row.entity_key or row.of_image) == shown[row.data_id].key]
+        renamed = {row.data_id: row.image_id for row in given if row.of_image == shown[row.data_id].key}
+        for row in others:
+            if row.entity_key is None and row.data_id in renamed:
+                # It stands for the id that the image had.
+                rename_origins(connection, [row.id], EntityId(row.image_entity))
+        rename_origins(connection, [row.id for row in given], entity)
+        for some in in_batches(list(renamed.values())):
+            connection.execute(update(images).where(images.c.id.in_(some)).values(values))
+        changed.update(row.data_id for row in given)
+    return len(changed)
+
+
+def set_note(connection: Connection, records: Sequence[ImageRecord], note: Note) -> int:
+    """Give the origins of these records, which are of one database, a note. Return how many images have any."""
+    if not records:
+        return 0
+    database_id, changed = bump_revision(connection, records[0].database), set[DataId]()
+    for chosen, _ in _origin_rows(connection, database_id, records):
+        changed.update(row.data_id for row in chosen)
+        for ids in in_batches([row.id for row in chosen]):
+            connection.execute(update(image_origins).where(image_origins.c.id.in_(ids)).values(note=str(note)))
+    return len(changed)
+
+
+def _origin_rows(
+    connection: Connection, database_id: int, records: Sequence[ImageRecord]
+) -> Iterator[tuple[list[Row[Any]], list[Row[Any]]]]:
+    """Yield rows of origins in batches: those that the records have, and the further ones of their images."""
+    places = {record.data_id: frozenset(map(_place, record.origins)) for record in records}
+    of_image = (images.c.data_id, images.c.entity.label("image_entity"), images.c.entity_key.label("of_image"))
+    rows_of_images = select(image_origins, *of_image).join(images).where(images.c.database_id == database_id)
+    for some in in_batches(list(places)):
+        rows = connection.execute(rows_of_images.where(images.c.data_id.in_(some))).all()
+        chosen = [row for row in rows if _place_of(row) in places[row.data_id]]
+        yield chosen, [row for row in rows if _place_of(row) not in places[row.data_id]]
+
+
+def _place(origin: Origin) -> tuple[object, ...]:
+    slack = origin.slack
+    in_slack = (slack.file_id, slack.channel, slack.message_ts) if slack else None
+    return origin.source, origin.author, origin.source_name, in_slack
+
+
+def _place_of(row: Row[Any]) -> tuple[object, ...]:
+    # An empty one is that of an address, which was given in a closed conversation.
+    has_place = row.slack_file is not None
+    in_slack = (row.slack_file, row.slack_channel or "", row.slack_message or "") if has_place else None
+    return row.source, row.author, row.source_name, in_slack
 
 
 def queue_removals(connection: Connection, digests: Collection[str], now: datetime) -> None:

@@ -87,9 +87,17 @@ def delete_origins(connection: Connection, image_id: int, scope: OriginScope) ->
     return connection.execute(delete(image_origins).where(_columns.image_id == image_id, *_in_scope(scope))).rowcount
 
 
-def give_entity(connection: Connection, image_id: int, entity: str) -> None:
+def give_entity(connection: Connection, image_id: int, entity: EntityId, *, automatic: bool) -> None:
     """Record that all origins of an image gave it an id."""
-    connection.execute(update(image_origins).where(_columns.image_id == image_id).values(entity=entity))
+    values = _given(entity) | {"named_automatically": automatic}
+    connection.execute(update(image_origins).where(_columns.image_id == image_id).values(values))
+
+
+def rename_origins(connection: Connection, origin_ids: Sequence[int], entity: EntityId) -> None:
+    """Record that origins gave another id, that a person chose."""
+    values = _given(entity) | {"named_automatically": False}
+    for some in in_batches(origin_ids):
+        connection.execute(update(image_origins).where(_columns.id.in_(some)).values(values))
 
 
 def mark_imported(connection: Connection, image_id: int, origin: Origin) -> None:
@@ -140,7 +148,8 @@ def _columns_of(origin: Origin) -> dict[str, Any]:
         "created_at": origin.added_at,
         "note": str(origin.note),
         "imported": origin.imported,
-        "entity": None if origin.entity is None else str(origin.entity),
+        **_given(origin.entity),
+        "named_automatically": origin.named_automatically,
         "source_name": origin.source_name,
         "slack_file": slack.file_id if slack else None,
         "slack_channel": slack.channel if slack else None,
@@ -160,7 +169,12 @@ def _origin_of(row: Row[Any]) -> Origin:
         slack=_slack_origin_of(row),
         entity=None if row.entity is None else EntityId(row.entity),
         imported=bool(row.imported),
+        named_automatically=bool(row.named_automatically),
     )
+
+
+def _given(entity: EntityId | None) -> dict[str, str | None]:
+    return {"entity": entity and str(entity), "entity_key": entity and entity.key}
 
 
 def _slack_origin_of(row: Row[Any]) -> SlackOrigin | None:

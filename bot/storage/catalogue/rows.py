@@ -94,6 +94,8 @@ def columns_of(record: ImageRecord) -> dict[str, Any]:
     return {
         "data_id": record.data_id,
         "entity": str(record.entity),
+        "entity_key": record.entity.key,
+        "named_automatically": record.named_automatically,
         "digest": record.digest,
         "source_digest": record.source_digest,
         "fingerprint": record.fingerprint,
@@ -115,4 +117,5 @@ def record_of(key: DatabaseKey, row: Row[Any], origins: Sequence[Origin]) -> Ima
         width=row.width,
         height=row.height,
         origins=tuple(origins),
+        named_automatically=row.named_automatically,
     )

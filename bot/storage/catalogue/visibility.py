@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 
 from bot.domain.catalogue import Origin
 from bot.domain.channels import ChannelKind, VisibleOrigins
+from bot.domain.identifiers import entity_key
 from bot.storage.sql.paging import has_prefix
 from bot.storage.sql.schema.tables import database_channels, image_origins, images
 
@@ -78,11 +79,12 @@ def has_visible_origin(connection: Connection, database_id: int, visible: Visibl
 
 def has_prefix_seen(prefix: str, visible: VisibleOrigins) -> ColumnElement[bool]:
     """Return the condition on images that those who see these origins see under an id with the prefix."""
-    given = func.coalesce(_origins.entity, images.c.entity)
+    key = entity_key(prefix)
+    given = func.coalesce(_origins.entity_key, images.c.entity_key)
     seen = exists().where(_origins.image_id == images.c.id, _is_visible(visible))
-    keeps_id = seen.where(given == images.c.entity)
+    keeps_id = seen.where(given == images.c.entity_key)
     return or_(
-        and_(keeps_id, *has_prefix(images.c.entity, prefix)), and_(~keeps_id, seen.where(*has_prefix(given, prefix)))
+        and_(keeps_id, *has_prefix(images.c.entity_key, key)), and_(~keeps_id, seen.where(*has_prefix(given, key)))
     )
 
 

@@ -30,6 +30,7 @@ from bot.storage.hosted.rows import (
     listed,
     new_add_columns,
     queue_deletions,
+    rename_confirmed,
 )
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches
@@ -133,7 +134,8 @@ class SqlLedger:
             if row is None:
                 return None
             ours = update(hosted_images).where(_images.id == row.id)
-            connection.execute(ours.values(entity=str(entity), note=str(note), **new_add_columns(now)))
+            named = {"entity": str(entity), "entity_key": entity.key, "note": str(note)}
+            connection.execute(ours.values(**named, **new_add_columns(now)))
             return DataId(row.data_id)
 
         return await self._database.write_separately(work)
@@ -277,7 +279,7 @@ class SqlLedger:
         def work(connection: Connection) -> int:
             now = self._clock()
             of_entity = is_in(hosted_database_of(connection, key, key_share_lock=True)) & (
-                _images.entity == str(entity)
+                _images.entity_key == entity.key
             )
             if data_id is not None:
                 of_entity &= _images.data_id == data_id
@@ -286,6 +288,16 @@ class SqlLedger:
             )
 
         return await self._database.write(work)
+
+    async def rename_images(self, key: DatabaseKey, data_ids: Iterable[DataId], entity: EntityId) -> int:
+        """Give confirmed images another id. Return how many.
+
+        The service knows each image by its data id alone, so nothing changes there.
+        """
+        wanted = list(data_ids)
+        return await self._database.write(
+            lambda connection: rename_confirmed(connection, key, wanted, entity, self._clock())
+        )
 
     async def forget_missing(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> None:
         """Delete confirmed images that the service turned out not to have. Commits immediately, even inside a unit."""

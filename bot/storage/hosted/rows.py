@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, delete, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, delete, insert, literal, select, update
 
 from bot.domain.catalogue import NewHostedImage
 from bot.domain.errors import UnknownDatabase
@@ -106,6 +107,7 @@ def columns_of(image: NewHostedImage) -> dict[str, Any]:
     return {
         "data_id": image.data_id,
         "entity": str(image.entity),
+        "entity_key": image.entity.key,
         "note": str(image.note),
         "digest": image.digest,
         "fingerprint": image.fingerprint,
@@ -120,6 +122,18 @@ def image_of(row: Row[Any]) -> NewHostedImage:
 def listed(row: Row[Any]) -> ListedImage:
     """Return the image of a row as listings show it."""
     return ListedImage(DataId(row.data_id), EntityId(row.entity), Note(row.note), row.created_at, row.updated_at)
+
+
+def rename_confirmed(
+    connection: Connection, key: DatabaseKey, data_ids: Sequence[DataId], entity: EntityId, now: datetime
+) -> int:
+    """Give confirmed images another id. Return how many."""
+    confirmed = is_in(hosted_database_of(connection, key, key_share_lock=True)) & IS_CONFIRMED
+    renamed = update(hosted_images).values(entity=str(entity), entity_key=entity.key, updated_at=now)
+    return sum(
+        connection.execute(renamed.where(confirmed, _images.data_id.in_(some))).rowcount
+        for some in in_batches(data_ids)
+    )
 
 
 def queue_deletions(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> list[AddState]:

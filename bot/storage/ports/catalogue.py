@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bot.domain.catalogue import DatabaseInfo, ImageRecord, Origin, OriginScope, RemovedOrigins
 from bot.domain.channels import ChannelKind, VisibleOrigins
-from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
+from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.pages import Page, PageRequest
 
 
@@ -152,6 +152,22 @@ class Catalogue(Protocol):
         self, key: DatabaseKey, entity: EntityId, data_id: DataId | None = None
     ) -> tuple[ImageRecord, ...]:
         """Delete the records of an entity's images, or of one of them. Return the deleted records."""
+        ...
+
+    async def spellings(self, key: DatabaseKey, entities: Iterable[EntityId]) -> Mapping[str, EntityId]:
+        """Return how the database writes those of the ids that it has, by their keys."""
+        ...
+
+    async def rename(self, records: Iterable[ImageRecord], entity: EntityId) -> int:
+        """Change the id that these records show, which are of one database, to one that a person chose.
+
+        Those of their origins that gave it have the new one from then on, and the image if it was its id. Origins that
+        a record leaves out keep what they gave. Return how many images are changed.
+        """
+        ...
+
+    async def set_note(self, records: Iterable[ImageRecord], note: Note) -> int:
+        """Give the origins of these records, which are of one database, a note. Return how many images have any."""
         ...
 
     async def set_hints(self, key: DatabaseKey, *, hints_at_hidden: bool) -> None:

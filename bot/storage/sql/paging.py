@@ -13,10 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, select, tuple_
 
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import DatabaseKey
+from bot.domain.identifiers import DatabaseKey, entity_key
 from bot.domain.pages import Order, Page, PageRequest
 
 T = TypeVar("T")
+
+_LAST = "\U0010ffff"
 
 
 class ListedDatabase(NamedTuple):
@@ -42,7 +44,7 @@ def read_page(
     *further: ColumnElement[bool],
     by_prefix: ColumnElement[bool] | None = None,
 ) -> Page[T]:
-    """Read a page of ``table``, which must have the columns id, database_id, entity and created_at.
+    """Read a page of ``table``, which must have the columns id, database_id, entity_key and created_at.
 
     ``further`` are more conditions on the rows, and ``by_prefix`` is the one to use for the prefix of ids.
 
@@ -51,7 +53,8 @@ def read_page(
     columns = table.c
     wanted: list[ColumnElement[bool]] = [columns.database_id == owner.row_id, *further]
     if request.entity_prefix:
-        wanted += has_prefix(columns.entity, request.entity_prefix) if by_prefix is None else [by_prefix]
+        prefix = entity_key(request.entity_prefix)
+        wanted += has_prefix(columns.entity_key, prefix) if by_prefix is None else [by_prefix]
     total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
 
     newest_first = request.order is Order.NEWEST_FIRST
@@ -78,12 +81,23 @@ def read_page(
 def has_prefix(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
     """Return the conditions on a column whose values begin with a prefix."""
     # A range, because LIKE treats the _ of an id as a wildcard and does not use the index.
-    return [column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1)]
+    begins = [column >= prefix]
+    after = _following(prefix)
+    return [*begins, column < after] if after else begins
+
+
+def _following(prefix: str) -> str:
+    """Return the first text in order that begins with no ``prefix`` any more, or an empty string if there is none."""
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return ""
+    # No text contains half of a surrogate pair.
+    return kept[:-1] + ("\ue000" if kept[-1] == "\ud7ff" else chr(ord(kept[-1]) + 1))
 
 
 def _listing_digest(key: DatabaseKey, request: PageRequest) -> str:
     """Identify a listing, so that a token of another one is rejected."""
-    text = f"{key.workspace}\n{key.name}\n{request.order}\n{request.entity_prefix}"
+    text = f"{key.workspace}\n{key.name}\n{request.order}\n{entity_key(request.entity_prefix)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

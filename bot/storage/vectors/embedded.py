@@ -146,6 +146,7 @@ class SqlVectorRows(SqlReindexRows):
             "database_id": database_id,
             "data_id": data_id,
             "entity": str(entity),
+            "entity_key": entity.key,
             "note": str(note),
             "created_at": at,
             "updated_at": at,
@@ -184,13 +185,24 @@ class SqlVectorRows(SqlReindexRows):
 
     def remove(self, database_id: int, entity: EntityId, data_id: DataId | None) -> int:
         """Delete an entity's images, or one. Return how many."""
-        wanted = [_images.database_id == database_id, _images.entity == str(entity)]
+        wanted = [_images.database_id == database_id, _images.entity_key == entity.key]
         if data_id is not None:
             wanted.append(_images.data_id == data_id)
         removed = self._connection.execute(delete(embedded_images).where(*wanted)).rowcount
         if removed:
             self._touch(database_id, removals=_databases.removals + 1)
         return removed
+
+    def rename(self, database_id: int, data_ids: Collection[DataId], entity: EntityId, at: datetime) -> int:
+        """Give images another id. Return how many."""
+        values = {"entity": str(entity), "entity_key": entity.key, "updated_at": at}
+        renamed = 0
+        for some in in_batches(tuple(data_ids)):
+            wanted = (_images.database_id == database_id) & _images.data_id.in_(some)
+            renamed += self._connection.execute(update(embedded_images).where(wanted).values(values)).rowcount
+        if renamed:
+            self._touch(database_id)
+        return renamed
 
     def page(self, database_id: int, key: DatabaseKey, request: PageRequest) -> Page[ListedImage]:
         """Return a page of images. Raises InvalidInput for a token of another listing."""
@@ -263,14 +275,14 @@ class SqlVectorRows(SqlReindexRows):
                 found[row_id] = (DataId(data_id), EntityId(entity), Note(note))
         return found
 
-    def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[EntityId, bytes]]:
-        """Yield entity and embedding of vectors."""
-        pairs = select(_images.entity, _vectors.embedding).join_from(
+    def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[str, bytes]]:
+        """Yield the entity's key and the embedding of vectors."""
+        pairs = select(_images.entity_key, _vectors.embedding).join_from(
             embedded_vectors, embedded_images, _vectors.image_id == _images.id
         )
         for some in in_batches(row_ids):
-            for entity, embedding in self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id)):
-                yield EntityId(entity), embedding
+            rows = self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id))
+            yield from ((row.entity_key, row.embedding) for row in rows)
 
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)

@@ -37,8 +37,8 @@ ADD_ROW = text(
 ).bindparams(bindparam("embedding", type_=Halfvec()))
 # One statement each, because adds to a database wait for each other, so every round trip of an add delays the others.
 _NEW_IMAGE = text(
-    "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, note, created_at, updated_at)"
-    "  VALUES (:database, :data_id, :entity, :note, :at, :at) RETURNING id),"
+    "WITH image AS (INSERT INTO embedded_images (database_id, data_id, entity, entity_key, note, created_at,"
+    "  updated_at) VALUES (:database, :data_id, :entity, :entity_key, :note, :at, :at) RETURNING id),"
     " touched AS (UPDATE embedded_databases SET revision = revision + 1 WHERE id = :database)"
     " SELECT id FROM image"
 ).bindparams(bindparam("database", type_=ROW_ID), bindparam("at", type_=UtcTime()))
@@ -114,7 +114,8 @@ class PgvectorRows(SqlVectorRows):
 
     def add_image(self, database_id: int, data_id: DataId, entity: EntityId, note: Note, at: datetime) -> int:
         """Insert an image and return its row id."""
-        values = {"database": database_id, "data_id": data_id, "entity": str(entity), "note": str(note), "at": at}
+        values = {"database": database_id, "data_id": data_id, "note": str(note), "at": at}
+        values |= {"entity": str(entity), "entity_key": entity.key}
         return int(self._connection.execute(_NEW_IMAGE, values).scalar_one())
 
     def add_vector(

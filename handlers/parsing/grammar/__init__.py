@@ -14,7 +14,9 @@ from handlers.parsing.grammar.commands import (
     ListDatabases,
     ListImages,
     OpenForm,
+    RenameEntity,
     SearchCommand,
+    SetNote,
     StatusCommand,
     UnwatchCommand,
     WatchCommand,
@@ -22,7 +24,7 @@ from handlers.parsing.grammar.commands import (
 from handlers.parsing.grammar.corrections import corrected
 from handlers.parsing.grammar.mentions import Modifiers, mention_command, modifiers_of
 from handlers.parsing.grammar.parser import VERBS, parse
-from handlers.parsing.grammar.tokens import MODIFIERS, unescape
+from handlers.parsing.grammar.tokens import MODIFIERS, quoted, unescape
 from handlers.parsing.grammar.values import MAX_TOP
 
 __all__ = [
@@ -41,7 +43,9 @@ __all__ = [
     "ListImages",
     "Modifiers",
     "OpenForm",
+    "RenameEntity",
     "SearchCommand",
+    "SetNote",
     "StatusCommand",
     "UnwatchCommand",
     "WatchCommand",
@@ -50,5 +54,6 @@ __all__ = [
     "modifiers_of",
     "parse",
     "parse_caption",
+    "quoted",
     "unescape",
 ]

@@ -64,7 +64,7 @@ def _read(token: Token, databases: Collection[DatabaseName]) -> Mapping[str, Any
     if token.name == "note" and not token.is_quoted:
         return None
     try:
-        value = _VALUES[token.name](token.text)
+        value = _VALUES[token.name](values.as_written(token))
     except InvalidInput:
         return None
     return None if token.name == "in" and value not in databases else {_FIELDS[token.name]: value}

@@ -61,6 +61,24 @@ class DeleteEntity:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameEntity:
+    """Give all images of an entity another id, after a question if other images have it."""
+
+    entity: EntityId
+    new: EntityId
+    database: DatabaseName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetNote:
+    """Replace the note of an entity's images."""
+
+    entity: EntityId
+    note: Note
+    database: DatabaseName | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListDatabases:
     """List the databases with their sizes."""
 
@@ -109,6 +127,8 @@ Command = (
     | AddCommand
     | ListImages
     | DeleteEntity
+    | RenameEntity
+    | SetNote
     | ListDatabases
     | CreateDatabase
     | DeleteDatabase

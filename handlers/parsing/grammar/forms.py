@@ -37,6 +37,8 @@ USAGES = {
     "add": VerbUsage(("in", "id", "note"), ("id", "note")),
     "list": VerbUsage(("in", "prefix", "order"), ("prefix", "order")),
     "delete": VerbUsage(("in", "id")),
+    "rename": VerbUsage(("in", "id")),
+    "note": VerbUsage(("in", "id", "note")),
     "db": VerbUsage(),
     "db create": VerbUsage(),
     "db delete": VerbUsage(),

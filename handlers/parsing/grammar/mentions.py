@@ -39,7 +39,7 @@ def modifiers_of(text: str) -> Modifiers:
             continue
         if token.is_unclosed:
             raise InvalidInput(UNCLOSED_QUOTE)
-        given.setdefault(token.name, token.text)
+        given.setdefault(token.name, values.as_written(token))
     return Modifiers(
         values.database(given["in"]) if "in" in given else None,
         values.top(given["top"]) if "top" in given else None,

@@ -23,11 +23,14 @@ from handlers.parsing.grammar.commands import (
     ListDatabases,
     ListImages,
     OpenForm,
+    RenameEntity,
     SearchCommand,
+    SetNote,
     StatusCommand,
     UnwatchCommand,
     WatchCommand,
 )
+from handlers.parsing.grammar.edits import split_note, split_operands
 from handlers.parsing.grammar.forms import USAGES, closest, looks_like_url, modifier_refused, usage_of
 from handlers.parsing.grammar.tokens import Token, quote_back, tokenise
 
@@ -60,6 +63,9 @@ _SUGGESTIONS = {
     "stop": "unwatch",
     "show": "list",
     "settings": "status",
+    "move": "rename",
+    "merge": "rename",
+    "edit": "rename",
 }
 """Words that people write instead of a verb, and the verb to suggest."""
 
@@ -71,6 +77,8 @@ class _ParsedCommand:
     words: tuple[str, ...]
     addresses: tuple[str, ...]
     modifiers: tuple[tuple[str, str], ...]
+    tokens: tuple[Token, ...] = ()
+    """All of them in order, for ids that are in quotes."""
 
 
 def parse(text: str) -> Command:
@@ -80,7 +88,7 @@ def parse(text: str) -> Command:
         tokens = tokens[1:]
     if not tokens:
         return OpenForm()
-    words = tuple(token.text for token in tokens if not token.name and not token.is_address)
+    words = tuple(token.text for token in tokens if _is_word(token))
     verb = words[0].lower() if words else "search"
     verb = _VERB_SYNONYMS.get(verb.rstrip("!?.,") or verb, verb)
     if verb == "help":
@@ -89,18 +97,28 @@ def parse(text: str) -> Command:
     parsed = _ParsedCommand(
         words if verb == "last" else words[1:],
         tuple(token.text for token in tokens if token.is_address),
-        tuple((token.name, token.text) for token in tokens if token.name),
+        tuple((token.name, values.as_written(token)) for token in tokens if token.name),
+        tokens if verb == "last" else _without_verb(tokens),
     )
     if parse_verb := _VERBS.get(verb):
         return parse_verb(parsed)
     raise _unknown_verb(words[0])
 
 
+def _without_verb(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    verb = next((place for place, token in enumerate(tokens) if _is_word(token)), len(tokens))
+    return (*tokens[:verb], *tokens[verb + 1 :])
+
+
+def _is_word(token: Token) -> bool:
+    return not token.name and not token.is_address
+
+
 def _refuse_malformed(tokens: Iterable[Token]) -> None:
     for token in tokens:
         if token.is_unclosed:
             raise InvalidInput(wording.UNCLOSED_QUOTE)
-        if not token.name and not token.is_address and "://" in token.text:
+        if _is_word(token) and not token.is_quoted and "://" in token.text:
             raise InvalidInput(wording.URL_INVALID)
 
 
@@ -174,13 +192,35 @@ def _delete(parsed: _ParsedCommand) -> DeleteEntity:
         name = values.database(" ".join(parsed.words[1:]))
         meant = f"db delete {name}"
         raise InvalidInput(wording.did_you_mean(f"/vsearch {meant}"), (" ".join(("delete", *parsed.words)), meant))
-    named = [given["id"]] if "id" in given else []
-    named += [" ".join(parsed.words)] if parsed.words else []
+    named = [values.entity(given["id"])] if "id" in given else []
+    named += [values.entity_of_words([*filter(_is_word, parsed.tokens)])] if parsed.words else []
     _refuse_extra("delete", replace(parsed, words=()))
     if len(named) != 1:
         sentence = wording.one_entity if named else wording.which_entity
         raise InvalidInput(sentence(usage_of("delete")))
-    return DeleteEntity(values.entity(named[0]), values.database(given["in"]) if "in" in given else None)
+    return DeleteEntity(named[0], values.database(given["in"]) if "in" in given else None)
+
+
+def _rename(parsed: _ParsedCommand) -> RenameEntity:
+    operands, others = split_operands(parsed.tokens)
+    given = _modifiers("rename", replace(parsed, modifiers=others))
+    if operands is None:
+        raise InvalidInput(wording.which_ids(usage_of("rename")))
+    old, new = map(values.entity_of_words, operands)
+    return RenameEntity(old, new, values.database(given["in"]) if "in" in given else None)
+
+
+def _note(parsed: _ParsedCommand) -> SetNote:
+    operands, others = split_note(parsed.tokens)
+    given = _modifiers("note", replace(parsed, modifiers=others))
+    if operands is None:
+        raise InvalidInput(wording.which_note(usage_of("note")))
+    named, text = operands
+    return SetNote(
+        values.entity_of_words(named),
+        values.note(text),
+        values.database(given["in"]) if "in" in given else None,
+    )
 
 
 def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
@@ -257,6 +297,8 @@ _VERBS: Mapping[str, Callable[[_ParsedCommand], Command]] = {
     "add": _add,
     "list": _list,
     "delete": _delete,
+    "rename": _rename,
+    "note": _note,
     "db": _db,
     "watch": _watch,
     "unwatch": _unwatch,

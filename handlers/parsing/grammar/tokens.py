@@ -43,6 +43,7 @@ _SINGLE = {
     for opening, closing in {"'": "'’", "‘": "’'", "’": "’'", "‚": "‘’'", "`": "`"}.items()
 }
 _QUOTES = _DOUBLE | _SINGLE
+_DOUBLED = re.compile('""')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Token:
         is_address: The token is a URL.
         is_attached: The value directly follows the colon.
         is_unclosed: The token begins with a quote that is never closed.
-        is_quoted: The value of a modifier is in quotes.
+        is_quoted: The word or the value of a modifier is in quotes.
+        written: What the quotes of a word hold, even if it looks like a modifier or a URL.
         start: Where the token starts in the text that ``visible`` returns. Positions don't count in comparisons.
         end: Where it ends.
     """
@@ -66,8 +68,19 @@ class Token:
     is_attached: bool = False
     is_unclosed: bool = False
     is_quoted: bool = field(default=False, compare=False)
+    written: str = field(default="", compare=False)
     start: int = field(default=0, compare=False)
     end: int = field(default=0, compare=False)
+
+    @property
+    def is_quoted_word(self) -> bool:
+        """Whether the whole token is in quotes, and not just the value of a modifier."""
+        return self.is_quoted and bool(self.written or not self.name)
+
+    @property
+    def is_operand(self) -> bool:
+        """Whether this is a word, or anything else that is in quotes as a whole."""
+        return self.is_quoted_word or self.is_address or not self.name
 
 
 def visible(text: str) -> str:
@@ -131,6 +144,8 @@ class _Tokeniser:
 
     def _quoted(self) -> str | None:
         """Take the quoted text at the current position, or return None."""
+        if self._text.startswith('"', self._position) and (straight := self._straight()) is not None:
+            return straight
         for closing in _QUOTES.get(self._text[self._position : self._position + 1], ()):
             # Remember closing quotes that don't occur any more. Otherwise thousands of quotes would take minutes.
             if closing in self._absent:
@@ -142,6 +157,25 @@ class _Tokeniser:
             self._absent.add(closing)
         return None
 
+    def _straight(self) -> str | None:
+        """Take text in straight quotes, in which two of them stand for one, or return None."""
+        end = self._position + 1
+        while _DOUBLED not in self._absent and (end := self._text.find('"', end)) >= 0:
+            if self._text.startswith('""', end):
+                end += 2
+                continue
+            inner = self._text[self._position + 1 : end].replace('""', '"')
+            self._position = end + 1
+            return inner
+        # As for other closing quotes: look for them once.
+        self._absent.add(_DOUBLED)
+        return None
+
+
+def quoted(text: str) -> str:
+    """Return text in quotes, so that a command takes it as one word or value, whatever is in it."""
+    return '"' + text.replace('"', '""') + '"'
+
 
 def _token_of_link(link: re.Match[str]) -> Token:
     if _ADDRESS.fullmatch(target := unescape(link[1])):
@@ -152,10 +186,12 @@ def _token_of_link(link: re.Match[str]) -> Token:
 def _token_of_quoted(inner: str) -> Token:
     inner = inner.strip()
     if link := _ANGLED.fullmatch(inner):
-        return _token_of_link(link)
-    if head := _MODIFIER.match(inner):
-        return Token(as_typed(inner[head.end() :]).strip(), head[1].lower())
-    return _token_of_word(inner)
+        token = _token_of_link(link)
+    elif head := _MODIFIER.match(inner):
+        token = Token(as_typed(inner[head.end() :]).strip(), head[1].lower())
+    else:
+        token = _token_of_word(inner)
+    return replace(token, is_quoted=True, written=as_typed(inner))
 
 
 def _token_of_word(raw: str) -> Token:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Sequence
 
 from bot.blocks.wording import commands as wording
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseName, EntityId, Note
 from bot.domain.pages import Order, PageRequest
 from bot.services.search.search import TOP_SCORE
+from handlers.parsing.grammar.tokens import Token
 
 MAX_TOP = 50
 
@@ -19,17 +19,50 @@ _SCORE = re.compile(r"[0-9]{0,3}(?:[.,][0-9]{0,6})?")
 _SURROUNDING = " <>`'‘’\"“”,;."
 """Characters to strip: brackets of the help text, left-over quotes, and punctuation."""
 
-NameType = TypeVar("NameType", DatabaseName, EntityId)
+_PAIRS = {"<": ">", "`": "`", "'": "'", "‘": "’", '"': '"', "“": "”"}
+_WRITTEN = frozenset({"", "id", "prefix"})
 
 
 def database(value: str) -> DatabaseName:
     """Parse the name of a database."""
-    return _name(DatabaseName, value)
+    # Phones capitalise the first letter.
+    cleaned = value.strip(_SURROUNDING).lower()
+    try:
+        return DatabaseName(cleaned)
+    except InvalidInput as error:
+        suggestion = _suggest(cleaned)
+        try:
+            DatabaseName(suggestion)
+        except InvalidInput:
+            raise error from None
+        raise InvalidInput(f"{error} {wording.did_you_mean(suggestion)}", (value, suggestion)) from None
 
 
 def entity(value: str) -> EntityId:
-    """Parse an entity id."""
-    return _name(EntityId, value)
+    """Parse an entity id, which is kept as written."""
+    return EntityId(value)
+
+
+def as_written(token: Token) -> str:
+    """Return a token's text. Around an id that is not in quotes, punctuation belongs to the sentence."""
+    if token.is_quoted or token.name not in _WRITTEN:
+        return token.text
+    return _without_punctuation(token.text)
+
+
+def _without_punctuation(text: str) -> str:
+    """Return unquoted text without the punctuation of the sentence around it, and the brackets of the help text."""
+    text = text.strip().rstrip(",;.")
+    while len(text) > 1 and _PAIRS.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return text
+
+
+def entity_of_words(words: Sequence[Token]) -> EntityId:
+    """Parse an id that a command has without ``id:``. Blanks in it need no quotes."""
+    if len(words) == 1 and words[0].is_quoted:
+        return EntityId(words[0].written)
+    return EntityId(_without_punctuation(" ".join(word.written if word.is_quoted else word.text for word in words)))
 
 
 def note(value: str) -> Note:
@@ -65,32 +98,10 @@ def order(value: str) -> Order:
 
 def prefix(value: str) -> str:
     """Parse the beginning of an entity id."""
-    cleaned = value.strip(_SURROUNDING).rstrip("*…").lower()
-    try:
-        return PageRequest(entity_prefix=cleaned).entity_prefix
-    except InvalidInput as error:
-        raise InvalidInput(f"{error}{_hint('prefix:', _suggest(cleaned))}") from None
-
-
-def _name(kind: Callable[[str], NameType], value: str) -> NameType:
-    # Phones capitalise the first letter.
-    cleaned = value.strip(_SURROUNDING).lower()
-    try:
-        return kind(cleaned)
-    except InvalidInput as error:
-        suggestion = _suggest(cleaned)
-        try:
-            kind(suggestion)
-        except InvalidInput:
-            raise error from None
-        raise InvalidInput(f"{error}{_hint('', suggestion)}", (value, suggestion)) from None
+    return PageRequest(entity_prefix=value.strip().rstrip("*…")).entity_prefix
 
 
 def _suggest(cleaned: str) -> str:
     """Return the nearest valid name: without accents, and with underscores for invalid characters."""
     letters = "".join(one for one in unicodedata.normalize("NFKD", cleaned[:256]) if not unicodedata.combining(one))
     return re.sub(r"[^a-z0-9_]+", "_", letters.lower(), flags=re.ASCII).strip("_")[:64]
-
-
-def _hint(before: str, likely: str) -> str:
-    return f" {wording.did_you_mean(before + likely)}" if likely else ""

@@ -53,11 +53,11 @@ async def test_url_is_added(slack: FakeSlack, start: Start, pictures: PictureSer
     address = pictures.url("Ball valve.png", VALVE).replace(" ", "%20")
     pictures.files["Ball valve.png"] = VALVE
     answer = await run_command(slack, f"add <{address}> in:parts note:“DN 25, brass”")
-    assert "as `ball_valve`" in answer.everything
+    assert "as `Ball valve`" in answer.everything
     assert "DN 25, brass" in answer.everything
-    [record] = await images_of(app, "parts", "ball_valve")
+    [record] = await images_of(app, "parts", "Ball valve")
     assert (record.note, record.added_by, record.origin) == ("DN 25, brass", SOMEONE, None)
-    assert "`ball_valve`" in (await run_command(slack, f"{address} in:parts")).everything
+    assert "`Ball valve`" in (await run_command(slack, f"{address} in:parts")).everything
 
 
 async def test_channels_newest_image_is_added_with_its_origin(slack: FakeSlack, start: Start) -> None:
@@ -115,7 +115,7 @@ async def test_default_database_for_an_add(slack: FakeSlack, start: Start, pictu
     ("text", "says"),
     [
         ("in:nowhere", "no database “nowhere”"),
-        ("in:parts id:Ventil-3", "Did you mean `ventil_3`?"),
+        ("in:parts id:“Ventil\u202e3”", "An id must be printable"),
         (f"in:parts note:{'x' * 513}", "512"),
         ("in:parts spare valve", "Put a note in quotes"),
         ("in:parts top:3", "doesn't take `top:`"),
@@ -137,14 +137,14 @@ async def test_database_is_listed_page_by_page(slack: FakeSlack, start: Start) -
     assert "18 images in `parts`, oldest first, page 1 of 3" in first.text
     assert "`part_00`" in first.everything
     assert "`part_08`" not in first.everything
-    assert action_ids(first) == ["list_page:next"]
+    assert action_ids(first) == ["edit_image"] * 8 + ["list_page:next"]
     await slack.press(first, "list_page:next")
     second = await slack.wait_for_edit(first)
     assert "`part_08`" in second.everything
     assert "page 2 of 3" in second.text
     await slack.press(second, "list_page:next")
     third = await slack.wait_for_edit(second)
-    assert action_ids(third) == ["list_page:previous"]
+    assert action_ids(third) == ["edit_image"] * 2 + ["list_page:previous"]
     assert "`part_17`" in third.everything
     await slack.press(third, "list_page:previous")
     assert "page 2 of 3" in (await slack.wait_for_edit(third)).text
@@ -222,7 +222,7 @@ async def test_page_beyond_the_end_shows_the_last_page(slack: FakeSlack, start: 
     await app.services.deletions.delete(key_of(app, "parts"), EntityId("part_08"))
     await slack.press(first, "list_page:next")
     second = await slack.wait_for_edit(first)
-    assert action_ids(second) == ["list_page:previous"]
+    assert action_ids(second)[-1:] == ["list_page:previous"]
     assert "8 images" in second.text
 
 

@@ -81,12 +81,12 @@ async def test_default_entity_is_the_file_name(slack: FakeSlack, start: Start) -
     app = await start()
     await fill(app, "parts", gasket_7=GASKET)
     view = await form(slack, await share_and_wait(slack, VALVE, name="Ball Valve.png"), "results_add_this")
-    assert "as `ball_valve`" in (await submit_form(slack, view)).everything
+    assert "as `Ball Valve`" in (await submit_form(slack, view)).everything
 
 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
-    [("entity", "Ventil Größe 3", "an id must have"), ("entity", "a-b", "an id must have")],
+    [("entity", "x" * 65, "up to 64 characters"), ("entity", "a\u202eb", "an id must be printable")],
 )
 async def test_mistake_is_shown_at_its_field_and_changes_nothing(
     slack: FakeSlack, start: Start, field: str, value: str, says: str

@@ -273,10 +273,10 @@ async def test_upload_is_added_from_its_answer(slack: FakeSlack, start: Start) -
     answer = await slack.wait_for_answer()
     await slack.press(answer, "results_add_this")
     add = await slack.wait_for_view("add_form")
-    await slack.submit(add, {"entity": "Ball Valve", "note": "DN 25"})
+    await slack.submit(add, {"entity": "Ball\u202eValve", "note": "DN 25"})
     assert "entity" in add.errors
     await slack.submit(add, {"entity": "Valve_0042", "note": "DN 25"})
-    await wait_for_text(slack, add, "`valve_0042`")
+    await wait_for_text(slack, add, "`Valve_0042`")
     [record] = await images_of(app, "parts", "valve_0042")
     assert (record.note, record.added_by) == ("DN 25", SOMEONE)
     again = await slack.wait_for(lambda m: "Added" in m.text)

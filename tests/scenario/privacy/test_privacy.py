@@ -40,7 +40,7 @@ async def start_with_private_image(
     else:
         await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         shared = await slack.upload(
-            slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
+            slack.host(ORIGINAL, "secret_plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
         )
         await slack.wait_for_reaction(shared)
         await watch(app, ChannelMode.LOOKUP, "parts", channel=THERE)
@@ -188,7 +188,7 @@ async def test_images_of_a_channel_that_becomes_private_are_hidden(slack: FakeSl
         await fill(app, "parts", sofa=OTHER)
         await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         shared = await slack.upload(
-            slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
+            slack.host(ORIGINAL, "secret_plan.png"), channel=THERE, user=INSIDER, text="tell nobody"
         )
         await slack.wait_for_reaction(shared)
     channel.kind, channel.private = "private", True
@@ -208,7 +208,7 @@ async def test_images_of_a_private_channel_that_becomes_public_are_shown(slack: 
         await fill(app, "parts", sofa=OTHER)
         await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         await slack.wait_for_reaction(
-            await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER)
+            await slack.upload(slack.host(ORIGINAL, "secret_plan.png"), channel=THERE, user=INSIDER)
         )
     channel.kind, channel.private = "public", False
     async with running(slack, tmp_path):
@@ -331,5 +331,28 @@ async def test_id_from_a_private_channel_is_hidden_when_the_picture_is_shared_in
     question = await run_command(slack, "delete chair in:parts", user=ADMIN)
     await slack.press(question, "delete_entity", user=ADMIN)
     await slack.wait_for(lambda message: "Deleted 1 image of `chair`" in message.text)
+    await settled(slack, app)
+    assert [record.entity for record in await images_in(app)] == ["sofa"]
+
+
+async def test_id_that_was_given_in_public_is_corrected_alone(slack: FakeSlack, start: Start) -> None:
+    app = await start_with_private_image(slack, start, "private")
+    await watch(app, ChannelMode.COLLECT, "parts")
+    await slack.wait_for_reaction(await slack.upload(slack.host(ORIGINAL, "chair.png"), user=OUTSIDER))
+    slack.add_person(ADMIN, is_admin=True)
+    assert "has no image" in (await run_command(slack, "rename Secret_Plan to x in:parts", user=ADMIN)).text
+    renamed = await run_command(slack, "rename CHAIR to “Chair 7” in:parts", user=ADMIN)
+    assert renamed.text == "Renamed `chair` to `Chair 7` in `parts`: 1 image."
+    for person, entity in ((OUTSIDER, "Chair 7"), (INSIDER, "secret_plan")):
+        assert f"`{entity}`" in (await listed(slack, person)).everything
+    [_, image] = await images_in(app)
+    assert image.entity == "secret_plan"
+    # Where an id is corrected, its images are deleted too.
+    page = await run_command(slack, "list in:parts prefix:chair", user=ADMIN)
+    await slack.press(page, "edit_image", user=ADMIN, about=image.data_id)
+    form = await slack.wait_for_view("edit_image_form", user=ADMIN)
+    assert "secret_plan" not in form.everything
+    await slack.press_in_view(form, "delete_image")
+    await slack.wait_for(lambda message: "Deleted one image of `Chair 7`" in message.everything)
     await settled(slack, app)
     assert [record.entity for record in await images_in(app)] == ["sofa"]

@@ -43,7 +43,7 @@ async def test_listing_does_not_count_images_of_a_channel_that_became_private(sl
         await fill(app, "parts", sofa=OTHER)
         await watch(app, ChannelMode.COLLECT, "parts", channel=THERE)
         await slack.wait_for_reaction(
-            await slack.upload(slack.host(ORIGINAL, "secret plan.png"), channel=THERE, user=INSIDER)
+            await slack.upload(slack.host(ORIGINAL, "secret_plan.png"), channel=THERE, user=INSIDER)
         )
     channel.kind, channel.private = "private", True
     async with running(slack, tmp_path):

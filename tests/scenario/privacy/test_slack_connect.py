@@ -42,9 +42,9 @@ async def test_answer_in_a_shared_channel_shows_only_images_from_there(slack: Fa
     app = await start()
     await fill(app, "parts", from_the_command_line=ORIGINAL)
     await watch(app, ChannelMode.COLLECT, "parts")
-    await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "from general.png")))
+    await slack.wait_for_reaction(await slack.upload(slack.host(NEW, "from_general.png")))
     await watch(app, ChannelMode.COLLECT, "parts", channel=SHARED)
-    await slack.wait_for_reaction(await slack.upload(slack.host(OTHER, "from here.png"), channel=SHARED, user=OURS))
+    await slack.wait_for_reaction(await slack.upload(slack.host(OTHER, "from_here.png"), channel=SHARED, user=OURS))
     await watch(app, ChannelMode.LOOKUP, "parts", channel=SHARED)
     answer = await reply(slack, await slack.upload(ORIGINAL, channel=SHARED, user=OURS, text="min:0"))
     assert "`from_here`" in answer.everything

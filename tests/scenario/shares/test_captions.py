@@ -11,7 +11,7 @@ from tests.scenario.support.requests import VALVE
 from tests.scenario.support.shares import entities, images_in, reply, settled, watch
 
 PROSE = [
-    "id:#4711",
+    "id:" + "4711-" * 13,
     "in:side view",
     "top:shelf",
     "min:lots of dust",

@@ -34,7 +34,7 @@ async def test_image_is_added_with_its_origin_from_slack(slack: FakeSlack, start
     assert await slack.wait_for_reaction(shared) == DONE
     await settled(slack, app)
     [record] = await images_in(app)
-    assert (record.entity, record.note) == ("ventil_grosse_3", "Brass, from  & co.")
+    assert (record.entity, record.note) == ("Ventil Größe 3", "Brass, from  & co.")
     assert (record.added_by, record.source_name) == (SOMEONE, "Ventil Größe 3.PNG")
     assert record.origin is not None
     assert (record.origin.file_id, record.origin.channel) == (shared.files[0].id, GENERAL)
@@ -48,12 +48,12 @@ async def test_image_is_added_with_its_origin_from_slack(slack: FakeSlack, start
 @pytest.mark.parametrize(
     ("name", "begins"),
     [
-        ("IMG_20261124_101500.jpg", "img_20261124_101500_f"),
-        ("image.png", "image_f"),
-        ("Screenshot 2026-11-24 at 10.15.00.png", "screenshot_2026_11_24_at_10_15_00_f"),
-        ("PXL_20261124.jpg", "pxl_20261124_f"),
-        ("WhatsApp Image 2026-11-24.jpeg", "whatsapp_image_2026_11_24_f"),
-        ("写真.png", "image_f"),
+        ("IMG_20261124_101500.jpg", "IMG_20261124_101500_F"),
+        ("image.png", "image_F"),
+        ("Screenshot 2026-11-24 at 10.15.00.png", "Screenshot 2026-11-24 at 10.15.00_F"),
+        ("PXL_20261124.jpg", "PXL_20261124_F"),
+        ("WhatsApp Image 2026-11-24.jpeg", "WhatsApp Image 2026-11-24_F"),
+        ("写真.png", "写真_F"),
     ],
 )
 async def test_generic_camera_file_names_give_distinct_entities(
@@ -76,10 +76,10 @@ async def test_generic_camera_file_names_give_distinct_entities(
         ("id:valve_0042", "valve_0042", ""),
         ('id:valve_0042 note:"Ball valve, DN 50"', "valve_0042", "Ball valve, DN 50"),
         ("id:valve_0042 Ball valve", "valve_0042", "Ball valve"),
-        ("Ball valve note:“from the yard”", "picture_name", "from the yard"),
-        ("Ball valve in:parts", "picture_name", "Ball valve"),
-        ("see <https://example.com/v?a=1&amp;b=2|the data sheet>", "picture_name", "see the data sheet"),
-        ("<https://example.com/v?a=1&amp;b=2>", "picture_name", "https://example.com/v?a=1&b=2"),
+        ("Ball valve note:“from the yard”", "picture name", "from the yard"),
+        ("Ball valve in:parts", "picture name", "Ball valve"),
+        ("see <https://example.com/v?a=1&amp;b=2|the data sheet>", "picture name", "see the data sheet"),
+        ("<https://example.com/v?a=1&amp;b=2>", "picture name", "https://example.com/v?a=1&b=2"),
     ],
 )
 async def test_message_text_gives_entity_and_note(
@@ -111,7 +111,7 @@ async def test_valid_images_are_added_and_invalid_ones_reported_to_the_author_on
     assert "damaged" in notice.everything
     await settled(slack, app)
     assert sorted(slack.reactions(shared)) == sorted([DONE, FAILED])
-    assert sorted(await entities(app)) == ["one", f"picture_{first.files[0].id.lower()}", "two"]
+    assert sorted(await entities(app)) == ["one", f"picture_{first.files[0].id}", "two"]
     assert [message for message in slack.transcript if message.user == slack.state.bot_user and not message.to] == []
 
 

@@ -106,15 +106,15 @@ async def test_several_reposts_in_one_message_get_one_answer(slack: FakeSlack, s
     await fill(app, "ads", bicycle=ORIGINAL, sofa=OTHER)
     await watch(app, ChannelMode.GUARD, "ads")
     shared = await slack.upload(
-        slack.host(OTHER, "a.png"), slack.host(NEW, "b.png"), slack.host(edited_copy(), "c.jpg")
+        slack.host(OTHER, "a.png"), slack.host(NEW, "bench.png"), slack.host(edited_copy(), "c.jpg")
     )
     answer = await reply(slack, shared)
     for part in ("1. a.png", "`sofa`", "2. c.jpg", "`bicycle`"):
         assert part in answer.everything
-    assert "b.png" not in answer.everything
+    assert "bench.png" not in answer.everything
     await settled(slack, app)
     assert len(slack.replies(shared.ts)) == 1
-    assert sorted(await entities(app, "ads")) == ["b", "bicycle", "sofa"]
+    assert sorted(await entities(app, "ads")) == ["bench", "bicycle", "sofa"]
 
 
 async def test_channels_minimum_score_applies(slack: FakeSlack, start: Start) -> None:
@@ -124,10 +124,10 @@ async def test_channels_minimum_score_applies(slack: FakeSlack, start: Start) ->
     answer = await reply(slack, await slack.upload(NEW))
     assert "`bicycle`" in answer.everything
     await watch(app, ChannelMode.GUARD, "ads", minimum=10)
-    shared = await slack.upload(slack.host(edited_copy(), "copy.jpg"))
+    shared = await slack.upload(slack.host(edited_copy(), "bike.jpg"))
     await settled(slack, app)
     assert slack.replies(shared.ts) == []
-    assert await entities(app, "ads") == ["bicycle", "copy"]
+    assert await entities(app, "ads") == ["bicycle", "bike"]
 
 
 @pytest.mark.parametrize("text", ["min:10", "in:logos", "in:nowhere", "min:lots", 'note:"never closed', "top:900"])
@@ -194,13 +194,13 @@ async def test_copy_of_a_hidden_image_is_new_to_a_channel_that_cannot_see_it(
     slack: FakeSlack, start: Start, *, hints: bool
 ) -> None:
     app = await private_original(slack, start, hints=hints)
-    copy = await slack.upload(slack.host(edited_copy(), "copy.jpg"), user="U0SELLER")
+    copy = await slack.upload(slack.host(edited_copy(), "bike.jpg"), user="U0SELLER")
     await settled(slack, app)
     assert slack.replies(copy.ts) == []
-    assert await entities(app, "ads") == ["sofa", "secret_plan", "copy"]
+    assert await entities(app, "ads") == ["sofa", "secret_plan", "bike"]
     # The answer to the next repost shows only what the channel may see.
     answer = await reply(slack, await slack.upload(edited_copy()))
-    assert "`copy`" in answer.everything
+    assert "`bike`" in answer.everything
     assert "by <@U0SELLER>" in answer.everything
     for part in ("secret_plan", "do not tell", THERE, "U0INSIDER"):
         assert part not in answer.everything

@@ -79,7 +79,7 @@ async def test_last_of_twenty_pictures_is_added_by_its_button(slack: FakeSlack, 
     form = await slack.wait_for_view("add_form")
     await slack.submit(form, {})
     await slack.wait_for(lambda message: "Added" in message.text)
-    assert await entities(app) == ["valve_0042", "the_last_one"]
+    assert await entities(app) == ["valve_0042", "the last one"]
 
 
 class Crashes:
@@ -182,7 +182,7 @@ async def test_shortcuts_take_twenty_pictures(slack: FakeSlack, start: Start) ->
     await settled(slack, app)
     added = await entities(app)
     assert len(added) == 21
-    assert {name[:8] for name in added} == {"valve_00", *(f"{n:02}_shelf" for n in range(1, 21))}
+    assert {name[:8] for name in added} == {"valve_00", *(f"{n:02} shelf" for n in range(1, 21))}
     told = "".join(found.everything for found in slack.transcript[before:])
     assert all(f"`{name}`" in told for name in added[1:])
 

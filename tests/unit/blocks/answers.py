@@ -22,6 +22,7 @@ from bot.domain.matches import Caveat, Edit, Match, Verdict
 from bot.services.search.grouping import RankedMatch
 from bot.services.search.search import SearchResult
 from tests.fakes.slack.blocks import block_kit
+from tests.fixtures.entities import entities
 from tests.fixtures.records import image_record
 
 KEY = DatabaseKey(WorkspaceId("T1"), DatabaseName("parts"))
@@ -103,7 +104,13 @@ def pressable(blocks: Any) -> Mapping[str, dict[str, Any]]:
 
 
 def record(
-    data_id: str = "1", note: str = "", *, entity: str = "valve_0042", origin: str = "", added_by: str = "U0ADDER"
+    data_id: str = "1",
+    note: str = "",
+    *,
+    entity: str = "valve_0042",
+    origin: str = "",
+    added_by: str = "U0ADDER",
+    automatic: bool = False,
 ) -> ImageRecord:
     where = SlackOrigin("F1", "C1", "1.2", origin) if origin else None
     return image_record(
@@ -116,6 +123,7 @@ def record(
         added_at=ADDED,
         added_by=added_by,
         origin=where,
+        named_automatically=automatic,
     )
 
 
@@ -159,7 +167,7 @@ texts = st.one_of(
     ),
 ).map(lambda text: text[:MAX_NOTE])
 storable = texts.map(lambda text: "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff"))
-names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=64)
+names = entities.map(str)
 database_names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=2, max_size=64)
 links = st.sampled_from(["", "https://fake.slack.com/archives/C1/p12?thread_ts=1.2&cid=C1", "https://x|y> <!channel>"])
 matches = st.builds(

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.blocks.button_state import ListState
+from bot.blocks.button_state import ImageState, ListState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.listing import IMAGES_PER_PAGE, listing_reply
@@ -28,7 +28,20 @@ def test_image_is_listed_with_its_picture_and_origin() -> None:
     assert reply.text == "1 image in `parts`, newest first"
     for part in ("`valve_0042`", "Ball valve", "<@U0ADDER>", "|original message>", '"slack_file": {"id": "F0123"}'):
         assert part in shown(reply)
-    assert pressable(reply.blocks) == {}
+    [(label, edit)] = pressable(reply.blocks).items()
+    assert (label, edit["action_id"]) == ("Edit", ActionId.EDIT_IMAGE)
+    assert ImageState.decode(edit["value"]) == ImageState("parts", "1")
+
+
+def test_id_from_a_file_name_is_marked() -> None:
+    assert "`IMG_1`  ·  named automatically" in shown(listing(record(entity="IMG_1", automatic=True)))
+    assert "named automatically" not in shown(listing(record()))
+
+
+def test_id_shows_no_markup() -> None:
+    reply = listing(record(entity="<!channel> *a*`b`&"))
+    check(reply)
+    assert "`&lt;!channel&gt; *a*'b'&amp;`" in shown(reply)
 
 
 def test_pages_have_next_and_previous_buttons() -> None:

@@ -95,6 +95,8 @@ def test_help_names_every_command() -> None:
         "/vsearch add &lt;image URL&gt;",
         "/vsearch list",
         "/vsearch delete valve_0042",
+        "/vsearch rename",
+        "/vsearch note",
         "/vsearch db",
         "/vsearch db create",
         "/vsearch db delete",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_default_entity_is_the_file_name(vsearch: Vsearch, pictures: Path) -> No
     vsearch("db", "create", "parts")
     added = vsearch("add", pictures / "Valve 42.jpg", "--note", "from the cellar", "--json")
     assert added.code == ExitCode.OK
-    assert [(image["status"], image["entity"]) for image in added.document["images"]] == [("added", "valve_42")]
+    assert [(image["status"], image["entity"]) for image in added.document["images"]] == [("added", "Valve 42")]
     (image,) = vsearch("images", "--json").document["images"]
     assert (image["note"], image["file"], image["width"]) == ("from the cellar", "Valve 42.jpg", 96)
 
@@ -55,7 +56,7 @@ def test_url_is_fetched_by_the_guarded_fetcher(stocked: Vsearch) -> None:
     assert outcome.document["images"][0]["status"] == "refused"
 
 
-@pytest.mark.parametrize("arguments", [("--id", "Has Space"), ("--note", "x" * 513)])
+@pytest.mark.parametrize("arguments", [("--id", "Has\u202eSpace"), ("--note", "x" * 513)])
 def test_invalid_entity_or_note_changes_nothing(stocked: Vsearch, pictures: Path, arguments: tuple[str, str]) -> None:
     assert stocked("add", pictures / "pump.jpg", *arguments).code == ExitCode.USAGE
     assert len(_entities(stocked)) == 3
@@ -132,9 +133,9 @@ def test_search_refuses_invalid_pictures(stocked: Vsearch, tmp_path: Path) -> No
 
 def test_listing_has_order_prefix_and_limit(stocked: Vsearch) -> None:
     oldest = _entities(stocked, "--order", "asc")
-    assert sorted(oldest) == ["hose", "pump", "valve_42"]
+    assert sorted(oldest) == ["Valve 42", "hose", "pump"]
     assert _entities(stocked) == oldest[::-1]
-    assert _entities(stocked, "--prefix", "va") == ["valve_42"]
+    assert _entities(stocked, "--prefix", "va") == ["Valve 42"]
     short = stocked("images", "--limit", "2", "--json").document
     assert (len(short["images"]), short["total"]) == (2, 3)
 
@@ -153,7 +154,7 @@ def test_delete_removes_every_image_of_the_entity(stocked: Vsearch, tmp_path: Pa
     stocked("add", tmp_path / "new.png", "--id", "pump")
     deleted = stocked("delete", "pump", "--yes", "--json")
     assert deleted.document == {"database": "parts", "entity": "pump", "deleted": 2}
-    assert sorted(_entities(stocked)) == ["hose", "valve_42"]
+    assert sorted(_entities(stocked)) == ["Valve 42", "hose"]
     assert stocked("delete", "pump", "--yes").code == ExitCode.NOT_FOUND
 
 
@@ -176,7 +177,7 @@ def test_import_reports_broken_files_and_continues(vsearch: Vsearch, pictures: P
     document = outcome.document
     assert (document["total"], document["added"], document["skipped"]) == (5, 4, 0)
     assert [Path(refusal["file"]).name for refusal in document["refused"]] == ["broken.jpg"]
-    assert "grosse_3" in _entities(vsearch)
+    assert "Größe 3" in _entities(vsearch)
 
 
 def test_second_import_skips_existing_images(stocked: Vsearch, pictures: Path) -> None:
@@ -198,7 +199,8 @@ def test_import_error_lists_the_accepted_sources(stocked: Vsearch, path: str) ->
 
 def test_table_gives_entities_and_notes(vsearch: Vsearch, pictures: Path) -> None:
     (pictures / "parts.csv").write_text(
-        "note,file,entity\nleaks; “often”,pump.jpg,pump_9\n,hose.jpg,\n,gone.jpg,gone\n,Valve 42.jpg,Bad Id\n", "utf-8"
+        "note,file,entity\nleaks; “often”,pump.jpg,pump_9\n,hose.jpg,\n,gone.jpg,gone\n,Valve 42.jpg,Bad\u202eId\n",
+        "utf-8",
     )
     document = vsearch("import", pictures / "parts.csv", "--in", "parts", "--create", "--json").document
     assert (document["added"], len(document["refused"])) == (2, 2)
@@ -264,3 +266,40 @@ def test_similar_id_is_suggested_for_one_that_is_not_there(stocked: Vsearch, con
     assert outcome.code == ExitCode.NOT_FOUND
     assert "no image with the id “pmup”. Did you mean “pump”?" in outcome.err
     assert "Did you mean" not in stocked("delete", "zzz", *confirmed).err
+
+
+def test_ids_and_notes_are_corrected(stocked: Vsearch) -> None:
+    answer = stocked("edit", "PUMP", "--id", "Pump 7/A", "--note", "DN 25")
+    assert answer.out == "Changed 1 image of “Pump 7/A” in “parts”.\n"
+    listed = {image["entity"]: image["note"] for image in stocked("images", "--json").document["images"]}
+    assert listed["Pump 7/A"] == "DN 25"
+    assert "no image with the id “pump”" in stocked("edit", "pump", "--note", "x").err
+    assert stocked("edit", "hose").code == ExitCode.USAGE
+
+
+def test_ids_become_one_only_after_a_question(stocked: Vsearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    refused = stocked("edit", "pump", "--id", "Hose")
+    assert "“Hose” has 1 image in “parts” already. Merge?" in refused.err
+    assert sorted(_entities(stocked)) == ["Valve 42", "hose", "pump"]
+    assert stocked("edit", "pump", "--id", "Hose", "--yes", "--json").document["entity"] == "hose"
+    assert sorted(_entities(stocked)) == ["Valve 42", "hose", "hose"]
+
+
+def test_one_image_of_several_is_moved_and_deleted(stocked: Vsearch) -> None:
+    stocked("edit", "pump", "--id", "hose", "--yes")
+    first, second = [image["data_id"] for image in stocked("images", "--prefix", "HOSE", "--json").document["images"]]
+    assert stocked("edit", "hose", "--image", first, "--id", "Pump").code == ExitCode.OK
+    assert stocked("delete", "hose", "--image", first, "--yes").code != ExitCode.OK
+    assert stocked("delete", "hose", "--image", second, "--yes").code == ExitCode.OK
+    assert sorted(_entities(stocked)) == ["Pump", "Valve 42"]
+
+
+def test_export_keeps_ids_and_how_they_were_named(stocked: Vsearch, tmp_path: Path) -> None:
+    stocked("edit", "pump", "--id", "VLV-0042/A: ../“x”")
+    stocked("export", tmp_path / "out")
+    stocked("import", tmp_path / "out" / "images.csv", "--in", "copy", "--create")
+    document = stocked("images", "--in", "copy", "--json").document
+    named = {image["entity"]: image["named_automatically"] for image in document["images"]}
+    assert named == {"VLV-0042/A: ../“x”": False, "Valve 42": True, "hose": True}
+    assert "Valve 42  (named automatically)" in stocked("images", "--in", "copy").out

@@ -38,7 +38,7 @@ def rows(folder: Path) -> Iterator[sqlite3.Connection]:
 def inconsistent(stocked: Vsearch, tmp_path: Path) -> Vsearch:
     """A back end that lacks a valve and has a pump that the catalogue doesn't know."""
     with rows(tmp_path) as connection:
-        connection.execute("DELETE FROM embedded_images WHERE entity = 'valve_42'")
+        connection.execute("DELETE FROM embedded_images WHERE entity = 'Valve 42'")
         connection.execute("DELETE FROM images WHERE entity = 'pump'")
     return stocked
 
@@ -77,7 +77,7 @@ def test_differences_are_shown_and_repaired_on_request(inconsistent: Vsearch, pi
     assert "Added 1 image, deleted 1." in mended.out
     assert inconsistent("reconcile").code == ExitCode.OK
     best = inconsistent("search", pictures / "Valve 42.jpg", "--json").document["matches"][0]
-    assert best["entity"] == "valve_42"
+    assert best["entity"] == "Valve 42"
     assert inconsistent("search", pictures / "pump.jpg", "--min", "9", "--json").document["matches"] == []
 
 
@@ -119,7 +119,7 @@ def test_missing_stored_picture_is_reported_and_kept_for_repair(inconsistent: Vs
     for arguments in (("reconcile",), ("reconcile", "--mend")):
         outcome = inconsistent(*arguments)
         assert outcome.code == ExitCode.FAILED
-        assert "valve_42" in outcome.err
+        assert "Valve 42" in outcome.err
         assert "Its stored picture is gone." in outcome.err
     assert inconsistent("images", "--json").document["total"] == 2
 

@@ -30,8 +30,9 @@ class UtcTime(TypeDecorator[datetime]):
 
 # Row ids are never reused, so an in-memory index may rely on an id that it has seen.
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
-# Collation C, because searches by prefix compare bytes.
 ENTITY = String(64).with_variant(String(64, collation="C"), "postgresql")
+# What ids are compared by. Collation C, because searches by prefix compare bytes.
+ENTITY_KEY = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 metadata = MetaData(
     naming_convention={

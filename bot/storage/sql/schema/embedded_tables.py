@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, UniqueConstraint
 
-from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.sql.schema.columns import ENTITY, ENTITY_KEY, ROW_ID, UtcTime, metadata, owner
 
 # The embedded engine's rows: an image has an id and a note, and one vector (embedding and fingerprint) for each model.
 embedded_databases = Table(
@@ -28,12 +28,13 @@ embedded_images = Table(
     Column("database_id", ROW_ID, owner("embedded_databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
+    Column("entity_key", ENTITY_KEY, nullable=False, server_default=""),
     Column("note", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     UniqueConstraint("database_id", "data_id"),
     Index(None, "database_id", "created_at", "id"),
-    Index(None, "database_id", "entity"),
+    Index(None, "database_id", "entity_key", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, LargeBinary, String, Table, Text, UniqueConstraint
 
-from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.sql.schema.columns import ENTITY, ENTITY_KEY, ROW_ID, UtcTime, metadata, owner
 
 # What was sent to the hosted service. An image's name there is ``prefix`` followed by its data id.
 hosted_databases = Table(
@@ -27,6 +27,7 @@ hosted_images = Table(
     Column("database_id", ROW_ID, owner("hosted_databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
+    Column("entity_key", ENTITY_KEY, nullable=False, server_default=""),
     Column("note", Text, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
@@ -36,7 +37,7 @@ hosted_images = Table(
     Column("updated_at", UtcTime, nullable=False),
     UniqueConstraint("database_id", "data_id"),
     Index(None, "database_id", "created_at", "id"),
-    Index(None, "database_id", "entity"),
+    Index(None, "database_id", "entity_key", "id"),
     Index(None, "database_id", "digest"),
     Index(None, "state", "begun_at"),
     sqlite_autoincrement=True,

@@ -21,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-from bot.storage.sql.schema.columns import ENTITY, ROW_ID, UtcTime, metadata, owner
+from bot.storage.sql.schema.columns import ENTITY, ENTITY_KEY, ROW_ID, UtcTime, metadata, owner
 from bot.storage.sql.schema.embedded_tables import (
     embedded_databases,
     embedded_images,
@@ -94,6 +94,8 @@ images = Table(
     Column("database_id", ROW_ID, owner("databases"), nullable=False),
     Column("data_id", String(64), nullable=False),
     Column("entity", ENTITY, nullable=False),
+    Column("entity_key", ENTITY_KEY, nullable=False, server_default=""),
+    Column("named_automatically", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("digest", String(64), nullable=False),
     Column("source_digest", String(64), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
@@ -103,7 +105,7 @@ images = Table(
     UniqueConstraint("database_id", "data_id"),
     UniqueConstraint("database_id", "digest"),
     Index(None, "database_id", "created_at", "id"),
-    Index(None, "database_id", "entity"),
+    Index(None, "database_id", "entity_key", "id"),
     Index(None, "database_id", "source_digest"),
     Index(None, "digest"),
     Index(None, "created_at"),
@@ -138,9 +140,11 @@ image_origins = Table(
     Column("slack_permalink", Text),
     Column("slack_kind", String(16)),
     Column("entity", ENTITY),
+    Column("entity_key", ENTITY_KEY),
+    Column("named_automatically", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("imported", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Index(None, "image_id", "created_at", "id"),
-    Index(None, "entity"),
+    Index(None, "entity_key"),
     Index(None, "author"),
     Index(None, "created_at"),
     Index(None, "slack_file"),

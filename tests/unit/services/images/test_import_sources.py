@@ -1,4 +1,4 @@
-"""Sources of an import, and entity ids derived from file names."""
+"""Sources of an import: folders and tables, and the ids that they give their files."""
 
 from __future__ import annotations
 
@@ -16,31 +16,15 @@ from bot.services.images.import_sources import (
     CsvTable,
     ImportSource,
     PictureFolder,
-    entity_from_name,
     printable,
     sources_at,
 )
 from bot.services.images.spreadsheet_cells import defuse, restore
+from tests.fixtures.entities import entities
 
 
-@given(st.text(max_size=200))
-def test_any_name_gives_a_valid_entity(name: str) -> None:
-    assert EntityId(entity_from_name(name))
-
-
-@pytest.mark.parametrize(
-    ("name", "entity"),
-    [
-        ("valve_0042.jpg", "valve_0042"),
-        ("Ventil Größe 3.JPG", "ventil_grosse_3"),
-        ("part.v2.png", "part_v2"),
-        ("写真.png", "image"),
-        ("noext", "noext"),
-        ("x" * 90 + ".png", "x" * 64),
-    ],
-)
-def test_entity_resembles_the_file_name(name: str, entity: str) -> None:
-    assert entity_from_name(name) == entity
+def _essence(source: ImportSource) -> tuple[Path, str, str]:
+    return source.path, source.entity_with("OWN"), source.note
 
 
 _CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
@@ -76,7 +60,7 @@ def test_exported_cells_are_restored_and_never_run_as_formulas(
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_text(text.getvalue(), "utf-8-sig", newline="")
     assert [(source.entity, source.note) for source in CsvTable(path)] == [
-        (entity.strip() or "a", note) for entity, note in rows
+        (entity.strip(), note) for entity, note in rows
     ]
     for row in csv.reader(io.StringIO(text.getvalue(), newline="")):
         assert not any(cell.strip() and cell.strip()[0] in "=+-@＝＋－＠" for cell in row)
@@ -116,14 +100,14 @@ def test_only_cells_that_a_spreadsheet_runs_are_defused(note: str, cell: str) ->
 )
 def test_csv_dialects_of_spreadsheet_programs_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    assert list(CsvTable(tmp_path / "t.csv")) == [ImportSource(tmp_path / "a.png", "part", "a, b")]
+    assert [_essence(source) for source in CsvTable(tmp_path / "t.csv")] == [(tmp_path / "a.png", "part", "a, b")]
 
 
 def test_csv_may_have_only_files(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("pics/a.png\n\n/abs/b.png\n", "utf-8")
-    assert list(CsvTable(tmp_path / "t.csv")) == [
-        ImportSource(tmp_path / "pics" / "a.png", "a"),
-        ImportSource(Path("/abs/b.png"), "b"),
+    assert [_essence(source) for source in CsvTable(tmp_path / "t.csv")] == [
+        (tmp_path / "pics" / "a.png", "pics/a", ""),
+        (Path("/abs/b.png"), "abs/b", ""),
     ]
 
 
@@ -176,3 +160,64 @@ def test_every_spelling_of_picture_files_is_read(tmp_path: Path) -> None:
     for name in (*names, "notes.txt", "drawing.psd"):
         (tmp_path / name).touch()
     assert {source.path.name for source in PictureFolder(tmp_path)} == set(names)
+
+
+@given(st.lists(entities, min_size=1, max_size=5), st.sampled_from(",;\t"))
+def test_any_id_round_trips_through_a_table(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[EntityId], delimiter: str
+) -> None:
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        rows = csv.writer(stream, delimiter=delimiter)
+        rows.writerow(("file", "entity", "note"))
+        rows.writerows(("a.png", defuse(entity), "") for entity in ids)
+    assert [source.entity_with("") for source in CsvTable(path)] == ids
+
+
+def _ids(folder: Path, *names: str) -> dict[str, str]:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return {str(source.path.relative_to(folder)): source.entity_with("OWN") for source in PictureFolder(folder)}
+
+
+def test_folder_takes_part_where_names_repeat(tmp_path: Path) -> None:
+    found = _ids(
+        tmp_path / "parts",
+        *(
+            "valve_12/front.jpg",
+            "pump_7/front.jpg",
+            "pump_7/VLV-1.jpg",
+            "a/x/P-9.jpg",
+            "b/x/p-9.JPG",
+            "P-9.png",
+            "side.jpg",
+        ),
+    )
+    assert found == {
+        "valve_12/front.jpg": "valve_12/front",
+        "pump_7/front.jpg": "pump_7/front",
+        "pump_7/VLV-1.jpg": "VLV-1",
+        "a/x/P-9.jpg": "a/x/P-9",
+        "b/x/p-9.JPG": "b/x/p-9",
+        "P-9.png": "P-9",
+        "side.jpg": "parts/side",
+    }
+
+
+def test_files_of_other_scripts_have_ids_of_their_own(tmp_path: Path) -> None:
+    names = (
+        "Smørrebrød",
+        "Đèn",
+        "Łódź",
+        "Βαλβίδα",
+        "Клапан 3",
+        "Насос 3",
+        "صمام",
+        "バルブ",
+        "水泵",
+        "铜阀门",
+        "밸브",
+        "🔧",
+    )
+    assert _ids(tmp_path, *(f"{name}.jpg" for name in names)) == {f"{name}.jpg": name for name in names}

@@ -34,6 +34,11 @@ def test_entity_is_one_match_with_its_best_image_and_the_others() -> None:
     assert (pump.rank, pump.photos) == (2, 1)
 
 
+def test_spellings_of_an_id_are_one_entity() -> None:
+    [valve] = grouped(("a", "Größe 7", 7.5), ("b", "GRÖSSE 7", 6.9)).matches
+    assert (valve.match.entity, valve.photos) == ("Größe 7", 2)
+
+
 def test_agreement_of_several_images_ranks_an_entity_above_a_single_one() -> None:
     result = grouped(("a", "one", 6.5), ("b", "many", 6.4), ("c", "many", 6.4), ("d", "many", 6.3))
     assert [match.match.entity for match in result.matches] == ["many", "one"]
