@@ -146,6 +146,7 @@ def _compose(
     additions = AddService(visual, storage, metrics=metrics)
     listings = ListingService(catalogue)
     databases, deletions = DatabaseService(visual, storage), DeleteService(visual, storage)
+    corrections = CorrectionService(visual, storage)
     return Services(
         settings=settings,
         storage=storage,
@@ -163,10 +164,11 @@ def _compose(
             concurrency=REMOTE_CONCURRENCY if visual.capabilities.needs_public_url else CONCURRENCY,
             max_bytes=settings.max_image_mb * MEGA,
             hold_memory=downloads.hold,
+            corrections=corrections,
         ),
         listings=listings,
         deletions=deletions,
-        corrections=CorrectionService(visual, storage),
+        corrections=corrections,
         exports=ExportService(storage, listings),
         search=search,
         lookup=lookup,

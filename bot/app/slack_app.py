@@ -202,6 +202,11 @@ async def _infrastructure(
     return SlackInfrastructure(
         storage=services.storage,
         search=services.search,
+        save=slack_files.save,
+        fetch=services.fetcher.fetch,
+        max_image_bytes=max_bytes,
+        hold_memory=services.downloads.hold,
+        imports=services.imports,
         files=SharedFileReader(slack_files.download, max_bytes=max_bytes, hold_memory=services.downloads.hold),
         pictures=services.normaliser,
         clients=clients,
@@ -229,6 +234,7 @@ def _dependencies(
         listings=services.listings,
         deletions=services.deletions,
         corrections=services.corrections,
+        exports=services.exports,
         channel_settings=ChannelSettingsService(storage.bindings, storage.catalogue),
         permissions=PermissionService(frozenset(settings.admins)),
         finder=PictureFinder(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.services.access.privacy import PrivacyService
 from bot.services.channels.collection import CollectService
 from bot.services.channels.repost_guard import RepostGuard
+from bot.services.images.importer import ImportService
 from bot.services.maintenance.removal import RemovalService
 from bot.services.search.search import SearchService
 from bot.storage.ports.storage import Storage
@@ -22,9 +23,11 @@ from handlers.inbox.waiting_notices import WaitingNotices
 from handlers.jobs.collector import ShareCollector
 from handlers.jobs.deferred_runner import DeferredRequestRunner
 from handlers.jobs.deletions import DeletionRunner
+from handlers.jobs.import_pictures import SaveFile
 from handlers.jobs.job_runner import JobRunner
 from handlers.jobs.queued_questions import QueuedQuestions
 from handlers.jobs.shares import ShareRunner
+from handlers.jobs.table_imports import TableImportRunner
 from handlers.jobs.uninstalls import UninstallRunner
 from handlers.listeners.actions import ActionListener
 from handlers.listeners.app_home import HomeListener
@@ -42,7 +45,7 @@ from handlers.replies.presenter import AnswerPresenter, MakeLink
 from handlers.replies.uploads import ThumbnailUploads
 from handlers.slack.clients import Clients
 from handlers.slack.directory import DirectoryCache
-from handlers.slack.files import PictureReader, SharedFileReader
+from handlers.slack.files import HoldMemory, PictureReader, SharedFileReader
 from handlers.slack.installation_records import Installations
 
 
@@ -53,6 +56,11 @@ class SlackInfrastructure:
     storage: Storage
     search: SearchService
     files: SharedFileReader
+    save: SaveFile
+    fetch: Callable[[str], Awaitable[bytes]]
+    max_image_bytes: int
+    hold_memory: HoldMemory
+    imports: ImportService
     pictures: PictureReader
     clients: Clients
     metrics: Metrics
@@ -74,22 +82,28 @@ def attach(
     Unless this process ``runs_jobs``, requests that read pictures go to workers. ``stack`` closes what was built.
     """
     storage = infrastructure.storage
-    deferral = InlineRequests() if runs_jobs else _deferred_requests(stack, storage)
+    long_requests = _deferred_requests(stack, storage)
+    deferral = InlineRequests() if runs_jobs else long_requests
     notices = WaitingNotices(storage.inbox)
     stack.push_async_callback(notices.close)
     questions = QueuedQuestions(notices, infrastructure.clients, dependencies.channel_settings)
     middleware = InboxMiddleware(storage.inbox, storage.catalogue, wake, bot_user, questions.watch)
-    register(app, infrastructure.wrapper, middleware, _listeners(dependencies, infrastructure, deferral))
+    register(app, infrastructure.wrapper, middleware, _listeners(dependencies, infrastructure, deferral, long_requests))
 
 
 def _listeners(
-    dependencies: SlackDependencies, infrastructure: SlackInfrastructure, deferral: RequestDeferral
+    dependencies: SlackDependencies,
+    infrastructure: SlackInfrastructure,
+    deferral: RequestDeferral,
+    long_requests: RequestDeferral,
 ) -> Listeners:
-    """Build all listeners. ``deferral`` runs requests that read pictures, inline or in a worker."""
+    """Build all listeners. ``deferral`` runs requests that read pictures, ``long_requests`` those that take long."""
     answers = AnswerComposer(dependencies)
     forms = ModalOpener(dependencies, answers)
     home = HomeListener(dependencies, answers, infrastructure.wrapper)
-    commands = CommandListener(dependencies, answers, forms, deferral, infrastructure.metrics)
+    commands = CommandListener(
+        dependencies, answers, forms, deferral, infrastructure.metrics, long_requests=long_requests
+    )
     return Listeners(
         commands=commands,
         mentions=MentionListener(commands, dependencies.directories),
@@ -135,10 +149,22 @@ def job_runner(
         directories=dependencies.directories,
         updates=dependencies.updates,
     )
+    imports = TableImportRunner(
+        dependencies,
+        AnswerComposer(dependencies),
+        infrastructure.imports,
+        infrastructure.files,
+        save=infrastructure.save,
+        fetch=infrastructure.fetch,
+        max_image_bytes=infrastructure.max_image_bytes,
+        hold_memory=infrastructure.hold_memory,
+    )
     return JobRunner(
         shares=shares,
         deferred=DeferredRequestRunner(
-            _listeners(dependencies, infrastructure, InlineRequests()), infrastructure.clients
+            _listeners(dependencies, infrastructure, InlineRequests(), InlineRequests()),
+            infrastructure.clients,
+            imports,
         ),
         uninstalls=UninstallRunner(removal, storage.catalogue, infrastructure.clients, installations),
         deletions=DeletionRunner(removal, infrastructure.clients, dependencies.uploads),

@@ -5,6 +5,7 @@
     BotError
     ├── UserError              its text is shown to people as it is
     │   ├── InvalidInput       a name, number or form is invalid
+    │   │   └── TableRefused   a CSV or XLSX file can't be read surely
     │   ├── UnknownDatabase
     │   ├── DatabaseExists
     │   ├── NameNotAvailable   a database that the person may not know of has it
@@ -57,6 +58,14 @@ class InvalidInput(UserError):
     def __init__(self, text: str, correction: tuple[str, str] | None = None) -> None:
         super().__init__(text)
         self.correction = correction
+
+
+class TableRefused(InvalidInput):
+    """A table can't be read surely, so nothing of it is imported. ``line`` is the line of the fault, or 0."""
+
+    def __init__(self, name: str, reason: str, line: int = 0) -> None:
+        super().__init__(f"{name}, line {line:,}: {reason}" if line else f"{name}: {reason}")
+        self.line = line
 
 
 class UnknownDatabase(UserError):

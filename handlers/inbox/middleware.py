@@ -27,6 +27,7 @@ from handlers.parsing.payloads import (
     parse_deletion,
     parse_mention,
     parse_share,
+    parse_table_share,
     parse_uninstall,
 )
 from handlers.parsing.payloads.common import enterprise_of, workspace_of
@@ -98,6 +99,8 @@ class InboxMiddleware:
 
     def job_of(self, body: Mapping[str, Any]) -> NewJob | None:
         """Return the job for a delivery, or None."""
+        if table := parse_table_share(body, self._bot_user):
+            return mention_job(table.message, body)
         if share := parse_share(body, self._bot_user):
             return _share_job(share)
         if deletion := parse_deletion(body):

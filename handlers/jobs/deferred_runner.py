@@ -1,4 +1,4 @@
-"""Run requests from the inbox: those that another process acknowledged and deferred, and mentions."""
+"""Run requests from the inbox: those that another process acknowledged and deferred, mentions, and imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.wording.errors import FAILED
 from bot.domain.jobs import Job
+from handlers.jobs.table_imports import TableImportRunner
 from handlers.listeners.commands import requester_of
 from handlers.listeners.listener_set import Listeners
 from handlers.listeners.submitted_modal import SubmittedModal
-from handlers.parsing.payloads import decode_request, parse_command, parse_mention
+from handlers.parsing.payloads import decode_request, parse_command, parse_mention, parse_table_share
 from handlers.parsing.payloads.interactions import parse_action, parse_shortcut, parse_submission
 from handlers.replies.requester import Requester
 from handlers.slack.clients import Clients
@@ -25,9 +26,10 @@ log = logging.getLogger(__name__)
 class DeferredRequestRunner:
     """Calls the listener for a stored delivery. Listeners report errors to the requester and don't raise them."""
 
-    def __init__(self, listeners: Listeners, clients: Clients) -> None:
+    def __init__(self, listeners: Listeners, clients: Clients, imports: TableImportRunner) -> None:
         self._listeners = listeners
         self._clients = clients
+        self._imports = imports
 
     async def run(self, job: Job) -> None:
         """Run the request. A retry after a crash may answer twice but adds nothing twice."""
@@ -40,7 +42,10 @@ class DeferredRequestRunner:
         ack, listeners = _null_ack(), self._listeners
         match body.get("type"):
             case "event_callback":
-                await listeners.mentions.on_mention(body, client)
+                if (table := parse_table_share(body, is_stored=True)) is None:
+                    await listeners.mentions.on_mention(body, client)
+                elif await listeners.mentions.may_command(table.message, client):
+                    await self._imports.run(job, table, client)
             case "block_actions":
                 await listeners.actions.on_action(ack, body, client)
             case "view_submission":
@@ -68,7 +73,8 @@ def _requester(body: Mapping[str, Any], client: AsyncWebClient) -> Requester | N
         return Requester.of(pressed, client)
     if submission := parse_submission(body):
         return SubmittedModal(submission, client, _null_ack(), body).requester
-    if mention := parse_mention(body):
+    table = parse_table_share(body, is_stored=True)
+    if mention := table.message if table else parse_mention(body):
         return Requester(
             mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
         )

@@ -36,7 +36,11 @@ from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
 from handlers.replies.corrections import CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.exports import ExportComposer
 from handlers.replies.requester import Requester
+
+TAKES_LONG = (grammar.ExportCommand,)
+"""Commands that always run from the inbox, so that they survive the end of the process."""
 
 NEEDS_PICTURE = (grammar.SearchCommand, grammar.AddCommand)
 """Commands that read a picture. A process without workers defers them."""
@@ -67,12 +71,16 @@ class CommandListener:
         forms: ModalOpener,
         deferral: RequestDeferral,
         metrics: Metrics,
+        *,
+        long_requests: RequestDeferral | None = None,
     ) -> None:
         self._dependencies = dependencies
         self._answers = answers
         self._corrections = CorrectionComposer(dependencies, answers)
         self._forms = forms
+        self._exports = ExportComposer(dependencies, answers)
         self._deferral = deferral
+        self._long_requests = long_requests or deferral
         self._metrics = metrics
         self._commands: Mapping[type[Any], AnswerCommand] = {
             grammar.OpenForm: self._open_search,
@@ -82,6 +90,7 @@ class CommandListener:
             grammar.DeleteEntity: self._delete_entity,
             grammar.RenameEntity: self._rename,
             grammar.SetNote: self._set_note,
+            grammar.ExportCommand: self._export,
             grammar.ListDatabases: self._list_databases,
             grammar.CreateDatabase: self._create_database,
             grammar.DeleteDatabase: self._delete_database,
@@ -106,8 +115,7 @@ class CommandListener:
         async with report_errors(requester.reply_sentence, self._metrics):
             try:
                 command = grammar.parse(text)
-                needs_picture = defer is not None and isinstance(command, NEEDS_PICTURE)
-                if needs_picture and await self._deferral.defer(defer or {}, requester.reply_sentence):
+                if defer is not None and await self._is_deferred(command, defer, requester):
                     return
                 await self._run(Invocation(requester, command, trigger_id))
             except UserError as error:
@@ -115,6 +123,11 @@ class CommandListener:
                 if not suggestion:
                     raise
                 await requester.reply_privately(suggestion_reply(str(error), suggestion))
+
+    async def _is_deferred(self, command: grammar.Command, body: Mapping[str, Any], requester: Requester) -> bool:
+        if isinstance(command, TAKES_LONG):
+            return await self._long_requests.defer(body, requester.reply_sentence)
+        return isinstance(command, NEEDS_PICTURE) and await self._deferral.defer(body, requester.reply_sentence)
 
     async def _run(self, invocation: Invocation[grammar.Command]) -> None:
         requester, answer = invocation.requester, self._commands[type(invocation.command)]
@@ -171,6 +184,11 @@ class CommandListener:
         requester, command = invocation.requester, invocation.command
         key = await self._answers.database(requester, command.database)
         return await self._corrections.set_note(requester, key, command.entity, command.note)
+
+    async def _export(self, invocation: Invocation[grammar.ExportCommand]) -> Reply:
+        requester = invocation.requester
+        key = await self._answers.database(requester, invocation.command.database)
+        return await self._exports.export(requester, key)
 
     async def _list_databases(self, invocation: Invocation[grammar.ListDatabases]) -> Reply:
         return databases_reply(await self._answers.sized_databases(invocation.requester))

@@ -28,14 +28,14 @@ class MentionListener:
     async def on_mention(self, body: Mapping[str, Any], client: AsyncWebClient) -> None:
         """Answer ``@vsearch help`` or any other command."""
         mention = parse_mention(body)
-        if mention is None or not await self._may_command(mention, client):
+        if mention is None or not await self.may_command(mention, client):
             return
         requester = Requester(
             mention.workspace, mention.user, client, mention.channel, mention.kind, thread=mention.thread_ts
         )
         await self._commands.run_text(requester, mention_command(mention.text, ""))
 
-    async def _may_command(self, mention: Mention, client: AsyncWebClient) -> bool:
+    async def may_command(self, mention: Mention, client: AsyncWebClient) -> bool:
         """Return whether the author may give commands. Members of other organisations in a shared channel may not."""
         if mention.user_workspace == mention.workspace:
             return True

@@ -172,6 +172,16 @@ async def post_message(client: AsyncWebClient, channel: str, reply: Reply, threa
     return str(answer.get("ts") or "")
 
 
+async def post_directly(client: AsyncWebClient, user: str, reply: Reply) -> tuple[str, str]:
+    """Post a reply without pictures to a person. Return the conversation and the message's timestamp.
+
+    Raises SlackApiError and network errors.
+    """
+    async with _checked():
+        answer = await client.chat_postMessage(channel=user, text=reply.text, blocks=list(reply.blocks))
+    return str(answer.get("channel") or user), str(answer.get("ts") or "")
+
+
 def _metadata(marker: str) -> dict[str, Any] | None:
     return {"event_type": METADATA_TYPE, "event_payload": {"marker": marker}} if marker else None
 

@@ -12,6 +12,7 @@ from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
 from bot.services.images.corrections import CorrectionService
 from bot.services.images.deletion import DeleteService
+from bot.services.images.exporter import ExportService
 from bot.services.images.listing import ListingService
 from bot.services.search.lookup import LookupService
 from bot.storage.ports.catalogue import Catalogue
@@ -39,6 +40,7 @@ class SlackDependencies:
     listings: ListingService
     deletions: DeleteService
     corrections: CorrectionService
+    exports: ExportService
     channel_settings: ChannelSettingsService
     permissions: PermissionService
     finder: PictureFinder

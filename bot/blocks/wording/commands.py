@@ -11,6 +11,7 @@ USAGE = {
     "delete": "/vsearch delete <entity> in:<database>",
     "rename": "/vsearch rename <id> to <id> in:<database>",
     "note": '/vsearch note <id> "<text>" in:<database>',
+    "export": "/vsearch export in:<database>",
     "db": "/vsearch db",
     "db create": "/vsearch db create <name>",
     "db delete": "/vsearch db delete <name>",

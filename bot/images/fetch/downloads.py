@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 
 import httpx
 
@@ -79,15 +80,9 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
 
     Raises FetchRefused, FetchTooLarge and FetchFailed.
     """
-    if response.status_code != HTTPStatus.OK:
-        raise _status_error(response.status_code, server)
-    if _is_compressed(response.headers.get("content-encoding", "")):
-        raise FetchRefused(f"{server.name} sent a compressed response, which isn't supported. {server.instruction}")
-    declared = response.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise FetchTooLarge(formats.too_many_bytes(max_bytes))
-    if declared.isdecimal():
-        expect_bytes(int(declared[:20]))  # the HTTP client accepts no more
+    declared = _declared_bytes(response, server, max_bytes)
+    if declared is not None:
+        expect_bytes(declared)  # the HTTP client accepts no more
     # BytesIO hands out its own bytes at the end; a bytearray would be copied.
     received = io.BytesIO()
     async for chunk in response.aiter_raw():
@@ -101,6 +96,31 @@ async def read_response(response: httpx.Response, server: Server, max_bytes: int
 def _is_compressed(encodings: str) -> bool:
     """Return whether a Content-Encoding names a compression. Servers send “utf-8” or “none” for plain bytes too."""
     return any(encoding.strip().lower() in _COMPRESSIONS for encoding in encodings.split(","))
+
+
+async def save_response(response: httpx.Response, server: Server, path: Path, max_bytes: int) -> None:
+    """Write the content of a response with status 200 to a file. Raises the same errors as ``read_response``."""
+    _declared_bytes(response, server, max_bytes)
+    received = 0
+    with await asyncio.to_thread(path.open, "wb") as stream:
+        async for chunk in response.aiter_raw():
+            received += len(chunk)
+            if received > max_bytes:
+                raise FetchTooLarge(formats.too_many_bytes(max_bytes))
+            await asyncio.to_thread(stream.write, chunk)
+
+
+def _declared_bytes(response: httpx.Response, server: Server, max_bytes: int) -> int | None:
+    if response.status_code != HTTPStatus.OK:
+        raise _status_error(response.status_code, server)
+    if _is_compressed(response.headers.get("content-encoding", "")):
+        raise FetchRefused(f"{server.name} sent a compressed response, which isn't supported. {server.instruction}")
+    declared = response.headers.get("content-length", "")
+    if not declared.isdecimal():
+        return None
+    if int(declared[:20]) > max_bytes:
+        raise FetchTooLarge(formats.too_many_bytes(max_bytes))
+    return int(declared[:20])
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -12,6 +15,11 @@ from bot.images.decode import formats
 from bot.images.fetch import downloads
 
 MAX_REDIRECTS = 3
+
+SAVE_TIMEOUT_S = 300.0
+"""Longest download of a file to disk: 500 MB at 2 MB a second take four minutes."""
+
+T = TypeVar("T")
 
 _SLACK = downloads.Server("Slack", "upload the picture again")
 _OUTSIDE = "That file is stored outside Slack, where the bot can't read it. Upload the picture itself to Slack."
@@ -28,6 +36,7 @@ class SlackFiles:
     def __init__(self, *, max_bytes: int, timeout_s: float, slack_api_url: str) -> None:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
+        self._save_timeout_s = max(timeout_s, SAVE_TIMEOUT_S)
         self._api_origin = _origin(httpx.URL(slack_api_url))
         self._client = httpx.AsyncClient(
             trust_env=False,
@@ -40,18 +49,28 @@ class SlackFiles:
     async def download(self, url: str, token: str) -> bytes:
         """Return the file's content. Raises FetchRefused with a message for the user."""
         async with downloads.translate_errors(_SLACK, self._timeout_s):
-            return await self._follow(httpx.URL(url), token)
+            return await self._follow(httpx.URL(url), token, self._content)
+
+    async def save(self, url: str, token: str, path: Path, max_bytes: int) -> None:
+        """Download a file of up to ``max_bytes`` to a path. Raises FetchRefused with a message for the user."""
+
+        async def saved(response: httpx.Response) -> None:
+            self._check_status(response)
+            await downloads.save_response(response, _SLACK, path, max_bytes)
+
+        async with downloads.translate_errors(_SLACK, self._save_timeout_s):
+            await self._follow(httpx.URL(url), token, saved)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _follow(self, url: httpx.URL, token: str) -> bytes:
+    async def _follow(self, url: httpx.URL, token: str, receive: Callable[[httpx.Response], Awaitable[T]]) -> T:
         for _ in range(MAX_REDIRECTS + 1):
             async with self._client.stream("GET", url, headers=self._headers(url, token)) as response:
                 following = response.next_request
                 if following is None:
-                    return await self._content(response)
+                    return await receive(response)
                 url = following.url
         raise FetchRefused("Slack redirected too many times for that file. Try again later.")
 
@@ -65,7 +84,8 @@ class SlackFiles:
             return {}
         raise FetchRefused(_OUTSIDE)
 
-    async def _content(self, response: httpx.Response) -> bytes:
+    @staticmethod
+    def _check_status(response: httpx.Response) -> None:
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise FetchRefused(
                 f"Slack doesn't let the bot read that file ({response.status_code}). Invite the bot to the file's "
@@ -73,6 +93,9 @@ class SlackFiles:
             )
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise FetchRefused(f"Slack no longer has that file ({response.status_code}). Upload it again.")
+
+    async def _content(self, response: httpx.Response) -> bytes:
+        self._check_status(response)
         content = await downloads.read_response(response, _SLACK, self._max_bytes)
         if formats.is_web_page(content):
             raise FetchRefused(

@@ -89,7 +89,7 @@ Confirm = Callable[[], Awaitable[None]]
 """Runs last in the transaction of an add, under the write lock. Whatever it raises undoes the add."""
 
 
-async def _always() -> None:
+async def always() -> None:
     """Confirm every add."""
 
 
@@ -136,7 +136,7 @@ class AddService:
         origin: SlackOrigin | None = None,
         source_name: str = "",
         named_automatically: bool = False,
-        confirm: Confirm = _always,
+        confirm: Confirm = always,
     ) -> ImageRecord:
         """Add one picture. Once this returns, the image survives a crash.
 
@@ -166,7 +166,7 @@ class AddService:
         return outcome
 
     async def add_all(
-        self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm = _always
+        self, key: DatabaseKey, images: Sequence[NewImage], confirm: Confirm = always
     ) -> list[AddOutcome]:
         """Add several images in one transaction, and return an outcome for each.
 

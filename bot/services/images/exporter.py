@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import re
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -18,7 +20,7 @@ from bot.services.databases import find_database
 from bot.services.images.exported_origins import SUFFIX, encode_origins
 from bot.services.images.import_sources import HEADER
 from bot.services.images.listing import ListingService
-from bot.services.images.spreadsheet_cells import defuse
+from bot.services.imports.spreadsheet_cells import defuse
 from bot.storage.ports.storage import Storage
 
 TABLE = "images.csv"
@@ -40,6 +42,15 @@ class ExportReport:
     written: int = 0
     missing: int = 0
     interrupted: bool = False
+
+
+@dataclass(slots=True)
+class ArchiveReport:
+    """What an archive has, and how many images exceeded its limits (``left_out``) or have no stored picture."""
+
+    written: int = 0
+    left_out: int = 0
+    missing: int = 0
 
 
 OnExportProgress = Callable[[ExportReport], None]
@@ -93,14 +104,43 @@ class ExportService:
         except KeyError:
             report.missing += 1
             return
-        # Ids may have slashes and other characters that file systems refuse.
-        readable = _NOT_IN_NAMES.sub("_", record.entity)[:_READABLE]
-        name = f"{PICTURES}/{readable}-{record.digest[:16]}.jpg"
+        name = _picture_name(record)
         picture = directory / name
         await asyncio.to_thread(picture.write_bytes, jpeg)
         await asyncio.to_thread(picture.with_suffix(SUFFIX).write_text, encode_origins(record), encoding="utf-8")
         rows.writerow(map(defuse, (name, record.entity, record.note)))
         report.written += 1
+
+    async def write_archive(
+        self, path: Path, records: AsyncIterator[ImageRecord], *, max_bytes: int, max_images: int
+    ) -> ArchiveReport:
+        """Write a ZIP of ``images.csv`` and ``pictures/``, without origins. What exceeds a limit is left out."""
+        report, table, size = ArchiveReport(), io.StringIO(newline=""), 0
+        rows = csv.writer(table)
+        rows.writerow(HEADER)
+        with await asyncio.to_thread(zipfile.ZipFile, path, "w") as archive:
+            async for record in records:
+                if size >= max_bytes or report.written >= max_images:
+                    report.left_out += 1
+                    continue
+                try:
+                    jpeg = await self._storage.pictures.get(record.digest)
+                except KeyError:
+                    report.missing += 1
+                    continue
+                name = _picture_name(record)
+                await asyncio.to_thread(archive.writestr, name, jpeg)
+                rows.writerow(map(defuse, (name, record.entity, record.note)))
+                report.written += 1
+                size += len(jpeg)
+            await asyncio.to_thread(archive.writestr, TABLE, table.getvalue().encode("utf-8-sig"))
+        return report
+
+
+def _picture_name(record: ImageRecord) -> str:
+    # Ids may have slashes and other characters that file systems refuse.
+    readable = _NOT_IN_NAMES.sub("_", record.entity)[:_READABLE]
+    return f"{PICTURES}/{readable}-{record.digest[:16]}.jpg"
 
 
 class RowWriter(Protocol):

@@ -1,32 +1,28 @@
-"""Sources of an import: a folder of pictures, or a CSV file with columns file, entity and note.
+"""Sources of an import: a folder of pictures, or a table that names their files.
 
 These functions block. Call them in a thread.
 """
 
 from __future__ import annotations
 
-import csv
-import os
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 
+from bot.domain.catalogue import SlackOrigin
 from bot.domain.errors import InvalidInput
-from bot.domain.identifiers import EntityId
+from bot.domain.identifiers import EntityId, entity_key
 from bot.services.images.file_names import FolderNames, folder_names
-from bot.services.images.spreadsheet_cells import restore
+from bot.services.imports.columns import Role
+from bot.services.imports.file_lookup import FileLookup
+from bot.services.imports.folder_walk import LeftOut, UnreadableFolder, walk_pictures
+from bot.services.imports.spreadsheet_cells import restore
+from bot.services.imports.table import CSV_SUFFIXES, XLSX_SUFFIXES, PictureRow, PictureRows, read_table
 
 HEADER = ("file", "entity", "note")
 
-PICTURE_SUFFIXES = frozenset(
-    {
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
-        *(".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".btf", ".tf8"),
-        *(".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs", ".avci", ".avcs"),
-    }
-)
-"""Suffixes of the files that a folder import reads. The content decides whether a file is a picture."""
+_ADDRESS = "This is a web address. Share the table with the bot in Slack, or use “vsearch add” with the address."
 
 _NO_FOLDERS, _NOWHERE = FolderNames("", {}), PurePath()
 
@@ -36,7 +32,9 @@ class ImportSource:
     """One picture to import. ``entity`` and ``note`` are not validated yet.
 
     ``entity`` is empty if the id is to be made from the file's name, with the folder that ``names`` puts before it.
-    ``below`` is the path below the folder that is imported.
+    ``below`` is the path below the folder that is imported. ``line`` is that of the table, or 0, and ``same_as`` that
+    of an earlier row that says the same. ``error`` is the reason why it can't be imported, if that is known already.
+    ``name`` is the file's name if the path has another one. ``author`` and ``slack`` say who brought it in Slack.
     """
 
     path: Path
@@ -44,12 +42,23 @@ class ImportSource:
     note: str = ""
     names: FolderNames = _NO_FOLDERS
     below: PurePath = _NOWHERE
+    line: int = 0
+    same_as: int = 0
+    error: str = ""
+    name: str = ""
+    author: str = ""
+    slack: SlackOrigin | None = None
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file as text."""
+        return printable(self.name or self.path.name)
 
     def entity_with(self, own_id: str) -> EntityId:
         """Return the id. ``own_id`` tells the file apart from others of a generic name. Raises InvalidInput."""
         if self.entity:
             return EntityId(self.entity)
-        return self.names.entity(self.below, own_id, self.path.name)
+        return self.names.entity(self.below, own_id, self.name or self.path.name)
 
 
 def printable(name: str) -> str:
@@ -57,111 +66,123 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PictureFolder:
     """All pictures under a folder, ordered by name within each folder.
 
-    Skips hidden files and symbolic links to folders.
+    ``left_out`` is what the last complete walk left out.
     """
 
     root: Path
+    left_out: LeftOut = field(default_factory=LeftOut, compare=False)
 
     def __iter__(self) -> Iterator[ImportSource]:
         """Walk the tree, twice: names that there are more than once get their folder."""
-        names = folder_names(self.root.resolve().name, (path.relative_to(self.root) for path in self._files()))
-        for path in self._files():
-            yield ImportSource(path, "", names=names, below=path.relative_to(self.root))
+        paths = (found for found in walk_pictures(self.root, LeftOut()) if isinstance(found, Path))
+        names = folder_names(self.root.resolve().name, (path.relative_to(self.root) for path in paths))
+        left_out = LeftOut()
+        for found in walk_pictures(self.root, left_out):
+            if isinstance(found, UnreadableFolder):
+                yield ImportSource(found.path, "", error=found.reason)
+            else:
+                yield ImportSource(found, "", names=names, below=found.relative_to(self.root))
+        self.left_out = left_out
 
-    def _files(self) -> Iterator[Path]:
-        pending = [self.root]
-        while pending:
-            files, folders = _entries(pending.pop())
-            yield from files
-            pending.extend(reversed(folders))
-
-
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    files: list[str] = []
-    folders: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES:  # noqa: PTH122 - a Path each is slow here
-                files.append(entry.path)
-    return [Path(name) for name in sorted(files)], [Path(name) for name in sorted(folders)]
+    def remarks(self) -> tuple[str, ...]:
+        """Return what people should know about the folder, after the import."""
+        sentence = self.left_out.sentence()
+        return (sentence,) if sentence else ()
 
 
-@dataclass(frozen=True, slots=True)
-class CsvTable:
-    """The rows of a CSV file with columns file, entity and note. File paths are relative to the CSV file's folder.
+@dataclass
+class PictureTable:
+    """The rows of a CSV or XLSX file that names files. Their paths are relative to the folder of the table.
 
-    If the first row is a header, the columns may come in any order. Entity and note may be missing or empty. An
-    apostrophe with which an export kept a spreadsheet program from running a cell is removed.
+    An apostrophe with which an export kept a spreadsheet program from running a cell is removed. ``columns`` are the
+    names of columns by role, and ``sheet`` that of a sheet, if somebody said them. ``find`` returns the path of a file
+    and its path below the table's folder; by default, files are looked for on this machine.
     """
 
     path: Path
+    columns: Mapping[Role, str] | None = None
+    sheet: str | None = None
+    find: Callable[[str], tuple[Path, PurePath]] | None = None
+
+    @cached_property
+    def table(self) -> PictureRows:
+        """The table, read as a whole. Raises InvalidInput if it can't be read surely."""
+        try:
+            return read_table(self.path, self.columns, self.sheet)
+        except OSError as error:
+            raise InvalidInput(f"Can't read {self.path}: {error.strerror or error}.") from None
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what people should know about how the table was read."""
+        return self.table.remarks
 
     def __iter__(self) -> Iterator[ImportSource]:
-        """Read the rows one by one. Raises InvalidInput if the file isn't CSV in UTF-8.
+        """Find the file of each row. Rows without an id, whose file's name there is more than once, get their folder.
 
-        The file is read twice: rows without an id, whose file's name there is more than once, get their folder.
+        A picture has one id and one note. Rows that name a file again with others are refused, each by itself.
         """
-        unnamed = (PurePath(file) for file, entity, _ in self._rows() if not entity)
+        find = self.find or FileLookup(self.path.parent).find
+        rows = [_restored(row) for row in self.table.rows]
+        if self.find is None:
+            rows = [replace(row, error=_ADDRESS) if _is_address(row.file) else row for row in rows]
+        found = [(row, *find(row.file)) for row in rows if not row.error]
+        unnamed = (below for row, _, below in found if not row.entity)
         names = folder_names(self.path.resolve().parent.name, unnamed)
-        for file, entity, note in self._rows():
-            yield ImportSource(self.path.parent / file, entity, note, names=names, below=PurePath(file))
-
-    def _rows(self) -> Iterator[tuple[str, str, str]]:
-        # utf-8-sig: spreadsheet programs write a byte order mark first.
-        with self.path.open(encoding="utf-8-sig", newline="") as stream:
-            try:
-                rows = csv.reader(stream, _dialect(stream.readline()))
-                stream.seek(0)
-                yield from self._cells(rows)
-            except UnicodeDecodeError:
-                raise InvalidInput(f"{self.path.name} isn't UTF-8. Save it as a CSV file in UTF-8.") from None
-            except csv.Error as error:
-                raise InvalidInput(f"Can't read {self.path.name} as CSV: {error}.") from None
-
-    def _cells(self, rows: Iterable[list[str]]) -> Iterator[tuple[str, str, str]]:
-        columns: dict[str, int] | None = None
+        first: dict[Path, PictureRow] = {}
+        places = iter(found)
         for row in rows:
-            if columns is None:
-                columns, is_header = _columns(row)
-                if is_header:
-                    continue
-            file, entity, note = (restore(_cell(row, columns.get(name))) for name in HEADER)
-            if file.strip():
-                yield file.strip(), entity.strip(), note
+            if row.error:
+                yield ImportSource(self.path.parent / row.file, row.entity, row.note, line=row.line, error=row.error)
+                continue
+            _, path, below = next(places)
+            earlier = first.setdefault(path, row)
+            error = "" if earlier is row else _contradiction(earlier, row)
+            same_as = 0 if earlier is row or error else earlier.line
+            yield ImportSource(path, row.entity, row.note, names, below, row.line, same_as, error)
 
 
-def _dialect(first_line: str) -> type[csv.Dialect]:
-    # Spreadsheet programs separate by semicolons in locales with a decimal comma. The first separator of the first
-    # line decides.
-    found = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", first_line))
-    return type("Separated", (csv.excel,), {"delimiter": found.group() if found else ","})
+def _is_address(file: str) -> bool:
+    return file.lower().startswith(("http://", "https://"))
 
 
-def _columns(row: list[str]) -> tuple[dict[str, int], bool]:
-    names = [cell.strip().lower() for cell in row]
-    if HEADER[0] in names:
-        return {name: names.index(name) for name in HEADER if name in names}, True
-    return {name: index for index, name in enumerate(HEADER)}, False
+def _restored(row: PictureRow) -> PictureRow:
+    if row.error:
+        return row
+    return replace(row, file=restore(row.file).strip(), entity=restore(row.entity).strip(), note=restore(row.note))
 
 
-def _cell(row: list[str], column: int | None) -> str:
-    return row[column] if column is not None and column < len(row) else ""
+def _contradiction(earlier: PictureRow, row: PictureRow) -> str:
+    """Return why a row of the same file can't be imported beside an earlier one; empty if both say the same."""
+    if row.entity and entity_key(row.entity) != entity_key(earlier.entity):
+        return has_another_id(earlier.entity, earlier.line)
+    if row.note and row.note != earlier.note:
+        return f"Line {earlier.line:,} gives the same picture another note, and a picture has one. Keep one of them."
+    return ""
 
 
-def sources_at(path: Path) -> PictureFolder | CsvTable:
-    """Return the sources at a path. Raises InvalidInput for a path that is neither a folder nor a CSV file."""
+def has_another_id(entity: str, line: int) -> str:
+    """Return why a picture can't get an id: an earlier line of the table gave it another one."""
+    named = f"with the id “{entity}”" if entity else "without an id"
+    return f"The same picture is in line {line:,} {named}. A picture has one id: name the others in its note."
+
+
+def sources_at(
+    path: Path, columns: Mapping[Role, str] | None = None, sheet: str | None = None
+) -> PictureFolder | PictureTable:
+    """Return the sources at a path. A table is read at once, so that nothing is imported of one that is refused.
+
+    Raises InvalidInput for a path that is neither a folder nor a table, and for a table that can't be read surely.
+    """
     if path.is_dir():
         return PictureFolder(path)
-    if path.is_file() and path.suffix.lower() in {".csv", ".tsv", ".txt"}:
-        return CsvTable(path)
+    if path.is_file() and path.suffix.lower() in CSV_SUFFIXES | XLSX_SUFFIXES | {".xls"}:
+        table = PictureTable(path, columns, sheet)
+        table.remarks()
+        return table
     if path.exists():
-        raise InvalidInput(f"{path} isn't a folder or a CSV file. To add one picture, use “vsearch add”.")
-    raise InvalidInput(f"There is no folder or CSV file {path}.")
+        raise InvalidInput(f"{path} isn't a folder, a CSV or an XLSX file. To add one picture, use “vsearch add”.")
+    raise InvalidInput(f"There is no folder, CSV or XLSX file {path}.")

@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.domain.catalogue import Origin
+from bot.domain.catalogue import ImageRecord
 from bot.domain.errors import AlreadyAdded, FetchFailed, InvalidInput, PictureRefused, UserError
 from bot.domain.identifiers import DatabaseKey, EntityId, Note
 from bot.domain.pictures import Picture
 from bot.images.memory import expect_bytes
 from bot.services.databases import find_database
-from bot.services.images.addition import AddOutcome, AddService, DeletedInSlack, NewImage
+from bot.services.images.addition import AddService, Confirm, NewImage, always
+from bot.services.images.corrections import CorrectionService
 from bot.services.images.exported_origins import read_exported
 from bot.services.images.file_names import OWN_ID
-from bot.services.images.import_sources import ImportSource, printable
+from bot.services.images.import_comparison import Claims, Decision, ImportComparison, ImportFile
+from bot.services.images.import_sources import ImportSource
+from bot.services.imports.batches import Batches
+from bot.services.imports.report import FileOutcome, ImportReport, Outcome
 from bot.storage.ports.catalogue import Catalogue
 
-_CHUNK = 64
-_QUEUED = 2 * _CHUNK
 _WORKERS = 4
 
 
@@ -38,28 +39,22 @@ class ImportDecoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedFile:
-    """A file that was not imported, and the reason for people."""
+class ImportOptions:
+    """How to import.
 
-    path: Path
-    reason: str
+    ``update``: change images that the database has with another id or note than the table. ``dry_run``: only say what
+    an import would do. ``is_new_database``: the database of a dry run doesn't exist yet. ``keep_outcomes``: keep what
+    became of each file. ``confirm`` runs last in the transaction of each batch; what it raises undoes the batch.
+    """
+
+    update: bool = False
+    dry_run: bool = False
+    is_new_database: bool = False
+    keep_outcomes: bool = False
+    confirm: Confirm = always
 
 
-@dataclass(slots=True)
-class ImportReport:
-    """The progress of an import. ``total`` is None until the sources are counted."""
-
-    total: int | None = None
-    added: int = 0
-    skipped: int = 0
-    refused: list[RejectedFile] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def done(self) -> int:
-        """The number of files that were added, skipped or refused."""
-        return self.added + self.skipped + len(self.refused)
-
+_PLAIN = ImportOptions()
 
 OnImportProgress = Callable[[ImportReport], None]
 
@@ -77,7 +72,7 @@ REMOTE_CONCURRENCY = 4
 
 
 class ImportService:
-    """Imports the pictures of a folder or a CSV file.
+    """Imports the pictures of a folder or a table.
 
     Up to ``concurrency`` files are processed at the same time by a few workers, so that reading, decoding, embedding
     and writing overlap. Each worker adds its files in one transaction. Files of more than ``max_bytes`` are refused.
@@ -92,8 +87,10 @@ class ImportService:
         concurrency: int = CONCURRENCY,
         max_bytes: int = 25_000_000,
         hold_memory: HoldMemory = nullcontext,
+        corrections: CorrectionService | None = None,
     ) -> None:
         self._catalogue = catalogue
+        self._comparison = ImportComparison(catalogue, corrections)
         self._additions = additions
         self._reader = reader
         self._workers = min(_WORKERS, concurrency)
@@ -108,6 +105,7 @@ class ImportService:
         *,
         on_progress: OnImportProgress = _no_progress,
         stop: asyncio.Event | None = None,
+        options: ImportOptions = _PLAIN,
     ) -> ImportReport:
         """Import the pictures that the database doesn't have yet.
 
@@ -115,86 +113,154 @@ class ImportService:
         finishes the files in flight and starts no more. The report lists refused files; any other error ends the
         import. Raises UnknownDatabase, ModelMismatch, BackendError, and InvalidInput if the sources aren't readable.
         """
-        await find_database(self._catalogue, key)
-        report = ImportReport()
-        run = _ImportRun(self, key, report, on_progress, stop or asyncio.Event())
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(run.count(sources))
-                group.create_task(run.enqueue(sources, self._workers))
-                for _ in range(self._workers):
-                    group.create_task(run.work(self._batch_size))
-        except BaseExceptionGroup as failures:
-            # The first exception is the cause. The group cancelled the other tasks because of it.
-            raise failures.exceptions[0] from None
+        if not options.is_new_database:
+            await find_database(self._catalogue, key)
+        report, claims = ImportReport(), Claims()
+
+        async def process(batch: Sequence[tuple[int, ImportSource]]) -> None:
+            sources = [source for _, source in batch]
+            decisions = await self.import_files(key, sources, options, claims)
+            for (place, source), decision in zip(batch, decisions, strict=True):
+                report.record(outcome_of(place, source, decision), keep=options.keep_outcomes)
+            on_progress(report)
+
+        def counted(total: int) -> None:
+            report.total = total
+            on_progress(report)
+
+        report.interrupted = await Batches(self._workers, self._batch_size, process, counted).run(sources, stop)
         return report
 
-    async def import_files(self, key: DatabaseKey, sources: Sequence[ImportSource]) -> list[ImportOutcome]:
-        """Import a batch of pictures in one transaction, and return an outcome for each."""
+    async def import_files(
+        self, key: DatabaseKey, sources: Sequence[ImportSource], options: ImportOptions, claims: Claims
+    ) -> list[Decision]:
+        """Import a batch of pictures in one transaction, and return what became of each."""
         # Only their digests: the files of a batch may have hundreds of megabytes.
         files = await asyncio.to_thread(lambda: [self._identify(source, key) for source in sources])
-        digests = [file.digest for file in files if isinstance(file, _File)]
-        # Look up known files before decoding, so that a second run is fast.
-        known = await self._catalogue.imported_sources(key, digests)
-        outcomes: list[ImportOutcome] = []
-        images: list[NewImage] = []
+        identified = [file for file in files if isinstance(file, ImportFile)]
+        known: Mapping[str, ImageRecord | None] = {}
+        if not options.is_new_database:
+            # Look up known files before decoding, so that a second run is fast.
+            known = await self._comparison.known(key, identified, in_full=options.keep_outcomes)
+        prepared: list[Decision | tuple[ImportFile, NewImage]] = []
         for file in files:
-            if isinstance(file, _File) and file.digest in known:
-                outcomes.append(False)
-                continue
-            image = await self._decode(file) if isinstance(file, _File) else file
-            outcomes.append(True if isinstance(image, NewImage) else image)
-            if isinstance(image, NewImage):
-                images.append(image)
-        added = iter(await self._additions.add_all(key, images) if images else [])
-        return [_outcome_of(next(added)) if new is True else new for new in outcomes]
+            if isinstance(file, Decision):
+                prepared.append(file)
+            elif file.digest in known:
+                prepared.append(await self._decide(known[file.digest], file, options, claims))
+            else:
+                prepared.append(await self._decode(file, claims))
+        return await self._add(key, prepared, options, claims)
 
-    async def _decode(self, file: _File) -> NewImage | UserError:
+    async def _add(
+        self,
+        key: DatabaseKey,
+        prepared: Sequence[Decision | tuple[ImportFile, NewImage]],
+        options: ImportOptions,
+        claims: Claims,
+    ) -> list[Decision]:
+        """Add the new images of a batch, or look for what a dry run would find, and return all decisions."""
+        images = [one[1] for one in prepared if not isinstance(one, Decision)]
+        added = iter(
+            await self._additions.add_all(key, images, options.confirm) if images and not options.dry_run else []
+        )
+        decisions: list[Decision] = []
+        for one in prepared:
+            if isinstance(one, Decision):
+                decisions.append(one)
+                continue
+            decision = None if options.dry_run else _decision_of(next(added))
+            if decision is not None and decision.outcome is Outcome.NEW:
+                claims.plan(one[1].picture.digest, one[0])
+            decisions.append(decision or await self._decide_stored(key, *one, options, claims))
+        return decisions
+
+    async def _decide_stored(
+        self, key: DatabaseKey, file: ImportFile, image: NewImage, options: ImportOptions, claims: Claims
+    ) -> Decision:
+        """Decide about a picture whose file is new, but which the database may have from another file."""
+        record = None
+        if not options.is_new_database and (options.dry_run or options.keep_outcomes or file.is_named or file.note):
+            record = await self._catalogue.with_digest(key, image.picture.digest)
+        if record is None and options.dry_run:
+            return claims.plan(image.picture.digest, file)
+        return await self._decide(record, file, options, claims)
+
+    async def _decide(
+        self, record: ImageRecord | None, file: ImportFile, options: ImportOptions, claims: Claims
+    ) -> Decision:
+        refused = claims.refuse(record.digest, file) if record is not None else ""
+        if refused:
+            return Decision(Outcome.REFUSED, refused)
+        decision = await self._comparison.decide(record, file, update=options.update and not options.dry_run)
+        if record is not None and decision.outcome is Outcome.SAME and file.slack and file.is_from(record.first):
+            # An earlier attempt, before a crash, added it from the same message.
+            return claims.plan(record.digest, file)
+        return decision
+
+    async def _decode(self, file: ImportFile, claims: Claims) -> tuple[ImportFile, NewImage] | Decision:
         try:
             async with self._hold_memory():
                 data = await asyncio.to_thread(self._read, file.path)
                 picture, jpeg = await self._reader.picture_and_jpeg(data)
         except (PictureRefused, FetchFailed) as error:
-            return error
-        return NewImage(
+            return Decision(Outcome.REFUSED, str(error))
+        refused = claims.refuse(picture.digest, file)
+        if refused:
+            return Decision(Outcome.REFUSED, refused)
+        return file, NewImage(
             picture,
             jpeg,
             file.entity,
             file.note,
+            added_by=file.author,
+            origin=file.slack,
             source_name=file.name,
-            imported=True,
+            imported=file.slack is None,
             exported=file.origins,
             named_automatically=file.named_automatically,
         )
 
-    def _identify(self, source: ImportSource, key: DatabaseKey) -> _File | UserError:
+    def _identify(self, source: ImportSource, key: DatabaseKey) -> ImportFile | Decision:
+        if source.same_as:
+            return Decision(Outcome.SAME, f"Line {source.same_as:,} says the same.", source.entity)
         try:
-            note = Note(source.note)
-            if source.entity:
-                EntityId(source.entity)
-            status = source.path.stat()
-            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-                # Opening a named pipe would block until another process writes to it.
-                return PictureRefused("The file can't be read: it is no ordinary file.")
-            if stat.S_ISREG(status.st_mode) and status.st_size > self._max_bytes:
-                return self._too_large()
-            with source.path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            entity = source.entity_with(digest[:OWN_ID])
-            origins, named_before = read_exported(source.path, key.workspace)
-        except InvalidInput as error:
-            return error
+            if source.error:
+                raise InvalidInput(source.error)
+            return self._identified(source, key)
+        except UserError as error:
+            return Decision(Outcome.REFUSED, str(error))
         except OSError as error:
-            return _unreadable(error)
-        name = printable(source.path.name)
-        return _File(
+            return Decision(Outcome.REFUSED, str(_unreadable(error)))
+        except ValueError:
+            return Decision(Outcome.REFUSED, "No file can have this name.")
+
+    def _identified(self, source: ImportSource, key: DatabaseKey) -> ImportFile:
+        note = Note(source.note)
+        if source.entity:
+            EntityId(source.entity)
+        status = source.path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            # Opening a named pipe would block until another process writes to it.
+            raise PictureRefused("The file can't be read: it is no ordinary file.")
+        if stat.S_ISREG(status.st_mode) and status.st_size > self._max_bytes:
+            raise self._too_large()
+        with source.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        entity = source.entity_with(digest[:OWN_ID])
+        origins, named_before = read_exported(source.path, key.workspace)
+        return ImportFile(
             source.path,
             digest,
             entity,
             note,
-            name,
+            source.file_name,
             origins,
             named_automatically=not source.entity or named_before == entity,
+            is_named=bool(source.entity),
+            line=source.line,
+            author=source.author,
+            slack=source.slack,
         )
 
     def _read(self, path: Path) -> bytes:
@@ -217,99 +283,14 @@ def _unreadable(error: OSError) -> PictureRefused:
     return PictureRefused(f"The file can't be read: {error.strerror or error}.")
 
 
-def _outcome_of(added: AddOutcome) -> ImportOutcome:
-    return added if isinstance(added, DeletedInSlack) else not isinstance(added, AlreadyAdded)
+def _decision_of(added: ImageRecord | UserError) -> Decision | None:
+    """Return what became of a picture; None if the database has it already."""
+    if isinstance(added, ImageRecord):
+        return Decision(Outcome.NEW, entity=added.entity)
+    return None if isinstance(added, AlreadyAdded) else Decision(Outcome.REFUSED, str(added))
 
 
-ImportOutcome = bool | UserError
-"""True if the picture was added, False if the database had it, or the reason why it was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file that is not decoded yet."""
-
-    path: Path
-    digest: str
-    entity: EntityId
-    note: Note
-    name: str
-    origins: tuple[Origin, ...] = ()
-    named_automatically: bool = False
-
-
-class _ImportRun:
-    """The tasks of one import: a counter, a producer, and the workers."""
-
-    def __init__(
-        self,
-        service: ImportService,
-        key: DatabaseKey,
-        report: ImportReport,
-        on_progress: OnImportProgress,
-        stop: asyncio.Event,
-    ) -> None:
-        self._service = service
-        self._key = key
-        self._report = report
-        self._on_progress = on_progress
-        self._stop = stop
-        self._queue: asyncio.Queue[ImportSource | None] = asyncio.Queue(_QUEUED)
-
-    async def count(self, sources: Iterable[ImportSource]) -> None:
-        """Count the sources for the progress report while the workers run."""
-        counted = 0
-        walk = iter(sources)
-        while not self._stop.is_set():
-            chunk = await asyncio.to_thread(_next_chunk, walk)
-            counted += len(chunk)
-            if not chunk:
-                self._report.total = counted
-                self._on_progress(self._report)
-                return
-
-    async def enqueue(self, sources: Iterable[ImportSource], workers: int) -> None:
-        """Put all sources into the queue, then one None for each worker to end it."""
-        walk = iter(sources)
-        while chunk := await asyncio.to_thread(_next_chunk, walk):
-            if self._stop.is_set():
-                self._report.interrupted = True
-                break
-            for source in chunk:
-                await self._queue.put(source)
-        for _ in range(workers):
-            await self._queue.put(None)
-
-    async def work(self, batch_size: int) -> None:
-        """Import queued sources in batches until None arrives.
-
-        After a stop, only drain the queue, so that ``enqueue`` doesn't block on a full queue.
-        """
-        more = True
-        while more:
-            sources = [await self._queue.get()]
-            while sources[-1] and len(sources) < batch_size and not self._queue.empty():
-                sources.append(self._queue.get_nowait())
-            more = sources[-1] is not None
-            wanted = [source for source in sources if source]
-            if self._stop.is_set():
-                self._report.interrupted = self._report.interrupted or bool(wanted)
-            elif wanted:
-                self._record_outcomes(wanted, await self._service.import_files(self._key, wanted))
-
-    def _record_outcomes(self, sources: Sequence[ImportSource], outcomes: Sequence[ImportOutcome]) -> None:
-        for source, outcome in zip(sources, outcomes, strict=True):
-            if isinstance(outcome, UserError):
-                self._report.refused.append(RejectedFile(source.path, str(outcome)))
-            elif outcome:
-                self._report.added += 1
-            else:
-                self._report.skipped += 1
-        self._on_progress(self._report)
-
-
-def _next_chunk(walk: Iterator[ImportSource]) -> list[ImportSource]:
-    try:
-        return list(islice(walk, _CHUNK))
-    except OSError as error:
-        raise InvalidInput(f"Can't read {error.filename}: {error.strerror}.") from None
+def outcome_of(place: int, source: ImportSource, decision: Decision) -> FileOutcome:
+    """Return what became of a source, for a report."""
+    entity = decision.entity or source.entity
+    return FileOutcome(source.path, decision.outcome, decision.reason, source.line, entity, source.note, place)

@@ -186,6 +186,11 @@ class SqlCatalogue:
         """Return those of the digests of original files from which the operator added an image to the database."""
         return frozenset(await self._entities(key, images.c.source_digest, source_digests, has_operator_origin()))
 
+    async def images_of_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> Mapping[str, ImageRecord]:
+        """Return the images that were added from original files with these digests, by digest."""
+        records = await self._records(key, images.c.source_digest, source_digests)
+        return {record.source_digest: record for record in records}
+
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
         """Return the entities of the images with exactly these pixels, by digest."""
         return await self._entities(key, images.c.digest, digests)
@@ -208,14 +213,17 @@ class SqlCatalogue:
 
     async def records(self, key: DatabaseKey, data_ids: Iterable[DataId]) -> Mapping[DataId, ImageRecord]:
         """Return the records of these images. Unknown ids are left out."""
-        wanted = list(data_ids)
+        return {record.data_id: record for record in await self._records(key, images.c.data_id, data_ids)}
 
-        def work(connection: Connection) -> dict[DataId, ImageRecord]:
+    async def _records(self, key: DatabaseKey, column: ColumnElement[str], values: Iterable[str]) -> list[ImageRecord]:
+        wanted = list(values)
+
+        def work(connection: Connection) -> list[ImageRecord]:
             in_database = select(images).where(images.c.database_id == database_id_of(connection, key))
-            found: dict[DataId, ImageRecord] = {}
+            found: list[ImageRecord] = []
             for some in in_batches(wanted):
-                rows = connection.execute(in_database.where(images.c.data_id.in_(some))).all()
-                found.update({record.data_id: record for record in read_records(connection, key, rows)})
+                rows = connection.execute(in_database.where(column.in_(some))).all()
+                found += read_records(connection, key, rows)
             return found
 
         return await self._database.read(work)

@@ -116,6 +116,10 @@ class Catalogue(Protocol):
         """Return those of the digests of original files from which the operator added an image to the database."""
         ...
 
+    async def images_of_sources(self, key: DatabaseKey, source_digests: Iterable[str]) -> Mapping[str, ImageRecord]:
+        """Return the images that were added from original files with these digests, by digest."""
+        ...
+
     async def known_pictures(self, key: DatabaseKey, digests: Iterable[str]) -> Mapping[str, EntityId]:
         """Return the entities of the images with exactly these pixels, by digest."""
         ...

@@ -79,6 +79,13 @@ class SetNote:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportCommand:
+    """Send the images of a database to the author as an archive."""
+
+    database: DatabaseName | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListDatabases:
     """List the databases with their sizes."""
 
@@ -129,6 +136,7 @@ Command = (
     | DeleteEntity
     | RenameEntity
     | SetNote
+    | ExportCommand
     | ListDatabases
     | CreateDatabase
     | DeleteDatabase

@@ -39,6 +39,7 @@ USAGES = {
     "delete": VerbUsage(("in", "id")),
     "rename": VerbUsage(("in", "id")),
     "note": VerbUsage(("in", "id", "note")),
+    "export": VerbUsage(("in",)),
     "db": VerbUsage(),
     "db create": VerbUsage(),
     "db delete": VerbUsage(),

@@ -18,6 +18,7 @@ from handlers.parsing.grammar.commands import (
     CreateDatabase,
     DeleteDatabase,
     DeleteEntity,
+    ExportCommand,
     HelpCommand,
     ImageReference,
     ListDatabases,
@@ -63,6 +64,8 @@ _SUGGESTIONS = {
     "stop": "unwatch",
     "show": "list",
     "settings": "status",
+    "download": "export",
+    "backup": "export",
     "move": "rename",
     "merge": "rename",
     "edit": "rename",
@@ -223,6 +226,12 @@ def _note(parsed: _ParsedCommand) -> SetNote:
     )
 
 
+def _export(parsed: _ParsedCommand) -> ExportCommand:
+    given = _modifiers("export", parsed)
+    _refuse_extra("export", parsed)
+    return ExportCommand(values.database(given["in"]) if "in" in given else None)
+
+
 def _db(parsed: _ParsedCommand) -> ListDatabases | CreateDatabase | DeleteDatabase:
     action = parsed.words[0].lower() if parsed.words else "list"
     action = {"new": "create", "remove": "delete"}.get(action, action)
@@ -299,6 +308,7 @@ _VERBS: Mapping[str, Callable[[_ParsedCommand], Command]] = {
     "delete": _delete,
     "rename": _rename,
     "note": _note,
+    "export": _export,
     "db": _db,
     "watch": _watch,
     "unwatch": _unwatch,

@@ -17,6 +17,7 @@ from handlers.parsing.payloads.stored import (
     encode_share,
     encode_uninstall,
 )
+from handlers.parsing.payloads.tables import TableShare, parse_table_share
 
 __all__ = [
     "RENDITIONS",
@@ -28,6 +29,7 @@ __all__ = [
     "Mention",
     "SharedFile",
     "SlackDeletion",
+    "TableShare",
     "Uninstall",
     "UnreadablePayload",
     "decode_deletion",
@@ -45,5 +47,6 @@ __all__ = [
     "parse_mention",
     "parse_share",
     "parse_shares",
+    "parse_table_share",
     "parse_uninstall",
 ]

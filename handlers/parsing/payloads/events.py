@@ -109,11 +109,32 @@ def parse_share(body: Mapping[str, Any], bot_user: str = "") -> ImageShare | Non
 def parse_mention(body: Mapping[str, Any], bot_user: str = "") -> Mention | None:
     """Parse a mention or direct message without an image. Return None for other events. With an image it is a share."""
     event = mapping(body.get("event"))
-    in_direct_channel = event.get("channel_type") == "im" or text(event.get("channel")).startswith("D")
-    is_direct_message = event.get("type") == "message" and in_direct_channel and not event.get("subtype")
+    is_direct_message = event.get("type") == "message" and _is_direct(event) and not event.get("subtype")
     if not (is_direct_message or event.get("type") == "app_mention") or images_of(event.get("files")):
         return None
-    found = _Message.of(body, event, _bot_users(body, bot_user))
+    return _mention(body, event, _bot_users(body, bot_user))
+
+
+def message_to_bot(body: Mapping[str, Any], bot_user: str = "", *, is_stored: bool = False) -> Mention | None:
+    """Parse a new message that asks the bot: a direct one, or one that mentions it. It may have files.
+
+    ``is_stored``: the body is from the inbox, so that this is known already.
+    """
+    event = mapping(body.get("event"))
+    bots, subtype = _bot_users(body, bot_user), event.get("subtype")
+    if event.get("type") == "message" and (not isinstance(subtype, str | None) or subtype not in _SHARE_SUBTYPES):
+        return None
+    if not (is_stored or _is_direct(event) or _is_mention(event, bots)):
+        return None
+    return _mention(body, event, bots)
+
+
+def _is_direct(event: Mapping[str, Any]) -> bool:
+    return event.get("channel_type") == "im" or text(event.get("channel")).startswith("D")
+
+
+def _mention(body: Mapping[str, Any], event: Mapping[str, Any], bots: Sequence[str]) -> Mention | None:
+    found = _Message.of(body, event, bots)
     if found is None:
         return None
     return Mention(

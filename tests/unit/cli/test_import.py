@@ -17,8 +17,9 @@ from bot.images.decode.normaliser import Normaliser
 from bot.images.memory import DownloadMemory
 from bot.services.databases import DatabaseService
 from bot.services.images.addition import AddService
-from bot.services.images.import_sources import CsvTable, ImportSource, PictureFolder
-from bot.services.images.importer import ImportReport, ImportService
+from bot.services.images.import_sources import ImportSource, PictureFolder, PictureTable
+from bot.services.images.importer import ImportService
+from bot.services.imports.report import ImportReport
 from bot.storage.sql_storage import SqlStorage
 from tests.fixtures.pictures import encoded, photo
 
@@ -174,6 +175,6 @@ async def test_import_handles_more_sources_than_the_queue_holds(harness: Harness
 async def test_unreadable_sources_and_unknown_databases_are_reported(harness: Harness, folder: Path) -> None:
     (folder / "t.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match="UTF-8"):
-        await harness.service.run(KEY, CsvTable(folder / "t.csv"))
+        await harness.service.run(KEY, PictureTable(folder / "t.csv"))
     with pytest.raises(UnknownDatabase, match="Did you mean “parts”"):
         await harness.service.run(DatabaseKey(LOCAL_WORKSPACE, DatabaseName("part")), PictureFolder(folder))

@@ -69,6 +69,10 @@ async def test_known_pictures_and_sources_are_found_by_digest(storage: SqlStorag
     sources = [first.source_digest, second.source_digest, third.source_digest]
     assert await catalogue.imported_sources(PARTS, sources) == {second.source_digest}
     assert await catalogue.imported_sources(PARTS, []) == frozenset()
+    assert await catalogue.images_of_sources(PARTS, sources) == {
+        first.source_digest: first,
+        second.source_digest: second,
+    }
 
 
 async def test_times_are_returned_in_utc(storage: SqlStorage) -> None:
@@ -106,6 +110,7 @@ async def test_unknown_database_is_refused(storage: SqlStorage) -> None:
         catalogue.add(record(1, absent)),
         catalogue.imported_sources(absent, ["0"]),
         catalogue.known_pictures(absent, ["0"]),
+        catalogue.images_of_sources(absent, ["0"]),
         catalogue.records(absent, [DataId("x")]),
         catalogue.page(absent, PageRequest()),
         catalogue.remove(absent, EntityId("a")),

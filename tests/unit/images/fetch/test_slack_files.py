@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -144,6 +145,19 @@ async def test_size_and_time_are_limited(web: WebServer) -> None:
     web.answers["/large"] = response(bytes(300), length=-1)
     assert "0.0002 MB" in await refusal(slack, web.url("/large"))
     await slack.close()
+
+
+async def test_large_files_are_saved_up_to_a_limit_of_their_own(
+    slack: SlackFiles, web: WebServer, tmp_path: Path
+) -> None:
+    web.answers["/zip"] = response(bytes(50_000))
+    await slack.save(web.url("/zip"), TOKEN, tmp_path / "a.zip", 50_000)
+    assert (tmp_path / "a.zip").read_bytes() == bytes(50_000)
+    with pytest.raises(FetchRefused):
+        await slack.save(web.url("/zip"), TOKEN, tmp_path / "b.zip", 49_999)
+    web.answers["/zip"] = response(bytes(50_000), length=-1)
+    with pytest.raises(FetchRefused):
+        await slack.save(web.url("/zip"), TOKEN, tmp_path / "b.zip", 49_999)
 
 
 async def test_invalid_token_is_not_in_the_error(slack: SlackFiles, web: WebServer) -> None:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import EntityId
 from bot.services.images.import_sources import (
-    CsvTable,
     ImportSource,
     PictureFolder,
+    PictureTable,
     printable,
     sources_at,
 )
-from bot.services.images.spreadsheet_cells import defuse, restore
+from bot.services.imports.spreadsheet_cells import defuse, restore
 from tests.fixtures.entities import entities
 
 
@@ -41,7 +41,7 @@ def test_csv_rows_round_trip(
     writer.writerows((file, "part", defuse(note)) for file, note in rows)
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_bytes(text.getvalue().encode())
-    assert [(source.path, source.entity, source.note) for source in CsvTable(path)] == [
+    assert [(source.path, source.entity, source.note) for source in PictureTable(path)] == [
         (path.parent / file, "part", note) for file, note in rows
     ]
 
@@ -59,7 +59,7 @@ def test_exported_cells_are_restored_and_never_run_as_formulas(
     writer.writerows(("a.png", defuse(entity), defuse(note)) for entity, note in rows)
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_text(text.getvalue(), "utf-8-sig", newline="")
-    assert [(source.entity, source.note) for source in CsvTable(path)] == [
+    assert [(source.entity, source.note) for source in PictureTable(path)] == [
         (entity.strip(), note) for entity, note in rows
     ]
     for row in csv.reader(io.StringIO(text.getvalue(), newline="")):
@@ -100,12 +100,12 @@ def test_only_cells_that_a_spreadsheet_runs_are_defused(note: str, cell: str) ->
 )
 def test_csv_dialects_of_spreadsheet_programs_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    assert [_essence(source) for source in CsvTable(tmp_path / "t.csv")] == [(tmp_path / "a.png", "part", "a, b")]
+    assert [_essence(source) for source in PictureTable(tmp_path / "t.csv")] == [(tmp_path / "a.png", "part", "a, b")]
 
 
 def test_csv_may_have_only_files(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("pics/a.png\n\n/abs/b.png\n", "utf-8")
-    assert [_essence(source) for source in CsvTable(tmp_path / "t.csv")] == [
+    assert [_essence(source) for source in PictureTable(tmp_path / "t.csv")] == [
         (tmp_path / "pics" / "a.png", "pics/a", ""),
         (Path("/abs/b.png"), "abs/b", ""),
     ]
@@ -114,7 +114,7 @@ def test_csv_may_have_only_files(tmp_path: Path) -> None:
 def test_binary_csv_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"file,entity\n\xff\xfe\x00x")
     with pytest.raises(InvalidInput, match="UTF-8"):
-        list(CsvTable(tmp_path / "t.csv"))
+        list(PictureTable(tmp_path / "t.csv"))
 
 
 def test_folder_is_walked_by_name_without_hidden_files_and_links(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_any_id_round_trips_through_a_table(
         rows = csv.writer(stream, delimiter=delimiter)
         rows.writerow(("file", "entity", "note"))
         rows.writerows(("a.png", defuse(entity), "") for entity in ids)
-    assert [source.entity_with("") for source in CsvTable(path)] == ids
+    assert [source.entity_with("") for source in PictureTable(path)] == ids
 
 
 def _ids(folder: Path, *names: str) -> dict[str, str]:

@@ -1,0 +1,133 @@
+"""Tables and folders on the command line: what is refused, what is read, what differs, and what is left out."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.cli.terminal.exit_codes import ExitCode
+from tests.fixtures.command_line import Outcome, Vsearch, pictures, vsearch
+from tests.fixtures.pictures import encoded, photo
+
+__all__ = ["pictures", "vsearch"]
+
+
+def imported(vsearch: Vsearch, path: Path, *options: str | Path) -> Outcome:
+    return vsearch("import", path, "--in", "parts", "--create", *options)
+
+
+def table(folder: Path, text: str) -> Path:
+    (folder / "parts.csv").write_text(text, "utf-8", newline="")
+    return folder / "parts.csv"
+
+
+def content(vsearch: Vsearch) -> dict[str, str]:
+    return {image["entity"]: image["note"] for image in vsearch("images", "--json").document["images"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'file,entity,note\npump.jpg,p,"2" pipe"\nhose.jpg,h,x\n',
+        "file,entity,note\nhose.jpg,h,x\npump.jpg,p,brass, DN25\n",
+        "Filename,SKU,Price\npump.jpg,p,12\n",
+        "Name,SKU\npump.jpg,p\n",
+    ],
+)
+def test_nothing_is_imported_of_a_table_that_is_not_sure(vsearch: Vsearch, pictures: Path, text: str) -> None:
+    outcome = imported(vsearch, table(pictures, text))
+    assert outcome.code == ExitCode.USAGE
+    assert "line " in outcome.err
+    assert vsearch("db", "list", "--json").document["databases"] == []
+
+
+def test_refused_rows_are_named_by_line_and_the_others_imported(vsearch: Vsearch, pictures: Path) -> None:
+    outcome = imported(vsearch, table(pictures, "file,entity,note\npump.jpg,p,\nho\0se.jpg,h,\nValve 42.jpg,v,\n"))
+    assert outcome.code == ExitCode.FAILED
+    assert "(line 3): The row has a character that no text has" in outcome.err
+    assert content(vsearch) == {"p": "", "v": ""}
+
+
+def test_picture_under_several_ids_keeps_the_first_and_names_each_loss(vsearch: Vsearch, pictures: Path) -> None:
+    (pictures / "copy.jpg").write_bytes((pictures / "pump.jpg").read_bytes())
+    rows = "pump.jpg,s,size S\npump.jpg,m,size M\ncopy.jpg,l,size L\n.\\pump.jpg,S,\n"
+    for added in (1, 0):
+        outcome = imported(vsearch, table(pictures, f"file,entity,note\n{rows}"), "--json")
+        assert (outcome.code, outcome.document["added"]) == (ExitCode.FAILED, added)
+        lost = {refusal["line"]: refusal["error"] for refusal in outcome.document["refused"]}
+        assert set(lost) == {3, 4}
+        assert all("in line 2 with the id “s”" in error for error in lost.values())
+    assert content(vsearch) == {"s": "size S"}
+
+
+def test_corrected_rows_are_named_and_applied_with_update(vsearch: Vsearch, pictures: Path) -> None:
+    imported(vsearch, table(pictures, "file,entity,note\npump.jpg,p,old\nhose.jpg,h,keeps\nValve 42.jpg,v,\n"))
+    corrected = table(pictures, "file,entity,note\npump.jpg,P-1/A,new\nhose.jpg,H,\nValve 42.jpg,v,brass\n")
+    outcome = imported(vsearch, corrected)
+    assert (outcome.code, outcome.out) == (ExitCode.OK, "Added 0 images to “parts”, 2 different, 1 already there.\n")
+    assert "2 images have another id or note than the table" in outcome.err
+    assert "--update" in outcome.err
+    before = {"p": "old", "h": "keeps", "v": ""}
+    assert content(vsearch) == before
+    assert "2 would change" in imported(vsearch, corrected, "--update", "--dry-run").out
+    assert content(vsearch) == before
+    assert imported(vsearch, corrected, "--update", "--json").document["updated"] == 2
+    assert content(vsearch) == {"P-1/A": "new", "h": "keeps", "v": "brass"}
+    assert imported(vsearch, corrected).out == "Added 0 images to “parts”, 3 already there.\n"
+
+
+def test_dry_run_says_what_an_import_would_do(vsearch: Vsearch, pictures: Path, tmp_path: Path) -> None:
+    (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    (pictures / "twin.jpg").write_bytes((pictures / "hose.jpg").read_bytes())
+    text = "file,entity,note\npump.jpg,p,=old\nhose.jpg,,\ntwin.jpg,,\nbroken.jpg,b,\n"
+    outcome = imported(vsearch, table(pictures, text), "--dry-run", "--json")
+    assert (outcome.code, outcome.document["added"], outcome.document["skipped"]) == (ExitCode.FAILED, 2, 1)
+    assert vsearch("db", "list", "--json").document["databases"] == []
+    imported(vsearch, table(pictures, "file,entity,note\npump.jpg,old,\n"))
+    imported(vsearch, table(pictures, text), "--dry-run", "--report", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["line"], row["entity"], row["outcome"]) for row in rows] == [
+        ("2", "p", "changed"),
+        ("3", "hose", "new"),
+        ("4", "hose", "same"),
+        ("5", "b", "refused"),
+    ]
+    assert rows[0]["note"] == "'=old"
+    assert rows[0]["reason"] == "id “old” → “p”; note “” → “=old”"
+    assert all(row["reason"] for row in rows if row["outcome"] != "new")
+    assert imported(vsearch, pictures, "--report", tmp_path / "out.csv").code == ExitCode.USAGE
+
+
+def test_folder_import_names_what_it_leaves_out(vsearch: Vsearch, pictures: Path) -> None:
+    for name in ("@eaDir/pump.jpg/SYNO.jpg", "#recycle/a.jpg", "$RECYCLE.BIN/b.jpg", "__MACOSX/._c.jpg", "Thumbs.db"):
+        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        (pictures / name).write_bytes(encoded(photo(64, 64, 77), "JPEG"))
+    (pictures / "CANON.CR3").write_bytes(b"raw")
+    outcome = imported(vsearch, pictures)
+    assert outcome.out == "Added 3 images to “parts”.\n"
+    assert "Left out 1 file that is no picture (CANON.CR3) and folders" in outcome.err
+    assert "#recycle, $RECYCLE.BIN, @eaDir, __MACOSX" in outcome.err
+
+
+def test_unreadable_subfolder_is_reported_and_the_rest_imported(
+    vsearch: Vsearch, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(folder: str | Path) -> object:
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    # A test that runs as root could read any folder.
+    monkeypatch.setattr(os, "scandir", refusing)
+    outcome = imported(vsearch, pictures, "--json")
+    assert (outcome.code, outcome.document["added"]) == (ExitCode.FAILED, 3)
+    assert [refusal["error"] for refusal in outcome.document["refused"]] == [
+        "The folder can't be read: Permission denied."
+    ]
