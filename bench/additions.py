@@ -18,7 +18,7 @@ from bench.synthetic import KEY
 from bench.timing import medians, time_alternately
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.identifiers import EntityId, Note
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture

@@ -1,4 +1,4 @@
-"""Fit the constants of ``bot.adapters.embedded.scoring`` on a folder of pictures, with one subfolder per class.
+"""Fit the constants of the embedded engine's ``scoring`` on a folder of pictures, with one subfolder per class.
 
     VSEARCH_BENCH_IMAGES=FOLDER python -m bench.fit
 
@@ -23,7 +23,7 @@ from bench import pictures
 from bench.edits import COMBINED, EDITS
 from bench.hard_edits import HARD_EDITS
 from bot.adapters.embedded.model.embedding import BuiltInModel
-from bot.adapters.embedded.scoring import fit_calibration, lacking
+from bot.adapters.embedded.verification.scoring import fit_calibration, lacking
 from bot.images.decode.normaliser import PictureLimits, normalise
 from bot.images.features import fingerprint, geometry
 from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features

@@ -1,4 +1,4 @@
-"""Fit the logistic regressions of ``bot.adapters.embedded.item_evidence``.
+"""Fit the logistic regressions of ``bot.adapters.embedded.verification.item_evidence``.
 
     VSEARCH_BENCH_CATALOGUE=FOLDER VSEARCH_BENCH_PHOTOS=FOLDER VSEARCH_BENCH_IMAGES=FOLDER python -m bench.fit_items
 
@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import catalogue, pictures
-from bot.adapters.embedded.item_evidence import (
+from bot.adapters.embedded.model.embedding import BuiltInModel
+from bot.adapters.embedded.ports import Candidate
+from bot.adapters.embedded.verification.item_evidence import (
     COMPARED,
     MIN_DEPARTURE,
     RANK_WEIGHTS,
@@ -25,8 +27,6 @@ from bot.adapters.embedded.item_evidence import (
     collect_evidence,
     compare,
 )
-from bot.adapters.embedded.model.embedding import BuiltInModel
-from bot.adapters.embedded.ports import Candidate
 from bot.domain.identifiers import EntityId
 from bot.images.decode.normaliser import normalise
 from bot.images.decode.plan import PictureLimits

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench import pictures, sample_pictures
 from bench.report import Row
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, QueryFeatures
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.images.features import fingerprint
 from bot.images.features.local_features import QueryRegion, extract_local_features
 

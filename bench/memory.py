@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[1]
 async def run() -> list[Row]:
     """Run each measurement in a process of its own."""
     from bench import sample_pictures, synthetic  # noqa: PLC0415 - a child loads no more than the bot does
-    from bot.adapters.embedded.index import memory_for  # noqa: PLC0415
+    from bot.adapters.embedded.retrieval.index import memory_for  # noqa: PLC0415
 
     image = sample_pictures.paths()[-1]
     steps = await _child(await asyncio.to_thread(synthetic.create_databases, SIZE), image)

@@ -18,8 +18,8 @@ from bench.synthetic import KEY, Floats, SyntheticDatabases
 from bench.timing import Call, medians, time_alternately
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, ImageFeatures, QueryFeatures, ScoredMatch, Verifier
-from bot.adapters.embedded.scoring import similarity_score
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.scoring import similarity_score
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture
 from bot.images.features import fingerprint

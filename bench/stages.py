@@ -15,12 +15,12 @@ import numpy.typing as npt
 from bench import pictures
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
-from bot.adapters.embedded.index_cache import IndexCache
 from bot.adapters.embedded.model.embedding import BuiltInModel, EmbeddingModel, Pixels, Vectors
-from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, QueryFeatures, ScoredMatch, Verifier
+from bot.adapters.embedded.retrieval.index_cache import IndexCache
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, VectorRows
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.app.services import Services
 from bot.domain.identifiers import DatabaseKey
 

@@ -12,9 +12,9 @@ from bot.domain.errors import InvalidInput
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
 from bot.images.decode.normaliser import JPEG_QUALITY, digest_of
-from bot.images.features.content_box import content_box
-from bot.images.features.picture_regions import box_of, region_of
-from bot.images.features.region_proposals import region_proposals
+from bot.images.features.regions.content_box import content_box
+from bot.images.features.regions.picture_regions import box_of, region_of
+from bot.images.features.regions.region_proposals import region_proposals
 
 MAX_PROPOSED = 4
 """Proposed regions that people can choose, beside the centre and the four quarters."""

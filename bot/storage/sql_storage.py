@@ -16,7 +16,7 @@ from bot.domain.errors import BackendError
 from bot.storage.catalogue.api_image_urls import SqlApiImages
 from bot.storage.catalogue.catalogue import SqlCatalogue
 from bot.storage.catalogue.deleted_databases import purge_catalogue, remaining_images
-from bot.storage.catalogue.picture_texts import SqlPictureTexts
+from bot.storage.catalogue.texts.picture_texts import SqlPictureTexts
 from bot.storage.hosted.deleted_databases import purge_ledger
 from bot.storage.hosted.ledger import SqlLedger
 from bot.storage.hosted.pending_deletions import SqlPendingDeletions

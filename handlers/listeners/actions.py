@@ -38,9 +38,9 @@ from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import ActionRequest, parse_action
 from handlers.replies import delivery
 from handlers.replies.answers import AnswerComposer
-from handlers.replies.corrections import CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
-from handlers.replies.part_choice import part_choice
+from handlers.replies.images.corrections import CorrectionComposer
+from handlers.replies.images.part_choice import part_choice
 from handlers.replies.requester import Requester
 
 NEEDS_PICTURE = frozenset({ActionId.MORE, ActionId.SHARE, ActionId.CHOOSE_PART, ActionId.SEARCH_PART})

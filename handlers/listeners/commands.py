@@ -34,9 +34,9 @@ from handlers.modals.forms import ModalOpener, ModalsUnsupported
 from handlers.parsing import grammar
 from handlers.parsing.payloads import CommandRequest, parse_command
 from handlers.replies.answers import AnswerComposer
-from handlers.replies.corrections import CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
-from handlers.replies.exports import ExportComposer
+from handlers.replies.images.corrections import CorrectionComposer
+from handlers.replies.images.exports import ExportComposer
 from handlers.replies.requester import Requester
 
 TAKES_LONG = (grammar.ExportCommand,)

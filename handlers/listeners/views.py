@@ -33,8 +33,8 @@ from handlers.modals.fields import FieldErrors
 from handlers.parsing import grammar
 from handlers.parsing.payloads.interactions import parse_submission
 from handlers.replies.answers import AnswerComposer
-from handlers.replies.corrections import Correction, CorrectionComposer
 from handlers.replies.dependencies import SlackDependencies
+from handlers.replies.images.corrections import Correction, CorrectionComposer
 from handlers.replies.requester import Requester
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import pytest
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import BuiltInModel
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.adapters.memory import MemorySearch
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.port import VisualSearch

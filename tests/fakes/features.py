@@ -19,7 +19,7 @@ from bot.adapters.embedded.ports import (
 )
 from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture
-from bot.images.features.picture_regions import box_of
+from bot.images.features.regions.picture_regions import box_of
 from bot.storage.sql_storage import SqlStorage
 
 SIDE = 8

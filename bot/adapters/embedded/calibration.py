@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import TTLCache
 
-from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.ports import CalibrationCurve
-from bot.adapters.embedded.scoring import MAX_SIMILARITY_SCORE
+from bot.adapters.embedded.retrieval.index import Floats
+from bot.adapters.embedded.verification.scoring import MAX_SIMILARITY_SCORE
 
 CUSTOM_MODEL = "custom-"
 """Beginning of the ids of operators' own models."""

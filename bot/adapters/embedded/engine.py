@@ -13,11 +13,6 @@ from cachetools import TTLCache
 
 from bot.adapters.embedded import calibration as calibrations
 from bot.adapters.embedded.calibration import ManualCurve, OwnPairs
-from bot.adapters.embedded.hubs import lower_hubs
-from bot.adapters.embedded.index import Floats
-from bot.adapters.embedded.index_cache import IndexCache, NeighbourSearch
-from bot.adapters.embedded.item_evidence import COMPARED, can_compare, rank_by_items
-from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.part_search import PART_CANDIDATES, PART_LIMIT, add_matches_of_parts
 from bot.adapters.embedded.ports import (
     CalibrationCurve,
@@ -28,7 +23,12 @@ from bot.adapters.embedded.ports import (
     ScoredMatch,
     Verifier,
 )
+from bot.adapters.embedded.retrieval.index import Floats
+from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSearch
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
+from bot.adapters.embedded.verification.hubs import lower_hubs
+from bot.adapters.embedded.verification.item_evidence import COMPARED, can_compare, rank_by_items
 from bot.adapters.port import Capabilities
 from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId

@@ -18,9 +18,10 @@ from bot.adapters.embedded.ports import ImageFeatures, QueryFeatures
 from bot.domain.errors import BackendDown
 from bot.domain.matches import PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.features import content_box, fingerprint, local_features, point_features, region_proposals
-from bot.images.features.content_box import Box, Pixels
-from bot.images.features.picture_regions import as_part, box_of, region_of
+from bot.images.features import fingerprint, local_features, point_features
+from bot.images.features.regions import content_box, region_proposals
+from bot.images.features.regions.content_box import Box, Pixels
+from bot.images.features.regions.picture_regions import as_part, box_of, region_of
 
 
 class PictureFeatureExtractor:

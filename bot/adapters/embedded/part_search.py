@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.adapters.embedded.ports import FeatureExtractor, QueryFeatures
 from bot.domain.matches import Match, Matches, PictureRegion
 from bot.domain.pictures import Picture
-from bot.images.features.picture_regions import as_part
+from bot.images.features.regions.picture_regions import as_part
 
 BATCH = 4
 """Parts that are extracted together. After a batch that proves something, the others are left out."""

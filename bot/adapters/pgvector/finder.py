@@ -8,7 +8,7 @@ from typing import cast
 
 from cachetools import TTLCache
 
-from bot.adapters.embedded.neighbours import FingerprintHit, NeighbourQuery, Neighbours
+from bot.adapters.embedded.retrieval.neighbours import FingerprintHit, NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, VectorRows
 from bot.adapters.pgvector.fingerprint_cache import BYTES_PER_IMAGE, FingerprintCache
 from bot.adapters.pgvector.ports import SearchableVectorRows

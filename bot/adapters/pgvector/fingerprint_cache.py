@@ -7,8 +7,8 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from bot.adapters.embedded.fingerprint_index import FingerprintIndex
-from bot.adapters.embedded.neighbours import NeighbourQuery
+from bot.adapters.embedded.retrieval.fingerprint_index import FingerprintIndex
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery
 from bot.adapters.embedded.store import DatabaseState
 from bot.adapters.pgvector.ports import SearchableVectorRows
 

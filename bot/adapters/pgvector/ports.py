@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from bot.adapters.embedded.index import Floats
+from bot.adapters.embedded.retrieval.index import Floats
 from bot.adapters.embedded.store import VectorRows
 
 

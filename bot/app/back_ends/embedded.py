@@ -17,7 +17,7 @@ from bot.adapters.embedded.model.embedding import (
     TimedModel,
 )
 from bot.adapters.embedded.ports import FeatureExtractor
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies, threads_of
 from bot.config.settings import Settings

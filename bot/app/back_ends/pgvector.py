@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.adapters.pgvector.finder import PgvectorNeighbourSearch
 from bot.adapters.port import VisualSearch
 from bot.app.back_ends.dependencies import MEGA, BackendDependencies

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bot.adapters.embedded.calibration import SAMPLE_SIZE, default_curve, nearest_others
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.ports import CalibrationCurve
-from bot.adapters.embedded.scoring import fit_calibration, similarity_score
+from bot.adapters.embedded.verification.scoring import fit_calibration, similarity_score
 from bot.adapters.port import VisualSearch
 from bot.domain.errors import InvalidInput
 from bot.domain.identifiers import DatabaseKey

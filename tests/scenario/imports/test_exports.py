@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from bot.domain.channels import ChannelMode
-from handlers.replies import exports
+from handlers.replies.images import exports
 from tests.fakes.slack import GENERAL, SOMEONE, FakeSlack, Message
 from tests.scenario.conftest import Start, fill
 from tests.scenario.support.requests import GASKET, VALVE

@@ -12,7 +12,7 @@ from bot.domain.catalogue import ImageRecord, OriginScope
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, WorkspaceId
 from bot.domain.matches import PictureRegion
 from bot.domain.texts import PictureText, TextLine, words_of
-from bot.storage.catalogue.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
+from bot.storage.catalogue.texts.picture_texts import CLAIM, MAX_ATTEMPTS, SqlPictureTexts
 from bot.storage.sql.schema.tables import image_texts, image_words
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.clock import Clock

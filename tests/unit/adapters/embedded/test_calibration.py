@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from bot.adapters.embedded import calibration
 from bot.adapters.embedded.calibration import ManualCurve, OwnPairs, curve_for, default_curve, is_due, measure
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.index import Floats
-from bot.adapters.embedded.scoring import similarity_score
+from bot.adapters.embedded.retrieval.index import Floats
+from bot.adapters.embedded.verification.scoring import similarity_score
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.storage.sql_storage import SqlStorage
 from tests.fakes.features import FakeFeatureExtractor, FakeVerifier, random_picture

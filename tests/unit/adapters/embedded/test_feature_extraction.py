@@ -14,7 +14,7 @@ from bench.edits import EDITS
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.ports import Candidate
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.errors import BackendDown
 from bot.images.features.fingerprint import pdq
 from bot.images.features.local_features import QueryRegion, unpack

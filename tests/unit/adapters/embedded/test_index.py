@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.embedded import index as module
-from bot.adapters.embedded.index import Segment, VectorIndex, memory_for
-from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours, search_segments
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
+from bot.adapters.embedded.retrieval import index as module
+from bot.adapters.embedded.retrieval.index import Segment, VectorIndex, memory_for
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours, search_segments
 from bot.adapters.embedded.store import VectorRow
 from bot.domain.errors import BackendDown
 

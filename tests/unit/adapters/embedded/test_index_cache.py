@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 
 from bot.adapters.embedded.engine import EmbeddedSearch
-from bot.adapters.embedded.index import memory_for
+from bot.adapters.embedded.retrieval.index import memory_for
 from bot.domain.errors import BackendDown, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.domain.matches import Match

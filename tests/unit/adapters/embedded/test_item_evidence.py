@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from bot.adapters.embedded.item_evidence import MIN_ITEM_SCORE, rank_by_items
 from bot.adapters.embedded.ports import Candidate, QueryFeatures, ScoredMatch
+from bot.adapters.embedded.verification.item_evidence import MIN_ITEM_SCORE, rank_by_items
 from bot.domain.identifiers import EntityId
 from bot.domain.matches import Verdict
 from bot.images.features import fingerprint

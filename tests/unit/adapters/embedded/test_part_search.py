@@ -12,7 +12,7 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.part_search import BATCH
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.identifiers import DatabaseKey, DatabaseName, EntityId, Note, WorkspaceId
 from bot.domain.matches import PictureRegion, Verdict
 from bot.domain.pictures import Picture

@@ -12,7 +12,7 @@ from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.reindexer import Reindexer
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
 from bot.domain.matches import Verdict
 from bot.domain.pictures import Picture

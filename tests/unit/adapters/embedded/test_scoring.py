@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bot.adapters.embedded import scoring
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS
-from bot.images.features.fine_print import Change
+from bot.adapters.embedded.verification import scoring
+from bot.images.features.comparison.fine_print import Change
 
 COSINES = st.floats(-1, 1)
 SHARES = st.floats(0, 1)

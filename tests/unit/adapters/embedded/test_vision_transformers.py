@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bot.adapters.embedded.engine import EmbeddedSearch
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import CustomModel, CustomModelOptions
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.app.back_ends.embedded import load_model
 from bot.config.settings import Settings
 from bot.domain.errors import SettingsError

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.edits import EDITS
-from bot.images.features.content_box import content_box
+from bot.images.features.regions.content_box import content_box
 from tests.fixtures.scenes import scene
 
 Colour = tuple[int, int, int]

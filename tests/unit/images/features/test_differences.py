@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bot.adapters.embedded import scoring
-from bot.images.features import differences
-from bot.images.features.differences import Difference
+from bot.adapters.embedded.verification import scoring
+from bot.images.features.comparison import differences
+from bot.images.features.comparison.differences import Difference
 from bot.images.features.fingerprint import luminance
 from bot.images.features.local_features import LocalFeatures, QueryView, extract_local_features, unpack
 from tests.fixtures.scenes import SIZE, scene

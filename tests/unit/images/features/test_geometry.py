@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from bot.adapters.embedded import scoring
+from bot.adapters.embedded.verification import scoring
 from bot.images.features import geometry, warping
 from bot.images.features.fingerprint import ORIENTATION_MATRICES, luminance
 from bot.images.features.geometry import Alignment

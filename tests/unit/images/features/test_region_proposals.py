@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bot.images.features.content_box import Box
-from bot.images.features.picture_regions import as_part, box_of, region_of, region_showing
-from bot.images.features.region_proposals import MAX_PROPOSALS, region_proposals
+from bot.images.features.regions.content_box import Box
+from bot.images.features.regions.picture_regions import as_part, box_of, region_of, region_showing
+from bot.images.features.regions.region_proposals import MAX_PROPOSALS, region_proposals
 from tests.fixtures.scenes import scene
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from bot.adapters.embedded.feature_extraction import PictureFeatureExtractor
 from bot.adapters.embedded.model.embedding import BuiltInModel
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, ImageFeatures, QueryFeatures, ScoredMatch
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Edit
 from tests.fixtures.pictures import encoded
 from tests.fixtures.scenes import picture

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.edits import COMBINED, EDITS
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Edit, Verdict
 from tests.fixtures.scenes import scene
 from tests.unit.adapters.embedded.verifier.harness import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.adapters.embedded.ports import Candidate, QueryFeatures
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Verdict
 from tests.fixtures.scenes import scene
 from tests.unit.adapters.embedded.verifier.harness import Harness, candidate

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.edits import EDITS
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, ScoredMatch
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Verdict
 from tests.fixtures.scenes import scene
 from tests.unit.adapters.embedded.verifier.harness import SEEDS, Harness

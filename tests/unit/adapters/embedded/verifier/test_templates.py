@@ -12,7 +12,7 @@ from bench import drawings, lookalikes
 from bench.edits import EDITS
 from bench.templates import TEMPLATES, Painter, siblings
 from bot.adapters.embedded.ports import Candidate, QueryFeatures
-from bot.adapters.embedded.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import GeometricVerifier
 from bot.domain.matches import Verdict
 from bot.images.features import fingerprint
 from bot.images.features.local_features import QueryRegion, extract_local_features

@@ -13,8 +13,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.fingerprint_index import Ids
-from bot.adapters.embedded.index import Floats, Segment
+from bot.adapters.embedded.retrieval.fingerprint_index import Ids
+from bot.adapters.embedded.retrieval.index import Floats, Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)

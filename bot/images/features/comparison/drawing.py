@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from bot.images.features.comparison.structure import Windows, compare_structure, largest_square
 from bot.images.features.geometry import Values
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-from bot.images.features.structure import Windows, compare_structure, largest_square
 
 _RIM_SHARE = 0.95
 """Least share of the border that has the ground's tone."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from bot.images.features.comparison.structure import Mask, Windows, compare_structure, largest_square
 from bot.images.features.geometry import match_exposure
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-from bot.images.features.structure import Mask, Windows, compare_structure, largest_square
 from bot.images.features.warping import Matrix, warped_luminance
 
 _PATCH = 5

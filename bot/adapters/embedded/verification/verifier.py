@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.adapters.embedded import copy_evidence, scoring
-from bot.adapters.embedded.copy_evidence import CopyEvidence
 from bot.adapters.embedded.ports import CalibrationCurve, Candidate, QueryFeatures, ScoredMatch
+from bot.adapters.embedded.verification import copy_evidence, scoring
+from bot.adapters.embedded.verification.copy_evidence import CopyEvidence
 from bot.domain.matches import Edit, PictureRegion, Verdict
 from bot.images.features import geometry
 from bot.images.features.fingerprint import ORIENTATION_MATRICES
 from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView, is_identical, unpack
-from bot.images.features.picture_regions import as_part, region_showing
+from bot.images.features.regions.picture_regions import as_part, region_showing
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.adapters.embedded import scoring
+from bot.adapters.embedded.verification import scoring
 from bot.domain.matches import Edit
-from bot.images.features import colours, differences, drawing, fine_print, geometry, warping
-from bot.images.features.fine_print import FineComparison
+from bot.images.features import geometry, warping
+from bot.images.features.comparison import colours, differences, drawing, fine_print
+from bot.images.features.comparison.fine_print import FineComparison
 from bot.images.features.geometry import Alignment
 from bot.images.features.local_features import LocalFeatures, QueryRegion, QueryView
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.adapters.embedded.index import Floats
 from bot.adapters.embedded.ports import Candidate, ScoredMatch
-from bot.adapters.embedded.scoring import MAX_SIMILARITY_SCORE
+from bot.adapters.embedded.retrieval.index import Floats
+from bot.adapters.embedded.verification.scoring import MAX_SIMILARITY_SCORE
 
 HUB_WEIGHT = 5.0
 """Points of the score for each unit by which a candidate's mean cosine with the others exceeds the candidates' mean."""

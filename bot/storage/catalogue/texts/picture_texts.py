@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, se
 from bot.domain.identifiers import DatabaseKey, DataId
 from bot.domain.texts import PictureText, TextCounts
 from bot.storage.catalogue.rows import database_id_of
-from bot.storage.catalogue.text_rows import TextState, decode, mark_reading, set_state, store_text
+from bot.storage.catalogue.texts.text_rows import TextState, decode, mark_reading, set_state, store_text
 from bot.storage.ports.texts import ClaimedText
 from bot.storage.sql.database import Database
 from bot.storage.sql.dialect import in_batches

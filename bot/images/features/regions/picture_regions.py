@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.domain.matches import PictureRegion
-from bot.images.features.content_box import Box
+from bot.images.features.regions.content_box import Box
 
 _AFFINE_END = (0.0, 0.0, 1.0)
 """The last row of an affine transform's 3 × 3 matrix."""

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from bot.images.features import geometry
+from bot.images.features.comparison.structure import Mask, Structure, Windows, compare_structure, largest_square
 from bot.images.features.geometry import Values
 from bot.images.features.local_features import LocalFeatures, Pixels, QueryView
-from bot.images.features.structure import Mask, Structure, Windows, compare_structure, largest_square
 from bot.images.features.warping import Matrix, warp_luminance
 
 _MIN_OVERLAP = 400

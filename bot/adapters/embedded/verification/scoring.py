@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.adapters.embedded.ports import CalibrationCurve
-from bot.images.features import fine_print
-from bot.images.features.fine_print import Change, FineComparison
+from bot.images.features.comparison import fine_print
+from bot.images.features.comparison.fine_print import Change, FineComparison
 
 MAX_SIMILARITY_SCORE = 8.9
 """Greatest score that the cosine alone can give."""

@@ -8,7 +8,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from bot.adapters.embedded.fingerprint_index import FINGERPRINT_BYTES, FingerprintIndex, Ids
+from bot.adapters.embedded.retrieval.fingerprint_index import FINGERPRINT_BYTES, FingerprintIndex, Ids
 from bot.adapters.embedded.store import VectorRow
 from bot.domain.errors import BackendDown
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
-from bot.adapters.embedded.index import Segment, VectorIndex, memory_for
-from bot.adapters.embedded.neighbours import NeighbourQuery, Neighbours, SearchThreads, search_segments
+from bot.adapters.embedded.retrieval.index import Segment, VectorIndex, memory_for
+from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours, SearchThreads, search_segments
 from bot.adapters.embedded.store import DatabaseState, VectorRows
 from bot.domain.errors import ModelMismatch, UnknownDatabase
 from bot.domain.identifiers import DatabaseKey

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bot.images.features.content_box import Box, Pixels
+from bot.images.features.regions.content_box import Box, Pixels
 
 Values = npt.NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""Nearest-neighbour search: indexes of embeddings and fingerprints in memory."""

@@ -1,0 +1,1 @@
+"""Verification of candidates: which are copies, which show the same item, and how they score."""

@@ -1,0 +1,1 @@
+"""Comparisons of two aligned pictures: their structure, small print, colours and drawings."""

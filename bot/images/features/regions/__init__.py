@@ -1,0 +1,1 @@
+"""Regions of a picture: its content box, and the parts that may show other pictures."""

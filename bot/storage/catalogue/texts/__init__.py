@@ -1,0 +1,1 @@
+"""The text in pictures: its rows, and the index of its words."""

@@ -1,0 +1,1 @@
+"""Replies to requests about single images: corrections, exports and parts."""
