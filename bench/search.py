@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ WHOLE_TARGETS = {"a copy": 6.0, "no copy": 12.0}
 """Greatest times of a whole search, in bare embeddings. Without a copy, points are compared too."""
 EMBEDDING = "one bare embedding"
 LIMIT = 10
+_POOL = ThreadPoolExecutor(2)
+"""What the feature extractor's threads are to a query."""
 _MEMORY = 4_000_000_000
 
 KINDS = {
@@ -53,7 +56,8 @@ class Query:
 
     def features(self) -> QueryFeatures:
         """Return the query features. The verifier computes local features only when it needs them."""
-        region = QueryRegion(self.pixels, fingerprint.luminance(self.pixels), range(len(self.fingerprints)))
+        gray, rows = fingerprint.luminance(self.pixels), range(len(self.fingerprints))
+        region = QueryRegion(self.pixels, gray, rows, pool=_POOL)
         return QueryFeatures(self.embedding, self.fingerprints, (region,))
 
     def features_without_region(self) -> QueryFeatures:

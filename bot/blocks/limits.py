@@ -32,6 +32,9 @@ MESSAGE_TEXT = 3000
 TOTAL_CHARACTERS = 12_000
 """Undocumented: Slack answers msg_blocks_too_long from about 13,200 characters on."""
 
+MARKER_ROOM = 64
+"""Characters that are kept free for the marker, which a message gets only when it is sent."""
+
 VIEW_BYTES = 250_000
 """Beyond this, Slack answers view_too_large, so a select holds far fewer options than its groups would take."""
 
@@ -83,8 +86,8 @@ def fit(max_parts: int, build: Callable[[int], Sequence[Block]]) -> tuple[Block,
 
 
 def fits(blocks: Sequence[Block]) -> bool:
-    """Return whether Slack takes the blocks in one message."""
-    return len(blocks) <= MESSAGE_BLOCKS and size(blocks) <= TOTAL_CHARACTERS
+    """Return whether Slack takes the blocks in one message, with a marker."""
+    return len(blocks) <= MESSAGE_BLOCKS and size(blocks) <= TOTAL_CHARACTERS - MARKER_ROOM
 
 
 def size(blocks: Sequence[Block]) -> int:

@@ -85,7 +85,7 @@ def test_invalid_database_name_is_refused(name: str) -> None:
         DatabaseName(name)
 
 
-@pytest.mark.parametrize("name", ["", "Valve", "valve 1", "v-1", "x" * 65, "válvula", "valve\n"])
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "x" * 65, "valve\n1", "a\u202eb"])
 def test_invalid_entity_id_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         EntityId(name)

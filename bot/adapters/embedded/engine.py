@@ -28,7 +28,7 @@ from bot.adapters.embedded.retrieval.index_cache import IndexCache, NeighbourSea
 from bot.adapters.embedded.retrieval.neighbours import NeighbourQuery, Neighbours
 from bot.adapters.embedded.store import DatabaseState, PackedFeatures, VectorRows, VectorStore
 from bot.adapters.embedded.verification.hubs import lower_hubs
-from bot.adapters.embedded.verification.item_evidence import COMPARED, can_compare, rank_by_items
+from bot.adapters.embedded.verification.item_evidence import COMPARED, rank_by_items, region_of_items
 from bot.adapters.port import Capabilities
 from bot.domain.errors import ModelMismatch
 from bot.domain.identifiers import DatabaseKey, DatabaseName, DataId, EntityId, Note, WorkspaceId
@@ -265,13 +265,14 @@ class EmbeddedSearch:
                 rows.vector_ids_of(state.id, self._extractor.model_id, exclude), max(limit, CANDIDATES)
             )
         candidates = _candidates(found, rows, verified)
-        scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
         # Parts are searched for copies alone.
-        if (
-            verified == VERIFIED_CANDIDATES
-            and can_compare(query_features)
-            and not any(scored.verdict.is_copy for scored in scored_matches)
-        ):
+        compared = region_of_items(query_features) if verified == VERIFIED_CANDIDATES else None
+        if compared and not found.fingerprint_hits:
+            compared.start_points()  # few such queries are copies
+        scored_matches = self._verifier.verify(query_features, candidates, self._curve(rows, state))
+        if compared and any(scored.verdict.is_copy for scored in scored_matches):
+            compared.cancel_points()
+        elif compared:
             scored_matches = _rank_by_items(query_features, candidates, scored_matches, rows, is_complete=not exclude)
         ranked = sorted(zip(candidates, scored_matches, strict=True), key=_ranking_key)[:limit]
         details = rows.image_details([candidate.row_id for candidate, _ in ranked])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,9 +52,14 @@ class PictureFeatureExtractor:
         """Return the features to store for a picture. Raises BackendError."""
         loop = asyncio.get_running_loop()
         with self._in_flight():
-            prepared, *packed = await loop.run_in_executor(self._pool, self._extract_now, picture)
-            embedding = await self._runner.embed(prepared)
-        return ImageFeatures(embedding, *packed)
+            prepared, gray = await loop.run_in_executor(self._pool, self._prepare_now, picture)
+            # The point features take as long as all the rest together.
+            embedding, points, (hashed, packed) = await asyncio.gather(
+                self._runner.embed(prepared),
+                loop.run_in_executor(self._pool, lambda: point_features.extract_point_features(gray).pack()),
+                loop.run_in_executor(self._pool, _describe, picture, gray),
+            )
+        return ImageFeatures(embedding, hashed, packed, points)
 
     async def extract_query(self, picture: Picture) -> QueryFeatures:
         """Return the query features of a picture and, if it has one, of its content box. Raises BackendError."""
@@ -83,7 +88,7 @@ class PictureFeatureExtractor:
         prepared = await loop.run_in_executor(self._pool, lambda: [self._model.prepare(view) for view in views])
         embeddings, (fingerprints, regions) = await asyncio.gather(
             asyncio.gather(*map(self._runner.embed, prepared)),
-            loop.run_in_executor(self._pool, _query_regions, views, boxes, pixels.shape),
+            loop.run_in_executor(self._pool, _query_regions, views, boxes, pixels.shape, self._pool),
         )
         return QueryFeatures(np.stack(embeddings), fingerprints, regions)
 
@@ -107,11 +112,13 @@ class PictureFeatureExtractor:
         await self._runner.close()
         await asyncio.to_thread(self._pool.shutdown)
 
-    def _extract_now(self, picture: Picture) -> tuple[npt.NDArray[Any], bytes, bytes, bytes]:
-        gray = fingerprint.luminance(picture.pixels)
-        packed = local_features.extract_local_features(picture.pixels, gray).pack()
-        points = point_features.extract_point_features(gray).pack()
-        return self._model.prepare(picture.pixels), fingerprint.compute(picture), packed, points
+    def _prepare_now(self, picture: Picture) -> tuple[npt.NDArray[Any], Pixels]:
+        return self._model.prepare(picture.pixels), fingerprint.luminance(picture.pixels)
+
+
+def _describe(picture: Picture, gray: Pixels) -> tuple[bytes, bytes]:
+    """Return fingerprint and packed local features."""
+    return fingerprint.compute(picture), local_features.extract_local_features(picture.pixels, gray).pack()
 
 
 def _whole_and_content(pixels: Pixels) -> list[Box]:
@@ -127,7 +134,7 @@ def _proposed(pixels: Pixels) -> list[Box]:
 
 
 def _query_regions(
-    views: Sequence[Pixels], boxes: Sequence[Box], shape: tuple[int, ...]
+    views: Sequence[Pixels], boxes: Sequence[Box], shape: tuple[int, ...], pool: Executor
 ) -> tuple[npt.NDArray[np.uint8], tuple[object, ...]]:
     """Return the fingerprints of all views in eight orientations (n × 32), and a QueryRegion for each view.
 
@@ -145,7 +152,7 @@ def _query_regions(
         region = region_of(box, width, height)
         share = region.width * region.height
         rows = range(first, first + len(oriented))
-        regions.append(local_features.QueryRegion(pixels, gray, rows, share, part=as_part(region)))
+        regions.append(local_features.QueryRegion(pixels, gray, rows, share, part=as_part(region), pool=pool))
         first += len(oriented)
     if len(fingerprints[0]):
         regions[0].inverted_rows = range(first, first + 1)

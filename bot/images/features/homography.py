@@ -144,8 +144,8 @@ def _one_to_one(pairs: Rows, distances: npt.NDArray[np.generic]) -> Rows:
 
 def _most_voted(turns: Values, octaves: Values) -> Rows:
     """Return the matches near the rotation and scaling with most matches. It removes most mistakes cheaply."""
-    apart = np.abs(turns[:, None] - turns[None, :]) % np.float32(2 * np.pi)
-    turned = np.minimum(apart, np.float32(2 * np.pi) - apart) < _TURN
+    directions = np.stack((np.cos(turns), np.sin(turns)), axis=1)
+    turned = directions @ directions.T > np.float32(np.cos(_TURN))
     near = turned & (np.abs(octaves[:, None] - octaves[None, :]) < _OCTAVES)
     return np.flatnonzero(near[near.sum(axis=1).argmax()])
 
@@ -174,8 +174,9 @@ def _near_pairs(
     query: PointFeatures, stored: PointFeatures, matrix: Matrix, agreement: ViewAgreement
 ) -> tuple[Rows, npt.NDArray[np.int64]]:
     """Return the pairs of points that the homography brings together, and the distances of their codes."""
-    offsets = _mapped(query.points, matrix)[:, None] - stored.points[None] * np.float32(_UNIT)
-    seen, kept = np.nonzero((offsets * offsets).sum(axis=2) < _NEAR * _NEAR)
+    mapped, there = _mapped(query.points, matrix), stored.points * np.float32(_UNIT)
+    across, down = (mapped[:, None, axis] - there[None, :, axis] for axis in (0, 1))
+    seen, kept = np.nonzero(across * across + down * down < _NEAR * _NEAR)
     turns = query.angles[seen] - stored.angles[kept] - np.float32(agreement.turn)
     octaves = query.scales[seen] - stored.scales[kept] - np.float32(agreement.octaves)
     alike = (np.cos(turns) > np.cos(_NEAR_TURN)) & (np.abs(octaves) < _NEAR_OCTAVES)

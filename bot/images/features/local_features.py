@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import struct
 import threading
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -96,13 +99,13 @@ def unpack(data: bytes) -> LocalFeatures:
     is_complete = len(data) >= end and encoded is not None
     if not (is_complete and min(width, height, across, down) > 0 and max(across, down) == _THUMBNAIL_SIDE):
         raise ValueError("these are not packed local features")
-    ends = np.cumsum((_HEADER.size, *sizes))
-    thumb, colours, points, descriptors = np.split(np.frombuffer(data[:end], np.uint8), ends)[1:5]
+    thumb, colours, points, descriptors = accumulate(sizes[:-1], initial=_HEADER.size)
+    coordinates = np.frombuffer(data, "<u2", 2 * count, points).reshape(-1, 2)
     return LocalFeatures(
-        points=points.view("<u2").reshape(-1, 2).astype(np.float32) / np.float32(_COORDINATE),
-        descriptors=descriptors.reshape(-1, _DESCRIPTOR_BYTES),
-        thumbnail=thumb.reshape(down, across),
-        colours=colours.reshape(COLOURS, COLOURS, 3),
+        points=coordinates.astype(np.float32) / np.float32(_COORDINATE),
+        descriptors=np.frombuffer(data, np.uint8, sizes[3], descriptors).reshape(-1, _DESCRIPTOR_BYTES),
+        thumbnail=np.frombuffer(data, np.uint8, sizes[0], thumb).reshape(down, across),
+        colours=np.frombuffer(data, np.uint8, sizes[1], colours).reshape(COLOURS, COLOURS, 3),
         width=width,
         height=height,
         encoded=encoded or b"",
@@ -216,8 +219,16 @@ class QueryView:
         self.pixels = pixels
         self.gray = gray
         self.features = extract_local_features(pixels, gray, QUERY_POINTS, with_fine=False)
-        self.levels = tuple(_resize(gray, side) for side in _LEVELS)
-        self.colours = tuple(_resize_to_square(pixels, side) for side in _COLOUR_LEVELS)
+
+    @cached_property
+    def levels(self) -> tuple[Pixels, ...]:
+        """The luminance at several sizes, computed on first use, as are the colours: most views align with nothing."""
+        return tuple(_resize(self.gray, side) for side in _LEVELS)
+
+    @cached_property
+    def colours(self) -> tuple[Pixels, ...]:
+        """The colours at several sizes."""
+        return tuple(_resize_to_square(self.pixels, side) for side in _COLOUR_LEVELS)
 
     @cached_property
     def mirrored(self) -> QueryView:
@@ -251,6 +262,7 @@ class QueryRegion:
     ``rows`` are the rows of its fingerprints in ``QueryFeatures.fingerprints``, in the order of
     ``fingerprint.orientations``. ``share`` is the region's share of the whole query's area. ``inverted_rows`` has the
     row of its negative's fingerprint, if there is one. ``part`` is what people are told about where it is, or None.
+    ``pool`` has threads for ``start_points``; without one, nothing is computed early.
     """
 
     def __init__(
@@ -262,6 +274,7 @@ class QueryRegion:
         *,
         inverted_rows: range = range(0),
         part: PictureRegion | None = None,
+        pool: Executor | None = None,
     ) -> None:
         self.rows = rows
         self.inverted_rows = inverted_rows
@@ -269,13 +282,28 @@ class QueryRegion:
         self.part = part
         self._pixels = pixels
         self._gray = gray
+        self._pool = pool
+        self._early_points: Future[PointFeatures] | None = None
 
     @cached_property
     def view(self) -> QueryView:
         """The region's view, computed on first use."""
         return QueryView(self._pixels, self._gray)
 
+    def start_points(self) -> None:
+        """Begin to compute the point features in ``pool``, while the caller still verifies candidates."""
+        if self._pool is not None and self._early_points is None:
+            with suppress(RuntimeError):  # the pool is closed: they are computed on first use
+                self._early_points = self._pool.submit(extract_point_features, self._gray)
+
+    def cancel_points(self) -> None:
+        """Give up what ``start_points`` began, unless a thread works on it already."""
+        if self._early_points is not None:
+            self._early_points.cancel()
+
     @cached_property
     def points(self) -> PointFeatures:
         """The region's point features, computed on first use: only queries without a copy need them."""
-        return extract_point_features(self._gray)
+        early = self._early_points
+        # If no thread was free yet, computing them here is faster than to wait for one.
+        return extract_point_features(self._gray) if early is None or early.cancel() else early.result()

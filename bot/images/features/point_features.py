@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -68,13 +69,13 @@ def unpack(data: bytes) -> PointFeatures:
     sizes = (4 * count, count, count, _CODE_BYTES * count)
     if version != _VERSION or len(data) != _HEADER.size + sum(sizes) or not (width and height):
         raise ValueError("these are not packed point features")
-    ends = np.cumsum((_HEADER.size, *sizes))
-    coordinates, angles, scales, codes = np.split(np.frombuffer(data, np.uint8), ends)[1:5]
+    points, angles, scales, codes = accumulate(sizes[:-1], initial=_HEADER.size)
+    coordinates = np.frombuffer(data, "<u2", 2 * count, points).reshape(-1, 2)
     return PointFeatures(
-        points=coordinates.view("<u2").reshape(-1, 2).astype(np.float32) / np.float32(_COORDINATE),
-        angles=angles.astype(np.float32) * np.float32(2 * np.pi / 256),
-        scales=scales.astype(np.float32) / np.float32(_SCALE_STEPS),
-        codes=codes.reshape(-1, _CODE_BYTES),
+        points=coordinates.astype(np.float32) / np.float32(_COORDINATE),
+        angles=np.frombuffer(data, np.uint8, count, angles).astype(np.float32) * np.float32(2 * np.pi / 256),
+        scales=np.frombuffer(data, np.uint8, count, scales).astype(np.float32) / np.float32(_SCALE_STEPS),
+        codes=np.frombuffer(data, np.uint8, sizes[3], codes).reshape(-1, _CODE_BYTES),
         extent=(width / _COORDINATE, height / _COORDINATE),
     )
 

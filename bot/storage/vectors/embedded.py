@@ -46,6 +46,12 @@ _IMAGE_DETAILS = (
     .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
     .where(_vectors.id.in_(bindparam("some", expanding=True)))
 )
+_EMBEDDINGS = (
+    select(_images.entity_key, _vectors.embedding)
+    .join_from(embedded_vectors, embedded_images, _vectors.image_id == _images.id)
+    .where(_vectors.id.in_(bindparam("some", expanding=True)))
+    .order_by(_vectors.id)
+)
 _IMAGE_WITHOUT_VECTOR = select(_images.id).where(
     _images.id == bindparam("image"),
     ~exists().where(_vectors.image_id == bindparam("image"), _vectors.model_id == bindparam("model")),
@@ -277,12 +283,9 @@ class SqlVectorRows(SqlReindexRows):
 
     def embeddings(self, row_ids: Sequence[int]) -> Iterable[tuple[str, bytes]]:
         """Yield the entity's key and the embedding of vectors."""
-        pairs = select(_images.entity_key, _vectors.embedding).join_from(
-            embedded_vectors, embedded_images, _vectors.image_id == _images.id
-        )
         for some in in_batches(row_ids):
-            rows = self._connection.execute(pairs.where(_vectors.id.in_(some)).order_by(_vectors.id))
-            yield from ((row.entity_key, row.embedding) for row in rows)
+            rows = self._connection.execute(_EMBEDDINGS, {"some": some})
+            yield from ((key, embedding) for key, embedding in rows)
 
     def _touch(self, database_id: int, **values: object) -> None:
         changed = update(embedded_databases).where(_databases.id == database_id)

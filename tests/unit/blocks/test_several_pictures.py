@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.blocks import limits
 from bot.blocks.button_state import SearchState
 from bot.blocks.ids import ActionId
 from bot.blocks.messages.image_details import PictureRef
 from bot.blocks.messages.matches import PresentationOptions
 from bot.blocks.messages.several_pictures import pictures_reply
-from bot.blocks.reply import Reply, with_marker
+from bot.blocks.reply import Reply, section, with_marker
 from bot.domain.identifiers import MAX_NOTE
 from bot.services.search.lookup import LookupResult
 from tests.unit.blocks.answers import PICTURES, STATE, check, match, ranked, result, results, shown, texts, ways
@@ -135,6 +136,16 @@ def test_marker_names_the_first_block_of_every_kind_of_answer() -> None:
         reply = with_marker(pictures_reply(pictures), "42")
         check(reply)
         assert reply.blocks[0]["block_id"] == "summary:42"
+
+
+def test_fullest_message_takes_a_marker() -> None:
+    fullest = max(n for n in range(1, 3000) if limits.fits(_filled(n)))
+    marked = with_marker(Reply("x", tuple(_filled(fullest))), "summary:12345678-1796042825.000015")
+    assert limits.size(marked.blocks) <= limits.TOTAL_CHARACTERS
+
+
+def _filled(number: int) -> list[limits.Block]:
+    return [section("x" * size) for size in (2900, 2900, 2900, 1000, number)]
 
 
 @settings(max_examples=60, deadline=None)

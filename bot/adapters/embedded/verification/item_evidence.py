@@ -88,9 +88,9 @@ class ComparedView:
     by_sketch: bool
 
 
-def can_compare(query_features: QueryFeatures) -> bool:
-    """Return whether the query's points can be compared: whether it has a region to take them from."""
-    return any(isinstance(region, QueryRegion) for region in query_features.regions)
+def region_of_items(query_features: QueryFeatures) -> QueryRegion | None:
+    """Return the query's region whose points are compared, the whole, or None if it has none to take them from."""
+    return next((region for region in query_features.regions if isinstance(region, QueryRegion)), None)
 
 
 def rank_by_items(
@@ -106,15 +106,16 @@ def rank_by_items(
     ``entities`` the entities' keys, both by row id. A candidate without point features is compared by its local
     features, which can raise its score but prove nothing.
     """
-    found = list(scored)
-    regions = [region for region in query_features.regions if isinstance(region, QueryRegion)]
-    views = list(compare(regions[0], candidates[:COMPARED], packed))
+    found, region = list(scored), region_of_items(query_features)
+    if region is None:
+        return found
+    views = list(compare(region, candidates[:COMPARED], packed))
     evidence = collect_evidence(views, candidates, entities)
     for view, one in zip(views, evidence, strict=True):
         before = found[view.index]
         found[view.index] = replace(before, score=ranked_score(before.score, rank_probability(one)))
     for view, one in _pictures_of_best_entity(views, evidence):
-        coverage = measure_coverage(regions[0].points, view.stored, view.agreement)
+        coverage = measure_coverage(region.points, view.stored, view.agreement)
         probability = item_probability(replace(one, cells=coverage.cells, codes=coverage.codes))
         if probability >= ITEM_PROOF and coverage.departure >= MIN_DEPARTURE:
             score = max(item_score(probability), found[view.index].score)

@@ -7,6 +7,7 @@ brought to one size, aligned, and compared by outline and tone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -69,13 +70,10 @@ def cut_out(gray: Pixels, pixels: Pixels | None = None) -> Drawing | None:
 
 def is_same_on_other_ground(query: QueryView, stored: LocalFeatures) -> bool:
     """Return whether both show the same drawing, not turned or mirrored, on plain grounds of different tones."""
-    fine = stored.fine_luminance()
+    ours = _drawing_of(query)
+    fine = None if ours is None else stored.fine_luminance()
     theirs = None if fine is None else cut_out(fine)
-    if theirs is None:
-        return False
-    height, width = query.gray.shape
-    ours = cut_out(query.gray, cv2.resize(query.pixels, (width, height), interpolation=cv2.INTER_AREA))
-    if ours is None or abs(ours.ground - theirs.ground) < _OTHER_GROUND:
+    if ours is None or theirs is None or abs(ours.ground - theirs.ground) < _OTHER_GROUND:
         return False
     height, width = theirs.cover.shape
     if abs(np.log(ours.cover.shape[1] / ours.cover.shape[0] * height / width)) > _ASPECT:
@@ -83,6 +81,18 @@ def is_same_on_other_ground(query: QueryView, stored: LocalFeatures) -> bool:
     scale = _SIDE / max(height, width)
     size = max(2 * _WINDOW, round(width * scale)), max(2 * _WINDOW, round(height * scale))
     return _agree(ours, theirs, size)
+
+
+_drawings: WeakKeyDictionary[QueryView, Drawing | None] = WeakKeyDictionary()
+"""What was cut out of a query, which is compared with several stored pictures."""
+
+
+def _drawing_of(query: QueryView) -> Drawing | None:
+    if query not in _drawings:
+        height, width = query.gray.shape
+        reduced = cv2.resize(query.pixels, (width, height), interpolation=cv2.INTER_AREA)
+        _drawings[query] = cut_out(query.gray, np.asarray(reduced, np.uint8))
+    return _drawings[query]
 
 
 def _agree(ours: Drawing, theirs: Drawing, size: tuple[int, int]) -> bool:

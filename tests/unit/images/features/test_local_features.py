@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, current_thread
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.images.features import geometry
+from bot.images.features import geometry, local_features
 from bot.images.features.fingerprint import luminance
 from bot.images.features.local_features import (
     QUERY_POINTS,
@@ -129,6 +132,32 @@ def test_mirrored_view_equals_the_view_of_the_mirrored_picture() -> None:
     look = QueryRegion(pixels, luminance(pixels), range(8))
     assert look.view.mirrored.features.pack() == expected.pack()
     assert look.view is look.view
+
+
+def test_points_are_computed_early_in_another_thread() -> None:
+    pixels = np.asarray(scene(1))
+    found = patch.object(local_features, "extract_point_features", side_effect=lambda _: current_thread().name)
+    with found, ThreadPoolExecutor(1, thread_name_prefix="early") as pool:
+        early = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
+        early.start_points()
+        pool.submit(bool).result()
+        assert str(early.points) == "early_0"
+
+
+def test_points_do_not_wait_for_a_busy_or_closed_pool() -> None:
+    pixels, busy = np.asarray(scene(1)), Event()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
+        pool.submit(busy.wait, 10)
+        waiting.start_points()
+        try:
+            assert len(waiting.points.codes) > 0
+        finally:
+            busy.set()
+    closed = QueryRegion(pixels, luminance(pixels), range(8), pool=pool)
+    closed.start_points()
+    closed.cancel_points()
+    assert len(closed.points.codes) == len(waiting.points.codes)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.edits import EDITS
 from bot.adapters.embedded.ports import FINGERPRINT_RADIUS, Candidate, ScoredMatch
-from bot.adapters.embedded.verification.verifier import GeometricVerifier
+from bot.adapters.embedded.verification.verifier import FULLY_VERIFIED, GeometricVerifier
 from bot.domain.matches import Verdict
+from bot.images.features import geometry
 from tests.fixtures.scenes import scene
 from tests.unit.adapters.embedded.verifier.harness import SEEDS, Harness
 
@@ -121,3 +122,18 @@ def test_fingerprint_collision_is_no_copy(harness: Harness) -> None:
         )
         assert scored.verdict is Verdict.SIMILAR
         assert scored.score < 9
+
+
+def test_what_is_hardly_alike_is_not_compared_far_down_nor_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness, compared = Harness(), list[object]()
+
+    def match_nothing(view: object, _: object) -> geometry.Pairs:
+        compared.append(view)
+        return np.empty((0, 2), np.intp)
+
+    query, stored = harness.query_features_of(scene(0)), harness.features(scene(1))[0].local_features
+    monkeypatch.setattr(geometry, "match_points", match_nothing)
+    candidates = [Candidate(row, cosine, local_features=stored) for row, cosine in enumerate([0.9, *[0.4] * 9])]
+    GeometricVerifier().verify(query, candidates, None)
+    view = query.regions[0].view  # type: ignore[attr-defined]
+    assert [compared.count(view), compared.count(view.mirrored)] == [FULLY_VERIFIED, 1]
